@@ -1,0 +1,100 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// revokeWorkers is how many deletes RevokeAll has under way at once.
+const revokeWorkers = 16
+
+// Destroy ends the session that r came with, in the store and in the browser.
+// A cookie that is missing, malformed or dead is a good logout too, and a token
+// that a renewal has just replaced still ends its session. If the store cannot be
+// reached the error is an outage and the cookie stays, so that logout can be
+// tried again.
+func (m *Manager) Destroy(w http.ResponseWriter, r *http.Request) error {
+	if c, ok := m.presented(r); ok {
+		if err := m.end(r.Context(), c, "logout"); err != nil {
+			return err
+		}
+	}
+	m.clearCookie(w)
+	return nil
+}
+
+// end deletes the session that c proves. Whoever knows only an ID ends nothing.
+func (m *Manager) end(ctx context.Context, c credential, reason string) error {
+	err := m.store.Delete(ctx, c.key, &c.secret, time.Now())
+	if errors.Is(err, ErrNoSession) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m.log(ctx, slog.LevelInfo, "session_expired", c.key.ID, "reason", reason)
+	return nil
+}
+
+// List returns the user's live sessions, oldest first, with everything written
+// before the call.
+func (m *Manager) List(ctx context.Context, userID string) ([]*Session, error) {
+	all, err := m.store.List(ctx, owner(userID))
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	all = slices.DeleteFunc(all, func(s *Session) bool { return m.ended(s, now) != "" })
+	slices.SortFunc(all, func(a, b *Session) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
+	})
+	return all, nil
+}
+
+// Revoke ends one session of the user. ErrNoSession if id is malformed, unknown,
+// dead, or another user's. Only its next request notices; no browser is told.
+func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
+	if !canonical(id, idLength) {
+		return ErrNoSession
+	}
+	return m.revoke(ctx, Key{owner(userID), id})
+}
+
+func (m *Manager) revoke(ctx context.Context, key Key) error {
+	if err := m.store.Delete(ctx, key, nil, time.Now()); err != nil {
+		return err
+	}
+	m.log(ctx, slog.LevelInfo, "session_expired", key.ID, "reason", "revoked")
+	return nil
+}
+
+// RevokeAll ends every session of the user that was made before the call, except
+// those with the given IDs. On an error some may be left; call it again.
+func (m *Manager) RevokeAll(ctx context.Context, userID string, exceptIDs ...string) error {
+	all, err := m.store.List(ctx, owner(userID))
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(s *Session) bool { return slices.Contains(exceptIDs, s.ID) })
+	errs := make([]error, len(all))
+	slots := make(chan struct{}, revokeWorkers)
+	var wg sync.WaitGroup
+	for i, s := range all {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if err := m.revoke(ctx, s.Key()); !errors.Is(err, ErrNoSession) {
+				errs[i] = err
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

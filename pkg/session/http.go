@@ -1,0 +1,85 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+)
+
+type contextKey struct{}
+
+// FromContext returns the session that [Manager.Require] or
+// [Manager.RequireRole] put into ctx, or nil if there is none.
+func FromContext(ctx context.Context) *Session {
+	if ctx == nil {
+		return nil
+	}
+	s, _ := ctx.Value(contextKey{}).(*Session)
+	return s
+}
+
+// Require calls next for requests with a live session, which next gets from
+// [FromContext]; [Config.ErrorHandler] answers the others.
+func (m *Manager) Require(next http.Handler) http.Handler {
+	return m.require(next, func(*Session) bool { return true })
+}
+
+// RequireRole is [Manager.Require] for sessions that have the role; others are
+// answered with ErrForbidden. It sees the roles kept in the session: after taking
+// a role away from a user, Update or revoke their sessions.
+func (m *Manager) RequireRole(role string, next http.Handler) http.Handler {
+	return m.require(next, func(s *Session) bool { return s.HasRole(role) })
+}
+
+func (m *Manager) require(next http.Handler, allowed func(*Session) bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, err := m.Load(r)
+		if err == nil && !allowed(s) {
+			err = ErrForbidden
+		}
+		if err != nil {
+			m.cfg.ErrorHandler(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, s)))
+	})
+}
+
+// answerError is the default Config.ErrorHandler.
+func answerError(w http.ResponseWriter, _ *http.Request, err error) {
+	w.Header().Set("Cache-Control", "no-store")
+	switch {
+	case errors.Is(err, ErrNoSession):
+		http.Error(w, "Sign in first.", http.StatusUnauthorized)
+	case errors.Is(err, ErrForbidden):
+		http.Error(w, "Your account may not do this.", http.StatusForbidden)
+	default:
+		w.Header().Set("Retry-After", retryAfter)
+		http.Error(w, "Sessions are unavailable. Try again in a moment; you are still signed in.", http.StatusServiceUnavailable)
+	}
+}
+
+// clientIP is the peer's address without the port. Forwarding headers are not
+// looked at: anyone can send them.
+func clientIP(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// userAgent is the request's User-Agent, cut to 256 bytes and without what is
+// not printable text in UTF-8, which some store could not keep.
+func userAgent(r *http.Request) string {
+	ua := r.UserAgent()
+	ua = strings.ToValidUTF8(ua[:min(len(ua), 256)], "")
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return -1
+		}
+		return c
+	}, ua)
+}

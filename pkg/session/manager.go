@@ -1,0 +1,130 @@
+package session
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Manager applies the rules of login sessions on top of a [Store]. Make one at
+// start and share it; it is safe for concurrent use.
+type Manager struct {
+	store Store
+	cfg   Config
+}
+
+// touchTimeout is how much of a request's time a touch may take: serving the
+// request matters more.
+const touchTimeout = time.Second
+
+// New returns a Manager on store. A Config it cannot accept is an error that
+// names the field and the value.
+func New(store Store, cfg Config) (*Manager, error) {
+	if store == nil {
+		return nil, errors.New("session: New needs a Store, got nil")
+	}
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Manager{store: store, cfg: cfg}, nil
+}
+
+// Load returns the live session that r's cookie proves, or ErrNoSession. It reads
+// the store once, or not at all if the cookie is missing, doubled, malformed or
+// forged, and extends the idle timeout when a tenth of it has passed. If only
+// that extension fails, the request is served and a warning logged.
+func (m *Manager) Load(r *http.Request) (*Session, error) {
+	c, ok := m.presented(r)
+	if !ok {
+		return nil, ErrNoSession
+	}
+	ctx := r.Context()
+	s, err := m.live(ctx, c.key)
+	if err != nil {
+		return nil, err
+	}
+	if subtle.ConstantTimeCompare(s.Secret[:], c.secret[:]) == 0 {
+		if subtle.ConstantTimeCompare(s.PreviousSecret[:], c.secret[:]) == 1 {
+			m.log(ctx, slog.LevelWarn, "authn_token_reuse", s.ID, "user_id", s.UserID)
+		}
+		return nil, ErrNoSession
+	}
+	if err := m.touch(ctx, s); err != nil {
+		return nil, err
+	}
+	if ip, ua := clientIP(r), userAgent(r); ip != s.IP || ua != s.UserAgent {
+		m.log(ctx, slog.LevelWarn, "session_client_changed", s.ID, "user_id", s.UserID,
+			"ip", ip, "user_agent", ua)
+	}
+	return s, nil
+}
+
+// live reads a session and judges it by the stored expiry and by today's limits.
+func (m *Manager) live(ctx context.Context, key Key) (*Session, error) {
+	s, err := m.store.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if reason := m.ended(s, time.Now()); reason != "" {
+		m.log(ctx, slog.LevelInfo, "session_expired", s.ID, "user_id", s.UserID, "reason", reason)
+		return nil, ErrNoSession
+	}
+	return s, nil
+}
+
+// ended says why s is dead at now, or "" if it is alive.
+func (m *Manager) ended(s *Session, now time.Time) string {
+	switch {
+	case s.AuthenticatedAt.Before(m.cfg.NotBefore):
+		return "not_before"
+	case !now.Before(s.AuthenticatedAt.Add(m.cfg.Lifetime)):
+		return "lifetime"
+	case !now.Before(s.LastSeenAt.Add(m.cfg.IdleTimeout)):
+		return "idle"
+	case !now.Before(s.ExpiresAt):
+		return "expired"
+	}
+	return ""
+}
+
+func (m *Manager) expiry(lastSeen, authenticated time.Time) time.Time {
+	idle, absolute := lastSeen.Add(m.cfg.IdleTimeout), authenticated.Add(m.cfg.Lifetime)
+	if idle.Before(absolute) {
+		return idle
+	}
+	return absolute
+}
+
+// touch extends the idle timeout if that is due. The expiry it writes is never
+// before the one that was read: a store takes a smaller one for a late arrival,
+// and after the configured timeouts were shortened LastSeenAt would stand still.
+func (m *Manager) touch(ctx context.Context, s *Session) error {
+	now := time.Now().UTC().Truncate(time.Second)
+	if now.Sub(s.LastSeenAt) < m.cfg.IdleTimeout/10 {
+		return nil
+	}
+	expires := m.expiry(now, s.AuthenticatedAt)
+	if s.ExpiresAt.After(expires) {
+		expires = s.ExpiresAt
+	}
+	ctx, cancel := context.WithTimeout(ctx, touchTimeout)
+	defer cancel()
+	err := m.store.Touch(ctx, s.Key(), now, expires)
+	switch {
+	case errors.Is(err, ErrNoSession):
+		return ErrNoSession
+	case err != nil:
+		m.log(ctx, slog.LevelWarn, "session_touch_failed", s.ID, "error", err)
+	default:
+		s.LastSeenAt, s.ExpiresAt = now, expires
+	}
+	return nil
+}
+
+func (m *Manager) log(ctx context.Context, level slog.Level, event, id string, args ...any) {
+	m.cfg.Logger.Log(ctx, level, event, append(args, "session_id", id)...)
+}

@@ -1,0 +1,93 @@
+package session
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+)
+
+// The characters of a token: <owner>.<id>.<secret>, and .<mac> with signing keys.
+const (
+	idLength     = 22 // 16 bytes; owner, id and mac alike
+	secretLength = 43 // 32 bytes
+	tokenLength  = idLength + 1 + idLength + 1 + secretLength
+	signedLength = tokenLength + 1 + idLength
+)
+
+// credential is what a presented token claims: the address of a session, and
+// the SHA-256 of the secret that must prove it.
+type credential struct {
+	key    Key
+	secret [32]byte
+}
+
+// newSecret returns a fresh secret as it stands in the token, and its hash as it
+// stands in the store. 256 random bits (ASVS 7.2.3 asks for 128).
+func newSecret() (secret string, hash [32]byte) {
+	secret = randomText(32)
+	return secret, sha256.Sum256([]byte(secret))
+}
+
+func randomText(bytes int) string {
+	b := make([]byte, bytes)
+	rand.Read(b) // never fails: crypto/rand
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// token returns what the cookie carries for the session at key.
+func (m *Manager) token(key Key, secret string) string {
+	text := key.Owner + "." + key.ID + "." + secret
+	if len(m.cfg.SigningKeys) == 0 {
+		return text
+	}
+	return text + "." + mac(m.cfg.SigningKeys[0], text)
+}
+
+// parseToken accepts exactly what token makes: one spelling for each session.
+func (m *Manager) parseToken(s string) (credential, bool) {
+	signed := len(m.cfg.SigningKeys) > 0
+	if signed && (len(s) != signedLength || s[tokenLength] != '.') || !signed && len(s) != tokenLength {
+		return credential{}, false
+	}
+	text := s[:tokenLength]
+	owner, rest, _ := strings.Cut(text, ".")
+	id, secret, _ := strings.Cut(rest, ".")
+	if !canonical(owner, idLength) || !canonical(id, idLength) || !canonical(secret, secretLength) {
+		return credential{}, false
+	}
+	if signed && !m.verifies(text, s[tokenLength+1:]) {
+		return credential{}, false
+	}
+	return credential{Key{owner, id}, sha256.Sum256([]byte(secret))}, true
+}
+
+// canonical reports whether s is base64url of the given length in the one
+// spelling that an encoder makes. Strict refuses stray bits in the last
+// character; the alphabet is checked by decoding, but the decoder skips line
+// breaks, so the number of decoded bytes is compared too.
+func canonical(s string, length int) bool {
+	if len(s) != length {
+		return false
+	}
+	var buf [32]byte
+	n, err := base64.RawURLEncoding.Strict().Decode(buf[:], []byte(s))
+	return err == nil && n == base64.RawURLEncoding.DecodedLen(length)
+}
+
+func (m *Manager) verifies(text, sum string) bool {
+	ok := false
+	for _, key := range m.cfg.SigningKeys {
+		if hmac.Equal([]byte(mac(key, text)), []byte(sum)) {
+			ok = true
+		}
+	}
+	return ok
+}
+
+func mac(key []byte, text string) string {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+}
