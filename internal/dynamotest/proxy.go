@@ -1,0 +1,205 @@
+package dynamotest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Proxy stands between the SDK and DynamoDB, in this process or in a child that
+// finds its URL in AWS_ENDPOINT_URL_DYNAMODB. It notes every call and, when told
+// to, makes some fail. A call that has reached it is carried out to the end, as
+// in the service, even if its sender gives up.
+type Proxy struct {
+	URL string // "http://127.0.0.1:41235"
+
+	tb     testing.TB
+	target *url.URL      // DynamoDB
+	done   chan struct{} // closed when the test is over
+
+	mu     sync.Mutex
+	calls  []*Call
+	faults map[string][]Fault // for the next calls of an action
+	always Fault              // for all other calls
+	delay  time.Duration
+	held   []*http.Request
+}
+
+// Fault is what happens to a call in place of an answer.
+type Fault int
+
+const (
+	None       Fault = iota // the call is answered
+	Refuse                  // the connection is closed; DynamoDB never sees the call
+	Hang                    // nothing happens until the sender gives up; DynamoDB never sees the call
+	LoseAnswer              // DynamoDB carries the call out, then the connection is closed
+	Hold                    // the connection is closed, and the call kept for Deliver
+)
+
+// NewProxy starts a proxy before [Endpoint]. It ends with the test.
+func NewProxy(tb testing.TB) *Proxy {
+	tb.Helper()
+	target, err := url.Parse(Endpoint(tb))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p := &Proxy{tb: tb, target: target, done: make(chan struct{}), faults: map[string][]Fault{}}
+	server := httptest.NewServer(http.HandlerFunc(p.serve))
+	p.URL = server.URL
+	tb.Cleanup(func() {
+		close(p.done)
+		server.Close()
+	})
+	return p
+}
+
+// Fail gives the next calls of the action ("PutItem") one fault each, in order.
+// A second try of the SDK is a call like any other.
+func (p *Proxy) Fail(action string, faults ...Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults[action] = append(p.faults[action], faults...)
+}
+
+// FailAll gives every call the fault, from now on. None ends it.
+func (p *Proxy) FailAll(fault Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.always = fault
+}
+
+// Slow makes every call take d longer, so that calls made at the same time are
+// certain to overlap. See [Depth].
+func (p *Proxy) Slow(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = d
+}
+
+// Take returns the calls since the last Take, in the order of their arrival, and
+// forgets them. One that is still under way has no End.
+func (p *Proxy) Take() []Call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	calls := make([]Call, len(p.calls))
+	for i, c := range p.calls {
+		calls[i] = *c
+	}
+	p.calls = nil
+	return calls
+}
+
+// Deliver sends the calls that were held to DynamoDB, oldest first, and returns
+// the HTTP status of each answer. They are not noted again.
+func (p *Proxy) Deliver() []int {
+	p.tb.Helper()
+	p.mu.Lock()
+	held := p.held
+	p.held = nil
+	p.mu.Unlock()
+	var statuses []int
+	for _, r := range held {
+		status, _, _, err := send(r)
+		if err != nil {
+			p.tb.Fatalf("delivering a call that was held: %v", err)
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses
+}
+
+// serve handles one call.
+func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler) // the sender has gone
+	}
+	call, body, err := parse(r.Header.Get("X-Amz-Target"), body)
+	if err != nil {
+		p.tb.Errorf("dynamotest: %v", err)
+	}
+	delay := p.note(call)
+	out := r.Clone(context.WithoutCancel(r.Context()))
+	out.RequestURI = ""
+	out.URL.Scheme, out.URL.Host = p.target.Scheme, p.target.Host
+	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+
+	switch call.Fault {
+	case Hang:
+		select {
+		case <-r.Context().Done():
+		case <-p.done:
+		}
+		p.end(call, 0, nil)
+		panic(http.ErrAbortHandler)
+	case Hold:
+		p.hold(out)
+		fallthrough
+	case Refuse:
+		p.end(call, 0, nil)
+		panic(http.ErrAbortHandler)
+	}
+
+	status, header, answer, err := send(out)
+	if err != nil {
+		p.tb.Errorf("dynamotest: %v", err)
+		panic(http.ErrAbortHandler)
+	}
+	time.Sleep(delay)
+	p.end(call, status, answer)
+	if call.Fault == LoseAnswer {
+		panic(http.ErrAbortHandler)
+	}
+	for name, values := range header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(status)
+	w.Write(answer)
+}
+
+// note adds the call to the list, decides its fault and says how long to delay it.
+func (p *Proxy) note(call *Call) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	call.Start = time.Now()
+	call.Fault = p.always
+	if next := p.faults[call.Action]; len(next) > 0 {
+		call.Fault, p.faults[call.Action] = next[0], next[1:]
+	}
+	p.calls = append(p.calls, call)
+	return p.delay
+}
+
+// end completes the call in the list, before its sender can know the answer.
+func (p *Proxy) end(call *Call, status int, answer []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	call.End = time.Now()
+	if call.Fault == None {
+		call.Status = status
+	}
+	call.count(answer)
+}
+
+func (p *Proxy) hold(r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = append(p.held, r)
+}
+
+// send carries a request out and reads the whole answer.
+func send(r *http.Request) (status int, header http.Header, answer []byte, err error) {
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	defer response.Body.Close()
+	answer, err = io.ReadAll(response.Body)
+	return response.StatusCode, response.Header, answer, err
+}

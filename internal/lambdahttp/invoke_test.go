@@ -1,0 +1,153 @@
+package lambdahttp_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/coatcheck/internal/lambdahttp"
+	"example.com/coatcheck/internal/respond"
+)
+
+func TestPanicIsLoggedAndAnswered(t *testing.T) {
+	want := httptest.NewRecorder()
+	respond.Problem(want, 500, "Something went wrong on our side. Try again later.")
+	for _, value := range []any{"some string", errors.New("some error"), http.ErrAbortHandler, 42} {
+		t.Run(fmt.Sprint(value), func(t *testing.T) {
+			var log bytes.Buffer
+			logTo(t, &log)
+			got := respondTo(t, "GET", func(w http.ResponseWriter, _ *http.Request) {
+				http.SetCookie(w, &http.Cookie{Name: "a", Value: "half"})
+				w.Header().Set("X-Half", "1")
+				w.WriteHeader(200)
+				io.WriteString(w, "half a page")
+				panic(value)
+			})
+			headers := map[string]string{}
+			for name := range want.Result().Header {
+				headers[name] = want.Result().Header.Get(name)
+			}
+			equal(t, "lambdahttp", got, response{StatusCode: 500, Headers: headers, Body: want.Body.String()})
+
+			var line struct{ Level, Msg, Panic, Method, Path, Stack string }
+			if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+				t.Fatalf("not one line of JSON: %v\n%s", err, &log)
+			}
+			if line.Level != "ERROR" || line.Panic != fmt.Sprint(value) || line.Method != "GET" || line.Path != "/profile" ||
+				!strings.Contains(line.Stack, "TestPanicIsLoggedAndAnswered") {
+				t.Errorf("logged %+v", line)
+			}
+		})
+	}
+}
+
+func TestNextInvocationAfterPanic(t *testing.T) {
+	logTo(t, io.Discard)
+	calls := 0
+	h := lambdahttp.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if calls++; calls == 1 {
+			panic("first call")
+		}
+		w.WriteHeader(204)
+	}))
+	for i, want := range []string{`"statusCode":500`, `"statusCode":204`} {
+		out, err := h.Invoke(t.Context(), event("GET"))
+		if err != nil || !bytes.Contains(out, []byte(want)) {
+			t.Errorf("invocation %d: %v, %s, want %s", i+1, err, out, want)
+		}
+	}
+}
+
+func TestStatusThatHTTPHasNot(t *testing.T) {
+	logTo(t, io.Discard)
+	for _, status := range []int{-1, 0, 99, 600, 1000} {
+		got := respondTo(t, "GET", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+		if got.StatusCode != 500 {
+			t.Errorf("WriteHeader(%d) was answered %d, want 500", status, got.StatusCode)
+		}
+	}
+}
+
+// TestDeadline hangs until the context ends and answers then, as a handler with
+// a hung store does: in time for the gateway.
+func TestDeadline(t *testing.T) {
+	for _, test := range []struct{ function, handler time.Duration }{
+		{30 * time.Second, 29 * time.Second},
+		{5 * time.Second, 4 * time.Second},
+		{4 * time.Second, 3 * time.Second},
+		{2 * time.Second, 1500 * time.Millisecond},
+		{100 * time.Millisecond, 75 * time.Millisecond},
+		{0, 0},
+	} {
+		t.Run(test.function.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), test.function)
+				defer cancel()
+				out := invoke(t, ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					<-r.Context().Done()
+					if took := time.Since(start); took != test.handler || r.Context().Err() != context.DeadlineExceeded {
+						t.Errorf("the request's context ended after %v (%v), want %v", took, r.Context().Err(), test.handler)
+					}
+					respond.Problem(w, 503, "Try again in a moment.")
+				}), event("GET"))
+				if !bytes.Contains(out, []byte(`"statusCode":503`)) || !bytes.Contains(out, []byte(`"Retry-After":"5"`)) {
+					t.Errorf("answered %s, want a 503 with Retry-After", out)
+				}
+			})
+		})
+	}
+}
+
+func TestNoDeadline(t *testing.T) {
+	var request context.Context
+	respondTo(t, "GET", func(_ http.ResponseWriter, r *http.Request) {
+		request = r.Context()
+		if _, ok := request.Deadline(); ok || request.Err() != nil {
+			t.Errorf("a deadline or an error (%v) where the invocation has none", request.Err())
+		}
+	})
+	if request.Err() == nil {
+		t.Error("the request's context outlived the request")
+	}
+}
+
+// TestConcurrentInvocations is for the race detector, and for requests that see
+// one another.
+func TestConcurrentInvocations(t *testing.T) {
+	h := lambdahttp.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Method) }))
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			method := fmt.Sprintf("M%d", i)
+			out, err := h.Invoke(t.Context(), event(method))
+			if err != nil || !bytes.Contains(out, []byte(`"body":"`+method+`"`)) {
+				t.Errorf("%s was answered %s, %v", method, out, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func BenchmarkInvoke(b *testing.B) {
+	h := lambdahttp.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		respond.JSON(w, 200, map[string]string{"user_id": "u1"})
+	}))
+	payload := read(b, "testdata/get-cookies.event.json")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := h.Invoke(b.Context(), payload); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

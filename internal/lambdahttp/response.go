@@ -1,0 +1,92 @@
+package lambdahttp
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// response is the answer in payload format 2.0. Every field is always there: from
+// an answer without a status the gateway guesses one, and it refuses null maps.
+type response struct {
+	StatusCode      int               `json:"statusCode"`
+	Headers         map[string]string `json:"headers"`
+	Cookies         []string          `json:"cookies"`
+	Body            string            `json:"body"`
+	IsBase64Encoded bool              `json:"isBase64Encoded"`
+}
+
+// responseWriter collects a response by the rules of [http.ResponseWriter].
+type responseWriter struct {
+	method string
+	status int         // 0 until written
+	header http.Header // the handler's own, to edit at any time
+	sent   http.Header // as it was when the status was written
+	body   bytes.Buffer
+}
+
+func newResponseWriter(method string) *responseWriter {
+	return &responseWriter{method: method, header: http.Header{}}
+}
+
+func (w *responseWriter) Header() http.Header { return w.header }
+
+func (w *responseWriter) WriteHeader(status int) {
+	if status < 100 || status > 599 {
+		panic(fmt.Sprintf("lambdahttp: status %d is not between 100 and 599", status))
+	}
+	if w.status == 0 && status >= 200 {
+		w.status, w.sent = status, w.header.Clone()
+	}
+}
+
+func (w *responseWriter) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	switch {
+	case w.status == http.StatusNoContent || w.status == http.StatusNotModified:
+		return 0, http.ErrBodyNotAllowed
+	case w.method == http.MethodHead:
+		return len(p), nil
+	}
+	return w.body.Write(p)
+}
+
+// response joins the values of a header, except cookies, which have a list of
+// their own because they may hold commas (RFC 9110, section 5.3). A value with
+// control characters or bad UTF-8 is left out, and logged without being quoted.
+func (w *responseWriter) response(ctx context.Context) response {
+	w.WriteHeader(http.StatusOK)
+	resp := response{StatusCode: w.status, Headers: make(map[string]string, len(w.sent)), Cookies: []string{}}
+	for name, values := range w.sent {
+		name = http.CanonicalHeaderKey(name)
+		for _, value := range values {
+			before, repeated := resp.Headers[name]
+			switch {
+			case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
+				slog.ErrorContext(ctx, "response header dropped: it has control characters or is not UTF-8", "name", name)
+			case name == "Set-Cookie":
+				resp.Cookies = append(resp.Cookies, value)
+			case repeated:
+				resp.Headers[name] = before + ", " + value
+			default:
+				resp.Headers[name] = value
+			}
+		}
+	}
+	resp.Body, resp.IsBase64Encoded = encode(w.body.Bytes())
+	return resp
+}
+
+// encode returns text as it is and anything else, which JSON cannot hold, in base64.
+func encode(body []byte) (s string, isBase64 bool) {
+	if utf8.Valid(body) {
+		return string(body), false
+	}
+	return base64.StdEncoding.EncodeToString(body), true
+}

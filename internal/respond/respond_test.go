@@ -1,0 +1,130 @@
+package respond_test
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+
+	"example.com/coatcheck/internal/respond"
+)
+
+const policy = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// everyResponse is written out, not derived: it is the contract.
+func everyResponse() http.Header {
+	return http.Header{
+		"Cache-Control":                {"no-store"},
+		"Content-Security-Policy":      {policy},
+		"Cross-Origin-Resource-Policy": {"same-origin"},
+		"Referrer-Policy":              {"same-origin"},
+		"Strict-Transport-Security":    {"max-age=31536000; includeSubDomains"},
+		"X-Content-Type-Options":       {"nosniff"},
+		"X-Frame-Options":              {"DENY"},
+	}
+}
+
+func with(extra http.Header) http.Header {
+	h := everyResponse()
+	maps.Copy(h, extra)
+	return h
+}
+
+func TestResponses(t *testing.T) {
+	const problem = "application/problem+json"
+	tests := []struct {
+		name   string
+		write  func(http.ResponseWriter)
+		status int
+		header http.Header
+		body   string
+	}{
+		{
+			name:   "JSON",
+			write:  func(w http.ResponseWriter) { respond.JSON(w, 200, map[string]any{"a": "<b>", "n": 1}) },
+			status: 200,
+			header: with(http.Header{"Content-Type": {"application/json"}}),
+			body:   `{"a":"\u003cb\u003e","n":1}` + "\n",
+		},
+		{
+			name:   "problem",
+			write:  func(w http.ResponseWriter) { respond.Problem(w, 401, "Sign in first.") },
+			status: 401,
+			header: with(http.Header{"Content-Type": {problem}}),
+			body:   `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Sign in first."}` + "\n",
+		},
+		{
+			name:   "outage",
+			write:  func(w http.ResponseWriter) { respond.Problem(w, 503, "Try again.") },
+			status: 503,
+			header: with(http.Header{"Content-Type": {problem}, "Retry-After": {"5"}}),
+			body:   `{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"Try again."}` + "\n",
+		},
+		{
+			name: "outage with its own wait",
+			write: func(w http.ResponseWriter) {
+				w.Header().Set("Retry-After", "30")
+				respond.Problem(w, 503, "Busy.")
+			},
+			status: 503,
+			header: with(http.Header{"Content-Type": {problem}, "Retry-After": {"30"}}),
+			body:   `{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"Busy."}` + "\n",
+		},
+		{
+			name: "problem inside a page",
+			write: func(w http.ResponseWriter) {
+				w.Header().Set("Content-Security-Policy", respond.PagePolicy("sha256-AAAA"))
+				w.Header().Set("Content-Type", "text/html")
+				respond.Problem(w, 500, "Broken.")
+			},
+			status: 500,
+			header: with(http.Header{"Content-Type": {problem}}),
+			body:   `{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Broken."}` + "\n",
+		},
+		{
+			name: "nothing to say",
+			write: func(w http.ResponseWriter) {
+				respond.Headers(w.Header())
+				respond.Status(w, 204)
+			},
+			status: 204,
+			header: everyResponse(),
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			test.write(w)
+			if w.Code != test.status {
+				t.Errorf("status %d, want %d", w.Code, test.status)
+			}
+			if got := w.Result().Header; !maps.EqualFunc(got, test.header, slices.Equal) {
+				t.Errorf("headers\n%v\nwant\n%v", got, test.header)
+			}
+			if got := w.Body.String(); got != test.body {
+				t.Errorf("body %q, want %q", got, test.body)
+			}
+		})
+	}
+}
+
+func TestPagePolicy(t *testing.T) {
+	got, want := respond.PagePolicy("sha256-AAAA"), policy+"; style-src 'sha256-AAAA'"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestJSONPanicsBeforeItWrites(t *testing.T) {
+	w := httptest.NewRecorder()
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic for a value that JSON cannot hold")
+		}
+		if len(w.Header()) > 0 || w.Body.Len() > 0 {
+			t.Errorf("something was written first: %v %q", w.Header(), w.Body)
+		}
+	}()
+	respond.JSON(w, 200, make(chan int))
+}

@@ -1,0 +1,238 @@
+// Package samtemplate reads from an AWS SAM template what local tools and tests
+// share with the deployed stack: tables, functions, routes, variables, policies.
+//
+// It understands what our template.yaml uses, not SAM. What it does not
+// understand it refuses, where ignoring would make local and deployed differ.
+package samtemplate
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Template is what [Read] finds in a template.
+type Template struct {
+	Tables    map[string]Table    // by logical ID: "SessionsTable"
+	Functions map[string]Function // by logical ID: "LoginFunction"
+}
+
+// Function is one Lambda function.
+type Function struct {
+	// Folder holds its main package, slash-separated, relative to the template:
+	// the logical ID without "Function", in lower case, below functions/. The
+	// Makefile's build-% rule is bound by the same convention.
+	Folder string
+
+	// Routes are its HTTP API route keys, sorted: "ANY /login", "$default".
+	Routes []string
+
+	// Environment holds every variable declared for it, those of Globals
+	// included. The value is the literal one, the default of the parameter that
+	// !Ref names, or, if !Ref names a resource, the resource's logical ID.
+	Environment map[string]string
+
+	// Access is what its policies allow, sorted.
+	Access []Access
+}
+
+// Access is the right to call one DynamoDB action on one table, or the use of it.
+type Access struct {
+	Action string // "GetItem"
+	Table  string // logical ID in a [Template]
+}
+
+// Compare orders by table, then by action.
+func (a Access) Compare(b Access) int {
+	return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Action, b.Action))
+}
+
+// document is the part of a template that is read.
+type document struct {
+	Parameters map[string]struct {
+		Default string `yaml:"Default"`
+	} `yaml:"Parameters"`
+	Globals struct {
+		Function properties `yaml:"Function"`
+	} `yaml:"Globals"`
+	Resources map[string]struct {
+		Type       string     `yaml:"Type"`
+		Properties properties `yaml:"Properties"`
+	} `yaml:"Resources"`
+}
+
+// event is a function's trigger.
+type event struct {
+	Type       literal `yaml:"Type"`
+	Properties struct {
+		API    value   `yaml:"ApiId"`
+		Method literal `yaml:"Method"`
+		Path   literal `yaml:"Path"`
+	} `yaml:"Properties"`
+}
+
+// policy is one of a function's policies: IAM statements, in place.
+type policy struct {
+	Statement []statement `yaml:"Statement"`
+}
+
+type statement struct {
+	Effect   literal       `yaml:"Effect"`
+	Action   list[literal] `yaml:"Action"`
+	Resource list[value]   `yaml:"Resource"`
+}
+
+// Read reads the template in the file. Errors name the file, the resource and
+// the property.
+func Read(file string) (*Template, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var doc document
+	if err := yaml.Load(text, &doc); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	t := &Template{Tables: map[string]Table{}, Functions: map[string]Function{}}
+	for id, resource := range doc.Resources {
+		switch resource.Type {
+		case "AWS::DynamoDB::Table":
+			t.Tables[id], err = readTable(resource.Properties)
+		case "AWS::Serverless::Function":
+			t.Functions[id], err = doc.readFunction(id, resource.Properties)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", file, id, err)
+		}
+	}
+	return t, t.check(file)
+}
+
+// check reports a policy for a table that the template does not have.
+func (t *Template) check(file string) error {
+	for id, f := range t.Functions {
+		for _, a := range f.Access {
+			if _, ok := t.Tables[a.Table]; !ok {
+				return fmt.Errorf("%s: %s: Policies: no table %s in the template", file, id, a.Table)
+			}
+		}
+	}
+	return nil
+}
+
+func (doc *document) readFunction(id string, p properties) (Function, error) {
+	name, ok := strings.CutSuffix(id, "Function")
+	if !ok {
+		return Function{}, fmt.Errorf("the logical ID of a function must end in Function")
+	}
+	f := Function{Folder: "functions/" + strings.ToLower(name), Environment: map[string]string{}}
+	for _, p := range []properties{doc.Globals.Function, p} {
+		if err := doc.readEnvironment(p, f.Environment); err != nil {
+			return f, err
+		}
+	}
+	var err error
+	if f.Routes, err = readRoutes(p); err != nil {
+		return f, err
+	}
+	f.Access, err = readPolicies(p)
+	return f, err
+}
+
+// readEnvironment adds the variables that p declares to env.
+func (doc *document) readEnvironment(p properties, env map[string]string) error {
+	var environment struct {
+		Variables map[string]value `yaml:"Variables"`
+	}
+	if err := p.load("Environment", &environment); err != nil {
+		return err
+	}
+	for name, v := range environment.Variables {
+		parameter, isParameter := doc.Parameters[v.text]
+		_, isResource := doc.Resources[v.text]
+		switch {
+		case v.function == "":
+			env[name] = v.text
+		case v.function == "!Ref" && isParameter:
+			env[name] = parameter.Default
+		case v.function == "!Ref" && isResource:
+			env[name] = v.text
+		default:
+			return fmt.Errorf("Environment: %s: %s %s is not understood, or not in the template", name, v.function, v.text)
+		}
+	}
+	return nil
+}
+
+func readRoutes(p properties) ([]string, error) {
+	var events map[string]event
+	if err := p.load("Events", &events); err != nil {
+		return nil, err
+	}
+	var routes []string
+	for name, e := range events {
+		switch {
+		case e.Type != "HttpApi" || e.Properties.Method == "" || e.Properties.Path == "":
+			return nil, fmt.Errorf("Events: %s: not an HttpApi event with Method and Path", name)
+		case e.Properties.Path == "$default":
+			routes = append(routes, "$default")
+		default:
+			routes = append(routes, string(e.Properties.Method+" "+e.Properties.Path))
+		}
+	}
+	slices.Sort(routes)
+	return routes, nil
+}
+
+func readPolicies(p properties) ([]Access, error) {
+	var policies []policy
+	if err := p.load("Policies", &policies); err != nil {
+		return nil, err
+	}
+	var access []Access
+	for _, policy := range policies {
+		for _, s := range policy.Statement {
+			granted, err := s.access()
+			if err != nil {
+				return nil, fmt.Errorf("Policies: %w", err)
+			}
+			access = append(access, granted...)
+		}
+	}
+	slices.SortFunc(access, Access.Compare)
+	return slices.Compact(access), nil
+}
+
+// access returns what the statement allows: every action on every resource.
+func (s statement) access() ([]Access, error) {
+	if s.Effect != "Allow" {
+		return nil, fmt.Errorf("Effect %q is not understood, only Allow", s.Effect)
+	}
+	var access []Access
+	for _, action := range s.Action {
+		for _, resource := range s.Resource {
+			a, err := newAccess(string(action), resource)
+			if err != nil {
+				return nil, err
+			}
+			access = append(access, a)
+		}
+	}
+	return access, nil
+}
+
+func newAccess(action string, resource value) (Access, error) {
+	name, ok := strings.CutPrefix(action, "dynamodb:")
+	if !ok || strings.Contains(name, "*") {
+		return Access{}, fmt.Errorf("action %q is not one DynamoDB action", action)
+	}
+	table, ok := strings.CutSuffix(resource.text, ".Arn")
+	if !ok || resource.function != "!GetAtt" {
+		return Access{}, fmt.Errorf("resource %s %s is not the !GetAtt …Arn of a table", resource.function, resource.text)
+	}
+	return Access{Action: name, Table: table}, nil
+}

@@ -1,0 +1,194 @@
+package samtemplate
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// TestReadOurs spells out what one function and one table of the real template
+// mean; that they are what the binaries need is tested where those run.
+func TestReadOurs(t *testing.T) {
+	template, err := Read("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	login := template.Functions["LoginFunction"]
+	if login.Folder != "functions/login" {
+		t.Errorf("folder %q", login.Folder)
+	}
+	if want := []string{"ANY /login", "POST /login"}; !reflect.DeepEqual(login.Routes, want) {
+		t.Errorf("routes %q, want %q", login.Routes, want)
+	}
+	for _, a := range login.Access {
+		if _, ok := template.Tables[a.Table]; !ok {
+			t.Errorf("access to %s, not a table", a.Table)
+		}
+	}
+	for variable, want := range map[string]string{
+		"USERS_TABLE":               "UsersTable",    // its own; !Ref of a resource
+		"SESSIONS_TABLE":            "SessionsTable", // from Globals
+		"SESSION_IDLE_TIMEOUT":      "30m",           // !Ref of a parameter
+		"AWS_NEW_RETRIES_2026":      "true",          // literal
+		"AWS_ENDPOINT_URL_DYNAMODB": "",
+	} {
+		if got, ok := login.Environment[variable]; !ok || got != want {
+			t.Errorf("%s = %q (declared: %t), want %q", variable, got, ok, want)
+		}
+	}
+	if _, ok := template.Functions["ProfileFunction"].Environment["USERS_TABLE"]; ok {
+		t.Error("profile is told the users table")
+	}
+
+	sessions := template.Tables["SessionsTable"]
+	in := sessions.CreateInput("s1")
+	if *in.TableName != "s1" || in.BillingMode != types.BillingModePayPerRequest {
+		t.Errorf("created as %s, %s", *in.TableName, in.BillingMode)
+	}
+	wantKeys := []types.KeySchemaElement{
+		{AttributeName: new("owner"), KeyType: types.KeyTypeHash},
+		{AttributeName: new("id"), KeyType: types.KeyTypeRange},
+	}
+	if !reflect.DeepEqual(in.KeySchema, wantKeys) {
+		t.Errorf("keys %v", in.KeySchema)
+	}
+	wantAttributes := []types.AttributeDefinition{
+		{AttributeName: new("owner"), AttributeType: types.ScalarAttributeTypeS},
+		{AttributeName: new("id"), AttributeType: types.ScalarAttributeTypeS},
+	}
+	if !reflect.DeepEqual(in.AttributeDefinitions, wantAttributes) {
+		t.Errorf("attributes %v", in.AttributeDefinitions)
+	}
+	ttl := sessions.TTLInput("s1")
+	if *ttl.TableName != "s1" || *ttl.TimeToLiveSpecification.AttributeName != "expires_at" || !*ttl.TimeToLiveSpecification.Enabled {
+		t.Errorf("TTL input %+v", ttl)
+	}
+	if users := template.Tables["UsersTable"]; users.TTL != "" {
+		t.Errorf("the users table has a TTL on %q", users.TTL)
+	}
+}
+
+// small is a template with one of everything, for tests to vary.
+const small = `
+Parameters:
+  Days:
+    Type: Number
+    Default: 7
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      AttributeDefinitions:
+        - { AttributeName: id, AttributeType: S }
+      KeySchema:
+        - { AttributeName: id, KeyType: HASH }
+      TimeToLiveSpecification: { AttributeName: end, Enabled: true }
+  OneFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      MemorySize: 128
+      Environment:
+        Variables:
+          TABLE: !Ref Table
+          DAYS: !Ref Days
+      Policies:
+        - Statement:
+            - Effect: Allow
+              Action: [dynamodb:PutItem, dynamodb:GetItem]
+              Resource: [!GetAtt Table.Arn]
+            - Effect: Allow
+              Action: dynamodb:GetItem
+              Resource: !GetAtt Table.Arn
+      Events:
+        Rest:
+          Type: HttpApi
+          Properties: { ApiId: !Ref Api, Method: ANY, Path: $default }
+        One:
+          Type: HttpApi
+          Properties: { ApiId: !Ref Api, Method: GET, Path: /one }
+`
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "small.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestReadSmall(t *testing.T) {
+	template, err := Read(write(t, small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Function{
+		Folder:      "functions/one",
+		Routes:      []string{"$default", "GET /one"},
+		Environment: map[string]string{"TABLE": "Table", "DAYS": "7"},
+		Access:      []Access{{"GetItem", "Table"}, {"PutItem", "Table"}},
+	}
+	if got := template.Functions["OneFunction"]; !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if got := template.Tables["Table"].TTL; got != "end" {
+		t.Errorf("TTL %q, want end", got)
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name, from, to string // in small
+		want           []string
+	}{
+		{"broken YAML", "Resources:", "Resources: [", []string{"small.yaml"}},
+		{"a key twice", "  Api:", "  Table:", []string{"small.yaml", "Table"}},
+		{"an index", "      KeySchema:", "      GlobalSecondaryIndexes: []\n      KeySchema:", []string{"Table: GlobalSecondaryIndexes"}},
+		{"no keys", "      KeySchema:", "      Tags:", []string{"Table: KeySchema"}},
+		{"an unknown field in a key", "KeyType: HASH", "KeyType: HASH, Order: up", []string{"Table: KeySchema", "Order"}},
+		{"a key named by a function", "KeySchema:\n        - { AttributeName: id", "KeySchema:\n        - { AttributeName: !Ref Days", []string{"Table: KeySchema", "!Ref"}},
+		{"TTL without a name", "AttributeName: end, ", "", []string{"Table: TimeToLiveSpecification"}},
+		{"a function of another name", "OneFunction:", "One:", []string{"One:", "must end in Function"}},
+		{"an unknown reference", "!Ref Table", "!Ref Tables", []string{"OneFunction: Environment: TABLE", "Tables"}},
+		{"an unknown function", "!Ref Table", "!Sub Table", []string{"OneFunction: Environment: TABLE", "!Sub"}},
+		{"a long function", "!Ref Table", "{ Ref: Table }", []string{"OneFunction: Environment", "!Ref"}},
+		{"another kind of event", "One:\n          Type: HttpApi", "One:\n          Type: Schedule", []string{"OneFunction: Events: One"}},
+		{"an event without a path", ", Path: /one", "", []string{"OneFunction: Events: One"}},
+		{"a managed policy", "        - Statement:", "        - AdministratorAccess\n        - Statement:", []string{"OneFunction: Policies"}},
+		{"a policy template", "        - Statement:", "        - DynamoDBCrudPolicy: { TableName: !Ref Table }\n        - Statement:", []string{"OneFunction: Policies", "DynamoDBCrudPolicy"}},
+		{"a denial", "Effect: Allow", "Effect: Deny", []string{"OneFunction: Policies", "Deny"}},
+		{"a condition", "Effect: Allow", "Condition: {}\n              Effect: Allow", []string{"OneFunction: Policies", "Condition"}},
+		{"every action", "dynamodb:PutItem", "dynamodb:*", []string{"OneFunction: Policies", "dynamodb:*"}},
+		{"another service", "dynamodb:PutItem", "s3:PutObject", []string{"OneFunction: Policies", "s3:PutObject"}},
+		{"every table", "[!GetAtt Table.Arn]", "'*'", []string{"OneFunction: Policies", "*"}},
+		{"a table named by !Ref", "[!GetAtt Table.Arn]", "!Ref Table", []string{"OneFunction: Policies", "!Ref Table"}},
+		{"a table that is none", "[!GetAtt Table.Arn]", "!GetAtt Other.Arn", []string{"OneFunction: Policies", "Other"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(small, c.from, c.to, 1)
+			if text == small {
+				t.Fatalf("%q is not in the template", c.from)
+			}
+			_, err := Read(write(t, text))
+			if err == nil {
+				t.Fatal("read without an error")
+			}
+			for _, want := range append(c.want, "small.yaml") {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error does not say %q: %v", want, err)
+				}
+			}
+		})
+	}
+
+	if _, err := Read(filepath.Join(t.TempDir(), "none.yaml")); err == nil || !strings.Contains(err.Error(), "none.yaml") {
+		t.Errorf("no file: %v", err)
+	}
+}

@@ -1,0 +1,97 @@
+package samtemplate
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Table is one DynamoDB table.
+type Table struct {
+	// TTL is the attribute by which DynamoDB removes expired items; empty if it
+	// removes none.
+	TTL string
+
+	keys       []types.KeySchemaElement
+	attributes []types.AttributeDefinition
+}
+
+// CreateInput is the call that creates the table under the name, on demand and
+// without TTL. Backups, encryption and deletion protection are left out: they
+// change nothing that a program on the table's items could see.
+func (t Table) CreateInput(name string) *dynamodb.CreateTableInput {
+	return &dynamodb.CreateTableInput{
+		TableName:            &name,
+		BillingMode:          types.BillingModePayPerRequest,
+		KeySchema:            slices.Clone(t.keys),
+		AttributeDefinitions: slices.Clone(t.attributes),
+	}
+}
+
+// TTLInput is the call that turns on the TTL of the table with the name. The
+// table must have one.
+func (t Table) TTLInput(name string) *dynamodb.UpdateTimeToLiveInput {
+	return &dynamodb.UpdateTimeToLiveInput{
+		TableName: &name,
+		TimeToLiveSpecification: &types.TimeToLiveSpecification{
+			AttributeName: &t.TTL,
+			Enabled:       new(true),
+		},
+	}
+}
+
+// unread are the properties of a table that are known and of no use here.
+var unread = []string{
+	"BillingMode", "DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "SSESpecification", "TableName", "Tags",
+}
+
+type key struct {
+	Name literal `yaml:"AttributeName"`
+	Type literal `yaml:"KeyType"`
+}
+
+type attribute struct {
+	Name literal `yaml:"AttributeName"`
+	Type literal `yaml:"AttributeType"`
+}
+
+type timeToLive struct {
+	Name    literal `yaml:"AttributeName"`
+	Enabled bool    `yaml:"Enabled"`
+}
+
+func readTable(p properties) (Table, error) {
+	var keys []key
+	var attributes []attribute
+	var ttl timeToLive
+	err := errors.Join(
+		p.known(append(unread, "KeySchema", "AttributeDefinitions", "TimeToLiveSpecification")...),
+		p.load("KeySchema", &keys),
+		p.load("AttributeDefinitions", &attributes),
+		p.load("TimeToLiveSpecification", &ttl),
+	)
+	switch {
+	case err != nil:
+		return Table{}, err
+	case len(keys) == 0 || len(attributes) == 0:
+		return Table{}, fmt.Errorf("KeySchema or AttributeDefinitions is missing")
+	case ttl.Enabled && ttl.Name == "":
+		return Table{}, fmt.Errorf("TimeToLiveSpecification: AttributeName is missing")
+	}
+	var t Table
+	for _, k := range keys {
+		t.keys = append(t.keys, types.KeySchemaElement{AttributeName: new(string(k.Name)), KeyType: types.KeyType(k.Type)})
+	}
+	for _, a := range attributes {
+		t.attributes = append(t.attributes, types.AttributeDefinition{
+			AttributeName: new(string(a.Name)), AttributeType: types.ScalarAttributeType(a.Type),
+		})
+	}
+	if ttl.Enabled {
+		t.TTL = string(ttl.Name)
+	}
+	return t, nil
+}

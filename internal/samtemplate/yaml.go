@@ -1,0 +1,81 @@
+package samtemplate
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// properties are those of one resource, each read only when asked for.
+type properties map[string]yaml.Node
+
+// load decodes the named property into out, or leaves out alone if it is
+// absent. A field that out does not have is an error.
+func (p properties) load(name string, out any) error {
+	node, ok := p[name]
+	if !ok {
+		return nil
+	}
+	if err := node.Load(out, yaml.WithKnownFields()); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// known reports a property that is not among names.
+func (p properties) known(names ...string) error {
+	for _, name := range slices.Sorted(maps.Keys(p)) {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("%s: this property is not understood", name)
+		}
+	}
+	return nil
+}
+
+// value is a scalar, or CloudFormation's function of one: !Ref Name.
+type value struct {
+	function string // "" for a plain scalar, else "!Ref", "!GetAtt", …
+	text     string
+}
+
+func (v *value) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind != yaml.ScalarNode {
+		return errors.New("neither a plain value nor a short function such as !Ref")
+	}
+	v.text = n.Value
+	if tag := n.ShortTag(); !strings.HasPrefix(tag, "!!") {
+		v.function = tag
+	}
+	return nil
+}
+
+// literal is a scalar that must not be a function: yaml alone would take the
+// Name of !Ref Name for the value itself.
+type literal string
+
+func (l *literal) UnmarshalYAML(n *yaml.Node) error {
+	var v value
+	if err := v.UnmarshalYAML(n); err != nil {
+		return err
+	}
+	if v.function != "" {
+		return fmt.Errorf("%s is not understood here, write the value", v.function)
+	}
+	*l = literal(v.text)
+	return nil
+}
+
+// list is one T or a sequence of them, as IAM writes lists.
+type list[T any] []T
+
+func (l *list[T]) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.SequenceNode {
+		return n.Load((*[]T)(l))
+	}
+	*l = make([]T, 1)
+	return n.Load(&(*l)[0])
+}

@@ -1,0 +1,99 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+)
+
+// fields reads a body that must hold exactly the named text fields, once each, as
+// a form or as a JSON object. A form may also say where it leads, in "next".
+func fields(r *http.Request, names ...string) (map[string]string, error) {
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if charset := params["charset"]; err != nil || charset != "" && charset != "utf-8" && charset != "UTF-8" {
+		kind = ""
+	}
+	var decode func([]byte) (map[string]string, error)
+	optional := ""
+	switch kind {
+	case "application/json":
+		decode = decodeJSON
+	case "application/x-www-form-urlencoded":
+		decode, optional = decodeForm, "next"
+	default:
+		return nil, &refusal{http.StatusUnsupportedMediaType, "Send application/json or application/x-www-form-urlencoded, in UTF-8."}
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, errUnread(err)
+	}
+	got, err := decode(body)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if _, ok := got[name]; !ok {
+			return nil, badRequest("The field %q is missing.", name)
+		}
+	}
+	for name := range got {
+		if !slices.Contains(names, name) && (name != optional || optional == "") {
+			return nil, badRequest("There is a field that does not belong here; expected: %q.", names)
+		}
+	}
+	return got, nil
+}
+
+func decodeForm(body []byte) (map[string]string, error) {
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, badRequest("The form is not correctly encoded.")
+	}
+	got := make(map[string]string, len(values))
+	for name, all := range values {
+		if len(all) != 1 {
+			return nil, badRequest("A field came twice.")
+		}
+		if !utf8.ValidString(name) || !utf8.ValidString(all[0]) {
+			return nil, badRequest("The form is not in UTF-8.")
+		}
+		got[name] = all[0]
+	}
+	return got, nil
+}
+
+// decodeJSON leans on a decoder that refuses what encoding/json lets pass:
+// duplicate names, invalid UTF-8, names in another case.
+func decodeJSON(body []byte) (map[string]string, error) {
+	var values map[string]*string // pointers tell null from ""
+	if err := json.Unmarshal(body, &values); err != nil || values == nil {
+		return nil, badRequest("The body must be one JSON object whose values are strings, with no name twice.")
+	}
+	got := make(map[string]string, len(values))
+	for name, value := range values {
+		if value == nil {
+			return nil, badRequest("A value is null; it must be a string.")
+		}
+		got[name] = *value
+	}
+	return got, nil
+}
+
+// errUnread tells a body that is too large from a connection that broke.
+func errUnread(err error) error {
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return errTooLarge
+	}
+	return badRequest("The body did not arrive whole.")
+}
+
+func badRequest(format string, args ...any) error {
+	return &refusal{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,232 @@
+// Package dynamostore keeps sessions in a DynamoDB table.
+//
+// The table has the hash key owner (S), the range key id (S) and, for cleaning
+// up, TTL on expires_at; template.yaml at the root of this module defines it. A
+// session is one item, usually under 500 bytes, so a read costs one read unit
+// and a write one write unit. TTL may run days late (AWS: "Using time to live in
+// DynamoDB"): no answer depends on it.
+//
+// Programs in other languages may read the items:
+//
+//	owner, id                     S    key: session.Key
+//	secret, previous_secret       B    SHA-256 of a token's 43 secret characters; 32 bytes
+//	user_id, ip, user_agent       S
+//	roles                         L of S
+//	values                        M of S
+//	created_at                    N    Unix milliseconds
+//	authenticated_at,
+//	last_seen_at, expires_at      N    Unix seconds; at expires_at the session is dead
+//	version                       N    63 random bits, new on every Update
+package dynamostore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/coatcheck/internal/dynamo"
+	"example.com/coatcheck/pkg/session"
+)
+
+// Store is a [session.Store] on one table. Every read is strongly consistent,
+// which holds within one region: with global tables a logout reaches other
+// regions about a second late.
+type Store struct {
+	table string
+
+	// Method values, not the client in an interface: together with html/template,
+	// an interface makes the linker keep all of the client's operations.
+	put    func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	get    func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	update func(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	delete func(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+	query  func(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+}
+
+var _ session.Store = (*Store)(nil)
+
+// New returns a Store on the table. The client's timeouts and retries apply,
+// except that Create is never retried. Nothing is called yet.
+func New(client *dynamodb.Client, table string) *Store {
+	return &Store{table, client.PutItem, client.GetItem, client.UpdateItem, client.DeleteItem, client.Query}
+}
+
+// Create implements [session.Store]: one PutItem, sent once.
+func (s *Store) Create(ctx context.Context, sess *session.Session) error {
+	_, err := s.put(ctx, &dynamodb.PutItemInput{
+		TableName:           &s.table,
+		Item:                encode(sess),
+		ConditionExpression: aws.String("attribute_not_exists(id)"),
+	}, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
+	if _, failed := conditionFailed(err); failed {
+		return session.ErrConflict
+	}
+	return s.outage("PutItem", err)
+}
+
+// Get implements [session.Store]: one GetItem.
+func (s *Store) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	out, err := s.get(ctx, &dynamodb.GetItemInput{
+		TableName:      &s.table,
+		Key:            itemKey(key),
+		ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return nil, s.outage("GetItem", err)
+	}
+	if len(out.Item) == 0 {
+		return nil, session.ErrNoSession
+	}
+	return s.decode(out.Item)
+}
+
+// Update implements [session.Store]: one UpdateItem.
+func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time, newVersion int64) error {
+	values := attributes{
+		":now": seconds(now), ":old": number(sess.Version), ":new": number(newVersion),
+		":roles": list(sess.Roles), ":values": stringMap(sess.Values),
+		":secret": binary(sess.Secret), ":previous": binary(sess.PreviousSecret),
+	}
+	set := "SET version = :new, #roles = :roles, #values = :values, secret = :secret, previous_secret = :previous"
+	if !sess.ExpiresAt.IsZero() {
+		set += ", authenticated_at = :authenticated, expires_at = :expires"
+		values[":authenticated"], values[":expires"] = seconds(sess.AuthenticatedAt), seconds(sess.ExpiresAt)
+	}
+	attempts, count := dynamo.CountAttempts()
+	_, err := s.update(ctx, &dynamodb.UpdateItemInput{
+		TableName:                           &s.table,
+		Key:                                 itemKey(sess.Key()),
+		UpdateExpression:                    &set,
+		ConditionExpression:                 aws.String("version = :old AND expires_at > :now"),
+		ExpressionAttributeNames:            map[string]string{"#roles": "roles", "#values": "values"},
+		ExpressionAttributeValues:           values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}, count)
+	stored, failed := conditionFailed(err)
+	if !failed {
+		return s.outage("UpdateItem", err)
+	}
+	if len(stored) == 0 {
+		return session.ErrNoSession
+	}
+	current, err := s.decode(stored)
+	switch {
+	case err != nil:
+		return err
+	case current.Version == newVersion:
+		return nil // an earlier try of this call
+	case !current.ExpiresAt.After(now):
+		return session.ErrNoSession
+	case *attempts > 1:
+		return fmt.Errorf("dynamostore: table %s: another write came between two tries of this one; whether it was applied is unknown", s.table)
+	}
+	return session.ErrConflict
+}
+
+// Touch implements [session.Store]: one UpdateItem.
+func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	_, err := s.update(ctx, &dynamodb.UpdateItemInput{
+		TableName:           &s.table,
+		Key:                 itemKey(key),
+		UpdateExpression:    aws.String("SET last_seen_at = :now, expires_at = :expires"),
+		ConditionExpression: aws.String("expires_at > :now AND last_seen_at < :now AND expires_at <= :expires"),
+		ExpressionAttributeValues: attributes{
+			":now": seconds(now), ":expires": seconds(expires),
+		},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	stored, failed := conditionFailed(err)
+	if !failed {
+		return s.outage("UpdateItem", err)
+	}
+	if len(stored) == 0 {
+		return session.ErrNoSession
+	}
+	current, err := s.decode(stored)
+	if err == nil && !current.ExpiresAt.After(now) {
+		return session.ErrNoSession
+	}
+	return err // nil: the session is alive and further on already
+}
+
+// Delete implements [session.Store]: one DeleteItem.
+func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+	in := &dynamodb.DeleteItemInput{TableName: &s.table, Key: itemKey(key), ReturnValues: types.ReturnValueAllOld}
+	if secret != nil {
+		in.ConditionExpression = aws.String("secret = :secret OR previous_secret = :secret")
+		in.ExpressionAttributeValues = attributes{":secret": binary(*secret)}
+		in.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	}
+	attempts, count := dynamo.CountAttempts()
+	out, err := s.delete(ctx, in, count)
+	stored, failed := conditionFailed(err)
+	if err != nil && !failed {
+		return s.outage("DeleteItem", err)
+	}
+	if failed && len(stored) > 0 {
+		return session.ErrNoSession // the wrong secret
+	}
+	if failed || len(out.Attributes) == 0 {
+		if *attempts > 1 {
+			return nil // an earlier try of this call removed it
+		}
+		return session.ErrNoSession
+	}
+	removed, err := s.decode(out.Attributes)
+	if err == nil && !removed.ExpiresAt.After(now) {
+		return session.ErrNoSession
+	}
+	return nil // also if the item was damaged: it is gone
+}
+
+// List implements [session.Store]: one Query, and one more for each further
+// megabyte.
+func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	in := &dynamodb.QueryInput{
+		TableName:                 &s.table,
+		KeyConditionExpression:    aws.String("#owner = :owner"),
+		ExpressionAttributeNames:  map[string]string{"#owner": "owner"},
+		ExpressionAttributeValues: attributes{":owner": text(owner)},
+		ConsistentRead:            aws.Bool(true),
+	}
+	var all []*session.Session
+	for {
+		out, err := s.query(ctx, in)
+		if err != nil {
+			return nil, s.outage("Query", err)
+		}
+		for _, item := range out.Items {
+			sess, err := s.decode(item)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, sess)
+		}
+		if len(out.LastEvaluatedKey) == 0 {
+			return all, nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+// conditionFailed returns the stored item if err says that a condition did not
+// hold; the item is empty where there is none.
+func conditionFailed(err error) (attributes, bool) {
+	var failed *types.ConditionalCheckFailedException
+	if !errors.As(err, &failed) {
+		return nil, false
+	}
+	return failed.Item, true
+}
+
+func (s *Store) outage(call string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("dynamostore: %s on table %s: %w", call, s.table, err)
+}

@@ -1,0 +1,214 @@
+// Package memstore keeps sessions in the memory of one process.
+//
+// It is for development, for tests, and for a program that runs as one process
+// and may sign everybody out when it restarts. It is not for Lambda, nor for
+// anything else that runs as several processes: each would have sessions of its
+// own, and a logout would reach only one of them.
+package memstore
+
+import (
+	"context"
+	"hash/maphash"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+const (
+	shardCount = 64
+	minSweep   = 32 // sessions in a shard; with fewer, sweeping is not worth it
+)
+
+// Store is a [session.Store] in memory; make one with [New]. It is safe for
+// concurrent use, starts no goroutine and sets no limit on live sessions. Dead
+// ones are freed now and then while new ones are created: a shard of the store is
+// swept whenever it holds twice what survived its last sweep. So memory follows
+// the most sessions that were alive at once, not how many there ever were.
+type Store struct {
+	seed   maphash.Seed // secret, so that nobody can aim all owners at one shard
+	shards [shardCount]shard
+}
+
+// shard holds all sessions of some owners, which makes a List exact under one
+// lock. A stored session never changes: a write replaces it. So the lock guards
+// pointers only, and copies for callers are made outside it.
+type shard struct {
+	mu      sync.Mutex
+	owners  map[string]map[string]*session.Session // by Key.Owner, then Key.ID
+	size    int                                    // sessions in owners
+	sweepAt int                                    // size at which Create sweeps
+}
+
+// New returns an empty Store.
+func New() *Store {
+	m := &Store{seed: maphash.MakeSeed()}
+	for i := range m.shards {
+		m.shards[i].reset()
+	}
+	return m
+}
+
+// Create implements [session.Store].
+func (m *Store) Create(ctx context.Context, s *session.Session) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	key, s := s.Key(), s.Clone()
+	sh := m.lock(key.Owner)
+	defer sh.mu.Unlock()
+	if sh.owners[key.Owner][key.ID] != nil {
+		return session.ErrConflict
+	}
+	if sh.size >= sh.sweepAt {
+		sh.sweep(s.CreatedAt)
+	}
+	sh.add(key, s)
+	return nil
+}
+
+// Get implements [session.Store].
+func (m *Store) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	sh := m.lock(key.Owner)
+	s := sh.owners[key.Owner][key.ID]
+	sh.mu.Unlock()
+	if s == nil {
+		return nil, session.ErrNoSession
+	}
+	return s.Clone(), nil
+}
+
+// Update implements [session.Store].
+func (m *Store) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	key, s := s.Key(), s.Clone()
+	sh := m.lock(key.Owner)
+	defer sh.mu.Unlock()
+	next, ok := sh.alive(key, now)
+	switch {
+	case !ok:
+		return session.ErrNoSession
+	case next.Version == newVersion:
+		return nil
+	case next.Version != s.Version:
+		return session.ErrConflict
+	}
+	next.Roles, next.Values = s.Roles, s.Values
+	next.Secret, next.PreviousSecret = s.Secret, s.PreviousSecret
+	next.Version = newVersion
+	if !s.ExpiresAt.IsZero() {
+		next.AuthenticatedAt, next.ExpiresAt = s.AuthenticatedAt, s.ExpiresAt
+	}
+	sh.owners[key.Owner][key.ID] = &next
+	return nil
+}
+
+// Touch implements [session.Store].
+func (m *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	sh := m.lock(key.Owner)
+	defer sh.mu.Unlock()
+	next, ok := sh.alive(key, now)
+	if !ok {
+		return session.ErrNoSession
+	}
+	if next.LastSeenAt.Before(now) && !next.ExpiresAt.After(expires) {
+		next.LastSeenAt, next.ExpiresAt = now, expires
+		sh.owners[key.Owner][key.ID] = &next
+	}
+	return nil
+}
+
+// Delete implements [session.Store].
+func (m *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	sh := m.lock(key.Owner)
+	defer sh.mu.Unlock()
+	s := sh.owners[key.Owner][key.ID]
+	if s == nil || secret != nil && *secret != s.Secret && *secret != s.PreviousSecret {
+		return session.ErrNoSession
+	}
+	sh.remove(key)
+	if !s.ExpiresAt.After(now) {
+		return session.ErrNoSession
+	}
+	return nil
+}
+
+// List implements [session.Store].
+func (m *Store) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	sh := m.lock(owner)
+	all := slices.Collect(maps.Values(sh.owners[owner]))
+	sh.mu.Unlock()
+	for i, s := range all {
+		all[i] = s.Clone()
+	}
+	return all, nil
+}
+
+// lock returns the owner's shard, locked.
+func (m *Store) lock(owner string) *shard {
+	sh := &m.shards[maphash.String(m.seed, owner)%shardCount]
+	sh.mu.Lock()
+	return sh
+}
+
+// alive returns a copy of the session, to be changed and put in its place. Roles
+// and Values are still those of the stored one.
+func (sh *shard) alive(key session.Key, now time.Time) (session.Session, bool) {
+	s := sh.owners[key.Owner][key.ID]
+	if s == nil || !s.ExpiresAt.After(now) {
+		return session.Session{}, false
+	}
+	return *s, true
+}
+
+func (sh *shard) add(key session.Key, s *session.Session) {
+	if sh.owners[key.Owner] == nil {
+		sh.owners[key.Owner] = make(map[string]*session.Session)
+	}
+	sh.owners[key.Owner][key.ID] = s
+	sh.size++
+}
+
+func (sh *shard) remove(key session.Key) {
+	delete(sh.owners[key.Owner], key.ID)
+	if len(sh.owners[key.Owner]) == 0 {
+		delete(sh.owners, key.Owner)
+	}
+	sh.size--
+}
+
+// sweep drops what is dead at now. The living move to new maps, because a map
+// keeps its room when entries are deleted.
+func (sh *shard) sweep(now time.Time) {
+	old := sh.owners
+	sh.reset()
+	for owner, byID := range old {
+		for id, s := range byID {
+			if s.ExpiresAt.After(now) {
+				sh.add(session.Key{Owner: owner, ID: id}, s)
+			}
+		}
+	}
+	sh.sweepAt = max(minSweep, 2*sh.size)
+}
+
+func (sh *shard) reset() {
+	sh.owners = make(map[string]map[string]*session.Session)
+	sh.size, sh.sweepAt = 0, minSweep
+}

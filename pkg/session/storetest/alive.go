@@ -1,0 +1,121 @@
+package storetest
+
+import (
+	"fmt"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+func touchMovesTheTimesOnly(p *probe) error {
+	s, bystander := p.created(), newSession()
+	bystander.UserID = s.UserID
+	p.create("Create of a second session", bystander.Clone(), nil)
+	for _, later := range []time.Duration{time.Second, time.Hour} {
+		s.ExpiresAt = s.ExpiresAt.Add(later)
+		s.LastSeenAt = s.LastSeenAt.Add(time.Second)
+		p.touch("Touch", s.Key(), s.LastSeenAt, s.ExpiresAt, nil)
+		p.holds("after Touch", s)
+	}
+	s.LastSeenAt = s.LastSeenAt.Add(time.Second)
+	p.touch("Touch with the stored ExpiresAt", s.Key(), s.LastSeenAt, s.ExpiresAt, nil)
+	p.holds("after Touch with the stored ExpiresAt", s)
+	p.holds("after Touch of another session", bystander)
+	return p.err
+}
+
+func touchNeverGoesBack(p *probe) error {
+	s := p.created()
+	for _, move := range []struct{ seen, expires time.Duration }{
+		{-time.Second, -time.Second},
+		{-time.Second, 0},
+		{-time.Second, time.Hour},
+		{0, time.Hour},
+		{time.Second, -time.Second},
+		{-24 * time.Hour, 24 * time.Hour},
+	} {
+		what := fmt.Sprintf("Touch with now %v and expires %v beside the stored ones", move.seen, move.expires)
+		p.touch(what, s.Key(), s.LastSeenAt.Add(move.seen), s.ExpiresAt.Add(move.expires), nil)
+		p.holds("after "+what, s)
+	}
+	seen, expires := s.LastSeenAt, s.ExpiresAt
+	errs := atOnce(crowd, func(i int) error {
+		later := time.Duration(i+1) * time.Second
+		return p.store.Touch(p.ctx, s.Key(), seen.Add(later), expires.Add(later))
+	})
+	for _, err := range errs {
+		p.expect("Touch while others were under way", err, nil)
+	}
+	s.LastSeenAt, s.ExpiresAt = seen.Add(crowd*time.Second), expires.Add(crowd*time.Second)
+	p.holds("after many Touches at the same time", s)
+	return p.err
+}
+
+func nothingRevivesADeletedSession(p *probe) error {
+	s := p.created()
+	p.delete("Delete", s.Key(), nil, s.LastSeenAt, nil)
+	p.gone("after Delete", s.Key())
+	p.refuses("after Delete", s, s.LastSeenAt.Add(time.Minute))
+	p.gone("after Update and Touch of a deleted session", s.Key())
+	p.delete("a second Delete", s.Key(), nil, s.LastSeenAt, session.ErrNoSession)
+	return p.err
+}
+
+func nothingRevivesADeadSession(p *probe) error {
+	s := p.created()
+	p.refuses("of a dead session", s, s.ExpiresAt.Add(time.Hour))
+	p.holds("after Update and Touch of a dead session", s)
+	return p.err
+}
+
+// refuses demands that no Update or Touch finds s alive at now.
+func (p *probe) refuses(when string, s *session.Session, now time.Time) {
+	u := changed(s)
+	p.update("Update "+when, u.Clone(), now, newVersion(), session.ErrNoSession)
+	u.Version ^= 1
+	p.update("Update of another version "+when, u.Clone(), now, newVersion(), session.ErrNoSession)
+	u.Version, u.ExpiresAt = s.Version, now.Add(time.Hour)
+	p.update("Update with ExpiresAt "+when, u.Clone(), now, newVersion(), session.ErrNoSession)
+	p.touch("Touch "+when, s.Key(), now, now.Add(time.Hour), session.ErrNoSession)
+}
+
+// deadFromExpiresAtOn looks at the second around ExpiresAt, from far-off time zones.
+func deadFromExpiresAtOn(p *probe) error {
+	east, west := time.FixedZone("east", 14*60*60), time.FixedZone("west", -12*60*60)
+	s := p.created()
+	before := s.ExpiresAt.Add(-time.Millisecond).In(east)
+	u, next := changed(s), newVersion()
+	p.update("Update a millisecond before ExpiresAt", u.Clone(), before, next, nil)
+	s = written(s, u, next)
+	s.LastSeenAt = s.ExpiresAt.Add(-time.Second)
+	p.touch("Touch a second before ExpiresAt", s.Key(), s.LastSeenAt, s.ExpiresAt, nil)
+	p.holds("after Update and Touch just before ExpiresAt", s)
+	p.delete("Delete a millisecond before ExpiresAt", s.Key(), nil, before, nil)
+
+	for _, late := range []time.Duration{0, time.Millisecond, time.Second} {
+		s := p.created()
+		when := fmt.Sprintf("%v after ExpiresAt", late)
+		p.refuses(when, s, s.ExpiresAt.Add(late).In(west))
+		p.holds("after Update and Touch "+when, s)
+		p.delete("Delete "+when, s.Key(), nil, s.ExpiresAt.Add(late).In(west), session.ErrNoSession)
+	}
+	return p.err
+}
+
+// noClockIsRead works on a session that ended a minute ago, and says it is earlier.
+func noClockIsRead(p *probe) error {
+	s := newSession()
+	s.ExpiresAt = time.Now().UTC().Truncate(time.Second).Add(-time.Minute)
+	s.LastSeenAt = s.ExpiresAt.Add(-time.Hour)
+	p.create("Create", s.Clone(), nil)
+	s.LastSeenAt = s.LastSeenAt.Add(time.Minute)
+	p.touch("Touch, told an earlier time than today", s.Key(), s.LastSeenAt, s.ExpiresAt, nil)
+	u, next := changed(s), newVersion()
+	p.update("Update, told an earlier time than today", u.Clone(), s.LastSeenAt, next, nil)
+	p.holds("after Touch and Update", written(s, u, next))
+	p.delete("Delete, told an earlier time than today", s.Key(), nil, s.LastSeenAt, nil)
+
+	s = p.created()
+	p.delete("Delete, told a later time than today", s.Key(), nil, s.ExpiresAt.Add(time.Minute), session.ErrNoSession)
+	return p.err
+}

@@ -1,0 +1,209 @@
+package storetest
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// crowd is how many calls meet where a rule is about races.
+const crowd = 16
+
+// probe takes a store through the steps of one rule. It keeps the first breach
+// that it meets; further steps then do nothing, so that a rule reads as a list.
+type probe struct {
+	ctx   context.Context
+	store session.Store
+	err   error
+}
+
+func (p *probe) create(what string, s *session.Session, want error) {
+	if p.err == nil {
+		p.expect(what, p.store.Create(p.ctx, s), want)
+	}
+}
+
+func (p *probe) update(what string, s *session.Session, now time.Time, newVersion int64, want error) {
+	if p.err == nil {
+		p.expect(what, p.store.Update(p.ctx, s, now, newVersion), want)
+	}
+}
+
+func (p *probe) touch(what string, key session.Key, now, expires time.Time, want error) {
+	if p.err == nil {
+		p.expect(what, p.store.Touch(p.ctx, key, now, expires), want)
+	}
+}
+
+func (p *probe) delete(what string, key session.Key, secret *[32]byte, now time.Time, want error) {
+	if p.err == nil {
+		p.expect(what, p.store.Delete(p.ctx, key, secret, now), want)
+	}
+}
+
+// created returns a new session that the store holds.
+func (p *probe) created() *session.Session {
+	s := newSession()
+	p.create("Create", s.Clone(), nil)
+	return s
+}
+
+// holds demands that Get and List both return the session, just as it is in want.
+func (p *probe) holds(when string, want *session.Session) {
+	if p.err != nil {
+		return
+	}
+	got, err := p.store.Get(p.ctx, want.Key())
+	if p.expect(when+", Get", err, nil); p.err == nil {
+		p.same(when+", Get", got, want)
+	}
+	var listed []*session.Session
+	for _, s := range p.list(when, want.Key().Owner) {
+		if s.ID == want.ID {
+			listed = append(listed, s)
+		}
+	}
+	if p.err == nil && len(listed) != 1 {
+		p.breach("%s, List returned the session %d times instead of once", when, len(listed))
+	}
+	if p.err == nil {
+		p.same(when+", List", listed[0], want)
+	}
+}
+
+// gone demands that neither Get nor List finds a session under the key.
+func (p *probe) gone(when string, key session.Key) {
+	p.missing(when, key)
+	for _, s := range p.list(when, key.Owner) {
+		if s.ID == key.ID {
+			p.breach("%s, List still returned the session", when)
+		}
+	}
+}
+
+// missing demands that Get finds no session under the key.
+func (p *probe) missing(when string, key session.Key) {
+	if p.err == nil {
+		_, err := p.store.Get(p.ctx, key)
+		p.expect(when+", Get", err, session.ErrNoSession)
+	}
+}
+
+// list returns what List does. No element is nil, and none has a broken key.
+func (p *probe) list(when, owner string) []*session.Session {
+	if p.err != nil {
+		return nil
+	}
+	all, err := p.store.List(p.ctx, owner)
+	p.expect(when+", List", err, nil)
+	for _, s := range all {
+		if s == nil || s.Key().Owner != owner {
+			p.breach("%s, List of owner %q returned a session that is not this owner's: %+v", when, owner, s)
+			return nil
+		}
+	}
+	return all
+}
+
+func (p *probe) expect(what string, got, want error) {
+	switch {
+	case want == nil && got != nil:
+		p.breach("%s: want no error, got: %w", what, got)
+	case want != nil && got == nil:
+		p.breach("%s: want the error %q, got none", what, want)
+	case !errors.Is(got, want):
+		p.breach("%s: want the error %q, got: %w", what, want, got)
+	}
+}
+
+func (p *probe) same(what string, got, want *session.Session) {
+	if d := differences(got, want); d != "" {
+		p.breach("%s returned another session than expected: %s", what, d)
+	}
+}
+
+func (p *probe) breach(format string, args ...any) {
+	if p.err == nil {
+		p.err = fmt.Errorf(format, args...)
+	}
+}
+
+// atOnce calls f(0) to f(n-1) at the same time and returns their errors.
+func atOnce(n int, f func(i int) error) []error {
+	errs := make([]error, n)
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() {
+			<-start
+			errs[i] = f(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+	return errs
+}
+
+// oneWon demands that one error is nil and the others are ErrConflict. It returns
+// the winner.
+func (p *probe) oneWon(what string, errs []error) int {
+	var winners []int
+	for i, err := range errs {
+		if err == nil {
+			winners = append(winners, i)
+		} else {
+			p.expect(what+" that lost", err, session.ErrConflict)
+		}
+	}
+	if len(winners) != 1 {
+		p.breach("%d of %d succeeded instead of one: %s", len(winners), len(errs), what)
+		return 0
+	}
+	return winners[0]
+}
+
+// differences says in which fields the sessions differ, or "" if in none.
+func differences(got, want *session.Session) string {
+	if got == nil {
+		return "nil"
+	}
+	var list []string
+	g, w := reflect.ValueOf(*got), reflect.ValueOf(*want)
+	for i := range g.NumField() {
+		if a, b := g.Field(i).Interface(), w.Field(i).Interface(); !equal(a, b) {
+			list = append(list, fmt.Sprintf("%s is %#v instead of %#v", g.Type().Field(i).Name, printable(a), printable(b)))
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// equal compares two fields. Times are equal when they are the same instant and
+// both in UTC, slices and maps without elements whether nil or not.
+func equal(got, want any) bool {
+	if t, ok := got.(time.Time); ok {
+		return t.Equal(want.(time.Time)) && t.Location() == time.UTC
+	}
+	if v := reflect.ValueOf(got); v.Kind() == reflect.Slice || v.Kind() == reflect.Map {
+		if v.Len() == 0 {
+			return reflect.ValueOf(want).Len() == 0
+		}
+	}
+	return reflect.DeepEqual(got, want)
+}
+
+func printable(field any) any {
+	switch f := field.(type) {
+	case time.Time:
+		return f.Format(time.RFC3339Nano)
+	case [32]byte:
+		return hex.EncodeToString(f[:])
+	}
+	return field
+}

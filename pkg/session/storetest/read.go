@@ -1,0 +1,213 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+func aMissingSessionIsErrNoSession(p *probe) error {
+	present := p.created()
+	for where, s := range map[string]*session.Session{
+		"of an unknown user":     newSession(),
+		"unknown, of known user": sibling(present),
+	} {
+		p.missing("a session "+where, s.Key())
+		p.update("Update of a session "+where, changed(s), s.LastSeenAt, newVersion(), session.ErrNoSession)
+		p.touch("Touch of a session "+where, s.Key(), s.LastSeenAt.Add(time.Minute), s.ExpiresAt.Add(time.Minute), session.ErrNoSession)
+		p.delete("Delete of a session "+where, s.Key(), nil, s.LastSeenAt, session.ErrNoSession)
+		p.delete("Delete with a secret of a session "+where, s.Key(), &s.Secret, s.LastSeenAt, session.ErrNoSession)
+		p.gone("a session "+where, s.Key())
+	}
+	if all := p.list("of an unknown user", newSession().Key().Owner); len(all) > 0 {
+		p.breach("List of an unknown owner returned %d sessions", len(all))
+	}
+	p.holds("after writes to missing sessions", present)
+	return p.err
+}
+
+// keysAreComparedExactly looks for a session under keys that a store might take
+// for the right one: of another case, cut, lengthened, with a wildcard of SQL, or
+// with the boundary between owner and ID moved.
+func keysAreComparedExactly(p *probe) error {
+	s, twin, stranger := p.created(), newSession(), p.created()
+	twin.UserID, twin.ID = s.UserID, swapCase(s.ID)
+	p.create("Create of an ID that differs in case only", twin.Clone(), nil)
+	p.holds("beside an ID that differs in case only", s)
+	p.holds("beside an ID that differs in case only", twin)
+
+	owner, id := s.Key().Owner, s.ID
+	for _, wrong := range lookalikes(owner) {
+		if all := p.list("for a similar owner", wrong); len(all) > 0 {
+			p.breach("List of owner %q returned %d sessions, of owner %q", wrong, len(all), all[0].Key().Owner)
+		}
+		p.absent(session.Key{Owner: wrong, ID: id}, s)
+	}
+	for _, wrong := range lookalikes(id)[1:] {
+		p.absent(session.Key{Owner: owner, ID: wrong}, s)
+	}
+	p.absent(session.Key{Owner: owner + id[:1], ID: id[1:]}, s)
+	p.absent(session.Key{Owner: owner[:len(owner)-1], ID: owner[len(owner)-1:] + id}, s)
+	p.absent(session.Key{Owner: id, ID: owner}, s)
+	p.absent(session.Key{Owner: stranger.Key().Owner, ID: id}, s)
+
+	p.holds("after writes to similar keys", s)
+	p.holds("after writes to similar keys", twin)
+	p.holds("after writes to similar keys", stranger)
+	return p.err
+}
+
+// lookalikes returns texts like the given one, the first in swapped case.
+func lookalikes(s string) []string {
+	last := len(s) - 1
+	wildcard := "_"
+	if s[last] == '_' {
+		wildcard = "-"
+	}
+	return []string{swapCase(s), s[:last], s[:1], s + "A", s + s, s[:last] + wildcard}
+}
+
+// absent demands that no method but Create finds a session under the key.
+func (p *probe) absent(key session.Key, like *session.Session) {
+	name := fmt.Sprintf("with the key %q instead of %q", key, like.Key())
+	p.missing(name, key)
+	p.touch("Touch "+name, key, like.LastSeenAt.Add(time.Minute), like.ExpiresAt.Add(time.Minute), session.ErrNoSession)
+	p.delete("Delete "+name, key, nil, like.LastSeenAt, session.ErrNoSession)
+}
+
+func listHoldsOneUsersSessions(p *probe) error {
+	ann := []*session.Session{p.created()}
+	bob := []*session.Session{p.created()}
+	for range 2 {
+		ann = append(ann, sibling(ann[0]))
+		p.create("Create of a further session", ann[len(ann)-1].Clone(), nil)
+	}
+	for _, user := range [][]*session.Session{ann, bob} {
+		for _, s := range user {
+			p.holds("beside another user's sessions", s)
+		}
+		if all := p.list("of a user", user[0].Key().Owner); len(all) != len(user) {
+			p.breach("List returned %d sessions of a user who has %d", len(all), len(user))
+		}
+	}
+	return p.err
+}
+
+func listIsComplete(p *probe) error {
+	const total, atATime = 1000, 32
+	sessions := make([]*session.Session, total)
+	sessions[0] = newSession()
+	for i := 1; i < total; i++ {
+		sessions[i] = sibling(sessions[0])
+	}
+	errs := make([]error, total)
+	slots := make(chan struct{}, atATime)
+	var wg sync.WaitGroup
+	for i, s := range sessions {
+		slots <- struct{}{}
+		wg.Go(func() {
+			errs[i] = p.store.Create(p.ctx, s.Clone())
+			<-slots
+		})
+	}
+	wg.Wait()
+	p.expect("Create of one of 1,000 sessions", cmp.Or(errs...), nil)
+
+	found := make(map[string]*session.Session)
+	all := p.list("of 1,000 sessions", sessions[0].Key().Owner)
+	for _, s := range all {
+		found[s.ID] = s
+	}
+	if len(all) != total || len(found) != total {
+		p.breach("List returned %d sessions, %d of them different, of a user who has %d", len(all), len(found), total)
+	}
+	for _, s := range sessions {
+		if p.err == nil {
+			p.same("List of 1,000 sessions", found[s.ID], s)
+		}
+	}
+	return p.err
+}
+
+func deadSessionsAreShown(p *probe) error {
+	s := newSession()
+	end := time.Now().UTC().Truncate(time.Second).Add(-time.Minute)
+	s.ExpiresAt, s.LastSeenAt, s.AuthenticatedAt = end, end.Add(-time.Hour), end.Add(-time.Hour)
+	s.CreatedAt = end.Add(-time.Hour)
+	p.create("Create", s.Clone(), nil)
+	p.holds("a minute after ExpiresAt", s)
+	return p.err
+}
+
+func sessionsAreCopies(p *probe) error {
+	s := newSession()
+	handed := s.Clone()
+	p.create("Create", handed, nil)
+	spoil(handed)
+	p.holds("after the session handed to Create was changed", s)
+
+	u, next := changed(s), newVersion()
+	handed = u.Clone()
+	p.update("Update", handed, s.LastSeenAt, next, nil)
+	spoil(handed)
+	s = written(s, u, next)
+	p.holds("after the session handed to Update was changed", s)
+
+	if p.err == nil {
+		got, err := p.store.Get(p.ctx, s.Key())
+		p.expect("Get", err, nil)
+		spoil(got)
+	}
+	p.holds("after the session that Get returned was changed", s)
+	for _, listed := range p.list("of a user", s.Key().Owner) {
+		spoil(listed)
+	}
+	p.holds("after the sessions that List returned were changed", s)
+	return p.err
+}
+
+// spoil changes all of s that could be shared.
+func spoil(s *session.Session) {
+	if s == nil {
+		return
+	}
+	for i := range s.Roles {
+		s.Roles[i] = "spoiled"
+	}
+	for k := range s.Values {
+		s.Values[k] = "spoiled"
+	}
+	s.Version, s.IP = -1, "spoiled"
+}
+
+func aCancelledContextIsAnOutage(p *probe) error {
+	s, other := p.created(), newSession()
+	ctx, cancel := context.WithCancel(p.ctx)
+	cancel()
+	outage := func(what string, err error) {
+		switch {
+		case err == nil:
+			p.breach("%s with a cancelled context: want an error, got none", what)
+		case errors.Is(err, session.ErrNoSession), errors.Is(err, session.ErrConflict):
+			p.breach("%s with a cancelled context: want an outage, got: %w", what, err)
+		}
+	}
+	later := s.LastSeenAt.Add(time.Minute)
+	_, err := p.store.Get(ctx, s.Key())
+	outage("Get", err)
+	_, err = p.store.Get(ctx, other.Key())
+	outage("Get of a missing session", err)
+	_, err = p.store.List(ctx, s.Key().Owner)
+	outage("List", err)
+	outage("Create", p.store.Create(ctx, other.Clone()))
+	outage("Create of a taken key", p.store.Create(ctx, s.Clone()))
+	outage("Update", p.store.Update(ctx, changed(s), later, newVersion()))
+	outage("Touch", p.store.Touch(ctx, s.Key(), later, s.ExpiresAt.Add(time.Minute)))
+	outage("Delete", p.store.Delete(ctx, s.Key(), nil, later))
+	return p.err
+}

@@ -1,0 +1,101 @@
+// Package storetest is the contract of [session.Store] as tests. A store is
+// proven by one call, on the real thing behind it, never on an imitation:
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, func(t *testing.T) session.Store { return open(t) })
+//	}
+//
+// It proves nothing about outages, and nothing about answers that are lost on
+// the way: those need a server that can be made to fail, which only the store's
+// own tests have.
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// Run tests the store against the contract, each rule in a subtest of its own.
+//
+// newStore is called once for every rule, from several goroutines at once. It may
+// return the same store each time: every rule makes users of its own with random
+// IDs, so a database that other tests use will do, and a second run too. Sessions
+// are left behind; newStore cleans up, with [testing.T.Cleanup], if that matters.
+// If dead sessions are removed in the background, as by a TTL, let that be off or
+// an hour late.
+//
+// The rules run in parallel and never sleep; one creates 1,000 sessions, 32 at a
+// time. Run returns when all have ended. Use the race detector.
+func Run(t *testing.T, newStore func(t *testing.T) session.Store) {
+	t.Run("contract", func(t *testing.T) {
+		for _, r := range contract() {
+			t.Run(r.name, func(t *testing.T) {
+				t.Parallel()
+				if err := r.test(t.Context(), newStore(t)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	})
+}
+
+// rule is one rule of the contract: what it says, and steps that a store breaking
+// it does not get through.
+type rule struct {
+	name  string
+	says  string
+	check func(*probe) error
+}
+
+func (r rule) test(ctx context.Context, store session.Store) error {
+	if err := r.check(&probe{ctx: ctx, store: store}); err != nil {
+		return fmt.Errorf("%w\nthe contract: %s", err, r.says)
+	}
+	return nil
+}
+
+func contract() []rule {
+	return []rule{
+		{"every field is kept", "Create stores the session; times are UTC, CreatedAt to the millisecond.", everyFieldIsKept},
+		{"extreme values are kept", "What Create stores, Get and List return exactly.", extremeValuesAreKept},
+		{"empty values are kept", "What Create stores, Get and List return; nil and empty are the same.", emptyValuesAreKept},
+		{"any text is kept", "Names and values are any UTF-8 without NUL, compared byte by byte.", anyTextIsKept},
+		{"any number of roles is kept", "Roles come back as they were, all of them and in order.", anyNumberOfRolesIsKept},
+		{"create refuses a taken key", "Create: ErrConflict if the key is taken.", createRefusesATakenKey},
+		{"one of many creates wins", "Create: ErrConflict if the key is taken, also by a Create at the same time.", oneOfManyCreatesWins},
+
+		{"a missing session is ErrNoSession", "ErrNoSession if there is none; for List, none is not an error.", aMissingSessionIsErrNoSession},
+		{"keys are compared exactly", "A Key addresses one session, byte by byte, and List the sessions of one owner.", keysAreComparedExactly},
+		{"list holds one user's sessions", "List returns all sessions of the owner, and no other's.", listHoldsOneUsersSessions},
+		{"list is complete", "List returns all sessions of the owner.", listIsComplete},
+		{"dead sessions are shown", "Get returns the session dead or alive, List dead ones too: only the Manager judges.", deadSessionsAreShown},
+		{"sessions are copies", "Get returns the caller's own copy; what the caller does to its sessions changes no stored one.", sessionsAreCopies},
+		{"a cancelled context is an outage", "An error that is not ErrNoSession or ErrConflict when the answer is not known.", aCancelledContextIsAnOutage},
+
+		{"update replaces what it names", "Update replaces Roles, Values, Secret, PreviousSecret and Version.", updateReplacesWhatItNames},
+		{"update leaves the rest", "Update: everything else stays.", updateLeavesTheRest},
+		{"update without expiry leaves the times", "Update: a zero ExpiresAt leaves AuthenticatedAt and ExpiresAt as stored.", updateWithoutExpiryLeavesTheTimes},
+		{"update with expiry replaces the times", "Update: with an ExpiresAt, AuthenticatedAt and ExpiresAt are replaced too.", updateWithExpiryReplacesTheTimes},
+		{"update compares versions", "Update: only if the stored version is s.Version; ErrConflict if it differs.", updateComparesVersions},
+		{"one of many updates wins", "Update: only if the stored version is s.Version, which it is for one of them.", oneOfManyUpdatesWins},
+		{"update knows its own retry", "Update: if the stored version is already newVersion, this write was applied before: nil.", updateKnowsItsOwnRetry},
+		{"update knows no other write", "Update: ErrConflict if the version differs, even from one that it wrote long ago.", updateKnowsNoOtherWrite},
+
+		{"touch moves the times only", "Touch sets LastSeenAt and ExpiresAt. Version stays.", touchMovesTheTimesOnly},
+		{"touch never goes back", "Touch only moves forward; one that would go back changes nothing, and the answer is nil.", touchNeverGoesBack},
+		{"update and touch keep each other's work", "An Update never undoes a Touch, nor a Touch an Update.", updateAndTouchKeepEachOthersWork},
+
+		{"nothing revives a deleted session", "A session that is gone is never brought back: ErrNoSession.", nothingRevivesADeletedSession},
+		{"nothing revives a dead session", "A session that is dead is never brought back: ErrNoSession.", nothingRevivesADeadSession},
+		{"dead from ExpiresAt on", "Dead means that ExpiresAt is not after now.", deadFromExpiresAtOn},
+		{"no clock is read", "A Store must never read a clock: writes are told the time.", noClockIsRead},
+
+		{"delete takes the right secret", "Delete removes the session if the secret is its Secret or PreviousSecret; nil means unconditionally.", deleteTakesTheRightSecret},
+		{"delete refuses a wrong secret", "Delete: ErrNoSession if nothing was removed.", deleteRefusesAWrongSecret},
+		{"delete removes the dead", "Delete: ErrNoSession if what was removed was dead at now.", deleteRemovesTheDead},
+		{"delete wins every race", "A session that is gone is never brought back, by no write under way at the time either.", deleteWinsEveryRace},
+	}
+}

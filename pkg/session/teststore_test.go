@@ -1,0 +1,118 @@
+package session_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// hook is what a test does at a call of the store. If it returns an error, that
+// is the call's answer.
+type hook func(context.Context) error
+
+// testStore is a Store that counts its calls and lets a test step in. A hook
+// before a call may hang, let another request through first, or refuse the call;
+// one after a call may lose its answer. Hooks are set while no call is under way.
+type testStore struct {
+	session.Store
+	before, after map[string]hook // by method
+
+	mu    sync.Mutex
+	calls map[string]int
+}
+
+// down answers every call of the methods, or of all methods, with an outage
+// until up is called.
+func (s *testStore) down(methods ...string) {
+	if len(methods) == 0 {
+		methods = []string{"Create", "Get", "Update", "Touch", "Delete", "List"}
+	}
+	for _, method := range methods {
+		s.before[method] = fails
+	}
+}
+
+// up takes all hooks away.
+func (s *testStore) up() {
+	clear(s.before)
+	clear(s.after)
+}
+
+func fails(context.Context) error { return errOutage }
+
+// hangs is a hook for a store that never answers.
+func hangs(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// once makes a hook of f that runs at its first call only.
+func once(f hook) hook {
+	var o sync.Once
+	return func(ctx context.Context) (err error) {
+		o.Do(func() { err = f(ctx) })
+		return err
+	}
+}
+
+// count returns how often the methods, or all methods, were called since the
+// last count of them.
+func (s *testStore) count(methods ...string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for method, calls := range s.calls {
+		if len(methods) == 0 || slices.Contains(methods, method) {
+			n += calls
+			delete(s.calls, method)
+		}
+	}
+	return n
+}
+
+func (s *testStore) do(ctx context.Context, method string, call func() error) error {
+	s.mu.Lock()
+	s.calls[method]++
+	s.mu.Unlock()
+	if h := s.before[method]; h != nil {
+		if err := h(ctx); err != nil {
+			return err
+		}
+	}
+	err := call()
+	if h := s.after[method]; h != nil {
+		if lost := h(ctx); lost != nil {
+			return lost
+		}
+	}
+	return err
+}
+
+func (s *testStore) Create(ctx context.Context, n *session.Session) error {
+	return s.do(ctx, "Create", func() error { return s.Store.Create(ctx, n) })
+}
+
+func (s *testStore) Get(ctx context.Context, key session.Key) (got *session.Session, err error) {
+	err = s.do(ctx, "Get", func() (err error) { got, err = s.Store.Get(ctx, key); return err })
+	return got, err
+}
+
+func (s *testStore) Update(ctx context.Context, n *session.Session, now time.Time, newVersion int64) error {
+	return s.do(ctx, "Update", func() error { return s.Store.Update(ctx, n, now, newVersion) })
+}
+
+func (s *testStore) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	return s.do(ctx, "Touch", func() error { return s.Store.Touch(ctx, key, now, expires) })
+}
+
+func (s *testStore) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+	return s.do(ctx, "Delete", func() error { return s.Store.Delete(ctx, key, secret, now) })
+}
+
+func (s *testStore) List(ctx context.Context, owner string) (got []*session.Session, err error) {
+	err = s.do(ctx, "List", func() (err error) { got, err = s.Store.List(ctx, owner); return err })
+	return got, err
+}
