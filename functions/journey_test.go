@@ -1,0 +1,343 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/samtemplate"
+)
+
+var setCookie = regexp.MustCompile(`^__Host-SESSIONID=[\w-]{22}\.[\w-]{22}\.[\w-]{43}; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=Lax$`)
+
+const clearCookie = "__Host-SESSIONID=; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
+
+// budget is what a request may cost: calls in all, calls one after another, and
+// DynamoDB's read and write units.
+type budget struct {
+	actions     []string
+	depth       int
+	read, write float64
+}
+
+func (b budget) check(t *testing.T, r reply) {
+	t.Helper()
+	var actions []string
+	var read, write float64
+	for _, call := range r.calls {
+		actions = append(actions, call.Action)
+		read, write = read+call.Read, write+call.Write
+	}
+	if !slices.Equal(actions, b.actions) || dynamotest.Depth(r.calls) != b.depth || read != b.read || write != b.write {
+		t.Errorf("cost: %v, %d one after another, %g read and %g write units; want %v, %d, %g, %g",
+			actions, dynamotest.Depth(r.calls), read, write, b.actions, b.depth, b.read, b.write)
+	}
+}
+
+func status(t *testing.T, r reply, want int) {
+	t.Helper()
+	if r.status != want {
+		t.Fatalf("status %d, want %d; body %s", r.status, want, r.body)
+	}
+}
+
+// TestJourney walks a user through the three real binaries and compares what
+// each step costs with the operation budget.
+func TestJourney(t *testing.T) {
+	s := newStack(t, nil)
+
+	r := s.do(t, request{method: "GET", path: "/profile"})
+	status(t, r, http.StatusUnauthorized)
+	budget{}.check(t, r)
+
+	r = s.do(t, request{method: "GET", path: "/profile", accept: "text/html"})
+	status(t, r, http.StatusSeeOther)
+	if to := r.header.Get("Location"); to != "/login?next=%2Fprofile" {
+		t.Errorf("a browser is sent to %q", to)
+	}
+	budget{}.check(t, r)
+
+	r = s.do(t, login("not the password, surely"))
+	status(t, r, http.StatusUnauthorized)
+	if got := r.header.Values("Set-Cookie"); len(got) > 0 {
+		t.Errorf("a failed sign-in sets %q", got)
+	}
+	budget{[]string{"GetItem"}, 1, 1, 0}.check(t, r)
+
+	r = s.do(t, login(password))
+	status(t, r, http.StatusOK)
+	if got := r.header.Values("Set-Cookie"); len(got) != 1 || !setCookie.MatchString(got[0]) {
+		t.Errorf("Set-Cookie: %q", got)
+	}
+	budget{[]string{"GetItem", "PutItem", "GetItem"}, 3, 2, 1}.check(t, r)
+	cookie, _, _ := strings.Cut(r.header.Get("Set-Cookie"), ";")
+
+	r = s.do(t, request{method: "GET", path: "/profile", cookie: cookie})
+	status(t, r, http.StatusOK)
+	var profile struct {
+		UserID string `json:"user_id"`
+	}
+	if err := json.Unmarshal([]byte(r.body), &profile); err != nil || profile.UserID != s.userID {
+		t.Errorf("profile: %s (%v), want user %s", r.body, err, s.userID)
+	}
+	budget{[]string{"GetItem"}, 1, 1, 0}.check(t, r)
+
+	r = s.do(t, request{method: "GET", path: "/profile", cookie: cookie, accept: "text/html"})
+	status(t, r, http.StatusOK)
+	if !strings.Contains(r.body, "Welcome to your profile, Alice!") || !strings.Contains(r.body, "from 192.0.2.7") {
+		t.Errorf("the page does not greet Alice or name her address:\n%s", r.body)
+	}
+
+	r = s.do(t, request{method: "POST", path: "/logout", cookie: cookie})
+	status(t, r, http.StatusNoContent)
+	if got := r.header.Values("Set-Cookie"); len(got) != 1 || got[0] != clearCookie {
+		t.Errorf("Set-Cookie: %q, want %q", got, clearCookie)
+	}
+	budget{[]string{"DeleteItem"}, 1, 0, 1}.check(t, r)
+
+	r = s.do(t, request{method: "GET", path: "/profile", cookie: cookie})
+	status(t, r, http.StatusUnauthorized)
+	budget{[]string{"GetItem"}, 1, 1, 0}.check(t, r)
+}
+
+// TestSignInAgain ends the session that the browser came with, at the cost of one
+// more call.
+func TestSignInAgain(t *testing.T) {
+	s := newStack(t, nil)
+	first := s.signIn(t)
+	again := login(password)
+	again.cookie = first
+	r := s.do(t, again)
+	status(t, r, http.StatusOK)
+	budget{[]string{"GetItem", "PutItem", "DeleteItem", "GetItem"}, 4, 2, 2}.check(t, r)
+	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: first}), http.StatusUnauthorized)
+}
+
+// TestForm signs in as a browser does; the gateway hands a form over in base64.
+func TestForm(t *testing.T) {
+	s := newStack(t, nil)
+	r := s.do(t, request{method: "POST", path: "/login", accept: "text/html", contentType: "application/x-www-form-urlencoded",
+		body: "username=ALICE&password=an+example+of+a+long+password&next=%2Fprofile%3Fa%3Db"})
+	status(t, r, http.StatusSeeOther)
+	if to := r.header.Get("Location"); to != "/profile?a=b" {
+		t.Errorf("Location %q", to)
+	}
+	if !setCookie.MatchString(r.header.Get("Set-Cookie")) {
+		t.Errorf("Set-Cookie %q", r.header.Get("Set-Cookie"))
+	}
+}
+
+// TestTouch waits until a touch is due: a tenth of the idle timeout.
+func TestTouch(t *testing.T) {
+	s := newStack(t, map[string]string{"SESSION_IDLE_TIMEOUT": "20s"})
+	cookie := s.signIn(t)
+	deadline := time.Now().Add(15 * time.Second)
+	for {
+		r := s.do(t, request{method: "GET", path: "/profile", cookie: cookie})
+		status(t, r, http.StatusOK)
+		if len(r.calls) > 1 {
+			budget{[]string{"GetItem", "UpdateItem"}, 2, 1, 1}.check(t, r)
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no touch in 15 s, with an idle timeout of 20 s")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	r := s.do(t, request{method: "GET", path: "/profile", cookie: cookie})
+	budget{[]string{"GetItem"}, 1, 1, 0}.check(t, r)
+}
+
+// TestWorthlessCookies cost no call at all.
+func TestWorthlessCookies(t *testing.T) {
+	s := newStack(t, map[string]string{"SESSION_KEYS": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
+	cookie := s.signIn(t)
+	unsigned := cookie[:strings.LastIndex(cookie, ".")]
+	last := cookie[len(cookie)-2]
+	forged := cookie[:len(cookie)-2] + string(rune('A'+(last-'A'+1)%26)) + cookie[len(cookie)-1:]
+	for name, header := range map[string]string{
+		"malformed":  "__Host-SESSIONID=coat",
+		"duplicate":  cookie + "; " + cookie,
+		"unsigned":   unsigned,
+		"forged MAC": forged,
+		"lower case": strings.ToLower(cookie),
+		"other name": strings.TrimPrefix(cookie, "__Host-"),
+	} {
+		r := s.do(t, request{method: "GET", path: "/profile", cookie: header})
+		if r.status != http.StatusUnauthorized || len(r.calls) > 0 {
+			t.Errorf("%s: status %d, %d calls; want 401 and none", name, r.status, len(r.calls))
+		}
+	}
+	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookie}), http.StatusOK)
+}
+
+// TestOutage: while DynamoDB cannot be reached every function says so, changes
+// nothing in the browser, and the same cookie works afterwards.
+func TestOutage(t *testing.T) {
+	s := newStack(t, nil)
+	cookie := s.signIn(t)
+	for name, fault := range map[string]dynamotest.Fault{"refused": dynamotest.Refuse, "hung": dynamotest.Hang} {
+		s.proxy.FailAll(fault)
+		for _, in := range []request{
+			login(password),
+			{method: "GET", path: "/profile", cookie: cookie},
+			{method: "POST", path: "/logout", cookie: cookie},
+		} {
+			r := s.do(t, in)
+			if r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" || r.header.Get("Set-Cookie") != "" {
+				t.Errorf("%s, %s %s: status %d, Retry-After %q, Set-Cookie %q; want 503, some, none",
+					name, in.method, in.path, r.status, r.header.Get("Retry-After"), r.header.Get("Set-Cookie"))
+			}
+		}
+		s.proxy.FailAll(dynamotest.None)
+		status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookie}), http.StatusOK)
+	}
+}
+
+// TestPolicies compares what each function calls with what template.yaml lets it
+// call: nothing missing, nothing too much.
+func TestPolicies(t *testing.T) {
+	s := newStack(t, map[string]string{"SESSION_IDLE_TIMEOUT": "10s"})
+	uses := map[string][]dynamotest.Call{}
+	use := func(function string, in request) reply {
+		r := s.do(t, in)
+		uses[function] = append(uses[function], r.calls...)
+		return r
+	}
+	cookie := s.signIn(t)
+	again := login(password)
+	again.cookie = cookie
+	use("LoginFunction", again)
+	cookie = s.signIn(t)
+	time.Sleep(2 * time.Second) // a touch is due
+	use("ProfileFunction", request{method: "GET", path: "/profile", cookie: cookie})
+	use("LogoutFunction", request{method: "POST", path: "/logout", cookie: cookie})
+	for id, function := range s.template.Functions {
+		if got := dynamotest.Uses(uses[id], s.tables); !slices.Equal(got, function.Access) {
+			t.Errorf("%s calls %v; template.yaml allows %v", id, got, function.Access)
+		}
+	}
+}
+
+// TestWarmUp: each function makes one call that its policy allows before the
+// first event, so that no user waits for the first handshake.
+func TestWarmUp(t *testing.T) {
+	for id, function := range readTemplate(t).Functions {
+		s := &stack{tables: dynamotest.Tables(t), proxy: dynamotest.NewProxy(t)}
+		l := start(t, filepath.Join(binaries, filepath.Base(function.Folder)), s.environment(function, nil), time.Second)
+		l.waitUntilReady(t)
+		calls := s.proxy.Take()
+		if len(calls) != 1 {
+			t.Fatalf("%s makes %d calls to warm up, want 1", id, len(calls))
+		}
+		for _, use := range dynamotest.Uses(calls, s.tables) {
+			if !slices.Contains(function.Access, use) {
+				t.Errorf("%s warms up with %v; template.yaml allows %v", id, use, function.Access)
+			}
+		}
+	}
+}
+
+// TestMissingVariables: a function that lacks one ends at its start and says which.
+func TestMissingVariables(t *testing.T) {
+	for id, function := range readTemplate(t).Functions {
+		for _, name := range []string{"SESSIONS_TABLE", "USERS_TABLE"} {
+			if _, reads := function.Environment[name]; !reads {
+				continue
+			}
+			s := &stack{tables: dynamotest.Tables(t), proxy: dynamotest.NewProxy(t)}
+			l := start(t, filepath.Join(binaries, filepath.Base(function.Folder)), s.environment(function, map[string]string{name: ""}), time.Second)
+			select {
+			case <-l.exited:
+			case <-l.ready:
+				t.Errorf("%s starts without %s", id, name)
+			}
+			if !strings.Contains(l.log.String(), name) {
+				t.Errorf("%s without %s logs\n%s", id, name, l.log.String())
+			}
+		}
+	}
+}
+
+// TestBadEvents get an answer of ours, and the next event is served.
+func TestBadEvents(t *testing.T) {
+	s := newStack(t, nil)
+	for id, l := range s.functions {
+		for _, bad := range []string{`{}`, `[]`, `"x"`, `{"version":"1.0","httpMethod":"GET","path":"/"}`} {
+			response, err := l.invoke(bad)
+			if err != nil || response.StatusCode != http.StatusBadRequest || response.Headers["Cache-Control"] != "no-store" {
+				t.Errorf("%s, event %s: %+v, %v; want a 400 with our headers", id, bad, response, err)
+			}
+		}
+	}
+	status(t, s.do(t, request{method: "GET", path: "/login"}), http.StatusOK)
+}
+
+// TestRoutes: what a function does not serve is answered by our own code.
+func TestRoutes(t *testing.T) {
+	s := newStack(t, nil)
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		allow        string
+	}{
+		{"GET", "/", http.StatusSeeOther, ""},
+		{"GET", "/login", http.StatusOK, ""},
+		{"DELETE", "/login", http.StatusMethodNotAllowed, "GET, HEAD, POST"},
+		{"POST", "/profile", http.StatusMethodNotAllowed, "GET, HEAD"},
+		{"GET", "/logout", http.StatusMethodNotAllowed, "POST"},
+		{"GET", "/nowhere", http.StatusNotFound, ""},
+		{"GET", "/profile/", http.StatusNotFound, ""},
+		{"GET", "/PROFILE", http.StatusNotFound, ""},
+	} {
+		r := s.do(t, request{method: tt.method, path: tt.path})
+		if r.status != tt.status || r.header.Get("Allow") != tt.allow || r.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s %s: %d, Allow %q, headers %v; want %d, %q, and ours", tt.method, tt.path, r.status, r.header.Get("Allow"), r.header, tt.status, tt.allow)
+		}
+	}
+}
+
+// TestLogs are JSON lines that carry the request ID and no secret.
+func TestLogs(t *testing.T) {
+	s := newStack(t, nil)
+	s.do(t, login("a canary in a wrong password"))
+	cookie := s.signIn(t)
+	s.do(t, request{method: "GET", path: "/profile", cookie: cookie})
+	s.do(t, request{method: "POST", path: "/logout", cookie: cookie})
+	events := map[string]bool{}
+	for id, l := range s.functions {
+		log := l.log.String()
+		for _, secret := range []string{"canary", password, cookie[strings.LastIndex(cookie, ".")+1:], "argon2"} {
+			if strings.Contains(log, secret) {
+				t.Errorf("the log of %s holds %q:\n%s", id, secret, log)
+			}
+		}
+		for line := range strings.Lines(log) {
+			var fields struct{ Message, RequestID string }
+			if err := json.Unmarshal([]byte(line), &fields); err != nil || fields.RequestID == "" {
+				t.Errorf("%s logs a line without request ID (%v): %s", id, err, line)
+			}
+			events[fields.Message] = true
+		}
+	}
+	for _, event := range []string{"authn_login_fail", "authn_login_success", "session_created", "session_expired"} {
+		if !events[event] {
+			t.Errorf("nothing logs %s", event)
+		}
+	}
+}
+
+func readTemplate(t *testing.T) *samtemplate.Template {
+	t.Helper()
+	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return template
+}

@@ -1,0 +1,238 @@
+package functions_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// lambda plays AWS Lambda's runtime API for one function: a real process that
+// asks for events and posts answers, one at a time.
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+type lambda struct {
+	timeout time.Duration // of the function
+	events  chan string
+	answers chan answer
+	ready   chan struct{} // closed when the function first asks for an event
+	once    sync.Once
+	exited  chan struct{}
+	log     lockedBuffer
+}
+
+type answer struct{ path, body string }
+
+// start runs the binary with exactly the given environment.
+func start(t *testing.T, binary string, environment map[string]string, timeout time.Duration) *lambda {
+	t.Helper()
+	l := &lambda{
+		timeout: timeout,
+		events:  make(chan string), answers: make(chan answer, 1),
+		ready: make(chan struct{}), exited: make(chan struct{}),
+	}
+	server := httptest.NewServer(l)
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, binary)
+	cmd.Stdout, cmd.Stderr = &l.log, &l.log
+	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(server.URL, "http://"), "AWS_LAMBDA_LOG_FORMAT=JSON"}
+	for name, value := range environment {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		cmd.Wait()
+		close(l.exited)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-l.exited
+		server.Close()
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", binary, l.log.String())
+		}
+	})
+	return l
+}
+
+func (l *lambda) waitUntilReady(t *testing.T) {
+	t.Helper()
+	select {
+	case <-l.ready:
+	case <-l.exited:
+		t.Fatalf("the function ended at its start:\n%s", l.log.String())
+	case <-time.After(30 * time.Second):
+		t.Fatalf("the function did not ask for an event in 30 s:\n%s", l.log.String())
+	}
+}
+
+func (l *lambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasSuffix(r.URL.Path, "/invocation/next") {
+		l.once.Do(func() { close(l.ready) })
+		select {
+		case event := <-l.events:
+			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
+			w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(l.timeout).UnixMilli()))
+			io.WriteString(w, event)
+		case <-r.Context().Done():
+		}
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	l.answers <- answer{r.URL.Path, string(body)}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// gatewayResponse is what a function answers to an HTTP API with payload 2.0.
+type gatewayResponse struct {
+	StatusCode      int               `json:"statusCode"`
+	Headers         map[string]string `json:"headers"`
+	Cookies         []string          `json:"cookies"`
+	Body            string            `json:"body"`
+	IsBase64Encoded bool              `json:"isBase64Encoded"`
+}
+
+// invoke sends one event and returns the answer. Anything but a well-formed one
+// before the function's timeout is an error, as it is to the gateway.
+func (l *lambda) invoke(event string) (gatewayResponse, error) {
+	var response gatewayResponse
+	select {
+	case l.events <- event:
+	case <-l.exited:
+		return response, fmt.Errorf("the function has ended:\n%s", l.log.String())
+	}
+	select {
+	case a := <-l.answers:
+		if !strings.HasSuffix(a.path, "/response") {
+			return response, fmt.Errorf("the function posted to %s: %s", a.path, a.body)
+		}
+		decoder := json.NewDecoder(strings.NewReader(a.body))
+		decoder.DisallowUnknownFields()
+		err := decoder.Decode(&response)
+		if err == nil && (response.StatusCode == 0 || response.Headers == nil || response.Cookies == nil) {
+			err = fmt.Errorf("an answer with a part missing: %s", a.body)
+		}
+		return response, err
+	case <-l.exited:
+		return response, fmt.Errorf("the function ended instead of answering:\n%s", l.log.String())
+	case <-time.After(l.timeout):
+		return response, fmt.Errorf("the function timed out after %v", l.timeout)
+	}
+}
+
+// gateway plays API Gateway: it finds the function by the template's routes, turns
+// requests into events and answers into responses.
+type gateway struct {
+	t      *testing.T
+	mu     sync.Mutex
+	routes map[string]*lambda // by route key: "ANY /login", "$default"
+}
+
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.mu.Lock() // each process takes one event at a time
+	defer g.mu.Unlock()
+	key, function := g.route(r)
+	response, err := function.invoke(event(g.t, key, r))
+	if err != nil {
+		g.t.Error(err)
+		http.Error(w, `{"message":"Internal Server Error"}`, http.StatusInternalServerError)
+		return
+	}
+	for name, value := range response.Headers {
+		w.Header().Set(name, value)
+	}
+	for _, cookie := range response.Cookies {
+		w.Header().Add("Set-Cookie", cookie)
+	}
+	w.WriteHeader(response.StatusCode)
+	body := []byte(response.Body)
+	if response.IsBase64Encoded {
+		body, _ = base64.StdEncoding.DecodeString(response.Body)
+	}
+	w.Write(body)
+}
+
+func (g *gateway) route(r *http.Request) (string, *lambda) {
+	for _, key := range []string{r.Method + " " + r.URL.Path, "ANY " + r.URL.Path, "$default"} {
+		if function, ok := g.routes[key]; ok {
+			return key, function
+		}
+	}
+	g.t.Fatalf("no route for %s %s", r.Method, r.URL.Path)
+	return "", nil
+}
+
+// event writes a request as HTTP APIs do: header names in lower case, repeated
+// ones joined, cookies apart, and bodies in base64 unless they are text or JSON.
+func event(t *testing.T, routeKey string, r *http.Request) string {
+	headers := map[string]string{"host": r.Host}
+	for name, values := range r.Header {
+		headers[strings.ToLower(name)] = strings.Join(values, ",")
+	}
+	var cookies []string
+	if line, ok := headers["cookie"]; ok {
+		cookies = strings.Split(line, "; ")
+		delete(headers, "cookie")
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	text, coded := string(body), false
+	if kind := headers["content-type"]; len(body) > 0 && !strings.HasPrefix(kind, "text/") && !strings.HasPrefix(kind, "application/json") {
+		text, coded = base64.StdEncoding.EncodeToString(body), true
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err = encoder.Encode(map[string]any{
+		"version":        "2.0",
+		"routeKey":       routeKey,
+		"rawPath":        r.URL.Path,
+		"rawQueryString": r.URL.RawQuery,
+		"cookies":        cookies,
+		"headers":        headers,
+		"requestContext": map[string]any{
+			"accountId": "123456789012", "apiId": "r3pmxmplak", "domainName": r.Host, "requestId": "JKJaXmPLvHcESHA=",
+			"routeKey": routeKey, "stage": "$default", "time": "10/Mar/2020:05:16:23 +0000", "timeEpoch": 1583817383220,
+			"http": map[string]any{
+				"method": r.Method, "path": r.URL.Path, "protocol": "HTTP/1.1",
+				"sourceIp": "192.0.2.7", "userAgent": r.UserAgent(),
+			},
+		},
+		"body":            text,
+		"isBase64Encoded": coded,
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return out.String()
+}
+
+// lockedBuffer collects the log of a process.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}

@@ -1,0 +1,179 @@
+package functions_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/samtemplate"
+)
+
+const (
+	username = "alice"
+	password = "an example of a long password"
+)
+
+// binaries is the folder of the built functions, each named as its own folder.
+var binaries string
+
+func TestMain(m *testing.M) {
+	if err := build(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	defer os.RemoveAll(binaries)
+	dynamotest.Main(m)
+}
+
+// build makes the functions' binaries with the flags of the deployed ones, for
+// this machine.
+func build() (err error) {
+	if binaries, err = os.MkdirTemp("", "coatcheck-functions-"); err != nil {
+		return err
+	}
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", binaries, "./...")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return errors.Join(err, errors.New(string(out)))
+	}
+	return nil
+}
+
+// stack is the template's functions, running behind a gateway, with its tables in
+// DynamoDB Local and a proxy in front of that.
+type stack struct {
+	url       string
+	functions map[string]*lambda // by logical ID
+	template  *samtemplate.Template
+	tables    map[string]string // real names by logical ID
+	proxy     *dynamotest.Proxy
+	userID    string
+}
+
+// newStack starts the functions with the variables that the template declares
+// for them and no others; settings replaces the values of some.
+func newStack(t *testing.T, settings map[string]string) *stack {
+	t.Helper()
+	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stack{
+		functions: map[string]*lambda{},
+		template:  template,
+		tables:    dynamotest.Tables(t),
+		proxy:     dynamotest.NewProxy(t),
+	}
+	users := accounts.NewDynamo(dynamotest.Client(t, dynamotest.Endpoint(t)), s.tables["UsersTable"])
+	account, err := accounts.NewDirectory(users).Register(t.Context(), username, "Alice", []string{"member"}, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.userID = account.UserID
+	g := &gateway{t: t, routes: map[string]*lambda{}}
+	for id, function := range template.Functions {
+		l := start(t, filepath.Join(binaries, filepath.Base(function.Folder)), s.environment(function, settings), 4*time.Second)
+		s.functions[id] = l
+		for _, route := range function.Routes {
+			if g.routes[route] != nil {
+				t.Fatalf("template.yaml gives route %s to two functions", route)
+			}
+			g.routes[route] = l
+		}
+	}
+	for _, l := range s.functions {
+		l.waitUntilReady(t)
+	}
+	server := httptest.NewServer(g)
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+func (s *stack) environment(function samtemplate.Function, settings map[string]string) map[string]string {
+	environment := map[string]string{ // what Lambda itself sets
+		"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+	}
+	for name, value := range function.Environment {
+		if real, ok := s.tables[value]; ok {
+			value = real
+		}
+		if name == "AWS_ENDPOINT_URL_DYNAMODB" {
+			value = s.proxy.URL
+		}
+		if setting, ok := settings[name]; ok {
+			value = setting
+		}
+		environment[name] = value
+	}
+	return environment
+}
+
+// request is one request of a user, with the headers that matter.
+type request struct {
+	method, path string
+	cookie       string // the whole Cookie header
+	accept       string
+	contentType  string
+	body         string
+	headers      http.Header
+}
+
+type reply struct {
+	status int
+	header http.Header
+	body   string
+	calls  []dynamotest.Call // that the request made
+}
+
+func (s *stack) do(t *testing.T, in request) reply {
+	t.Helper()
+	s.proxy.Take()
+	r, err := http.NewRequestWithContext(t.Context(), in.method, s.url+in.path, strings.NewReader(in.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(r.Header, in.headers)
+	for name, value := range map[string]string{"Cookie": in.cookie, "Accept": in.accept, "Content-Type": in.contentType} {
+		if value != "" {
+			r.Header.Set(name, value)
+		}
+	}
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply{response.StatusCode, response.Header, string(body), s.proxy.Take()}
+}
+
+// signIn returns the Cookie header of a new session.
+func (s *stack) signIn(t *testing.T) string {
+	t.Helper()
+	r := s.do(t, login(password))
+	if r.status != http.StatusOK {
+		t.Fatalf("sign-in: %d %s", r.status, r.body)
+	}
+	cookie, _, _ := strings.Cut(r.header.Get("Set-Cookie"), ";")
+	return cookie
+}
+
+func login(password string) request {
+	return request{method: "POST", path: "/login", contentType: "application/json",
+		body: fmt.Sprintf(`{"username": %q, "password": %q}`, username, password)}
+}
