@@ -29,8 +29,9 @@ type Server struct {
 	output bytes.Buffer  // to be read after exited
 }
 
-// startTimeout is far above the second or two that a start takes.
-const startTimeout = time.Minute
+// startTimeout is far above the second or two that a start takes, for machines
+// that are busy with much else.
+const startTimeout = 2 * time.Minute
 
 // Start fetches DynamoDB Local into the folder, if it is not there, starts it on
 // a free port and waits until it answers. It must be stopped with [Server.Stop];

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -125,27 +126,34 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		p.tb.Errorf("dynamotest: %v", err)
 	}
 	delay := p.note(call)
-	out := r.Clone(context.WithoutCancel(r.Context()))
-	out.RequestURI = ""
-	out.URL.Scheme, out.URL.Host = p.target.Scheme, p.target.Host
-	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-
+	out := p.onward(r, body)
 	switch call.Fault {
+	case None, LoseAnswer:
+		p.carryOut(w, out, call, delay)
+		return
+	case Hold:
+		p.hold(out)
 	case Hang:
 		select {
 		case <-r.Context().Done():
 		case <-p.done:
 		}
-		p.end(call, 0, nil)
-		panic(http.ErrAbortHandler)
-	case Hold:
-		p.hold(out)
-		fallthrough
-	case Refuse:
-		p.end(call, 0, nil)
-		panic(http.ErrAbortHandler)
 	}
+	p.end(call, 0, nil)
+	panic(http.ErrAbortHandler)
+}
 
+// onward is the request that DynamoDB gets for r.
+func (p *Proxy) onward(r *http.Request, body []byte) *http.Request {
+	out := r.Clone(context.WithoutCancel(r.Context()))
+	out.RequestURI = ""
+	out.URL.Scheme, out.URL.Host = p.target.Scheme, p.target.Host
+	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return out
+}
+
+// carryOut has DynamoDB answer the call, and passes the answer on or loses it.
+func (p *Proxy) carryOut(w http.ResponseWriter, out *http.Request, call *Call, delay time.Duration) {
 	status, header, answer, err := send(out)
 	if err != nil {
 		p.tb.Errorf("dynamotest: %v", err)
@@ -156,9 +164,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	if call.Fault == LoseAnswer {
 		panic(http.ErrAbortHandler)
 	}
-	for name, values := range header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), header)
 	w.WriteHeader(status)
 	w.Write(answer)
 }

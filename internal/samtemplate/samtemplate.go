@@ -7,6 +7,7 @@ package samtemplate
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -117,7 +118,7 @@ func (t *Template) check(file string) error {
 	for id, f := range t.Functions {
 		for _, a := range f.Access {
 			if _, ok := t.Tables[a.Table]; !ok {
-				return fmt.Errorf("%s: %s: Policies: no table %s in the template", file, id, a.Table)
+				return fmt.Errorf("%s: %s: in Policies: no table %s in the template", file, id, a.Table)
 			}
 		}
 	}
@@ -127,7 +128,7 @@ func (t *Template) check(file string) error {
 func (doc *document) readFunction(id string, p properties) (Function, error) {
 	name, ok := strings.CutSuffix(id, "Function")
 	if !ok {
-		return Function{}, fmt.Errorf("the logical ID of a function must end in Function")
+		return Function{}, errors.New("the logical ID of a function must end in Function")
 	}
 	f := Function{Folder: "functions/" + strings.ToLower(name), Environment: map[string]string{}}
 	for _, p := range []properties{doc.Globals.Function, p} {
@@ -162,7 +163,7 @@ func (doc *document) readEnvironment(p properties, env map[string]string) error 
 		case v.function == "!Ref" && isResource:
 			env[name] = v.text
 		default:
-			return fmt.Errorf("Environment: %s: %s %s is not understood, or not in the template", name, v.function, v.text)
+			return fmt.Errorf("in Environment: %s: %s %s is not understood, or not in the template", name, v.function, v.text)
 		}
 	}
 	return nil
@@ -177,7 +178,7 @@ func readRoutes(p properties) ([]string, error) {
 	for name, e := range events {
 		switch {
 		case e.Type != "HttpApi" || e.Properties.Method == "" || e.Properties.Path == "":
-			return nil, fmt.Errorf("Events: %s: not an HttpApi event with Method and Path", name)
+			return nil, fmt.Errorf("in Events: %s is not an HttpApi event with Method and Path", name)
 		case e.Properties.Path == "$default":
 			routes = append(routes, "$default")
 		default:
@@ -198,7 +199,7 @@ func readPolicies(p properties) ([]Access, error) {
 		for _, s := range policy.Statement {
 			granted, err := s.access()
 			if err != nil {
-				return nil, fmt.Errorf("Policies: %w", err)
+				return nil, fmt.Errorf("in Policies: %w", err)
 			}
 			access = append(access, granted...)
 		}
@@ -210,7 +211,7 @@ func readPolicies(p properties) ([]Access, error) {
 // access returns what the statement allows: every action on every resource.
 func (s statement) access() ([]Access, error) {
 	if s.Effect != "Allow" {
-		return nil, fmt.Errorf("Effect %q is not understood, only Allow", s.Effect)
+		return nil, fmt.Errorf("the Effect %q is not understood, only Allow", s.Effect)
 	}
 	var access []Access
 	for _, action := range s.Action {

@@ -34,7 +34,6 @@ func TestReadOurs(t *testing.T) {
 		"USERS_TABLE":               "UsersTable",    // its own; !Ref of a resource
 		"SESSIONS_TABLE":            "SessionsTable", // from Globals
 		"SESSION_IDLE_TIMEOUT":      "30m",           // !Ref of a parameter
-		"AWS_NEW_RETRIES_2026":      "true",          // literal
 		"AWS_ENDPOINT_URL_DYNAMODB": "",
 	} {
 		if got, ok := login.Environment[variable]; !ok || got != want {
@@ -98,6 +97,7 @@ Resources:
         Variables:
           TABLE: !Ref Table
           DAYS: !Ref Days
+          MODE: plain
       Policies:
         - Statement:
             - Effect: Allow
@@ -132,7 +132,7 @@ func TestReadSmall(t *testing.T) {
 	want := Function{
 		Folder:      "functions/one",
 		Routes:      []string{"$default", "GET /one"},
-		Environment: map[string]string{"TABLE": "Table", "DAYS": "7"},
+		Environment: map[string]string{"TABLE": "Table", "DAYS": "7", "MODE": "plain"},
 		Access:      []Access{{"GetItem", "Table"}, {"PutItem", "Table"}},
 	}
 	if got := template.Functions["OneFunction"]; !reflect.DeepEqual(got, want) {
@@ -150,26 +150,26 @@ func TestReadRefuses(t *testing.T) {
 	}{
 		{"broken YAML", "Resources:", "Resources: [", []string{"small.yaml"}},
 		{"a key twice", "  Api:", "  Table:", []string{"small.yaml", "Table"}},
-		{"an index", "      KeySchema:", "      GlobalSecondaryIndexes: []\n      KeySchema:", []string{"Table: GlobalSecondaryIndexes"}},
+		{"an index", "      KeySchema:", "      GlobalSecondaryIndexes: []\n      KeySchema:", []string{"Table: the property GlobalSecondaryIndexes"}},
 		{"no keys", "      KeySchema:", "      Tags:", []string{"Table: KeySchema"}},
-		{"an unknown field in a key", "KeyType: HASH", "KeyType: HASH, Order: up", []string{"Table: KeySchema", "Order"}},
-		{"a key named by a function", "KeySchema:\n        - { AttributeName: id", "KeySchema:\n        - { AttributeName: !Ref Days", []string{"Table: KeySchema", "!Ref"}},
-		{"TTL without a name", "AttributeName: end, ", "", []string{"Table: TimeToLiveSpecification"}},
+		{"an unknown field in a key", "KeyType: HASH", "KeyType: HASH, Order: up", []string{"Table: in KeySchema", "Order"}},
+		{"a key named by a function", "KeySchema:\n        - { AttributeName: id", "KeySchema:\n        - { AttributeName: !Ref Days", []string{"Table: in KeySchema", "!Ref"}},
+		{"TTL without a name", "AttributeName: end, ", "", []string{"Table: in TimeToLiveSpecification"}},
 		{"a function of another name", "OneFunction:", "One:", []string{"One:", "must end in Function"}},
-		{"an unknown reference", "!Ref Table", "!Ref Tables", []string{"OneFunction: Environment: TABLE", "Tables"}},
-		{"an unknown function", "!Ref Table", "!Sub Table", []string{"OneFunction: Environment: TABLE", "!Sub"}},
-		{"a long function", "!Ref Table", "{ Ref: Table }", []string{"OneFunction: Environment", "!Ref"}},
-		{"another kind of event", "One:\n          Type: HttpApi", "One:\n          Type: Schedule", []string{"OneFunction: Events: One"}},
-		{"an event without a path", ", Path: /one", "", []string{"OneFunction: Events: One"}},
-		{"a managed policy", "        - Statement:", "        - AdministratorAccess\n        - Statement:", []string{"OneFunction: Policies"}},
-		{"a policy template", "        - Statement:", "        - DynamoDBCrudPolicy: { TableName: !Ref Table }\n        - Statement:", []string{"OneFunction: Policies", "DynamoDBCrudPolicy"}},
-		{"a denial", "Effect: Allow", "Effect: Deny", []string{"OneFunction: Policies", "Deny"}},
-		{"a condition", "Effect: Allow", "Condition: {}\n              Effect: Allow", []string{"OneFunction: Policies", "Condition"}},
-		{"every action", "dynamodb:PutItem", "dynamodb:*", []string{"OneFunction: Policies", "dynamodb:*"}},
-		{"another service", "dynamodb:PutItem", "s3:PutObject", []string{"OneFunction: Policies", "s3:PutObject"}},
-		{"every table", "[!GetAtt Table.Arn]", "'*'", []string{"OneFunction: Policies", "*"}},
-		{"a table named by !Ref", "[!GetAtt Table.Arn]", "!Ref Table", []string{"OneFunction: Policies", "!Ref Table"}},
-		{"a table that is none", "[!GetAtt Table.Arn]", "!GetAtt Other.Arn", []string{"OneFunction: Policies", "Other"}},
+		{"an unknown reference", "!Ref Table", "!Ref Tables", []string{"OneFunction: in Environment: TABLE", "Tables"}},
+		{"an unknown function", "!Ref Table", "!Sub Table", []string{"OneFunction: in Environment: TABLE", "!Sub"}},
+		{"a long function", "!Ref Table", "{ Ref: Table }", []string{"OneFunction: in Environment", "!Ref"}},
+		{"another kind of event", "One:\n          Type: HttpApi", "One:\n          Type: Schedule", []string{"OneFunction: in Events: One"}},
+		{"an event without a path", ", Path: /one", "", []string{"OneFunction: in Events: One"}},
+		{"a managed policy", "        - Statement:", "        - AdministratorAccess\n        - Statement:", []string{"OneFunction: in Policies"}},
+		{"a policy template", "        - Statement:", "        - DynamoDBCrudPolicy: { TableName: !Ref Table }\n        - Statement:", []string{"OneFunction: in Policies", "DynamoDBCrudPolicy"}},
+		{"a denial", "Effect: Allow", "Effect: Deny", []string{"OneFunction: in Policies", "Deny"}},
+		{"a condition", "Effect: Allow", "Condition: {}\n              Effect: Allow", []string{"OneFunction: in Policies", "Condition"}},
+		{"every action", "dynamodb:PutItem", "dynamodb:*", []string{"OneFunction: in Policies", "dynamodb:*"}},
+		{"another service", "dynamodb:PutItem", "s3:PutObject", []string{"OneFunction: in Policies", "s3:PutObject"}},
+		{"every table", "[!GetAtt Table.Arn]", "'*'", []string{"OneFunction: in Policies", "*"}},
+		{"a table named by !Ref", "[!GetAtt Table.Arn]", "!Ref Table", []string{"OneFunction: in Policies", "!Ref Table"}},
+		{"a table that is none", "[!GetAtt Table.Arn]", "!GetAtt Other.Arn", []string{"OneFunction: in Policies", "Other"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := strings.Replace(small, c.from, c.to, 1)

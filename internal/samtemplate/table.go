@@ -2,7 +2,6 @@ package samtemplate
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -77,9 +76,9 @@ func readTable(p properties) (Table, error) {
 	case err != nil:
 		return Table{}, err
 	case len(keys) == 0 || len(attributes) == 0:
-		return Table{}, fmt.Errorf("KeySchema or AttributeDefinitions is missing")
+		return Table{}, errors.New("KeySchema or AttributeDefinitions is missing")
 	case ttl.Enabled && ttl.Name == "":
-		return Table{}, fmt.Errorf("TimeToLiveSpecification: AttributeName is missing")
+		return Table{}, errors.New("in TimeToLiveSpecification: AttributeName is missing")
 	}
 	var t Table
 	for _, k := range keys {

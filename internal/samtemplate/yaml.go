@@ -21,7 +21,7 @@ func (p properties) load(name string, out any) error {
 		return nil
 	}
 	if err := node.Load(out, yaml.WithKnownFields()); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("in %s: %w", name, err)
 	}
 	return nil
 }
@@ -30,7 +30,7 @@ func (p properties) load(name string, out any) error {
 func (p properties) known(names ...string) error {
 	for _, name := range slices.Sorted(maps.Keys(p)) {
 		if !slices.Contains(names, name) {
-			return fmt.Errorf("%s: this property is not understood", name)
+			return fmt.Errorf("the property %s is not understood", name)
 		}
 	}
 	return nil

@@ -35,19 +35,23 @@ var (
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	answer := answerTo(err)
 	logFailure(r, answer, err)
-	if !wantsPage(r) {
-		respond.Problem(w, answer.status, answer.detail)
-		return
-	}
-	if answer == errSignIn {
+	answer.write(w, r)
+}
+
+// write sends the answer to a person or a program.
+func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case !wantsPage(r):
+		respond.Problem(w, e.status, e.detail)
+	case e == errSignIn:
 		next := home
-		if r.Method == http.MethodGet {
+		if safe(r.Method) {
 			next = localPath(r.URL.RequestURI())
 		}
 		redirect(w, "/login?"+url.Values{"next": {next}}.Encode())
-		return
+	default:
+		writePage(w, e.status, "problem", page{Title: http.StatusText(e.status), Data: e.detail})
 	}
-	writePage(w, answer.status, "problem", page{Title: http.StatusText(answer.status), Data: answer.detail})
 }
 
 func answerTo(err error) *refusal {
@@ -68,13 +72,14 @@ func answerTo(err error) *refusal {
 }
 
 func logFailure(r *http.Request, answer *refusal, err error) {
-	switch answer.status {
-	case http.StatusInternalServerError, http.StatusServiceUnavailable:
-		slog.ErrorContext(r.Context(), "sys_failure", "method", r.Method, "path", r.URL.Path, "status", answer.status, "error", err.Error())
-	case http.StatusForbidden:
-		slog.WarnContext(r.Context(), "authz_fail", "method", r.Method, "path", r.URL.Path, "ip", clientIP(r))
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
-		slog.InfoContext(r.Context(), "input_validation_fail", "method", r.Method, "path", r.URL.Path, "status", answer.status, "ip", clientIP(r))
+	ctx, method, path := r.Context(), r.Method, r.URL.Path
+	switch {
+	case answer.status >= http.StatusInternalServerError:
+		slog.ErrorContext(ctx, "sys_failure", "method", method, "path", path, "status", answer.status, "error", err.Error())
+	case answer == errRole:
+		slog.WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientIP(r))
+	case answer.status == http.StatusBadRequest, answer.status == http.StatusRequestEntityTooLarge, answer.status == http.StatusUnsupportedMediaType:
+		slog.InfoContext(ctx, "input_validation_fail", "method", method, "path", path, "status", answer.status, "ip", clientIP(r))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -17,7 +18,7 @@ import (
 // a form or as a JSON object. A form may also say where it leads, in "next".
 func fields(r *http.Request, names ...string) (map[string]string, error) {
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if charset := params["charset"]; err != nil || charset != "" && charset != "utf-8" && charset != "UTF-8" {
+	if charset := params["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		kind = ""
 	}
 	var decode func([]byte) (map[string]string, error)

@@ -67,23 +67,28 @@ func (l login) submit(w http.ResponseWriter, r *http.Request) {
 
 func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password string) (*session.Session, error) {
 	ctx := r.Context()
-	account, err := l.directory.Authenticate(ctx, username, password)
-	if err == nil {
-		s, err := l.sessions.Create(w, r, session.User{
-			ID:      account.UserID,
-			Roles:   account.Roles,
-			Values:  values(account),
-			Confirm: func(ctx context.Context) error { return l.directory.Recheck(ctx, account) },
-		})
-		if err == nil {
-			slog.InfoContext(ctx, "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
-			return s, nil
-		}
-	}
-	if errors.Is(err, accounts.ErrRefused) {
+	s, err := l.start(w, r, username, password)
+	switch {
+	case err == nil:
+		slog.InfoContext(ctx, "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
+	case errors.Is(err, accounts.ErrRefused):
 		slog.WarnContext(ctx, "authn_login_fail", "ip", clientIP(r))
 	}
-	return nil, err
+	return s, err
+}
+
+// start checks the credentials and makes the session.
+func (l login) start(w http.ResponseWriter, r *http.Request, username, password string) (*session.Session, error) {
+	account, err := l.directory.Authenticate(r.Context(), username, password)
+	if err != nil {
+		return nil, err
+	}
+	return l.sessions.Create(w, r, session.User{
+		ID:      account.UserID,
+		Roles:   account.Roles,
+		Values:  values(account),
+		Confirm: func(ctx context.Context) error { return l.directory.Recheck(ctx, account) },
+	})
 }
 
 func values(a *accounts.Account) map[string]string {

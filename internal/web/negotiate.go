@@ -38,6 +38,10 @@ func wantsPage(r *http.Request) bool {
 // home is where a login leads when it is not told otherwise.
 const home = "/profile"
 
+// maxNext bounds a local path, in bytes, so that the login form stays within
+// maxBody when it carries the longest one, encoded.
+const maxNext = 1 << 10
+
 // localPath returns next if it can only lead to a page of this site, and home
 // otherwise. Browsers read "//host" and "/\host" as another site, and servers
 // and proxies in between may decode, so anything but a clean, plainly spelt path
@@ -50,7 +54,10 @@ func localPath(next string) string {
 	if u.Path != path.Clean(u.Path) || strings.ContainsFunc(u.Path+u.RawQuery, suspect) || strings.Contains(u.Path, "%") {
 		return home
 	}
-	return (&url.URL{Path: u.Path, RawQuery: u.RawQuery}).String()
+	if local := (&url.URL{Path: u.Path, RawQuery: u.RawQuery}).String(); len(local) <= maxNext {
+		return local
+	}
+	return home
 }
 
 // suspect tells characters that have no place in our own paths and queries.

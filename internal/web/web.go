@@ -72,12 +72,13 @@ func methodNotAllowed(allowed []string) http.HandlerFunc {
 	}
 }
 
-// recoverPanic answers 500 and keeps the process. A cookie that was about to be
-// set is not: what it stands for may be half done.
+// recoverPanic answers 500 and keeps the process. Nothing that the handler was
+// about to send is sent: a cookie may stand for what is half done.
 func recoverPanic(w http.ResponseWriter, r *http.Request) {
 	if p := recover(); p != nil {
 		slog.ErrorContext(r.Context(), "sys_crash", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		w.Header().Del("Set-Cookie")
-		Fail(w, r, errBroken)
+		clear(w.Header())
+		respond.Headers(w.Header())
+		errBroken.write(w, r)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -31,9 +32,9 @@ type Config struct {
 
 	// SigningKeys, if any, put a MAC on every token. The first signs, all verify:
 	// rotate by putting a new key first and removing the old one a Lifetime later.
-	// Each has at least 32 bytes. Without keys forged tokens are refused all the
-	// same, at the cost of one read each. Setting the first key, or removing the
-	// last, ends all sessions made before.
+	// Each has at least 32 bytes; New copies them. Without keys forged tokens are
+	// refused all the same, at the cost of one read each. Setting the first key, or
+	// removing the last, ends all sessions made before.
 	SigningKeys [][]byte
 
 	// NotBefore ends every session last authenticated before it. Set it to now
@@ -84,10 +85,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.IdleTimeout > c.Lifetime {
 		return c, fmt.Errorf("session: Config.IdleTimeout is %v, longer than Config.Lifetime, %v", c.IdleTimeout, c.Lifetime)
 	}
+	c.SigningKeys = slices.Clone(c.SigningKeys)
 	for i, key := range c.SigningKeys {
 		if len(key) < minKeyLength {
 			return c, fmt.Errorf("session: Config.SigningKeys[%d] has %d bytes; at least %d are needed", i, len(key), minKeyLength)
 		}
+		c.SigningKeys[i] = slices.Clone(key)
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

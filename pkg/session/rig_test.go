@@ -57,6 +57,11 @@ func (r *rig) with(cfg session.Config) *rig {
 	return &rig{Manager: m, t: r.t, store: r.store, log: r.log}
 }
 
+// on returns the rig for a subtest.
+func (r *rig) on(t *testing.T) *rig {
+	return &rig{Manager: r.Manager, t: t, store: r.store, log: r.log}
+}
+
 // request returns a request with the given Cookie headers, after one that
 // belongs to somebody else.
 func (r *rig) request(cookies ...string) *http.Request {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/coatcheck/pkg/session"
@@ -49,12 +50,15 @@ func hangs(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// once makes a hook of f that runs at its first call only.
+// once makes a hook of f that runs at its first call only, and not at those that
+// f makes itself.
 func once(f hook) hook {
-	var o sync.Once
-	return func(ctx context.Context) (err error) {
-		o.Do(func() { err = f(ctx) })
-		return err
+	var ran atomic.Bool
+	return func(ctx context.Context) error {
+		if ran.Swap(true) {
+			return nil
+		}
+		return f(ctx)
 	}
 }
 

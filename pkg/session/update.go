@@ -13,14 +13,17 @@ import (
 const updateTries = 32
 
 // Update lets change alter the Roles and Values of s, and stores them; what else
-// it alters is dropped. When another request got in between, change runs again on
-// what that one stored, so nothing is lost; it must depend on its argument alone.
-// On success s holds what is stored. ErrNoSession if the session has ended,
-// ErrConflict if it was renewed meanwhile, ErrInvalid as in
+// it alters is dropped. Values is never nil there. When another request got in
+// between, change runs again on what that one stored, so nothing is lost; it must
+// depend on its argument alone. On success s holds what is stored. ErrNoSession if
+// the session has ended, ErrConflict if it was renewed meanwhile, ErrInvalid as in
 // Create.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session)) error {
 	return m.modify(ctx, s, func(next *Session) error {
 		changed := next.Clone()
+		if changed.Values == nil {
+			changed.Values = map[string]string{}
+		}
 		change(changed)
 		next.Roles, next.Values = changed.Roles, changed.Values
 		return validate(next.UserID, next.Roles, next.Values)

@@ -169,6 +169,9 @@ func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, n
 		return s.outage("DeleteItem", err)
 	}
 	if failed && len(stored) > 0 {
+		if _, err := s.decode(stored); err != nil {
+			return err // perhaps it is the stored secret that is wrong
+		}
 		return session.ErrNoSession // the wrong secret
 	}
 	if failed || len(out.Attributes) == 0 {

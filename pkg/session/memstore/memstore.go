@@ -88,7 +88,7 @@ func (m *Store) Update(ctx context.Context, s *session.Session, now time.Time, n
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	key, s := s.Key(), s.Clone()
+	key, roles, values := s.Key(), slices.Clone(s.Roles), maps.Clone(s.Values)
 	sh := m.lock(key.Owner)
 	defer sh.mu.Unlock()
 	next, ok := sh.alive(key, now)
@@ -100,7 +100,7 @@ func (m *Store) Update(ctx context.Context, s *session.Session, now time.Time, n
 	case next.Version != s.Version:
 		return session.ErrConflict
 	}
-	next.Roles, next.Values = s.Roles, s.Values
+	next.Roles, next.Values = roles, values
 	next.Secret, next.PreviousSecret = s.Secret, s.PreviousSecret
 	next.Version = newVersion
 	if !s.ExpiresAt.IsZero() {
@@ -193,8 +193,8 @@ func (sh *shard) remove(key session.Key) {
 	sh.size--
 }
 
-// sweep drops what is dead at now. The living move to new maps, because a map
-// keeps its room when entries are deleted.
+// sweep drops what is dead at now. The living move to new maps: a map from which
+// entries are deleted stays as large, and as slow to go through.
 func (sh *shard) sweep(now time.Time) {
 	old := sh.owners
 	sh.reset()

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -34,20 +35,20 @@ func touchNeverGoesBack(p *probe) error {
 		{time.Second, -time.Second},
 		{-24 * time.Hour, 24 * time.Hour},
 	} {
-		what := fmt.Sprintf("Touch with now %v and expires %v beside the stored ones", move.seen, move.expires)
+		what := fmt.Sprintf("Touch with now moved by %v and expires by %v from what is stored", move.seen, move.expires)
 		p.touch(what, s.Key(), s.LastSeenAt.Add(move.seen), s.ExpiresAt.Add(move.expires), nil)
 		p.holds("after "+what, s)
 	}
-	seen, expires := s.LastSeenAt, s.ExpiresAt
-	errs := atOnce(crowd, func(i int) error {
-		later := time.Duration(i+1) * time.Second
-		return p.store.Touch(p.ctx, s.Key(), seen.Add(later), expires.Add(later))
-	})
-	for _, err := range errs {
-		p.expect("Touch while others were under way", err, nil)
+	for range 8 { // in a store that is wrong here, the last one may win by chance
+		seen, expires := s.LastSeenAt, s.ExpiresAt
+		errs := atOnce(crowd, func(i int) error {
+			later := time.Duration(i+1) * time.Second
+			return p.store.Touch(p.ctx, s.Key(), seen.Add(later), expires.Add(later))
+		})
+		p.expect("Touch while others were under way", cmp.Or(errs...), nil)
+		s.LastSeenAt, s.ExpiresAt = seen.Add(crowd*time.Second), expires.Add(crowd*time.Second)
+		p.holds("after many Touches at the same time", s)
 	}
-	s.LastSeenAt, s.ExpiresAt = seen.Add(crowd*time.Second), expires.Add(crowd*time.Second)
-	p.holds("after many Touches at the same time", s)
 	return p.err
 }
 

@@ -59,7 +59,7 @@ func anyTextIsKept(p *probe) error {
 		"Zoë", "Zoe\u0308", // one letter or two, which must not be unified
 		"名前", "שם", "👩‍💻", "\U0010ffff", "\ufeffmark",
 		"Key", "KEY", "key", " key", "key ",
-		"a.b", "a/b", "a:b", "#a", "$a", "a=b&c", `{"a":["b"]}`, `it's "quoted" \n`, "<b>", "100%_",
+		"a.b", "a,b", "a;b", "a|b", "a/b", "a:b", "#a", "$a", "a=b&c", `{"a":["b"]}`, `it's "quoted" \n`, "<b>", "100%_",
 		"line\r\nline", "tab\t", "\x01\x1f\x7f", "null", "NaN", "0",
 	}
 	s := newSession()

@@ -1,10 +1,6 @@
 package storetest
 
 import (
-	"cmp"
-	"errors"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"example.com/coatcheck/pkg/session"
@@ -64,49 +60,29 @@ func deleteRemovesTheDead(p *probe) error {
 	return p.err
 }
 
-// deleteWinsEveryRace deletes sessions while others touch and update them.
+// deleteWinsEveryRace deletes a session among Touches and an Update, each time in
+// another place of the queue.
 func deleteWinsEveryRace(p *probe) error {
-	return cmp.Or(atOnce(crowd, func(int) error {
-		p := &probe{ctx: p.ctx, store: p.store}
+	for place := range crowd {
 		s := p.created()
-		var over atomic.Bool
-		var writers [3]error
-		var wg sync.WaitGroup
-		for i := range writers {
-			wg.Go(func() { writers[i] = p.writeUntil(&over, s.Key(), i == 0) })
+		errs := atOnce(crowd, func(i int) error {
+			switch i {
+			case place:
+				p.delete("Delete among other writes", s.Key(), &s.Secret, s.LastSeenAt, nil)
+				p.gone("after Delete among other writes", s.Key())
+				return nil
+			case (place + crowd/2) % crowd:
+				return p.store.Update(p.ctx, changed(s), s.LastSeenAt, newVersion())
+			}
+			later := time.Duration(i+1) * time.Second
+			return p.store.Touch(p.ctx, s.Key(), s.LastSeenAt.Add(later), s.ExpiresAt.Add(later))
+		})
+		for _, err := range errs {
+			if err != nil {
+				p.expect("Touch or Update around a Delete", err, session.ErrNoSession)
+			}
 		}
-		// By the time that a write of its own is through, the others are under way.
-		p.touch("Touch while others wrote", s.Key(), s.LastSeenAt, s.ExpiresAt, nil)
-		p.delete("Delete while others wrote", s.Key(), &s.Secret, s.LastSeenAt, nil)
-		p.gone("after Delete, while others wrote", s.Key())
-		over.Store(true)
-		wg.Wait()
 		p.gone("after Delete and the writes that crossed it", s.Key())
-		p.expect("Touch or Update that crossed a Delete", cmp.Or(writers[:]...), nil)
-		return p.err
-	})...)
-}
-
-// writeUntil updates or touches the session until it is gone, or all is over.
-func (p *probe) writeUntil(over *atomic.Bool, key session.Key, update bool) error {
-	for !over.Load() {
-		s, err := p.store.Get(p.ctx, key)
-		switch {
-		case err != nil:
-		case s == nil:
-			err = errors.New("Get returned neither a session nor an error")
-		case update:
-			s.ExpiresAt = time.Time{}
-			err = p.store.Update(p.ctx, s, s.LastSeenAt, newVersion())
-		default:
-			err = p.store.Touch(p.ctx, key, s.LastSeenAt.Add(time.Second), s.ExpiresAt.Add(time.Second))
-		}
-		if errors.Is(err, session.ErrNoSession) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
 	}
-	return nil
+	return p.err
 }

@@ -96,7 +96,7 @@ func (p *probe) missing(when string, key session.Key) {
 	}
 }
 
-// list returns what List does. No element is nil, and none has a broken key.
+// list returns what List does, and demands that all of it is the owner's.
 func (p *probe) list(when, owner string) []*session.Session {
 	if p.err != nil {
 		return nil
@@ -104,8 +104,12 @@ func (p *probe) list(when, owner string) []*session.Session {
 	all, err := p.store.List(p.ctx, owner)
 	p.expect(when+", List", err, nil)
 	for _, s := range all {
-		if s == nil || s.Key().Owner != owner {
-			p.breach("%s, List of owner %q returned a session that is not this owner's: %+v", when, owner, s)
+		if s == nil {
+			p.breach("%s, List returned a nil among the sessions", when)
+			return nil
+		}
+		if s.Key().Owner != owner {
+			p.breach("%s, List of owner %q returned a session of owner %q", when, owner, s.Key().Owner)
 			return nil
 		}
 	}
@@ -113,13 +117,13 @@ func (p *probe) list(when, owner string) []*session.Session {
 }
 
 func (p *probe) expect(what string, got, want error) {
+	names := map[error]string{nil: "no error", session.ErrNoSession: "ErrNoSession", session.ErrConflict: "ErrConflict"}
 	switch {
-	case want == nil && got != nil:
-		p.breach("%s: want no error, got: %w", what, got)
-	case want != nil && got == nil:
-		p.breach("%s: want the error %q, got none", what, want)
-	case !errors.Is(got, want):
-		p.breach("%s: want the error %q, got: %w", what, want, got)
+	case errors.Is(got, want):
+	case got == nil:
+		p.breach("%s: want %s, got no error", what, names[want])
+	default:
+		p.breach("%s: want %s, got: %w", what, names[want], got)
 	}
 }
 
@@ -178,10 +182,11 @@ func differences(got, want *session.Session) string {
 	g, w := reflect.ValueOf(*got), reflect.ValueOf(*want)
 	for i := range g.NumField() {
 		if a, b := g.Field(i).Interface(), w.Field(i).Interface(); !equal(a, b) {
-			list = append(list, fmt.Sprintf("%s is %#v instead of %#v", g.Type().Field(i).Name, printable(a), printable(b)))
+			x, y := excerpts(printable(a), printable(b))
+			list = append(list, fmt.Sprintf("%s is %s instead of %s", g.Type().Field(i).Name, x, y))
 		}
 	}
-	return strings.Join(list, ", ")
+	return strings.Join(list, "; ")
 }
 
 // equal compares two fields. Times are equal when they are the same instant and
@@ -198,12 +203,31 @@ func equal(got, want any) bool {
 	return reflect.DeepEqual(got, want)
 }
 
-func printable(field any) any {
+func printable(field any) string {
 	switch f := field.(type) {
 	case time.Time:
 		return f.Format(time.RFC3339Nano)
 	case [32]byte:
 		return hex.EncodeToString(f[:])
 	}
-	return field
+	return fmt.Sprintf("%#v", field)
+}
+
+// excerpts cuts two long texts to where they begin to differ.
+func excerpts(a, b string) (string, string) {
+	const before, after = 20, 60
+	i := 0
+	for i < min(len(a), len(b)) && a[i] == b[i] {
+		i++
+	}
+	cut := func(s string) string {
+		if start := i - before; start > 0 {
+			s = "…" + s[start:]
+		}
+		if end := before + after; len(s) > end {
+			s = s[:end] + "…"
+		}
+		return strings.ToValidUTF8(s, "")
+	}
+	return cut(a), cut(b)
 }

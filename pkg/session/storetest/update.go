@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -122,17 +123,16 @@ func updateAndTouchKeepEachOthersWork(p *probe) error {
 	s = written(s, u, next)
 	p.holds("after Touch and Update", s)
 
-	for range crowd {
+	for round := range crowd {
 		u, next := changed(s), newVersion()
 		seen, expires := s.LastSeenAt.Add(time.Second), s.ExpiresAt.Add(time.Second)
 		errs := atOnce(2, func(i int) error {
-			if i == 0 {
+			if i == round%2 { // each goes first now and then
 				return p.store.Update(p.ctx, u.Clone(), s.LastSeenAt, next)
 			}
 			return p.store.Touch(p.ctx, s.Key(), seen, expires)
 		})
-		p.expect("Update while a Touch was under way", errs[0], nil)
-		p.expect("Touch while an Update was under way", errs[1], nil)
+		p.expect("Update and Touch at the same time", cmp.Or(errs...), nil)
 		s = written(s, u, next)
 		s.LastSeenAt, s.ExpiresAt = seen, expires
 		p.holds("after an Update and a Touch at the same time", s)

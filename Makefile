@@ -1,0 +1,83 @@
+# What can be done with this repository; "make help" lists it.
+
+# The processor that the functions are built for: arm64, or x86_64 as SAM calls it.
+ARCHITECTURE ?= arm64
+# Without inlining the functions are a sixth smaller and start and answer as
+# fast, measured; Argon2 would take half as long again, and keeps it.
+GCFLAGS ?= -gcflags=all=-l -gcflags=golang.org/x/crypto/...=
+# How long each fuzz target runs.
+FUZZTIME ?= 20s
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+SAM_CLI     := 1.170.0
+CFN_LINT    := 1.58.0
+
+# A Python environment with the SAM CLI, SAM's translator and cfn-lint. Its name
+# says what is in it, so that another version makes another one.
+TOOLS := .cache/sam-$(SAM_CLI)-cfn-lint-$(CFN_LINT)
+SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
+
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Serve the product on http://localhost:8080; ADDR=host:port moves it
+	go run ./cmd/server
+
+.PHONY: test
+test: ## Run every test; needs Java 17 or newer, and npm
+	go test -race ./...
+
+.PHONY: lint
+lint: $(TOOLS)/installed ## Check Go, the template and what SAM makes of it; needs Python 3
+	@unformatted=$$(find . -name '*.go' -not -path './.*/*' -exec gofmt -l {} +); \
+	if [ -n "$$unformatted" ]; then echo "run make fmt:" $$unformatted; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	$(TOOLS)/bin/cfn-lint template.yaml
+	$(TOOLS)/bin/python .ci/translate.py > .cache/translated.json
+	$(TOOLS)/bin/cfn-lint .cache/translated.json
+
+.PHONY: fmt
+fmt: ## Format the Go code
+	find . -name '*.go' -not -path './.*/*' -exec gofmt -w {} +
+
+.PHONY: bench
+bench: ## Run every benchmark
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target, FUZZTIME each
+	@list=$$(go test -list '^Fuzz' ./...) || { echo "$$list"; exit 1; }; \
+	echo "$$list" \
+	| awk '/^Fuzz/ { targets[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, targets[i]; n = 0 }' \
+	| while read -r package target; do \
+		echo "$$package $$target"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
+	done
+
+.PHONY: build
+build: $(if $(filter $(TOOLS)/%,$(SAM)),$(TOOLS)/installed) ## Build the functions for Lambda
+	$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+.PHONY: deploy
+deploy: build ## Deploy to the AWS account and region of your environment
+	$(SAM) deploy --parameter-overrides Architecture=$(ARCHITECTURE)
+
+.PHONY: clean
+clean: ## Remove everything built or fetched
+	rm -rf .aws-sam .cache bin
+
+# sam build calls this for each function: LoginFunction is functions/login.
+# lambda.norpc leaves out what only the retired go1.x runtime needs.
+build-%Function:
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCHITECTURE:x86_64=amd64) go build -trimpath -ldflags=-s -tags lambda.norpc $(GCFLAGS) \
+		-o $(ARTIFACTS_DIR)/bootstrap ./functions/$(shell echo $* | tr A-Z a-z)
+
+$(TOOLS)/installed:
+	python3 -m venv --clear $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_CLI) cfn-lint==$(CFN_LINT)
+	touch $@

@@ -1,0 +1,97 @@
+// Command coatcheck is the operator's command line: it adds users, shows and
+// ends sessions, and makes the tables of a local DynamoDB.
+//
+// It exits with 0 on success, 1 on failure and 2 when called wrongly. Results go
+// to standard output; errors are one line on standard error.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
+
+	"example.com/coatcheck/internal/environ"
+)
+
+const description = `Adds users, shows and ends sessions, and makes the tables of a local DynamoDB.
+
+The tables are named by the environment variables USERS_TABLE and SESSIONS_TABLE. AWS is configured as for every
+other tool: AWS_REGION, AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and for a local DynamoDB
+AWS_ENDPOINT_URL_DYNAMODB. SESSION_IDLE_TIMEOUT and SESSION_LIFETIME, if the functions have them, decide which sessions
+are alive.`
+
+type commands struct {
+	Users struct {
+		Add addUser `cmd:"" help:"Add a user."`
+	} `cmd:"" help:"Who may sign in."`
+
+	Sessions struct {
+		List   listSessions   `cmd:"" help:"List the live sessions of a user, oldest first."`
+		Revoke revokeSessions `cmd:"" help:"End one session of a user, or all of them."`
+	} `cmd:"" help:"Who is signed in."`
+
+	Tables struct {
+		Create createTables `cmd:"" help:"Create the tables in a local DynamoDB."`
+	} `cmd:"" help:"The tables of a local DynamoDB."`
+}
+
+func main() {
+	slog.SetLogLoggerLevel(slog.LevelWarn) // what was done is told on standard output
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parser := kong.Must(&commands{}, kong.Name("coatcheck"), kong.Description(description), kong.BindTo(ctx, new(context.Context)))
+	call, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		exit(2, err.Error()+"; see: "+called(err)+" --help")
+	}
+	if err := call.Run(); err != nil {
+		exit(1, explain(err))
+	}
+}
+
+// called returns as much of the command as was understood: "coatcheck users".
+func called(err error) string {
+	words := []string{"coatcheck"}
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
+		for _, step := range parse.Context.Path {
+			if step.Command != nil {
+				words = append(words, step.Command.Name)
+			}
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func exit(code int, message string) {
+	fmt.Fprintln(os.Stderr, "coatcheck:", strings.ReplaceAll(message, "\n", "; "))
+	os.Exit(code)
+}
+
+// explain puts what to look at before the SDK's own words.
+func explain(err error) string {
+	if _, ok := errors.AsType[*smithy.OperationError](err); ok {
+		return "DynamoDB did not do it; check the table's name, AWS_REGION, the credentials and AWS_ENDPOINT_URL_DYNAMODB: " + err.Error()
+	}
+	return err.Error()
+}
+
+// openDynamoDB returns a client that writes nothing to standard error. The SDK
+// warns of a checksum whenever an error answer carries none, as those of DynamoDB
+// Local do (github.com/aws/aws-sdk-go-v2/issues/3545).
+func openDynamoDB(ctx context.Context) (*dynamodb.Client, error) {
+	client, err := environ.DynamoDB(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return dynamodb.New(client.Options(), func(o *dynamodb.Options) { o.Logger = logging.Nop{} }), nil
+}

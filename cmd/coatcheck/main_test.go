@@ -1,0 +1,320 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/dynamostore"
+)
+
+const phrase = "correct horse battery staple"
+
+// binary is the program under test, built once by TestMain.
+var binary string
+
+func TestMain(m *testing.M) {
+	folder, err := os.MkdirTemp("", "coatcheck-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	defer os.RemoveAll(folder)
+	binary = filepath.Join(folder, "coatcheck")
+	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building coatcheck: %v\n%s", err, output)
+		os.RemoveAll(folder)
+		os.Exit(1)
+	}
+	dynamotest.Main(m)
+}
+
+// shell runs the binary with an environment of its own.
+type shell struct {
+	*testing.T
+	env map[string]string
+}
+
+// newShell returns a shell with the variables that the commands need, and tables.
+func newShell(t *testing.T) *shell {
+	t.Helper()
+	tables := dynamotest.Tables(t)
+	s := &shell{t, map[string]string{
+		"HOME":                      t.TempDir(),
+		"AWS_REGION":                "eu-west-1",
+		"AWS_ACCESS_KEY_ID":         "test",
+		"AWS_SECRET_ACCESS_KEY":     "test",
+		"AWS_ENDPOINT_URL_DYNAMODB": dynamotest.Endpoint(t),
+		"USERS_TABLE":               tables["UsersTable"],
+		"SESSIONS_TABLE":            tables["SessionsTable"],
+	}}
+	// The first write to a DynamoDB Local that has just started can take longer
+	// than the program waits for an answer. This client waits as long as it takes.
+	if err := s.users().Create(t.Context(), &accounts.Account{Name: "warm-up", UserID: "warm-up"}); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// with returns a shell in which the variable is another. An empty one is unset.
+func (s *shell) with(name, value string) *shell {
+	env := maps.Clone(s.env)
+	env[name] = value
+	return &shell{s.T, env}
+}
+
+func (s *shell) command(args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute) // a command that waits for ever
+	s.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, binary, args...)
+	for name, value := range s.env {
+		if value != "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	return cmd
+}
+
+// result is what a run left.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func (s *shell) run(stdin string, args ...string) result {
+	s.Helper()
+	cmd := s.command(args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		if _, ok := errors.AsType[*exec.ExitError](err); !ok {
+			s.Fatal(err)
+		}
+	}
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// ok runs a command that must succeed, and returns what it wrote.
+func (s *shell) ok(stdin string, args ...string) string {
+	s.Helper()
+	got := s.run(stdin, args...)
+	if got.code != 0 || got.stderr != "" {
+		s.Fatalf("coatcheck %q: exit code %d, stderr %q; want 0 and nothing", args, got.code, got.stderr)
+	}
+	return got.stdout
+}
+
+// fails runs a command that must fail with one line that matches the pattern.
+func (s *shell) fails(code int, pattern, stdin string, args ...string) {
+	s.Helper()
+	got := s.run(stdin, args...)
+	if got.code != code || got.stdout != "" {
+		s.Errorf("coatcheck %.80q: exit code %d, stdout %q; want %d and nothing", args, got.code, got.stdout, code)
+	}
+	if !regexp.MustCompile(`^coatcheck: ` + pattern + `\n$`).MatchString(got.stderr) {
+		s.Errorf("coatcheck %.80q: stderr\n     %q\nwant %q", args, got.stderr, pattern)
+	}
+}
+
+func (s *shell) users() accounts.Store {
+	return accounts.NewDynamo(s.client(), s.env["USERS_TABLE"])
+}
+
+func (s *shell) client() *dynamodb.Client {
+	return dynamotest.Client(s, s.env["AWS_ENDPOINT_URL_DYNAMODB"])
+}
+
+func TestUsersAdd(t *testing.T) {
+	sh := newShell(t)
+	stdout := sh.ok(phrase+"\n", "users", "add", "Alice", "--display-name", "Alice A.", "--role", "admin", "--role=a,b")
+	alice, err := accounts.NewDirectory(sh.users()).Authenticate(t.Context(), "alice", phrase)
+	if err != nil {
+		t.Fatalf("the user cannot sign in: %v", err)
+	}
+	if want := fmt.Sprintf("Added user \"alice\" with the user ID %s.\n", alice.UserID); stdout != want {
+		t.Errorf("stdout %q, want %q", stdout, want)
+	}
+	if alice.Username != "Alice" || alice.DisplayName != "Alice A." || !slices.Equal(alice.Roles, []string{"admin", "a,b"}) {
+		t.Errorf("added %+v", alice)
+	}
+
+	sh.fails(1, `user "alice": the account exists already; choose another name`, phrase, "users", "add", " ALICE")
+	if again, err := sh.users().Get(t.Context(), "alice"); err != nil || again.UserID != alice.UserID {
+		t.Errorf("after a second add: %+v, %v; want the first user", again, err)
+	}
+
+	sh.fails(1, "the user name is empty", phrase, "users", "add", " ")
+	sh.fails(1, `the role "" is empty`, phrase, "users", "add", "bob", "--role=")
+	if bob, err := sh.users().Get(t.Context(), "bob"); !errors.Is(err, accounts.ErrNotFound) {
+		t.Errorf("a failed add left %+v, %v", bob, err)
+	}
+}
+
+func TestUsersAddTakesThePasswordFromStandardInput(t *testing.T) {
+	sh := newShell(t)
+	directory := accounts.NewDirectory(sh.users())
+	for name, test := range map[string]struct{ stdin, password string }{
+		"line":          {phrase + "\n", phrase},
+		"no line end":   {phrase, phrase},
+		"windows":       {phrase + "\r\n", phrase},
+		"blanks":        {"  " + phrase + " \n", "  " + phrase + " "},
+		"first line":    {phrase + "\nsecond line\n", phrase},
+		"invalid utf-8": {"\xff" + phrase + "\n", "\xff" + phrase},
+		"longest":       {strings.Repeat("x", 1024) + "\r\n", strings.Repeat("x", 1024)},
+	} {
+		sh.ok(test.stdin, "users", "add", name)
+		if _, err := directory.Authenticate(t.Context(), name, test.password); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	const short, long = "the password is shorter than 15 characters; choose a longer one", "the password is longer than 1024 bytes; choose a shorter one"
+	sh.fails(1, "standard input is empty; write the password to it as one line", "", "users", "add", "bob")
+	sh.fails(1, short, "\n", "users", "add", "bob")
+	sh.fails(1, short, "fourteen chars\n", "users", "add", "bob")
+	sh.fails(1, long, strings.Repeat("x", 1025)+"\n", "users", "add", "bob")
+	sh.fails(1, long, strings.Repeat("x", 1<<16), "users", "add", "bob")
+}
+
+func TestSessions(t *testing.T) {
+	sh := newShell(t)
+	sh.ok(phrase, "users", "add", "alice")
+	alice, err := sh.users().Get(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := sh.ok("", "sessions", "list", "ALICE"), "User \"alice\" is not signed in.\n"; got != want {
+		t.Errorf("no sessions: %q, want %q", got, want)
+	}
+	made := sh.signIn(alice.UserID)
+	later := made.Clone()
+	later.ID, later.CreatedAt, later.UserAgent = "-"+strings.Repeat("x", 20)+"A", made.CreatedAt.Add(time.Millisecond), "a\tb\x1b[31m"
+	if err := sh.store().Create(t.Context(), later); err != nil {
+		t.Fatal(err)
+	}
+	first, second, other := made.ID, later.ID, sh.signIn("somebody else").ID
+
+	const at = `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`
+	row := func(id, agent string) string {
+		return fmt.Sprintf(`%s  %s  %s  %s  192\.0\.2\.1  %s\n`, id, at, at, at, regexp.QuoteMeta(agent))
+	}
+	shape := `^ID  +SIGNED IN  +LAST SEEN  +ENDS  +ADDRESS  +USER AGENT\n` + row(first, `"Mozilla/5.0"`) + row(second, `"a\tb\x1b[31m"`) + `$`
+	if got := sh.ok("", "sessions", "list", "alice"); !regexp.MustCompile(shape).MatchString(got) {
+		t.Errorf("list:\n%swant\n%s", got, shape)
+	}
+
+	if got, want := sh.ok("", "sessions", "revoke", "alice", "--", second), "Ended session "+second+" of user \"alice\".\n"; got != want {
+		t.Errorf("revoke: %q, want %q", got, want)
+	}
+	if got := sh.ok("", "sessions", "list", "alice"); strings.Contains(got, second) || !strings.Contains(got, first) {
+		t.Errorf("after revoking one:\n%swant only %s", got, first)
+	}
+	for _, id := range []string{second, other, "x"} {
+		sh.fails(1, fmt.Sprintf(`user "alice" has no live session "%s"; see: coatcheck sessions list alice`, id), "", "sessions", "revoke", "alice", "--", id)
+	}
+
+	if got, want := sh.ok("", "sessions", "revoke", "alice"), "Ended all sessions of user \"alice\".\n"; got != want {
+		t.Errorf("revoke all: %q, want %q", got, want)
+	}
+	if got := sh.ok("", "sessions", "list", "alice"); strings.Contains(got, first) {
+		t.Errorf("after revoking all:\n%s", got)
+	}
+	if live, err := sh.manager().List(t.Context(), "somebody else"); err != nil || len(live) != 1 {
+		t.Errorf("the other user has %d sessions, %v; want 1", len(live), err)
+	}
+
+	sh.fails(1, `there is no user "bob"; check the name and USERS_TABLE`, "", "sessions", "list", "Bob")
+	sh.fails(1, `there is no user "bob"; check the name and USERS_TABLE`, "", "sessions", "revoke", "bob")
+}
+
+func (s *shell) store() session.Store { return dynamostore.New(s.client(), s.env["SESSIONS_TABLE"]) }
+
+func (s *shell) manager() *session.Manager {
+	s.Helper()
+	manager, err := session.New(s.store(), session.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return manager
+}
+
+func (s *shell) signIn(userID string) *session.Session {
+	s.Helper()
+	r := httptest.NewRequest("POST", "/login", nil)
+	r.Header.Set("User-Agent", "Mozilla/5.0")
+	made, err := s.manager().Create(httptest.NewRecorder(), r, session.User{ID: userID})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return made
+}
+
+func TestMissingVariables(t *testing.T) {
+	sh := newShell(t)
+	for _, name := range []string{"USERS_TABLE", "AWS_REGION"} {
+		sh.with(name, "").fails(1, name+" is not set", phrase, "users", "add", "alice")
+	}
+	for _, name := range []string{"USERS_TABLE", "SESSIONS_TABLE", "AWS_REGION"} {
+		for _, command := range []string{"list", "revoke"} {
+			sh.with(name, "").fails(1, name+" is not set", "", "sessions", command, "alice")
+		}
+	}
+	sh.with("SESSION_LIFETIME", "long").fails(1, `SESSION_LIFETIME is "long".*`, "", "sessions", "list", "alice")
+}
+
+func TestWrongUsage(t *testing.T) {
+	sh := newShell(t)
+	for _, test := range []struct{ args, want string }{
+		{"", `expected one of "users", "sessions", "tables"; see: coatcheck --help`},
+		{"user", `unexpected argument user, .*; see: coatcheck --help`},
+		{"users", `expected "add"; see: coatcheck users --help`},
+		{"users add", `expected "<name>"; see: coatcheck users add --help`},
+		{"users add alice bob", `unexpected argument bob; see: coatcheck users add --help`},
+		{"users add alice --password=x", `unknown flag --password.*; see: coatcheck users add --help`},
+		{"sessions revoke", `expected "<name>.*"; see: coatcheck sessions revoke --help`},
+		{"tables create", `missing flags: --template=FILE; see: coatcheck tables create --help`},
+	} {
+		sh.fails(2, test.want, phrase, strings.Fields(test.args)...)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	sh := &shell{t, nil}
+	for args, words := range map[string][]string{
+		"--help":                 {"users add", "sessions list", "sessions revoke", "tables create", "USERS_TABLE", "SESSIONS_TABLE", "AWS_ENDPOINT_URL_DYNAMODB"},
+		"users add --help":       {"--display-name", "--role", "15 characters", "1024 bytes", "standard input"},
+		"sessions revoke --help": {"<id>", "all sessions"},
+		"tables create --help":   {"--template", "AWS_ENDPOINT_URL_DYNAMODB"},
+	} {
+		help := strings.Join(strings.Fields(sh.ok("", strings.Fields(args)...)), " ")
+		for _, word := range words {
+			if !strings.Contains(help, word) {
+				t.Errorf("coatcheck %s does not mention %q:\n%s", args, word, help)
+			}
+		}
+	}
+}
+
+func TestOutage(t *testing.T) {
+	sh := newShell(t).with("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
+	const hint = "DynamoDB did not do it; check the table's name, AWS_REGION, the credentials and AWS_ENDPOINT_URL_DYNAMODB: .*"
+	sh.fails(1, hint, phrase, "users", "add", "alice")
+	sh.fails(1, hint, "", "sessions", "list", "alice")
+	sh.fails(1, hint, "", "tables", "create", "--template", "../../template.yaml")
+}

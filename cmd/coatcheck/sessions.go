@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/environ"
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/dynamostore"
+)
+
+type listSessions struct {
+	Name string `arg:"" help:"Name of the user."`
+}
+
+// Run implements the command.
+func (c *listSessions) Run(ctx context.Context) error {
+	user, sessions, err := openSessions(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	live, err := sessions.List(ctx, user.UserID)
+	if err != nil {
+		return err
+	}
+	if len(live) == 0 {
+		fmt.Printf("User %q is not signed in.\n", user.Name)
+		return nil
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tSIGNED IN\tLAST SEEN\tENDS\tADDRESS\tUSER AGENT")
+	for _, s := range live {
+		// The user agent is quoted: a client chose it, and it could speak to the terminal.
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%q\n", s.ID,
+			s.AuthenticatedAt.Format(time.RFC3339), s.LastSeenAt.Format(time.RFC3339), s.ExpiresAt.Format(time.RFC3339), s.IP, s.UserAgent)
+	}
+	return table.Flush()
+}
+
+type revokeSessions struct {
+	Name string `arg:"" help:"Name of the user."`
+	ID   string `arg:"" optional:"" help:"ID of the session, as sessions list shows it; put -- before one that begins with -. Default: all sessions."`
+}
+
+// Run implements the command.
+func (c *revokeSessions) Run(ctx context.Context) error {
+	user, sessions, err := openSessions(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	if c.ID == "" {
+		return revokeAll(ctx, user, sessions)
+	}
+	err = sessions.Revoke(ctx, user.UserID, c.ID)
+	if errors.Is(err, session.ErrNoSession) {
+		return fmt.Errorf("user %q has no live session %q; see: coatcheck sessions list %s", user.Name, c.ID, user.Name)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Ended session %s of user %q.\n", c.ID, user.Name)
+	return nil
+}
+
+func revokeAll(ctx context.Context, user *accounts.Account, sessions *session.Manager) error {
+	if err := sessions.RevokeAll(ctx, user.UserID); err != nil {
+		return fmt.Errorf("some sessions may be left, run it again: %w", err)
+	}
+	fmt.Printf("Ended all sessions of user %q.\n", user.Name)
+	return nil
+}
+
+// openSessions returns the user of that name and the Manager of the user's sessions.
+func openSessions(ctx context.Context, name string) (*accounts.Account, *session.Manager, error) {
+	client, err := openDynamoDB(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	table, err := environ.Required(environ.SessionsTable)
+	if err != nil {
+		return nil, nil, err
+	}
+	sessions, err := environ.Sessions(dynamostore.New(client, table), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	users, err := environ.UserStore(client)
+	if err != nil {
+		return nil, nil, err
+	}
+	user, err := findUser(ctx, users, name)
+	return user, sessions, err
+}
+
+func findUser(ctx context.Context, users accounts.Store, name string) (*accounts.Account, error) {
+	key, err := accounts.Normalize(name)
+	if err != nil {
+		return nil, err
+	}
+	user, err := users.Get(ctx, key)
+	if errors.Is(err, accounts.ErrNotFound) {
+		return nil, fmt.Errorf("there is no user %q; check the name and USERS_TABLE", key)
+	}
+	return user, err
+}

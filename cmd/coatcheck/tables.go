@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/coatcheck/internal/environ"
+	"example.com/coatcheck/internal/samtemplate"
+)
+
+type createTables struct {
+	Template string `required:"" placeholder:"FILE" help:"The SAM template that defines the tables: template.yaml."`
+}
+
+// Help implements [kong.HelpProvider].
+func (createTables) Help() string {
+	return `Each table is called what its variable says: SessionsTable in the template is SESSIONS_TABLE in the environment.
+A table that exists is left alone. In AWS the tables are made by sam deploy, so without AWS_ENDPOINT_URL_DYNAMODB nothing is done.`
+}
+
+// Run implements the command.
+func (c *createTables) Run(ctx context.Context) error {
+	client, err := localDynamoDB(ctx)
+	if err != nil {
+		return err
+	}
+	template, err := samtemplate.Read(c.Template)
+	if err != nil {
+		return err
+	}
+	names, err := tableNames(template)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(names)) {
+		if err := createTable(ctx, client, template.Tables[id], names[id]); err != nil {
+			return fmt.Errorf("creating %s as %q: %w", id, names[id], err)
+		}
+	}
+	return nil
+}
+
+// localDynamoDB returns a client only if it is certain to use the endpoint that
+// the variable names: the SDK can be told to ignore it, and would then call AWS.
+func localDynamoDB(ctx context.Context) (*dynamodb.Client, error) {
+	const variable = "AWS_ENDPOINT_URL_DYNAMODB"
+	client, err := openDynamoDB(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if used := client.Options().BaseEndpoint; used == nil || *used != os.Getenv(variable) {
+		return nil, fmt.Errorf("%s is not set, or the SDK is told to ignore it; set it to the URL of a local DynamoDB, such as http://localhost:8000", variable)
+	}
+	return client, nil
+}
+
+// tableNames returns the name that each table of the template gets, by logical ID.
+func tableNames(template *samtemplate.Template) (map[string]string, error) {
+	names := map[string]string{}
+	for _, id := range slices.Sorted(maps.Keys(template.Tables)) {
+		variable := strings.ToUpper(strings.TrimSuffix(id, "Table")) + "_TABLE"
+		name, err := environ.Required(variable)
+		if err != nil {
+			return nil, fmt.Errorf("%w; it is the name for %s", err, id)
+		}
+		names[id] = name
+	}
+	return names, nil
+}
+
+func createTable(ctx context.Context, client *dynamodb.Client, table samtemplate.Table, name string) error {
+	_, err := client.CreateTable(ctx, table.CreateInput(name))
+	if _, ok := errors.AsType[*types.ResourceInUseException](err); ok {
+		fmt.Printf("Table %q exists already and was left alone.\n", name)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if table.TTL == "" {
+		fmt.Printf("Created table %q.\n", name)
+		return nil
+	}
+	if _, err := client.UpdateTimeToLive(ctx, table.TTLInput(name)); err != nil {
+		return err
+	}
+	fmt.Printf("Created table %q with TTL on %s.\n", name, table.TTL)
+	return nil
+}

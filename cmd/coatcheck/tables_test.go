@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"example.com/coatcheck/internal/accounts"
+)
+
+const template = "../../template.yaml"
+
+// newNames returns sh with names for tables that do not exist. Those that do
+// when the test ends are deleted.
+func (s *shell) newNames(t *testing.T) *shell {
+	fresh := &shell{t, maps.Clone(s.env)}
+	for _, variable := range []string{"USERS_TABLE", "SESSIONS_TABLE"} {
+		name := strings.ToLower(variable) + "-" + rand.Text()
+		fresh.env[variable] = name
+		t.Cleanup(func() {
+			s.client().DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name})
+		})
+	}
+	return fresh
+}
+
+// exists reports whether the table in the variable exists, and its TTL attribute.
+func (s *shell) exists(variable string) (ttl string, ok bool) {
+	name := s.env[variable]
+	out, err := s.client().DescribeTimeToLive(s.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: &name})
+	if err != nil {
+		return "", false
+	}
+	if out.TimeToLiveDescription.AttributeName != nil {
+		ttl = *out.TimeToLiveDescription.AttributeName
+	}
+	return ttl, true
+}
+
+func TestTablesCreate(t *testing.T) {
+	sh := newShell(t).newNames(t)
+	users, sessions := sh.env["USERS_TABLE"], sh.env["SESSIONS_TABLE"]
+
+	want := fmt.Sprintf("Created table %q with TTL on expires_at.\nCreated table %q.\n", sessions, users)
+	if got := sh.ok("", "tables", "create", "--template", template); got != want {
+		t.Errorf("stdout %q, want %q", got, want)
+	}
+	if ttl, ok := sh.exists("SESSIONS_TABLE"); !ok || ttl != "expires_at" {
+		t.Errorf("sessions table: exists %v, TTL %q; want expires_at", ok, ttl)
+	}
+	if ttl, ok := sh.exists("USERS_TABLE"); !ok || ttl != "" {
+		t.Errorf("users table: exists %v, TTL %q; want none", ok, ttl)
+	}
+
+	sh.ok(phrase, "users", "add", "alice")
+	want = fmt.Sprintf("Table %q exists already and was left alone.\nTable %q exists already and was left alone.\n", sessions, users)
+	if got := sh.ok("", "tables", "create", "--template", template); got != want {
+		t.Errorf("second run: stdout %q, want %q", got, want)
+	}
+	if _, err := accounts.NewDirectory(sh.users()).Authenticate(t.Context(), "alice", phrase); err != nil {
+		t.Errorf("the second run lost the user: %v", err)
+	}
+	sh.ok("", "sessions", "list", "alice")
+}
+
+func TestTablesCreateRefuses(t *testing.T) {
+	base := newShell(t)
+	broken := filepath.Join(t.TempDir(), "broken.yaml")
+	if err := os.WriteFile(broken, []byte("Resources: ["), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const notLocal = "AWS_ENDPOINT_URL_DYNAMODB is not set, or the SDK is told to ignore it; set it to the URL of a local DynamoDB, such as http://localhost:8000"
+	for _, test := range []struct{ name, variable, value, template, want string }{
+		{"endpoint missing", "AWS_ENDPOINT_URL_DYNAMODB", "", template, notLocal},
+		{"endpoint ignored", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true", template, notLocal},
+		{"users table missing", "USERS_TABLE", "", template, "USERS_TABLE is not set; it is the name for UsersTable"},
+		{"sessions table missing", "SESSIONS_TABLE", "", template, "SESSIONS_TABLE is not set; it is the name for SessionsTable"},
+		{"no template", "USERS_TABLE", "x", "missing.yaml", "open missing.yaml: no such file or directory"},
+		{"broken template", "USERS_TABLE", "x", broken, broken + ": .*"},
+		{"bad name", "SESSIONS_TABLE", "a b", template, `.*creating SessionsTable as "a b": .*`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			sh := base.newNames(t).with(test.variable, test.value)
+			sh.fails(1, test.want, "", "tables", "create", "--template", test.template)
+			sh.env["AWS_ENDPOINT_URL_DYNAMODB"] = base.env["AWS_ENDPOINT_URL_DYNAMODB"]
+			for _, variable := range []string{"USERS_TABLE", "SESSIONS_TABLE"} {
+				if _, ok := sh.exists(variable); ok {
+					t.Errorf("the table in %s was created", variable)
+				}
+			}
+		})
+	}
+}

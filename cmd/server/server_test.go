@@ -1,0 +1,289 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// hostPort is where the process listens.
+func (p *process) hostPort(t *testing.T) (host, port string) {
+	t.Helper()
+	u, err := url.Parse(p.url)
+	if err != nil || u.Host == "" {
+		t.Fatalf("%q is no address: %v", p.url, err)
+	}
+	return u.Hostname(), u.Port()
+}
+
+// TestStarts: what the flags and variables choose. A flag beats its variable.
+func TestStarts(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		env  []string
+		args []string
+	}{
+		"nothing said":          {nil, nil},
+		"empty variables":       {[]string{"STORE=", "SESSION_KEYS=", "PUBLIC_ORIGIN="}, nil},
+		"STORE":                 {[]string{"STORE=memory"}, nil},
+		"-store beats STORE":    {[]string{"STORE=nonsense"}, []string{"-store", "memory"}},
+		"-addr beats ADDR":      {[]string{"ADDR=nonsense"}, []string{"-addr", "localhost:0"}},
+		"an address":            {[]string{"ADDR=127.0.0.1:0"}, nil},
+		"a public origin":       {[]string{"PUBLIC_ORIGIN=https://shop.example"}, nil},
+		"timeouts and two keys": {[]string{"SESSION_IDLE_TIMEOUT=5m", "SESSION_LIFETIME=1h", "SESSION_KEYS=" + strings.Repeat("A", 43) + "=," + strings.Repeat("A", 43) + "="}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, tt.env, tt.args...)
+			if host, _ := p.hostPort(t); host != "localhost" {
+				t.Errorf("it is at %s; a browser takes our cookie from localhost", p.url)
+			}
+			if status := statusWith(t, p.url, ""); status != 401 {
+				t.Errorf("the profile answers %d", status)
+			}
+		})
+	}
+}
+
+// TestDoesNotStart: what is wrong is named, with what to do about it.
+func TestDoesNotStart(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	busy := taken.Addr().String()
+	const dynamodb, table, region = "STORE=dynamodb", "SESSIONS_TABLE=sessions", "AWS_REGION=eu-west-1"
+	for name, tt := range map[string]struct {
+		env  []string
+		args []string
+		code int
+		says []string
+	}{
+		"port taken":             {[]string{"ADDR=" + busy}, nil, 1, []string{busy, "taken", "ADDR=host:port"}},
+		"unknown store":          {[]string{"STORE=redis"}, nil, 1, []string{`"redis"`, "memory", "dynamodb"}},
+		"-store beats STORE":     {[]string{"STORE=memory"}, []string{"-store=dynamodb"}, 1, []string{"SESSIONS_TABLE"}},
+		"no sessions table":      {[]string{dynamodb}, nil, 1, []string{"SESSIONS_TABLE is not set"}},
+		"no region":              {[]string{dynamodb, table}, nil, 1, []string{"AWS_REGION is not set"}},
+		"no users table":         {[]string{dynamodb, table, region}, nil, 1, []string{"USERS_TABLE is not set"}},
+		"key":                    {[]string{"SESSION_KEYS=c2hvcnQtY2FuYXJ5"}, nil, 1, []string{"SESSION_KEYS", "openssl rand -base64 32"}},
+		"idle timeout":           {[]string{"SESSION_IDLE_TIMEOUT=20"}, nil, 1, []string{"SESSION_IDLE_TIMEOUT", `"20"`}},
+		"lifetime":               {[]string{"SESSION_LIFETIME=-1h"}, nil, 1, []string{"SESSION_LIFETIME", `"-1h"`}},
+		"origin":                 {[]string{"PUBLIC_ORIGIN=shop.example"}, nil, 1, []string{"PUBLIC_ORIGIN", `"shop.example"`}},
+		"origin, with DynamoDB":  {[]string{dynamodb, table, region, "USERS_TABLE=users", "PUBLIC_ORIGIN=shop.example"}, nil, 1, []string{"PUBLIC_ORIGIN"}},
+		"address without a port": {[]string{"ADDR=localhost"}, nil, 1, []string{"cannot listen on localhost"}},
+		"nobody's address":       {[]string{"ADDR=192.0.2.1:0"}, nil, 1, []string{"cannot listen on 192.0.2.1:0"}},
+		"an argument":            {nil, []string{"memory"}, 2, []string{`"memory"`, "-help"}},
+		"an unknown flag":        {nil, []string{"-port", "80"}, 2, []string{"-port", "-addr"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, message := failure(t, tt.env, tt.args...)
+			if code != tt.code {
+				t.Errorf("exit code %d, want %d", code, tt.code)
+			}
+			for _, part := range tt.says {
+				if !strings.Contains(message, part) {
+					t.Errorf("it does not say %s: %s", part, message)
+				}
+			}
+			if tt.code == 1 && (strings.Count(message, "\n") != 1 || !strings.HasPrefix(message, "server: ")) {
+				t.Errorf("not one line of the server's: %q", message)
+			}
+			if strings.Contains(message, "c2hvcnQ") {
+				t.Errorf("it quotes a key: %s", message)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), binary, "-help").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, part := range []string{"-addr", `(default "localhost:8080")`, "ADDR", "-store", `(default "memory")`, "STORE", "dynamodb"} {
+		if !strings.Contains(string(out), part) {
+			t.Errorf("no %s in %s", part, out)
+		}
+	}
+}
+
+// Unless it is told otherwise, only this machine reaches it. TestHelp shows that
+// the default is an address like the one tried here.
+func TestLoopbackOnly(t *testing.T) {
+	t.Parallel()
+	reachable := func(p *process, host string) bool {
+		_, port := p.hostPort(t)
+		conn, err := net.DialTimeout("tcp", net.JoinHostPort(host, port), 5*time.Second)
+		if err != nil {
+			return false
+		}
+		conn.Close()
+		return true
+	}
+	local, open := start(t, nil), start(t, []string{"ADDR=:0"})
+	others := otherAddresses(t)
+	for _, host := range others {
+		if reachable(local, host) {
+			t.Errorf("%s reaches a server at localhost", host)
+		}
+		if !reachable(open, host) {
+			t.Errorf("%s does not reach a server at every address, so the test shows nothing", host)
+		}
+	}
+	if !reachable(local, "localhost") || !reachable(open, "localhost") {
+		t.Error("localhost does not reach it")
+	}
+	if host, _ := open.hostPort(t); host != "localhost" {
+		t.Errorf("announced as %s", open.url)
+	}
+}
+
+// otherAddresses returns addresses of this machine that localhost is not.
+func otherAddresses(t *testing.T) (hosts []string) {
+	t.Helper()
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	candidates := []string{"127.0.0.2"} // on Linux, always
+	for _, addr := range addrs {
+		if network, ok := addr.(*net.IPNet); ok && network.IP.IsGlobalUnicast() && network.IP.To4() != nil {
+			candidates = append(candidates, network.IP.String())
+		}
+	}
+	for _, host := range candidates {
+		if listener, err := net.Listen("tcp", host+":0"); err == nil {
+			listener.Close()
+			hosts = append(hosts, host)
+		}
+	}
+	if len(hosts) == 0 {
+		t.Fatal("this machine has no address but localhost to try from")
+	}
+	return hosts
+}
+
+// TestShutdown: a request that is under way is answered, new ones find nobody,
+// and the program ends well.
+func TestShutdown(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			p := start(t, nil)
+			host, port := p.hostPort(t)
+			address := net.JoinHostPort(host, port)
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(patience))
+			body := fmt.Sprintf(`{"username":%q,"password":%q}`, demoUser, demoPassword)
+			fmt.Fprintf(conn, "POST /login HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", address, len(body))
+			answers := bufio.NewReader(conn)
+			if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+				t.Fatalf("the handler does not read: %q, %v", line, err)
+			}
+			answers.ReadString('\n') // the blank line
+
+			if err := p.cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			waitUntilClosed(t, address)
+			io.WriteString(conn, body)
+			resp, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				t.Fatalf("the request under way: %v", err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != 200 || len(resp.Cookies()) != 1 {
+				t.Errorf("the request under way: %d, %d cookies", resp.StatusCode, len(resp.Cookies()))
+			}
+			if code := p.wait(t); code != 0 {
+				t.Errorf("exit code %d: %s", code, p.stderr)
+			}
+		})
+	}
+}
+
+func waitUntilClosed(t *testing.T, address string) {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return
+		}
+		conn.Close()
+	}
+	t.Fatal("new connections are still taken")
+}
+
+// PUBLIC_ORIGIN reaches the handlers: an old browser's write must come from there.
+func TestPublicOrigin(t *testing.T) {
+	t.Parallel()
+	p := start(t, []string{"PUBLIC_ORIGIN=https://shop.example"})
+	for origin, want := range map[string]int{"https://shop.example": 204, p.url: 403} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", p.url+"/logout", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", origin)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("a write from %s: %d, want %d", origin, resp.StatusCode, want)
+		}
+	}
+}
+
+// A client that never finishes its header is not waited for.
+func TestSlowHeader(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	host, port := p.hostPort(t)
+	conn, err := net.Dial("tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+	if _, err := io.ReadAll(conn); err != nil {
+		t.Errorf("the server still waits: %v", err)
+	}
+}
+
+func TestLargeHeader(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	req, err := http.NewRequestWithContext(t.Context(), "GET", p.url+"/login", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size, want := range map[int]int{10 << 10: 200, 64 << 10: 431} {
+		req.Header.Set("X-Large", strings.Repeat("x", size))
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("a header of %d bytes: %d, want %d", size, resp.StatusCode, want)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package dynamostore_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// spent demands that exactly these calls were made since it was last asked, each
+// as its action and the units that DynamoDB took for it.
+func (s *site) spent(want ...string) {
+	s.t.Helper()
+	var got []string
+	for _, c := range s.proxy.Take() {
+		line := c.Action
+		if c.Read > 0 {
+			line += fmt.Sprintf(", %v read", c.Read)
+		}
+		if c.Write > 0 {
+			line += fmt.Sprintf(", %v write", c.Write)
+		}
+		got = append(got, line)
+	}
+	if !slices.Equal(got, want) {
+		s.t.Errorf("calls: %q, want %q", got, want)
+	}
+}
+
+// What each request costs. A read of one unit is a consistent one: an eventually
+// consistent one takes half.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	const (
+		read, query         = "GetItem, 1 read", "Query, 1 read"
+		put, change, remove = "PutItem, 1 write", "UpdateItem, 1 write", "DeleteItem, 1 write"
+	)
+	site := newSite(t, session.Config{SigningKeys: [][]byte{make([]byte, 32)}})
+	s, token := site.login("u1")
+	site.spent(put)
+
+	site.alive(token)
+	site.spent(read)
+
+	site.set(s.Key(), "last_seen_at", number(fmt.Sprint(time.Now().Add(-4*time.Minute).Unix())))
+	site.alive(token)
+	site.spent(read, change)
+	site.alive(token)
+	site.spent(read)
+
+	w := httptest.NewRecorder()
+	want(t, site.Update(t.Context(), s, func(s *session.Session) { s.Values["theme"] = "dark" }), nil)
+	site.spent(change)
+	want(t, site.Renew(t.Context(), w, s), nil)
+	site.spent(change)
+	want(t, site.Reauthenticate(t.Context(), w, s), nil)
+	site.spent(change)
+	token = site.cookie(w).Value
+
+	_, err := site.Create(w, site.request(token), session.User{ID: "u1"})
+	want(t, err, nil)
+	site.spent(put, remove)
+	token = site.cookie(w).Value
+	want(t, site.Destroy(w, site.request(token)), nil)
+	site.spent(remove)
+
+	for range 3 {
+		s, _ = site.login("u1")
+	}
+	site.spent(put, put, put)
+	_, err = site.List(t.Context(), "u1")
+	want(t, err, nil)
+	site.spent(query)
+	want(t, site.Revoke(t.Context(), "u1", s.ID), nil)
+	site.spent(remove)
+	want(t, site.RevokeAll(t.Context(), "u1"), nil)
+	site.spent(query, remove, remove)
+}
+
+// Whatever cannot be a token of ours costs nothing.
+func TestBudgetOfStrangers(t *testing.T) {
+	t.Parallel()
+	site := newSite(t, session.Config{SigningKeys: [][]byte{make([]byte, 32)}})
+	_, token := site.login("u1")
+	site.spent("PutItem, 1 write")
+	forged := token[:50] + "A" + token[51:] // another secret, for which the MAC is wrong
+	if forged == token {
+		forged = token[:50] + "B" + token[51:]
+	}
+	for name, tokens := range map[string][]string{
+		"no cookie":  nil,
+		"empty":      {""},
+		"malformed":  {"token"},
+		"cut":        {token[:len(token)-1]},
+		"unsigned":   {token[:89]},
+		"forged MAC": {forged},
+		"duplicate":  {token, token},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := site.Load(site.request(tokens...))
+			want(t, err, session.ErrNoSession)
+			want(t, site.Destroy(httptest.NewRecorder(), site.request(tokens...)), nil)
+			site.spent()
+		})
+	}
+	site.alive(token)
+}
+
+// A write unit is 1 KB. A session takes at most 500 bytes in ordinary use, and
+// less than a unit with the longest user agent that is kept.
+func TestItemSize(t *testing.T) {
+	t.Parallel()
+	site := newSite(t, session.Config{})
+	const browser = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36"
+	for _, test := range []struct {
+		name, userAgent string
+		most            int
+	}{
+		{"ordinary use", browser, 500},
+		{"long user agent", strings.Repeat("x", 1000), 1023},
+	} {
+		r := site.request()
+		r.RemoteAddr = "[2001:db8:85a3:8d3:1319:8a2e:370:7348]:65535"
+		r.Header.Set("User-Agent", test.userAgent)
+		s, err := site.Create(httptest.NewRecorder(), r, session.User{
+			ID: random(16), Roles: []string{"admin"}, Values: map[string]string{"username": "alice", "display_name": "Alice Example", "theme": "system"},
+		})
+		want(t, err, nil)
+		if size := site.size(site.item(s.Key())); size > test.most {
+			t.Errorf("%s: the item has %d bytes, want at most %d", test.name, size, test.most)
+		}
+	}
+}
+
+// size returns the bytes of an item as DynamoDB counts them, 1,024 if it has
+// more: with padding to more than that, a write takes a second unit.
+func (r *rig) size(item attributes) int {
+	const unit = 1 << 10
+	padding := sort.Search(unit, func(n int) bool {
+		item["p"] = text(strings.Repeat("x", n))
+		out, err := r.client.PutItem(r.t.Context(), &dynamodb.PutItemInput{
+			TableName: &r.table, Item: item, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+		})
+		want(r.t, err, nil)
+		return *out.ConsumedCapacity.CapacityUnits > 1
+	})
+	return unit - padding
+}

@@ -1,0 +1,129 @@
+package dynamostore_test
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/dynamostore"
+	"example.com/coatcheck/pkg/session/storetest"
+)
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	storetest.Run(t, func(*testing.T) session.Store { return r.direct })
+}
+
+// The item is public: programs in other languages read it.
+func TestItem(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := newSession()
+	s.Values = map[string]string{"theme": "dark", "empty": ""}
+	s.Version = 1<<63 - 1
+	want(t, r.store.Create(t.Context(), s), nil)
+	item := attributes{
+		"owner":            text(s.Key().Owner),
+		"id":               text(s.ID),
+		"secret":           binary(append([]byte{1}, make([]byte, 31)...)...),
+		"previous_secret":  binary(append([]byte{2}, make([]byte, 31)...)...),
+		"user_id":          text(s.UserID),
+		"roles":            &types.AttributeValueMemberL{Value: []types.AttributeValue{text("reader")}},
+		"values":           &types.AttributeValueMemberM{Value: attributes{"theme": text("dark"), "empty": text("")}},
+		"created_at":       number("1893549845678"),
+		"authenticated_at": number("1893549845"),
+		"last_seen_at":     number("1893553385"),
+		"expires_at":       number("1893555185"),
+		"version":          number("9223372036854775807"),
+		"ip":               text("192.0.2.1"),
+		"user_agent":       text("test/1.0"),
+	}
+	if got := r.item(s.Key()); !reflect.DeepEqual(got, item) {
+		t.Errorf("the item is\n\t%+v\nwant\n\t%+v", got, item)
+	}
+}
+
+// A field that a later release adds is neither in the way nor lost.
+func TestUnknownFields(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := r.created()
+	r.set(s.Key(), "later", text("kept"))
+	r.holds(s)
+	for _, c := range []call{get, list, update, touch} {
+		want(t, c.do(t.Context(), r.store, s), nil)
+	}
+	if got := r.item(s.Key())["later"]; !reflect.DeepEqual(got, text("kept")) {
+		t.Errorf("the field is %v after an Update and a Touch", got)
+	}
+}
+
+// List reads page after page, each consistently. A page ends at one megabyte.
+func TestListPages(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const n, bytes = 270, 4 << 10 // together more than a megabyte
+	first := newSession()
+	first.Values["padding"] = strings.Repeat("x", bytes)
+	sessions := make([]*session.Session, n)
+	ids := make([]string, n)
+	for i := range n {
+		sessions[i] = first.Clone()
+		sessions[i].ID = random(16)
+		ids[i] = sessions[i].ID
+	}
+	var wg sync.WaitGroup
+	for part := range slices.Chunk(sessions, n/8+1) {
+		wg.Go(func() {
+			for _, s := range part {
+				if err := r.direct.Create(t.Context(), s); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+
+	r.proxy.Fail("Query", none, lost) // the second page comes at the second try
+	got, err := r.store.List(t.Context(), first.Key().Owner)
+	want(t, err, nil)
+	var listed []string
+	for _, s := range got {
+		listed = append(listed, s.ID)
+	}
+	slices.Sort(ids)
+	slices.Sort(listed)
+	if !slices.Equal(listed, ids) {
+		t.Errorf("List returned %d sessions, want the %d that were created", len(got), n)
+	}
+
+	calls := r.proxy.Take()
+	units := 0.0
+	for _, c := range calls {
+		if c.Fault == none {
+			units += c.Read
+		}
+	}
+	if len(calls) != 3 || units < n*bytes/(4<<10) {
+		t.Errorf("%d calls with %v read units; want 3 for 2 pages, and a unit for every 4 KB: an eventually consistent read takes half", len(calls), units)
+	}
+}
+
+// A missing table is an outage that names it.
+func TestMissingTable(t *testing.T) {
+	t.Parallel()
+	store := dynamostore.New(dynamotest.Client(t, dynamotest.Endpoint(t)), "no-such-table")
+	for _, c := range all {
+		err := c.do(t.Context(), store, newSession())
+		if want(t, err, errOutage); !strings.Contains(err.Error(), "no-such-table") {
+			t.Errorf("%s: %v; want the table's name in it", c.method, err)
+		}
+	}
+}

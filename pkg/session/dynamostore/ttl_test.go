@@ -1,0 +1,63 @@
+package dynamostore_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/dynamostore"
+)
+
+func TestTTLAttribute(t *testing.T) {
+	template, err := samtemplate.Read("../../../template.yaml")
+	want(t, err, nil)
+	if got := template.Tables["SessionsTable"].TTL; got != dynamostore.TTLAttribute {
+		t.Errorf("template.yaml has the TTL on %q, the items have it in %q", got, dynamostore.TTLAttribute)
+	}
+}
+
+// DynamoDB may take days to remove an expired item. It is refused all the same,
+// and no write makes it live again.
+func TestExpiredButPresent(t *testing.T) {
+	t.Parallel()
+	site := newSite(t, session.Config{})
+	s, token := site.login("u1")
+	site.set(s.Key(), dynamostore.TTLAttribute, number(fmt.Sprint(time.Now().Unix())))
+	item := site.item(s.Key())
+	site.dead(token)
+	want(t, site.Update(t.Context(), s, func(*session.Session) {}), session.ErrNoSession)
+	want(t, site.store.Touch(t.Context(), s.Key(), time.Now().Add(time.Second), time.Now().Add(time.Hour)), session.ErrNoSession)
+	if live, err := site.List(t.Context(), "u1"); err != nil || len(live) != 0 {
+		t.Errorf("List = %v, %v; want no live session", live, err)
+	}
+	if after := site.item(s.Key()); !reflect.DeepEqual(after, item) {
+		t.Errorf("the item changed from %v to %v", item, after)
+	}
+	want(t, site.Revoke(t.Context(), "u1", s.ID), session.ErrNoSession)
+}
+
+func TestTTLRemovesExpired(t *testing.T) {
+	t.Parallel()
+	store := dynamostore.New(dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t, "SessionsTable")["SessionsTable"])
+	live, expired := newSession(), newSession()
+	live.ExpiresAt = time.Now().Add(time.Hour)
+	expired.ExpiresAt = time.Now().Add(-time.Minute)
+	want(t, store.Create(t.Context(), live), nil)
+	want(t, store.Create(t.Context(), expired), nil)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		_, err := store.Get(t.Context(), expired.Key())
+		if errors.Is(err, session.ErrNoSession) {
+			break
+		}
+		if want(t, err, nil); time.Now().After(deadline) {
+			t.Fatal("the expired session is still there after 30 seconds")
+		}
+	}
+	_, err := store.Get(t.Context(), live.Key())
+	want(t, err, nil)
+}

@@ -1,0 +1,68 @@
+package session_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// corpusKey signed the tokens in testdata that are signed.
+var corpusKey = bytes.Repeat([]byte("k"), 32)
+
+var canonicalID = regexp.MustCompile(`^[A-Za-z0-9_-]{21}[AQgw]$`)
+
+// keyStore has no sessions; it notes the keys that it was asked for.
+type keyStore struct {
+	session.Store
+	keys []session.Key
+}
+
+func (k *keyStore) Create(context.Context, *session.Session) error { return nil }
+
+func (k *keyStore) Get(_ context.Context, key session.Key) (*session.Session, error) {
+	k.keys = append(k.keys, key)
+	return nil, session.ErrNoSession
+}
+
+func (k *keyStore) Delete(_ context.Context, key session.Key, _ *[32]byte, _ time.Time) error {
+	k.keys = append(k.keys, key)
+	return session.ErrNoSession
+}
+
+// No request makes the Manager panic, and the store is asked only for a key that
+// stands in the cookie in its one spelling.
+func FuzzCookieHeader(f *testing.F) {
+	f.Fuzz(func(t *testing.T, first, second string) {
+		for _, keys := range [][][]byte{nil, {corpusKey}} {
+			store := &keyStore{}
+			m, err := session.New(store, session.Config{SigningKeys: keys})
+			want(t, err, nil)
+			r := &http.Request{Header: http.Header{"Cookie": {first, second}}}
+			_, err = m.Load(r)
+			want(t, err, session.ErrNoSession)
+			want(t, m.Destroy(httptest.NewRecorder(), r), nil)
+			_, err = m.Create(httptest.NewRecorder(), r, session.User{ID: "u1"})
+			want(t, err, nil)
+
+			for _, key := range store.keys {
+				begin := cookieName + "=" + key.Owner + "." + key.ID + "."
+				if !canonicalID.MatchString(key.Owner) || !canonicalID.MatchString(key.ID) {
+					t.Errorf("the store was asked for %v", key)
+				}
+				if strings.Count(first, begin)+strings.Count(second, begin) != 1 {
+					t.Errorf("the store was asked for %v, which the cookies %q and %q do not carry once", key, first, second)
+				}
+			}
+			if n := len(store.keys); n != 0 && n != 3 {
+				t.Errorf("%d store calls", n)
+			}
+		}
+	})
+}

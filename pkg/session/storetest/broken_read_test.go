@@ -1,0 +1,167 @@
+package storetest
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// silentGet returns nothing at all for a missing session.
+type silentGet struct{ *mapStore }
+
+func (st silentGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	s, _ := st.mapStore.Get(ctx, key)
+	return s, ctx.Err()
+}
+
+// outageGet has an error of its own for a missing session.
+type outageGet struct{ *mapStore }
+
+func (st outageGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	s, err := st.mapStore.Get(ctx, key)
+	if err != nil {
+		return nil, errBroken
+	}
+	return s, nil
+}
+
+// outageList takes an owner without sessions for an error.
+type outageList struct{ *mapStore }
+
+func (st outageList) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	all, err := st.mapStore.List(ctx, owner)
+	if len(all) == 0 {
+		return nil, session.ErrNoSession
+	}
+	return all, err
+}
+
+// caseBlindGet compares keys as some databases do by default.
+type caseBlindGet struct{ *mapStore }
+
+func (st caseBlindGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	return st.first(ctx, func(k session.Key) bool {
+		return strings.EqualFold(k.Owner, key.Owner) && strings.EqualFold(k.ID, key.ID)
+	})
+}
+
+// ownerBlindGet finds any user's session by its ID.
+type ownerBlindGet struct{ *mapStore }
+
+func (st ownerBlindGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	return st.first(ctx, func(k session.Key) bool { return k.ID == key.ID })
+}
+
+// joiningGet makes one text of owner and ID.
+type joiningGet struct{ *mapStore }
+
+func (st joiningGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	return st.first(ctx, func(k session.Key) bool { return k.Owner+k.ID == key.Owner+key.ID })
+}
+
+// prefixList lists all owners that begin alike.
+type prefixList struct{ *mapStore }
+
+func (st prefixList) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	return st.filter(ctx, func(k session.Key, _ *session.Session) bool { return strings.HasPrefix(k.Owner, owner) })
+}
+
+// wildcardList lets an underscore at the end stand for any character, like LIKE.
+type wildcardList struct{ *mapStore }
+
+func (st wildcardList) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	stem, any := strings.CutSuffix(owner, "_")
+	return st.filter(ctx, func(k session.Key, _ *session.Session) bool {
+		return k.Owner == owner || any && len(k.Owner) == len(owner) && strings.HasPrefix(k.Owner, stem)
+	})
+}
+
+// leakyList lists everybody's sessions.
+type leakyList struct{ *mapStore }
+
+func (st leakyList) List(ctx context.Context, _ string) ([]*session.Session, error) {
+	return st.filter(ctx, func(session.Key, *session.Session) bool { return true })
+}
+
+// pagedList reads the first page only.
+type pagedList struct{ *mapStore }
+
+func (st pagedList) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	all, err := st.mapStore.List(ctx, owner)
+	return all[:min(len(all), 100)], err
+}
+
+// staleList lists what was created, whatever became of it.
+type staleList struct {
+	*mapStore
+	created []*session.Session
+}
+
+func (st *staleList) Create(ctx context.Context, s *session.Session) error {
+	st.created = append(st.created, s.Clone())
+	return st.mapStore.Create(ctx, s)
+}
+
+func (st *staleList) List(_ context.Context, owner string) (list []*session.Session, err error) {
+	for _, s := range st.created {
+		if s.Key().Owner == owner {
+			list = append(list, s.Clone())
+		}
+	}
+	return list, nil
+}
+
+// judgingGet takes a dead session for none.
+type judgingGet struct{ *mapStore }
+
+func (st judgingGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	s, err := st.mapStore.Get(ctx, key)
+	if err == nil && dead(s, time.Now()) {
+		return nil, session.ErrNoSession
+	}
+	return s, err
+}
+
+// judgingList hides the dead.
+type judgingList struct{ *mapStore }
+
+func (st judgingList) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	return st.filter(ctx, func(k session.Key, s *session.Session) bool { return k.Owner == owner && !dead(s, time.Now()) })
+}
+
+// sharingCreate keeps the caller's session.
+type sharingCreate struct{ *mapStore }
+
+func (st sharingCreate) Create(ctx context.Context, s *session.Session) error {
+	st.put(s)
+	return ctx.Err()
+}
+
+// sharingUpdate keeps the caller's Values.
+type sharingUpdate struct{ *mapStore }
+
+func (st sharingUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	err := st.mapStore.Update(ctx, s, now, newVersion)
+	st.m[s.Key()].Values = s.Values
+	return err
+}
+
+// sharingGet hands out the stored session.
+type sharingGet struct{ *mapStore }
+
+func (st sharingGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	return st.m[key], ctx.Err()
+}
+
+// sharingList hands out the stored Roles.
+type sharingList struct{ *mapStore }
+
+func (st sharingList) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	all, err := st.mapStore.List(ctx, owner)
+	for _, s := range all {
+		s.Roles = st.m[s.Key()].Roles
+	}
+	return all, err
+}

@@ -1,0 +1,223 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// brokenStores returns, by the name of the rule that must catch them, stores that
+// are right but for one mistake.
+func brokenStores() map[string][]session.Store {
+	stores := map[string][]session.Store{
+		"every field is kept": {
+			lossy(func(s *session.Session) { s.IP = "" }),
+			lossy(func(s *session.Session) { s.CreatedAt = s.CreatedAt.Truncate(time.Second) }),
+			lossy(func(s *session.Session) { s.LastSeenAt = s.LastSeenAt.In(time.FixedZone("", 3600)) }),
+			lossy(func(s *session.Session) { s.PreviousSecret = s.Secret }),
+		},
+		"extreme values are kept": {
+			lossy(func(s *session.Session) { s.Version = int64(float64(s.Version)) }),
+			lossy(func(s *session.Session) { s.UserAgent = s.UserAgent[:min(len(s.UserAgent), 255)] }),
+			lossy(func(s *session.Session) { s.ExpiresAt = time.Unix(0, s.ExpiresAt.UnixNano()).UTC() }),
+		},
+		"empty values are kept": {
+			lossy(func(s *session.Session) { delete(s.Values, "empty") }),
+			lossy(func(s *session.Session) { s.Roles = strings.Split(strings.Join(s.Roles, " "), " ") }),
+		},
+		"any text is kept": {
+			lossy(func(s *session.Session) {
+				s.Roles = strings.Split(strings.ToLower(strings.Join(s.Roles, "\n\n")), "\n\n")
+			}),
+			lossy(func(s *session.Session) { s.Roles = strings.Split(strings.Join(s.Roles, ","), ",") }),
+			lossy(func(s *session.Session) { s.Values["Zoe\u0308"] = s.Values["Zoë"] }),
+		},
+		"any number of roles is kept": {
+			lossy(func(s *session.Session) { slices.Sort(s.Roles) }),
+			lossy(func(s *session.Session) { s.Roles = s.Roles[:min(len(s.Roles), 99)] }),
+		},
+		"create refuses a taken key": {overwritingCreate{newMapStore()}},
+		"one of many creates wins":   {racy{newMapStore(), "Create"}},
+
+		"a missing session is ErrNoSession": {silentGet{newMapStore()}, outageGet{newMapStore()}, outageList{newMapStore()}},
+		"keys are compared exactly": {
+			caseBlindGet{newMapStore()}, ownerBlindGet{newMapStore()}, joiningGet{newMapStore()},
+			prefixList{newMapStore()}, wildcardList{newMapStore()},
+		},
+		"list holds one user's sessions": {leakyList{newMapStore()}},
+		"list is complete":               {pagedList{newMapStore()}},
+		"dead sessions are shown":        {judgingGet{newMapStore()}, judgingList{newMapStore()}},
+		"sessions are copies": {
+			sharingCreate{newMapStore()}, sharingUpdate{newMapStore()}, sharingGet{newMapStore()}, sharingList{newMapStore()},
+		},
+
+		"update replaces what it names": {
+			mergingUpdate{newMapStore()}, secretUpdate{newMapStore()}, &staleList{mapStore: newMapStore()},
+		},
+		"update leaves the rest":                 {greedyUpdate{newMapStore()}, spreadingUpdate{newMapStore()}},
+		"update without expiry leaves the times": {eagerUpdate{newMapStore()}, mortalUpdate{newMapStore()}},
+		"update with expiry replaces the times":  {timelessUpdate{newMapStore()}, extendingUpdate{newMapStore()}},
+		"update compares versions":               {lastWriteWins{newMapStore()}},
+		"one of many updates wins":               {racy{newMapStore(), "Update"}},
+		"update knows its own retry":             {forgetfulUpdate{newMapStore()}},
+		"update knows no other write":            {&trustingUpdate{mapStore: newMapStore()}},
+
+		"touch moves the times only": {versionedTouch{newMapStore()}, reluctantTouch{newMapStore()}, spreadingTouch{newMapStore()}},
+		"touch never goes back": {
+			backwardTouch{newMapStore()}, separateTouch{newMapStore()}, conflictingTouch{newMapStore()}, racy{newMapStore(), "Touch"},
+		},
+		"update and touch keep each other's work": {greedyUpdate{newMapStore()}, racy{newMapStore(), "Update"}, racy{newMapStore(), "Touch"}},
+
+		"nothing revives a deleted session": {upsertingTouch{newMapStore()}, upsertingUpdate{newMapStore()}, zombieTouch{newMapStore()}},
+		"nothing revives a dead session":    {revivingTouch{newMapStore()}, revivingUpdate{newMapStore()}, lateJudge{newMapStore()}},
+		"dead from ExpiresAt on":            {lenient{newMapStore()}, rounding{newMapStore()}},
+		"no clock is read":                  {clockTouch{newMapStore()}, clockUpdate{newMapStore()}, clockDelete{newMapStore()}},
+
+		"delete takes the right secret": {
+			forgetfulDelete{newMapStore()}, strictDelete{newMapStore()}, quietDelete{newMapStore()}, ownerDelete{newMapStore()},
+			&staleList{mapStore: newMapStore()},
+		},
+		"delete refuses a wrong secret": {trustingDelete{newMapStore()}, tidyDelete{newMapStore()}},
+		"delete removes the dead":       {cheerfulDelete{newMapStore()}, lazyDelete{newMapStore()}},
+		"delete wins every race":        {racy{newMapStore(), "Touch"}, racy{newMapStore(), "Update"}},
+	}
+	const outage = "a cancelled context is an outage"
+	for _, method := range []string{"Create", "Get", "Update", "Touch", "Delete", "List"} {
+		stores[outage] = append(stores[outage], cancelled{newMapStore(), method, nil})
+		stores[outage] = append(stores[outage], cancelled{newMapStore(), method, session.ErrNoSession})
+		stores[outage] = append(stores[outage], cancelled{newMapStore(), method, session.ErrConflict})
+	}
+	return stores
+}
+
+// lossyCreate loses something of each session.
+type lossyCreate struct {
+	*mapStore
+	lose func(*session.Session)
+}
+
+func lossy(lose func(*session.Session)) session.Store { return lossyCreate{newMapStore(), lose} }
+
+func (st lossyCreate) Create(ctx context.Context, s *session.Session) error {
+	s = s.Clone()
+	st.lose(s)
+	return st.mapStore.Create(ctx, s)
+}
+
+// racy reads, waits, and writes back without looking again.
+type racy struct {
+	*mapStore
+	method string
+}
+
+func (st racy) Create(ctx context.Context, s *session.Session) error {
+	return st.apart(ctx, "Create", s.Key(), func(st *mapStore) error { return st.Create(ctx, s) })
+}
+
+func (st racy) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.apart(ctx, "Update", s.Key(), func(st *mapStore) error { return st.Update(ctx, s, now, newVersion) })
+}
+
+func (st racy) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	return st.apart(ctx, "Touch", key, func(st *mapStore) error { return st.Touch(ctx, key, now, expires) })
+}
+
+func (st racy) apart(ctx context.Context, method string, key session.Key, write func(*mapStore) error) error {
+	if method != st.method {
+		return write(st.mapStore)
+	}
+	aside := newMapStore()
+	if s, err := st.Get(ctx, key); err == nil {
+		aside.put(s)
+	}
+	if err := write(aside); err != nil {
+		return err
+	}
+	time.Sleep(time.Millisecond)
+	st.put(aside.m[key])
+	return nil
+}
+
+// cancelled has its own view of a cancelled context, in one method: with a nil
+// error it goes on.
+type cancelled struct {
+	*mapStore
+	method string
+	err    error
+}
+
+// look returns the context to go on with, or the error to return.
+func (st cancelled) look(ctx context.Context, method string) (context.Context, error) {
+	if ctx.Err() == nil || method != st.method {
+		return ctx, nil
+	}
+	return context.WithoutCancel(ctx), st.err
+}
+
+func (st cancelled) Create(ctx context.Context, s *session.Session) error {
+	ctx, err := st.look(ctx, "Create")
+	if err != nil {
+		return err
+	}
+	return st.mapStore.Create(ctx, s)
+}
+
+func (st cancelled) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	ctx, err := st.look(ctx, "Get")
+	if err != nil {
+		return nil, err
+	}
+	return st.mapStore.Get(ctx, key)
+}
+
+func (st cancelled) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	ctx, err := st.look(ctx, "Update")
+	if err != nil {
+		return err
+	}
+	return st.mapStore.Update(ctx, s, now, newVersion)
+}
+
+func (st cancelled) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	ctx, err := st.look(ctx, "Touch")
+	if err != nil {
+		return err
+	}
+	return st.mapStore.Touch(ctx, key, now, expires)
+}
+
+func (st cancelled) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+	ctx, err := st.look(ctx, "Delete")
+	if err != nil {
+		return err
+	}
+	return st.mapStore.Delete(ctx, key, secret, now)
+}
+
+func (st cancelled) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	ctx, err := st.look(ctx, "List")
+	if err != nil {
+		return nil, err
+	}
+	return st.mapStore.List(ctx, owner)
+}
+
+// lenient lets a session live for a further second.
+type lenient struct{ *mapStore }
+
+func (st lenient) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.mapStore.Update(ctx, s, now.Add(-time.Second), newVersion)
+}
+
+// rounding takes half a second before the end for the end.
+type rounding struct{ *mapStore }
+
+func (st rounding) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.mapStore.Update(ctx, s, now.Round(time.Second), newVersion)
+}
+
+var errBroken = errors.New("broken")

@@ -1,0 +1,237 @@
+package storetest
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// overwritingCreate takes a key that is taken.
+type overwritingCreate struct{ *mapStore }
+
+func (st overwritingCreate) Create(ctx context.Context, s *session.Session) error {
+	st.put(s.Clone())
+	return ctx.Err()
+}
+
+// mergingUpdate adds to Values instead of replacing them.
+type mergingUpdate struct{ *mapStore }
+
+func (st mergingUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(before, after *session.Session) {
+		merged := maps.Clone(before.Values)
+		maps.Copy(merged, after.Values)
+		after.Values = merged
+	})
+}
+
+// secretUpdate leaves PreviousSecret.
+type secretUpdate struct{ *mapStore }
+
+func (st secretUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(before, after *session.Session) { after.PreviousSecret = before.PreviousSecret })
+}
+
+// greedyUpdate writes LastSeenAt too, and so undoes a Touch.
+type greedyUpdate struct{ *mapStore }
+
+func (st greedyUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(_, after *session.Session) { after.LastSeenAt = s.LastSeenAt })
+}
+
+// spreadingUpdate writes to all sessions of the owner that have the version.
+type spreadingUpdate struct{ *mapStore }
+
+func (st spreadingUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	all, _ := st.List(ctx, s.Key().Owner)
+	for _, other := range all {
+		if other.ID != s.ID && other.Version == s.Version {
+			st.put(updated(other, s, newVersion))
+		}
+	}
+	return st.mapStore.Update(ctx, s, now, newVersion)
+}
+
+// eagerUpdate always writes AuthenticatedAt.
+type eagerUpdate struct{ *mapStore }
+
+func (st eagerUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(_, after *session.Session) { after.AuthenticatedAt = s.AuthenticatedAt })
+}
+
+// mortalUpdate writes a zero ExpiresAt.
+type mortalUpdate struct{ *mapStore }
+
+func (st mortalUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(_, after *session.Session) { after.ExpiresAt = s.ExpiresAt })
+}
+
+// timelessUpdate never writes times.
+type timelessUpdate struct{ *mapStore }
+
+func (st timelessUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(before, after *session.Session) {
+		after.AuthenticatedAt, after.ExpiresAt = before.AuthenticatedAt, before.ExpiresAt
+	})
+}
+
+// extendingUpdate never brings ExpiresAt forward.
+type extendingUpdate struct{ *mapStore }
+
+func (st extendingUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(before, after *session.Session) {
+		if before.ExpiresAt.After(after.ExpiresAt) {
+			after.ExpiresAt = before.ExpiresAt
+		}
+	})
+}
+
+// lastWriteWins compares no versions.
+type lastWriteWins struct{ *mapStore }
+
+func (st lastWriteWins) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.change(ctx, s.Key(), func(old *session.Session) (*session.Session, error) {
+		if dead(old, now) {
+			return old, session.ErrNoSession
+		}
+		return updated(old, s, newVersion), nil
+	})
+}
+
+// forgetfulUpdate takes its own first try for another's write.
+type forgetfulUpdate struct{ *mapStore }
+
+func (st forgetfulUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	if old, err := st.Get(ctx, s.Key()); err == nil && old.Version == newVersion {
+		return session.ErrConflict
+	}
+	return st.mapStore.Update(ctx, s, now, newVersion)
+}
+
+// trustingUpdate takes every version that it ever wrote for the present one.
+type trustingUpdate struct {
+	*mapStore
+	wrote map[int64]bool
+}
+
+func (st *trustingUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	if st.wrote[newVersion] {
+		return nil
+	}
+	if st.wrote == nil {
+		st.wrote = make(map[int64]bool)
+	}
+	st.wrote[newVersion] = true
+	return st.mapStore.Update(ctx, s, now, newVersion)
+}
+
+// versionedTouch writes a new Version.
+type versionedTouch struct{ *mapStore }
+
+func (st versionedTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	err := st.mapStore.Touch(ctx, key, now, expires)
+	if err == nil {
+		st.m[key].Version++
+	}
+	return err
+}
+
+// reluctantTouch does nothing unless ExpiresAt moves.
+type reluctantTouch struct{ *mapStore }
+
+func (st reluctantTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	if s, err := st.Get(ctx, key); err == nil && s.ExpiresAt.Equal(expires) {
+		return nil
+	}
+	return st.mapStore.Touch(ctx, key, now, expires)
+}
+
+// spreadingTouch touches all sessions of the owner.
+type spreadingTouch struct{ *mapStore }
+
+func (st spreadingTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	all, _ := st.List(ctx, key.Owner)
+	for _, s := range all {
+		if err := st.mapStore.Touch(ctx, s.Key(), now, expires); err != nil {
+			return err
+		}
+	}
+	return st.mapStore.Touch(ctx, key, now, expires)
+}
+
+// backwardTouch writes whatever it is told.
+type backwardTouch struct{ *mapStore }
+
+func (st backwardTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	return st.retime(ctx, key, now, func(s *session.Session) { s.LastSeenAt, s.ExpiresAt = now, expires })
+}
+
+// separateTouch moves forward each time by itself.
+type separateTouch struct{ *mapStore }
+
+func (st separateTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	return st.retime(ctx, key, now, func(s *session.Session) {
+		if s.LastSeenAt.Before(now) {
+			s.LastSeenAt = now
+		}
+		if s.ExpiresAt.Before(expires) {
+			s.ExpiresAt = expires
+		}
+	})
+}
+
+// conflictingTouch has an error for a Touch that would go back.
+type conflictingTouch struct{ *mapStore }
+
+func (st conflictingTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	if s, err := st.Get(ctx, key); err == nil && now.Before(s.LastSeenAt) {
+		return session.ErrConflict
+	}
+	return st.mapStore.Touch(ctx, key, now, expires)
+}
+
+func (st *mapStore) put(s *session.Session) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.m[s.Key()] = s
+}
+
+// rewrite is Update, after which f changes what was stored.
+func (st *mapStore) rewrite(ctx context.Context, s *session.Session, now time.Time, newVersion int64, f func(before, after *session.Session)) error {
+	return st.change(ctx, s.Key(), func(before *session.Session) (*session.Session, error) {
+		aside := newMapStore()
+		if before != nil {
+			aside.put(before.Clone())
+		}
+		if err := aside.Update(ctx, s, now, newVersion); err != nil {
+			return before, err
+		}
+		f(before, aside.m[s.Key()])
+		return aside.m[s.Key()], nil
+	})
+}
+
+// retime lets f set the times of a live session.
+func (st *mapStore) retime(ctx context.Context, key session.Key, now time.Time, f func(*session.Session)) error {
+	return st.change(ctx, key, func(s *session.Session) (*session.Session, error) {
+		if dead(s, now) {
+			return s, session.ErrNoSession
+		}
+		f(s)
+		return s, nil
+	})
+}
+
+// first returns the first session whose key fits.
+func (st *mapStore) first(ctx context.Context, fits func(session.Key) bool) (*session.Session, error) {
+	all, err := st.filter(ctx, func(k session.Key, _ *session.Session) bool { return fits(k) })
+	if err == nil && len(all) == 0 {
+		return nil, session.ErrNoSession
+	}
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}

@@ -1,0 +1,276 @@
+package session_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+func TestIdleTimeout(t *testing.T) {
+	for name, tt := range map[string]struct {
+		cfg  session.Config
+		idle time.Duration
+	}{
+		"default":    {session.Config{}, 30 * time.Minute},
+		"configured": {session.Config{IdleTimeout: 90 * time.Second}, 90 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, tt.cfg)
+				_, used := r.login("u1")
+				s, unused := r.login("u1")
+
+				time.Sleep(tt.idle - time.Second)
+				r.alive(used)
+				r.log.forget()
+				time.Sleep(time.Second)
+				r.dead(unused)
+				r.log.holds("INFO session_expired reason=idle session_id=" + s.ID + " user_id=u1")
+				r.alive(used)
+			})
+		})
+	}
+}
+
+func TestLifetime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{})
+		s, token := r.login("u1")
+		end := s.AuthenticatedAt.Add(lifetime)
+		for time.Until(end) > idle/2 {
+			time.Sleep(idle / 2)
+			if s = r.alive(token); s.ExpiresAt.After(end) {
+				t.Fatalf("a touch moved the expiry to %v, beyond the lifetime's end %v", s.ExpiresAt, end)
+			}
+		}
+		time.Sleep(time.Until(end) - time.Second)
+		r.alive(token)
+		r.log.forget()
+		time.Sleep(time.Second)
+		r.dead(token)
+		r.log.holds("INFO session_expired reason=lifetime session_id=" + s.ID + " user_id=u1")
+	})
+}
+
+// A store's own clean-up may be days late.
+func TestExpiredButStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{})
+		s, token := r.login("u1")
+		time.Sleep(24 * time.Hour)
+		if r.stored(s) == nil {
+			t.Fatal("the store removed the session; this test needs one that does not")
+		}
+		r.dead(token)
+	})
+}
+
+// The stored expiry counts beside today's limits, so longer ones do not revive.
+func TestStoredExpiryCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{IdleTimeout: time.Minute})
+		s, token := r.login("u1")
+		time.Sleep(time.Minute)
+		r.log.forget()
+		r.with(session.Config{IdleTimeout: time.Hour}).dead(token)
+		r.log.holds("INFO session_expired reason=expired session_id=" + s.ID + " user_id=u1")
+	})
+}
+
+func TestTouch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{})
+		s, token := r.login("u1")
+		start, version := s.LastSeenAt, s.Version
+
+		time.Sleep(touchDue - time.Second)
+		if got := r.alive(token); !got.LastSeenAt.Equal(start) || r.store.count("Touch") != 0 {
+			t.Errorf("a touch came before it was due")
+		}
+		time.Sleep(1500 * time.Millisecond)
+		now := start.Add(touchDue)
+		for name, got := range map[string]*session.Session{"returned": r.alive(token), "stored": r.stored(s)} {
+			if !got.LastSeenAt.Equal(now) || !got.ExpiresAt.Equal(now.Add(idle)) || got.Version != version {
+				t.Errorf("the %s session was last seen at %v, expires at %v, version %d, want %v, %v, %d",
+					name, got.LastSeenAt, got.ExpiresAt, got.Version, now, now.Add(idle), version)
+			}
+		}
+	})
+}
+
+func TestTouchAtMostOncePerTenthOfIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{})
+		_, token := r.login("u1")
+		r.store.count()
+		for range 10 * 60 { // seconds; touches are due after 180, 360 and 540
+			time.Sleep(time.Second)
+			r.alive(token)
+		}
+		if n := r.store.count("Touch"); n != 3 {
+			t.Errorf("%d touches in ten minutes, want 3", n)
+		}
+		if n := r.store.count("Get"); n != 600 || r.store.count() != 0 {
+			t.Errorf("%d reads and more, want 600 and nothing else", n)
+		}
+	})
+}
+
+func TestFailedTouchServesTheRequest(t *testing.T) {
+	for name, tt := range map[string]struct {
+		hook  hook
+		takes time.Duration
+		error string
+	}{
+		"outage": {fails, 0, "connection refused"},
+		"hung":   {hangs, time.Second, "context deadline exceeded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, session.Config{})
+				s, token := r.login("u1")
+				time.Sleep(touchDue)
+				r.log.forget()
+				r.store.before["Touch"] = tt.hook
+				start := time.Now()
+				if got := r.alive(token); !got.LastSeenAt.Equal(s.LastSeenAt) || !got.ExpiresAt.Equal(s.ExpiresAt) {
+					t.Error("the session pretends to have been touched")
+				}
+				if took := time.Since(start); took != tt.takes {
+					t.Errorf("the request took %v, want %v", took, tt.takes)
+				}
+				r.log.holds("WARN session_touch_failed error=" + tt.error + " session_id=" + s.ID)
+
+				r.store.up()
+				if got := r.alive(token); !got.LastSeenAt.After(s.LastSeenAt) {
+					t.Error("the next request did not touch again")
+				}
+			})
+		})
+	}
+}
+
+func TestTouchThatFindsTheSessionGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{})
+		s, token := r.login("u1")
+		time.Sleep(touchDue)
+		r.store.before["Touch"] = func(ctx context.Context) error { return r.Revoke(ctx, "u1", s.ID) }
+		r.dead(token)
+		if r.stored(s) != nil {
+			t.Error("the touch brought the session back")
+		}
+	})
+}
+
+// A request that was read before a Reauthenticate and touches after it knows the
+// old lifetime only.
+func TestStaleTouchDoesNotShorten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{})
+		s, token := r.login("u1")
+		end := s.AuthenticatedAt.Add(lifetime)
+		for time.Until(end) > idle/2 {
+			time.Sleep(idle / 2)
+			s = r.alive(token)
+		}
+		time.Sleep(touchDue)
+		r.store.before["Touch"] = once(func(ctx context.Context) error { return r.Reauthenticate(ctx, httptest.NewRecorder(), s) })
+		_, err := r.load(token)
+		want(t, err, nil)
+		if got, want := r.stored(s).ExpiresAt, time.Now().Add(idle); !got.Equal(want) {
+			t.Errorf("expires at %v, want %v as the re-authentication said", got, want)
+		}
+	})
+}
+
+func TestShortenedTimeouts(t *testing.T) {
+	for name, tt := range map[string]struct {
+		cfg    session.Config
+		unused time.Duration // long enough to be dead under cfg, not before
+		reason string
+	}{
+		"idle":     {session.Config{IdleTimeout: time.Minute}, time.Minute, "idle"},
+		"lifetime": {session.Config{IdleTimeout: 5 * time.Minute, Lifetime: 5 * time.Minute}, 5 * time.Minute, "lifetime"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				before := newRig(t, session.Config{})
+				after := before.with(tt.cfg)
+				s, token := before.login("u1")
+				time.Sleep(tt.unused - time.Second)
+				after.alive(token)
+				// That request touched the session; another has not been used.
+				s, token = before.login("u1")
+				time.Sleep(tt.unused)
+				before.log.forget()
+				after.dead(token)
+				before.log.holds("INFO session_expired reason=" + tt.reason + " session_id=" + s.ID + " user_id=u1")
+				before.alive(token) // judged, not deleted: the old setting finds it again
+			})
+		})
+	}
+}
+
+// Sessions from before a change keep the expiry that was written for them, and a
+// store takes a touch with a smaller one for a late arrival.
+func TestShortenedIdleTimeoutKeepsActiveUsers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := newRig(t, session.Config{})
+		after := before.with(session.Config{IdleTimeout: time.Minute, Lifetime: time.Hour})
+		s, token := before.login("u1")
+		for time.Since(s.AuthenticatedAt) < 59*time.Minute {
+			time.Sleep(30 * time.Second)
+			after.alive(token)
+			if got := after.stored(s).LastSeenAt; !got.Equal(time.Now()) {
+				t.Fatalf("last seen at %v, want now, %v", got, time.Now())
+			}
+		}
+		time.Sleep(time.Minute)
+		after.dead(token) // the hour is over
+	})
+}
+
+func TestLengthenedTimeouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := newRig(t, session.Config{IdleTimeout: 10 * time.Minute, Lifetime: 10 * time.Minute})
+		after := before.with(session.Config{IdleTimeout: time.Hour, Lifetime: 2 * time.Hour})
+		_, used := before.login("u1")
+		_, unused := before.login("u1")
+		time.Sleep(9 * time.Minute)
+		after.alive(used) // touched: it has the new limits now
+		time.Sleep(time.Minute)
+		after.dead(unused)
+		time.Sleep(58 * time.Minute)
+		after.alive(used)
+		time.Sleep(52 * time.Minute)
+		after.dead(used)
+	})
+}
+
+func TestNotBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{})
+		s, ended := r.login("u1")
+		renewed, _ := r.login("u1")
+		w := httptest.NewRecorder()
+		want(t, r.Renew(t.Context(), w, renewed), nil)
+		proven, _ := r.login("u1")
+		time.Sleep(time.Minute)
+		after := r.with(session.Config{NotBefore: time.Now()})
+		_, same := r.login("u1") // in the very second
+		time.Sleep(time.Minute)
+		r.log.forget()
+		after.dead(ended)
+		r.log.holds("INFO session_expired reason=not_before session_id=" + s.ID + " user_id=u1")
+		after.dead(tokenIn(t, w)) // renewal is no authentication
+		after.alive(same)
+		w = httptest.NewRecorder()
+		want(t, r.Reauthenticate(t.Context(), w, proven), nil)
+		after.alive(tokenIn(t, w))
+	})
+}

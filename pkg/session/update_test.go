@@ -1,0 +1,336 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+func setTheme(theme string) func(*session.Session) {
+	return func(s *session.Session) { s.Values["theme"] = theme }
+}
+
+func TestUpdate(t *testing.T) {
+	r := newRig(t, session.Config{})
+	s, token := r.login("u1")
+	want(t, r.Update(t.Context(), s, func(s *session.Session) {
+		s.Roles = append(s.Roles, "writer")
+		s.Values["theme"] = "light"
+	}), nil)
+	for name, got := range map[string]*session.Session{"caller's": s, "stored": r.stored(s), "loaded": r.alive(token)} {
+		if !slices.Equal(got.Roles, []string{"reader", "writer"}) || got.Values["theme"] != "light" {
+			t.Errorf("the %s session has roles %v and values %v", name, got.Roles, got.Values)
+		}
+	}
+	// The session is good for another Update, with no read in between.
+	r.store.count()
+	want(t, r.Update(t.Context(), s, setTheme("dark")), nil)
+	if n := r.store.count("Update"); n != 1 || r.store.count() != 0 {
+		t.Error("the second Update did more than one write")
+	}
+}
+
+func TestUpdateChangesRolesAndValuesOnly(t *testing.T) {
+	r := newRig(t, session.Config{})
+	s, _ := r.login("u1")
+	before := r.stored(s)
+	want(t, r.Update(t.Context(), s, func(s *session.Session) {
+		*s = session.Session{ID: "other", UserID: "u2", ExpiresAt: time.Now().AddDate(1, 0, 0), Version: 1, Roles: []string{"new"}}
+	}), nil)
+	if s.Version == before.Version || s.Version <= 0 {
+		t.Errorf("version went from %d to %d, want a new positive one", before.Version, s.Version)
+	}
+	before.Version, before.Roles, before.Values = s.Version, []string{"new"}, nil
+	for name, got := range map[string]*session.Session{"caller's": s, "stored": r.stored(s)} {
+		if !reflect.DeepEqual(got, before) {
+			t.Errorf("the %s session is\n%+v\nwant\n%+v", name, got, before)
+		}
+	}
+}
+
+// A user without values gets the first one like any other.
+func TestUpdateOfNoValues(t *testing.T) {
+	r := newRig(t, session.Config{})
+	s, err := r.Create(httptest.NewRecorder(), r.request(), session.User{ID: "u1"})
+	want(t, err, nil)
+	want(t, r.Update(t.Context(), s, setTheme("dark")), nil)
+	if got := r.stored(s).Values["theme"]; got != "dark" {
+		t.Errorf("the stored theme is %q, want dark", got)
+	}
+}
+
+func TestConcurrentUpdatesLoseNothing(t *testing.T) {
+	r := newRig(t, session.Config{})
+	_, token := r.login("u1")
+	const n = 16
+	errs := make([]error, n)
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range n {
+		s := r.alive(token)
+		wg.Go(func() {
+			<-start
+			errs[i] = r.Update(t.Context(), s, func(s *session.Session) {
+				s.Values[fmt.Sprint(i)] = "x"
+				s.Roles = append(s.Roles, fmt.Sprint(i))
+			})
+		})
+	}
+	close(start)
+	wg.Wait()
+	for _, err := range errs {
+		want(t, err, nil)
+	}
+	s := r.alive(token)
+	if len(s.Values) != n+1 || len(s.Roles) != n+1 {
+		t.Errorf("%d values and %d roles are stored, want %d each", len(s.Values), len(s.Roles), n+1)
+	}
+}
+
+// meanwhile lets f run just before the next Update reaches the store.
+func (r *rig) meanwhile(f func(ctx context.Context)) {
+	r.store.before["Update"] = once(func(ctx context.Context) error { f(ctx); return nil })
+}
+
+func TestUpdateRunsAgainOnWhatIsStored(t *testing.T) {
+	r := newRig(t, session.Config{})
+	s, token := r.login("u1")
+	other := r.alive(token)
+	r.meanwhile(func(ctx context.Context) {
+		want(t, r.Update(ctx, other, func(s *session.Session) { s.Roles = append(s.Roles, "writer") }), nil)
+	})
+	var seen []int
+	want(t, r.Update(t.Context(), s, func(s *session.Session) {
+		seen = append(seen, len(s.Roles))
+		s.Values["theme"] = "light"
+	}), nil)
+	if !slices.Equal(seen, []int{1, 2}) {
+		t.Errorf("change saw sessions with %v roles, want 1, then 2", seen)
+	}
+	if !s.HasRole("writer") || !reflect.DeepEqual(s, r.stored(s)) {
+		t.Errorf("on return the session is\n%+v\nbut stored is\n%+v", s, r.stored(s))
+	}
+}
+
+func TestUpdateKeepsATouchMadeMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{})
+		s, token := r.login("u1")
+		time.Sleep(touchDue)
+		touched := r.alive(token)
+		want(t, r.Update(t.Context(), s, setTheme("light")), nil)
+		if got := r.stored(s); !got.LastSeenAt.Equal(touched.LastSeenAt) || !got.ExpiresAt.Equal(touched.ExpiresAt) {
+			t.Errorf("last seen at %v, expires at %v, want %v and %v", got.LastSeenAt, got.ExpiresAt, touched.LastSeenAt, touched.ExpiresAt)
+		}
+	})
+}
+
+// writers are the methods that change a session.
+func writers(r *rig) map[string]func(*session.Session) (*httptest.ResponseRecorder, error) {
+	return map[string]func(*session.Session) (*httptest.ResponseRecorder, error){
+		"Update": func(s *session.Session) (*httptest.ResponseRecorder, error) {
+			return httptest.NewRecorder(), r.Update(r.t.Context(), s, setTheme("light"))
+		},
+		"Renew": func(s *session.Session) (*httptest.ResponseRecorder, error) {
+			w := httptest.NewRecorder()
+			return w, r.Renew(r.t.Context(), w, s)
+		},
+		"Reauthenticate": func(s *session.Session) (*httptest.ResponseRecorder, error) {
+			w := httptest.NewRecorder()
+			return w, r.Reauthenticate(r.t.Context(), w, s)
+		},
+	}
+}
+
+func TestFailedWrites(t *testing.T) {
+	tests := []struct {
+		name  string
+		err   error
+		tries int
+		setUp func(r *rig, s *session.Session, token string)
+	}{
+		{"after a logout", session.ErrNoSession, 1, func(r *rig, s *session.Session, token string) {
+			want(t, r.Destroy(httptest.NewRecorder(), r.request(cookie(token))), nil)
+		}},
+		{"crossing a logout", session.ErrNoSession, 1, func(r *rig, s *session.Session, token string) {
+			r.meanwhile(func(context.Context) {
+				want(t, r.Destroy(httptest.NewRecorder(), r.request(cookie(token))), nil)
+			})
+		}},
+		{"a logout between two tries", session.ErrNoSession, 2, func(r *rig, s *session.Session, token string) {
+			other := r.alive(token)
+			r.meanwhile(func(ctx context.Context) { want(t, r.Update(ctx, other, setTheme("x")), nil) })
+			r.store.before["Get"] = func(ctx context.Context) error { return r.Revoke(ctx, "u1", s.ID) }
+		}},
+		{"after expiry", session.ErrNoSession, 1, func(*rig, *session.Session, string) { time.Sleep(idle) }},
+		{"after expiry under shorter limits, between two tries", session.ErrNoSession, 2, func(r *rig, s *session.Session, token string) {
+			other := r.alive(token)
+			r.meanwhile(func(ctx context.Context) { want(t, r.Update(ctx, other, setTheme("x")), nil) })
+			r.Manager = r.with(session.Config{IdleTimeout: time.Minute}).Manager
+			time.Sleep(time.Minute)
+		}},
+		{"renewed before", session.ErrConflict, 1, func(r *rig, s *session.Session, token string) {
+			want(t, r.Renew(t.Context(), httptest.NewRecorder(), r.alive(token)), nil)
+		}},
+		{"crossing a renewal", session.ErrConflict, 2, func(r *rig, s *session.Session, token string) {
+			other := r.alive(token)
+			r.meanwhile(func(ctx context.Context) { want(t, r.Renew(ctx, httptest.NewRecorder(), other), nil) })
+		}},
+		{"an outage", errOutage, 1, func(r *rig, s *session.Session, token string) { r.store.down("Update") }},
+		{"a lost answer", errOutage, 1, func(r *rig, s *session.Session, token string) { r.store.after["Update"] = fails }},
+		{"an outage between two tries", errOutage, 2, func(r *rig, s *session.Session, token string) {
+			other := r.alive(token)
+			r.meanwhile(func(ctx context.Context) { want(t, r.Update(ctx, other, setTheme("x")), nil) })
+			r.store.down("Get")
+		}},
+		{"conflicts without end", session.ErrConflict, 32, func(r *rig, s *session.Session, token string) {
+			r.store.before["Update"] = func(context.Context) error { return fmt.Errorf("update: %w", session.ErrConflict) }
+		}},
+	}
+	for _, method := range []string{"Update", "Renew", "Reauthenticate"} {
+		for _, tt := range tests {
+			t.Run(method+"/"+tt.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := newRig(t, session.Config{})
+					s, token := r.login("u1")
+					before := s.Clone()
+					tt.setUp(r, s, token)
+					r.store.count()
+					w, err := writers(r)[method](s)
+					want(t, err, tt.err)
+					wantNoCookie(t, w)
+					if n := r.store.count("Update"); n != tt.tries {
+						t.Errorf("%d Updates reached the store, want %d", n, tt.tries)
+					}
+					if !reflect.DeepEqual(s, before) {
+						t.Error("the caller's session was changed")
+					}
+					if tt.err == session.ErrNoSession {
+						r.store.up()
+						r.dead(token)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A token that replaces another is made by Renew and by Reauthenticate alike.
+func TestRenewal(t *testing.T) {
+	for _, method := range []string{"Renew", "Reauthenticate"} {
+		t.Run(method, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, session.Config{})
+				s, oldToken := r.login("u1")
+				before := r.stored(s)
+				time.Sleep(10 * time.Minute)
+				r.log.forget()
+				w, err := writers(r)[method](s)
+				want(t, err, nil)
+				r.log.holds("INFO session_renewed session_id=" + s.ID + " user_id=u1")
+				token := tokenIn(t, w)
+
+				expected := before.Clone()
+				expected.PreviousSecret = before.Secret
+				expected.Secret = r.stored(s).Secret
+				expected.Version = r.stored(s).Version
+				if method == "Reauthenticate" {
+					expected.AuthenticatedAt = before.AuthenticatedAt.Add(10 * time.Minute)
+					expected.ExpiresAt = expected.AuthenticatedAt.Add(idle)
+				}
+				for name, got := range map[string]*session.Session{"caller's": s, "stored": r.stored(s)} {
+					if !reflect.DeepEqual(got, expected) {
+						t.Errorf("the %s session is\n%+v\nwant\n%+v", name, got, expected)
+					}
+				}
+				if s.Secret == before.Secret || s.Version == before.Version {
+					t.Error("secret or version did not change")
+				}
+
+				if token[:secretStart] != oldToken[:secretStart] || token[secretStart:] == oldToken[secretStart:] {
+					t.Error("the new token does not have the old owner and ID, and another secret")
+				}
+				r.log.forget()
+				r.dead(oldToken)
+				r.log.holds("WARN authn_token_reuse session_id=" + s.ID + " user_id=u1")
+				r.alive(token)
+			})
+		})
+	}
+}
+
+// The lifetime counts from the last authentication: Renew keeps it, so it does
+// not prolong a stolen session; Reauthenticate starts a new one.
+func TestLifetimeAfterRenewal(t *testing.T) {
+	for method, after := range map[string]time.Duration{"Renew": 0, "Reauthenticate": 10 * time.Hour} {
+		t.Run(method, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, session.Config{IdleTimeout: lifetime})
+				s, token := r.login("u1")
+				end := s.AuthenticatedAt.Add(lifetime + after)
+				time.Sleep(10 * time.Hour)
+				w, err := writers(r)[method](r.alive(token))
+				want(t, err, nil)
+				token = tokenIn(t, w)
+				time.Sleep(time.Until(end) - time.Second)
+				r.alive(token)
+				time.Sleep(time.Second)
+				r.dead(token)
+			})
+		})
+	}
+}
+
+// One that is two renewals old is not even good for a logout.
+func TestOnlyTheLastTwoSecretsAreKept(t *testing.T) {
+	r := newRig(t, session.Config{})
+	s, first := r.login("u1")
+	want(t, r.Renew(t.Context(), httptest.NewRecorder(), s), nil)
+	w := httptest.NewRecorder()
+	want(t, r.Renew(t.Context(), w, s), nil)
+	r.log.forget()
+	r.dead(first)
+	r.log.holds()
+	want(t, r.Destroy(httptest.NewRecorder(), r.request(cookie(first))), nil)
+	r.alive(tokenIn(t, w))
+}
+
+func TestRenewalThatLosesToAnUpdateTriesAgain(t *testing.T) {
+	for _, method := range []string{"Renew", "Reauthenticate"} {
+		t.Run(method, func(t *testing.T) {
+			r := newRig(t, session.Config{})
+			s, oldToken := r.login("u1")
+			other := r.alive(oldToken)
+			r.meanwhile(func(ctx context.Context) { want(t, r.Update(ctx, other, setTheme("light")), nil) })
+			w, err := writers(r)[method](s)
+			want(t, err, nil)
+			got := r.alive(tokenIn(t, w))
+			if got.Values["theme"] != "light" || s.Values["theme"] != "light" {
+				t.Error("the renewal lost the other request's Update")
+			}
+			r.dead(oldToken)
+			want(t, r.Destroy(httptest.NewRecorder(), r.request(cookie(oldToken))), nil)
+			r.dead(tokenIn(t, w)) // the secret it replaced was kept for the logout
+		})
+	}
+}
+
+func TestOneOfTwoRenewalsWins(t *testing.T) {
+	r := newRig(t, session.Config{})
+	s, oldToken := r.login("u1")
+	other := r.alive(oldToken)
+	winner, loser := httptest.NewRecorder(), httptest.NewRecorder()
+	r.meanwhile(func(ctx context.Context) { want(t, r.Renew(ctx, winner, other), nil) })
+	want(t, r.Renew(t.Context(), loser, s), session.ErrConflict)
+	wantNoCookie(t, loser)
+	r.alive(tokenIn(t, winner))
+	r.dead(oldToken)
+}

@@ -1,0 +1,123 @@
+package coatcheck_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestTranscript replays README.md's curl transcript against the real server, and
+// compares what it prints. Random IDs, secrets and times are compared by shape.
+func TestTranscript(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Fatal("the README's transcript needs curl: install it (apt-get install curl)")
+	}
+	url := serve(t)
+	folder := t.TempDir()
+	steps := transcript(t)
+	if len(steps) < 5 {
+		t.Fatalf("README.md has %d steps in its transcript", len(steps))
+	}
+	for _, step := range steps {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(step.command, "http://localhost:8080", url))
+		cmd.Dir = folder
+		got, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("$ %s\n%v", step.command, err)
+		}
+		if got, want := masked(string(got)), masked(step.output); got != want {
+			t.Errorf("$ %s\ngot  %s\nwant %s", step.command, got, want)
+		}
+	}
+}
+
+type step struct{ command, output string }
+
+// transcript reads the README's console block: a line that begins with "$ " is a
+// command, the lines up to the next empty one are its output.
+func transcript(t *testing.T) []step {
+	_, block, ok := strings.Cut(read(t, "README.md"), "```console\n")
+	block, _, end := strings.Cut(block, "```")
+	if !ok || !end {
+		t.Fatal("README.md has no console block")
+	}
+	var steps []step
+	for part := range strings.SplitSeq(strings.TrimSpace(block), "\n\n") {
+		command, output, _ := strings.Cut(part, "\n")
+		command, isCommand := strings.CutPrefix(command, "$ ")
+		if !isCommand {
+			t.Fatalf("README.md's transcript has a part without a command: %s", part)
+		}
+		steps = append(steps, step{command, output})
+	}
+	return steps
+}
+
+var masks = []struct {
+	pattern *regexp.Regexp
+	shape   string
+}{
+	{regexp.MustCompile(`=[\w-]{22}\.[\w-]{22}\.[\w-]{43};`), "=TOKEN;"},
+	{regexp.MustCompile(`"[\w-]{22}"`), `"ID"`},
+	{regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`), `"TIME"`},
+}
+
+func masked(output string) string {
+	for _, m := range masks {
+		output = m.pattern.ReplaceAllString(output, m.shape)
+	}
+	return strings.TrimSpace(strings.ReplaceAll(output, "\r", ""))
+}
+
+// serve runs cmd/server as make run does, on a free port, and returns its URL. It
+// ends the server as Ctrl-C would.
+func serve(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "server")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/server").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	cmd := exec.CommandContext(ctx, binary, "-addr", "localhost:0")
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		defer cancel()
+		if err := errors.Join(cmd.Process.Signal(syscall.SIGINT), cmd.Wait()); err != nil {
+			t.Errorf("stopping the server: %v\n%s", err, &log)
+		}
+	})
+	lines := bufio.NewReader(stdout)
+	first, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatalf("the server printed nothing: %v\n%s", err, &log)
+	}
+	go io.Copy(io.Discard, lines)
+	return regexp.MustCompile(`http://\S+`).FindString(first)
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

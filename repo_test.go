@@ -1,0 +1,214 @@
+// Package coatcheck_test holds the rules of the repository as tests.
+package coatcheck_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/coatcheck/internal/samtemplate"
+)
+
+const module = "example.com/coatcheck"
+
+// pkg is what go list tells of a package.
+type pkg struct {
+	Dir, ImportPath, Doc               string
+	GoFiles, TestGoFiles, XTestGoFiles []string
+	Imports                            []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := decoder.Decode(&p); err == io.EOF {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		p.ImportPath = strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		all = append(all, p)
+	}
+}
+
+func TestPackagesAreDocumented(t *testing.T) {
+	for _, p := range packages(t) {
+		if len(p.GoFiles) > 0 && p.Doc == "" {
+			t.Errorf("package %s has no package comment", p.ImportPath)
+		}
+	}
+}
+
+// TestExportedNamesAreDocumented looks at the product; other packages are ours alone.
+func TestExportedNamesAreDocumented(t *testing.T) {
+	for _, p := range packages(t) {
+		if !strings.HasPrefix(p.ImportPath, "pkg/") {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			file := filepath.Join(p.Dir, name)
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, undocumented := range undocumentedNames(parsed) {
+				t.Errorf("%s: %s has no doc comment", file, undocumented)
+			}
+		}
+	}
+}
+
+func undocumentedNames(file *ast.File) (names []string) {
+	for _, decl := range file.Decls {
+		switch d := decl.(type) {
+		case *ast.FuncDecl:
+			if d.Name.IsExported() && d.Doc == nil {
+				names = append(names, d.Name.Name)
+			}
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				switch s := spec.(type) {
+				case *ast.TypeSpec:
+					if s.Name.IsExported() && d.Doc == nil && s.Doc == nil {
+						names = append(names, s.Name.Name)
+					}
+				case *ast.ValueSpec:
+					if s.Names[0].IsExported() && d.Doc == nil && s.Doc == nil {
+						names = append(names, s.Names[0].Name)
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+func TestFilesAreShort(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, name := range slices.Concat(p.GoFiles, p.TestGoFiles, p.XTestGoFiles) {
+			file := filepath.Join(p.Dir, name)
+			if lines := strings.Count(read(t, file), "\n"); lines > 500 {
+				t.Errorf("%s has %d lines; at most 500", file, lines)
+			}
+		}
+	}
+}
+
+func TestMainsOnlyWire(t *testing.T) {
+	for _, p := range packages(t) {
+		if !strings.HasPrefix(p.ImportPath, "functions/") {
+			continue
+		}
+		if lines := strings.Count(read(t, filepath.Join(p.Dir, "main.go")), "\n"); lines > 45 {
+			t.Errorf("%s/main.go has %d lines: move what it decides elsewhere", p.ImportPath, lines)
+		}
+	}
+}
+
+// TestDependenciesPointInward: a package may import only what stands further in.
+func TestDependenciesPointInward(t *testing.T) {
+	rank := func(path string) int {
+		switch {
+		case path == "pkg/session":
+			return 0
+		case strings.HasPrefix(path, "pkg/session/"), path == "internal/dynamo":
+			return 1
+		case strings.HasPrefix(path, "internal/"):
+			return 2
+		default: // functions, cmd
+			return 3
+		}
+	}
+	for _, p := range packages(t) {
+		for _, imported := range p.Imports {
+			own, inside := strings.CutPrefix(imported, module+"/")
+			if inside && rank(own) > rank(p.ImportPath) {
+				t.Errorf("%s imports %s, which stands further out", p.ImportPath, own)
+			}
+			if p.ImportPath == "pkg/session" && strings.Contains(imported, ".") {
+				t.Errorf("pkg/session imports %s; it may import only the standard library", imported)
+			}
+			if strings.HasPrefix(imported, "github.com/aws/aws-lambda-go/lambda") && !strings.HasSuffix(imported, "lambdacontext") && p.ImportPath != "internal/lambdahttp" {
+				t.Errorf("%s imports %s; only internal/lambdahttp speaks to Lambda", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+// TestFunctions: the folders, the template and the README name the same functions.
+func TestFunctions(t *testing.T) {
+	template, err := samtemplate.Read("template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var inTemplate []string
+	for _, function := range template.Functions {
+		inTemplate = append(inTemplate, function.Folder)
+	}
+	folders, err := filepath.Glob("functions/*/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range folders {
+		folders[i] = filepath.ToSlash(filepath.Dir(folders[i]))
+	}
+	slices.Sort(inTemplate)
+	slices.Sort(folders)
+	if !slices.Equal(inTemplate, folders) {
+		t.Errorf("template.yaml has %v, the tree has %v", inTemplate, folders)
+	}
+	if !strings.Contains(read(t, "Makefile"), "\nbuild-%Function:") {
+		t.Error("the Makefile has no rule that builds each function of template.yaml")
+	}
+}
+
+// TestGuarantees: the tests that README.md names as proof exist.
+func TestGuarantees(t *testing.T) {
+	_, table, _ := strings.Cut(read(t, "README.md"), "## What it guarantees")
+	table, _, _ = strings.Cut(table, "\n## ")
+	named := regexp.MustCompile("`(Test\\w+|Fuzz\\w+)`").FindAllStringSubmatch(table, -1)
+	if len(named) < 10 {
+		t.Fatalf("README.md names %d tests as proof of its guarantees", len(named))
+	}
+	defined := map[string]bool{}
+	for _, p := range packages(t) {
+		for _, name := range slices.Concat(p.TestGoFiles, p.XTestGoFiles) {
+			for _, match := range regexp.MustCompile(`(?m)^func (\w+)\(`).FindAllStringSubmatch(read(t, filepath.Join(p.Dir, name)), -1) {
+				defined[match[1]] = true
+			}
+		}
+	}
+	for _, match := range named {
+		if !defined[match[1]] {
+			t.Errorf("README.md names %s as proof; there is no such test", match[1])
+		}
+	}
+}
+
+// TestTree: what the README's tree names is there, and no package is left out.
+func TestTree(t *testing.T) {
+	_, tree, _ := strings.Cut(read(t, "README.md"), "## The tree")
+	tree, _, _ = strings.Cut(tree, "\n## ")
+	for _, p := range packages(t) {
+		if len(p.GoFiles) == 0 || strings.HasPrefix(p.ImportPath, "functions/") || strings.HasPrefix(p.ImportPath, "internal/") {
+			continue
+		}
+		if !strings.Contains(tree, filepath.Base(p.ImportPath)+"/") {
+			t.Errorf("README.md's tree does not show %s", p.ImportPath)
+		}
+	}
+}
