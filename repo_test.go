@@ -76,7 +76,7 @@ func undocumentedNames(file *ast.File) (names []string) {
 	for _, decl := range file.Decls {
 		switch d := decl.(type) {
 		case *ast.FuncDecl:
-			if d.Name.IsExported() && d.Doc == nil {
+			if d.Name.IsExported() && d.Doc == nil && exportedReceiver(d) {
 				names = append(names, d.Name.Name)
 			}
 		case *ast.GenDecl:
@@ -87,7 +87,7 @@ func undocumentedNames(file *ast.File) (names []string) {
 						names = append(names, s.Name.Name)
 					}
 				case *ast.ValueSpec:
-					if s.Names[0].IsExported() && d.Doc == nil && s.Doc == nil {
+					if s.Names[0].IsExported() && d.Doc == nil && s.Doc == nil && s.Comment == nil {
 						names = append(names, s.Names[0].Name)
 					}
 				}
@@ -95,6 +95,18 @@ func undocumentedNames(file *ast.File) (names []string) {
 		}
 	}
 	return names
+}
+
+func exportedReceiver(f *ast.FuncDecl) bool {
+	if f.Recv == nil {
+		return true
+	}
+	of := f.Recv.List[0].Type
+	if star, ok := of.(*ast.StarExpr); ok {
+		of = star.X
+	}
+	name, ok := of.(*ast.Ident)
+	return !ok || name.IsExported()
 }
 
 func TestFilesAreShort(t *testing.T) {

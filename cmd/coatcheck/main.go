@@ -80,7 +80,7 @@ func exit(code int, message string) {
 // explain puts what to look at before the SDK's own words.
 func explain(err error) string {
 	if _, ok := errors.AsType[*smithy.OperationError](err); ok {
-		return "DynamoDB did not do it; check the table's name, AWS_REGION, the credentials and AWS_ENDPOINT_URL_DYNAMODB: " + err.Error()
+		return "the call to DynamoDB failed; check the table's name, AWS_REGION, the credentials and AWS_ENDPOINT_URL_DYNAMODB: " + err.Error()
 	}
 	return err.Error()
 }

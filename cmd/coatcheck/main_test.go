@@ -313,7 +313,7 @@ func TestHelp(t *testing.T) {
 
 func TestOutage(t *testing.T) {
 	sh := newShell(t).with("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
-	const hint = "DynamoDB did not do it; check the table's name, AWS_REGION, the credentials and AWS_ENDPOINT_URL_DYNAMODB: .*"
+	const hint = "the call to DynamoDB failed; check the table's name, AWS_REGION, the credentials and AWS_ENDPOINT_URL_DYNAMODB: .*"
 	sh.fails(1, hint, phrase, "users", "add", "alice")
 	sh.fails(1, hint, "", "sessions", "list", "alice")
 	sh.fails(1, hint, "", "tables", "create", "--template", "../../template.yaml")

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -64,22 +65,17 @@ var hostCookieName = regexp.MustCompile("^__Host-[0-9A-Za-z!#$%&'*+.^_`|~-]+$")
 // withDefaults returns c with defaults filled in, or an error that names the
 // field and the value that New cannot accept.
 func (c Config) withDefaults() (Config, error) {
-	if c.CookieName == "" {
-		c.CookieName = "__Host-SESSIONID"
+	c.CookieName = cmp.Or(c.CookieName, "__Host-SESSIONID")
+	c.Lifetime = cmp.Or(c.Lifetime, 24*time.Hour)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, min(30*time.Minute, c.Lifetime))
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	if c.ErrorHandler == nil {
+		c.ErrorHandler = answerError
 	}
 	if !hostCookieName.MatchString(c.CookieName) {
 		return c, fmt.Errorf("session: Config.CookieName is %q; it must be a cookie name that begins with __Host-", c.CookieName)
 	}
-	if c.Lifetime == 0 {
-		c.Lifetime = 24 * time.Hour
-	}
-	if c.IdleTimeout == 0 {
-		c.IdleTimeout = min(30*time.Minute, c.Lifetime)
-	}
-	if err := checkTimeout("Lifetime", c.Lifetime); err != nil {
-		return c, err
-	}
-	if err := checkTimeout("IdleTimeout", c.IdleTimeout); err != nil {
+	if err := cmp.Or(checkTimeout("Lifetime", c.Lifetime), checkTimeout("IdleTimeout", c.IdleTimeout)); err != nil {
 		return c, err
 	}
 	if c.IdleTimeout > c.Lifetime {
@@ -91,12 +87,6 @@ func (c Config) withDefaults() (Config, error) {
 			return c, fmt.Errorf("session: Config.SigningKeys[%d] has %d bytes; at least %d are needed", i, len(key), minKeyLength)
 		}
 		c.SigningKeys[i] = slices.Clone(key)
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	if c.ErrorHandler == nil {
-		c.ErrorHandler = answerError
 	}
 	return c, nil
 }

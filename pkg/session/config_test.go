@@ -103,8 +103,10 @@ func TestZeroConfig(t *testing.T) {
 // Keys belong to the Manager: a program may wipe its own copy after New.
 func TestSigningKeysAreCopied(t *testing.T) {
 	key := bytes.Clone(keyA)
-	r := newRig(t, session.Config{SigningKeys: [][]byte{key}})
+	keys := [][]byte{key}
+	r := newRig(t, session.Config{SigningKeys: keys})
 	clear(key)
+	keys[0] = keyB
 	_, token := r.login("u1")
 	r.with(session.Config{SigningKeys: [][]byte{keyA}}).alive(token)
 }

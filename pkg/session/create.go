@@ -96,16 +96,10 @@ func (m *Manager) newSession(r *http.Request, u User, secret [32]byte) *Session 
 
 // settle ends the session that the request came with and runs the caller's check.
 func (m *Manager) settle(r *http.Request, confirm func(context.Context) error) error {
-	ctx := r.Context()
-	if c, ok := m.presented(r); ok {
-		if err := m.end(ctx, c, "replaced"); err != nil {
-			return err
-		}
+	if err := m.endPresented(r, "replaced"); err != nil || confirm == nil {
+		return err
 	}
-	if confirm == nil {
-		return nil
-	}
-	return confirm(ctx)
+	return confirm(r.Context())
 }
 
 // discard removes, as well as it can, a session whose token nobody was given.

@@ -21,26 +21,33 @@ const revokeWorkers = 16
 // reached the error is an outage and the cookie stays, so that logout can be
 // tried again.
 func (m *Manager) Destroy(w http.ResponseWriter, r *http.Request) error {
-	if c, ok := m.presented(r); ok {
-		if err := m.end(r.Context(), c, "logout"); err != nil {
-			return err
-		}
+	if err := m.endPresented(r, "logout"); err != nil {
+		return err
 	}
 	m.clearCookie(w)
 	return nil
 }
 
-// end deletes the session that c proves. Whoever knows only an ID ends nothing.
-func (m *Manager) end(ctx context.Context, c credential, reason string) error {
-	err := m.store.Delete(ctx, c.key, &c.secret, time.Now())
+// endPresented deletes the session that r's cookie proves, if there is one.
+// Whoever knows only an ID ends nothing.
+func (m *Manager) endPresented(r *http.Request, reason string) error {
+	c, ok := m.presented(r)
+	if !ok {
+		return nil
+	}
+	err := m.delete(r.Context(), c.key, &c.secret, reason)
 	if errors.Is(err, ErrNoSession) {
 		return nil
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+func (m *Manager) delete(ctx context.Context, key Key, secret *[32]byte, reason string) error {
+	err := m.store.Delete(ctx, key, secret, time.Now())
+	if err == nil {
+		m.log(ctx, slog.LevelInfo, "session_expired", key.ID, "reason", reason)
 	}
-	m.log(ctx, slog.LevelInfo, "session_expired", c.key.ID, "reason", reason)
-	return nil
+	return err
 }
 
 // List returns the user's live sessions, oldest first, with everything written
@@ -64,15 +71,7 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	if !canonical(id, idLength) {
 		return ErrNoSession
 	}
-	return m.revoke(ctx, Key{owner(userID), id})
-}
-
-func (m *Manager) revoke(ctx context.Context, key Key) error {
-	if err := m.store.Delete(ctx, key, nil, time.Now()); err != nil {
-		return err
-	}
-	m.log(ctx, slog.LevelInfo, "session_expired", key.ID, "reason", "revoked")
-	return nil
+	return m.delete(ctx, Key{owner(userID), id}, nil, "revoked")
 }
 
 // RevokeAll ends every session of the user that was made before the call, except
@@ -90,7 +89,7 @@ func (m *Manager) RevokeAll(ctx context.Context, userID string, exceptIDs ...str
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := m.revoke(ctx, s.Key()); !errors.Is(err, ErrNoSession) {
+			if err := m.delete(ctx, s.Key(), nil, "revoked"); !errors.Is(err, ErrNoSession) {
 				errs[i] = err
 			}
 		})

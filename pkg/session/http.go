@@ -64,11 +64,10 @@ func answerError(w http.ResponseWriter, _ *http.Request, err error) {
 // clientIP is the peer's address without the port. Forwarding headers are not
 // looked at: anyone can send them.
 func clientIP(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return host
 	}
-	return host
+	return r.RemoteAddr
 }
 
 // userAgent is the request's User-Agent, cut to 256 bytes and without what is

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strings"
 )
 
@@ -57,7 +58,9 @@ func (m *Manager) parseToken(s string) (credential, bool) {
 	if !canonical(owner, idLength) || !canonical(id, idLength) || !canonical(secret, secretLength) {
 		return credential{}, false
 	}
-	if signed && !m.verifies(text, s[tokenLength+1:]) {
+	if signed && !slices.ContainsFunc(m.cfg.SigningKeys, func(key []byte) bool {
+		return hmac.Equal([]byte(mac(key, text)), []byte(s[tokenLength+1:]))
+	}) {
 		return credential{}, false
 	}
 	return credential{Key{owner, id}, sha256.Sum256([]byte(secret))}, true
@@ -74,16 +77,6 @@ func canonical(s string, length int) bool {
 	var buf [32]byte
 	n, err := base64.RawURLEncoding.Strict().Decode(buf[:], []byte(s))
 	return err == nil && n == base64.RawURLEncoding.DecodedLen(length)
-}
-
-func (m *Manager) verifies(text, sum string) bool {
-	ok := false
-	for _, key := range m.cfg.SigningKeys {
-		if hmac.Equal([]byte(mac(key, text)), []byte(sum)) {
-			ok = true
-		}
-	}
-	return ok
 }
 
 func mac(key []byte, text string) string {
