@@ -16,11 +16,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/logging"
-
-	"example.com/coatcheck/internal/environ"
 )
 
 const description = `Adds users, shows and ends sessions, and makes the tables of a local DynamoDB.
@@ -83,15 +79,4 @@ func explain(err error) string {
 		return "the call to DynamoDB failed; check the table's name, AWS_REGION, the credentials and AWS_ENDPOINT_URL_DYNAMODB: " + err.Error()
 	}
 	return err.Error()
-}
-
-// openDynamoDB returns a client that writes nothing to standard error. The SDK
-// warns of a checksum whenever an error answer carries none, as those of DynamoDB
-// Local do (github.com/aws/aws-sdk-go-v2/issues/3545).
-func openDynamoDB(ctx context.Context) (*dynamodb.Client, error) {
-	client, err := environ.DynamoDB(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return dynamodb.New(client.Options(), func(o *dynamodb.Options) { o.Logger = logging.Nop{} }), nil
 }

@@ -11,7 +11,6 @@ import (
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/pkg/session"
-	"example.com/coatcheck/pkg/session/dynamostore"
 )
 
 type listSessions struct {
@@ -77,24 +76,16 @@ func revokeAll(ctx context.Context, user *accounts.Account, sessions *session.Ma
 
 // openSessions returns the user of that name and the Manager of the user's sessions.
 func openSessions(ctx context.Context, name string) (*accounts.Account, *session.Manager, error) {
-	client, err := openDynamoDB(ctx)
+	env, err := environ.Deployed(ctx, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	table, err := environ.Required(environ.SessionsTable)
-	if err != nil {
-		return nil, nil, err
-	}
-	sessions, err := environ.Sessions(dynamostore.New(client, table), nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	users, err := environ.UserStore(client)
+	users, err := environ.UserStore(env.Client)
 	if err != nil {
 		return nil, nil, err
 	}
 	user, err := findUser(ctx, users, name)
-	return user, sessions, err
+	return user, env.Sessions, err
 }
 
 func findUser(ctx context.Context, users accounts.Store, name string) (*accounts.Account, error) {

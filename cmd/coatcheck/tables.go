@@ -52,7 +52,7 @@ func (c *createTables) Run(ctx context.Context) error {
 // the variable names: the SDK can be told to ignore it, and would then call AWS.
 func localDynamoDB(ctx context.Context) (*dynamodb.Client, error) {
 	const variable = "AWS_ENDPOINT_URL_DYNAMODB"
-	client, err := openDynamoDB(ctx)
+	client, err := environ.DynamoDB(ctx)
 	if err != nil {
 		return nil, err
 	}

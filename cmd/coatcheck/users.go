@@ -25,7 +25,7 @@ its first line is the password. It has at least %d characters and at most %d byt
 
 // Run implements the command.
 func (c *addUser) Run(ctx context.Context) error {
-	client, err := openDynamoDB(ctx)
+	client, err := environ.DynamoDB(ctx)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/logging"
 
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/pkg/session"
@@ -159,6 +160,9 @@ const (
 // timeouts and a fast first retry.
 func DynamoDB(ctx context.Context) (*dynamodb.Client, error) {
 	cfg, err := config.LoadDefaultConfig(ctx,
+		// Its only line would warn of each error answer that has no checksum, and not as JSON
+		// (https://github.com/aws/aws-sdk-go-v2/issues/3545). Errors are returned anyway.
+		config.WithLogger(logging.Nop{}),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(attemptTimeout)),
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"example.com/coatcheck/pkg/session"
 )
@@ -65,6 +67,48 @@ func TestParallelUse(t *testing.T) {
 	if n := r.sessions("u1"); n != 0 {
 		t.Errorf("%d sessions are left", n)
 	}
+}
+
+// Every call of the store has the caller's context, and so its deadline.
+func TestStoreCallsHaveTheCallersContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{})
+		s, token := r.login("u1")
+		time.Sleep(touchDue)
+		type key struct{}
+		ctx := context.WithValue(t.Context(), key{}, true)
+		for _, method := range methods {
+			r.store.before[method] = func(ctx context.Context) error {
+				if ctx.Value(key{}) == nil {
+					t.Errorf("%s was called with another context", method)
+				}
+				return nil
+			}
+		}
+		_, err := r.Load(r.request(cookie(token)).WithContext(ctx))
+		want(t, err, nil)
+		want(t, r.Update(ctx, s, setTheme("light")), nil)
+		want(t, r.Renew(ctx, httptest.NewRecorder(), s), nil)
+		want(t, r.Reauthenticate(ctx, httptest.NewRecorder(), s), nil)
+		_, err = r.List(ctx, "u1")
+		want(t, err, nil)
+		_, err = r.Create(httptest.NewRecorder(), r.request(cookie(token)).WithContext(ctx), session.User{
+			ID: "u1",
+			Confirm: func(ctx context.Context) error {
+				if ctx.Value(key{}) == nil {
+					t.Error("Confirm was called with another context")
+				}
+				return errOutage // so that the session is removed again
+			},
+		})
+		want(t, err, errOutage)
+		want(t, r.RevokeAll(ctx, "u1"), nil)
+		for _, method := range methods {
+			if r.store.count(method) == 0 {
+				t.Errorf("%s was never called", method)
+			}
+		}
+	})
 }
 
 // mapStore is the least that Create and Load need of a store: a map.

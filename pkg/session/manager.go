@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -92,11 +93,8 @@ func (m *Manager) ended(s *Session, now time.Time) string {
 }
 
 func (m *Manager) expiry(lastSeen, authenticated time.Time) time.Time {
-	idle, absolute := lastSeen.Add(m.cfg.IdleTimeout), authenticated.Add(m.cfg.Lifetime)
-	if idle.Before(absolute) {
-		return idle
-	}
-	return absolute
+	ends := []time.Time{lastSeen.Add(m.cfg.IdleTimeout), authenticated.Add(m.cfg.Lifetime)}
+	return slices.MinFunc(ends, time.Time.Compare)
 }
 
 // touch extends the idle timeout if that is due. The expiry it writes is never
@@ -107,10 +105,7 @@ func (m *Manager) touch(ctx context.Context, s *Session) error {
 	if now.Sub(s.LastSeenAt) < m.cfg.IdleTimeout/10 {
 		return nil
 	}
-	expires := m.expiry(now, s.AuthenticatedAt)
-	if s.ExpiresAt.After(expires) {
-		expires = s.ExpiresAt
-	}
+	expires := slices.MaxFunc([]time.Time{s.ExpiresAt, m.expiry(now, s.AuthenticatedAt)}, time.Time.Compare)
 	ctx, cancel := context.WithTimeout(ctx, touchTimeout)
 	defer cancel()
 	err := m.store.Touch(ctx, s.Key(), now, expires)

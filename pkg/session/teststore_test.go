@@ -14,6 +14,8 @@ import (
 // is the call's answer.
 type hook func(context.Context) error
 
+var methods = []string{"Create", "Get", "Update", "Touch", "Delete", "List"}
+
 // testStore is a Store that counts its calls and lets a test step in. A hook
 // before a call may hang, let another request through first, or refuse the call;
 // one after a call may lose its answer. Hooks are set while no call is under way.
@@ -25,14 +27,13 @@ type testStore struct {
 	calls map[string]int
 }
 
-// down answers every call of the methods, or of all methods, with an outage
+// down answers every call of these methods, or of all methods, with an outage
 // until up is called.
-func (s *testStore) down(methods ...string) {
-	if len(methods) == 0 {
-		methods = []string{"Create", "Get", "Update", "Touch", "Delete", "List"}
-	}
+func (s *testStore) down(only ...string) {
 	for _, method := range methods {
-		s.before[method] = fails
+		if len(only) == 0 || slices.Contains(only, method) {
+			s.before[method] = fails
+		}
 	}
 }
 
@@ -62,14 +63,14 @@ func once(f hook) hook {
 	}
 }
 
-// count returns how often the methods, or all methods, were called since the
-// last count of them.
-func (s *testStore) count(methods ...string) int {
+// count returns how often these methods, or all methods, were called since they
+// were last counted.
+func (s *testStore) count(only ...string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := 0
 	for method, calls := range s.calls {
-		if len(methods) == 0 || slices.Contains(methods, method) {
+		if len(only) == 0 || slices.Contains(only, method) {
 			n += calls
 			delete(s.calls, method)
 		}

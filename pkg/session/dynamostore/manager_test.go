@@ -163,7 +163,6 @@ func TestManagerRevokeAllLost(t *testing.T) {
 
 	// Not every delete is answered: that is no success, and trying again is.
 	tokens = logins()
-	site.proxy.FailAll(none)
 	site.proxy.Fail("DeleteItem", slices.Repeat([]dynamotest.Fault{refused}, 3*tries)...)
 	want(t, site.RevokeAll(t.Context(), "u1"), errOutage)
 	if n := site.stored("u1"); n != 3 {
