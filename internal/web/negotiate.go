@@ -48,7 +48,7 @@ const maxNext = 1 << 10
 // is refused, encoded or not.
 func localPath(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Fragment != "" || !strings.HasPrefix(next, "/") {
+	if err != nil || !strings.HasPrefix(next, "/") || u.Host != "" || u.User != nil || u.Fragment != "" {
 		return home
 	}
 	if u.Path != path.Clean(u.Path) || strings.ContainsFunc(u.Path+u.RawQuery, suspect) || strings.Contains(u.Path, "%") {

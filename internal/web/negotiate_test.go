@@ -86,10 +86,11 @@ func TestLocalPath(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		"", " ", "profile", "./profile", "../profile", "?a=b", "#top", "/profile#top",
+		"", " ", "profile", "./profile", "../profile", "?a=b", "#top", "/sessions#top",
 		"//evil.example", "///evil.example", "////evil.example", "//evil.example/profile", "//", "/ /evil.example", "//user@evil.example",
+		"//evil.example/sessions", "//evil.example:80/sessions", "//user@/sessions", "//user@evil.example/sessions", "///sessions",
 		`/\evil.example`, `\/evil.example`, `\\evil.example`, `\evil.example`, `/\\evil.example`, `/profile\..\..`, `/profile?a=\`,
-		"https:evil.example", "https:/evil.example", "https://evil.example", "HTTPS://evil.example/", "http:profile", "javascript:alert(1)", "data:text/html,x", "mailto:a@b",
+		"https:evil.example", "https:/evil.example", "https://evil.example", "https://evil.example/sessions", "https:/sessions", "HTTPS://evil.example/", "http:profile", "javascript:alert(1)", "data:text/html,x", "mailto:a@b",
 		"user@evil.example", "https://example.com@evil.example", "@evil.example", "evil.example:80",
 		"/%2f%2fevil.example", "/%2fevil.example", "%2f%2fevil.example", "/%5cevil.example", "/%5c%5cevil.example", "%5cevil.example",
 		"/%252fevil.example", "/%252f%252fevil.example", "/%255cevil.example", "/%25", "/100%", "/%zz",

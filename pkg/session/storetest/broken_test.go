@@ -40,12 +40,18 @@ func brokenStores() map[string][]session.Store {
 			lossy(func(s *session.Session) { slices.Sort(s.Roles) }),
 			lossy(func(s *session.Session) { s.Roles = s.Roles[:min(len(s.Roles), 99)] }),
 		},
-		"create refuses a taken key": {overwritingCreate{newMapStore()}},
-		"one of many creates wins":   {racy{newMapStore(), "Create"}},
+		"create refuses a taken key": {
+			overwritingCreate{newMapStore()}, carelessCreate{newMapStore()}, retriedCreate{newMapStore()},
+		},
+		"one of many creates wins": {racy{newMapStore(), "Create"}},
 
-		"a missing session is ErrNoSession": {silentGet{newMapStore()}, outageGet{newMapStore()}, outageList{newMapStore()}},
+		"a missing session is ErrNoSession": {
+			silentGet{newMapStore()}, outageGet{newMapStore()}, outageList{newMapStore()},
+			outageUpdate{newMapStore()}, outageTouch{newMapStore()}, outageDelete{newMapStore()},
+			quietDelete{newMapStore()}, ownerDelete{newMapStore()},
+		},
 		"keys are compared exactly": {
-			caseBlindGet{newMapStore()}, ownerBlindGet{newMapStore()}, joiningGet{newMapStore()},
+			alike(newMapStore(), inAnyCase), alike(newMapStore(), withoutOwner), alike(newMapStore(), joined), alike(newMapStore(), unordered),
 			prefixList{newMapStore()}, wildcardList{newMapStore()},
 		},
 		"list holds one user's sessions": {leakyList{newMapStore()}},
@@ -84,6 +90,10 @@ func brokenStores() map[string][]session.Store {
 		"delete refuses a wrong secret": {trustingDelete{newMapStore()}, tidyDelete{newMapStore()}},
 		"delete removes the dead":       {cheerfulDelete{newMapStore()}, lazyDelete{newMapStore()}},
 		"delete wins every race":        {racy{newMapStore(), "Touch"}, racy{newMapStore(), "Update"}},
+	}
+	for _, method := range []string{"Create", "Get", "Touch", "Delete"} {
+		for _, same := range []func(a, b session.Key) bool{inAnyCase, byID, joined, cut} {
+		}
 	}
 	const outage = "a cancelled context is an outage"
 	for _, method := range []string{"Create", "Get", "Update", "Touch", "Delete", "List"} {
