@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/dynamotest"
+	hashes "example.com/coatcheck/internal/password"
 	"example.com/coatcheck/internal/samtemplate"
 )
 
@@ -115,8 +117,54 @@ func TestSignInAgain(t *testing.T) {
 	again.cookie = first
 	r := s.do(t, again)
 	status(t, r, http.StatusOK)
-	budget{[]string{"GetItem", "PutItem", "DeleteItem", "GetItem"}, 4, 2, 2}.check(t, r)
+	budget{[]string{"GetItem", "PutItem", "GetItem", "DeleteItem"}, 4, 2, 2}.check(t, r)
 	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: first}), http.StatusUnauthorized)
+}
+
+// TestForeignHash: the first sign-in of a user whose hash another framework made
+// costs one more write, and replaces it by ours, with the pepper that is set.
+func TestForeignHash(t *testing.T) {
+	s := newStack(t, map[string]string{"PASSWORD_PEPPERS": "2026:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
+	s.addForeignUser(t)
+	status(t, s.do(t, loginAs(foreignUser, password)), http.StatusUnauthorized)
+	r := s.do(t, loginAs(foreignUser, foreignPassword))
+	status(t, r, http.StatusOK)
+	budget{[]string{"GetItem", "UpdateItem", "PutItem", "GetItem"}, 4, 2, 2}.check(t, r)
+	r = s.do(t, loginAs(foreignUser, foreignPassword))
+	status(t, r, http.StatusOK)
+	budget{[]string{"GetItem", "PutItem", "GetItem"}, 3, 2, 1}.check(t, r)
+	account, err := s.users(t).Get(t.Context(), foreignUser)
+	if err != nil || !strings.HasPrefix(account.PasswordHash, "$argon2id$") || !strings.Contains(account.PasswordHash, ",keyid=2026$") {
+		t.Errorf("stored: %.50s, %v; want a hash of ours with the pepper 2026", account.PasswordHash, err)
+	}
+}
+
+// TestForeignHashInAnOutage: the hash stays as it is, and the user gets in.
+func TestForeignHashInAnOutage(t *testing.T) {
+	s := newStack(t, nil)
+	s.addForeignUser(t)
+	s.proxy.Fail("UpdateItem", dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse)
+	status(t, s.do(t, loginAs(foreignUser, foreignPassword)), http.StatusOK)
+	if account, err := s.users(t).Get(t.Context(), foreignUser); err != nil || account.PasswordHash != foreignHash {
+		t.Errorf("stored: %.50s, %v; want the foreign hash", account.PasswordHash, err)
+	}
+	if log := s.functions["LoginFunction"].log.String(); !strings.Contains(log, "password hash not renewed") || strings.Contains(log, foreignHash) {
+		t.Errorf("the log:\n%s", log)
+	}
+}
+
+// TestMissingPepper is an outage, and not a refusal.
+func TestMissingPepper(t *testing.T) {
+	s := newStack(t, nil)
+	pepper := hashes.Pepper{ID: "2025", Key: []byte("an example of a key of 32 bytes!")}
+	err := s.users(t).Create(t.Context(), &accounts.Account{Name: "bob", UserID: "bob-id", Version: 1,
+		PasswordHash: hashes.Hasher{Peppers: []hashes.Pepper{pepper}}.Hash(password)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.do(t, loginAs("bob", password))
+	status(t, r, http.StatusServiceUnavailable)
+	budget{[]string{"GetItem"}, 1, 1, 0}.check(t, r)
 }
 
 // TestForm signs in as a browser does; the gateway hands a form over in base64.
@@ -214,6 +262,8 @@ func TestPolicies(t *testing.T) {
 	again := login(password)
 	again.cookie = cookie
 	use("LoginFunction", again)
+	s.addForeignUser(t)
+	use("LoginFunction", loginAs(foreignUser, foreignPassword))
 	cookie = s.signIn(t)
 	time.Sleep(2 * time.Second) // a touch is due
 	use("ProfileFunction", request{method: "GET", path: "/profile", cookie: cookie})
@@ -230,7 +280,7 @@ func TestPolicies(t *testing.T) {
 func TestWarmUp(t *testing.T) {
 	for id, function := range readTemplate(t).Functions {
 		s := &stack{tables: dynamotest.Tables(t), proxy: dynamotest.NewProxy(t)}
-		l := start(t, filepath.Join(binaries, filepath.Base(function.Folder)), s.environment(function, nil), time.Second)
+		l := start(t, binary(function), s.environment(function, nil), time.Second)
 		l.waitUntilReady(t)
 		calls := s.proxy.Take()
 		if len(calls) != 1 {
@@ -252,7 +302,7 @@ func TestMissingVariables(t *testing.T) {
 				continue
 			}
 			s := &stack{tables: dynamotest.Tables(t), proxy: dynamotest.NewProxy(t)}
-			l := start(t, filepath.Join(binaries, filepath.Base(function.Folder)), s.environment(function, map[string]string{name: ""}), time.Second)
+			l := start(t, binary(function), s.environment(function, map[string]string{name: ""}), time.Second)
 			select {
 			case <-l.exited:
 			case <-l.ready:

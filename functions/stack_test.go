@@ -10,21 +10,28 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/dynamotest"
+	hashes "example.com/coatcheck/internal/password"
 	"example.com/coatcheck/internal/samtemplate"
 )
 
 const (
 	username = "alice"
 	password = "an example of a long password"
+
+	// A user whose hash Django made.
+	foreignUser     = "carol"
+	foreignPassword = "correct horse ☕"
+	foreignHash     = "pbkdf2_sha1$1000$seasaltseasalt12345678$xiQTl0PdSFq19F/GDZWOB3d94AE="
 )
 
-// binaries is the folder of the built functions, each named as its own folder.
+// binaries is the folder of the built functions: profile/bootstrap and so on.
 var binaries string
 
 func TestMain(m *testing.M) {
@@ -36,18 +43,29 @@ func TestMain(m *testing.M) {
 	dynamotest.Main(m)
 }
 
-// build makes the functions' binaries with the flags of the deployed ones, for
-// this machine.
+// build makes the functions' binaries as they are deployed, but for this machine.
 func build() (err error) {
 	if binaries, err = os.MkdirTemp("", "coatcheck-functions-"); err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", binaries, "./...")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	return errors.Join(
+		buildFunction("Login", runtime.GOOS, runtime.GOARCH, binaries+"/login"),
+		buildFunction("Profile", runtime.GOOS, runtime.GOARCH, binaries+"/profile"),
+		buildFunction("Logout", runtime.GOOS, runtime.GOARCH, binaries+"/logout"))
+}
+
+// buildFunction does what sam build does for a function: it calls the Makefile.
+func buildFunction(name, goos, arch, folder string) error {
+	cmd := exec.Command("make", "-C", "..", "build-"+name+"Function", "GOOS="+goos, "ARCHITECTURE="+arch, "ARTIFACTS_DIR="+folder)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return errors.Join(err, errors.New(string(out)))
+		return fmt.Errorf("building %s: %w\n%s", name, err, out)
 	}
 	return nil
+}
+
+// binary returns the file that runs a function.
+func binary(function samtemplate.Function) string {
+	return filepath.Join(binaries, filepath.Base(function.Folder), "bootstrap")
 }
 
 // stack is the template's functions, running behind a gateway, with its tables in
@@ -75,15 +93,14 @@ func newStack(t *testing.T, settings map[string]string) *stack {
 		tables:    dynamotest.Tables(t),
 		proxy:     dynamotest.NewProxy(t),
 	}
-	users := accounts.NewDynamo(dynamotest.Client(t, dynamotest.Endpoint(t)), s.tables["UsersTable"])
-	account, err := accounts.NewDirectory(users).Register(t.Context(), username, "Alice", []string{"member"}, password)
+	account, err := accounts.NewDirectory(s.users(t), hashes.Hasher{}).Register(t.Context(), username, "Alice", []string{"member"}, password)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.userID = account.UserID
 	g := &gateway{t: t, routes: map[string]*lambda{}}
 	for id, function := range template.Functions {
-		l := start(t, filepath.Join(binaries, filepath.Base(function.Folder)), s.environment(function, settings), 4*time.Second)
+		l := start(t, binary(function), s.environment(function, settings), 4*time.Second)
 		s.functions[id] = l
 		for _, route := range function.Routes {
 			if g.routes[route] != nil {
@@ -99,6 +116,19 @@ func newStack(t *testing.T, settings map[string]string) *stack {
 	t.Cleanup(server.Close)
 	s.url = server.URL
 	return s
+}
+
+// users is the users table, not through the proxy.
+func (s *stack) users(t *testing.T) *accounts.Dynamo {
+	return accounts.NewDynamo(dynamotest.Client(t, dynamotest.Endpoint(t)), s.tables["UsersTable"])
+}
+
+func (s *stack) addForeignUser(t *testing.T) {
+	t.Helper()
+	err := s.users(t).Create(t.Context(), &accounts.Account{Name: foreignUser, Username: foreignUser, UserID: "carol-id", PasswordHash: foreignHash, Version: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (s *stack) environment(function samtemplate.Function, settings map[string]string) map[string]string {
@@ -173,7 +203,9 @@ func (s *stack) signIn(t *testing.T) string {
 	return cookie
 }
 
-func login(password string) request {
+func login(password string) request { return loginAs(username, password) }
+
+func loginAs(username, password string) request {
 	return request{method: "POST", path: "/login", contentType: "application/json",
 		body: fmt.Sprintf(`{"username": %q, "password": %q}`, username, password)}
 }

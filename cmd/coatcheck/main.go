@@ -24,7 +24,7 @@ const description = `Adds users, shows and ends sessions, and makes the tables o
 The tables are named by the environment variables USERS_TABLE and SESSIONS_TABLE. AWS is configured as for every
 other tool: AWS_REGION, AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and for a local DynamoDB
 AWS_ENDPOINT_URL_DYNAMODB. SESSION_IDLE_TIMEOUT and SESSION_LIFETIME, if the functions have them, decide which sessions
-are alive.`
+are alive; PASSWORD_PEPPERS, if the login function has it, goes into the hashes of new passwords.`
 
 type commands struct {
 	Users struct {
@@ -38,7 +38,8 @@ type commands struct {
 
 	Tables struct {
 		Create createTables `cmd:"" help:"Create the tables in a local DynamoDB."`
-	} `cmd:"" help:"The tables of a local DynamoDB."`
+		SQL    printSQL     `cmd:"" name:"sql" help:"Print the SQL that makes the tables of PostgreSQL or SQLite."`
+	} `cmd:"" help:"The tables of sessions and users."`
 }
 
 func main() {

@@ -21,6 +21,7 @@ import (
 
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/password"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
 )
@@ -144,7 +145,7 @@ func (s *shell) client() *dynamodb.Client {
 func TestUsersAdd(t *testing.T) {
 	sh := newShell(t)
 	stdout := sh.ok(phrase+"\n", "users", "add", "Alice", "--display-name", "Alice A.", "--role", "admin", "--role=a,b")
-	alice, err := accounts.NewDirectory(sh.users()).Authenticate(t.Context(), "alice", phrase)
+	alice, err := accounts.NewDirectory(sh.users(), password.Hasher{}).Authenticate(t.Context(), "alice", phrase)
 	if err != nil {
 		t.Fatalf("the user cannot sign in: %v", err)
 	}
@@ -167,9 +168,21 @@ func TestUsersAdd(t *testing.T) {
 	}
 }
 
+func TestUsersAddUsesThePepper(t *testing.T) {
+	sh := newShell(t)
+	sh.env["PASSWORD_PEPPERS"] = "2026:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+	sh.ok(phrase, "users", "add", "alice")
+	if alice, err := sh.users().Get(t.Context(), "alice"); err != nil || !strings.Contains(alice.PasswordHash, ",keyid=2026$") {
+		t.Errorf("stored %+v, %v; want a hash with the pepper 2026", alice, err)
+	}
+	sh.env["PASSWORD_PEPPERS"] = "2026"
+	sh.fails(1, "PASSWORD_PEPPERS: entry 1 is not id:key.*", phrase, "users", "add", "bob")
+}
+
 func TestUsersAddTakesThePasswordFromStandardInput(t *testing.T) {
 	sh := newShell(t)
-	directory := accounts.NewDirectory(sh.users())
+	directory := accounts.NewDirectory(sh.users(), password.Hasher{})
+	longest := strings.Repeat("x", 1024-len(phrase)) + phrase
 	for name, test := range map[string]struct{ stdin, password string }{
 		"line":          {phrase + "\n", phrase},
 		"no line end":   {phrase, phrase},
@@ -177,7 +190,7 @@ func TestUsersAddTakesThePasswordFromStandardInput(t *testing.T) {
 		"blanks":        {"  " + phrase + " \n", "  " + phrase + " "},
 		"first line":    {phrase + "\nsecond line\n", phrase},
 		"invalid utf-8": {"\xff" + phrase + "\n", "\xff" + phrase},
-		"longest":       {strings.Repeat("x", 1024) + "\r\n", strings.Repeat("x", 1024)},
+		"longest":       {longest + "\r\n", longest},
 	} {
 		sh.ok(test.stdin, "users", "add", name)
 		if _, err := directory.Authenticate(t.Context(), name, test.password); err != nil {
@@ -190,6 +203,8 @@ func TestUsersAddTakesThePasswordFromStandardInput(t *testing.T) {
 	sh.fails(1, short, "fourteen chars\n", "users", "add", "bob")
 	sh.fails(1, long, strings.Repeat("x", 1025)+"\n", "users", "add", "bob")
 	sh.fails(1, long, strings.Repeat("x", 1<<16), "users", "add", "bob")
+	sh.fails(1, "the password is one of the most common; choose another", "PasswordPassword\n", "users", "add", "bob")
+	sh.fails(1, "the password is little more than the user's name or the product's; add words of your own", "Robert, robert!\n", "users", "add", "robert")
 }
 
 func TestSessions(t *testing.T) {

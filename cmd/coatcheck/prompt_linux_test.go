@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/password"
 )
 
 // terminal is the keyboard and screen of a pseudo-terminal.
@@ -116,7 +117,7 @@ func TestPrompt(t *testing.T) {
 		t.Error("the terminal was left without echo")
 	}
 	screen.shows("Password: \r\nThe same again: \r\nAdded user \"alice\" with the user ID ")
-	if _, err := accounts.NewDirectory(sh.users()).Authenticate(t.Context(), "alice", phrase); err != nil {
+	if _, err := accounts.NewDirectory(sh.users(), password.Hasher{}).Authenticate(t.Context(), "alice", phrase); err != nil {
 		t.Errorf("the user cannot sign in: %v", err)
 	}
 }

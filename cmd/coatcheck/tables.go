@@ -12,8 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
 type createTables struct {
@@ -94,4 +96,14 @@ func createTable(ctx context.Context, client *dynamodb.Client, table samtemplate
 	}
 	fmt.Printf("Created table %q with TTL on %s.\n", name, table.TTL)
 	return nil
+}
+
+type printSQL struct {
+	Dialect string `required:"" enum:"postgresql,sqlite" help:"postgresql or sqlite."`
+}
+
+// Run implements the command.
+func (c *printSQL) Run() error {
+	_, err := fmt.Print(sqlstore.Dialect(c.Dialect).Schema(), "\n", accounts.SQLSchema)
+	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/password"
 )
 
 const template = "../../template.yaml"
@@ -64,7 +65,7 @@ func TestTablesCreate(t *testing.T) {
 	if got := sh.ok("", "tables", "create", "--template", template); got != want {
 		t.Errorf("second run: stdout %q, want %q", got, want)
 	}
-	if _, err := accounts.NewDirectory(sh.users()).Authenticate(t.Context(), "alice", phrase); err != nil {
+	if _, err := accounts.NewDirectory(sh.users(), password.Hasher{}).Authenticate(t.Context(), "alice", phrase); err != nil {
 		t.Errorf("the second run lost the user: %v", err)
 	}
 	sh.ok("", "sessions", "list", "alice")
@@ -96,5 +97,20 @@ func TestTablesCreateRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTablesSQL(t *testing.T) {
+	sh := newShell(t)
+	for _, dialect := range []string{"postgresql", "sqlite"} {
+		out := sh.run("", "tables", "sql", "--dialect", dialect)
+		for _, table := range []string{"coatcheck_sessions", "coatcheck_users"} {
+			if !strings.Contains(out.stdout, "CREATE TABLE") || !strings.Contains(out.stdout, table) {
+				t.Errorf("%s: no %s in\n%s", dialect, table, out.stdout)
+			}
+		}
+	}
+	if out := sh.run("", "tables", "sql", "--dialect", "mysql"); out.code != 2 || !strings.Contains(out.stderr, "postgresql") {
+		t.Errorf("mysql: %d %s", out.code, out.stderr)
 	}
 }

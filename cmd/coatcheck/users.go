@@ -19,7 +19,8 @@ type addUser struct {
 // Help implements [kong.HelpProvider].
 func (addUser) Help() string {
 	return fmt.Sprintf(`The password is asked for twice, without showing it. When standard input is not a terminal,
-its first line is the password. It has at least %d characters and at most %d bytes, and is taken as it is.`,
+its first line is the password. It has at least %d characters and at most %d bytes, and is taken as it is. Common
+passwords, the user's name, one piece repeated and runs of the keyboard are refused.`,
 		password.MinCharacters, password.MaxBytes)
 }
 
@@ -33,11 +34,15 @@ func (c *addUser) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	directory, err := environ.Directory(users)
+	if err != nil {
+		return err
+	}
 	pw, err := readPassword(ctx)
 	if err != nil {
 		return err
 	}
-	account, err := accounts.NewDirectory(users).Register(ctx, c.Name, c.DisplayName, c.Role, pw)
+	account, err := directory.Register(ctx, c.Name, c.DisplayName, c.Role, pw)
 	if errors.Is(err, accounts.ErrExists) {
 		return fmt.Errorf("%w; choose another name", err)
 	}

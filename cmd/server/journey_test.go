@@ -4,12 +4,16 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/internal/postgrestest"
+	"example.com/coatcheck/internal/redistest"
 )
 
 // signIn is what a person does who wants to see their profile.
@@ -62,7 +66,7 @@ func deployed(t *testing.T, endpoint string) []string {
 	t.Helper()
 	tables := dynamotest.Tables(t)
 	users := accounts.NewDynamo(dynamotest.Client(t, dynamotest.Endpoint(t)), tables["UsersTable"])
-	if _, err := accounts.NewDirectory(users).Register(t.Context(), demoUser, "Alice", nil, demoPassword); err != nil {
+	if _, err := accounts.NewDirectory(users, password.Hasher{}).Register(t.Context(), demoUser, "Alice", nil, demoPassword); err != nil {
 		t.Fatal(err)
 	}
 	return []string{
@@ -94,6 +98,29 @@ func TestDynamoDB(t *testing.T) {
 	b.post(again.url+"/logout", nil)
 	if status := statusWith(t, again.url, cookie); status != 401 {
 		t.Errorf("the old cookie: %d", status)
+	}
+}
+
+// TestStores: the journey on the other stores, which keep sessions over a restart.
+func TestStores(t *testing.T) {
+	for name, address := range map[string]string{
+		"SQLite":     "sqlite:" + filepath.Join(t.TempDir(), "coatcheck.db"),
+		"PostgreSQL": postgrestest.DSN(t),
+		"Redis":      "redis://" + redistest.Options(t).Addr,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := []string{"STORE=" + address}
+			p := start(t, env, "-demo")
+			journey(t, p.url)
+			b := newBrowser(t)
+			signIn(t, b, p.url, demoPassword)
+			p.stop(t, syscall.SIGTERM)
+			again := start(t, env, "-demo")
+			if got := b.get(again.url + "/profile"); got.status != 200 || got.path != "/profile" {
+				t.Errorf("after the restart: %d at %s", got.status, got.path)
+			}
+		})
 	}
 }
 

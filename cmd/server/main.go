@@ -1,6 +1,6 @@
 // Command server is the whole product in one process: the same handlers as the
-// functions, on one mux. With its sessions in memory it needs nothing else and
-// has a demo user; with DynamoDB it serves the deployed tables.
+// functions, on one mux. Its sessions and users are in memory, in SQLite,
+// PostgreSQL or Redis, or in the deployed DynamoDB tables.
 package main
 
 import (
@@ -19,8 +19,6 @@ import (
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/internal/web"
-	"example.com/coatcheck/pkg/session"
-	"example.com/coatcheck/pkg/session/memstore"
 )
 
 const (
@@ -30,7 +28,8 @@ const (
 
 func main() {
 	addr := flag.String("addr", fromEnv("ADDR", "localhost:8080"), "`host:port` to listen on; also ADDR")
-	store := flag.String("store", fromEnv("STORE", "memory"), "where sessions and users are kept: memory, or dynamodb; also STORE")
+	store := flag.String("store", fromEnv("STORE", "memory"), "where sessions and users are kept; also STORE:\nmemory, sqlite:`PATH`, postgres://…, redis://… (users in memory) or dynamodb")
+	demo := flag.Bool("demo", false, "make missing SQL tables, and the user alice unless she is there; where users are in memory she always is")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "server: unexpected argument %q; see -help\n", flag.Arg(0))
@@ -39,7 +38,7 @@ func main() {
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr, *store); err != nil {
+	if err := run(ctx, *addr, *store, *demo); err != nil {
 		fmt.Fprintln(os.Stderr, "server:", err)
 		os.Exit(1)
 	}
@@ -52,14 +51,31 @@ func fromEnv(name, otherwise string) string {
 	return otherwise
 }
 
-func run(ctx context.Context, addr, store string) error {
-	sessions, directory, err := open(ctx, store)
-	if err != nil {
-		return err
-	}
+func run(ctx context.Context, addr, store string, demo bool) error {
 	origin, err := environ.Origin()
 	if err != nil {
 		return err
+	}
+	opened, err := openStores(ctx, store, demo)
+	if err != nil {
+		return err
+	}
+	defer opened.close()
+	sessions, err := environ.Sessions(opened.sessions, web.Fail)
+	if err != nil {
+		return err
+	}
+	directory, err := environ.Directory(opened.users)
+	if err != nil {
+		return err
+	}
+	if _, inMemory := opened.users.(*accounts.Memory); inMemory {
+		demo = true
+	}
+	if demo {
+		if err := addDemoUser(ctx, directory); err != nil {
+			return err
+		}
 	}
 	handler := web.Handler(origin, web.Login(sessions, directory), web.Profile(sessions), web.Logout(sessions))
 	listener, err := net.Listen("tcp", addr)
@@ -69,40 +85,27 @@ func run(ctx context.Context, addr, store string) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", addr, err)
 	}
-	announce(listener.Addr(), store)
+	announce(listener.Addr(), demo)
 	return serve(ctx, listener, handler)
 }
 
-func open(ctx context.Context, store string) (*session.Manager, *accounts.Directory, error) {
-	switch store {
-	case "memory":
-		sessions, err := environ.Sessions(memstore.New(), web.Fail)
-		if err != nil {
-			return nil, nil, err
-		}
-		directory := accounts.NewDirectory(accounts.NewMemory())
-		_, err = directory.Register(ctx, demoUser, "Alice", []string{"member"}, demoPassword)
-		return sessions, directory, err
-	case "dynamodb":
-		env, err := environ.Deployed(ctx, web.Fail)
-		if err != nil {
-			return nil, nil, err
-		}
-		users, err := environ.UserStore(env.Client)
-		return env.Sessions, accounts.NewDirectory(users), err
+func addDemoUser(ctx context.Context, directory *accounts.Directory) error {
+	_, err := directory.Register(ctx, demoUser, "Alice", []string{"member"}, demoPassword)
+	if err != nil && !errors.Is(err, accounts.ErrExists) {
+		return fmt.Errorf("demo user: %w", err)
 	}
-	return nil, nil, fmt.Errorf("store %q is not known; use memory or dynamodb", store)
+	return nil
 }
 
 // announce prints where to go. A browser takes our Secure cookie over plain http
 // from localhost only, so a loopback address is shown by that name.
-func announce(addr net.Addr, store string) {
+func announce(addr net.Addr, demo bool) {
 	host, port, _ := net.SplitHostPort(addr.String())
 	if ip := net.ParseIP(host); ip.IsLoopback() || ip.IsUnspecified() {
 		host = "localhost"
 	}
 	fmt.Printf("Coatcheck is at http://%s\n", net.JoinHostPort(host, port))
-	if store == "memory" {
+	if demo {
 		fmt.Printf("Sign in as %q with the password %q.\n", demoUser, demoPassword)
 	}
 }
@@ -110,7 +113,10 @@ func announce(addr net.Addr, store string) {
 // serve answers requests until ctx ends, then lets those under way finish.
 func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
-		Handler:           handler,
+		Handler: handler,
+		// "OPTIONS *" gets our answer too.
+		DisableGeneralOptionsHandler: true,
+
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      20 * time.Second,

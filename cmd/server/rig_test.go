@@ -20,22 +20,32 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/postgrestest"
+	"example.com/coatcheck/internal/redistest"
 )
 
 var binary string // the program under test, built by TestMain
 
 func TestMain(m *testing.M) {
-	folder, err := os.MkdirTemp("", "server")
+	folder, err := os.MkdirTemp("", "coatcheck-test-")
 	if err != nil {
-		panic(err)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	defer os.RemoveAll(folder)
 	binary = filepath.Join(folder, "server")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		panic(fmt.Errorf("%w: %s", err, out))
+		fmt.Fprintf(os.Stderr, "building the server: %v\n%s", err, out)
+		os.RemoveAll(folder)
+		os.Exit(1)
 	}
-	dynamotest.Main(m)
+	dynamotest.Main(inside(func() { postgrestest.Main(inside(func() { redistest.Main(m) })) }))
 }
+
+// inside lets one package's Main run within another's.
+type inside func()
+
+func (f inside) Run() int { f(); return 0 }
 
 // patience is how long a test waits for what should come at once.
 const patience = 30 * time.Second

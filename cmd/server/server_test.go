@@ -70,7 +70,8 @@ func TestDoesNotStart(t *testing.T) {
 		says []string
 	}{
 		"port taken":             {[]string{"ADDR=" + busy}, nil, 1, []string{busy, "taken", "ADDR=host:port"}},
-		"unknown store":          {[]string{"STORE=redis"}, nil, 1, []string{`"redis"`, "memory", "dynamodb"}},
+		"unknown store":          {[]string{"STORE=mongodb"}, nil, 1, []string{`"mongodb"`, "memory", "sqlite", "postgres", "redis", "dynamodb"}},
+		"bad redis address":      {[]string{"STORE=redis://%zz"}, nil, 1, []string{"redis://host:6379"}},
 		"-store beats STORE":     {[]string{"STORE=memory"}, []string{"-store=dynamodb"}, 1, []string{"SESSIONS_TABLE"}},
 		"no sessions table":      {[]string{dynamodb}, nil, 1, []string{"SESSIONS_TABLE is not set"}},
 		"no region":              {[]string{dynamodb, table}, nil, 1, []string{"AWS_REGION is not set"}},

@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/internal/lambdahttp"
 	"example.com/coatcheck/internal/web"
@@ -32,9 +31,13 @@ func wire(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	directory, err := environ.Directory(users)
+	if err != nil {
+		return nil, err
+	}
 	environ.WarmUp(func(ctx context.Context) error {
 		_, err := users.Get(ctx, "\x00warm-up") // no name that Normalize makes
 		return err
 	})
-	return web.Handler(env.Origin, web.Login(env.Sessions, accounts.NewDirectory(users))), nil
+	return web.Handler(env.Origin, web.Login(env.Sessions, directory)), nil
 }

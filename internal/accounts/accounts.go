@@ -15,6 +15,9 @@ var (
 
 	// ErrExists means that an account has the name already.
 	ErrExists = errors.New("the account exists already")
+
+	// ErrChanged means that the account is no longer as the caller read it.
+	ErrChanged = errors.New("the account has changed")
 )
 
 // Account is one user.
@@ -26,7 +29,7 @@ type Account struct {
 	Roles       []string          // what a session gets at sign-in
 	Preferences map[string]string // "theme", "language"; an absent one is the product's default
 
-	PasswordHash string `json:"-"` // PHC string, see package password
+	PasswordHash string `json:"-"` // see package password
 	Version      int64  // of the credentials: grows when the password changes or the account is disabled
 	Disabled     bool   // may not sign in
 }
@@ -39,7 +42,7 @@ func (a *Account) clone() *Account {
 }
 
 // Store keeps accounts by Name. It is dumb and safe for concurrent use. An error
-// other than the two named here is an outage: the answer is not known.
+// other than those named here is an outage: the answer is not known.
 type Store interface {
 	// Get returns the account with everything written before the call (a strongly
 	// consistent read), as the caller's own copy. ErrNotFound if there is none.
@@ -48,4 +51,9 @@ type Store interface {
 	// Create stores a new account under a.Name. ErrExists if the name is taken;
 	// what is stored under it stays as it is.
 	Create(ctx context.Context, a *Account) error
+
+	// Rehash replaces the password hash oldHash, and nothing else, by newHash: of the
+	// same password, with a salt of its own. ErrChanged if the account does not have
+	// oldHash, or is gone.
+	Rehash(ctx context.Context, name, oldHash, newHash string) error
 }

@@ -14,16 +14,18 @@ import (
 
 const phrase = "correct horse battery staple"
 
+var plain password.Hasher // no secrets
+
 // counted is a directory that counts what signing in costs.
 type counted struct {
 	*Directory
 	store  *countingStore
-	hashes int
+	hashes int // computed to check a password
 }
 
 type countingStore struct {
 	Store
-	gets, creates int
+	gets, creates, rehashes int
 }
 
 func (s *countingStore) Get(ctx context.Context, name string) (*Account, error) {
@@ -36,12 +38,18 @@ func (s *countingStore) Create(ctx context.Context, a *Account) error {
 	return s.Store.Create(ctx, a)
 }
 
-func newCounted(t *testing.T) *counted {
+func (s *countingStore) Rehash(ctx context.Context, name, oldHash, newHash string) error {
+	s.rehashes++
+	return s.Store.Rehash(ctx, name, oldHash, newHash)
+}
+
+func newCounted(t *testing.T, peppers ...password.Pepper) *counted {
 	t.Helper()
 	store := &countingStore{Store: NewMemory()}
-	c := &counted{Directory: NewDirectory(store), store: store}
+	hasher := password.Hasher{Peppers: peppers}
+	c := &counted{Directory: NewDirectory(store, hasher), store: store}
 	c.verify = func(encoded, pw string) (bool, error) {
-		ok, err := password.Verify(encoded, pw)
+		ok, err := hasher.Verify(encoded, pw)
 		if err == nil {
 			c.hashes++
 		}
@@ -64,7 +72,7 @@ func TestAuthenticate(t *testing.T) {
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 
 	c := newCounted(t)
-	hash := password.Hash(phrase)
+	hash := plain.Hash(phrase)
 	c.put(t, "alice", hash, false)
 	c.put(t, "disabled", hash, true)
 	c.put(t, "broken", "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", false)
@@ -93,7 +101,7 @@ func TestAuthenticate(t *testing.T) {
 		{"name of 255 bytes", strings.Repeat("a", 255), phrase, false, 0, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c.hashes, c.store.gets, c.store.creates = 0, 0, 0
+			c.hashes, c.store.gets, c.store.creates, c.store.rehashes = 0, 0, 0, 0
 			a, err := c.Authenticate(t.Context(), test.username, test.password)
 			if test.ok && (err != nil || a == nil || a.Name != "alice") {
 				t.Errorf("Authenticate = %+v, %v; want alice", a, err)
@@ -101,8 +109,8 @@ func TestAuthenticate(t *testing.T) {
 			if !test.ok && (a != nil || err != ErrRefused) {
 				t.Errorf("Authenticate = %+v, %v; want nothing but ErrRefused", a, err)
 			}
-			if c.hashes != test.hashes || c.store.gets != test.gets || c.store.creates != 0 {
-				t.Errorf("%d hashes, %d reads, %d writes; want %d, %d, 0", c.hashes, c.store.gets, c.store.creates, test.hashes, test.gets)
+			if c.hashes != test.hashes || c.store.gets != test.gets || c.store.creates+c.store.rehashes != 0 {
+				t.Errorf("%d hashes, %d reads, %d writes; want %d, %d, 0", c.hashes, c.store.gets, c.store.creates+c.store.rehashes, test.hashes, test.gets)
 			}
 		})
 	}
@@ -119,7 +127,7 @@ func TestAuthenticate(t *testing.T) {
 
 func TestOutagesArePassedOn(t *testing.T) {
 	c := newCounted(t)
-	alice := c.put(t, "alice", password.Hash(phrase), false)
+	alice := c.put(t, "alice", plain.Hash(phrase), false)
 	down, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, authenticate := c.Authenticate(down, "alice", phrase)
@@ -140,7 +148,7 @@ func TestOutagesArePassedOn(t *testing.T) {
 
 func TestRecheck(t *testing.T) {
 	c := newCounted(t)
-	hash := password.Hash(phrase)
+	hash := plain.Hash(phrase)
 	for _, test := range []struct {
 		name   string
 		change func(now *Account)
@@ -188,7 +196,7 @@ func TestRegister(t *testing.T) {
 	if fmt.Sprint(stored) != fmt.Sprint(want) {
 		t.Errorf("stored %+v\nwant   %+v", stored, want)
 	}
-	if ok, err := password.Verify(hash, phrase); !ok || err != nil {
+	if ok, err := plain.Verify(hash, phrase); !ok || err != nil {
 		t.Errorf("the stored hash does not verify: %v, %v", ok, err)
 	}
 	if len(id) != 22 {
@@ -206,7 +214,7 @@ func TestRegister(t *testing.T) {
 
 func TestRegisterRefuses(t *testing.T) {
 	c := newCounted(t)
-	c.put(t, "alice", password.Hash(phrase), false)
+	c.put(t, "alice", plain.Hash(phrase), false)
 	for _, test := range []struct {
 		username, displayName, role, password, want string
 	}{
@@ -217,6 +225,8 @@ func TestRegisterRefuses(t *testing.T) {
 		{"bob", strings.Repeat("b", 255), "r", phrase, "the display name is longer than 254 bytes"},
 		{"bob", "", "", phrase, `the role "" is empty`},
 		{"bob", "", "a\xff", phrase, `the role "a\xff" is not valid UTF-8`},
+		{"bobby", "", "r", "BOBBY-BOBBY-123", "the password is little more than the user's name or the product's; add words of your own"},
+		{"bob", "", "r", "passwordpassword", "the password is one of the most common; choose another"},
 		{"bob", "", "r", "short", "the password is shorter than 15 characters; choose a longer one"},
 		{"bob", "", "r", strings.Repeat("x", 1025), "the password is longer than 1024 bytes; choose a shorter one"},
 	} {
@@ -236,11 +246,11 @@ func TestRegisterRefuses(t *testing.T) {
 // BenchmarkAuthenticate shows that no reason of a refusal answers faster than another.
 func BenchmarkAuthenticate(b *testing.B) {
 	store := NewMemory()
-	directory := NewDirectory(store)
+	directory := NewDirectory(store, plain)
 	if _, err := directory.Register(b.Context(), "alice", "", nil, phrase); err != nil {
 		b.Fatal(err)
 	}
-	disabled := &Account{Name: "disabled", PasswordHash: password.Hash(phrase), Disabled: true}
+	disabled := &Account{Name: "disabled", PasswordHash: plain.Hash(phrase), Disabled: true}
 	if err := store.Create(b.Context(), disabled); err != nil {
 		b.Fatal(err)
 	}

@@ -19,15 +19,16 @@ import (
 type Dynamo struct {
 	table string
 
-	// The two calls it makes, not the client: beside html/template the linker
+	// The calls it makes, not the client: beside html/template the linker
 	// keeps all of the client's operations once the client is in an interface.
-	get func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	put func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	get    func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	put    func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	update func(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 }
 
 // NewDynamo returns a store on the table. It makes no call.
 func NewDynamo(client *dynamodb.Client, table string) *Dynamo {
-	return &Dynamo{table: table, get: client.GetItem, put: client.PutItem}
+	return &Dynamo{table: table, get: client.GetItem, put: client.PutItem, update: client.UpdateItem}
 }
 
 // Get implements [Store] by one consistent GetItem. A damaged item is an outage
@@ -65,6 +66,32 @@ func (d *Dynamo) Create(ctx context.Context, a *Account) error {
 			return nil
 		}
 		return ErrExists
+	}
+	if err != nil {
+		return fmt.Errorf("table %q: %w", d.table, err)
+	}
+	return nil
+}
+
+// Rehash implements [Store] by one UpdateItem, conditional on the old hash.
+func (d *Dynamo) Rehash(ctx context.Context, name, oldHash, newHash string) error {
+	attempts, count := dynamo.CountAttempts()
+	_, err := d.update(ctx, &dynamodb.UpdateItemInput{
+		TableName:                           &d.table,
+		Key:                                 map[string]types.AttributeValue{"name": str(name)},
+		UpdateExpression:                    new("SET password_hash = :new"),
+		ConditionExpression:                 new("password_hash = :old"),
+		ExpressionAttributeValues:           map[string]types.AttributeValue{":old": str(oldHash), ":new": str(newHash)},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}, count)
+	if changed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		// The salt is random, so an account that has this hash got it from this
+		// call's own earlier attempt, whose answer was lost.
+		stored := dynamo.NewItem(d.table, name, changed.Item)
+		if *attempts > 1 && stored.String("password_hash") == newHash {
+			return nil
+		}
+		return ErrChanged
 	}
 	if err != nil {
 		return fmt.Errorf("table %q: %w", d.table, err)

@@ -41,3 +41,18 @@ func (m *Memory) Create(ctx context.Context, a *Account) error {
 	m.accounts[a.Name] = a.clone()
 	return nil
 }
+
+// Rehash implements [Store].
+func (m *Memory) Rehash(ctx context.Context, name, oldHash, newHash string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, ok := m.accounts[name]
+	if !ok || a.PasswordHash != oldHash {
+		return ErrChanged
+	}
+	a.PasswordHash = newHash
+	return nil
+}

@@ -13,9 +13,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/postgrestest"
 )
 
-func TestMain(m *testing.M) { dynamotest.Main(m) }
+func TestMain(m *testing.M) {
+	dynamotest.Main(inside(func() { postgrestest.Main(m) }))
+}
+
+// inside lets one package's Main run within another's.
+type inside func()
+
+func (f inside) Run() int { f(); return 0 }
 
 func TestMemory(t *testing.T) {
 	testStore(t, func(*testing.T) Store { return NewMemory() })
@@ -119,6 +127,34 @@ func testStore(t *testing.T, newStore func(*testing.T) Store) {
 		}
 	})
 
+	t.Run("a new hash replaces the old one and nothing else", func(t *testing.T) {
+		want := sample("rehashed")
+		create(t, store, want)
+		if err := store.Rehash(ctx, "rehashed", "$hash$", "$new$"); err != nil {
+			t.Fatal(err)
+		}
+		want.PasswordHash = "$new$"
+		if got := get(t, store, "rehashed"); !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	})
+
+	t.Run("a hash that has changed stays", func(t *testing.T) {
+		want := sample("changed")
+		create(t, store, want)
+		for _, name := range []string{"changed", "nobody"} {
+			if err := store.Rehash(ctx, name, "$older$", "$new$"); err != ErrChanged {
+				t.Errorf("Rehash(%q) = %v, want ErrChanged", name, err)
+			}
+		}
+		if got := get(t, store, "changed"); !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+		if a, err := store.Get(ctx, "nobody"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Rehash of nobody left %+v, %v", a, err)
+		}
+	})
+
 	t.Run("a cancelled context is an outage", func(t *testing.T) {
 		cancelled, cancel := context.WithCancel(ctx)
 		cancel()
@@ -127,6 +163,9 @@ func testStore(t *testing.T, newStore func(*testing.T) Store) {
 		}
 		if err := store.Create(cancelled, sample("never")); err == nil || errors.Is(err, ErrExists) {
 			t.Errorf("Create = %v; want an error that is not ErrExists", err)
+		}
+		if err := store.Rehash(cancelled, "alice", "$hash$", "$new$"); err == nil || errors.Is(err, ErrChanged) {
+			t.Errorf("Rehash = %v; want an error that is not ErrChanged", err)
 		}
 		if _, err := store.Get(ctx, "never"); !errors.Is(err, ErrNotFound) {
 			t.Errorf("Get after the cancelled Create = %v, want ErrNotFound", err)
@@ -179,6 +218,31 @@ func TestDynamoCreateRecognisesItsOwnRetry(t *testing.T) {
 	}
 }
 
+func TestDynamoRehashRecognisesItsOwnRetry(t *testing.T) {
+	store, proxy := behindProxy(t)
+	create(t, store, sample("alice"))
+	proxy.Take()
+	proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
+	if err := store.Rehash(t.Context(), "alice", "$hash$", "$new$"); err != nil {
+		t.Fatal(err)
+	}
+	if calls := proxy.Take(); len(calls) != 2 {
+		t.Fatalf("%d calls, want 2: no answer was lost", len(calls))
+	}
+	if got := get(t, store, "alice"); got.PasswordHash != "$new$" {
+		t.Errorf("the hash is %s", got.PasswordHash)
+	}
+
+	proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
+	if err := store.Rehash(t.Context(), "alice", "$hash$", "$newer$"); err != ErrChanged {
+		t.Errorf("Rehash of a hash that has changed = %v, want ErrChanged", err)
+	}
+	// What was written is only told from somebody else's by a second try.
+	if err := store.Rehash(t.Context(), "alice", "$hash$", "$new$"); err != ErrChanged {
+		t.Errorf("Rehash, sent once, = %v, want ErrChanged", err)
+	}
+}
+
 func TestDynamoReadsConsistently(t *testing.T) {
 	store, proxy := behindProxy(t)
 	create(t, store, sample("alice"))
@@ -197,6 +261,9 @@ func TestDynamoOutage(t *testing.T) {
 	}
 	if err := store.Create(t.Context(), sample("alice")); err == nil || errors.Is(err, ErrExists) {
 		t.Errorf("Create = %v; want an outage", err)
+	}
+	if err := store.Rehash(t.Context(), "alice", "$hash$", "$new$"); err == nil || errors.Is(err, ErrChanged) {
+		t.Errorf("Rehash = %v; want an outage", err)
 	}
 }
 

@@ -31,7 +31,7 @@ var local struct {
 
 // Main runs the tests of a package and stops the DynamoDB Local that they
 // started, if they did. Call it from TestMain and return.
-func Main(m *testing.M) {
+func Main(m interface{ Run() int }) {
 	m.Run()
 	local.Lock()
 	defer local.Unlock()

@@ -5,12 +5,14 @@ package environ
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -81,13 +83,22 @@ func keys(name string) ([][]byte, error) {
 	}
 	var all [][]byte
 	for i, text := range strings.Split(value, ",") {
-		key, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(text))
-		if err != nil || len(key) < 32 {
+		key, err := decodeKey(strings.TrimSpace(text))
+		if err != nil {
 			return nil, fmt.Errorf("%s: key %d is not standard base64 of at least 32 bytes; make one with: openssl rand -base64 32", name, i+1)
 		}
 		all = append(all, key)
 	}
 	return all, nil
+}
+
+// decodeKey reads a key as `openssl rand -base64 32` prints it.
+func decodeKey(text string) ([]byte, error) {
+	key, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err == nil && len(key) < 32 {
+		err = errors.New("shorter than 32 bytes")
+	}
+	return key, err
 }
 
 // Sessions returns a Manager on store, configured by SessionConfig. Fail answers
@@ -98,7 +109,11 @@ func Sessions(store session.Store, fail func(http.ResponseWriter, *http.Request,
 		return nil, err
 	}
 	cfg.ErrorHandler = fail
-	return session.New(store, cfg)
+	sessions, err := session.New(store, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("%s, %s or %s: %w", SessionIdleTimeout, SessionLifetime, SessionKeys, err)
+	}
+	return sessions, nil
 }
 
 // Deployment is what every program needs that runs on the deployed tables.
@@ -135,6 +150,12 @@ func UserStore(client *dynamodb.Client) (*accounts.Dynamo, error) {
 	return accounts.NewDynamo(client, table), nil
 }
 
+// browserOrigin is how browsers write an origin (RFC 6454, section 6.2). It is
+// compared byte by byte, so another spelling would never match.
+var browserOrigin = regexp.MustCompile(`^https?://[a-z0-9.-]+(:[0-9]+)?$`)
+
+var defaultPorts = map[string]string{"http": "80", "https": "443"}
+
 // Origin reads PUBLIC_ORIGIN: a scheme and a host, nothing else, or "".
 func Origin() (string, error) {
 	value := os.Getenv(PublicOrigin)
@@ -142,8 +163,8 @@ func Origin() (string, error) {
 		return "", nil
 	}
 	u, err := url.Parse(value)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || value != u.Scheme+"://"+u.Host {
-		return "", fmt.Errorf("%s is %q; it must be an origin such as https://example.org, without a path", PublicOrigin, value)
+	if err != nil || !browserOrigin.MatchString(value) || u.Port() == defaultPorts[u.Scheme] {
+		return "", fmt.Errorf("%s is %q; it must be an origin as browsers write it, such as https://example.org: lower case, no default port, no path", PublicOrigin, value)
 	}
 	return value, nil
 }

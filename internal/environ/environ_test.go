@@ -148,6 +148,12 @@ func TestOrigin(t *testing.T) {
 		"example.org":              false,
 		"ftp://example.org":        false,
 		"https://u:p@example.org":  false,
+		"https://Example.org":      false,
+		"https://bücher.example":   false,
+		"https://example.org:443":  false,
+		"https://example.org:":     false,
+		"http://example.org:80":    false,
+		"http://example.org:443":   true,
 	} {
 		t.Setenv("PUBLIC_ORIGIN", value)
 		got, err := environ.Origin()

@@ -2,19 +2,17 @@
 //
 //	$argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>
 //
-// A password is the bytes that were received: neither trimmed nor normalised.
+// It also checks the hashes that other frameworks left behind, so that their
+// users sign in with the passwords they have; see [Hasher.Verify] for which. A
+// password is the bytes that were received: neither trimmed nor normalised.
 package password
 
 import (
-	"crypto/rand"
-	"crypto/subtle"
-	"encoding/base64"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/crypto/argon2"
 )
 
 const (
@@ -28,125 +26,133 @@ const (
 	MinCharacters = 15
 )
 
-// The cost of a new hash: OWASP's first choice for Argon2id (Password Storage
-// Cheat Sheet, ASVS 11.4.2).
-const (
-	memory  = 19456 // KiB
-	passes  = 2
-	lanes   = 1
-	saltLen = 16
-	keyLen  = 32
-)
+// ErrNoPepper means that a hash was made with a pepper that this [Hasher] lacks,
+// so that nobody can tell whether a password is right. It is an outage, not a
+// refusal.
+var ErrNoPepper = errors.New("the pepper of the password hash is not configured")
 
-// What a stored hash may ask for. A hash beyond it is damaged or hostile, and
-// computing it could take the process down.
-const (
-	maxEncoded = 256 // bytes of the whole string
-	maxMemory  = 128 << 10
-	maxPasses  = 16
-	maxLanes   = 16
-	minSalt    = 8  // RFC 9106, section 3.1
-	minKey     = 16 // a short key matches by chance, an empty one always
-)
+// Hasher makes and checks hashes. Its fields are the secrets that are kept
+// outside the database; the zero Hasher has none and is ready for use. It is
+// safe for concurrent use while nobody changes the fields.
+type Hasher struct {
+	// Peppers are keys that a password goes through before it is hashed, newest
+	// first: HMAC-SHA-256 as in NIST SP 800-63B-4, section 3.1.1.2. Who has only
+	// the database can then not even guess. The newest makes new hashes, the
+	// others check old ones; without any, hashes are made without.
+	Peppers []Pepper
 
-// CheckNew returns an error that says why password may not be set, or nil.
-func CheckNew(password string) error {
-	switch {
-	case len(password) > MaxBytes:
-		return fmt.Errorf("the password is longer than %d bytes; choose a shorter one", MaxBytes)
-	case utf8.RuneCountInString(password) < MinCharacters:
-		return fmt.Errorf("the password is shorter than %d characters; choose a longer one", MinCharacters)
-	}
-	return nil
+	// DevisePepper is config.pepper of the Rails application that wrote the
+	// "$2a$" hashes, for users of the gem Devise. It is appended to the password.
+	DevisePepper string
+}
+
+// Pepper is a secret key with a name. The hash that it made says the name, as
+// "keyid" among the parameters of the PHC string.
+type Pepper struct {
+	ID  string // letters and digits
+	Key []byte // 32 random bytes or more
 }
 
 // Hash returns the PHC string to store for password, with a salt of its own. It
 // takes about 20 ms and 19 MiB. The caller has asked [CheckNew] before.
-func Hash(password string) string {
-	h := phc{memory: memory, passes: passes, lanes: lanes, salt: random(saltLen)}
-	h.key = h.derive(password, keyLen)
-	return h.String()
+func (h Hasher) Hash(password string) string {
+	fresh := h.fresh()
+	fresh.key = fresh.derive(h.newest().apply(password), keyLen)
+	return fresh.String()
 }
 
 // Decoy returns a PHC string that no password matches. To verify against it
-// costs what a hash of [Hash] costs, so that a name nobody has is answered no
-// faster than one that somebody has.
-func Decoy() string {
-	return phc{memory: memory, passes: passes, lanes: lanes, salt: random(saltLen), key: random(keyLen)}.String()
+// costs what a hash of [Hasher.Hash] costs, so that a name nobody has is
+// answered no faster than one that somebody has.
+func (h Hasher) Decoy() string {
+	decoy := h.fresh()
+	decoy.key = random(keyLen)
+	return decoy.String()
 }
 
-// Verify reports whether encoded was made from password. A password longer than
-// [MaxBytes] matches nothing and is not hashed. An error means that encoded is
-// not an Argon2id PHC string or asks for more than 128 MiB, 16 passes or 16
-// lanes; nothing was hashed, and the error holds neither salt nor key.
-func Verify(encoded, password string) (bool, error) {
-	h, err := parse(encoded)
+// Current reports whether encoded is what [Hasher.Hash] would store today, salt
+// and key aside. If not, the password should be hashed again at the next sign-in,
+// which alone has it: encoded has other parameters, an older pepper or none, or
+// is another framework's.
+func (h Hasher) Current(encoded string) bool {
+	stored, err := parsePHC(encoded)
+	if err != nil || len(stored.salt) != saltLen || len(stored.key) != keyLen {
+		return false
+	}
+	today := h.fresh()
+	today.salt, today.key = stored.salt, stored.key
+	return today.String() == encoded
+}
+
+// Verify reports whether encoded was made from password. It knows Argon2id and
+// Argon2i as PHC strings (our own, PHP, Laravel), bcrypt (PHP, Laravel, Node,
+// Devise), and what Werkzeug, Django and Spring Security make of these, of
+// PBKDF2, scrypt and plain digests. Django's unusable passwords ("!…") match
+// nothing, at the cost of a hash.
+//
+// Bcrypt sees the first 72 bytes of a password, as it does in the frameworks that
+// made these hashes. Digests ("md5$", "{sha256}", "{SHA-256}") and plain text
+// ("{noop}") protect nobody whose database leaks; they are accepted so that their
+// users need no new password, and the first sign-in replaces them.
+//
+// A password longer than [MaxBytes] matches nothing and is not hashed. An error
+// means that nothing was hashed: encoded is damaged or of an unknown scheme, asks
+// for more than the bounds in this package, or wraps [ErrNoPepper]. It names the
+// parameter at fault and holds neither salt nor key.
+func (h Hasher) Verify(encoded, password string) (bool, error) {
+	matches, err := h.parse(encoded)
 	if err != nil || len(password) > MaxBytes {
 		return false, err
 	}
-	key := h.derive(password, len(h.key))
-	return subtle.ConstantTimeCompare(key, h.key) == 1, nil
+	return matches(password)
 }
 
-// phc is an Argon2id hash in parts.
-type phc struct {
-	memory, passes uint32
-	lanes          uint8
-	salt, key      []byte
-}
+// check reports whether a hash, already taken apart and found affordable, was
+// made from password.
+type check func(password string) (bool, error)
 
-func (h phc) derive(password string, length int) []byte {
-	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.lanes, uint32(length))
-}
-
-func (h phc) String() string {
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.memory, h.passes, h.lanes,
-		base64.RawStdEncoding.EncodeToString(h.salt), base64.RawStdEncoding.EncodeToString(h.key))
-}
-
-// parse takes apart what [phc.String] writes, and nothing else: one hash has one
-// spelling.
-func parse(encoded string) (phc, error) {
+func (h Hasher) parse(encoded string) (check, error) {
 	if len(encoded) > maxEncoded {
-		return phc{}, fmt.Errorf("password hash: %d bytes, want at most %d", len(encoded), maxEncoded)
+		return nil, fmt.Errorf("password hash: %d bytes, want at most %d", len(encoded), maxEncoded)
 	}
-	parts := strings.Split(encoded, "$")
-	if len(parts) != 6 || parts[0] != "" {
-		return phc{}, errors.New("password hash: not a PHC string of an algorithm, a version, parameters, salt and key")
+	for _, s := range schemes {
+		if rest, ok := strings.CutPrefix(encoded, s.prefix); ok {
+			matches, err := s.parse(h, rest)
+			if err != nil {
+				return nil, fmt.Errorf("password hash of %s: %w", s.name, err)
+			}
+			return matches, nil
+		}
 	}
-	if parts[1] != "argon2id" {
-		return phc{}, errors.New("password hash: not Argon2id")
-	}
-	var h phc
-	// What these three cannot read they leave out, and then the comparison fails.
-	fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &h.memory, &h.passes, &h.lanes)
-	h.salt, _ = base64.RawStdEncoding.DecodeString(parts[4])
-	h.key, _ = base64.RawStdEncoding.DecodeString(parts[5])
-	if h.String() != encoded {
-		return phc{}, errors.New("password hash: version, parameters, salt or key are not written as Argon2id writes them")
-	}
-	return h, h.check()
+	return nil, errors.New("password hash: of no known scheme")
 }
 
-// check refuses what [argon2.IDKey] would panic at, and what would cost too much.
-func (h phc) check() error {
-	switch {
-	case h.memory < 1 || h.memory > maxMemory:
-		return fmt.Errorf("password hash: m=%d KiB, want 1 to %d", h.memory, maxMemory)
-	case h.passes < 1 || h.passes > maxPasses:
-		return fmt.Errorf("password hash: t=%d, want 1 to %d", h.passes, maxPasses)
-	case h.lanes < 1 || h.lanes > maxLanes:
-		return fmt.Errorf("password hash: p=%d, want 1 to %d", h.lanes, maxLanes)
-	case len(h.salt) < minSalt:
-		return fmt.Errorf("password hash: salt of %d bytes, want at least %d", len(h.salt), minSalt)
-	case len(h.key) < minKey:
-		return fmt.Errorf("password hash: key of %d bytes, want at least %d", len(h.key), minKey)
+// newest returns the pepper of new hashes, the zero Pepper if there is none.
+func (h Hasher) newest() Pepper {
+	if len(h.Peppers) == 0 {
+		return Pepper{}
 	}
-	return nil
+	return h.Peppers[0]
 }
 
-func random(n int) []byte {
-	b := make([]byte, n)
-	rand.Read(b) // never fails
-	return b
+// pepper returns the pepper called id; the zero Pepper is called "".
+func (h Hasher) pepper(id string) (Pepper, error) {
+	if id == "" {
+		return Pepper{}, nil
+	}
+	for _, p := range h.Peppers {
+		if p.ID == id {
+			return p, nil
+		}
+	}
+	return Pepper{}, fmt.Errorf("keyid=%q: %w", id, ErrNoPepper)
+}
+
+func (p Pepper) apply(password string) []byte {
+	if p.ID == "" {
+		return []byte(password)
+	}
+	mac := hmac.New(sha256.New, p.Key)
+	mac.Write([]byte(password))
+	return mac.Sum(nil)
 }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -22,18 +21,18 @@ func fields(r *http.Request, names ...string) (map[string]string, error) {
 		kind = ""
 	}
 	var decode func([]byte) (map[string]string, error)
-	optional := ""
+	allowed := names
 	switch kind {
 	case "application/json":
 		decode = decodeJSON
 	case "application/x-www-form-urlencoded":
-		decode, optional = decodeForm, "next"
+		decode, allowed = decodeForm, append(slices.Clone(names), "next")
 	default:
 		return nil, &refusal{http.StatusUnsupportedMediaType, "Send application/json or application/x-www-form-urlencoded, in UTF-8."}
 	}
-	body, err := io.ReadAll(r.Body)
+	body, err := io.ReadAll(r.Body) // from memory: see receive
 	if err != nil {
-		return nil, errUnread(err)
+		return nil, err
 	}
 	got, err := decode(body)
 	if err != nil {
@@ -45,7 +44,7 @@ func fields(r *http.Request, names ...string) (map[string]string, error) {
 		}
 	}
 	for name := range got {
-		if !slices.Contains(names, name) && (name != optional || optional == "") {
+		if !slices.Contains(allowed, name) {
 			return nil, badRequest("There is a field that does not belong here; expected: %q.", names)
 		}
 	}
@@ -85,14 +84,6 @@ func decodeJSON(body []byte) (map[string]string, error) {
 		got[name] = *value
 	}
 	return got, nil
-}
-
-// errUnread tells a body that is too large from a connection that broke.
-func errUnread(err error) error {
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return errTooLarge
-	}
-	return badRequest("The body did not arrive whole.")
 }
 
 func badRequest(format string, args ...any) error {

@@ -217,13 +217,25 @@ func TestBodySize(t *testing.T) {
 	}
 }
 
-// An announced length is enough, on every route, whatever it would answer.
-func TestAnnouncedSize(t *testing.T) {
+// That holds on every route, whatever it would answer, also where nobody reads
+// the body.
+func TestBodySizeEverywhere(t *testing.T) {
 	r := newRig(t)
+	cookie := r.signIn()
+	large := strings.Repeat("x", 8<<10+1)
 	for _, target := range []string{"GET /", "GET /profile", "POST /logout", "PUT /login", "POST /nothing"} {
 		method, path, _ := strings.Cut(target, " ")
-		req := httptest.NewRequest(method, path, strings.NewReader(strings.Repeat("x", 8<<10+1)))
-		same(t, r.do(req), problemAnswer(413, tooLarge))
+		for length, body := range map[string]io.Reader{"announced": strings.NewReader(large), "chunked": io.MultiReader(strings.NewReader(large))} {
+			req := with(httptest.NewRequest(method, path, body), "Cookie", cookie)
+			resp := r.do(req)
+			resp.header.Del("Connection")
+			t.Run(target+", "+length, func(t *testing.T) {
+				same(t, resp, problemAnswer(413, tooLarge))
+				if calls := r.made(); calls != "" {
+					t.Errorf("calls: %s", calls)
+				}
+			})
+		}
 	}
 }
 

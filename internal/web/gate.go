@@ -25,9 +25,6 @@ func (g *gate) check(r *http.Request) error {
 		slog.WarnContext(r.Context(), "malicious_cors", "method", r.Method, "path", r.URL.Path, "ip", clientIP(r), "error", err.Error())
 		return &refusal{http.StatusForbidden, "This request came from another site. Open the page here and try again."}
 	}
-	if r.ContentLength > maxBody {
-		return errTooLarge
-	}
 	return nil
 }
 

@@ -4,7 +4,10 @@
 package web
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"path"
@@ -55,9 +58,26 @@ func Handler(origin string, routes ...Routes) http.Handler {
 			Fail(w, r, errNotFound)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if err := receive(w, r); err != nil {
+			Fail(w, r, err)
+			return
+		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// receive reads the whole body before any route sees the request, so that one
+// too large is refused also where nobody would read it, announced or not.
+func receive(w http.ResponseWriter, r *http.Request) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return errTooLarge
+	}
+	if err != nil {
+		return badRequest("The body did not arrive whole.")
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
 }
 
 func methodNotAllowed(allowed []string) http.HandlerFunc {

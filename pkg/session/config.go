@@ -20,7 +20,7 @@ type Config struct {
 	CookieName string
 
 	// IdleTimeout ends a session that has not been used for so long. Whole
-	// seconds. Default 30 minutes, or Lifetime if that is shorter (OWASP Session
+	// seconds, 10 at least. Default 30 minutes, or Lifetime if that is shorter (OWASP Session
 	// Management Cheat Sheet: 15 to 30 minutes; NIST SP 800-63B AAL2: at most 1 hour).
 	IdleTimeout time.Duration
 
@@ -28,18 +28,21 @@ type Config struct {
 	// it is. Whole seconds, 400 days at most. Default 24 hours (NIST SP 800-63B AAL2).
 	//
 	// Today's limits are applied to every session on every read, so shorter ones
-	// take effect at once. Longer ones reach a session at its next write.
+	// take effect at once. A longer IdleTimeout reaches a session at its next touch,
+	// a longer Lifetime its cookie at the next Renew or Reauthenticate.
 	Lifetime time.Duration
 
 	// SigningKeys, if any, put a MAC on every token. The first signs, all verify:
-	// rotate by putting a new key first and removing the old one a Lifetime later.
+	// rotate by adding a new key last everywhere, then moving it first, and removing
+	// the old one a Lifetime later.
 	// Each has at least 32 bytes; New copies them. Without keys forged tokens are
 	// refused all the same, at the cost of one read each. Setting the first key, or
 	// removing the last, ends all sessions made before.
 	SigningKeys [][]byte
 
-	// NotBefore ends every session last authenticated before it. Set it to now
-	// after a leak or after restoring a backup. Default: the zero time, no cut-off.
+	// NotBefore ends every session last authenticated before it. Set it to the time
+	// of the change after a leak or after restoring a backup; sessions of the same
+	// second may end too. Default: the zero time, no cut-off.
 	NotBefore time.Time
 
 	// Logger receives one line per event, named as in OWASP's Logging Vocabulary
@@ -56,6 +59,7 @@ type Config struct {
 
 const (
 	maxLifetime  = 400 * 24 * time.Hour // browsers keep no cookie longer (RFC 6265bis, section 5.5)
+	minTimeout   = 10 * time.Second     // a tenth of it is a second, the finest step of a touch
 	minKeyLength = 32                   // the output size of SHA-256 (RFC 2104, section 3)
 	retryAfter   = "5"                  // seconds
 )
@@ -92,8 +96,8 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 func checkTimeout(field string, d time.Duration) error {
-	if d < time.Second || d > maxLifetime || d%time.Second != 0 {
-		return fmt.Errorf("session: Config.%s is %v; it must be whole seconds, from 1s to %v", field, d, maxLifetime)
+	if d < minTimeout || d > maxLifetime || d%time.Second != 0 {
+		return fmt.Errorf("session: Config.%s is %v; it must be whole seconds, from %v to %v", field, d, minTimeout, maxLifetime)
 	}
 	return nil
 }

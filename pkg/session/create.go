@@ -25,10 +25,10 @@ type User struct {
 	Roles  []string          // for RequireRole and HasRole
 	Values map[string]string // small data kept in the session: names, preferences
 
-	// Confirm, if not nil, is called once the session is stored and before the
-	// cookie is sent: the place to read the account again, so that a password
-	// change or a disabled account that crossed this login is seen. An error from
-	// it undoes the session and is what Create returns.
+	// Confirm, if not nil, is called once the session is stored and before
+	// anything else is ended or sent: the place to read the account again, so that a
+	// password change or a disabled account that crossed this login is seen. An
+	// error from it undoes the new session and is what Create returns.
 	Confirm func(context.Context) error
 }
 
@@ -94,12 +94,16 @@ func (m *Manager) newSession(r *http.Request, u User, secret [32]byte) *Session 
 	}).Clone()
 }
 
-// settle ends the session that the request came with and runs the caller's check.
+// settle runs the caller's check and then ends the session that the request came
+// with: in this order, so that a login that is refused or meets an outage costs
+// nobody the session they had.
 func (m *Manager) settle(r *http.Request, confirm func(context.Context) error) error {
-	if err := m.endPresented(r, "replaced"); err != nil || confirm == nil {
-		return err
+	if confirm != nil {
+		if err := confirm(r.Context()); err != nil {
+			return err
+		}
 	}
-	return confirm(r.Context())
+	return m.endPresented(r, "replaced")
 }
 
 // discard removes, as well as it can, a session whose token nobody was given.

@@ -222,16 +222,32 @@ func TestCreateFailsIfThePresentedSessionStays(t *testing.T) {
 	_, oldToken := r.login("u1")
 	r.store.before["Delete"] = once(fails)
 	w := httptest.NewRecorder()
-	_, err := r.Create(w, r.request(cookie(oldToken)), session.User{ID: "u1", Confirm: func(context.Context) error {
-		t.Error("Confirm was called")
-		return nil
-	}})
+	_, err := r.Create(w, r.request(cookie(oldToken)), session.User{ID: "u1"})
 	want(t, err, errOutage)
 	wantNoCookie(t, w)
 	if n := r.sessions("u1"); n != 1 {
 		t.Errorf("%d sessions, want the presented one alone", n)
 	}
 	r.alive(oldToken)
+}
+
+// A login that is refused at the last moment, or meets an outage there, costs
+// nobody the session they had.
+func TestFailedConfirmKeepsThePresentedSession(t *testing.T) {
+	for name, failure := range map[string]error{"refuses": errors.New("account disabled"), "outage": errOutage} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, session.Config{})
+			_, oldToken := r.login("u1")
+			w := httptest.NewRecorder()
+			_, err := r.Create(w, r.request(cookie(oldToken)), session.User{ID: "u1", Confirm: func(context.Context) error { return failure }})
+			want(t, err, failure)
+			wantNoCookie(t, w)
+			r.alive(oldToken)
+			if n := r.sessions("u1"); n != 1 {
+				t.Errorf("%d sessions, want the presented one alone", n)
+			}
+		})
+	}
 }
 
 func TestConfirm(t *testing.T) {

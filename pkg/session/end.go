@@ -66,7 +66,8 @@ func (m *Manager) List(ctx context.Context, userID string) ([]*Session, error) {
 }
 
 // Revoke ends one session of the user. ErrNoSession if id is malformed, unknown,
-// dead, or another user's. Only its next request notices; no browser is told.
+// expired by what is stored, or another user's. Only the session's next request
+// notices; no browser is told.
 func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	if !canonical(id, idLength) {
 		return ErrNoSession
@@ -75,12 +76,10 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 }
 
 // RevokeAll ends every session of the user that was made before the call, except
-// those with the given IDs. On an error some may be left; call it again.
+// those with the given IDs. On an error some may be left; call it again. Sessions
+// that cannot be read do not keep it from ending the others.
 func (m *Manager) RevokeAll(ctx context.Context, userID string, exceptIDs ...string) error {
-	all, err := m.store.List(ctx, owner(userID))
-	if err != nil {
-		return err
-	}
+	all, unread := m.store.List(ctx, owner(userID))
 	all = slices.DeleteFunc(all, func(s *Session) bool { return slices.Contains(exceptIDs, s.ID) })
 	errs := make([]error, len(all))
 	slots := make(chan struct{}, revokeWorkers)
@@ -95,5 +94,5 @@ func (m *Manager) RevokeAll(ctx context.Context, userID string, exceptIDs ...str
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return errors.Join(append(errs, unread)...)
 }

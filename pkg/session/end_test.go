@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -219,19 +221,22 @@ func TestRevokeRefuses(t *testing.T) {
 func TestRevokeAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{})
-		r.login("u1") // idle when all are revoked
+		expired, _ := r.login("u1")
 		time.Sleep(idle)
 		var tokens []string
 		var kept []string
-		for i := range 40 { // more than are deleted at once
+		for i := range 25 { // more than are deleted at once, fewer than make memstore sweep
 			s, token := r.login("u1")
-			if i%20 == 7 {
+			if i%10 == 7 {
 				kept = append(kept, s.ID)
 			} else {
 				tokens = append(tokens, token)
 			}
 		}
 		_, othersToken := r.login("u2")
+		if r.stored(expired) == nil {
+			t.Fatal("the store removed the dead session; this test needs one that does not")
+		}
 
 		r.store.count()
 		want(t, r.RevokeAll(t.Context(), "u1", kept...), nil)
@@ -279,6 +284,27 @@ func TestRevokeAllWithAFailingDelete(t *testing.T) {
 	if n := r.sessions("u1"); n != 0 {
 		t.Errorf("%d sessions left, want none", n)
 	}
+}
+
+// A session that cannot be read does not shield the others.
+func TestRevokeAllWithADamagedSession(t *testing.T) {
+	r := newRig(t, session.Config{})
+	dir := t.TempDir()
+	r.store.Store = &dirStore{dir: dir}
+	damaged, damagedToken := r.login("u1")
+	_, token := r.login("u1")
+	want(t, os.WriteFile(filepath.Join(dir, file(damaged.Key())), []byte("damaged"), 0o600), nil)
+
+	for name, err := range map[string]error{
+		"RevokeAll": r.RevokeAll(t.Context(), "u1"),
+		"Load":      func() error { _, err := r.load(damagedToken); return err }(),
+		"List":      func() error { _, err := r.List(t.Context(), "u1"); return err }(),
+	} {
+		if err == nil || errors.Is(err, session.ErrNoSession) {
+			t.Errorf("%s: error is %v, want one about the damage", name, err)
+		}
+	}
+	r.dead(token)
 }
 
 // A session that ends by itself meanwhile is as good as deleted.

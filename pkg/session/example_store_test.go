@@ -90,18 +90,19 @@ func (d *dirStore) Delete(ctx context.Context, key session.Key, secret *[32]byte
 
 func (d *dirStore) List(ctx context.Context, owner string) (all []*session.Session, err error) {
 	err = d.locked(ctx, func() error {
-		entries, err := os.ReadDir(d.dir)
+		entries, unread := os.ReadDir(d.dir)
 		for _, entry := range entries {
 			if !strings.HasPrefix(entry.Name(), file(session.Key{Owner: owner})) {
 				continue
 			}
 			s, err := d.read(entry.Name())
 			if err != nil {
-				return err
+				unread = errors.Join(unread, err)
+				continue
 			}
 			all = append(all, s)
 		}
-		return err
+		return unread
 	})
 	return all, err
 }

@@ -155,8 +155,8 @@ func ExampleManager_Update() {
 	// map[language:de theme:dark] <nil>
 }
 
-// A user who gains privileges gets a new token with them, so that one stolen
-// before is worth nothing.
+// A user gets a new token before new privileges, so that one stolen earlier never
+// has them.
 func ExampleManager_Renew() {
 	sessions, err := session.New(memstore.New(), session.Config{})
 	if err != nil {
@@ -167,10 +167,10 @@ func ExampleManager_Renew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := sessions.Update(r.Context(), s, func(s *session.Session) { s.Roles = []string{"admin"} }); err != nil {
+	if err := sessions.Renew(r.Context(), w, s); err != nil {
 		log.Fatal(err)
 	}
-	if err := sessions.Renew(r.Context(), w, s); err != nil {
+	if err := sessions.Update(r.Context(), s, func(s *session.Session) { s.Roles = []string{"admin"} }); err != nil {
 		log.Fatal(err)
 	}
 

@@ -44,7 +44,7 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 		return nil, ErrNoSession
 	}
 	ctx := r.Context()
-	s, err := m.live(ctx, c.key)
+	s, err := m.store.Get(ctx, c.key)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +53,9 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 			m.log(ctx, slog.LevelWarn, "authn_token_reuse", s.ID, "user_id", s.UserID)
 		}
 		return nil, ErrNoSession
+	}
+	if err := m.judge(ctx, s); err != nil {
+		return nil, err
 	}
 	if err := m.touch(ctx, s); err != nil {
 		return nil, err
@@ -64,30 +67,38 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 	return s, nil
 }
 
-// live reads a session and judges it by the stored expiry and by today's limits.
-func (m *Manager) live(ctx context.Context, key Key) (*Session, error) {
-	s, err := m.store.Get(ctx, key)
-	if err != nil {
-		return nil, err
+// judge returns ErrNoSession if s is dead, by the stored expiry or by today's limits.
+func (m *Manager) judge(ctx context.Context, s *Session) error {
+	reason := m.ended(s, time.Now())
+	if reason == "" {
+		return nil
 	}
-	if reason := m.ended(s, time.Now()); reason != "" {
-		m.log(ctx, slog.LevelInfo, "session_expired", s.ID, "user_id", s.UserID, "reason", reason)
-		return nil, ErrNoSession
-	}
-	return s, nil
+	m.log(ctx, slog.LevelInfo, "session_expired", s.ID, "user_id", s.UserID, "reason", reason)
+	return ErrNoSession
 }
 
 // ended says why s is dead at now, or "" if it is alive.
 func (m *Manager) ended(s *Session, now time.Time) string {
+	if reason := m.outlived(s, now); reason != "" {
+		return reason
+	}
+	switch {
+	case !now.Before(s.LastSeenAt.Add(m.cfg.IdleTimeout)):
+		return "idle"
+	case !now.Before(s.ExpiresAt):
+		return "expired"
+	}
+	return ""
+}
+
+// outlived is ended by the limits that no touch moves: it holds for a copy of the
+// session too that other requests have kept alive since.
+func (m *Manager) outlived(s *Session, now time.Time) string {
 	switch {
 	case s.AuthenticatedAt.Before(m.cfg.NotBefore):
 		return "not_before"
 	case !now.Before(s.AuthenticatedAt.Add(m.cfg.Lifetime)):
 		return "lifetime"
-	case !now.Before(s.LastSeenAt.Add(m.cfg.IdleTimeout)):
-		return "idle"
-	case !now.Before(s.ExpiresAt):
-		return "expired"
 	}
 	return ""
 }

@@ -29,7 +29,8 @@
 // [ErrNoSession] means 401, [ErrForbidden] 403, [ErrConflict] a lost write race
 // and [ErrInvalid] a mistake in the calling program. Any other error is an
 // outage: answer 503 and leave the cookie alone, as [Manager.Require] does. An
-// outage never ends a session and never makes a user anonymous.
+// outage never makes a user anonymous. It ends no session, except that a
+// [Manager.Renew] whose answer is lost may leave the browser with the old token.
 //
 // # What is not promised
 //

@@ -16,7 +16,12 @@ import (
 //   - A session that is gone, or dead (its ExpiresAt is not after now), is never
 //     brought back: the answer is ErrNoSession.
 //   - A driver may send a write again when an answer was lost. The second try
-//     recognises the first one's work and reports its success.
+//     recognises the first one's work and reports its success, as far as anything
+//     is left to recognise: a Delete that finds nothing may say ErrNoSession.
+//
+// Now, where a method is told it, may have any zone and fractions of a second. A
+// Store may drop dead sessions at any time, as by a TTL; until then Get and List
+// return them.
 type Store interface {
 	// Create stores a new session under s.Key(). ErrConflict if the key is taken.
 	// It is sent once: a first try that arrives late could otherwise bring back a
@@ -51,6 +56,7 @@ type Store interface {
 	Delete(ctx context.Context, key Key, secret *[32]byte, now time.Time) error
 
 	// List returns all sessions of the owner, dead ones too, in any order, with
-	// everything written before the call. None is not an error.
+	// everything written before the call. None is not an error. If some are damaged,
+	// it returns the others and an error that names those.
 	List(ctx context.Context, owner string) ([]*Session, error)
 }

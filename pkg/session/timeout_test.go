@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +67,18 @@ func TestExpiredButStored(t *testing.T) {
 			t.Fatal("the store removed the session; this test needs one that does not")
 		}
 		r.dead(token)
+	})
+}
+
+// Whoever knows an ID but not its secret learns nothing, and writes no log.
+func TestExpiryIsNoneOfAStrangersBusiness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{})
+		_, token := r.login("u1")
+		time.Sleep(idle)
+		r.log.forget()
+		r.dead(token[:secretStart] + strings.Repeat("A", 43))
+		r.log.holds()
 	})
 }
 

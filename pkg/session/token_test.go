@@ -141,6 +141,7 @@ func variants(token string) map[string]string {
 		"dot moved left":   token[:21] + "." + token[21:22] + token[23:],
 		"dot moved right":  token[:22] + token[23:24] + "." + token[24:],
 		"comma for dot":    strings.Replace(token, ".", ",", 1),
+		"A for last dot":   strings.Join(parts[:len(parts)-1], ".") + "A" + parts[len(parts)-1],
 		"newlines in ID":   token[:ownerEnd+1] + token[ownerEnd+1:idEnd-4] + "\n\n\n\n" + token[idEnd:],
 	}
 	for i, name := range []string{"owner", "ID", "secret", "MAC"}[:len(parts)] {

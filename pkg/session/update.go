@@ -15,9 +15,9 @@ const updateTries = 32
 // Update lets change alter the Roles and Values of s, and stores them; what else
 // it alters is dropped. Values is never nil there. When another request got in
 // between, change runs again on what that one stored, so nothing is lost; it must
-// depend on its argument alone. On success s holds what is stored. ErrNoSession if
-// the session has ended, ErrConflict if it was renewed meanwhile, ErrInvalid as in
-// Create.
+// depend on its argument alone. On success s holds what was written. ErrNoSession
+// if the session has ended, ErrConflict if it was renewed meanwhile, ErrInvalid as
+// in Create.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session)) error {
 	return m.modify(ctx, s, func(next *Session) error {
 		changed := next.Clone()
@@ -31,8 +31,10 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session))
 }
 
 // Renew gives s a new secret and sets the new cookie on w; the old token is dead
-// at once. Call it when privileges change. ID, data and lifetime stay. Errors as
-// Update; on an error no cookie is set.
+// at once. Call it before privileges grow, so that a token stolen earlier never has
+// them. ID, data and lifetime stay. Errors as Update; on an error no cookie is set,
+// and after an outage the old token may be dead all the same: only its answer was
+// lost.
 func (m *Manager) Renew(ctx context.Context, w http.ResponseWriter, s *Session) error {
 	return m.renew(ctx, w, s, func(*Session) {})
 }
@@ -65,6 +67,9 @@ func (m *Manager) renew(ctx context.Context, w http.ResponseWriter, s *Session, 
 // from what is stored when it loses a race. A session that was renewed meanwhile
 // is not touched: the caller's request no longer proves it.
 func (m *Manager) modify(ctx context.Context, s *Session, change func(*Session) error) error {
+	if m.outlived(s, time.Now()) != "" {
+		return ErrNoSession
+	}
 	base := s
 	for range updateTries {
 		next := base.Clone()
@@ -84,7 +89,10 @@ func (m *Manager) modify(ctx context.Context, s *Session, change func(*Session) 
 		if !errors.Is(err, ErrConflict) {
 			return err
 		}
-		if base, err = m.live(ctx, s.Key()); err != nil {
+		if base, err = m.store.Get(ctx, s.Key()); err != nil {
+			return err
+		}
+		if err := m.judge(ctx, base); err != nil {
 			return err
 		}
 		if base.Secret != s.Secret {

@@ -171,11 +171,28 @@ func TestFailedWrites(t *testing.T) {
 			r.store.before["Get"] = func(ctx context.Context) error { return r.Revoke(ctx, "u1", s.ID) }
 		}},
 		{"after expiry", session.ErrNoSession, 1, func(*rig, *session.Session, string) { time.Sleep(idle) }},
+		{"expiry under shorter limits, between two tries", session.ErrNoSession, 1, func(r *rig, s *session.Session, token string) {
+			other := r.alive(token)
+			r.meanwhile(func(ctx context.Context) {
+				want(t, r.store.Store.Update(ctx, other, time.Now(), other.Version/2), nil)
+				time.Sleep(time.Minute)
+			})
+			r.Manager = r.with(session.Config{IdleTimeout: time.Minute}).Manager
+		}},
 		{"after expiry under shorter limits, between two tries", session.ErrNoSession, 2, func(r *rig, s *session.Session, token string) {
 			other := r.alive(token)
-			r.meanwhile(func(ctx context.Context) { want(t, r.Update(ctx, other, setTheme("x")), nil) })
+			r.meanwhile(func(ctx context.Context) {
+				want(t, r.Update(ctx, other, setTheme("x")), nil)
+				time.Sleep(time.Minute)
+			})
 			r.Manager = r.with(session.Config{IdleTimeout: time.Minute}).Manager
+		}},
+		{"after the lifetime under shorter limits", session.ErrNoSession, 0, func(r *rig, s *session.Session, token string) {
+			r.Manager = r.with(session.Config{IdleTimeout: time.Minute, Lifetime: time.Minute}).Manager
 			time.Sleep(time.Minute)
+		}},
+		{"before the cut-off", session.ErrNoSession, 0, func(r *rig, s *session.Session, token string) {
+			r.Manager = r.with(session.Config{NotBefore: time.Now().Add(time.Second)}).Manager
 		}},
 		{"renewed before", session.ErrConflict, 1, func(r *rig, s *session.Session, token string) {
 			want(t, r.Renew(t.Context(), httptest.NewRecorder(), r.alive(token)), nil)
@@ -231,7 +248,7 @@ func TestRenewal(t *testing.T) {
 				r := newRig(t, session.Config{})
 				s, oldToken := r.login("u1")
 				before := r.stored(s)
-				time.Sleep(10 * time.Minute)
+				time.Sleep(10*time.Minute + 300*time.Millisecond)
 				r.log.forget()
 				w, err := writers(r)[method](s)
 				want(t, err, nil)

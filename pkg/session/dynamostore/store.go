@@ -198,6 +198,7 @@ func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 		ConsistentRead:            aws.Bool(true),
 	}
 	var all []*session.Session
+	var damaged []error
 	for {
 		out, err := s.query(ctx, in)
 		if err != nil {
@@ -206,12 +207,13 @@ func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 		for _, item := range out.Items {
 			sess, err := s.decode(item)
 			if err != nil {
-				return nil, err
+				damaged = append(damaged, err)
+				continue
 			}
 			all = append(all, sess)
 		}
 		if len(out.LastEvaluatedKey) == 0 {
-			return all, nil
+			return all, errors.Join(damaged...)
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}

@@ -52,8 +52,19 @@ func (st upsertingUpdate) Update(ctx context.Context, s *session.Session, now ti
 // revivingTouch looks at presence only.
 type revivingTouch struct{ *mapStore }
 
-func (st revivingTouch) Touch(ctx context.Context, key session.Key, _, expires time.Time) error {
-	return st.mapStore.Touch(ctx, key, time.Time{}, expires)
+func (st revivingTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	return st.retime(ctx, key, time.Time{}, func(s *session.Session) { s.LastSeenAt, s.ExpiresAt = now, expires })
+}
+
+// carelessTouch reports a dead session as such, and writes.
+type carelessTouch struct{ *mapStore }
+
+func (st carelessTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	err := st.mapStore.Touch(ctx, key, now, expires)
+	if err != nil {
+		st.retime(ctx, key, time.Time{}, func(s *session.Session) { s.LastSeenAt, s.ExpiresAt = now, expires })
+	}
+	return err
 }
 
 // revivingUpdate looks at presence and version only.
@@ -61,6 +72,16 @@ type revivingUpdate struct{ *mapStore }
 
 func (st revivingUpdate) Update(ctx context.Context, s *session.Session, _ time.Time, newVersion int64) error {
 	return st.mapStore.Update(ctx, s, time.Time{}, newVersion)
+}
+
+// extendingDead revives only with an ExpiresAt.
+type extendingDead struct{ *mapStore }
+
+func (st extendingDead) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	if !s.ExpiresAt.IsZero() {
+		now = time.Time{}
+	}
+	return st.mapStore.Update(ctx, s, now, newVersion)
 }
 
 // lateJudge compares versions before it looks whether the session is dead.
@@ -71,6 +92,39 @@ func (st lateJudge) Update(ctx context.Context, s *session.Session, now time.Tim
 		return session.ErrConflict
 	}
 	return st.mapStore.Update(ctx, s, now, newVersion)
+}
+
+// late judges in one method by a time somewhat before the one it is told.
+type late struct {
+	*mapStore
+	method string
+	by     time.Duration
+}
+
+func (st late) at(method string, now time.Time) time.Time {
+	if method == st.method {
+		return now.Add(-st.by)
+	}
+	return now
+}
+
+func (st late) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.mapStore.Update(ctx, s, st.at("Update", now), newVersion)
+}
+
+func (st late) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	if s, err := st.Get(ctx, key); err == nil && dead(s, st.at("Touch", now)) {
+		return session.ErrNoSession
+	}
+	return st.retime(ctx, key, time.Time{}, func(s *session.Session) {
+		if s.LastSeenAt.Before(now) && !s.ExpiresAt.After(expires) {
+			s.LastSeenAt, s.ExpiresAt = now, expires
+		}
+	})
+}
+
+func (st late) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+	return st.mapStore.Delete(ctx, key, secret, st.at("Delete", now))
 }
 
 // clockTouch looks at the time itself.
@@ -141,6 +195,25 @@ type trustingDelete struct{ *mapStore }
 
 func (st trustingDelete) Delete(ctx context.Context, key session.Key, _ *[32]byte, now time.Time) error {
 	return st.mapStore.Delete(ctx, key, nil, now)
+}
+
+// carelessDelete reports a wrong secret, and removes.
+type carelessDelete struct{ *mapStore }
+
+func (st carelessDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+	err := st.mapStore.Delete(ctx, key, secret, now)
+	st.mapStore.Delete(ctx, key, nil, now)
+	return err
+}
+
+// zeroDelete takes the zero secret for none.
+type zeroDelete struct{ *mapStore }
+
+func (st zeroDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+	if secret != nil && *secret == [32]byte{} {
+		secret = nil
+	}
+	return st.mapStore.Delete(ctx, key, secret, now)
 }
 
 // tidyDelete removes a dead session whatever the secret.

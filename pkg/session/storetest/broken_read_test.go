@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"example.com/coatcheck/pkg/session"
@@ -21,10 +23,7 @@ type outageGet struct{ *mapStore }
 
 func (st outageGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
 	s, err := st.mapStore.Get(ctx, key)
-	if err != nil {
-		return nil, errBroken
-	}
-	return s, nil
+	return s, disguise(err)
 }
 
 // outageList takes an owner without sessions for an error.
@@ -38,27 +37,52 @@ func (st outageList) List(ctx context.Context, owner string) ([]*session.Session
 	return all, err
 }
 
-// caseBlindGet compares keys as some databases do by default.
-type caseBlindGet struct{ *mapStore }
-
-func (st caseBlindGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
-	return st.first(ctx, func(k session.Key) bool {
-		return strings.EqualFold(k.Owner, key.Owner) && strings.EqualFold(k.ID, key.ID)
-	})
+// confused takes one key for another in one method.
+type confused struct {
+	*mapStore
+	method string
+	alike  func(a, b session.Key) bool
 }
 
-// ownerBlindGet finds any user's session by its ID.
-type ownerBlindGet struct{ *mapStore }
+func inAnyCase(a, b session.Key) bool {
+	return strings.EqualFold(a.Owner, b.Owner) && strings.EqualFold(a.ID, b.ID)
+}
+func byID(a, b session.Key) bool     { return a.ID == b.ID }
+func byPrefix(a, b session.Key) bool { return a.Owner == b.Owner && strings.HasPrefix(a.ID, b.ID) }
+func joined(a, b session.Key) bool   { return a.Owner+a.ID == b.Owner+b.ID }
+func swapped(a, b session.Key) bool  { return a.Owner == b.ID && a.ID == b.Owner }
 
-func (st ownerBlindGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
-	return st.first(ctx, func(k session.Key) bool { return k.ID == key.ID })
+// resolve returns the key that the method finds for the one it is given.
+func (st confused) resolve(method string, key session.Key) session.Key {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if method == st.method && st.m[key] == nil {
+		for stored := range st.m {
+			if st.alike(stored, key) {
+				return stored
+			}
+		}
+	}
+	return key
 }
 
-// joiningGet makes one text of owner and ID.
-type joiningGet struct{ *mapStore }
+func (st confused) Create(ctx context.Context, s *session.Session) error {
+	if st.resolve("Create", s.Key()) != s.Key() {
+		return session.ErrConflict
+	}
+	return st.mapStore.Create(ctx, s)
+}
 
-func (st joiningGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
-	return st.first(ctx, func(k session.Key) bool { return k.Owner+k.ID == key.Owner+key.ID })
+func (st confused) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	return st.mapStore.Get(ctx, st.resolve("Get", key))
+}
+
+func (st confused) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	return st.mapStore.Touch(ctx, st.resolve("Touch", key), now, expires)
+}
+
+func (st confused) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+	return st.mapStore.Delete(ctx, st.resolve("Delete", key), secret, now)
 }
 
 // prefixList lists all owners that begin alike.
@@ -111,6 +135,28 @@ func (st *staleList) List(_ context.Context, owner string) (list []*session.Sess
 		}
 	}
 	return list, nil
+}
+
+// laggingList does not see what was created in the last few milliseconds, like an
+// index that follows its table.
+type laggingList struct {
+	*mapStore
+	seen sync.Map // ID to the time when List begins to see it
+}
+
+func (st *laggingList) Create(ctx context.Context, s *session.Session) error {
+	st.seen.Store(s.ID, time.Now().Add(3*time.Millisecond))
+	err := st.mapStore.Create(ctx, s)
+	time.Sleep(time.Millisecond)
+	return err
+}
+
+func (st *laggingList) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	all, err := st.mapStore.List(ctx, owner)
+	return slices.DeleteFunc(all, func(s *session.Session) bool {
+		from, _ := st.seen.Load(s.ID)
+		return from.(time.Time).After(time.Now())
+	}), err
 }
 
 // judgingGet takes a dead session for none.

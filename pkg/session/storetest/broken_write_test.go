@@ -16,6 +16,49 @@ func (st overwritingCreate) Create(ctx context.Context, s *session.Session) erro
 	return ctx.Err()
 }
 
+// carelessCreate reports that the key is taken, and takes it.
+type carelessCreate struct{ *mapStore }
+
+func (st carelessCreate) Create(ctx context.Context, s *session.Session) error {
+	_, err := st.Get(ctx, s.Key())
+	st.put(s.Clone())
+	if err == nil {
+		return session.ErrConflict
+	}
+	return ctx.Err()
+}
+
+// retriedCreate takes a session that is there for its own first try.
+type retriedCreate struct{ *mapStore }
+
+func (st retriedCreate) Create(ctx context.Context, s *session.Session) error {
+	if old, err := st.Get(ctx, s.Key()); err == nil && old.Version == s.Version {
+		return nil
+	}
+	return st.mapStore.Create(ctx, s)
+}
+
+// outageUpdate has an error of its own for a missing session.
+type outageUpdate struct{ *mapStore }
+
+func (st outageUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return disguise(st.mapStore.Update(ctx, s, now, newVersion))
+}
+
+// outageTouch has an error of its own for a missing session.
+type outageTouch struct{ *mapStore }
+
+func (st outageTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	return disguise(st.mapStore.Touch(ctx, key, now, expires))
+}
+
+// outageDelete has an error of its own for a missing session.
+type outageDelete struct{ *mapStore }
+
+func (st outageDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+	return disguise(st.mapStore.Delete(ctx, key, secret, now))
+}
+
 // mergingUpdate adds to Values instead of replacing them.
 type mergingUpdate struct{ *mapStore }
 
@@ -24,6 +67,17 @@ func (st mergingUpdate) Update(ctx context.Context, s *session.Session, now time
 		merged := maps.Clone(before.Values)
 		maps.Copy(merged, after.Values)
 		after.Values = merged
+	})
+}
+
+// sparingUpdate takes nil for unchanged.
+type sparingUpdate struct{ *mapStore }
+
+func (st sparingUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(before, after *session.Session) {
+		if s.Roles == nil {
+			after.Roles = before.Roles
+		}
 	})
 }
 
@@ -98,6 +152,50 @@ func (st lastWriteWins) Update(ctx context.Context, s *session.Session, now time
 		}
 		return updated(old, s, newVersion), nil
 	})
+}
+
+// carelessUpdate reports a conflict, and writes.
+type carelessUpdate struct{ *mapStore }
+
+func (st carelessUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	err := st.mapStore.Update(ctx, s, now, newVersion)
+	if err == session.ErrConflict {
+		lastWriteWins(st).Update(ctx, s, now, newVersion)
+	}
+	return err
+}
+
+// forcefulUpdate compares no versions if it is to write times.
+type forcefulUpdate struct{ *mapStore }
+
+func (st forcefulUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	if s.ExpiresAt.IsZero() {
+		return st.mapStore.Update(ctx, s, now, newVersion)
+	}
+	return lastWriteWins(st).Update(ctx, s, now, newVersion)
+}
+
+// shortSightedUpdate knows its own first try only until the next Touch.
+type shortSightedUpdate struct{ *mapStore }
+
+func (st shortSightedUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	if old, err := st.Get(ctx, s.Key()); err == nil && old.Version == newVersion && !old.LastSeenAt.Equal(s.LastSeenAt) {
+		return session.ErrConflict
+	}
+	return st.mapStore.Update(ctx, s, now, newVersion)
+}
+
+// repeatingUpdate writes all it knows again when it meets its own first try.
+type repeatingUpdate struct{ *mapStore }
+
+func (st repeatingUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	if old, err := st.Get(ctx, s.Key()); err == nil && old.Version == newVersion {
+		again := written(old, s, newVersion)
+		again.LastSeenAt = s.LastSeenAt
+		st.put(again)
+		return nil
+	}
+	return st.mapStore.Update(ctx, s, now, newVersion)
 }
 
 // forgetfulUpdate takes its own first try for another's write.
@@ -222,16 +320,4 @@ func (st *mapStore) retime(ctx context.Context, key session.Key, now time.Time, 
 		f(s)
 		return s, nil
 	})
-}
-
-// first returns the first session whose key fits.
-func (st *mapStore) first(ctx context.Context, fits func(session.Key) bool) (*session.Session, error) {
-	all, err := st.filter(ctx, func(k session.Key, _ *session.Session) bool { return fits(k) })
-	if err == nil && len(all) == 0 {
-		return nil, session.ErrNoSession
-	}
-	if err != nil {
-		return nil, err
-	}
-	return all[0], nil
 }

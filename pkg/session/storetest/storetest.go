@@ -97,5 +97,6 @@ func contract() []rule {
 		{"delete refuses a wrong secret", "Delete: ErrNoSession if nothing was removed.", deleteRefusesAWrongSecret},
 		{"delete removes the dead", "Delete: ErrNoSession if what was removed was dead at now.", deleteRemovesTheDead},
 		{"delete wins every race", "A session that is gone is never brought back, by no write under way at the time either.", deleteWinsEveryRace},
+		{"revoke-all ends all", "List returns everything written before the call, and nothing brings back what Delete removed.", revokeAllEndsAll},
 	}
 }

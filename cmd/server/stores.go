@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/redis/go-redis/v9"
+	_ "modernc.org/sqlite"
+
+	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/environ"
+	"example.com/coatcheck/internal/web"
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/memstore"
+	"example.com/coatcheck/pkg/session/redisstore"
+	"example.com/coatcheck/pkg/session/sqlstore"
+)
+
+// stores are where the server keeps its sessions and users.
+type stores struct {
+	sessions session.Store
+	users    accounts.Store
+	close    func() error
+}
+
+// openStores opens what the flag -store names. With demo it makes SQL tables that
+// are not there.
+func openStores(ctx context.Context, name string, demo bool) (stores, error) {
+	scheme, rest, _ := strings.Cut(name, ":")
+	switch scheme {
+	case "memory":
+		return stores{memstore.New(), accounts.NewMemory(), nothing}, nil
+	case "sqlite":
+		return openSQL(ctx, "sqlite", "file:"+rest+"?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate", sqlstore.SQLite, demo)
+	case "postgres", "postgresql":
+		return openSQL(ctx, "pgx", name, sqlstore.PostgreSQL, demo)
+	case "redis", "rediss":
+		return openRedis(name)
+	case "dynamodb":
+		return openDynamoDB(ctx)
+	}
+	return stores{}, fmt.Errorf("store %q is not known; use memory, sqlite:PATH, postgres://…, redis://… or dynamodb", scheme)
+}
+
+func nothing() error { return nil }
+
+// openSQL keeps the users in the same database.
+func openSQL(ctx context.Context, driver, dsn string, dialect sqlstore.Dialect, create bool) (stores, error) {
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return stores{}, errors.New("the store's address cannot be read; it is not shown, since it may hold a password")
+	}
+	db.SetMaxIdleConns(10)
+	s, users := sqlstore.New(db, dialect), accounts.NewSQL(db)
+	if create {
+		err = errors.Join(s.Migrate(ctx), users.CreateTable(ctx))
+	}
+	if err != nil {
+		db.Close()
+		return stores{}, err
+	}
+	return stores{s, users, db.Close}, nil
+}
+
+// openRedis keeps the users in memory: Redis is for sessions.
+func openRedis(url string) (stores, error) {
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		return stores{}, errors.New("the store's address cannot be read; write it as redis://host:6379")
+	}
+	client := redis.NewClient(options)
+	return stores{redisstore.New(client, "coatcheck:"), accounts.NewMemory(), client.Close}, nil
+}
+
+func openDynamoDB(ctx context.Context) (stores, error) {
+	env, err := environ.Deployed(ctx, web.Fail)
+	if err != nil {
+		return stores{}, err
+	}
+	users, err := environ.UserStore(env.Client)
+	return stores{env.Store, users, nothing}, err
+}

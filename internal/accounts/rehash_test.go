@@ -1,0 +1,179 @@
+package accounts
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/coatcheck/internal/password"
+)
+
+const (
+	foreignPhrase = "correct horse ☕"
+	foreignHash   = "pbkdf2_sha1$1000$seasaltseasalt12345678$xiQTl0PdSFq19F/GDZWOB3d94AE="
+)
+
+// failingStore fails, or does something first, when a hash is replaced.
+type failingStore struct {
+	Store
+	rehash func(context.Context) error
+}
+
+func (s failingStore) Rehash(ctx context.Context, name, oldHash, newHash string) error {
+	if err := s.rehash(ctx); err != nil {
+		return err
+	}
+	return s.Store.Rehash(ctx, name, oldHash, newHash)
+}
+
+func captureLog(t *testing.T) *bytes.Buffer {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return &log
+}
+
+func TestForeignHashIsReplaced(t *testing.T) {
+	log := captureLog(t)
+	c := newCounted(t)
+	before := c.put(t, "alice", foreignHash, false)
+	for _, pw := range []string{"wrong", ""} {
+		if _, err := c.Authenticate(t.Context(), "alice", pw); err != ErrRefused {
+			t.Errorf("Authenticate with %q = %v, want ErrRefused", pw, err)
+		}
+	}
+	if c.store.rehashes != 0 {
+		t.Error("a wrong password replaced the hash")
+	}
+
+	account, err := c.Authenticate(t.Context(), "alice", foreignPhrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := get(t, c.store, "alice")
+	if ok, err := plain.Verify(after.PasswordHash, foreignPhrase); !ok || err != nil || !plain.Current(after.PasswordHash) {
+		t.Errorf("the stored hash is %.12s…, and verifies: %v, %v", after.PasswordHash, ok, err)
+	}
+	if after.Version != before.Version {
+		t.Errorf("the version went from %d to %d: other sign-ins under way would be refused", before.Version, after.Version)
+	}
+	if err := c.Recheck(t.Context(), account); err != nil {
+		t.Errorf("Recheck of this sign-in = %v", err)
+	}
+	if err := c.Recheck(t.Context(), before); err != nil {
+		t.Errorf("Recheck of one that began before = %v", err)
+	}
+
+	if _, err := c.Authenticate(t.Context(), "alice", foreignPhrase); err != nil || c.store.rehashes != 1 {
+		t.Errorf("the second sign-in: %v; %d hashes stored, want 1", err, c.store.rehashes)
+	}
+	if got := log.String(); strings.Count(got, "password_rehashed") != 1 || strings.Contains(got, "argon2") || strings.Contains(got, foreignPhrase) {
+		t.Errorf("the log:\n%s", got)
+	}
+}
+
+func TestDisabledAccountKeepsItsHash(t *testing.T) {
+	c := newCounted(t)
+	c.put(t, "alice", foreignHash, true)
+	if _, err := c.Authenticate(t.Context(), "alice", foreignPhrase); err != ErrRefused || c.store.rehashes != 0 {
+		t.Errorf("Authenticate = %v with %d hashes stored; want ErrRefused and none", err, c.store.rehashes)
+	}
+}
+
+// TestRehashNeverFailsASignIn: neither an outage, nor a store that hangs, nor
+// somebody who was faster.
+func TestRehashNeverFailsASignIn(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		rehash func(context.Context) error
+		warned bool
+	}{
+		{"outage", func(context.Context) error { return errors.New("down") }, true},
+		{"hung", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, true},
+		{"changed meanwhile", func(context.Context) error { return ErrChanged }, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := captureLog(t)
+				store := failingStore{NewMemory(), test.rehash}
+				create(t, store, &Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
+				start := time.Now()
+				account, err := NewDirectory(store, plain).Authenticate(t.Context(), "alice", foreignPhrase)
+				if err != nil || account.PasswordHash != foreignHash {
+					t.Errorf("Authenticate = %+v, %v", account, err)
+				}
+				if took := time.Since(start); took > 2*time.Second {
+					t.Errorf("the sign-in took %v", took)
+				}
+				if warned := strings.Contains(log.String(), "level=WARN"); warned != test.warned {
+					t.Errorf("warned: %v, want %v\n%s", warned, test.warned, log)
+				}
+			})
+		})
+	}
+}
+
+// A password change that comes between reading and replacing the hash stands, and
+// Recheck refuses the sign-in by the old password.
+func TestRehashAndPasswordChange(t *testing.T) {
+	memory := NewMemory()
+	create(t, memory, &Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
+	directory := NewDirectory(failingStore{memory, func(context.Context) error {
+		memory.accounts["alice"].PasswordHash = "changed"
+		memory.accounts["alice"].Version++
+		return nil
+	}}, plain)
+	account, err := directory.Authenticate(t.Context(), "alice", foreignPhrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := get(t, memory, "alice"); got.PasswordHash != "changed" {
+		t.Errorf("the new password's hash was replaced by %.12s…", got.PasswordHash)
+	}
+	if err := directory.Recheck(t.Context(), account); err != ErrRefused {
+		t.Errorf("Recheck = %v, want ErrRefused", err)
+	}
+}
+
+func TestPepperRotation(t *testing.T) {
+	first := password.Pepper{ID: "2025", Key: bytes.Repeat([]byte("1"), 32)}
+	second := password.Pepper{ID: "2026", Key: bytes.Repeat([]byte("2"), 32)}
+	store := newCounted(t).store
+	made, err := NewDirectory(store, password.Hasher{Peppers: []password.Pepper{first}}).Register(t.Context(), "alice", "", nil, phrase)
+	if err != nil || !strings.Contains(made.PasswordHash, ",keyid=2025$") {
+		t.Fatalf("Register = %+v, %v", made, err)
+	}
+	rotated := NewDirectory(store, password.Hasher{Peppers: []password.Pepper{second, first}})
+	if _, err := rotated.Authenticate(t.Context(), "alice", phrase); err != nil {
+		t.Errorf("after the rotation: %v", err)
+	}
+	if got := get(t, store, "alice").PasswordHash; !strings.Contains(got, ",keyid=2026$") {
+		t.Errorf("the hash is %s, want one of the new pepper", got)
+	}
+	if _, err := NewDirectory(store, password.Hasher{Peppers: []password.Pepper{second}}).Authenticate(t.Context(), "alice", phrase); err != nil {
+		t.Errorf("without the old pepper: %v", err)
+	}
+}
+
+// A missing pepper is an outage: nobody can tell whether the password is right.
+func TestMissingPepper(t *testing.T) {
+	c := newCounted(t)
+	pepper := password.Pepper{ID: "2025", Key: bytes.Repeat([]byte("1"), 32)}
+	c.put(t, "alice", password.Hasher{Peppers: []password.Pepper{pepper}}.Hash(phrase), false)
+	for _, pw := range []string{phrase, "wrong"} {
+		a, err := c.Authenticate(t.Context(), "alice", pw)
+		if a != nil || !errors.Is(err, password.ErrNoPepper) || errors.Is(err, ErrRefused) {
+			t.Errorf("Authenticate = %+v, %v; want ErrNoPepper and no refusal", a, err)
+		}
+	}
+	c.hashes = 0
+	if _, err := c.Authenticate(t.Context(), "nobody", phrase); err != ErrRefused || c.hashes != 1 {
+		t.Errorf("an unknown name: %v with %d hashes; want ErrRefused and one", err, c.hashes)
+	}
+}

@@ -1,0 +1,75 @@
+package password
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"strings"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+var bcryptBase64 = base64.NewEncoding("./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789").WithPadding(base64.NoPadding).Strict()
+
+// bcryptHash reads "12$", a salt of 22 characters and a key of 31. The versions
+// 2a, 2b and 2y before it name the same computation: they differ in which
+// mistakes of old implementations they rule out.
+func bcryptHash(_ Hasher, rest string) (check, error) {
+	digits, secret, _ := strings.Cut(rest, "$")
+	if len(digits) != 2 || len(secret) != 53 {
+		return nil, errShape
+	}
+	cost, err := whole("cost", strings.TrimPrefix(digits, "0"))
+	if err := firstError(err, within("cost", cost, bcrypt.MinCost, maxCost)); err != nil {
+		return nil, err
+	}
+	salt, saltErr := bcryptBase64.DecodeString(secret[:22])
+	key, keyErr := bcryptBase64.DecodeString(secret[22:])
+	if saltErr != nil || keyErr != nil || len(salt) != 16 || len(key) != 23 { // the decoder skips line ends
+		return nil, errors.New("salt or key are not written as bcrypt writes them")
+	}
+	encoded := []byte("$2b$" + rest)
+	return func(password string) (bool, error) {
+		err := bcrypt.CompareHashAndPassword(encoded, []byte(password))
+		if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
+			return false, nil
+		}
+		return err == nil, err
+	}, nil
+}
+
+// anyBcrypt reads a whole bcrypt hash, version and all.
+func anyBcrypt(h Hasher, rest string) (check, error) {
+	for _, version := range []string{"$2a$", "$2b$", "$2y$"} {
+		if rest, ok := strings.CutPrefix(rest, version); ok {
+			return bcryptHash(h, rest)
+		}
+	}
+	return nil, errors.New("version is not 2a, 2b or 2y")
+}
+
+// deviseBcrypt adds the pepper that Devise adds. Ruby's bcrypt is the one that
+// writes 2a without a framework's prefix; PHP writes 2y, Python and Node 2b.
+func deviseBcrypt(h Hasher, rest string) (check, error) {
+	matches, err := bcryptHash(h, rest)
+	if err != nil {
+		return nil, err
+	}
+	return func(password string) (bool, error) { return matches(password + h.DevisePepper) }, nil
+}
+
+// hexSHA256 hashes a password before parse's check sees it, as Django does to
+// get round bcrypt's 72 bytes.
+func hexSHA256(parse func(Hasher, string) (check, error)) func(Hasher, string) (check, error) {
+	return func(h Hasher, rest string) (check, error) {
+		matches, err := parse(h, rest)
+		if err != nil {
+			return nil, err
+		}
+		return func(password string) (bool, error) {
+			sum := sha256.Sum256([]byte(password))
+			return matches(hex.EncodeToString(sum[:]))
+		}, nil
+	}
+}

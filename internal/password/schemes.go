@@ -1,0 +1,139 @@
+package password
+
+import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// schemes are the ways in which hashes are written. The first whose prefix fits
+// is asked, so a prefix never begins with an earlier one. Each parse gets what
+// follows the prefix, and hashes nothing.
+var schemes = []struct {
+	prefix string
+	name   string
+	parse  func(h Hasher, rest string) (check, error)
+}{
+	{"$argon2id$", "Argon2id", argon2Hash("argon2id")},
+	{"$argon2i$", "Argon2i", argon2Hash("argon2i")},
+	{"$2a$", "bcrypt", deviseBcrypt},
+	{"$2b$", "bcrypt", bcryptHash},
+	{"$2y$", "bcrypt", bcryptHash},
+
+	{"argon2$argon2id$", "Django's argon2", argon2Hash("argon2id")},
+	{"argon2$argon2i$", "Django's argon2", argon2Hash("argon2i")},
+	{"bcrypt_sha256$", "Django's bcrypt_sha256", hexSHA256(anyBcrypt)},
+	{"bcrypt$", "Django's bcrypt", anyBcrypt},
+	{"pbkdf2_sha256$", "Django's pbkdf2_sha256", djangoPBKDF2(sha256.New)},
+	{"pbkdf2_sha1$", "Django's pbkdf2_sha1", djangoPBKDF2(sha1.New)},
+	{"scrypt$", "Django's scrypt", djangoScrypt},
+	{"md5$", "Django's md5", djangoMD5},
+	{"!", "an unusable password", unusable},
+
+	{"scrypt:", "Werkzeug's scrypt", werkzeugScrypt},
+	{"pbkdf2:", "Werkzeug's pbkdf2", werkzeugPBKDF2},
+
+	{"{argon2}$argon2id$", "Spring's argon2", argon2Hash("argon2id")},
+	{"{argon2}$argon2i$", "Spring's argon2", argon2Hash("argon2i")},
+	{"{argon2@SpringSecurity_v5_8}$argon2id$", "Spring's argon2", argon2Hash("argon2id")},
+	{"{bcrypt}", "Spring's bcrypt", anyBcrypt},
+	{"{pbkdf2}", "Spring's pbkdf2", springPBKDF2(sha1.New, 185_000, 8)},
+	{"{pbkdf2@SpringSecurity_v5_8}", "Spring's pbkdf2", springPBKDF2(sha256.New, 310_000, 16)},
+	{"{scrypt}", "Spring's scrypt", springScrypt},
+	{"{scrypt@SpringSecurity_v5_8}", "Spring's scrypt", springScrypt},
+	{"{sha256}", "Spring's sha256", springSHA256},
+	{"{SHA-256}", "Spring's SHA-256", springMessageDigest},
+	{"{noop}", "Spring's noop", noop},
+}
+
+// What a stored hash may ask for. A hash beyond it is damaged or hostile, and
+// computing it could take the process down. The frameworks' own defaults stay
+// well below: Django's Argon2 takes 100 MiB, its PBKDF2 1.2 million rounds.
+const (
+	maxMemory  = 128 << 20 // bytes that Argon2 or scrypt may take
+	maxPasses  = 16        // of Argon2
+	maxLanes   = 16        // of Argon2 and scrypt
+	maxBlock   = 32        // scrypt's r
+	maxRounds  = 5_000_000 // of PBKDF2
+	maxCost    = 16        // of bcrypt: 65,536 rounds
+	minSalt    = 8         // bytes, of Argon2: RFC 9106, section 3.1
+	minKey     = 16        // bytes: a short key matches by chance, an empty one always
+	maxKey     = 64        // bytes: PBKDF2 takes its time for each block of a key
+	maxEncoded = MaxBytes + 256
+)
+
+// derived checks a password by the key that derive makes of it.
+func derived(key []byte, derive func(password string) ([]byte, error)) check {
+	return func(password string) (bool, error) {
+		got, err := derive(password)
+		return err == nil && subtle.ConstantTimeCompare(got, key) == 1, err
+	}
+}
+
+// unusable is Django's mark of an account without a password. It costs a hash, so
+// that it is answered no faster than a wrong password.
+func unusable(h Hasher, _ string) (check, error) {
+	decoy := h.fresh()
+	return derived(random(keyLen), func(password string) ([]byte, error) {
+		return decoy.derive(h.newest().apply(password), keyLen), nil
+	}), nil
+}
+
+var errShape = errors.New("not of the scheme's parts")
+
+// whole reads a number that is written as Go writes it.
+func whole(name, text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || strconv.Itoa(n) != text {
+		return 0, fmt.Errorf("%s is not a plain whole number", name)
+	}
+	return n, nil
+}
+
+func within(name string, n, least, most int) error {
+	if n < least || n > most {
+		return fmt.Errorf("%s is %d, want %d to %d", name, n, least, most)
+	}
+	return nil
+}
+
+// keyIn decodes a key; unhex and unbase64 are its decoders.
+func keyIn(text string, decode func(string) ([]byte, error)) ([]byte, error) {
+	key, err := decode(text)
+	if err != nil {
+		return nil, fmt.Errorf("the key %w", err)
+	}
+	return key, within("bytes of key", len(key), minKey, maxKey)
+}
+
+// unhex refuses capitals: one hash has one spelling.
+func unhex(text string) ([]byte, error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || hex.EncodeToString(b) != text {
+		return nil, errors.New("is not lower-case hexadecimal")
+	}
+	return b, nil
+}
+
+// unbase64 refuses line ends and loose last bits: one hash has one spelling.
+func unbase64(text string) ([]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || base64.StdEncoding.EncodeToString(b) != text {
+		return nil, errors.New("is not plain standard base64")
+	}
+	return b, nil
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

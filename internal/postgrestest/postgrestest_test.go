@@ -1,0 +1,367 @@
+package postgrestest
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+)
+
+// abandonVariable makes this test binary start a server, print its folder and
+// wait to be killed.
+const abandonVariable = "POSTGRESTEST_TEST_ABANDON"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(abandonVariable) == "" {
+		Main(m)
+		return
+	}
+	s, err := Start(context.Background())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(s.folder)
+	select {}
+}
+
+func open(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func count(t *testing.T, db *sql.DB) (n int) {
+	t.Helper()
+	if err := db.QueryRow("SELECT count(*) FROM t").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+func answers(folder string) bool {
+	conn, err := net.Dial("unix", filepath.Join(folder, ".s.PGSQL.5432"))
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+func TestCrashAndResume(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := Start(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	cancel() // bounds the start only
+	db := open(t, s.DSN)
+	if _, err := db.Exec("CREATE TABLE t AS SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
+	s.Crash()
+	s.Crash()
+	if err := db.Ping(); err == nil {
+		t.Error("answers after Crash")
+	}
+	if err := s.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, db); n != 1 {
+		t.Errorf("%d rows after Resume, want 1", n)
+	}
+	s.Stop()
+	s.Stop()
+	if answers(s.folder) || exists(s.folder) {
+		t.Errorf("after Stop it answers: %t, its folder is there: %t", answers(s.folder), exists(s.folder))
+	}
+}
+
+func TestEndsWithItsParent(t *testing.T) {
+	parent := exec.CommandContext(t.Context(), os.Args[0])
+	parent.Env = append(os.Environ(), abandonVariable+"=1")
+	parent.Stderr = os.Stderr
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := bufio.NewReader(out).ReadString('\n')
+	folder = strings.TrimSpace(folder)
+	if err != nil || !answers(folder) {
+		t.Fatalf("no server in %q: %v", folder, err)
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	parent.Wait()
+	for deadline := time.Now().Add(20 * time.Second); answers(folder) || exists(folder); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("twenty seconds after its parent was killed it answers: %t, its folder is there: %t", answers(folder), exists(folder))
+		}
+	}
+}
+
+func TestPrograms(t *testing.T) {
+	folder := t.TempDir()
+	for _, path := range []string{"14/initdb", "14/postgres", "15/initdb", "15/postgres", "16/initdb"} {
+		file := filepath.Join(folder, path)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, nil, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := func(version string) string { return filepath.Join(folder, version) }
+	for _, c := range []struct{ name, path, installed, want string }{
+		{"the newest that is whole", t.TempDir(), in("*"), in("15")},
+		{"the PATH first", in("16") + string(os.PathListSeparator) + in("14"), in("*"), in("14")},
+		{"none", in("16"), in("none/*"), ""},
+	} {
+		got, err := programs(c.path, c.installed)
+		if got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s: got %q, %v; want %q", c.name, got, err, c.want)
+		}
+		if err != nil && (!strings.Contains(err.Error(), "apt-get install postgresql") || !strings.Contains(err.Error(), Variable)) {
+			t.Errorf("%s: the error does not say what to do: %v", c.name, err)
+		}
+	}
+}
+
+// readable returns a folder that every user can read.
+func readable(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "pg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	if err := os.Chmod(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+func TestStartExplains(t *testing.T) {
+	for _, c := range []struct{ name, initdb, postgres, want string }{
+		{"initdb fails", "echo no room; exit 1", "", "initdb said: no room"},
+		{"postgres fails", "", "echo no memory >&2; exit 1", "the process ended; it said: no memory"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bin, temp := readable(t), t.TempDir()
+			for name, script := range map[string]string{"initdb": c.initdb, "postgres": c.postgres} {
+				if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+			t.Setenv("TMPDIR", temp)
+			s, err := Start(t.Context())
+			if err == nil {
+				s.Stop()
+				t.Fatal("no error")
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v\nwant: %s", err, c.want)
+			}
+			if left, _ := os.ReadDir(temp); len(left) != 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+func TestSchemasAreOwn(t *testing.T) {
+	var schema string
+	t.Run("a schema", func(t *testing.T) {
+		a, b := open(t, DSN(t)), open(t, DSN(t))
+		for _, db := range []*sql.DB{a, b} {
+			if _, err := db.Exec("CREATE TABLE t (n int)"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := a.Exec("INSERT INTO t VALUES (1)"); err != nil {
+			t.Fatal(err)
+		}
+		if na, nb := count(t, a), count(t, b); na != 1 || nb != 0 {
+			t.Errorf("%d and %d rows, want 1 and 0", na, nb)
+		}
+		if err := a.QueryRow("SELECT current_schema").Scan(&schema); err != nil {
+			t.Fatal(err)
+		}
+	})
+	var n int
+	if err := open(t, DSN(t)).QueryRow("SELECT count(*) FROM pg_namespace WHERE nspname = $1", schema).Scan(&n); err != nil || n != 0 {
+		t.Errorf("%s is still there after its test: %d, %v", schema, n, err)
+	}
+}
+
+func TestWith(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"postgres://u:p@h:1/d":                 "postgres://u:p@h:1/d?host=%2Fs&port=2",
+		"postgresql://h/d?sslmode=a&host=%2Ft": "postgresql://h/d?host=%2Fs&port=2&sslmode=a",
+		"host=h port=1 user=u":                 "host=h port=1 user=u host=/s port=2",
+	} {
+		if got := With(dsn, "host", "/s", "port", "2"); got != want {
+			t.Errorf("%s: got %s, want %s", dsn, got, want)
+		}
+	}
+}
+
+// bench is a table behind a proxy.
+type bench struct {
+	*testing.T
+	*Proxy
+	db, direct *sql.DB
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	dsn := DSN(t)
+	p := NewProxy(t, dsn)
+	b := &bench{t, p, open(t, p.DSN), open(t, dsn)}
+	if _, err := b.direct.Exec("CREATE TABLE t (n int)"); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *bench) insert() error {
+	_, err := b.db.ExecContext(b.Context(), "INSERT INTO t VALUES ($1)", 1)
+	return err
+}
+
+// rows looks past the proxy.
+func (b *bench) rows() int {
+	b.Helper()
+	return count(b.T, b.direct)
+}
+
+func TestFaults(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		fault   Fault
+		written int
+	}{{"refuse", Refuse, 0}, {"lose the answer", LoseAnswer, 1}, {"cut the answer", CutAnswer, 1}, {"hold", Hold, 0}} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.Fail("INSERT", None, c.fault)
+			if err := b.insert(); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.insert(); err == nil {
+				t.Error("no error")
+			}
+			if n := b.rows(); n != 1+c.written {
+				t.Errorf("%d rows, want %d", n, 1+c.written)
+			}
+			if err := b.insert(); err != nil {
+				t.Errorf("after the fault: %v", err)
+			}
+			if seen := b.Take(); !slices.Equal(seen, []string{"INSERT", "INSERT", "INSERT"}) || b.Take() != nil {
+				t.Errorf("noted %v", seen)
+			}
+		})
+	}
+}
+
+func TestCutAnswerHasTheRow(t *testing.T) {
+	b := newBench(t)
+	b.Fail("INSERT", CutAnswer)
+	rows, err := b.db.Query("INSERT INTO t VALUES ($1) RETURNING n", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		t.Error("no row")
+	}
+	if rows.Next() || rows.Err() == nil {
+		t.Error("the end of the answer came too")
+	}
+}
+
+func TestOutage(t *testing.T) {
+	b := newBench(t)
+	for range 2 { // a connection in use, and a new one
+		b.FailAll(Refuse)
+		if err := b.insert(); err == nil {
+			t.Error("no error in an outage")
+		}
+	}
+	b.FailAll(None)
+	if n := b.rows(); n != 0 {
+		t.Errorf("%d rows were written in an outage", n)
+	}
+	if err := b.insert(); err != nil {
+		t.Errorf("after the outage: %v", err)
+	}
+}
+
+func TestHang(t *testing.T) {
+	b := newBench(t)
+	if err := b.insert(); err != nil {
+		t.Fatal(err)
+	}
+	b.FailAll(Hang)
+	for range 2 { // a connection in use, and a new one
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if _, err := b.db.ExecContext(ctx, "INSERT INTO t VALUES (2)"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the deadline", err)
+		}
+	}
+	if n := b.rows(); n != 1 {
+		t.Errorf("%d rows, want 1", n)
+	}
+}
+
+func TestDeliver(t *testing.T) {
+	b := newBench(t)
+	b.Fail("INSERT", Hold, Hold)
+	for range 2 {
+		if err := b.insert(); err == nil {
+			t.Error("no error, although the statement is held")
+		}
+	}
+	if n := b.rows(); n != 0 {
+		t.Fatalf("%d rows before Deliver", n)
+	}
+	if got, want := b.Deliver(), []string{"INSERT 0 1", "INSERT 0 1"}; !slices.Equal(got, want) {
+		t.Errorf("delivered with %q, want %q", got, want)
+	}
+	if n := b.rows(); n != 2 {
+		t.Errorf("%d rows after Deliver, want 2", n)
+	}
+	if got := b.Deliver(); got != nil {
+		t.Errorf("delivered twice: %v", got)
+	}
+	b.Fail("INSERT", Hold) // and never delivered
+	if err := b.insert(); err == nil {
+		t.Error("no error, although the statement is held")
+	}
+}

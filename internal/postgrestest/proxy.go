@@ -1,0 +1,276 @@
+package postgrestest
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Proxy stands between a driver and PostgreSQL. It notes every statement and,
+// when told to, makes some fail. A statement that it has passed on is carried out
+// to the end, even if its sender gives up. It does not speak TLS.
+type Proxy struct {
+	DSN string // leads through the proxy
+
+	tb               testing.TB
+	network, address string // of PostgreSQL
+	done             chan struct{}
+
+	mu     sync.Mutex
+	seen   []string
+	faults map[string][]Fault // for the next statements of a kind
+	always Fault              // for everything else
+	held   []*relay
+}
+
+// Fault is what happens to a statement in place of an answer.
+type Fault int
+
+const (
+	None       Fault = iota // the statement is answered
+	Refuse                  // the connection is closed; PostgreSQL never sees the statement
+	Hang                    // nothing happens until the sender gives up; PostgreSQL never sees the statement
+	LoseAnswer              // PostgreSQL carries the statement out, then the connection is closed
+	CutAnswer               // the same, but the rows are answered, and only the word of success is lost
+	Hold                    // the connection is closed, and the statement kept for Deliver
+)
+
+// NewProxy starts a proxy before the server of the DSN. It ends with the test.
+func NewProxy(tb testing.TB, dsn string) *Proxy {
+	tb.Helper()
+	target, err := pgconn.ParseConfig(dsn)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	folder, err := os.MkdirTemp("", "pg") // not tb.TempDir: the path of a socket must be short
+	if err != nil {
+		tb.Fatal(err)
+	}
+	listener, err := net.Listen("unix", filepath.Join(folder, ".s.PGSQL.5432"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p := &Proxy{
+		DSN: With(dsn, "host", folder, "port", "5432", "sslmode", "disable"),
+		tb:  tb, done: make(chan struct{}), faults: map[string][]Fault{},
+	}
+	p.network, p.address = pgconn.NetworkAddress(target.Host, target.Port)
+	var connections sync.WaitGroup
+	connections.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			connections.Go(func() { p.serve(client) })
+		}
+	})
+	tb.Cleanup(func() {
+		close(p.done)
+		listener.Close()
+		connections.Wait()
+		for _, r := range p.held {
+			r.server.Close()
+		}
+		os.RemoveAll(folder)
+	})
+	return p
+}
+
+// Fail gives the next statements of the kind, which is their first word
+// ("UPDATE"), one fault each, in order.
+func (p *Proxy) Fail(kind string, faults ...Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults[kind] = append(p.faults[kind], faults...)
+}
+
+// FailAll gives the fault to everything, new connections too, from now on. None
+// ends it.
+func (p *Proxy) FailAll(fault Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.always = fault
+}
+
+// Take returns the kinds of the statements since the last Take, in the order of
+// their arrival, and forgets them.
+func (p *Proxy) Take() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	seen := p.seen
+	p.seen = nil
+	return seen
+}
+
+// Deliver sends the statements that were held to PostgreSQL, oldest first, and
+// returns how each was answered: "UPDATE 1".
+func (p *Proxy) Deliver() []string {
+	p.tb.Helper()
+	p.mu.Lock()
+	held := p.held
+	p.held = nil
+	p.mu.Unlock()
+	var answers []string
+	for _, r := range held {
+		r.server.Write(r.batch)
+		select {
+		case answer := <-r.answered:
+			answers = append(answers, answer)
+		case <-time.After(patience):
+			p.tb.Fatal("a statement that was held is not answered")
+		}
+		r.server.Close()
+	}
+	return answers
+}
+
+// next notes a statement and decides its fault. An empty kind is anything else
+// that a connection does.
+func (p *Proxy) next(kind string) Fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if kind != "" {
+		p.seen = append(p.seen, kind)
+	}
+	if next := p.faults[kind]; len(next) > 0 {
+		p.faults[kind] = next[1:]
+		return next[0]
+	}
+	return p.always
+}
+
+// serve handles one connection.
+func (p *Proxy) serve(client net.Conn) {
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-p.done:
+		case <-ended:
+		}
+		client.Close()
+	}()
+	switch p.next("") {
+	case Refuse:
+		return
+	case Hang:
+		io.Copy(io.Discard, client)
+		return
+	}
+	server, err := net.Dial(p.network, p.address)
+	if err != nil {
+		return // what the client then sees is what it would see without us
+	}
+	r := &relay{p: p, client: client, server: server, answered: make(chan string, 1), statements: map[string]string{}}
+	go r.answers()
+	if held := r.requests(); !held {
+		server.Close()
+	}
+}
+
+// relay is one connection through the proxy.
+type relay struct {
+	p              *Proxy
+	client, server net.Conn
+
+	statements map[string]string // SQL by the name that the driver gave it
+	batch      []byte            // of messages, up to the one that asks for an answer
+	kind       string            // of the statement that the batch carries out
+
+	mu       sync.Mutex
+	fault    Fault
+	answered chan string // what became of a statement that was held
+}
+
+// requests passes messages on from client to server, a batch at a time, until the
+// client goes or a fault says so. It reports whether the last batch was held.
+func (r *relay) requests() (held bool) {
+	startup, err := readStartup(r.client)
+	if err != nil {
+		return false
+	}
+	r.server.Write(startup)
+	for {
+		message, err := readMessage(r.client)
+		if err != nil {
+			return false
+		}
+		r.add(message)
+		if !asksForAnswer(message) {
+			continue
+		}
+		fault := r.p.next(r.kind)
+		switch fault {
+		case Refuse:
+			return false
+		case Hang:
+			io.Copy(io.Discard, r.client)
+			return false
+		}
+		r.mu.Lock()
+		r.fault = fault
+		r.mu.Unlock()
+		if fault == Hold {
+			r.p.mu.Lock()
+			r.p.held = append(r.p.held, r)
+			r.p.mu.Unlock()
+			return true
+		}
+		r.server.Write(r.batch)
+		r.batch, r.kind = nil, ""
+	}
+}
+
+// add appends the message to the batch and looks for the statement in it.
+func (r *relay) add(message []byte) {
+	r.batch = append(r.batch, message...)
+	fields := bytes.Split(message[headerSize:], []byte{0})
+	sql := ""
+	switch message[0] {
+	case 'P': // Parse: name, SQL
+		r.statements[string(fields[0])] = string(fields[1])
+	case 'B': // Bind: portal, name
+		sql = r.statements[string(fields[1])]
+	case 'Q': // Query: SQL
+		sql = string(fields[0])
+	}
+	if words := strings.Fields(sql); len(words) > 0 && words[0] != "--" { // pgx pings with a comment
+		r.kind = words[0]
+	}
+}
+
+// answers passes messages on from server to client, as far as the fault of the
+// batch under way lets them.
+func (r *relay) answers() {
+	defer r.client.Close()
+	tag := ""
+	for {
+		message, err := readMessage(r.server)
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		fault := r.fault
+		r.mu.Unlock()
+		kind := message[0]
+		if kind == 'C' { // CommandComplete: "UPDATE 1"
+			tag = string(bytes.TrimRight(message[headerSize:], "\x00"))
+		}
+		switch {
+		case fault == None, fault == CutAnswer && kind != 'C' && kind != 'Z':
+			r.client.Write(message)
+		case kind == 'Z': // ReadyForQuery: carried out
+			r.answered <- tag
+			return
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package postgrestest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Server is a PostgreSQL of its own, as a child process. It listens on a socket
+// in a folder that nobody else may enter, and on no port.
+type Server struct {
+	DSN string // of a superuser, in the database postgres
+
+	account *account
+	bin     string // the folder of the programs
+	folder  string // of the socket and, below it, the data
+	*process
+}
+
+// process is one run of the server.
+type process struct {
+	stdin  io.WriteCloser // see leash
+	exited chan struct{}  // closed when the process has ended
+	output bytes.Buffer   // to be read after exited
+}
+
+// Start makes an empty database and starts a server on it. It must be stopped
+// with [Server.Stop]; it also ends, and its folder is removed, when this process
+// does, in whatever way. Ctx bounds the start, not the server's life.
+func Start(ctx context.Context) (*Server, error) {
+	bin, err := programs(os.Getenv("PATH"), installed)
+	if err != nil {
+		return nil, err
+	}
+	account, err := unprivileged()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "pg")
+	if err != nil {
+		return nil, fmt.Errorf("making a folder for PostgreSQL: %w", err)
+	}
+	s := &Server{DSN: dsn(folder), account: account, bin: bin, folder: folder}
+	if err := s.initialize(ctx); err != nil {
+		os.RemoveAll(folder)
+		return nil, err
+	}
+	if err := s.Resume(ctx); err != nil {
+		os.RemoveAll(folder)
+		return nil, err
+	}
+	return s, nil
+}
+
+// installed matches the folders where Debian puts the programs, which it leaves
+// off the PATH. The last is the newest.
+const installed = "/usr/lib/postgresql/[1-9][0-9]/bin"
+
+// programs returns the folder that has initdb and postgres.
+func programs(path, installed string) (string, error) {
+	found, _ := filepath.Glob(installed) // sorted; fails for a malformed pattern only
+	slices.Reverse(found)
+	for _, folder := range append(filepath.SplitList(path), found...) {
+		_, errInit := exec.LookPath(filepath.Join(folder, "initdb"))
+		_, errRun := exec.LookPath(filepath.Join(folder, "postgres"))
+		if errInit == nil && errRun == nil {
+			return folder, nil
+		}
+	}
+	return "", fmt.Errorf("PostgreSQL's programs initdb and postgres are neither on the PATH nor in %s: "+
+		"install PostgreSQL 12 or newer (Debian: apt-get install postgresql), or set %s to the DSN of a server to test with", installed, Variable)
+}
+
+// account is who runs the server when this process is root, which PostgreSQL
+// refuses to be.
+type account struct{ uid, gid int }
+
+// unprivileged returns nil if this process is not root.
+func unprivileged() (*account, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, errU := strconv.Atoi(u.Uid)
+		gid, errG := strconv.Atoi(u.Gid)
+		if errU == nil && errG == nil {
+			return &account{uid, gid}, nil
+		}
+	}
+	return nil, fmt.Errorf("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody to run it as")
+}
+
+// command returns the words that run one of PostgreSQL's programs.
+func (s *Server) command(program string, args ...string) []string {
+	words := append([]string{filepath.Join(s.bin, program), "-D", s.data()}, args...)
+	if s.account == nil {
+		return words
+	}
+	return append([]string{"setpriv", fmt.Sprintf("--reuid=%d", s.account.uid), fmt.Sprintf("--regid=%d", s.account.gid), "--clear-groups"}, words...)
+}
+
+func (s *Server) data() string { return filepath.Join(s.folder, "data") }
+
+// initialize makes the files of an empty database. Whoever reaches the socket is
+// trusted: the folder keeps all others out.
+func (s *Server) initialize(ctx context.Context) error {
+	if s.account != nil {
+		if err := os.Chown(s.folder, s.account.uid, s.account.gid); err != nil {
+			return fmt.Errorf("giving PostgreSQL its folder: %w", err)
+		}
+	}
+	words := s.command("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd.Dir = s.folder
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("making a database for PostgreSQL: %w; initdb said: %s", err, lastPart(string(output)))
+	}
+	return nil
+}
+
+// Resume starts the server again after [Server.Crash], on the same socket and
+// the same data, and waits until it answers.
+func (s *Server) Resume(ctx context.Context) error {
+	words := s.command("postgres", "-k", s.folder, "-c", "listen_addresses=",
+		"-c", "fsync=off", "-c", "full_page_writes=off", // the machine does not crash, only the server
+		"-c", "max_connections=200", "-c", "log_min_messages=fatal")
+	p := &process{exited: make(chan struct{})}
+	if err := p.launch(s.folder, words); err != nil {
+		return fmt.Errorf("starting PostgreSQL: %w", err)
+	}
+	s.process = p
+	if err := s.wait(ctx); err != nil {
+		s.Crash()
+		return fmt.Errorf("PostgreSQL did not start: %w; it said: %s", err, lastPart(p.output.String()))
+	}
+	return nil
+}
+
+// Crash ends the server at once: connections break, and what the next start
+// knows it has from the log of committed writes. It returns when the process is
+// gone.
+func (s *Server) Crash() {
+	io.WriteString(s.stdin, "keep\n")
+	s.stdin.Close()
+	<-s.exited
+}
+
+// Stop ends the server and removes its folder. Stopping twice is no harm.
+func (s *Server) Stop() {
+	s.Crash()
+	os.RemoveAll(s.folder)
+}
+
+// leash runs the command it is given until it reads a line or standard input
+// closes, which it does at the latest when the parent process dies; then nobody
+// else is left to remove the folder, its first argument. SIGQUIT is PostgreSQL's
+// immediate shutdown, which takes its own children with it. The command takes
+// the shell's process ID. A Ctrl-C at the terminal reaches all of them.
+const leash = `exec 3<&0
+{
+	trap '' INT TERM HUP
+	read -r word <&3
+	kill -QUIT $$
+	[ "$word" = keep ] && exit
+	for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $$ && sleep 0.2; done
+	rm -rf "$1"
+} >/dev/null 2>&1 &
+cd "$1" && shift && exec "$@" 3<&-`
+
+func (p *process) launch(folder string, words []string) error {
+	cmd := exec.Command("sh", append([]string{"-c", leash, "sh", folder}, words...)...)
+	cmd.Stdout, cmd.Stderr = &p.output, &p.output
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	p.stdin = stdin
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		defer close(p.exited)
+		cmd.Wait()
+	}()
+	return nil
+}
+
+// wait returns when the server answers, has ended, or has run out of time.
+func (s *Server) wait(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		conn, err := pgx.Connect(ctx, s.DSN)
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-s.exited:
+			return fmt.Errorf("the process ended")
+		case <-ctx.Done():
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func dsn(folder string) string {
+	return "postgres:///postgres?" + url.Values{"host": {folder}, "port": {"5432"}, "user": {"postgres"}, "sslmode": {"disable"}}.Encode()
+}
+
+// lastPart cuts what a program said to what fits into an error.
+func lastPart(output string) string {
+	const most = 2000
+	output = strings.TrimSpace(output)
+	return output[max(0, len(output)-most):]
+}

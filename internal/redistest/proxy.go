@@ -1,0 +1,284 @@
+package redistest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Proxy stands between go-redis and its servers. It notes every script that is
+// called and, when told to, makes some fail; other commands pass. A client goes
+// through it by its options:
+//
+//	options.Dialer = proxy.Dial
+//
+// A script that has reached the server is carried out to the end.
+type Proxy struct {
+	tb testing.TB
+
+	mu      sync.Mutex
+	fronts  map[string]net.Listener // by the address of the server behind
+	open    []net.Conn
+	calls   []Call
+	faults  []Fault // for the next calls
+	always  Fault   // for all other calls
+	between func()
+	held    []heldCall
+}
+
+// Call is one script that a client called: an EVALSHA or EVAL.
+type Call struct {
+	Command string // "evalsha" or "eval"
+	Fault   Fault
+}
+
+// heldCall is a command and the connection to its server.
+type heldCall struct {
+	server  net.Conn
+	command []byte
+}
+
+// Fault is what happens to a call in place of an answer.
+type Fault int
+
+const (
+	None       Fault = iota // the call is answered
+	Refuse                  // the connection is closed; Redis never sees the call
+	Hang                    // nothing happens until the client gives up; Redis never sees the call
+	LoseAnswer              // Redis carries the call out, then the connection is closed
+	Hold                    // the connection is closed, and the call kept for Deliver
+)
+
+// NewProxy returns a proxy that ends with the test.
+func NewProxy(tb testing.TB) *Proxy {
+	p := &Proxy{tb: tb, fronts: map[string]net.Listener{}}
+	tb.Cleanup(p.close)
+	return p
+}
+
+// Dial connects to the server at the address, through the proxy.
+func (p *Proxy) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	front, err := p.front(address)
+	if err != nil {
+		return nil, err
+	}
+	return new(net.Dialer).DialContext(ctx, network, front)
+}
+
+// Fail gives the next calls one fault each, in order. A further try is a call
+// like any other.
+func (p *Proxy) Fail(faults ...Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, faults...)
+}
+
+// FailAll gives every call the fault, from now on. None ends it.
+func (p *Proxy) FailAll(fault Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.always = fault
+}
+
+// Between runs f once, after the next call that fails and before its client can
+// know that.
+func (p *Proxy) Between(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.between = f
+}
+
+// Take returns the calls since the last Take, in the order of their arrival, and
+// forgets them.
+func (p *Proxy) Take() []Call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	calls := p.calls
+	p.calls = nil
+	return calls
+}
+
+// Deliver sends the calls that were held to their servers, oldest first, and
+// waits for the answers.
+func (p *Proxy) Deliver() {
+	p.tb.Helper()
+	p.mu.Lock()
+	held := p.held
+	p.held = nil
+	p.mu.Unlock()
+	for _, c := range held {
+		if _, err := exchange(c.server, bufio.NewReader(c.server), c.command); err != nil {
+			p.tb.Fatalf("delivering a call that was held: %v", err)
+		}
+	}
+}
+
+// front returns the address at which the proxy stands for the server.
+func (p *Proxy) front(server string) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l := p.fronts[server]; l != nil {
+		return l.Addr().String(), nil
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	p.fronts[server] = l
+	go p.accept(l, server)
+	return l.Addr().String(), nil
+}
+
+func (p *Proxy) accept(l net.Listener, server string) {
+	for {
+		client, err := l.Accept()
+		if err != nil {
+			return // closed
+		}
+		p.keep(client)
+		go p.serve(client, server)
+	}
+}
+
+// serve passes commands and answers on, one after the other.
+func (p *Proxy) serve(client net.Conn, address string) {
+	defer client.Close()
+	server, err := net.Dial("tcp", address)
+	if err != nil {
+		return
+	}
+	p.keep(server)
+	commands, answers := bufio.NewReader(client), bufio.NewReader(server)
+	for {
+		command, err := readValue(commands)
+		name := commandName(command)
+		if err != nil || name == "" {
+			server.Close()
+			return
+		}
+		fault, between := p.note(name)
+		switch fault {
+		case Hang:
+			between()
+			io.Copy(io.Discard, client)
+			server.Close()
+			return
+		case Hold:
+			p.hold(server, command)
+			between()
+			return
+		case Refuse:
+			between()
+			server.Close()
+			return
+		}
+		answer, err := exchange(server, answers, command)
+		if err != nil || fault == LoseAnswer {
+			between()
+			server.Close()
+			return
+		}
+		client.Write(answer)
+	}
+}
+
+// commandName returns "" for what is no command: on a port that was free a moment
+// ago, clients of other servers may still look for those.
+func commandName(command []byte) string {
+	parts := bytes.SplitN(command, []byte("\r\n"), 4) // as in *1, $4, PING
+	if len(parts) < 4 {
+		return ""
+	}
+	return strings.ToLower(string(parts[2]))
+}
+
+// note adds a script call to the list, and says what becomes of it.
+func (p *Proxy) note(name string) (fault Fault, between func()) {
+	if name != "evalsha" && name != "eval" {
+		return None, func() {}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fault, between = p.always, func() {}
+	if len(p.faults) > 0 {
+		fault, p.faults = p.faults[0], p.faults[1:]
+	}
+	if fault != None && p.between != nil {
+		between, p.between = p.between, nil
+	}
+	p.calls = append(p.calls, Call{name, fault})
+	return fault, between
+}
+
+func (p *Proxy) hold(server net.Conn, command []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = append(p.held, heldCall{server, command})
+}
+
+// keep notes a connection that is to be closed with the proxy.
+func (p *Proxy) keep(conn net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open = append(p.open, conn)
+}
+
+func (p *Proxy) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.fronts {
+		l.Close()
+	}
+	for _, conn := range p.open {
+		conn.Close()
+	}
+}
+
+// exchange sends a command and reads the whole answer.
+func exchange(server net.Conn, answers *bufio.Reader, command []byte) ([]byte, error) {
+	if _, err := server.Write(command); err != nil {
+		return nil, err
+	}
+	return readValue(answers)
+}
+
+// readValue reads one command or answer, as it is on the wire (Redis
+// serialization protocol specification).
+func readValue(r *bufio.Reader) ([]byte, error) {
+	line, err := r.ReadBytes('\n')
+	if err != nil {
+		return nil, err
+	}
+	kind, size := line[0], 0
+	if strings.ContainsRune("$=!*~>%", rune(kind)) {
+		if size, err = strconv.Atoi(strings.TrimSpace(string(line[1:]))); err != nil {
+			return nil, fmt.Errorf("reading %q: %w", line, err)
+		}
+	}
+	switch kind {
+	case '$', '=', '!': // one text, or nothing if the size is -1
+		if size < 0 {
+			return line, nil
+		}
+		text := make([]byte, size+len("\r\n"))
+		_, err = io.ReadFull(r, text)
+		return append(line, text...), err
+	case '%': // pairs
+		size *= 2
+	}
+	for range size {
+		element, err := readValue(r)
+		if err != nil {
+			return nil, err
+		}
+		line = append(line, element...)
+	}
+	return line, nil
+}

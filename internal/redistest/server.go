@@ -1,0 +1,155 @@
+package redistest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Server is a redis-server of this machine, in a folder of its own.
+type Server struct {
+	address string
+	folder  string
+	args    []string
+
+	pid    int
+	stdin  io.WriteCloser // see leash
+	exited chan struct{}  // closed when the process has ended
+	output bytes.Buffer   // to be read after exited
+}
+
+// startTimeout is far above the tenth of a second that a start takes.
+const startTimeout = time.Minute
+
+// start starts a server on a free port. It ends when this process does, in
+// whatever way.
+func start(args ...string) (*Server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "redistest-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{address: net.JoinHostPort("127.0.0.1", port), folder: folder}
+	s.args = append([]string{"--bind", "127.0.0.1", "--port", port, "--dir", folder, "--save", ""}, args...)
+	if err := s.Start(); err != nil {
+		s.discard()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Options returns options for a client of the server.
+func (s *Server) Options() *redis.Options { return &redis.Options{Addr: s.address} }
+
+// Start starts a server again that was killed, with its port and its data, and
+// returns when it answers.
+func (s *Server) Start() error {
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		return fmt.Errorf("redis-server is not on the PATH: install Redis 7.0 or newer (Debian: apt-get install redis-server), or set %s to the URL of a server for the tests that need no server of their own", variable)
+	}
+	if err := s.launch(program); err != nil {
+		return fmt.Errorf("starting redis-server: %w", err)
+	}
+	if err := s.wait(); err != nil {
+		s.Kill()
+		return fmt.Errorf("redis-server did not start: %w; it said: %s", err, lastPart(s.output.String()))
+	}
+	return nil
+}
+
+// Kill ends the server without notice and returns when its process is gone.
+// Killing it twice is no harm.
+func (s *Server) Kill() {
+	if s.stdin != nil {
+		io.WriteString(s.stdin, "kill\n")
+		s.stdin.Close()
+		<-s.exited
+	}
+}
+
+// discard kills the server and deletes its data.
+func (s *Server) discard() {
+	s.Kill()
+	os.RemoveAll(s.folder)
+}
+
+// leash runs the command it is given until it reads a line, or until standard
+// input closes because the parent process died; then it deletes the folder $0
+// too. The command takes the shell's process ID.
+const leash = `exec 3<&0
+{ read -r line <&3; kill -9 $$; [ "$line" ] || rm -rf "$0"; } >/dev/null 2>&1 &
+exec "$@" 3<&-`
+
+func (s *Server) launch(program string) error {
+	cmd := exec.Command("sh", append([]string{"-c", leash, s.folder, program}, s.args...)...)
+	s.output.Reset()
+	cmd.Stdout, cmd.Stderr = &s.output, &s.output
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	s.pid, s.stdin, s.exited = cmd.Process.Pid, stdin, make(chan struct{})
+	go func() {
+		defer close(s.exited)
+		cmd.Wait()
+	}()
+	return nil
+}
+
+// wait returns when the process serves commands, has ended, or has run out of
+// time. The port was free a moment ago, but another process may have taken it
+// since; the answer must come from ours.
+func (s *Server) wait() error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	options := s.Options()
+	options.DialerRetries = 1
+	client := redis.NewClient(options)
+	defer client.Close()
+	for {
+		info, err := client.Info(ctx, "server").Result()
+		if err == nil && strings.Contains(info, fmt.Sprintf("\nprocess_id:%d\r\n", s.pid)) && client.Ping(ctx).Err() == nil {
+			return nil
+		}
+		select {
+		case <-s.exited:
+			return errors.New("the process ended")
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// lastPart cuts what a program said to what fits into an error.
+func lastPart(output string) string {
+	const most = 2000
+	output = strings.TrimSpace(output)
+	return output[max(0, len(output)-most):]
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("finding a free port for redis-server: %w", err)
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+}

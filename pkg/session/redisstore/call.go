@@ -1,0 +1,73 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// maxTries is how often a call is sent, the first time included.
+const maxTries = 3
+
+// call runs a script, again if no answer comes, and says how often it was sent.
+// An error that the server answers is an answer.
+func (s *Store) call(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply any, tries int, err error) {
+	for tries = 1; ; tries++ {
+		reply, err = s.send(ctx, script, keys, args...)
+		var answer redis.Error
+		if err == nil || errors.As(err, &answer) || ctx.Err() != nil || tries == maxTries {
+			return reply, tries, err
+		}
+	}
+}
+
+// send runs a script once. It waits in a goroutine of its own because go-redis
+// looks at a context before it sends, not while it waits: the goroutine may
+// outlast a cancelled call by the client's ReadTimeout.
+func (s *Store) send(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply any, err error) {
+	done := make(chan *redis.Cmd, 1)
+	go func() { done <- script.Run(ctx, scripter{s.client}, keys, args...) }()
+	select {
+	case cmd := <-done:
+		reply, err = cmd.Result()
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("redisstore: key %q: %w", keys[0], err)
+	}
+	return reply, nil
+}
+
+// scripter is a client whose scripts go-redis does not send again by itself. A
+// write that was sent twice may have met its own first try, and go-redis does not
+// tell how often it sent a command.
+type scripter struct{ redis.UniversalClient }
+
+func (c scripter) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	return c.eval(ctx, "evalsha", sha, keys, args)
+}
+
+func (c scripter) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+	return c.eval(ctx, "eval", script, keys, args)
+}
+
+func (c scripter) eval(ctx context.Context, name, script string, keys []string, args []any) *redis.Cmd {
+	words := make([]any, 0, 3+len(keys)+len(args))
+	words = append(words, name, script, len(keys))
+	for _, key := range keys {
+		words = append(words, key)
+	}
+	cmd := redis.NewCmd(ctx, append(words, args...)...)
+	cmd.SetFirstKeyPos(3)
+	_ = c.Process(ctx, once{cmd}) // cmd keeps the error
+	return cmd
+}
+
+// once is a command that is sent once.
+type once struct{ *redis.Cmd }
+
+// NoRetry is what go-redis asks before it sends a command again.
+func (once) NoRetry() bool { return true }

@@ -1,0 +1,125 @@
+package redisstore_test
+
+import (
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"example.com/coatcheck/internal/redistest"
+	"example.com/coatcheck/pkg/session"
+)
+
+// While the slot of an owner moves to another node, key by key, calls are right or
+// outages: never ErrNoSession, never a list with a hole. Then all are right.
+//
+// It runs while no parallel test does, since those use the same slots.
+func TestMovingSlot(t *testing.T) {
+	r := newClusterRig(t)
+	s := r.created()
+	sibling := s.Clone()
+	sibling.ID = random(16)
+	want(t, r.direct.Create(t.Context(), sibling), nil)
+	m := r.newMove(r.index(s))
+
+	right := func(when string) {
+		t.Helper()
+		for _, sess := range []*session.Session{s, sibling} {
+			want(t, get.do(t.Context(), r.store, sess), nil) // one key is always at one node
+		}
+		all, err := r.store.List(t.Context(), s.Key().Owner)
+		if err == nil && len(all) != 2 {
+			t.Errorf("%s, List returned %d sessions of 2", when, len(all))
+		}
+		for _, err := range []error{
+			err,
+			r.store.Update(t.Context(), write(s, s.Version), now, s.Version),
+			r.store.Touch(t.Context(), s.Key(), s.LastSeenAt, s.ExpiresAt),
+			r.store.Create(t.Context(), s),
+		} {
+			if err != nil && !errors.Is(err, session.ErrConflict) {
+				want(t, err, errOutage)
+			}
+		}
+	}
+	m.begin()
+	for _, key := range []string{r.key(s), r.index(s), r.key(sibling)} {
+		right("before " + key + " moved")
+		m.key(key)
+	}
+	right("with every key moved")
+	m.end()
+	right("with the slot moved")
+
+	r.holds(s)
+	r.holds(sibling)
+	for _, c := range retried[2:] {
+		fresh := s.Clone()
+		fresh.ID = random(16)
+		want(t, r.store.Create(t.Context(), fresh), nil)
+		want(t, c.do(t.Context(), r.store, fresh), nil)
+		r.left(c, fresh)
+	}
+}
+
+// move is the move of one slot.
+type move struct {
+	t            *testing.T
+	slot         int64
+	nodes        []*redis.Client
+	from, to     *redis.Client
+	fromID, toID string
+}
+
+// newMove prepares to move the slot of a key.
+func (r *rig) newMove(key string) *move {
+	r.t.Helper()
+	m := &move{t: r.t, slot: r.client.ClusterKeySlot(r.t.Context(), key).Val()}
+	for _, address := range redistest.ClusterOptions(r.t).Addrs {
+		node := redis.NewClient(&redis.Options{Addr: address})
+		r.t.Cleanup(func() { node.Close() })
+		m.nodes = append(m.nodes, node)
+		id, err := node.Do(r.t.Context(), "cluster", "myid").Text()
+		want(r.t, err, nil)
+		switch n, err := node.ClusterCountKeysInSlot(r.t.Context(), int(m.slot)).Result(); {
+		case err != nil:
+			r.t.Fatal(err)
+		case n > 0:
+			m.from, m.fromID = node, id
+		default:
+			m.to, m.toID = node, id
+		}
+	}
+	if m.from == nil {
+		r.t.Fatalf("no node has the slot of %s", key)
+	}
+	return m
+}
+
+func (m *move) begin() {
+	m.t.Helper()
+	m.set(m.to, "importing", m.fromID)
+	m.set(m.from, "migrating", m.toID)
+}
+
+func (m *move) key(key string) {
+	m.t.Helper()
+	host, port, err := net.SplitHostPort(m.to.Options().Addr)
+	want(m.t, err, nil)
+	want(m.t, m.from.Migrate(m.t.Context(), host, port, key, 0, 10*time.Second).Err(), nil)
+}
+
+func (m *move) end() {
+	m.t.Helper()
+	for _, node := range append([]*redis.Client{m.to, m.from}, m.nodes...) {
+		m.set(node, "node", m.toID)
+	}
+}
+
+func (m *move) set(node *redis.Client, words ...any) {
+	m.t.Helper()
+	all := append([]any{"cluster", "setslot", m.slot}, words...)
+	want(m.t, node.Do(m.t.Context(), all...).Err(), nil)
+}

@@ -1,0 +1,178 @@
+package redisstore_test
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// damage is something wrong with one field of a hash, and what an error says of it.
+type damage struct {
+	field, value string
+	says         string // "is missing" removes the field
+}
+
+// damages returns what can be wrong with a hash: each of its fields missing, and
+// what only some can suffer.
+func damages(hash map[string]string) []damage {
+	list := []damage{
+		{"secret", strings.Repeat("s", 31), "has 31 bytes, want 32"},
+		{"secret", strings.Repeat("s", 33), "has 33 bytes, want 32"},
+		{"previous_secret", "", "has 0 bytes, want 32"},
+		{"roles", "reader", "is not a JSON array of strings"},
+		{"roles", "null", "is not a JSON array of strings"},
+		{"roles", `{"a":"b"}`, "is not a JSON array of strings"},
+		{"roles", `["a",1]`, "is not a JSON array of strings"},
+		{"roles", `["a"] ` + "\xff", "is not a JSON array of strings"},
+		{"roles", `["reader",null]`, "is not a JSON array of strings"},
+		{"values", " null", "is not a JSON object of strings"},
+		{"values", "", "is not a JSON object of strings"},
+		{"values", `[]`, "is not a JSON object of strings"},
+		{"values", `{"a":{}}`, "is not a JSON object of strings"},
+		{"values", `{"a":"1","a":"2"}`, "is not a JSON object of strings"},
+		{"values", `{"a":null}`, "is not a JSON object of strings"},
+		{"created_at", "4102538645.678", "is not a whole number of 64 bits"},
+		{"version", "9223372036854775808", "is not a whole number of 64 bits"},
+		{"version", "", "is not a whole number of 64 bits"},
+	}
+	for _, number := range []string{"", "x", "nan", "inf", "0xfffffffff", "4102543985.5", "9223372036854775808"} {
+		list = append(list, damage{"expires_at", number, "is not a whole number of 64 bits"})
+	}
+	for field := range hash {
+		list = append(list, damage{field, "", "is missing"})
+	}
+	return list
+}
+
+func (r *rig) damage(s *session.Session, d damage) {
+	r.t.Helper()
+	if d.says == "is missing" {
+		want(r.t, r.client.HDel(r.t.Context(), r.key(s), d.field).Err(), nil)
+		return
+	}
+	want(r.t, r.client.HSet(r.t.Context(), r.key(s), d.field, d.value).Err(), nil)
+}
+
+func (r *rig) hash(s *session.Session) map[string]string {
+	r.t.Helper()
+	hash, err := r.client.HGetAll(r.t.Context(), r.key(s)).Result()
+	want(r.t, err, nil)
+	return hash
+}
+
+// Damage is an error that says where it is. It is not a missing session, which
+// would sign the user out.
+func TestDamagedHashes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := r.created()
+	stale := s.Clone()
+	stale.Version = 7 // fails its condition, so that Update must look at what is stored
+	ctx, intact := t.Context(), r.hash(s)
+	for _, d := range damages(intact) {
+		r.damage(s, d)
+		_, errGet := r.store.Get(ctx, s.Key())
+		_, errList := r.store.List(ctx, s.Key().Owner)
+		for method, err := range map[string]error{
+			"Get": errGet, "List": errList,
+			"Update": r.store.Update(ctx, stale, now, 8),
+			"Touch":  r.store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt), // comes late, so it looks at what is stored too
+		} {
+			says := `key "` + r.key(s) + `": field "` + d.field + `" ` + d.says
+			if want(t, err, errOutage); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s with %s %q: %v\nwant: %s", method, d.field, d.value, err, says)
+			}
+		}
+		want(t, r.client.HSet(ctx, r.key(s), d.field, intact[d.field]).Err(), nil)
+	}
+	r.holds(s)
+}
+
+// What PEXPIREAT would refuse is not written over.
+func TestDamagedTimes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := r.created()
+	for _, end := range []string{"inf", "nan", "1e12", "9223372036854775808"} {
+		r.damage(s, damage{field: "expires_at", value: end})
+		before := r.hash(s)
+		want(t, update.do(t.Context(), r.store, s), errOutage)
+		want(t, touch.do(t.Context(), r.store, s), errOutage)
+		if after := r.hash(s); after["version"] != before["version"] || after["expires_at"] != end {
+			t.Errorf("the hash changed from %q to %q", before, after)
+		}
+	}
+}
+
+// Whatever is wrong with a session, it can be ended.
+func TestDeleteOfDamagedHashes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := r.created()
+	for _, d := range damages(r.hash(s)) {
+		r.damage(s, d)
+		want(t, r.store.Delete(t.Context(), s.Key(), nil, now), nil)
+		r.gone(s)
+		want(t, r.direct.Create(t.Context(), s), nil)
+	}
+}
+
+// A key that holds something else is an error that names it, and nothing is
+// written.
+func TestForeignKeys(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	spoil := func(key string) { want(t, r.client.Set(t.Context(), key, "text", 0).Err(), nil) }
+	for _, c := range retried {
+		s := r.created()
+		spoil(r.key(s))
+		named(t, c.do(t.Context(), r.store, s), r.index(s))
+	}
+	for _, c := range all {
+		s := newSession()
+		if c.method != create.method {
+			s = r.created()
+		}
+		spoil(r.index(s))
+		if c.method == get.method {
+			want(t, c.do(t.Context(), r.store, s), nil)
+			continue
+		}
+		before := r.hash(s)
+		named(t, c.do(t.Context(), r.store, s), r.index(s))
+		if after := r.hash(s); !maps.Equal(before, after) {
+			t.Errorf("%s changed the session from %q to %q", c.method, before, after)
+		}
+	}
+}
+
+// named demands an outage that names a key that begins so.
+func named(t *testing.T, err error, key string) {
+	t.Helper()
+	if want(t, err, errOutage); err == nil || !strings.Contains(err.Error(), `"`+key) {
+		t.Errorf("%v; want %q in it", err, key)
+	}
+}
+
+// Text that JSON cannot hold is refused before anything is sent.
+func TestUnstorableText(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, spoil := range []func(*session.Session){
+		func(s *session.Session) { s.Roles = []string{"\xff"} },
+		func(s *session.Session) { s.Values["\xff"] = "v" },
+	} {
+		s := newSession()
+		spoil(s)
+		for _, err := range []error{r.store.Create(t.Context(), s), r.store.Update(t.Context(), s, now, 2)} {
+			if want(t, err, errOutage); !strings.Contains(err.Error(), s.ID) {
+				t.Errorf("%v; want the session's ID in it", err)
+			}
+		}
+	}
+	if calls := r.proxy.Take(); len(calls) != 0 {
+		t.Errorf("%d calls were sent", len(calls))
+	}
+}

@@ -1,0 +1,276 @@
+package redisstore_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/redisstore"
+)
+
+// grace is how long after expires_at a session may stay.
+const grace = time.Hour
+
+// The keys are public: programs in other languages read them.
+func TestHash(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *rig) {
+		s := newSession()
+		s.UserID = `"Zoë" <&>`
+		s.Roles = []string{"b", "a", `<"é">`}
+		s.Values = map[string]string{"theme": "dark", "empty": "", "<": "\u2028"}
+		s.Version = 1<<63 - 1
+		want(t, r.store.Create(t.Context(), s), nil)
+		got, err := r.client.HGetAll(t.Context(), r.key(s)).Result()
+		want(t, err, nil)
+		if fields := map[string]string{
+			"secret":           "\x01" + string(make([]byte, 31)),
+			"previous_secret":  "\x02" + string(make([]byte, 31)),
+			"user_id":          `"Zoë" <&>`,
+			"roles":            `["b","a","<\"é\">"]`,
+			"values":           `{"<":"` + "\u2028" + `","empty":"","theme":"dark"}`,
+			"created_at":       "4102538645678",
+			"authenticated_at": "4102538645",
+			"last_seen_at":     "4102542185",
+			"expires_at":       "4102543985",
+			"version":          "9223372036854775807",
+			"ip":               "192.0.2.1",
+			"user_agent":       "test/1.0",
+		}; !maps.Equal(got, fields) {
+			t.Errorf("the hash is\n\t%q\nwant\n\t%q", got, fields)
+		}
+		r.expires(s, s.ExpiresAt.Add(grace))
+		if index, err := r.client.ZRange(t.Context(), r.index(s), 0, -1).Result(); !slices.Equal(index, []string{s.ID}) {
+			t.Errorf("the index is %q, %v", index, err)
+		}
+	})
+}
+
+// expires demands that Redis removes the index of s at the given time, and s
+// itself at its own.
+func (r *rig) expires(s *session.Session, index time.Time) {
+	r.t.Helper()
+	for key, end := range map[string]time.Time{r.key(s): s.ExpiresAt.Add(grace), r.index(s): index} {
+		got, err := r.client.PExpireTime(r.t.Context(), key).Result()
+		want(r.t, err, nil)
+		if ms := end.UnixMilli(); got.Milliseconds() != ms {
+			r.t.Errorf("%s: removed at %d, want %d", key, got.Milliseconds(), ms)
+		}
+	}
+}
+
+// A session stays for an hour after it has died, its index as long as the last.
+// The year 2096 has a time that Redis 7.2 and later make 4e+12 of.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *rig) {
+		round := time.UnixMilli(4e12).UTC().Add(-grace)
+		short := newSession()
+		short.LastSeenAt, short.ExpiresAt = round.Add(-time.Hour), round
+		want(t, r.store.Create(t.Context(), short), nil)
+		r.expires(short, round.Add(grace))
+
+		long := short.Clone()
+		long.ID, long.ExpiresAt = random(16), round.Add(time.Hour)
+		want(t, r.store.Create(t.Context(), long), nil)
+		r.expires(short, long.ExpiresAt.Add(grace))
+		r.expires(long, long.ExpiresAt.Add(grace))
+
+		short.LastSeenAt, short.ExpiresAt = round.Add(-time.Minute), round.Add(2*time.Hour)
+		want(t, r.store.Touch(t.Context(), short.Key(), short.LastSeenAt, short.ExpiresAt), nil)
+		r.expires(short, short.ExpiresAt.Add(grace))
+
+		short.ExpiresAt = round
+		want(t, r.store.Update(t.Context(), short, short.LastSeenAt, short.Version+1), nil)
+		r.expires(short, long.ExpiresAt.Add(grace))
+
+		want(t, r.store.Delete(t.Context(), long.Key(), nil, round.Add(-time.Hour)), nil)
+		want(t, r.store.Delete(t.Context(), short.Key(), nil, round.Add(-time.Hour)), nil)
+		if n, err := r.client.Exists(t.Context(), r.index(short)).Result(); n != 0 {
+			t.Errorf("the index outlives the last session: %v", err)
+		}
+	})
+}
+
+// What Redis itself has removed is in no list, and leaves the index with the next
+// list. The others stay.
+func TestRemovedByRedis(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *rig) {
+		first := newSession()
+		want(t, r.store.Create(t.Context(), first), nil)
+		var removed []*session.Session
+		for range 3 {
+			s := first.Clone()
+			s.ID = random(16)
+			s.ExpiresAt = time.Now().UTC().Truncate(time.Second).Add(time.Second - grace)
+			want(t, r.store.Create(t.Context(), s), nil)
+			removed = append(removed, s)
+		}
+		for _, s := range removed {
+			r.waitRemoved(r.key(s))
+		}
+		if n, err := r.client.ZCard(t.Context(), r.index(first)).Result(); n != 4 {
+			t.Fatalf("the index has %d members, %v; want 4", n, err)
+		}
+		for range 2 {
+			want(t, list.do(t.Context(), r.store, first), nil)
+			if n, err := r.client.ZCard(t.Context(), r.index(first)).Result(); n != 1 {
+				t.Errorf("the index has %d members, %v; want 1", n, err)
+			}
+		}
+		for _, s := range removed {
+			r.gone(s)
+			want(t, r.store.Update(t.Context(), write(s, s.Version), s.LastSeenAt, 2), session.ErrNoSession)
+			want(t, r.store.Touch(t.Context(), s.Key(), now, now.Add(time.Hour)), session.ErrNoSession)
+			want(t, r.store.Delete(t.Context(), s.Key(), nil, now), session.ErrNoSession)
+			r.gone(s)
+		}
+		r.holds(first)
+	})
+}
+
+// An index goes with its last session, and so needs no list to be cleaned up.
+func TestIndexRemovedByRedis(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *rig) {
+		s := newSession()
+		s.ExpiresAt = time.Now().UTC().Truncate(time.Second).Add(time.Second - grace)
+		want(t, r.store.Create(t.Context(), s), nil)
+		r.waitRemoved(r.index(s))
+		r.waitRemoved(r.key(s))
+		r.gone(s)
+	})
+}
+
+// A session that comes an hour too late is kept by no clock of ours; the next
+// session of its owner is not harmed.
+func TestLongDead(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *rig) {
+		s := newSession()
+		dead := s.Clone()
+		dead.ID, dead.ExpiresAt = random(16), time.Now().UTC().Truncate(time.Second).Add(-2*grace)
+		want(t, r.store.Create(t.Context(), dead), nil)
+		r.gone(dead)
+		want(t, r.store.Create(t.Context(), s), nil)
+		want(t, r.store.Create(t.Context(), dead), nil)
+		r.gone(dead)
+		r.holds(s)
+	})
+}
+
+// waitRemoved returns when Redis has removed the key.
+func (r *rig) waitRemoved(key string) {
+	r.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		n, err := r.client.Exists(r.t.Context(), key).Result()
+		want(r.t, err, nil)
+		if n == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			r.t.Fatalf("%s is still there after 30 seconds", key)
+		}
+	}
+}
+
+// A session that is missing in the index, as after an eviction, is in it again
+// with the next write.
+func TestIndexHeals(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *rig) {
+		for _, c := range []call{update, touch} {
+			s := r.created()
+			want(t, r.client.Del(t.Context(), r.index(s)).Err(), nil)
+			want(t, c.do(t.Context(), r.store, s), nil)
+			r.holds(c.leaves(s))
+		}
+	})
+}
+
+// Stores with different prefixes share a database and nothing else.
+func TestPrefix(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *rig) {
+		other := redisstore.New(r.client, r.prefix+"other:")
+		s := r.created()
+		for _, c := range []call{get, update, touch, logout, revoke} {
+			want(t, c.do(t.Context(), other, s), session.ErrNoSession)
+		}
+		if all, err := other.List(t.Context(), s.Key().Owner); len(all) != 0 || err != nil {
+			t.Errorf("List with another prefix: %v, %v", all, err)
+		}
+		want(t, create.do(t.Context(), other, s), nil)
+		want(t, other.Delete(t.Context(), s.Key(), nil, now), nil)
+		r.holds(s)
+	})
+}
+
+// A field that a later release adds is neither in the way nor lost.
+func TestUnknownFields(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *rig) {
+		s := r.created()
+		want(t, r.client.HSet(t.Context(), r.key(s), "later", "kept").Err(), nil)
+		r.holds(s)
+		for _, c := range []call{get, list, update, touch} {
+			want(t, c.do(t.Context(), r.store, s), nil)
+		}
+		if got, err := r.client.HGet(t.Context(), r.key(s), "later").Result(); got != "kept" {
+			t.Errorf("the field is %q, %v after an Update and a Touch", got, err)
+		}
+	})
+}
+
+// A round trip is one script. List has two, one more with over 500 sessions, and
+// one alone if there is nothing.
+func TestRoundTrips(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *rig) {
+		trips := func(what string, n int) {
+			if got := len(r.proxy.Take()); got != n {
+				t.Errorf("%s took %d round trips, want %d", what, got, n)
+			}
+		}
+		s := newSession()
+		want(t, list.do(t.Context(), r.store, s), errOutage) // which says that s is not in the list
+		trips("an empty List", 1)
+		for _, c := range []call{create, get, update, touch} {
+			want(t, c.do(t.Context(), r.store, s), nil)
+			trips(c.method, 1)
+		}
+		for _, n := range []struct{ sessions, trips int }{{1, 2}, {500, 2}, {501, 3}} {
+			for have, err := r.client.ZCard(t.Context(), r.index(s)).Result(); have < int64(n.sessions); have++ {
+				want(t, err, nil)
+				more := s.Clone()
+				more.ID = random(16)
+				want(t, r.direct.Create(t.Context(), more), nil)
+			}
+			all, err := r.store.List(t.Context(), s.Key().Owner)
+			want(t, err, nil)
+			trips("List", n.trips)
+			if len(all) != n.sessions {
+				t.Errorf("List returned %d sessions of %d", len(all), n.sessions)
+			}
+		}
+		want(t, logout.do(t.Context(), r.store, updated(s)), nil)
+		trips("Delete", 1)
+	})
+}
+
+// The keys of an owner are in one slot, whatever the prefix.
+func TestOneSlot(t *testing.T) {
+	t.Parallel()
+	r := newClusterRig(t)
+	s := newSession()
+	var slots []int64
+	for _, key := range []string{r.index(s), r.key(s), "other:{" + s.Key().Owner + "}"} {
+		slots = append(slots, r.client.ClusterKeySlot(t.Context(), key).Val())
+	}
+	if slices.Min(slots) != slices.Max(slots) {
+		t.Errorf("the keys are in slots %v", slots)
+	}
+}

@@ -1,0 +1,230 @@
+// Package redisstore keeps sessions in Redis: one server, a primary with
+// replicas behind Sentinel, or a Redis Cluster.
+//
+// # Keys
+//
+// A session is one hash, beside one sorted set that indexes its owner's sessions.
+// The braces are a hash tag: a Redis Cluster keeps all that is one owner's in one
+// slot. Programs in other languages may read both.
+//
+//	<prefix>{<owner>}          sorted set: IDs, by the time in milliseconds at which Redis may remove them
+//	<prefix>{<owner>}:<id>     hash:
+//	  secret, previous_secret  SHA-256 of a token's 43 secret characters; 32 bytes
+//	  user_id, ip, user_agent  text
+//	  roles                    JSON array of strings
+//	  values                   JSON object of strings
+//	  created_at               Unix milliseconds
+//	  authenticated_at,
+//	  last_seen_at, expires_at Unix seconds; at expires_at the session is dead
+//	  version                  63 random bits in decimal, new on every Update
+//
+// Redis removes a session an hour after its expires_at, and an index with the
+// last session in it. That is cleaning up: no answer depends on the server's
+// clock, unless it is more than an hour fast.
+//
+// # The client
+//
+// The caller opens the client, which may have any timeouts; its MaxRetries does
+// not matter. Every call is a script, so that it is atomic, and so that go-redis
+// sends it to a primary. Do not set ReadOnly, RouteByLatency, RouteRandomly or
+// ReplicaOnly all the same: a primary that was demoted would go on answering.
+// A redis.Ring must not be used, since it takes a server that is down for one
+// that holds nothing.
+//
+// Used commands, for an ACL on the prefix: EVALSHA, EVAL, EXISTS, HSET, HGET,
+// HMGET, HGETALL, PEXPIREAT, ZADD, ZRANGE, ZREM, DEL. None is newer than Redis 5.
+// Redis 7.0 is what the tests run on. Valkey speaks the same protocol and has
+// these commands; it has not been tried.
+//
+// # What Redis does not promise
+//
+// Redis answers a write before its replicas or its disk have it. So a failure may
+// undo the last writes, a logout among them: the session is back until it
+// expires or is ended again. How far that goes is the server's configuration:
+//
+//   - maxmemory-policy noeviction. Under any other policy a full server removes
+//     sessions, which signs users out, and indexes, which hides sessions from List
+//     and so from logging out everywhere. With noeviction a full server refuses
+//     new sessions as an outage; ending one still works.
+//   - appendonly yes, with appendfsync always: a server that restarts has lost
+//     nothing that it answered. With the default, everysec, it has lost up to
+//     about a second; without appendonly, all since the last snapshot.
+//   - min-replicas-to-write 1, with min-replicas-max-lag: a primary that is cut off
+//     from its replicas refuses writes after that time, as an outage, which bounds
+//     what a failover undoes. It is no bound of zero.
+//   - WAIT, which this package does not send, tells how many replicas have received
+//     a write. Failover prefers the replica that has received most, without a
+//     promise (Redis: "WAIT", consistency). So it makes an undone logout rarer, not
+//     impossible.
+//
+// After a failover or a restored backup, session.Config.NotBefore ends every
+// session from before it, if that matters more than signing in again. Where a
+// logout must never be undone, use another store.
+//
+// While a Redis Cluster moves a slot, calls for owners in it may be outages.
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// Store is a [session.Store] in Redis. A call is one round trip, List two. All
+// but Create are sent up to three times if no answer comes. A call ends with its
+// context, whatever the client's options; a write may then still be carried out.
+type Store struct {
+	client redis.UniversalClient
+	prefix string
+}
+
+var _ session.Store = (*Store)(nil)
+
+// New returns a Store whose keys begin with the prefix, for example "coatcheck:".
+// The prefix must not contain braces, and no other program's keys may begin with
+// it. Nothing is sent yet.
+func New(client redis.UniversalClient, prefix string) *Store { return &Store{client, prefix} }
+
+// Create implements [session.Store]; it is sent once.
+func (s *Store) Create(ctx context.Context, sess *session.Session) error {
+	args, err := createArgs(sess)
+	if err != nil {
+		return err
+	}
+	reply, err := s.send(ctx, createScript, s.keys(sess.Key()), args...)
+	if err == nil && reply != applied {
+		return session.ErrConflict
+	}
+	return err
+}
+
+// Get implements [session.Store].
+func (s *Store) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	keys := s.keys(key)[:1]
+	reply, _, err := s.call(ctx, getScript, keys)
+	if err != nil {
+		return nil, err
+	}
+	return decode(keys[0], key.ID, reply)
+}
+
+// Update implements [session.Store].
+func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time, newVersion int64) error {
+	args, err := updateArgs(sess, now, newVersion)
+	if err != nil {
+		return err
+	}
+	keys := s.keys(sess.Key())
+	reply, tries, err := s.call(ctx, updateScript, keys, args...)
+	if err != nil || reply == applied {
+		return err
+	}
+	current, err := decode(keys[0], sess.ID, reply)
+	switch {
+	case err != nil:
+		return err
+	case current.Version == newVersion:
+		return nil // an earlier try of this call
+	case !current.ExpiresAt.After(now):
+		return session.ErrNoSession
+	case tries > 1:
+		return fmt.Errorf("redisstore: key %q: another write came between two tries of this one; whether it was applied is unknown", keys[0])
+	}
+	return session.ErrConflict
+}
+
+// Touch implements [session.Store].
+func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	keys := s.keys(key)
+	reply, _, err := s.call(ctx, touchScript, keys, now.Unix(), expires.Unix())
+	if err != nil || reply == applied {
+		return err
+	}
+	current, err := decode(keys[0], key.ID, reply)
+	if err == nil && !current.ExpiresAt.After(now) {
+		return session.ErrNoSession
+	}
+	return err // nil: the session is alive and further on already
+}
+
+// Delete implements [session.Store].
+func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+	args := []any{now.Unix()}
+	if secret != nil {
+		args = append(args, string(secret[:]))
+	}
+	reply, tries, err := s.call(ctx, deleteScript, s.keys(key), args...)
+	switch {
+	case err != nil:
+		return err
+	case reply == "removed":
+		return nil
+	case reply == "absent" && tries > 1:
+		return nil // an earlier try of this call removed it
+	}
+	return session.ErrNoSession // absent, dead, or the wrong secret
+}
+
+// List implements [session.Store]. It reads the index, then the sessions in it:
+// two round trips, and one more for every further 500 sessions. A session whose
+// key never changes cannot slip through in between.
+func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	index := s.index(owner)
+	reply, _, err := s.call(ctx, indexScript, []string{index})
+	if err != nil {
+		return nil, err
+	}
+	ids, err := texts(index, reply)
+	if err != nil {
+		return nil, err
+	}
+	var all []*session.Session
+	for page := range slices.Chunk(ids, 500) {
+		if all, err = s.appendPage(ctx, all, owner, page); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// appendPage appends the owner's sessions with the given IDs to all, as far as
+// they are still there.
+func (s *Store) appendPage(ctx context.Context, all []*session.Session, owner string, ids []string) ([]*session.Session, error) {
+	keys := []string{s.index(owner)}
+	for _, id := range ids {
+		keys = append(keys, s.keys(session.Key{Owner: owner, ID: id})[0])
+	}
+	reply, _, err := s.call(ctx, listScript, keys)
+	if err != nil {
+		return nil, err
+	}
+	hashes, ok := reply.([]any)
+	if !ok || len(hashes) != len(ids) {
+		return nil, fmt.Errorf("redisstore: key %q: the server answered with %T for %d sessions", keys[0], reply, len(ids))
+	}
+	for i, hash := range hashes {
+		sess, err := decode(keys[1+i], ids[i], hash)
+		if errors.Is(err, session.ErrNoSession) {
+			continue // removed by Redis, or since the index was read
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, sess)
+	}
+	return all, nil
+}
+
+// keys returns the keys of a session and of its owner's index.
+func (s *Store) keys(key session.Key) []string {
+	index := s.index(key.Owner)
+	return []string{index + ":" + key.ID, index}
+}
+
+func (s *Store) index(owner string) string { return s.prefix + "{" + owner + "}" }

@@ -1,0 +1,100 @@
+package sqlstore_test
+
+import (
+	"strings"
+	"testing"
+)
+
+const (
+	noArray  = "is not a JSON array of strings"
+	noObject = "is not a JSON object of strings"
+)
+
+// damages is what can be wrong with a field, and what an error says of it. The
+// columns' types leave no more.
+var damages = []struct {
+	field string
+	value any
+	says  string
+}{
+	{"roles", "", noArray},
+	{"roles", "reader", noArray},
+	{"roles", `["reader"`, noArray},
+	{"roles", `["reader"]x`, noArray},
+	{"roles", `{"reader": "1"}`, noArray},
+	{"roles", `[1]`, noArray},
+	{"roles", `["reader", null]`, noArray},
+	{"roles", `null`, noArray},
+	{"values", "", noObject},
+	{"values", `["a"]`, noObject},
+	{"values", `{"a": "1"`, noObject},
+	{"values", `{"a": 1}`, noObject},
+	{"values", `{"a": null}`, noObject},
+	{"values", `{"a": {}}`, noObject},
+	{"values", `{"a": "1", "a": "2"}`, noObject},
+	{"values", `null`, noObject},
+	{"secret", make([]byte, 31), "has 31 bytes, want 32"},
+	{"secret", make([]byte, 33), "has 33 bytes, want 32"},
+	{"previous_secret", []byte{}, "has 0 bytes, want 32"},
+}
+
+// Damage is an error that says where it is. It is not a missing session, which
+// would sign the user out.
+func TestDamagedRows(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := newRig(t, server)
+		for _, d := range damages {
+			s := r.created()
+			r.exec(`UPDATE coatcheck_sessions SET "`+d.field+`" = $1 WHERE id = $2`, d.value, s.ID)
+			_, errGet := r.store.Get(t.Context(), s.Key())
+			_, errList := r.store.List(t.Context(), s.Key().Owner)
+			for method, err := range map[string]error{"Get": errGet, "List": errList} {
+				says := "sqlstore: " + method + ` on table coatcheck_sessions: row "` + s.Key().Owner + "/" + s.ID + `": field "` + d.field + `" ` + d.says
+				if want(t, err, errOutage); err.Error() != says {
+					t.Errorf("%s: %v\nwant: %s", method, err, says)
+				}
+			}
+			// Whatever is wrong with a session, it can be ended.
+			want(t, r.store.Delete(t.Context(), s.Key(), nil, now), nil)
+			r.holds(s.Key(), nil)
+		}
+	})
+}
+
+// So is a table that somebody changed.
+func TestDamagedTable(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := newRig(t, server)
+		s := r.created()
+		r.exec(`ALTER TABLE coatcheck_sessions RENAME COLUMN created_at TO made_at`)
+		r.exec(`ALTER TABLE coatcheck_sessions ADD COLUMN created_at TEXT`)
+		_, errGet := r.store.Get(t.Context(), s.Key())
+		_, errList := r.store.List(t.Context(), s.Key().Owner)
+		for method, err := range map[string]error{"Get": errGet, "List": errList} {
+			if want(t, err, errOutage); !strings.Contains(err.Error(), method+" on table coatcheck_sessions: ") || !strings.Contains(err.Error(), "created_at") {
+				t.Errorf("%v; want method, table and field in it", err)
+			}
+		}
+	})
+}
+
+// A session that JSON cannot keep is refused, not bent. The Manager lets none
+// come this far.
+func TestUnstorable(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := newRig(t, server)
+		s := newSession()
+		s.Roles = []string{"bad \xff"}
+		want(t, r.store.Create(t.Context(), s), errOutage)
+		r.holds(s.Key(), nil)
+
+		s = r.created()
+		bad := s.Clone()
+		bad.Values = map[string]string{"a": "bad \xff"}
+		want(t, r.store.Update(t.Context(), bad, now, 2), errOutage)
+		r.holds(s.Key(), s)
+	})
+}

@@ -1,0 +1,102 @@
+package sqlstore_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// withDead returns n sessions in the table that are dead at now, the first to
+// expire first, the last just then, and one that lives a second longer.
+func (r *rig) withDead(n int) (dead []*session.Session, alive *session.Session) {
+	r.Helper()
+	for i := range n + 1 {
+		s := newSession()
+		s.ExpiresAt = now.Add(time.Duration(i+1-n) * time.Second)
+		want(r.TB, r.store.Create(r.Context(), s), nil)
+		dead = append(dead, s)
+	}
+	return dead[:n], dead[n]
+}
+
+func (r *rig) deletes(limit, n int) {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
+	defer cancel()
+	got, err := r.store.DeleteExpired(ctx, now, limit)
+	want(r.TB, err, nil)
+	if got != n {
+		r.Errorf("removed %d, want %d", got, n)
+	}
+}
+
+func TestDeleteExpired(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := newRig(t, server)
+		r.deletes(10, 0)
+		dead, alive := r.withDead(5)
+		r.deletes(2, 2)
+		for i, s := range dead {
+			if i < 2 {
+				s = nil
+			}
+			r.holds(dead[i].Key(), s)
+		}
+		r.deletes(3, 3)
+		r.deletes(3, 0)
+		r.holds(alive.Key(), alive)
+		for _, limit := range []int{0, -1} {
+			if _, err := r.store.DeleteExpired(t.Context(), now, limit); err == nil {
+				t.Errorf("no error for a limit of %d", limit)
+			}
+		}
+	})
+}
+
+// Several jobs at once remove every dead session once, and no other.
+func TestDeleteExpiredAtOnce(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := newRig(t, server)
+		const total = 100
+		_, alive := r.withDead(total)
+		var removed atomic.Int64
+		var wg sync.WaitGroup
+		for range 4 {
+			store := r.another().store
+			wg.Go(func() {
+				for n, err := 1, error(nil); n > 0; removed.Add(int64(n)) {
+					if n, err = store.DeleteExpired(t.Context(), now, 7); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		rest, err := r.store.DeleteExpired(t.Context(), now, total)
+		want(t, err, nil)
+		if n := int(removed.Load()) + rest; n != total {
+			t.Errorf("removed %d, want %d", n, total)
+		}
+		r.holds(alive.Key(), alive)
+	})
+}
+
+// A row that another transaction is busy with is passed over, not waited for.
+func TestDeleteExpiredSkipsLocked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, postgreSQL)
+	dead, _ := r.withDead(3)
+	other := r.begin()
+	other.exec(`UPDATE coatcheck_sessions SET expires_at = $1 WHERE id = $2`, now.Unix()+60, dead[0].ID)
+	r.deletes(10, 2)
+	other.end(true)
+	r.deletes(10, 0)
+	dead[0].ExpiresAt = now.Add(time.Minute)
+	r.holds(dead[0].Key(), dead[0])
+}

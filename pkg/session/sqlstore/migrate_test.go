@@ -1,0 +1,206 @@
+package sqlstore_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// versions returns which schema files were applied, by what the tables say.
+func (r *rig) versions() (all []int) {
+	r.Helper()
+	rows, err := r.db.Query("SELECT version FROM coatcheck_sessions_schema ORDER BY version")
+	want(r.TB, err, nil)
+	defer rows.Close()
+	for rows.Next() {
+		var v int
+		want(r.TB, rows.Scan(&v), nil)
+		all = append(all, v)
+	}
+	want(r.TB, rows.Err(), nil)
+	return all
+}
+
+// files returns the numbers in the names of the schema files.
+func (s server) files(t *testing.T) (all []int) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("schema", string(s.dialect), "*"))
+	want(t, err, nil)
+	for _, name := range names {
+		var n int
+		if _, err := fmt.Sscanf(filepath.Base(name), "%04d_", &n); err != nil {
+			t.Errorf("%s: its name does not begin with a number", name)
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// migrated demands that the tables are there and work.
+func (r *rig) migrated() {
+	r.Helper()
+	s := r.created()
+	r.holds(s.Key(), s)
+}
+
+// Migrate applies every file once, however often it is called, and loses nothing.
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := newRig(t, server)
+		s := r.created()
+		for range 2 {
+			want(t, r.another().store.Migrate(t.Context()), nil)
+		}
+		r.holds(s.Key(), s)
+		files := server.files(t)
+		for i, n := range files {
+			if n != i+1 {
+				t.Errorf("file %d has the number %d", i+1, n)
+			}
+		}
+		if got := r.versions(); !slices.Equal(got, files) {
+			t.Errorf("the tables say that %v were applied, there are %v", got, files)
+		}
+
+		r.exec("INSERT INTO coatcheck_sessions_schema (version) VALUES (9999)")
+		want(t, r.store.Migrate(t.Context()), nil) // a later release was here
+		r.holds(s.Key(), s)
+	})
+}
+
+func TestMigrateAtOnce(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		for range 5 {
+			r := empty(t, server)
+			start := make(chan struct{})
+			var wg sync.WaitGroup
+			for range 16 {
+				store := r.another().store
+				wg.Go(func() {
+					<-start
+					if err := store.Migrate(t.Context()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			close(start)
+			wg.Wait()
+			r.migrated()
+		}
+	})
+}
+
+// SQLite does not wait for another connection when it turns a file to WAL.
+func TestMigrateBesideAnother(t *testing.T) {
+	t.Parallel()
+	r := empty(t, sqlite)
+	other := r.through(strings.Replace(r.dsn, "_journal_mode=WAL", "_journal_mode=DELETE", 1)).begin()
+	if err := r.db.Ping(); err == nil {
+		t.Fatal("SQLite turned the file to WAL under an open transaction")
+	}
+	time.AfterFunc(shortly, func() { other.tx.Rollback() })
+	want(t, r.store.Migrate(t.Context()), nil)
+	r.migrated()
+}
+
+// What is printed, applied by hand, is what Migrate makes.
+func TestSchemaByHand(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := empty(t, server)
+		r.exec("BEGIN;" + server.dialect.Schema() + "COMMIT")
+		want(t, r.store.Migrate(t.Context()), nil)
+		r.migrated()
+		if got := r.versions(); !slices.Equal(got, server.files(t)) {
+			t.Errorf("the tables say that %v were applied", got)
+		}
+	})
+}
+
+// A migration that fails leaves nothing behind, neither tables nor an open
+// transaction, and says which file it was.
+func TestMigrateFails(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := empty(t, server)
+		r.db.SetMaxOpenConns(1)
+		r.exec("CREATE TABLE coatcheck_sessions (n INTEGER)")
+		err := r.store.Migrate(t.Context())
+		if want(t, err, errOutage); !strings.Contains(err.Error(), "0001_sessions.sql: ") {
+			t.Errorf("%v; want the file in it", err)
+		}
+		r.exec("DROP TABLE coatcheck_sessions")
+		want(t, r.store.Migrate(t.Context()), nil)
+		r.migrated()
+	})
+}
+
+// A user without the right to create tables may call Migrate when there is
+// nothing to do.
+func TestMigrateWithoutRights(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, postgreSQL)
+	r.db.SetMaxOpenConns(1)
+	var schema string
+	want(t, r.db.QueryRow("SELECT current_schema").Scan(&schema), nil)
+	role := "role_" + schema
+	r.exec("CREATE ROLE " + role + "; GRANT USAGE ON SCHEMA " + schema + " TO " + role +
+		"; GRANT SELECT ON ALL TABLES IN SCHEMA " + schema + " TO " + role)
+	defer r.exec("DROP OWNED BY " + role + "; DROP ROLE " + role)
+	r.exec("SET ROLE " + role)
+	defer r.exec("RESET ROLE")
+	if _, err := r.db.Exec("CREATE TABLE other (n int)"); err == nil {
+		t.Fatal("the role may create tables")
+	}
+	want(t, r.store.Migrate(t.Context()), nil)
+}
+
+// A context that ends leaves no transaction open, wherever it ends.
+func TestMigrateCancelled(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := empty(t, server)
+		other := r.begin()
+		if server.dialect == postgreSQL.dialect {
+			other.exec("SELECT pg_advisory_xact_lock(hashtext('coatcheck_sessions_schema'))")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), shortly)
+		defer cancel()
+		err := r.store.Migrate(ctx)
+		want(t, err, context.DeadlineExceeded)
+		other.end(false)
+		r.db.SetMaxOpenConns(1)
+		want(t, r.store.Migrate(t.Context()), nil)
+		r.migrated()
+	})
+}
+
+// Both dialects have the same tables, with the same columns in the same order.
+func TestSchemasAgree(t *testing.T) {
+	t.Parallel()
+	words := func(s server) (all []string) {
+		names, err := filepath.Glob(filepath.Join("schema", string(s.dialect), "*"))
+		want(t, err, nil)
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			want(t, err, nil)
+			for line := range strings.Lines(string(text)) {
+				if fields := strings.Fields(line); len(fields) > 0 && fields[0] != "--" && fields[0] != ")" && fields[0] != ");" {
+					all = append(all, fields[0])
+				}
+			}
+		}
+		return all
+	}
+	if a, b := words(postgreSQL), words(sqlite); !slices.Equal(a, b) {
+		t.Errorf("PostgreSQL\n\t%q\nSQLite\n\t%q", a, b)
+	}
+}

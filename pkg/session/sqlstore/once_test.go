@@ -1,0 +1,128 @@
+package sqlstore_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"strings"
+	"testing"
+
+	sqlite3 "modernc.org/sqlite"
+
+	"example.com/coatcheck/pkg/session/sqlstore"
+)
+
+// A write is sent once even with a driver that carries it out and then says that
+// nothing was sent, for database/sql to send it again: some did. Sent again, a
+// Create finds its own session and a Delete none.
+func TestWritesAreSentOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite)
+	for _, c := range writes {
+		sent := 0
+		store := r.meddling(func(query string) error {
+			if !strings.HasPrefix(query, c.kind) {
+				return nil
+			}
+			if sent++; sent == 1 {
+				return driver.ErrBadConn
+			}
+			return nil
+		})
+		s := r.subject(c)
+		want(t, c.do(t.Context(), store, s), errOutage)
+		r.holds(s.Key(), c.leaves(s))
+		if sent != 1 {
+			t.Errorf("%s was sent %d times", c.method, sent)
+		}
+	}
+}
+
+// A context that ends is told from a broken connection, even if the driver calls
+// both the same.
+func TestContextBehindBadConn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite)
+	ctx, cancel := context.WithCancel(t.Context())
+	store := r.meddling(func(string) error {
+		cancel()
+		return driver.ErrBadConn
+	})
+	want(t, store.Create(ctx, newSession()), context.Canceled)
+}
+
+// A context that ends in the middle of a migration leaves no transaction open.
+func TestMigrateCancelledInside(t *testing.T) {
+	t.Parallel()
+	for _, statement := range []string{"BEGIN", "SELECT", "--", "COMMIT"} { // a schema file begins with a comment
+		r := empty(t, sqlite)
+		ctx, cancel := context.WithCancel(t.Context())
+		store := r.meddling(func(query string) error {
+			if strings.HasPrefix(query, statement) {
+				cancel()
+			}
+			return nil
+		})
+		err := store.Migrate(ctx)
+		if ctx.Err() == nil {
+			t.Fatalf("there was no %s", statement)
+		}
+		if statement != "COMMIT" { // which was carried out
+			want(t, err, context.Canceled)
+		}
+		want(t, store.Migrate(t.Context()), nil) // on the same connection
+		want(t, r.store.Migrate(t.Context()), nil)
+		r.migrated()
+	}
+}
+
+// meddling returns a Store on the rig's SQLite whose connections, after every
+// statement, answers what after returns.
+func (r *rig) meddling(after func(query string) error) *sqlstore.Store {
+	r.Helper()
+	connector, err := sqlite3.NewConnector(r.dsn)
+	want(r.TB, err, nil)
+	db := sql.OpenDB(meddler{connector, after})
+	r.Cleanup(func() { db.Close() })
+	return sqlstore.New(db, sqlstore.SQLite)
+}
+
+type meddler struct {
+	driver.Connector
+	after func(query string) error
+}
+
+func (m meddler) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := m.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return meddlerConn{conn, conn.(driver.ExecerContext), conn.(driver.QueryerContext), m.after}, nil
+}
+
+type meddlerConn struct {
+	driver.Conn
+	driver.ExecerContext
+	driver.QueryerContext
+	after func(query string) error
+}
+
+func (c meddlerConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	result, err := c.ExecerContext.ExecContext(ctx, query, args)
+	if err == nil {
+		err = c.after(query)
+	}
+	return result, err
+}
+
+func (c meddlerConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	rows, err := c.QueryerContext.QueryContext(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.after(query); err != nil {
+		rows.Close()
+		return nil, err
+	}
+	return rows, nil
+}

@@ -1,0 +1,123 @@
+package sqlstore_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/internal/postgrestest"
+	"example.com/coatcheck/pkg/session"
+)
+
+// While the server is down every answer is an outage; when it is back, so are
+// the sessions.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	dsn, stop, start := postgrestest.Stoppable(t)
+	r := newRig(t, server{"PostgreSQL", postgreSQL.dialect, postgreSQL.driver, func(testing.TB) string { return dsn }})
+	s := r.created()
+	stop()
+	for _, c := range all {
+		want(t, c.do(t.Context(), r.store, s), errOutage)
+	}
+	_, err := r.store.DeleteExpired(t.Context(), now, 1)
+	want(t, err, errOutage)
+	start()
+	r.holds(s.Key(), s)
+	for _, c := range all {
+		s := r.subject(c)
+		want(t, c.do(t.Context(), r.store, s), nil)
+		r.holds(s.Key(), c.leaves(s))
+	}
+}
+
+// A program that keeps its sessions in a file finds them when it starts again.
+func TestReopen(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite)
+	s := r.created()
+	want(t, r.db.Close(), nil)
+	for _, c := range all {
+		want(t, c.do(t.Context(), r.store, s), errOutage)
+	}
+	r = r.another()
+	want(t, r.store.Migrate(t.Context()), nil)
+	r.holds(s.Key(), s)
+}
+
+// A server that says nothing costs no more than the caller's time.
+func TestDeadlineWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	direct, through, proxy := proxied(t)
+	s := direct.created()
+	for _, c := range all {
+		subject := direct.subject(c)
+		want(t, get.do(t.Context(), through.store, s), nil) // opens a connection
+		proxy.FailAll(postgrestest.Hang)
+		for range 2 { // on that connection, and on a new one
+			deadlineExceeded(t, c, through, subject)
+		}
+		proxy.FailAll(postgrestest.None)
+		direct.untouched(c, subject)
+	}
+}
+
+// Another writer holds what the call needs, and does not let go in time.
+func TestDeadlineBehindAnotherWriter(t *testing.T) {
+	t.Parallel()
+	for _, c := range []call{update, touch, logout, revoke} {
+		t.Run(c.method, func(t *testing.T) {
+			t.Parallel()
+			onEach(t, func(t *testing.T, server server) {
+				r := newRig(t, server)
+				s := r.created()
+				other := r.begin()
+				other.exec(`UPDATE coatcheck_sessions SET version = 99 WHERE id = $1`, s.ID)
+				patient := make(chan error, 1) // in SQLite, at the head of the queue
+				go func() { patient <- create.do(t.Context(), r.store, newSession()) }()
+				for range 2 {
+					deadlineExceeded(t, c, r, s)
+				}
+				want(t, get.do(t.Context(), r.store, s), nil) // readers do not wait
+				want(t, list.do(t.Context(), r.store, s), nil)
+				r.nobodyWaits() // what was given up may be carried out as long as it waits
+				other.end(false)
+				want(t, <-patient, nil)
+				r.holds(s.Key(), s)
+				want(t, c.do(t.Context(), r.store, s), nil)
+			})
+		})
+	}
+}
+
+// All connections are in use, and for SQLite the queue of writers stands still.
+func TestDeadlineWithoutAConnection(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := newRig(t, server)
+		s := r.created()
+		r.db.SetMaxOpenConns(1)
+		other := r.begin()
+		for _, c := range all {
+			deadlineExceeded(t, c, r, s)
+		}
+		other.end(true)
+		for _, c := range all { // a call needs one connection only
+			s := r.subject(c)
+			want(t, c.do(t.Context(), r.store, s), nil)
+			want(t, c.do(t.Context(), r.store, s), c.again)
+		}
+	})
+}
+
+// shortly is how long a call may take that is meant to run out of time.
+const shortly = 100 * time.Millisecond
+
+func deadlineExceeded(t *testing.T, c call, r *rig, s *session.Session) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), shortly)
+	defer cancel()
+	err := c.do(ctx, r.store, s)
+	want(t, err, errOutage)
+	want(t, err, context.DeadlineExceeded)
+}

@@ -1,0 +1,288 @@
+// Package sqlstore keeps sessions in a table of PostgreSQL (12 or newer) or
+// SQLite (3.37 or newer), through database/sql. It imports no driver: the program
+// does, and opens the database.
+//
+//	import _ "github.com/jackc/pgx/v5/stdlib" // or _ "modernc.org/sqlite"
+//
+//	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))
+//	store := sqlstore.New(db, sqlstore.PostgreSQL)
+//	err = store.Migrate(ctx) // or once, by hand, what PostgreSQL.Schema prints
+//
+// The tests use the drivers named here.
+//
+// # PostgreSQL
+//
+//	postgres://coatcheck@db.example/app?sslmode=verify-full
+//
+// The server must be the primary, its default isolation READ COMMITTED (which it
+// is, unless changed). Every call takes one connection for one statement, so a
+// few serve many requests, but database/sql keeps only two that are idle:
+//
+//	db.SetMaxOpenConns(10)    // all processes together below the server's max_connections
+//	db.SetMaxIdleConns(10)
+//	db.SetConnMaxIdleTime(5 * time.Minute)
+//
+// What the primary loses, the sessions lose: with synchronous_commit = off a
+// crash, and with an asynchronous replica a failover, can undo a logout. Behind
+// PgBouncer before 1.21 in its transaction mode, add
+// default_query_exec_mode=exec to the DSN.
+//
+// # SQLite
+//
+//	file:coatcheck.db?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate
+//
+// With WAL, readers and the one writer do not wait for each other. Writers of one
+// Store queue; those of other processes ask again for up to the busy timeout,
+// here ten seconds, before they fail with "database is locked". _txlock is for
+// the program's own transactions; the Store does not need it. Leave synchronous
+// at FULL, its default: with NORMAL a power failure can undo a logout. The
+// database must be a file on a local disk; ":memory:" gives each connection a
+// database of its own.
+//
+// # The table
+//
+// Programs in other languages may read coatcheck_sessions: see
+// [Dialect.Schema]. Sessions that have expired stay until
+// [Store.DeleteExpired]; no answer depends on it.
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// Store is a [session.Store] on one table. It starts no goroutine and closes
+// nothing.
+//
+// Every write is sent once, whatever the driver says: it goes through a
+// [sql.Conn]. A [sql.DB] sends a statement up to three times when the driver
+// answers [driver.ErrBadConn], which is right only if that driver is certain that
+// nothing was carried out. So when an answer is lost the error is an outage, and
+// ErrNoSession and ErrConflict are certain. Reads may be sent again.
+type Store struct {
+	db      *sql.DB
+	dialect Dialect
+	turn    chan struct{} // holds the writer whose turn it is; nil if they need not queue
+}
+
+var _ session.Store = (*Store)(nil)
+
+// New returns a Store on db, which speaks the dialect. Nothing is called yet. It
+// panics if the dialect is not one of this package's.
+func New(db *sql.DB, dialect Dialect) *Store {
+	s := &Store{db: db, dialect: dialect}
+	if dialect.differences().oneWriter {
+		s.turn = make(chan struct{}, 1)
+	}
+	return s
+}
+
+// The statements number their parameters in the order of appearance, so that
+// SQLite drivers that count and those that read agree on $1.
+
+// Create implements [session.Store]: one INSERT, sent once.
+func (s *Store) Create(ctx context.Context, sess *session.Session) error {
+	const insert = `INSERT INTO coatcheck_sessions (owner, ` + columns + `)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+		ON CONFLICT (owner, id) DO NOTHING`
+	roles, values, err := encode(sess)
+	if err != nil {
+		return s.failed("Create", err)
+	}
+	return s.write(ctx, "Create", func(conn *sql.Conn) error {
+		created, err := affected(conn.ExecContext(ctx, insert, sess.Key().Owner, sess.ID, sess.Secret[:], sess.PreviousSecret[:],
+			sess.UserID, roles, values, sess.CreatedAt.UnixMilli(), sess.AuthenticatedAt.Unix(), sess.LastSeenAt.Unix(), sess.ExpiresAt.Unix(),
+			sess.Version, sess.IP, sess.UserAgent))
+		if err == nil && created == 0 {
+			return session.ErrConflict
+		}
+		return err
+	})
+}
+
+// Get implements [session.Store]: one SELECT.
+func (s *Store) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	const query = `SELECT ` + columns + ` FROM coatcheck_sessions WHERE owner = $1 AND id = $2`
+	sess, err := decode(key.Owner, s.db.QueryRowContext(ctx, query, key.Owner, key.ID))
+	return sess, s.failed("Get", err)
+}
+
+// Update implements [session.Store]: one UPDATE and, if it changes nothing, one
+// SELECT to say why.
+func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time, newVersion int64) error {
+	const update = `UPDATE coatcheck_sessions
+		SET roles = $1, "values" = $2, secret = $3, previous_secret = $4, version = $5,
+			authenticated_at = COALESCE($6, authenticated_at), expires_at = COALESCE($7, expires_at)
+		WHERE owner = $8 AND id = $9 AND version = $10 AND expires_at > $11`
+	roles, values, err := encode(sess)
+	if err != nil {
+		return s.failed("Update", err)
+	}
+	var authenticated, expires sql.NullInt64
+	if !sess.ExpiresAt.IsZero() {
+		authenticated = sql.NullInt64{Int64: sess.AuthenticatedAt.Unix(), Valid: true}
+		expires = sql.NullInt64{Int64: sess.ExpiresAt.Unix(), Valid: true}
+	}
+	key := sess.Key()
+	return s.write(ctx, "Update", func(conn *sql.Conn) error {
+		updated, err := affected(conn.ExecContext(ctx, update, roles, values, sess.Secret[:], sess.PreviousSecret[:], newVersion,
+			authenticated, expires, key.Owner, key.ID, sess.Version, now.Unix()))
+		if err != nil || updated > 0 {
+			return err
+		}
+		version, err := current(ctx, conn, key, now)
+		if version == newVersion || err != nil {
+			return err // nil: this write was applied before
+		}
+		return session.ErrConflict
+	})
+}
+
+// Touch implements [session.Store]: one UPDATE and, if it changes nothing, one
+// SELECT to say why.
+func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	const update = `UPDATE coatcheck_sessions SET last_seen_at = $1, expires_at = $2
+		WHERE owner = $3 AND id = $4 AND expires_at > $1 AND last_seen_at < $1 AND expires_at <= $2`
+	return s.write(ctx, "Touch", func(conn *sql.Conn) error {
+		touched, err := affected(conn.ExecContext(ctx, update, now.Unix(), expires.Unix(), key.Owner, key.ID))
+		if err != nil || touched > 0 {
+			return err
+		}
+		_, err = current(ctx, conn, key, now)
+		return err // nil: the session is alive and further on already
+	})
+}
+
+// Delete implements [session.Store]: one DELETE.
+func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+	const remove = `DELETE FROM coatcheck_sessions
+		WHERE owner = $1 AND id = $2 AND (secret = $3 OR previous_secret = $3 OR $3 IS NULL)
+		RETURNING expires_at`
+	var proof []byte
+	if secret != nil {
+		proof = secret[:]
+	}
+	return s.write(ctx, "Delete", func(conn *sql.Conn) error {
+		var expires int64
+		err := conn.QueryRowContext(ctx, remove, key.Owner, key.ID, proof).Scan(&expires)
+		if err == nil && expires <= now.Unix() {
+			return session.ErrNoSession
+		}
+		return err
+	})
+}
+
+// List implements [session.Store]: one SELECT.
+func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	const query = `SELECT ` + columns + ` FROM coatcheck_sessions WHERE owner = $1`
+	rows, err := s.db.QueryContext(ctx, query, owner)
+	if err != nil {
+		return nil, s.failed("List", err)
+	}
+	defer rows.Close()
+	var all []*session.Session
+	for rows.Next() {
+		sess, err := decode(owner, rows)
+		if err != nil {
+			return nil, s.failed("List", err)
+		}
+		all = append(all, sess)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, s.failed("List", err)
+	}
+	return all, nil
+}
+
+// DeleteExpired removes up to limit sessions that are dead at now, those that
+// expired first before others, and returns how many it removed. It is one
+// statement, and what it locks is soon free again; PostgreSQL passes over rows
+// that another statement is busy with. Nothing calls it but you: from a cron job,
+// say, until it finds less than it may remove. Several jobs at once are no harm.
+//
+//	for n := limit; n == limit; {
+//		if n, err = store.DeleteExpired(ctx, time.Now(), limit); err != nil {
+//			return err
+//		}
+//	}
+//
+// A limit of 1,000 is a good one; below 1 it is an error.
+func (s *Store) DeleteExpired(ctx context.Context, now time.Time, limit int) (n int, err error) {
+	if limit < 1 {
+		return 0, fmt.Errorf("sqlstore: DeleteExpired with a limit of %d; it must be at least 1", limit)
+	}
+	// WITH makes the list once. A subquery may run again, and more than limit go.
+	remove := `WITH dead AS (
+			SELECT owner, id FROM coatcheck_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 ` + s.dialect.differences().skipLocked + `
+		)
+		DELETE FROM coatcheck_sessions WHERE (owner, id) IN (SELECT owner, id FROM dead)`
+	err = s.write(ctx, "DeleteExpired", func(conn *sql.Conn) error {
+		n, err = affected(conn.ExecContext(ctx, remove, now.Unix(), limit))
+		return err
+	})
+	return n, err
+}
+
+// write runs one write of a method on a connection of its own, and waits for its
+// turn where only one can write at a time.
+func (s *Store) write(ctx context.Context, method string, do func(*sql.Conn) error) error {
+	if s.turn != nil {
+		select {
+		case s.turn <- struct{}{}:
+			defer func() { <-s.turn }()
+		case <-ctx.Done():
+			return s.failed(method, ctx.Err())
+		}
+	}
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return s.failed(method, err)
+	}
+	defer conn.Close()
+	err = do(conn)
+	if errors.Is(err, driver.ErrBadConn) {
+		err = cmp.Or(ctx.Err(), err) // pgx says no more than this when ctx ends before it sends anything
+	}
+	return s.failed(method, err)
+}
+
+// current returns the version of a session that is alive at now, for a write that
+// changed nothing. It must be a statement of its own: at READ COMMITTED each sees
+// what was committed before it began, so one statement could not see the write
+// that it had to wait for, and lost to. What changes between the two statements
+// cannot turn the answer wrong, since the first is certain not to be applied.
+func current(ctx context.Context, conn *sql.Conn, key session.Key, now time.Time) (version int64, err error) {
+	const query = `SELECT version, expires_at FROM coatcheck_sessions WHERE owner = $1 AND id = $2`
+	var expires int64
+	err = conn.QueryRowContext(ctx, query, key.Owner, key.ID).Scan(&version, &expires)
+	if err == nil && expires <= now.Unix() {
+		err = session.ErrNoSession
+	}
+	return version, err
+}
+
+// failed turns what a statement ended with into what the method returns.
+func (s *Store) failed(method string, err error) error {
+	switch {
+	case err == nil, err == session.ErrNoSession, err == session.ErrConflict:
+		return err
+	case errors.Is(err, sql.ErrNoRows):
+		return session.ErrNoSession
+	}
+	return fmt.Errorf("sqlstore: %s on table coatcheck_sessions: %w", method, err)
+}
+
+func affected(result sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}

@@ -1,0 +1,120 @@
+package sqlstore_test
+
+import (
+	"strings"
+	"testing"
+
+	"example.com/coatcheck/internal/postgrestest"
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/sqlstore"
+	"example.com/coatcheck/pkg/session/storetest"
+)
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, s server) {
+		r := newRig(t, s)
+		storetest.Run(t, func(*testing.T) session.Store { return r.store })
+	})
+}
+
+// Behind an old PgBouncer statements cannot be prepared.
+func TestStoreWithoutPreparing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, postgreSQL)
+	r = r.through(postgrestest.With(r.dsn, "default_query_exec_mode", "exec"))
+	storetest.Run(t, func(*testing.T) session.Store { return r.store })
+}
+
+// The table is public: programs in other languages read it.
+func TestRow(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := newRig(t, server)
+		s := newSession()
+		s.UserID, s.ID = "u1", "AAAAAAAAAAAAAAAAAAAAAA"
+		s.Version = 1<<63 - 1
+		s.Values = map[string]string{"<theme>": "dark"}
+		want(t, r.store.Create(t.Context(), s), nil)
+		for field, value := range map[string]any{
+			"owner":            s.Key().Owner,
+			"id":               "AAAAAAAAAAAAAAAAAAAAAA",
+			"secret":           append([]byte{1}, make([]byte, 31)...),
+			"previous_secret":  append([]byte{2}, make([]byte, 31)...),
+			"user_id":          "u1",
+			"roles":            `["reader"]`,
+			`"values"`:         `{"<theme>":"dark"}`,
+			"created_at":       1893549845678,
+			"authenticated_at": 1893549845,
+			"last_seen_at":     1893553385,
+			"expires_at":       1893555185,
+			"version":          int64(9223372036854775807),
+			"ip":               "192.0.2.1",
+			"user_agent":       "test/1.0",
+		} {
+			var n int
+			err := r.db.QueryRow("SELECT count(*) FROM coatcheck_sessions WHERE "+field+" = $1", value).Scan(&n)
+			if err != nil || n != 1 {
+				t.Errorf("%s is not %v: %d, %v", field, value, n, err)
+			}
+		}
+	})
+}
+
+// A column that a later release adds is neither in the way nor lost.
+func TestUnknownColumn(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := newRig(t, server)
+		s := r.created()
+		r.exec("ALTER TABLE coatcheck_sessions ADD COLUMN later TEXT")
+		r.exec("UPDATE coatcheck_sessions SET later = 'kept'")
+		for _, c := range []call{get, list, update, touch} {
+			want(t, c.do(t.Context(), r.store, s), nil)
+		}
+		var later string
+		want(t, r.db.QueryRow("SELECT later FROM coatcheck_sessions").Scan(&later), nil)
+		if later != "kept" {
+			t.Errorf("the column is %q after an Update and a Touch", later)
+		}
+		for _, c := range []call{revoke, create} {
+			want(t, c.do(t.Context(), r.store, s), nil)
+		}
+	})
+}
+
+// A missing table is an outage that names it.
+func TestMissingTable(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := empty(t, server)
+		errs := map[string]error{}
+		for _, c := range all {
+			errs[c.method] = c.do(t.Context(), r.store, newSession())
+		}
+		_, errs["DeleteExpired"] = r.store.DeleteExpired(t.Context(), now, 1)
+		for method, err := range errs {
+			verb, _, _ := strings.Cut(method, " ")
+			if want(t, err, errOutage); !strings.HasPrefix(err.Error(), "sqlstore: "+verb+" on table coatcheck_sessions: ") {
+				t.Errorf("%s: %v; want method and table in it", method, err)
+			}
+		}
+	})
+}
+
+func TestUnknownDialect(t *testing.T) {
+	t.Parallel()
+	for what, f := range map[string]func(){
+		"New":    func() { sqlstore.New(nil, "mysql") },
+		"Schema": func() { sqlstore.Dialect("mysql").Schema() },
+	} {
+		func() {
+			defer func() {
+				if said, _ := recover().(string); !strings.Contains(said, `"mysql"`) {
+					t.Errorf("%s: panicked with %q, want the dialect in it", what, said)
+				}
+			}()
+			f()
+		}()
+	}
+}
