@@ -24,12 +24,12 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## Serve the product on http://localhost:8080; ADDR=host:port moves it
-	go run ./cmd/server
+run: ## Serve the product on http://localhost:8080; ADDR=host:port moves it, STORE=sqlite:FILE keeps it
+	go run ./cmd/server -demo
 
 .PHONY: test
-test: ## Run every test; needs Java 17 or newer, npm, curl and a C compiler
-	go test -race ./...
+test: ## Run every test; see the README for what it needs
+	go test -race -count=1 -timeout 20m ./...
 
 .PHONY: lint
 lint: $(TOOLS)/installed ## Check Go, the template and what SAM makes of it; needs Python 3

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/environ"
+	"example.com/coatcheck/pkg/session/memstore"
 )
 
 const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" // 32 zero bytes
@@ -172,5 +173,14 @@ func TestDynamoDBNeedsARegion(t *testing.T) {
 	t.Setenv("AWS_CONFIG_FILE", "/dev/null")
 	if _, err := environ.DynamoDB(t.Context()); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
 		t.Fatalf("error %v does not name AWS_REGION", err)
+	}
+}
+
+// What session.New refuses is told by the names that an operator knows.
+func TestSessionsNamesTheVariables(t *testing.T) {
+	t.Setenv("SESSION_IDLE_TIMEOUT", "48h")
+	_, err := environ.Sessions(memstore.New(), nil)
+	if err == nil || !strings.Contains(err.Error(), "SESSION_IDLE_TIMEOUT") || !strings.Contains(err.Error(), "48h") {
+		t.Errorf("error %v does not name SESSION_IDLE_TIMEOUT and its value", err)
 	}
 }
