@@ -2,10 +2,11 @@ package sqlstore
 
 import "fmt"
 
-// Dialect is the SQL that a database speaks. All differences are in this file and
-// in the schema.
+// Dialect is the SQL that a database speaks: [PostgreSQL] or [SQLite].
 type Dialect string
 
+// The dialects, as a command line may name them. Their differences are in this
+// file and in the schema.
 const (
 	PostgreSQL Dialect = "postgresql" // 12 or newer
 	SQLite     Dialect = "sqlite"     // 3.37 or newer

@@ -59,7 +59,7 @@ func (d Dialect) Schema() string {
 // the others wait for it.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.connect(ctx); err != nil {
-		return s.failed("Migrate", err)
+		return failed("Migrate", err)
 	}
 	return s.write(ctx, "Migrate", func(conn *sql.Conn) error {
 		_, err := conn.ExecContext(ctx, s.dialect.differences().begin)

@@ -94,7 +94,7 @@ func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 		ON CONFLICT (owner, id) DO NOTHING`
 	roles, values, err := encode(sess)
 	if err != nil {
-		return s.failed("Create", err)
+		return failed("Create", err)
 	}
 	return s.write(ctx, "Create", func(conn *sql.Conn) error {
 		created, err := affected(conn.ExecContext(ctx, insert, sess.Key().Owner, sess.ID, sess.Secret[:], sess.PreviousSecret[:],
@@ -111,7 +111,7 @@ func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 func (s *Store) Get(ctx context.Context, key session.Key) (*session.Session, error) {
 	const query = `SELECT ` + columns + ` FROM coatcheck_sessions WHERE owner = $1 AND id = $2`
 	sess, err := decode(key.Owner, s.db.QueryRowContext(ctx, query, key.Owner, key.ID))
-	return sess, s.failed("Get", err)
+	return sess, failed("Get", err)
 }
 
 // Update implements [session.Store]: one UPDATE and, if it changes nothing, one
@@ -123,7 +123,7 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 		WHERE owner = $8 AND id = $9 AND version = $10 AND expires_at > $11`
 	roles, values, err := encode(sess)
 	if err != nil {
-		return s.failed("Update", err)
+		return failed("Update", err)
 	}
 	var authenticated, expires sql.NullInt64
 	if !sess.ExpiresAt.IsZero() {
@@ -184,19 +184,19 @@ func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 	const query = `SELECT ` + columns + ` FROM coatcheck_sessions WHERE owner = $1`
 	rows, err := s.db.QueryContext(ctx, query, owner)
 	if err != nil {
-		return nil, s.failed("List", err)
+		return nil, failed("List", err)
 	}
 	defer rows.Close()
 	var all []*session.Session
 	for rows.Next() {
 		sess, err := decode(owner, rows)
 		if err != nil {
-			return nil, s.failed("List", err)
+			return nil, failed("List", err)
 		}
 		all = append(all, sess)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, s.failed("List", err)
+		return nil, failed("List", err)
 	}
 	return all, nil
 }
@@ -238,19 +238,19 @@ func (s *Store) write(ctx context.Context, method string, do func(*sql.Conn) err
 		case s.turn <- struct{}{}:
 			defer func() { <-s.turn }()
 		case <-ctx.Done():
-			return s.failed(method, ctx.Err())
+			return failed(method, ctx.Err())
 		}
 	}
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
-		return s.failed(method, err)
+		return failed(method, err)
 	}
 	defer conn.Close()
 	err = do(conn)
 	if errors.Is(err, driver.ErrBadConn) {
 		err = cmp.Or(ctx.Err(), err) // pgx says no more than this when ctx ends before it sends anything
 	}
-	return s.failed(method, err)
+	return failed(method, err)
 }
 
 // current returns the version of a session that is alive at now, for a write that
@@ -269,7 +269,7 @@ func current(ctx context.Context, conn *sql.Conn, key session.Key, now time.Time
 }
 
 // failed turns what a statement ended with into what the method returns.
-func (s *Store) failed(method string, err error) error {
+func failed(method string, err error) error {
 	switch {
 	case err == nil, err == session.ErrNoSession, err == session.ErrConflict:
 		return err
