@@ -35,9 +35,9 @@ func New(store Store, cfg Config) (*Manager, error) {
 }
 
 // Load returns the live session that r's cookie proves, or ErrNoSession. It reads
-// the store once, or not at all if the cookie is missing, doubled, malformed or
-// forged, and extends the idle timeout when a tenth of it has passed. If only
-// that extension fails, the request is served and a warning logged.
+// the store once, or not at all if the cookie is missing, doubled, malformed or,
+// with signing keys, forged. It extends the idle timeout when a tenth of it has
+// passed; if only that fails, the request is served and a warning logged.
 func (m *Manager) Load(r *http.Request) (*Session, error) {
 	c, ok := m.presented(r)
 	if !ok {
