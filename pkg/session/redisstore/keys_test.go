@@ -62,7 +62,7 @@ func (r *rig) expires(s *session.Session, index time.Time) {
 }
 
 // A session stays for an hour after it has died, its index as long as the last.
-// The year 2096 has a time that Redis 7.2 and later make 4e+12 of.
+// The year 2096 has a time that Redis 7.2 would make 4e+12 of.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *rig) {

@@ -20,7 +20,7 @@ const applied = int64(1)
 // put stores fields of a session that ends at expires. The session may stay for
 // an hour more, and the index as long as the last session in it. The index comes
 // first: it may turn out to be none, while the session has been read before.
-// %.0f, because Redis turns the number 4e12 into a text that it takes for no time.
+// %.0f, because Redis 7.2 makes the text 4e+12 of that number, which is no time.
 const put = `
 local function put(expires, ...)
 	local expiry = string.format('%.0f', (expires + 3600) * 1000)

@@ -24,44 +24,47 @@
 //
 // # The client
 //
-// The caller opens the client, which may have any timeouts; its MaxRetries does
-// not matter. Every call is a script, so that it is atomic, and so that go-redis
-// sends it to a primary. Do not set ReadOnly, RouteByLatency, RouteRandomly or
-// ReplicaOnly all the same: a primary that was demoted would go on answering.
-// A redis.Ring must not be used, since it takes a server that is down for one
-// that holds nothing.
+// The caller opens the client, with any timeouts; its MaxRetries does not matter.
+// Every call is a script, so that it is atomic, and so that go-redis sends it to
+// a primary. ReadOnly, RouteByLatency, RouteRandomly and ReplicaOnly must not be
+// set all the same: with them a primary that was demoted goes on answering. A
+// redis.Ring must not be used, since it takes a server that is down for one that
+// holds nothing.
 //
-// Used commands, for an ACL on the prefix: EVALSHA, EVAL, EXISTS, HSET, HGET,
-// HMGET, HGETALL, PEXPIREAT, ZADD, ZRANGE, ZREM, DEL. None is newer than Redis 5.
-// Redis 7.0 is what the tests run on. Valkey speaks the same protocol and has
-// these commands; it has not been tried.
+// An ACL must allow, on the prefix, EVALSHA, EVAL, EXISTS, HSET, HMGET, HGETALL,
+// PEXPIREAT, ZADD, ZRANGE, ZREM and DEL. Redis 5 has all of them. The tests run on
+// Redis 7.0; they have also passed on Redis 8.2 and Valkey 9.1.
 //
 // # What Redis does not promise
 //
-// Redis answers a write before its replicas or its disk have it. So a failure may
-// undo the last writes, a logout among them: the session is back until it
-// expires or is ended again. How far that goes is the server's configuration:
+// By default Redis answers a write before its disk or a replica has it. So a
+// failure may undo the last writes, a logout among them: that session is back
+// until it expires or is ended again. How far this goes is configuration:
 //
 //   - maxmemory-policy noeviction. Under any other policy a full server removes
 //     sessions, which signs users out, and indexes, which hides sessions from List
 //     and so from logging out everywhere. With noeviction a full server refuses
-//     new sessions as an outage; ending one still works.
-//   - appendonly yes, with appendfsync always: a server that restarts has lost
-//     nothing that it answered. With the default, everysec, it has lost up to
-//     about a second; without appendonly, all since the last snapshot.
-//   - min-replicas-to-write 1, with min-replicas-max-lag: a primary that is cut off
-//     from its replicas refuses writes after that time, as an outage, which bounds
-//     what a failover undoes. It is no bound of zero.
+//     new sessions, as an outage; ending one still works.
+//   - appendonly yes with appendfsync always: a server that restarts has lost
+//     nothing that it answered. With everysec, the default, it may have lost about
+//     a second; without appendonly, all since the last snapshot.
+//   - min-replicas-to-write 1 with min-replicas-max-lag: a primary that has lost its
+//     replicas for that time refuses writes, as an outage. This bounds what a
+//     failover undoes, but not at nothing.
 //   - WAIT, which this package does not send, tells how many replicas have received
-//     a write. Failover prefers the replica that has received most, without a
-//     promise (Redis: "WAIT", consistency). So it makes an undone logout rarer, not
-//     impossible.
+//     a write. A failover tries to promote the one that has received most, and
+//     does not promise it (Redis: WAIT, "Consistency and WAIT"). So WAIT would make
+//     an undone logout rarer, not impossible.
 //
-// After a failover or a restored backup, session.Config.NotBefore ends every
-// session from before it, if that matters more than signing in again. Where a
-// logout must never be undone, use another store.
+// A primary that is cut off also goes on answering reads of clients on its side,
+// in a Redis Cluster for cluster-node-timeout, else until it is demoted. To them a
+// session lives that was ended on the other side.
 //
-// While a Redis Cluster moves a slot, calls for owners in it may be outages.
+// After a failover or a restored backup, [session.Config.NotBefore] ends every
+// session from before it, at the price of signing in again. Where a logout must
+// never be undone, use another store.
+//
+// While a Redis Cluster moves a slot, calls for its owners may be outages.
 package redisstore
 
 import (
@@ -76,9 +79,10 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// Store is a [session.Store] in Redis. A call is one round trip, List two. All
-// but Create are sent up to three times if no answer comes. A call ends with its
-// context, whatever the client's options; a write may then still be carried out.
+// Store is a [session.Store] in Redis. A call is one round trip, List two. Every
+// call but Create is sent again if no answer comes, three times in all. It ends
+// with its context, whatever the client's options; a write may then still be
+// carried out.
 type Store struct {
 	client redis.UniversalClient
 	prefix string
