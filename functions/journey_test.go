@@ -251,7 +251,7 @@ func TestOutage(t *testing.T) {
 // TestPolicies compares what each function calls with what template.yaml lets it
 // call: nothing missing, nothing too much.
 func TestPolicies(t *testing.T) {
-	s := newStack(t, map[string]string{"SESSION_IDLE_TIMEOUT": "10s"})
+	s := newStack(t, map[string]string{"SESSION_IDLE_TIMEOUT": "20s"})
 	uses := map[string][]dynamotest.Call{}
 	use := func(function string, in request) reply {
 		r := s.do(t, in)
@@ -265,7 +265,7 @@ func TestPolicies(t *testing.T) {
 	s.addForeignUser(t)
 	use("LoginFunction", loginAs(foreignUser, foreignPassword))
 	cookie = s.signIn(t)
-	time.Sleep(2 * time.Second) // a touch is due
+	time.Sleep(3 * time.Second) // a touch is due
 	use("ProfileFunction", request{method: "GET", path: "/profile", cookie: cookie})
 	use("LogoutFunction", request{method: "POST", path: "/logout", cookie: cookie})
 	for id, function := range s.template.Functions {
