@@ -79,6 +79,22 @@ func TestDamagedItems(t *testing.T) {
 	r.holds(s)
 }
 
+// A damaged session hides no other of its user, so that those can be ended.
+func TestListBesideDamage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := r.created()
+	healthy := s.Clone()
+	healthy.ID = strings.Repeat("A", 22)
+	want(t, r.store.Create(t.Context(), healthy), nil)
+	r.damage(s.Key(), damage{field: "version"})
+	listed, err := r.store.List(t.Context(), s.Key().Owner)
+	want(t, err, errOutage)
+	if len(listed) != 1 || listed[0].ID != healthy.ID {
+		t.Errorf("List returned %v, want the other session", listed)
+	}
+}
+
 // Whatever is wrong with a session, it can be revoked. A logout that does not
 // match it fails, since the stored secret may be what is wrong.
 func TestDeleteOfDamagedItems(t *testing.T) {

@@ -90,6 +90,22 @@ func TestDamagedHashes(t *testing.T) {
 	r.holds(s)
 }
 
+// A damaged session hides no other of its user, so that those can be ended.
+func TestListBesideDamage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := r.created()
+	healthy := s.Clone()
+	healthy.ID = strings.Repeat("A", 22)
+	want(t, r.store.Create(t.Context(), healthy), nil)
+	r.damage(s, damage{field: "version", value: "x"})
+	listed, err := r.store.List(t.Context(), s.Key().Owner)
+	want(t, err, errOutage)
+	if len(listed) != 1 || listed[0].ID != healthy.ID {
+		t.Errorf("List returned %v, want the other session", listed)
+	}
+}
+
 // What PEXPIREAT would refuse is not written over.
 func TestDamagedTimes(t *testing.T) {
 	t.Parallel()

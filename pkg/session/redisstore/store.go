@@ -189,17 +189,27 @@ func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 		return nil, err
 	}
 	var all []*session.Session
+	var damaged []error
 	for page := range slices.Chunk(ids, 500) {
-		if all, err = s.appendPage(ctx, all, owner, page); err != nil {
+		hashes, err := s.page(ctx, owner, page)
+		if err != nil {
 			return nil, err
 		}
+		for i, hash := range hashes {
+			sess, err := decode(s.keys(session.Key{Owner: owner, ID: page[i]})[0], page[i], hash)
+			switch {
+			case err == nil:
+				all = append(all, sess)
+			case !errors.Is(err, session.ErrNoSession): // which Redis removed, or somebody since the index was read
+				damaged = append(damaged, err)
+			}
+		}
 	}
-	return all, nil
+	return all, errors.Join(damaged...)
 }
 
-// appendPage appends the owner's sessions with the given IDs to all, as far as
-// they are still there.
-func (s *Store) appendPage(ctx context.Context, all []*session.Session, owner string, ids []string) ([]*session.Session, error) {
+// page returns what is stored under the given IDs of the owner, in their order.
+func (s *Store) page(ctx context.Context, owner string, ids []string) ([]any, error) {
 	keys := []string{s.index(owner)}
 	for _, id := range ids {
 		keys = append(keys, s.keys(session.Key{Owner: owner, ID: id})[0])
@@ -212,17 +222,7 @@ func (s *Store) appendPage(ctx context.Context, all []*session.Session, owner st
 	if !ok || len(hashes) != len(ids) {
 		return nil, fmt.Errorf("redisstore: key %q: the server answered with %T for %d sessions", keys[0], reply, len(ids))
 	}
-	for i, hash := range hashes {
-		sess, err := decode(keys[1+i], ids[i], hash)
-		if errors.Is(err, session.ErrNoSession) {
-			continue // removed by Redis, or since the index was read
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, sess)
-	}
-	return all, nil
+	return hashes, nil
 }
 
 // keys returns the keys of a session and of its owner's index.

@@ -55,6 +55,13 @@ func TestDamagedRows(t *testing.T) {
 					t.Errorf("%s: %v\nwant: %s", method, err, says)
 				}
 			}
+			// It hides no other session of the user.
+			healthy := s.Clone()
+			healthy.ID = strings.Repeat("A", 22)
+			want(t, r.store.Create(t.Context(), healthy), nil)
+			if listed, err := r.store.List(t.Context(), s.Key().Owner); err == nil || len(listed) != 1 || listed[0].ID != healthy.ID {
+				t.Errorf("List beside a damaged session: %v, %v; want the other one and an error", listed, err)
+			}
 			// Whatever is wrong with a session, it can be ended.
 			want(t, r.store.Delete(t.Context(), s.Key(), nil, now), nil)
 			r.holds(s.Key(), nil)

@@ -188,17 +188,19 @@ func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 	}
 	defer rows.Close()
 	var all []*session.Session
+	var damaged []error
 	for rows.Next() {
 		sess, err := decode(owner, rows)
 		if err != nil {
-			return nil, failed("List", err)
+			damaged = append(damaged, err)
+			continue
 		}
 		all = append(all, sess)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, failed("List", err)
 	}
-	return all, nil
+	return all, failed("List", errors.Join(damaged...))
 }
 
 // DeleteExpired removes up to limit sessions that are dead at now, those that
