@@ -69,6 +69,9 @@ func Handler(origin string, routes ...Routes) http.Handler {
 // receive reads the whole body before any route sees the request, so that one
 // too large is refused also where nobody would read it, announced or not.
 func receive(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return errTooLarge
