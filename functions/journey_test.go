@@ -20,6 +20,10 @@ var setCookie = regexp.MustCompile(`^__Host-SESSIONID=[\w-]{22}\.[\w-]{22}\.[\w-
 
 const clearCookie = "__Host-SESSIONID=; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
 
+// slow is how much longer a call takes where those made at the same time have to
+// be told from those made one after another.
+const slow = 50 * time.Millisecond
+
 // budget is what a request may cost: calls in all, calls one after another, and
 // DynamoDB's read and write units.
 type budget struct {
@@ -36,7 +40,8 @@ func (b budget) check(t *testing.T, r reply) {
 		actions = append(actions, call.Action)
 		read, write = read+call.Read, write+call.Write
 	}
-	if !slices.Equal(actions, b.actions) || dynamotest.Depth(r.calls) != b.depth || read != b.read || write != b.write {
+	slices.Sort(actions) // some are made at the same time
+	if !slices.Equal(actions, slices.Sorted(slices.Values(b.actions))) || dynamotest.Depth(r.calls) != b.depth || read != b.read || write != b.write {
 		t.Errorf("cost: %v, %d one after another, %g read and %g write units; want %v, %d, %g, %g",
 			actions, dynamotest.Depth(r.calls), read, write, b.actions, b.depth, b.read, b.write)
 	}
@@ -53,6 +58,7 @@ func status(t *testing.T, r reply, want int) {
 // each step costs with the operation budget.
 func TestJourney(t *testing.T) {
 	s := newStack(t, nil)
+	s.proxy.Slow(slow)
 
 	r := s.do(t, request{method: "GET", path: "/profile"})
 	status(t, r, http.StatusUnauthorized)
@@ -77,7 +83,7 @@ func TestJourney(t *testing.T) {
 	if got := r.header.Values("Set-Cookie"); len(got) != 1 || !setCookie.MatchString(got[0]) {
 		t.Errorf("Set-Cookie: %q", got)
 	}
-	budget{[]string{"GetItem", "PutItem", "GetItem"}, 3, 2, 1}.check(t, r)
+	budget{[]string{"GetItem", "PutItem", "GetItem", "Query"}, 3, 3, 1}.check(t, r)
 	cookie, _, _ := strings.Cut(r.header.Get("Set-Cookie"), ";")
 
 	r = s.do(t, request{method: "GET", path: "/profile", cookie: cookie})
@@ -112,12 +118,13 @@ func TestJourney(t *testing.T) {
 // more call.
 func TestSignInAgain(t *testing.T) {
 	s := newStack(t, nil)
+	s.proxy.Slow(slow)
 	first := s.signIn(t)
 	again := login(password)
 	again.cookie = first
 	r := s.do(t, again)
 	status(t, r, http.StatusOK)
-	budget{[]string{"GetItem", "PutItem", "GetItem", "DeleteItem"}, 4, 2, 2}.check(t, r)
+	budget{[]string{"GetItem", "PutItem", "GetItem", "Query", "DeleteItem"}, 4, 3, 2}.check(t, r)
 	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: first}), http.StatusUnauthorized)
 }
 
@@ -125,14 +132,15 @@ func TestSignInAgain(t *testing.T) {
 // costs one more write, and replaces it by ours, with the pepper that is set.
 func TestForeignHash(t *testing.T) {
 	s := newStack(t, map[string]string{"PASSWORD_PEPPERS": "2026:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
+	s.proxy.Slow(slow)
 	s.addForeignUser(t)
 	status(t, s.do(t, loginAs(foreignUser, password)), http.StatusUnauthorized)
 	r := s.do(t, loginAs(foreignUser, foreignPassword))
 	status(t, r, http.StatusOK)
-	budget{[]string{"GetItem", "UpdateItem", "PutItem", "GetItem"}, 4, 2, 2}.check(t, r)
+	budget{[]string{"GetItem", "UpdateItem", "PutItem", "GetItem", "Query"}, 4, 3, 2}.check(t, r)
 	r = s.do(t, loginAs(foreignUser, foreignPassword))
 	status(t, r, http.StatusOK)
-	budget{[]string{"GetItem", "PutItem", "GetItem"}, 3, 2, 1}.check(t, r)
+	budget{[]string{"GetItem", "PutItem", "GetItem", "Query"}, 3, 3, 1}.check(t, r)
 	account, err := s.users(t).Get(t.Context(), foreignUser)
 	if err != nil || !strings.HasPrefix(account.PasswordHash, "$argon2id$") || !strings.Contains(account.PasswordHash, ",keyid=2026$") {
 		t.Errorf("stored: %.50s, %v; want a hash of ours with the pepper 2026", account.PasswordHash, err)

@@ -45,6 +45,11 @@ type Config struct {
 	// second may end too. Default: the zero time, no cut-off.
 	NotBefore time.Time
 
+	// MaxSessions is how many live sessions a user may have. A login that would exceed
+	// it ends the oldest, by CreatedAt and then by ID, and never fails for it (ASVS 7.1.2
+	// wants the number and the outcome written down). Default 10; negative means no limit.
+	MaxSessions int
+
 	// Logger receives one line per event, named as in OWASP's Logging Vocabulary
 	// (session_created, session_renewed, session_expired, …), with the session ID
 	// and never with a token. Default slog.Default().
@@ -72,6 +77,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.CookieName = cmp.Or(c.CookieName, "__Host-SESSIONID")
 	c.Lifetime = cmp.Or(c.Lifetime, 24*time.Hour)
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, min(30*time.Minute, c.Lifetime))
+	c.MaxSessions = cmp.Or(c.MaxSessions, 10)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.ErrorHandler == nil {
 		c.ErrorHandler = answerError

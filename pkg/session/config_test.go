@@ -93,7 +93,7 @@ func TestZeroConfig(t *testing.T) {
 	if got := s.ExpiresAt.Sub(s.LastSeenAt); got != 30*time.Minute {
 		t.Errorf("idle timeout is %v, want 30m", got)
 	}
-	// TestSetCookieLines proves the cookie's name and the lifetime of 24 hours.
+	// TestMaxSessions proves the ten sessions, and TestSetCookieLines the cookie's name and the lifetime of 24 hours.
 
 	s, _ = newRig(t, session.Config{Lifetime: 10 * time.Minute}).login("u1")
 	if got := s.ExpiresAt.Sub(s.LastSeenAt); got != 10*time.Minute {

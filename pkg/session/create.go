@@ -8,7 +8,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -34,9 +36,11 @@ type User struct {
 
 // Create starts a session for u and sets its cookie on w. The caller has checked
 // the credentials. A fresh ID and secret are made whatever the request came with,
-// and the session it came with is ended (ASVS 7.2.4: no fixation). ErrInvalid if
-// a store could not keep u: no ID, empty keys or roles, invalid UTF-8, NUL, more
-// than 4 KB in all. On any error no cookie is set.
+// and the session it came with is ended (ASVS 7.2.4: no fixation). So are the
+// user's oldest beyond [Config.MaxSessions], the new one counted; if that fails, a
+// warning is logged and the next login mends it. ErrInvalid if a store could not
+// keep u: no ID, empty keys or roles, invalid UTF-8, NUL, more than 4 KB in all. On
+// any error no cookie is set.
 func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Session, error) {
 	if err := validate(u.ID, u.Roles, u.Values); err != nil {
 		return nil, err
@@ -46,7 +50,7 @@ func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Sessi
 	if err != nil {
 		return nil, err
 	}
-	if err := m.settle(r, u.Confirm); err != nil {
+	if err := m.settle(r, s, u.Confirm); err != nil {
 		m.discard(ctx, s)
 		return nil, err
 	}
@@ -96,14 +100,42 @@ func (m *Manager) newSession(r *http.Request, u User, secret [32]byte) *Session 
 
 // settle runs the caller's check and then ends the session that the request came
 // with: in this order, so that a login that is refused or meets an outage costs
-// nobody the session they had.
-func (m *Manager) settle(r *http.Request, confirm func(context.Context) error) error {
+// nobody the session they had. Keeping to the limit goes on beside both and adds
+// no round trip.
+func (m *Manager) settle(r *http.Request, s *Session, confirm func(context.Context) error) error {
+	var limit sync.WaitGroup
+	defer limit.Wait()
+	confirmed := make(chan bool, 1)
+	defer close(confirmed) // which says no, if nothing said yes before
+	if m.cfg.MaxSessions > 0 {
+		limit.Go(func() { m.keepLimit(r, s, confirmed) })
+	}
 	if confirm != nil {
 		if err := confirm(r.Context()); err != nil {
 			return err
 		}
 	}
+	confirmed <- true
 	return m.endPresented(r, "replaced")
+}
+
+// keepLimit ends the oldest of the user's live sessions beyond the limit. It lists
+// them when the new one is stored, so that of many logins at once the last to store
+// sees all. The session that the request came with ends anyway and does not count.
+// The new one does, and goes too if it is not among the youngest: sparing it would
+// leave one too many when logins overtake each other.
+func (m *Manager) keepLimit(r *http.Request, s *Session, confirmed <-chan bool) {
+	ctx := r.Context()
+	all, unread := m.store.List(ctx, s.Key().Owner)
+	if !<-confirmed {
+		return
+	}
+	presented, _ := m.presented(r)
+	live := slices.DeleteFunc(m.live(all), presented.ends)
+	surplus := live[:max(0, len(live)-m.cfg.MaxSessions)]
+	if err := errors.Join(m.endAll(ctx, surplus, "limit"), unread); err != nil {
+		m.log(ctx, slog.LevelWarn, "session_limit_failed", s.ID, "user_id", s.UserID, "error", err)
+	}
 }
 
 // discard removes, as well as it can, a session whose token nobody was given.

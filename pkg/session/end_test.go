@@ -113,7 +113,7 @@ func ids(all []*session.Session) []string {
 
 func TestList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newRig(t, session.Config{MaxSessions: -1})
 		r.login("u1") // idle when the list is taken
 		stolen, _ := r.login("u1")
 		time.Sleep(idle - time.Minute)
@@ -220,7 +220,7 @@ func TestRevokeRefuses(t *testing.T) {
 
 func TestRevokeAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newRig(t, session.Config{MaxSessions: -1})
 		expired, _ := r.login("u1")
 		time.Sleep(idle)
 		var tokens []string
@@ -271,7 +271,7 @@ func TestRevokeAllLogsEachLiveSession(t *testing.T) {
 
 // One delete that fails is an error, and no reason to spare the others.
 func TestRevokeAllWithAFailingDelete(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newRig(t, session.Config{MaxSessions: -1})
 	for range 20 {
 		r.login("u1")
 	}
@@ -319,7 +319,7 @@ func TestRevokeAllCrossingALogout(t *testing.T) {
 
 func TestRevokeAllIsParallelButBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newRig(t, session.Config{MaxSessions: -1})
 		for range 32 {
 			r.login("u1")
 		}
@@ -355,10 +355,13 @@ func TestOutages(t *testing.T) {
 		}},
 		"Renew":          {"Update", func(r *rig, s *session.Session, _ string) error { return r.Renew(r.t.Context(), w, s) }},
 		"Reauthenticate": {"Update", func(r *rig, s *session.Session, _ string) error { return r.Reauthenticate(r.t.Context(), w, s) }},
-		"Destroy":        {"Delete", func(r *rig, _ *session.Session, token string) error { return r.Destroy(w, r.request(cookie(token))) }},
-		"List":           {"List", func(r *rig, _ *session.Session, _ string) error { _, err := r.List(r.t.Context(), "u1"); return err }},
-		"Revoke":         {"Delete", func(r *rig, s *session.Session, _ string) error { return r.Revoke(r.t.Context(), "u1", s.ID) }},
-		"RevokeAll":      {"List", func(r *rig, _ *session.Session, _ string) error { return r.RevokeAll(r.t.Context(), "u1") }},
+		"ReauthenticateAlone": {"Update", func(r *rig, s *session.Session, _ string) error {
+			return r.ReauthenticateAlone(r.t.Context(), w, s)
+		}},
+		"Destroy":   {"Delete", func(r *rig, _ *session.Session, token string) error { return r.Destroy(w, r.request(cookie(token))) }},
+		"List":      {"List", func(r *rig, _ *session.Session, _ string) error { _, err := r.List(r.t.Context(), "u1"); return err }},
+		"Revoke":    {"Delete", func(r *rig, s *session.Session, _ string) error { return r.Revoke(r.t.Context(), "u1", s.ID) }},
+		"RevokeAll": {"List", func(r *rig, _ *session.Session, _ string) error { return r.RevokeAll(r.t.Context(), "u1") }},
 		"RevokeAll, delete": {"Delete", func(r *rig, _ *session.Session, _ string) error {
 			return r.RevokeAll(r.t.Context(), "u1")
 		}},

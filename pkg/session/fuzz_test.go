@@ -29,6 +29,8 @@ type keyStore struct {
 
 func (k *keyStore) Create(context.Context, *session.Session) error { return nil }
 
+func (k *keyStore) List(context.Context, string) ([]*session.Session, error) { return nil, nil }
+
 func (k *keyStore) Get(_ context.Context, key session.Key) (*session.Session, error) {
 	k.keys = append(k.keys, key)
 	return nil, session.ErrNoSession

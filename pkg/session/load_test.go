@@ -17,7 +17,7 @@ import (
 // All methods at once, on one user's sessions: nothing races, nobody meets an
 // outage, and at the end no token is alive.
 func TestParallelUse(t *testing.T) {
-	r := newRig(t, session.Config{SigningKeys: [][]byte{keyB, keyA}})
+	r := newRig(t, session.Config{SigningKeys: [][]byte{keyB, keyA}, MaxSessions: -1})
 	var tokens []string
 	step := func(do func(*session.Session) error) func(s *session.Session, token string) error {
 		return func(_ *session.Session, token string) error {
@@ -40,6 +40,7 @@ func TestParallelUse(t *testing.T) {
 		func(*session.Session, string) error { _, err := r.List(ctx, "u1"); return err },
 		func(s *session.Session, _ string) error { return r.Revoke(ctx, "u1", s.ID) },
 		func(*session.Session, string) error { return r.RevokeAll(ctx, "u1") },
+		step(func(s *session.Session) error { return r.ReauthenticateAlone(ctx, httptest.NewRecorder(), s) }),
 	}
 	errs := make(chan error, 1000)
 	var wg sync.WaitGroup

@@ -30,7 +30,8 @@
 // and [ErrInvalid] a mistake in the calling program. Any other error is an
 // outage: answer 503 and leave the cookie alone, as [Manager.Require] does. An
 // outage never makes a user anonymous. It ends no session, except that a
-// [Manager.Renew] whose answer is lost may leave the browser with the old token.
+// [Manager.Renew] whose answer is lost may leave the browser with the old token,
+// and that a [Manager.Create] may have ended those beyond [Config.MaxSessions].
 //
 // # What is not promised
 //

@@ -24,6 +24,11 @@ type credential struct {
 	secret [32]byte
 }
 
+// ends reports whether a logout with c ends s.
+func (c credential) ends(s *Session) bool {
+	return c.key == s.Key() && (c.secret == s.Secret || c.secret == s.PreviousSecret)
+}
+
 // newSecret returns a fresh secret as it stands in the token, and its hash as it
 // stands in the store. 256 random bits (ASVS 7.2.3 asks for 128).
 func newSecret() (secret string, hash [32]byte) {

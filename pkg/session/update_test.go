@@ -147,6 +147,10 @@ func writers(r *rig) map[string]func(*session.Session) (*httptest.ResponseRecord
 			w := httptest.NewRecorder()
 			return w, r.Reauthenticate(r.t.Context(), w, s)
 		},
+		"ReauthenticateAlone": func(s *session.Session) (*httptest.ResponseRecorder, error) {
+			w := httptest.NewRecorder()
+			return w, r.ReauthenticateAlone(r.t.Context(), w, s)
+		},
 	}
 }
 
@@ -212,7 +216,7 @@ func TestFailedWrites(t *testing.T) {
 			r.store.before["Update"] = func(context.Context) error { return fmt.Errorf("update: %w", session.ErrConflict) }
 		}},
 	}
-	for _, method := range []string{"Update", "Renew", "Reauthenticate"} {
+	for _, method := range []string{"Update", "Renew", "Reauthenticate", "ReauthenticateAlone"} {
 		for _, tt := range tests {
 			t.Run(method+"/"+tt.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -240,9 +244,9 @@ func TestFailedWrites(t *testing.T) {
 	}
 }
 
-// A token that replaces another is made by Renew and by Reauthenticate alike.
+// A token that replaces another is made by Renew and by both kinds of Reauthenticate alike.
 func TestRenewal(t *testing.T) {
-	for _, method := range []string{"Renew", "Reauthenticate"} {
+	for _, method := range []string{"Renew", "Reauthenticate", "ReauthenticateAlone"} {
 		t.Run(method, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, session.Config{})
@@ -259,7 +263,7 @@ func TestRenewal(t *testing.T) {
 				expected.PreviousSecret = before.Secret
 				expected.Secret = r.stored(s).Secret
 				expected.Version = r.stored(s).Version
-				if method == "Reauthenticate" {
+				if method != "Renew" {
 					expected.AuthenticatedAt = before.AuthenticatedAt.Add(10 * time.Minute)
 					expected.ExpiresAt = expected.AuthenticatedAt.Add(idle)
 				}
@@ -287,7 +291,7 @@ func TestRenewal(t *testing.T) {
 // The lifetime counts from the last authentication: Renew keeps it, so it does
 // not prolong a stolen session; Reauthenticate starts a new one.
 func TestLifetimeAfterRenewal(t *testing.T) {
-	for method, after := range map[string]time.Duration{"Renew": 0, "Reauthenticate": 10 * time.Hour} {
+	for method, after := range map[string]time.Duration{"Renew": 0, "Reauthenticate": 10 * time.Hour, "ReauthenticateAlone": 10 * time.Hour} {
 		t.Run(method, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, session.Config{IdleTimeout: lifetime})
@@ -321,7 +325,7 @@ func TestOnlyTheLastTwoSecretsAreKept(t *testing.T) {
 }
 
 func TestRenewalThatLosesToAnUpdateTriesAgain(t *testing.T) {
-	for _, method := range []string{"Renew", "Reauthenticate"} {
+	for _, method := range []string{"Renew", "Reauthenticate", "ReauthenticateAlone"} {
 		t.Run(method, func(t *testing.T) {
 			r := newRig(t, session.Config{})
 			s, oldToken := r.login("u1")

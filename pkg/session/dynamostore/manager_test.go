@@ -18,7 +18,7 @@ func TestManagerCreateLost(t *testing.T) {
 	site := newSite(t, session.Config{})
 	site.proxy.Fail("PutItem", lost)
 	s, token := site.login("u1")
-	site.spent("PutItem, 1 write", "DeleteItem, 1 write", "PutItem, 1 write")
+	site.spent("PutItem, 1 write", "DeleteItem, 1 write", "PutItem, 1 write", "Query, 1 read")
 	if got := site.alive(token); got.ID != s.ID {
 		t.Errorf("the token is that of %s, want %s", got.ID, s.ID)
 	}

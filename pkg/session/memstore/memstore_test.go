@@ -151,7 +151,8 @@ func TestOwnersShareShards(t *testing.T) {
 	}
 }
 
-// TestSweepWhileInUse is for the race detector.
+// TestSweepWhileInUse is for the race detector. A user who falls a minute behind
+// the others may find a session swept.
 func TestSweepWhileInUse(t *testing.T) {
 	m := New()
 	var wg sync.WaitGroup
@@ -160,10 +161,10 @@ func TestSweepWhileInUse(t *testing.T) {
 			for i := range 5000 {
 				s := numbered(i, user, start().Add(time.Duration(i)*time.Second), time.Minute)
 				create(t, m, s)
-				if err := m.Touch(t.Context(), s.Key(), s.LastSeenAt.Add(time.Second), s.ExpiresAt.Add(time.Second)); err != nil {
+				if err := m.Touch(t.Context(), s.Key(), s.LastSeenAt.Add(time.Second), s.ExpiresAt.Add(time.Second)); err != nil && err != session.ErrNoSession {
 					t.Error(err)
 				}
-				if _, err := m.Get(t.Context(), s.Key()); err != nil {
+				if _, err := m.Get(t.Context(), s.Key()); err != nil && err != session.ErrNoSession {
 					t.Error(err)
 				}
 			}

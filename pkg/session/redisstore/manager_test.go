@@ -25,7 +25,7 @@ type site struct {
 
 func newSite(r *rig) *site {
 	r.t.Helper()
-	m, err := session.New(r.store, session.Config{Logger: slog.New(slog.DiscardHandler)})
+	m, err := session.New(r.store, session.Config{MaxSessions: -1, Logger: slog.New(slog.DiscardHandler)})
 	want(r.t, err, nil)
 	return &site{m, r}
 }

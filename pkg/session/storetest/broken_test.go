@@ -103,6 +103,7 @@ func brokenStores() map[string][]session.Store {
 		}
 	}
 	stores["revoke-all ends all"] = []session.Store{&laggingList{mapStore: newMapStore()}}
+	stores["logins at once keep to the limit"] = []session.Store{&laggingList{mapStore: newMapStore()}, ownerDelete{newMapStore()}}
 	const outage = "a cancelled context is an outage"
 	for _, method := range []string{"Create", "Get", "Update", "Touch", "Delete", "List"} {
 		stores[outage] = append(stores[outage], cancelled{newMapStore(), method, nil})

@@ -1,33 +1,46 @@
 package storetest
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 
 	"example.com/coatcheck/pkg/session"
 )
 
-// revokeAllEndsAll lets a Manager revoke all sessions of a user while others of
-// them are being made, renewed, changed and touched. A token handed out before
-// the revocation began is never accepted after it has answered; one handed out
+// revokeAllEndsAll lets a Manager end all sessions of a user, or all but one, while
+// others of them are being made, renewed, changed and touched. A token handed out
+// before that began is never accepted after it has answered; one handed out
 // afterwards is.
 func revokeAllEndsAll(p *probe) error {
-	manager, err := session.New(p.store, session.Config{Logger: slog.New(slog.DiscardHandler)})
+	manager, err := session.New(p.store, session.Config{MaxSessions: -1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
 	user := newSession().UserID
 	for range 3 {
-		revokeDuringTraffic(p, manager, user)
+		revokeDuringTraffic(p, manager, user, func() error { return manager.RevokeAll(p.ctx, user) })
+		revokeDuringTraffic(p, manager, user, func() error { return reauthenticateAlone(p, manager, user) })
 	}
 	return p.err
 }
 
-func revokeDuringTraffic(p *probe, manager *session.Manager, user string) {
+// reauthenticateAlone ends all sessions of the user but a new one.
+func reauthenticateAlone(p *probe, manager *session.Manager, user string) error {
+	w := httptest.NewRecorder()
+	s, err := manager.Create(w, p.request(""), session.User{ID: user})
+	if err != nil {
+		return err
+	}
+	return manager.ReauthenticateAlone(p.ctx, w, s)
+}
+
+func revokeDuringTraffic(p *probe, manager *session.Manager, user string, revoke func() error) {
 	const sessions = 6 // that each of the crowd makes
 	lived := make(chan []string, crowd*sessions)
 	var traffic sync.WaitGroup
@@ -42,22 +55,53 @@ func revokeDuringTraffic(p *probe, manager *session.Manager, user string) {
 	for range crowd {
 		handedOut = append(handedOut, <-lived...)
 	}
-	err := manager.RevokeAll(p.ctx, user)
-	p.expect("RevokeAll, with logins, renewals and updates under way", err, nil)
+	p.expect("ending all, with logins, renewals and updates under way", revoke(), nil)
 	for _, cookie := range handedOut {
 		if _, err := manager.Load(p.request(cookie)); !errors.Is(err, session.ErrNoSession) && p.err == nil {
-			p.breach("RevokeAll answered, and a token handed out before it began was accepted afterwards (%v)", err)
+			p.breach("all had ended, and a token handed out before it began was accepted afterwards (%v)", err)
 		}
 	}
 	traffic.Wait()
 	after := liveOneSession(p, manager, user)
 	if p.err == nil && len(after) == 0 {
-		p.breach("no session could be made after RevokeAll")
+		p.breach("no session could be made after all had ended")
 	}
 	if p.err == nil {
 		_, err := manager.Load(p.request(after[len(after)-1]))
-		p.expect("Load of a session made after RevokeAll", err, nil)
+		p.expect("Load of a session made after all had ended", err, nil)
 	}
+}
+
+// loginsKeepToTheLimit lets many logins of one user meet. Whichever overtakes
+// which, none fails, and as many sessions are left as the limit allows: the
+// youngest.
+func loginsKeepToTheLimit(p *probe) error {
+	const logins, limit = 50, 10
+	manager, err := session.New(p.store, session.Config{MaxSessions: limit, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	user := newSession().UserID
+	made := make([]*session.Session, logins)
+	for _, err := range atOnce(logins, func(i int) (err error) {
+		made[i], err = manager.Create(httptest.NewRecorder(), p.request(""), session.User{ID: user})
+		return err
+	}) {
+		p.expect("a login among many at once", err, nil)
+	}
+	left, err := manager.List(p.ctx, user)
+	p.expect("List after the logins", err, nil)
+	if p.err != nil {
+		return p.err
+	}
+	slices.SortFunc(made, func(a, b *session.Session) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
+	})
+	same := func(a, b *session.Session) bool { return a.ID == b.ID }
+	if !slices.EqualFunc(left, made[logins-limit:], same) {
+		p.breach("of %d logins at once %d sessions are left, want the %d youngest", logins, len(left), limit)
+	}
+	return p.err
 }
 
 // liveOneSession takes a session through a login, an update and a renewal, and

@@ -98,5 +98,6 @@ func contract() []rule {
 		{"delete removes the dead", "Delete: ErrNoSession if what was removed was dead at now.", deleteRemovesTheDead},
 		{"delete wins every race", "A session that is gone is never brought back, by no write under way at the time either.", deleteWinsEveryRace},
 		{"revoke-all ends all", "List returns everything written before the call, and nothing brings back what Delete removed.", revokeAllEndsAll},
+		{"logins at once keep to the limit", "List returns everything written before the call, and Delete removes what it is told to, alone.", loginsKeepToTheLimit},
 	}
 }

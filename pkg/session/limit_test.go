@@ -1,0 +1,265 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// logins creates sessions of the user, a millisecond apart.
+func (r *rig) logins(n int, userID string) (tokens []string) {
+	r.t.Helper()
+	for range n {
+		time.Sleep(time.Millisecond)
+		_, token := r.login(userID)
+		tokens = append(tokens, token)
+	}
+	time.Sleep(time.Millisecond)
+	return tokens
+}
+
+// only demands that of the tokens exactly those from the given place on are alive.
+func (r *rig) only(from int, tokens []string) {
+	r.t.Helper()
+	for i, token := range tokens {
+		if _, err := r.load(token); (err == nil) != (i >= from) {
+			r.t.Errorf("token %d of %d: %v; want those from %d on alive", i, len(tokens), err, from)
+		}
+	}
+}
+
+func TestMaxSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, test := range []struct{ configured, limit int }{{0, 10}, {1, 1}, {3, 3}, {-1, 20}} {
+			r := newRig(t, session.Config{MaxSessions: test.configured})
+			others := r.logins(1, "u2")
+			tokens := r.logins(20, "u1")
+			r.only(20-test.limit, tokens)
+			r.only(0, others)
+			if n := r.store.count("List"); (n > 0) != (test.configured >= 0) {
+				t.Errorf("MaxSessions %d: %d Lists", test.configured, n)
+			}
+		}
+	})
+}
+
+// The oldest goes by when it was made, not by when it was used or renewed.
+func TestMaxSessionsEndsTheOldest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{MaxSessions: 3})
+		oldest, token := r.login("u1")
+		tokens := r.logins(2, "u1")
+		time.Sleep(touchDue)
+		w := httptest.NewRecorder()
+		want(t, r.Reauthenticate(t.Context(), w, r.alive(token)), nil)
+		r.log.forget()
+		s, newest := r.login("u1")
+		r.log.holds(
+			"INFO session_expired reason=limit session_id="+oldest.ID,
+			"INFO session_created session_id="+s.ID+" user_id=u1",
+		)
+		r.dead(tokenIn(t, w))
+		r.only(0, append(tokens, newest))
+	})
+}
+
+// Of sessions made in the same millisecond those with the smaller IDs go.
+func TestMaxSessionsInOneMillisecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{MaxSessions: 3})
+		var made []string
+		for range 8 {
+			s, _ := r.login("u1")
+			made = append(made, s.ID)
+		}
+		slices.Sort(made)
+		all, err := r.List(t.Context(), "u1")
+		want(t, err, nil)
+		if got := ids(all); !slices.Equal(got, made[5:]) {
+			t.Errorf("left are %v of %v, want the last three", got, made)
+		}
+	})
+}
+
+func TestDeadSessionsDoNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{MaxSessions: 3})
+		r.logins(2, "u1") // idle at the end
+		time.Sleep(idle - time.Minute)
+		tokens := r.logins(1, "u1")
+		time.Sleep(2 * time.Minute)
+		tokens = append(tokens, r.logins(2, "u1")...)
+		r.only(0, tokens)
+
+		// Nor do those that are dead by today's limits alone.
+		r = r.with(session.Config{MaxSessions: 2, IdleTimeout: time.Minute})
+		r.only(0, append(tokens[1:], r.logins(1, "u1")...)[1:])
+		if n := r.sessions("u1"); n != 5 {
+			t.Errorf("%d sessions are stored, want 5: three that are dead, for whatever reason, and two", n)
+		}
+	})
+}
+
+// The session that a login replaces takes no other with it.
+func TestThePresentedSessionDoesNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for place := range 3 {
+			r := newRig(t, session.Config{MaxSessions: 3})
+			tokens := r.logins(3, "u1")
+			presented := tokens[place]
+			_, token := r.login("u1", cookie(presented))
+			r.dead(presented)
+			r.only(0, append(slices.Delete(tokens, place, place+1), token))
+		}
+
+		// By the secret before the last renewal it is replaced too.
+		r := newRig(t, session.Config{MaxSessions: 3})
+		tokens := r.logins(3, "u1")
+		want(t, r.Renew(t.Context(), httptest.NewRecorder(), r.alive(tokens[2])), nil)
+		r.login("u1", cookie(tokens[2]))
+		r.only(0, tokens[:2])
+
+		// What the cookie does not prove stays, and counts.
+		r = newRig(t, session.Config{MaxSessions: 3})
+		tokens = r.logins(3, "u1")
+		_, token := r.login("u1", cookie(tokens[2][:secretStart]+tokens[1][secretStart:]))
+		r.only(1, append(tokens, token))
+
+		// Another user's does not count anyway.
+		r = newRig(t, session.Config{MaxSessions: 3})
+		tokens = r.logins(3, "u1")
+		others := r.logins(1, "u2")
+		_, token = r.login("u1", cookie(others[0]))
+		r.dead(others[0])
+		r.only(1, append(tokens, token))
+	})
+}
+
+// Keeping to the limit never makes a login fail, and the next one mends what this
+// one could not.
+func TestLimitInAnOutage(t *testing.T) {
+	for _, test := range []struct {
+		call    string
+		failure hook
+		cause   string
+	}{
+		{"List", fails, "connection refused"},
+		{"Delete", fails, "connection refused"},
+		{"List", hangs, "context deadline exceeded"},
+		{"Delete", hangs, "context deadline exceeded"},
+	} {
+		t.Run(test.call+", "+test.cause, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, session.Config{MaxSessions: 3})
+				tokens := r.logins(3, "u1")
+				r.store.before[test.call] = test.failure
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				r.log.forget()
+				w := httptest.NewRecorder()
+				s, err := r.Create(w, r.request().WithContext(ctx), session.User{ID: "u1"})
+				want(t, err, nil)
+				r.log.holds(
+					"WARN session_limit_failed error="+test.cause+" session_id="+s.ID+" user_id=u1",
+					"INFO session_created session_id="+s.ID+" user_id=u1",
+				)
+				r.store.up()
+				tokens = append(tokens, tokenIn(t, w))
+				r.only(0, tokens)
+				r.only(2, append(tokens, r.logins(1, "u1")...))
+			})
+		})
+	}
+}
+
+// With the list hanging, the session that the request came with is replaced all
+// the same.
+func TestHangingListDoesNotKeepThePresentedSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{})
+		_, old := r.login("u1")
+		r.store.before["List"] = hangs
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		w := httptest.NewRecorder()
+		_, err := r.Create(w, r.request(cookie(old)).WithContext(ctx), session.User{ID: "u1"})
+		want(t, err, nil)
+		r.dead(old)
+		r.alive(tokenIn(t, w))
+	})
+}
+
+// Sessions that cannot be read do not keep the others from being counted.
+func TestLimitWithADamagedSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{MaxSessions: 3})
+		r.store.after["List"] = fails // with those that could be read
+		r.only(1, r.logins(4, "u1"))
+	})
+}
+
+// A login that is refused ends nobody's session, however many there are.
+func TestRefusedLoginsEndNoSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{MaxSessions: 3})
+		tokens := r.logins(3, "u1")
+		refusal := errors.New("account disabled")
+		_, err := r.Create(httptest.NewRecorder(), r.request(), session.User{ID: "u1", Confirm: func(context.Context) error {
+			time.Sleep(time.Second) // long after the list has come
+			return refusal
+		}})
+		want(t, err, refusal)
+		r.only(0, tokens)
+
+		func() {
+			defer func() { recover() }()
+			r.Create(httptest.NewRecorder(), r.request(), session.User{ID: "u1", Confirm: func(context.Context) error { panic("mistake") }})
+		}()
+		r.only(0, tokens) // and no goroutine waits for ever: the bubble would not end
+	})
+}
+
+// The list is taken while Confirm runs, and the oldest end together with the
+// session that the request came with.
+func TestLimitTakesNoTimeOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{MaxSessions: 3})
+		tokens := r.logins(3, "u1")
+		_, presented := r.login("u2")
+		slow := func(context.Context) error { time.Sleep(time.Second); return nil }
+		for _, method := range methods {
+			r.store.before[method] = slow
+		}
+		start := time.Now()
+		_, err := r.Create(httptest.NewRecorder(), r.request(cookie(presented)), session.User{ID: "u1", Confirm: slow})
+		want(t, err, nil)
+		if took := time.Since(start); took != 3*time.Second {
+			t.Errorf("the login took %v, want 3s: Create, then Confirm and List, then the two Deletes", took)
+		}
+		r.store.up()
+		r.only(1, tokens)
+		r.dead(presented)
+	})
+}
+
+// A login that others overtake is one of the oldest, and ends as such.
+func TestOvertakenLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, session.Config{MaxSessions: 3})
+		r.store.before["Create"] = once(func(context.Context) error { time.Sleep(time.Hour / 4); return nil })
+		var overtaken string
+		var wg sync.WaitGroup
+		wg.Go(func() { _, overtaken = r.login("u1") })
+		tokens := r.logins(3, "u1")
+		wg.Wait()
+		r.dead(overtaken)
+		r.only(0, tokens)
+	})
+}
