@@ -22,6 +22,7 @@ import (
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/dynamotest"
 	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/internal/throttle"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
 )
@@ -64,6 +65,7 @@ func newShell(t *testing.T) *shell {
 		"AWS_SECRET_ACCESS_KEY":     "test",
 		"AWS_ENDPOINT_URL_DYNAMODB": dynamotest.Endpoint(t),
 		"USERS_TABLE":               tables["UsersTable"],
+		"ATTEMPTS_TABLE":            tables["AttemptsTable"],
 		"SESSIONS_TABLE":            tables["SessionsTable"],
 	}}
 	// The first write to a DynamoDB Local that has just started can take longer
@@ -138,6 +140,21 @@ func (s *shell) users() accounts.Store {
 	return accounts.NewDynamo(s.client(), s.env["USERS_TABLE"])
 }
 
+// knock knocks at the login's door as somebody who was never there.
+func (s *shell) knock(name, pw string) (*accounts.Account, error) {
+	s.Helper()
+	limiter, err := throttle.New(throttle.NewMemory(), throttle.Config{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	door := accounts.NewDoor(accounts.NewDirectory(s.users(), password.Hasher{}), limiter)
+	proof, err := door.Authenticate(s.Context(), accounts.Attempt{Username: name, Password: pw})
+	if err != nil {
+		return nil, err
+	}
+	return proof.Account, nil
+}
+
 func (s *shell) client() *dynamodb.Client {
 	return dynamotest.Client(s, s.env["AWS_ENDPOINT_URL_DYNAMODB"])
 }
@@ -145,7 +162,7 @@ func (s *shell) client() *dynamodb.Client {
 func TestUsersAdd(t *testing.T) {
 	sh := newShell(t)
 	stdout := sh.ok(phrase+"\n", "users", "add", "Alice", "--display-name", "Alice A.", "--role", "admin", "--role=a,b")
-	alice, err := accounts.NewDirectory(sh.users(), password.Hasher{}).Authenticate(t.Context(), "alice", phrase)
+	alice, err := sh.knock("alice", phrase)
 	if err != nil {
 		t.Fatalf("the user cannot sign in: %v", err)
 	}
@@ -181,7 +198,6 @@ func TestUsersAddUsesThePepper(t *testing.T) {
 
 func TestUsersAddTakesThePasswordFromStandardInput(t *testing.T) {
 	sh := newShell(t)
-	directory := accounts.NewDirectory(sh.users(), password.Hasher{})
 	longest := strings.Repeat("x", 1024-len(phrase)) + phrase
 	for name, test := range map[string]struct{ stdin, password string }{
 		"line":          {phrase + "\n", phrase},
@@ -193,7 +209,7 @@ func TestUsersAddTakesThePasswordFromStandardInput(t *testing.T) {
 		"longest":       {longest + "\r\n", longest},
 	} {
 		sh.ok(test.stdin, "users", "add", name)
-		if _, err := directory.Authenticate(t.Context(), name, test.password); err != nil {
+		if _, err := sh.knock(name, test.password); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

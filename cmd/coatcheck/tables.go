@@ -15,6 +15,7 @@ import (
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/internal/throttle"
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
@@ -104,6 +105,6 @@ type printSQL struct {
 
 // Run implements the command.
 func (c *printSQL) Run() error {
-	_, err := fmt.Print(sqlstore.Dialect(c.Dialect).Schema(), "\n", accounts.SQLSchema)
+	_, err := fmt.Print(sqlstore.Dialect(c.Dialect).Schema(), "\n", accounts.SQLSchema, "\n", throttle.SQLSchema)
 	return err
 }

@@ -11,9 +11,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
-	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/password"
 )
 
 const template = "../../template.yaml"
@@ -22,7 +19,7 @@ const template = "../../template.yaml"
 // when the test ends are deleted.
 func (s *shell) newNames(t *testing.T) *shell {
 	fresh := &shell{t, maps.Clone(s.env)}
-	for _, variable := range []string{"USERS_TABLE", "SESSIONS_TABLE"} {
+	for _, variable := range []string{"USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE"} {
 		name := strings.ToLower(variable) + "-" + rand.Text()
 		fresh.env[variable] = name
 		t.Cleanup(func() {
@@ -47,9 +44,9 @@ func (s *shell) exists(variable string) (ttl string, ok bool) {
 
 func TestTablesCreate(t *testing.T) {
 	sh := newShell(t).newNames(t)
-	users, sessions := sh.env["USERS_TABLE"], sh.env["SESSIONS_TABLE"]
+	users, sessions, attempts := sh.env["USERS_TABLE"], sh.env["SESSIONS_TABLE"], sh.env["ATTEMPTS_TABLE"]
 
-	want := fmt.Sprintf("Created table %q with TTL on expires_at.\nCreated table %q.\n", sessions, users)
+	want := fmt.Sprintf("Created table %q with TTL on expires_at.\nCreated table %q with TTL on expires_at.\nCreated table %q.\n", attempts, sessions, users)
 	if got := sh.ok("", "tables", "create", "--template", template); got != want {
 		t.Errorf("stdout %q, want %q", got, want)
 	}
@@ -61,11 +58,14 @@ func TestTablesCreate(t *testing.T) {
 	}
 
 	sh.ok(phrase, "users", "add", "alice")
-	want = fmt.Sprintf("Table %q exists already and was left alone.\nTable %q exists already and was left alone.\n", sessions, users)
+	want = ""
+	for _, name := range []string{attempts, sessions, users} {
+		want += fmt.Sprintf("Table %q exists already and was left alone.\n", name)
+	}
 	if got := sh.ok("", "tables", "create", "--template", template); got != want {
 		t.Errorf("second run: stdout %q, want %q", got, want)
 	}
-	if _, err := accounts.NewDirectory(sh.users(), password.Hasher{}).Authenticate(t.Context(), "alice", phrase); err != nil {
+	if _, err := sh.knock("alice", phrase); err != nil {
 		t.Errorf("the second run lost the user: %v", err)
 	}
 	sh.ok("", "sessions", "list", "alice")
@@ -85,13 +85,13 @@ func TestTablesCreateRefuses(t *testing.T) {
 		{"sessions table missing", "SESSIONS_TABLE", "", template, "SESSIONS_TABLE is not set; it is the name for SessionsTable"},
 		{"no template", "USERS_TABLE", "x", "missing.yaml", "open missing.yaml: no such file or directory"},
 		{"broken template", "USERS_TABLE", "x", broken, broken + ": .*"},
-		{"bad name", "SESSIONS_TABLE", "a b", template, `.*creating SessionsTable as "a b": .*`},
+		{"bad name", "ATTEMPTS_TABLE", "a b", template, `.*creating AttemptsTable as "a b": .*`}, // the first
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			sh := base.newNames(t).with(test.variable, test.value)
 			sh.fails(1, test.want, "", "tables", "create", "--template", test.template)
 			sh.env["AWS_ENDPOINT_URL_DYNAMODB"] = base.env["AWS_ENDPOINT_URL_DYNAMODB"]
-			for _, variable := range []string{"USERS_TABLE", "SESSIONS_TABLE"} {
+			for _, variable := range []string{"USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE"} {
 				if _, ok := sh.exists(variable); ok {
 					t.Errorf("the table in %s was created", variable)
 				}
@@ -104,7 +104,7 @@ func TestTablesSQL(t *testing.T) {
 	sh := newShell(t)
 	for _, dialect := range []string{"postgresql", "sqlite"} {
 		out := sh.run("", "tables", "sql", "--dialect", dialect)
-		for _, table := range []string{"coatcheck_sessions", "coatcheck_users"} {
+		for _, table := range []string{"coatcheck_sessions", "coatcheck_users", "coatcheck_attempts"} {
 			if !strings.Contains(out.stdout, "CREATE TABLE") || !strings.Contains(out.stdout, table) {
 				t.Errorf("%s: no %s in\n%s", dialect, table, out.stdout)
 			}

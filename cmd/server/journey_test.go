@@ -70,7 +70,7 @@ func deployed(t *testing.T, endpoint string) []string {
 		t.Fatal(err)
 	}
 	return []string{
-		"STORE=dynamodb", "SESSIONS_TABLE=" + tables["SessionsTable"], "USERS_TABLE=" + tables["UsersTable"],
+		"STORE=dynamodb", "SESSIONS_TABLE=" + tables["SessionsTable"], "USERS_TABLE=" + tables["UsersTable"], "ATTEMPTS_TABLE=" + tables["AttemptsTable"],
 		"AWS_ENDPOINT_URL_DYNAMODB=" + endpoint, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 	}
 }

@@ -70,6 +70,10 @@ func run(ctx context.Context, addr, store string, demo bool) error {
 	if err != nil {
 		return err
 	}
+	door, err := environ.Door(directory, opened.attempts)
+	if err != nil {
+		return err
+	}
 	if _, inMemory := opened.users.(*accounts.Memory); inMemory {
 		demo = true
 	}
@@ -78,7 +82,7 @@ func run(ctx context.Context, addr, store string, demo bool) error {
 			return err
 		}
 	}
-	handler := web.Handler(origin, web.Login(sessions, directory), web.Profile(sessions), web.Logout(sessions))
+	handler := web.Handler(origin, web.Login(sessions, door), web.Profile(sessions), web.Logout(sessions))
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s is taken by another program; choose another address with ADDR=host:port", addr)

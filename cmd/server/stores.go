@@ -13,6 +13,7 @@ import (
 
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
+	"example.com/coatcheck/internal/throttle"
 	"example.com/coatcheck/internal/web"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
@@ -20,10 +21,12 @@ import (
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
-// stores are where the server keeps its sessions and users.
+// stores are where the server keeps its sessions and users, and counts attempts to
+// sign in.
 type stores struct {
 	sessions session.Store
 	users    accounts.Store
+	attempts throttle.Store
 	close    func() error
 }
 
@@ -33,7 +36,7 @@ func openStores(ctx context.Context, name string, demo bool) (stores, error) {
 	scheme, rest, _ := strings.Cut(name, ":")
 	switch scheme {
 	case "memory":
-		return stores{memstore.New(), accounts.NewMemory(), nothing}, nil
+		return stores{memstore.New(), accounts.NewMemory(), throttle.NewMemory(), nothing}, nil
 	case "sqlite":
 		return openSQL(ctx, "sqlite", "file:"+rest+"?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate", sqlstore.SQLite, demo)
 	case "postgres", "postgresql":
@@ -48,32 +51,32 @@ func openStores(ctx context.Context, name string, demo bool) (stores, error) {
 
 func nothing() error { return nil }
 
-// openSQL keeps the users in the same database.
+// openSQL keeps the users and attempts in the same database.
 func openSQL(ctx context.Context, driver, dsn string, dialect sqlstore.Dialect, create bool) (stores, error) {
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return stores{}, errors.New("the store's address cannot be read; it is not shown, since it may hold a password")
 	}
 	db.SetMaxIdleConns(10)
-	s, users := sqlstore.New(db, dialect), accounts.NewSQL(db)
+	s, users, attempts := sqlstore.New(db, dialect), accounts.NewSQL(db), throttle.NewSQL(db)
 	if create {
-		err = errors.Join(s.Migrate(ctx), users.CreateTable(ctx))
+		err = errors.Join(s.Migrate(ctx), users.CreateTable(ctx), attempts.CreateTable(ctx))
 	}
 	if err != nil {
 		db.Close()
 		return stores{}, err
 	}
-	return stores{s, users, db.Close}, nil
+	return stores{s, users, attempts, db.Close}, nil
 }
 
-// openRedis keeps the users in memory: Redis is for sessions.
+// openRedis keeps users and attempts in memory: Redis is for sessions.
 func openRedis(url string) (stores, error) {
 	options, err := redis.ParseURL(url)
 	if err != nil {
 		return stores{}, errors.New("the store's address cannot be read; write it as redis://host:6379")
 	}
 	client := redis.NewClient(options)
-	return stores{redisstore.New(client, "coatcheck:"), accounts.NewMemory(), client.Close}, nil
+	return stores{redisstore.New(client, "coatcheck:"), accounts.NewMemory(), throttle.NewMemory(), client.Close}, nil
 }
 
 func openDynamoDB(ctx context.Context) (stores, error) {
@@ -82,5 +85,9 @@ func openDynamoDB(ctx context.Context) (stores, error) {
 		return stores{}, err
 	}
 	users, err := environ.UserStore(env.Client)
-	return stores{env.Store, users, nothing}, err
+	if err != nil {
+		return stores{}, err
+	}
+	attempts, err := environ.AttemptStore(env.Client)
+	return stores{env.Store, users, attempts, nothing}, err
 }

@@ -27,11 +27,7 @@ func wire(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, err := environ.UserStore(env.Client)
-	if err != nil {
-		return nil, err
-	}
-	directory, err := environ.Directory(users)
+	door, users, err := environ.DeployedDoor(env.Client)
 	if err != nil {
 		return nil, err
 	}
@@ -39,5 +35,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		_, err := users.Get(ctx, "\x00warm-up") // no name that Normalize makes
 		return err
 	})
-	return web.Handler(env.Origin, web.Login(env.Sessions, directory)), nil
+	return web.Handler(env.Origin, web.Login(env.Sessions, door)), nil
 }

@@ -1,5 +1,5 @@
 // Package accounts knows who may sign in. [Directory] holds the rules, a [Store]
-// keeps the accounts: [NewMemory] or [NewDynamo].
+// keeps the accounts: [NewMemory], [NewDynamo] or [NewSQL].
 package accounts
 
 import (
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 )
 
 var (
@@ -16,7 +17,8 @@ var (
 	// ErrExists means that an account has the name already.
 	ErrExists = errors.New("the account exists already")
 
-	// ErrChanged means that the account is no longer as the caller read it.
+	// ErrChanged means that the account is no longer as the caller read it, or
+	// gone, and that nothing was written.
 	ErrChanged = errors.New("the account has changed")
 )
 
@@ -29,9 +31,18 @@ type Account struct {
 	Roles       []string          // what a session gets at sign-in
 	Preferences map[string]string // "theme", "language"; an absent one is the product's default
 
-	PasswordHash string `json:"-"` // see package password
-	Version      int64  // of the credentials: grows when the password changes or the account is disabled
-	Disabled     bool   // may not sign in
+	PasswordHash string    `json:"-"` // see package password
+	Disabled     bool      // may not sign in
+	FrozenUntil  time.Time // whole seconds: nobody signs in before, because the password is being changed; zero if it is not
+
+	// Version is that of what a sign-in relies on. It grows when the account is
+	// frozen, thawed, disabled or enabled, and when its roles change, and tells a
+	// sign-in under way that it must not succeed.
+	Version int64
+
+	// Revision is random and new with every write, so that of two writes one wins,
+	// and one that was sent twice recognises itself.
+	Revision string
 }
 
 func (a *Account) clone() *Account {
@@ -52,8 +63,28 @@ type Store interface {
 	// what is stored under it stays as it is.
 	Create(ctx context.Context, a *Account) error
 
-	// Rehash replaces the password hash oldHash, and nothing else, by newHash: of the
-	// same password, with a salt of its own. ErrChanged if the account does not have
-	// oldHash, or is gone.
-	Rehash(ctx context.Context, name, oldHash, newHash string) error
+	// Update stores a under a.Name, with newRevision as its revision, if the stored
+	// revision is a.Revision. Name, Username and UserID stay as they are. If the
+	// stored revision is newRevision already, this write was applied before: nil.
+	// ErrChanged if it is another and it is certain that this write was not applied.
+	Update(ctx context.Context, a *Account, newRevision string) error
+
+	// Delete removes the account if the stored revision is a.Revision. One that is
+	// gone already is no error. ErrChanged if the revision is another.
+	Delete(ctx context.Context, a *Account) error
+}
+
+// seconds and fromSeconds are how stores keep a time: epoch seconds, 0 for none.
+func seconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+func fromSeconds(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(n, 0).UTC()
 }

@@ -38,28 +38,31 @@ func NewDirectory(store Store, hasher password.Hasher) *Directory {
 	}
 }
 
-// Authenticate returns the account that username and pw prove, or ErrRefused.
-//
-// An unknown name, a wrong password and a disabled account look and cost the
-// same: one read and one hash (ASVS 6.3.8). What no account can have is refused
-// before either: a name that [Normalize] refuses, a password over
-// [password.MaxBytes]. A stored hash that cannot be read is logged and refused;
-// one whose pepper is not configured is an outage.
-//
-// A right password whose stored hash is another framework's, or weaker than
-// today's, is hashed anew and stored: at the cost of one hash and one write, once.
-// Until then a foreign hash takes its own time to check.
-func (d *Directory) Authenticate(ctx context.Context, username, pw string) (*Account, error) {
+// Find returns the account of that name, or ErrNotFound. The error does not quote a
+// name that no account can have.
+func (d *Directory) Find(ctx context.Context, username string) (*Account, error) {
 	name, err := Normalize(username)
-	if err != nil || len(pw) > password.MaxBytes {
-		return nil, ErrRefused
+	if err != nil {
+		return nil, err
 	}
+	return d.store.Get(ctx, name)
+}
+
+// find is Find for a normalised name at the door: nobody stands in for a name that
+// no account has.
+func (d *Directory) find(ctx context.Context, name string) (*Account, error) {
 	account, err := d.store.Get(ctx, name)
 	if errors.Is(err, ErrNotFound) {
-		account = d.nobody
-	} else if err != nil {
+		return d.nobody, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("reading the account: %w", err)
 	}
+	return account, nil
+}
+
+// prove returns the account as it is after pw has proved it, or ErrRefused.
+func (d *Directory) prove(ctx context.Context, account *Account, pw string) (*Account, error) {
 	matches, err := d.matches(ctx, account, pw)
 	if err != nil {
 		return nil, err
@@ -67,8 +70,11 @@ func (d *Directory) Authenticate(ctx context.Context, username, pw string) (*Acc
 	if !matches || account.Disabled {
 		return nil, ErrRefused
 	}
+	if account, err = d.thawExpired(ctx, account); err != nil {
+		return nil, err
+	}
 	if !d.hasher.Current(account.PasswordHash) {
-		d.rehash(ctx, account, pw)
+		account = d.rehash(ctx, account, pw)
 	}
 	return account, nil
 }
@@ -87,35 +93,35 @@ func (d *Directory) matches(ctx context.Context, account *Account, pw string) (b
 	return ok, nil
 }
 
-// rehash replaces the hash of an account whose password is pw. It is done here,
-// and not later in the sign-in, because nothing after Authenticate has the
-// password.
+// rehash replaces the hash of an account whose password is pw, and returns the
+// account as it is then. It is done here, and not later in the sign-in, because
+// nothing after it has the password.
 //
 // The account's Version stays: the credentials are the same, and a new Version
 // would make [Directory.Recheck] refuse this sign-in and any other under way. A
-// password change in between is safe without it: the write is conditional on the
-// old hash, and if it comes first, the change writes its own hash over it. So a
 // failure harms nobody: the next sign-in tries again.
-func (d *Directory) rehash(ctx context.Context, account *Account, pw string) {
+func (d *Directory) rehash(ctx context.Context, account *Account, pw string) *Account {
 	ctx, cancel := context.WithTimeout(ctx, rehashTimeout)
 	defer cancel()
-	hash := d.hasher.Hash(pw)
-	err := d.store.Rehash(ctx, account.Name, account.PasswordHash, hash)
+	next := account.clone()
+	next.PasswordHash = d.hasher.Hash(pw)
+	err := d.write(ctx, next)
 	switch {
 	case err == nil:
-		account.PasswordHash = hash
 		slog.InfoContext(ctx, "password_rehashed", "user_id", account.UserID)
+		return next
 	case errors.Is(err, ErrChanged):
 		// Another sign-in or a password change was faster. Recheck tells them apart.
 	default:
 		slog.WarnContext(ctx, "password hash not renewed; the next sign-in tries again", "user_id", account.UserID, "error", err)
 	}
+	return account
 }
 
-// Recheck reads the account again and returns ErrRefused if what [Authenticate]
-// found no longer holds: it is gone, disabled, or its credentials changed. Sign-in
-// calls it when the session is written and no cookie is sent yet, so that a
-// change made in between is not missed.
+// Recheck reads the account again and returns ErrRefused if what proved it no
+// longer holds: it is gone, disabled, or its Version has changed. Sign-in calls it
+// when the session is written and no cookie is sent yet, so that a change made in
+// between is not missed.
 func (d *Directory) Recheck(ctx context.Context, account *Account) error {
 	now, err := d.store.Get(ctx, account.Name)
 	if errors.Is(err, ErrNotFound) {
@@ -141,13 +147,8 @@ func (d *Directory) Register(ctx context.Context, username, displayName string, 
 	if displayName == "" {
 		displayName = username
 	}
-	if err := checkText(displayName); err != nil {
-		return nil, fmt.Errorf("the display name %w", err)
-	}
-	for _, role := range roles {
-		if err := checkText(role); err != nil {
-			return nil, fmt.Errorf("the role %q %w", role, err)
-		}
+	if err := checkProfile(displayName, roles); err != nil {
+		return nil, err
 	}
 	if err := password.CheckNew(pw, name); err != nil {
 		return nil, err
@@ -155,11 +156,12 @@ func (d *Directory) Register(ctx context.Context, username, displayName string, 
 	account := &Account{
 		Name:         name,
 		Username:     username,
-		UserID:       newUserID(),
+		UserID:       randomID(),
 		DisplayName:  displayName,
 		Roles:        roles,
 		PasswordHash: d.hasher.Hash(pw),
 		Version:      1,
+		Revision:     randomID(),
 	}
 	if err := d.store.Create(ctx, account); err != nil {
 		return nil, fmt.Errorf("user %q: %w", name, err)
@@ -167,8 +169,20 @@ func (d *Directory) Register(ctx context.Context, username, displayName string, 
 	return account, nil
 }
 
-// newUserID returns 16 random bytes in base64url, 22 characters.
-func newUserID() string {
+func checkProfile(displayName string, roles []string) error {
+	if err := checkText(displayName); err != nil {
+		return fmt.Errorf("the display name %w", err)
+	}
+	for _, role := range roles {
+		if err := checkText(role); err != nil {
+			return fmt.Errorf("the role %q %w", role, err)
+		}
+	}
+	return nil
+}
+
+// randomID returns 16 random bytes in base64url, 22 characters.
+func randomID() string {
 	var id [16]byte
 	rand.Read(id[:]) // never fails
 	return base64.RawURLEncoding.EncodeToString(id[:])

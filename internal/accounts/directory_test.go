@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/internal/throttle"
 )
 
 const phrase = "correct horse battery staple"
@@ -25,7 +26,7 @@ type counted struct {
 
 type countingStore struct {
 	Store
-	gets, creates, rehashes int
+	gets, creates, updates int
 }
 
 func (s *countingStore) Get(ctx context.Context, name string) (*Account, error) {
@@ -38,9 +39,9 @@ func (s *countingStore) Create(ctx context.Context, a *Account) error {
 	return s.Store.Create(ctx, a)
 }
 
-func (s *countingStore) Rehash(ctx context.Context, name, oldHash, newHash string) error {
-	s.rehashes++
-	return s.Store.Rehash(ctx, name, oldHash, newHash)
+func (s *countingStore) Update(ctx context.Context, a *Account, newRevision string) error {
+	s.updates++
+	return s.Store.Update(ctx, a, newRevision)
 }
 
 func newCounted(t *testing.T, peppers ...password.Pepper) *counted {
@@ -58,10 +59,23 @@ func newCounted(t *testing.T, peppers ...password.Pepper) *counted {
 	return c
 }
 
+// Authenticate knocks at the directory's door as somebody who was never there.
+func (d *Directory) Authenticate(ctx context.Context, username, pw string) (*Account, error) {
+	limiter, err := throttle.New(throttle.NewMemory(), throttle.Config{})
+	if err != nil {
+		return nil, err
+	}
+	proof, err := NewDoor(d, limiter).Authenticate(ctx, Attempt{Username: username, Password: pw})
+	if err != nil {
+		return nil, err
+	}
+	return proof.Account, nil
+}
+
 // put stores an account as it is, past the rules of Register.
 func (c *counted) put(t *testing.T, name, hash string, disabled bool) *Account {
 	t.Helper()
-	a := &Account{Name: name, Username: name, UserID: newUserID(), PasswordHash: hash, Version: 1, Disabled: disabled}
+	a := &Account{Name: name, Username: name, UserID: randomID(), PasswordHash: hash, Version: 1, Revision: randomID(), Disabled: disabled}
 	create(t, c.store.Store, a)
 	return a
 }
@@ -101,7 +115,7 @@ func TestAuthenticate(t *testing.T) {
 		{"name of 255 bytes", strings.Repeat("a", 255), phrase, false, 0, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c.hashes, c.store.gets, c.store.creates, c.store.rehashes = 0, 0, 0, 0
+			c.hashes, c.store.gets, c.store.creates, c.store.updates = 0, 0, 0, 0
 			a, err := c.Authenticate(t.Context(), test.username, test.password)
 			if test.ok && (err != nil || a == nil || a.Name != "alice") {
 				t.Errorf("Authenticate = %+v, %v; want alice", a, err)
@@ -109,8 +123,8 @@ func TestAuthenticate(t *testing.T) {
 			if !test.ok && (a != nil || err != ErrRefused) {
 				t.Errorf("Authenticate = %+v, %v; want nothing but ErrRefused", a, err)
 			}
-			if c.hashes != test.hashes || c.store.gets != test.gets || c.store.creates+c.store.rehashes != 0 {
-				t.Errorf("%d hashes, %d reads, %d writes; want %d, %d, 0", c.hashes, c.store.gets, c.store.creates+c.store.rehashes, test.hashes, test.gets)
+			if c.hashes != test.hashes || c.store.gets != test.gets || c.store.creates+c.store.updates != 0 {
+				t.Errorf("%d hashes, %d reads, %d writes; want %d, %d, 0", c.hashes, c.store.gets, c.store.creates+c.store.updates, test.hashes, test.gets)
 			}
 		})
 	}
@@ -160,7 +174,7 @@ func TestRecheck(t *testing.T) {
 		}, nil},
 		{"version", func(now *Account) { now.Version++ }, ErrRefused},
 		{"disabled", func(now *Account) { now.Disabled = true }, ErrRefused},
-		{"another account of that name", func(now *Account) { now.UserID = newUserID() }, ErrRefused},
+		{"another account of that name", func(now *Account) { now.UserID = randomID() }, ErrRefused},
 		{"gone", func(now *Account) { now.Name = "renamed" }, ErrRefused},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -191,7 +205,10 @@ func TestRegister(t *testing.T) {
 		t.Errorf("stored %+v\nmade   %+v", stored, made)
 	}
 	hash, id := stored.PasswordHash, stored.UserID
-	stored.PasswordHash, stored.UserID = "", ""
+	if len(stored.Revision) != 22 {
+		t.Errorf("revision %q, want 22 characters", stored.Revision)
+	}
+	stored.PasswordHash, stored.UserID, stored.Revision = "", "", ""
 	want := &Account{Name: "alice", Username: " Ａlice", DisplayName: "Alice A.", Roles: []string{"admin", "staff"}, Version: 1}
 	if fmt.Sprint(stored) != fmt.Sprint(want) {
 		t.Errorf("stored %+v\nwant   %+v", stored, want)

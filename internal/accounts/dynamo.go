@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -13,9 +14,10 @@ import (
 )
 
 // Dynamo is a [Store] on a DynamoDB table with the hash key "name" (S). An item
-// has the fields name, username, user_id, display_name, password_hash (S), roles
-// (L of S), preferences (M of S), version (N) and disabled (BOOL); display_name,
-// roles and preferences may be absent.
+// has the fields name, username, user_id, display_name, password_hash, revision
+// (S), roles (L of S), preferences (M of S), version (N), disabled (BOOL) and
+// frozen_until (N, epoch seconds); display_name, roles, preferences and
+// frozen_until may be absent.
 type Dynamo struct {
 	table string
 
@@ -24,11 +26,12 @@ type Dynamo struct {
 	get    func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 	put    func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	update func(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	delete func(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 }
 
 // NewDynamo returns a store on the table. It makes no call.
 func NewDynamo(client *dynamodb.Client, table string) *Dynamo {
-	return &Dynamo{table: table, get: client.GetItem, put: client.PutItem, update: client.UpdateItem}
+	return &Dynamo{table: table, get: client.GetItem, put: client.PutItem, update: client.UpdateItem, delete: client.DeleteItem}
 }
 
 // Get implements [Store] by one consistent GetItem. A damaged item is an outage
@@ -73,24 +76,58 @@ func (d *Dynamo) Create(ctx context.Context, a *Account) error {
 	return nil
 }
 
-// Rehash implements [Store] by one UpdateItem, conditional on the old hash.
-func (d *Dynamo) Rehash(ctx context.Context, name, oldHash, newHash string) error {
+// Update implements [Store] by one UpdateItem, conditional on the revision. Fields
+// that it does not know stay.
+func (d *Dynamo) Update(ctx context.Context, a *Account, newRevision string) error {
 	attempts, count := dynamo.CountAttempts()
+	fields := encode(a)
+	names := map[string]string{} // some are reserved words
+	values := map[string]types.AttributeValue{":old": str(a.Revision), ":new": str(newRevision)}
+	sets := []string{"revision = :new"}
+	for _, field := range []string{"display_name", "roles", "preferences", "password_hash", "disabled", "frozen_until", "version"} {
+		sets = append(sets, "#"+field+" = :"+field)
+		names["#"+field], values[":"+field] = field, fields[field]
+	}
 	_, err := d.update(ctx, &dynamodb.UpdateItemInput{
 		TableName:                           &d.table,
-		Key:                                 map[string]types.AttributeValue{"name": str(name)},
-		UpdateExpression:                    new("SET password_hash = :new"),
-		ConditionExpression:                 new("password_hash = :old"),
-		ExpressionAttributeValues:           map[string]types.AttributeValue{":old": str(oldHash), ":new": str(newHash)},
+		Key:                                 map[string]types.AttributeValue{"name": str(a.Name)},
+		UpdateExpression:                    new("SET " + strings.Join(sets, ", ")),
+		ConditionExpression:                 new("revision = :old"),
+		ExpressionAttributeNames:            names,
+		ExpressionAttributeValues:           values,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}, count)
 	if changed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-		// The salt is random, so an account that has this hash got it from this
-		// call's own earlier attempt, whose answer was lost.
-		stored := dynamo.NewItem(d.table, name, changed.Item)
-		if *attempts > 1 && stored.String("password_hash") == newHash {
-			return nil
-		}
+		return d.changed(a.Name, changed.Item, *attempts, newRevision)
+	}
+	if err != nil {
+		return fmt.Errorf("table %q: %w", d.table, err)
+	}
+	return nil
+}
+
+// changed tells what an update means whose condition failed. Its own earlier
+// attempt, whose answer was lost, may have made it fail; another write may since
+// have come on top of that one, so that only a first attempt is certain.
+func (d *Dynamo) changed(name string, stored map[string]types.AttributeValue, attempts int, newRevision string) error {
+	switch revision := dynamo.NewItem(d.table, name, stored).Optional().String("revision"); {
+	case revision == newRevision:
+		return nil
+	case attempts > 1:
+		return fmt.Errorf("table %q, item %q: an answer was lost, and somebody else has written since", d.table, name)
+	}
+	return ErrChanged
+}
+
+// Delete implements [Store] by one DeleteItem, conditional on the revision.
+func (d *Dynamo) Delete(ctx context.Context, a *Account) error {
+	_, err := d.delete(ctx, &dynamodb.DeleteItemInput{
+		TableName:                 &d.table,
+		Key:                       map[string]types.AttributeValue{"name": str(a.Name)},
+		ConditionExpression:       new("attribute_not_exists(revision) OR revision = :revision"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":revision": str(a.Revision)},
+	})
+	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return ErrChanged
 	}
 	if err != nil {
@@ -116,8 +153,10 @@ func encode(a *Account) map[string]types.AttributeValue {
 		"roles":         &types.AttributeValueMemberL{Value: roles},
 		"preferences":   &types.AttributeValueMemberM{Value: preferences},
 		"password_hash": str(a.PasswordHash),
-		"version":       &types.AttributeValueMemberN{Value: strconv.FormatInt(a.Version, 10)},
 		"disabled":      &types.AttributeValueMemberBOOL{Value: a.Disabled},
+		"frozen_until":  number(seconds(a.FrozenUntil)),
+		"version":       number(a.Version),
+		"revision":      str(a.Revision),
 	}
 }
 
@@ -132,8 +171,10 @@ func (d *Dynamo) decode(name string, stored map[string]types.AttributeValue) (*A
 		Roles:        optional.StringList("roles"),
 		Preferences:  optional.StringMap("preferences"),
 		PasswordHash: item.String("password_hash"),
-		Version:      item.Int("version"),
 		Disabled:     item.Bool("disabled"),
+		FrozenUntil:  fromSeconds(optional.Int("frozen_until")),
+		Version:      item.Int("version"),
+		Revision:     item.String("revision"),
 	}
 	if err := item.Err(); err != nil {
 		return nil, err
@@ -142,3 +183,7 @@ func (d *Dynamo) decode(name string, stored map[string]types.AttributeValue) (*A
 }
 
 func str(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}

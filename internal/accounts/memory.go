@@ -42,17 +42,33 @@ func (m *Memory) Create(ctx context.Context, a *Account) error {
 	return nil
 }
 
-// Rehash implements [Store].
-func (m *Memory) Rehash(ctx context.Context, name, oldHash, newHash string) error {
+// Update implements [Store].
+func (m *Memory) Update(ctx context.Context, a *Account, newRevision string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	a, ok := m.accounts[name]
-	if !ok || a.PasswordHash != oldHash {
+	stored, ok := m.accounts[a.Name]
+	if !ok || stored.Revision != a.Revision && stored.Revision != newRevision {
 		return ErrChanged
 	}
-	a.PasswordHash = newHash
+	next := a.clone()
+	next.Username, next.UserID, next.Revision = stored.Username, stored.UserID, newRevision
+	m.accounts[a.Name] = next
+	return nil
+}
+
+// Delete implements [Store].
+func (m *Memory) Delete(ctx context.Context, a *Account) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if stored, ok := m.accounts[a.Name]; ok && stored.Revision != a.Revision {
+		return ErrChanged
+	}
+	delete(m.accounts, a.Name)
 	return nil
 }

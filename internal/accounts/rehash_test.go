@@ -18,17 +18,17 @@ const (
 	foreignHash   = "pbkdf2_sha1$1000$seasaltseasalt12345678$xiQTl0PdSFq19F/GDZWOB3d94AE="
 )
 
-// failingStore fails, or does something first, when a hash is replaced.
+// failingStore fails, or does something first, when an account is written.
 type failingStore struct {
 	Store
-	rehash func(context.Context) error
+	update func(context.Context) error
 }
 
-func (s failingStore) Rehash(ctx context.Context, name, oldHash, newHash string) error {
-	if err := s.rehash(ctx); err != nil {
+func (s failingStore) Update(ctx context.Context, a *Account, newRevision string) error {
+	if err := s.update(ctx); err != nil {
 		return err
 	}
-	return s.Store.Rehash(ctx, name, oldHash, newHash)
+	return s.Store.Update(ctx, a, newRevision)
 }
 
 func captureLog(t *testing.T) *bytes.Buffer {
@@ -48,7 +48,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 			t.Errorf("Authenticate with %q = %v, want ErrRefused", pw, err)
 		}
 	}
-	if c.store.rehashes != 0 {
+	if c.store.updates != 0 {
 		t.Error("a wrong password replaced the hash")
 	}
 
@@ -70,8 +70,8 @@ func TestForeignHashIsReplaced(t *testing.T) {
 		t.Errorf("Recheck of one that began before = %v", err)
 	}
 
-	if _, err := c.Authenticate(t.Context(), "alice", foreignPhrase); err != nil || c.store.rehashes != 1 {
-		t.Errorf("the second sign-in: %v; %d hashes stored, want 1", err, c.store.rehashes)
+	if _, err := c.Authenticate(t.Context(), "alice", foreignPhrase); err != nil || c.store.updates != 1 {
+		t.Errorf("the second sign-in: %v; %d hashes stored, want 1", err, c.store.updates)
 	}
 	if got := log.String(); strings.Count(got, "password_rehashed") != 1 || strings.Contains(got, "argon2") || strings.Contains(got, foreignPhrase) {
 		t.Errorf("the log:\n%s", got)
@@ -81,8 +81,8 @@ func TestForeignHashIsReplaced(t *testing.T) {
 func TestDisabledAccountKeepsItsHash(t *testing.T) {
 	c := newCounted(t)
 	c.put(t, "alice", foreignHash, true)
-	if _, err := c.Authenticate(t.Context(), "alice", foreignPhrase); err != ErrRefused || c.store.rehashes != 0 {
-		t.Errorf("Authenticate = %v with %d hashes stored; want ErrRefused and none", err, c.store.rehashes)
+	if _, err := c.Authenticate(t.Context(), "alice", foreignPhrase); err != ErrRefused || c.store.updates != 0 {
+		t.Errorf("Authenticate = %v with %d hashes stored; want ErrRefused and none", err, c.store.updates)
 	}
 }
 
@@ -91,7 +91,7 @@ func TestDisabledAccountKeepsItsHash(t *testing.T) {
 func TestRehashNeverFailsASignIn(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		rehash func(context.Context) error
+		update func(context.Context) error
 		warned bool
 	}{
 		{"outage", func(context.Context) error { return errors.New("down") }, true},
@@ -101,7 +101,7 @@ func TestRehashNeverFailsASignIn(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := captureLog(t)
-				store := failingStore{NewMemory(), test.rehash}
+				store := failingStore{NewMemory(), test.update}
 				create(t, store, &Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
 				start := time.Now()
 				account, err := NewDirectory(store, plain).Authenticate(t.Context(), "alice", foreignPhrase)
@@ -125,8 +125,9 @@ func TestRehashAndPasswordChange(t *testing.T) {
 	memory := NewMemory()
 	create(t, memory, &Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
 	directory := NewDirectory(failingStore{memory, func(context.Context) error {
-		memory.accounts["alice"].PasswordHash = "changed"
-		memory.accounts["alice"].Version++
+		stored := memory.accounts["alice"]
+		stored.PasswordHash, stored.Revision = "changed", randomID()
+		stored.Version++
 		return nil
 	}}, plain)
 	account, err := directory.Authenticate(t.Context(), "alice", foreignPhrase)

@@ -18,8 +18,10 @@ const SQLSchema = `CREATE TABLE IF NOT EXISTS coatcheck_users (
 	roles         TEXT    NOT NULL, -- JSON: a list of strings
 	preferences   TEXT    NOT NULL, -- JSON: an object of strings
 	password_hash TEXT    NOT NULL,
+	disabled      BOOLEAN NOT NULL,
+	frozen_until  BIGINT  NOT NULL, -- epoch seconds; 0: not frozen
 	version       BIGINT  NOT NULL,
-	disabled      BOOLEAN NOT NULL
+	revision      TEXT    NOT NULL
 );
 `
 
@@ -37,12 +39,13 @@ func (s *SQL) CreateTable(ctx context.Context) error {
 
 // Get implements [Store] by one SELECT.
 func (s *SQL) Get(ctx context.Context, name string) (*Account, error) {
-	const query = `SELECT username, user_id, display_name, roles, preferences, password_hash, version, disabled
+	const query = `SELECT username, user_id, display_name, roles, preferences, password_hash, disabled, frozen_until, version, revision
 		FROM coatcheck_users WHERE name = $1`
 	a := &Account{Name: name}
 	var roles, preferences []byte
-	err := s.db.QueryRowContext(ctx, query, name).Scan(
-		&a.Username, &a.UserID, &a.DisplayName, &roles, &preferences, &a.PasswordHash, &a.Version, &a.Disabled)
+	var frozen int64
+	err := s.db.QueryRowContext(ctx, query, name).Scan(&a.Username, &a.UserID, &a.DisplayName, &roles, &preferences,
+		&a.PasswordHash, &a.Disabled, &frozen, &a.Version, &a.Revision)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
@@ -55,51 +58,73 @@ func (s *SQL) Get(ctx context.Context, name string) (*Account, error) {
 	if err := json.Unmarshal(preferences, &a.Preferences); err != nil {
 		return nil, s.damaged(name, "preferences")
 	}
+	a.FrozenUntil = fromSeconds(frozen)
 	return a, nil
 }
 
-// Create implements [Store] by one INSERT. It is sent once, on a connection of its
-// own: a [sql.DB] might send it again and then meet its own first try.
+// Create implements [Store] by one INSERT.
 func (s *SQL) Create(ctx context.Context, a *Account) error {
 	const insert = `INSERT INTO coatcheck_users
-		(name, username, user_id, display_name, roles, preferences, password_hash, version, disabled)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (name) DO NOTHING`
-	roles, err := json.Marshal(a.Roles)
+		(name, username, user_id, display_name, roles, preferences, password_hash, disabled, frozen_until, version, revision)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (name) DO NOTHING`
+	roles, preferences, err := encodeSQL(a)
 	if err != nil {
 		return err
 	}
-	preferences, err := json.Marshal(a.Preferences)
+	return s.once(ctx, ErrExists, insert, a.Name, a.Username, a.UserID, a.DisplayName, roles, preferences,
+		a.PasswordHash, a.Disabled, seconds(a.FrozenUntil), a.Version, a.Revision)
+}
+
+// Update implements [Store] by one UPDATE, conditional on the revision.
+func (s *SQL) Update(ctx context.Context, a *Account, newRevision string) error {
+	const update = `UPDATE coatcheck_users SET display_name = $1, roles = $2, preferences = $3, password_hash = $4,
+		disabled = $5, frozen_until = $6, version = $7, revision = $8 WHERE name = $9 AND revision IN ($8, $10)`
+	roles, preferences, err := encodeSQL(a)
 	if err != nil {
 		return err
 	}
+	return s.once(ctx, ErrChanged, update, a.DisplayName, roles, preferences, a.PasswordHash,
+		a.Disabled, seconds(a.FrozenUntil), a.Version, newRevision, a.Name, a.Revision)
+}
+
+// Delete implements [Store] by one DELETE, conditional on the revision, and a look
+// at what is left if it removed nothing.
+func (s *SQL) Delete(ctx context.Context, a *Account) error {
+	err := s.once(ctx, ErrChanged, `DELETE FROM coatcheck_users WHERE name = $1 AND revision = $2`, a.Name, a.Revision)
+	if errors.Is(err, ErrChanged) {
+		if _, err := s.Get(ctx, a.Name); errors.Is(err, ErrNotFound) {
+			return nil
+		}
+	}
+	return err
+}
+
+// once sends one statement, and returns none if it changed no row. It is sent once,
+// on a connection of its own: a [sql.DB] might send it again and then meet its own
+// first try.
+func (s *SQL) once(ctx context.Context, none error, statement string, args ...any) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return s.failed(err)
 	}
 	defer conn.Close()
-	result, err := conn.ExecContext(ctx, insert, a.Name, a.Username, a.UserID, a.DisplayName,
-		string(roles), string(preferences), a.PasswordHash, a.Version, a.Disabled)
+	result, err := conn.ExecContext(ctx, statement, args...)
 	if err != nil {
 		return s.failed(err)
 	}
 	if n, err := result.RowsAffected(); n > 0 || err != nil {
 		return s.failed(err)
 	}
-	return ErrExists
+	return none
 }
 
-// Rehash implements [Store] by one UPDATE, conditional on the old hash. If the
-// driver sends it again, the account has the new hash from the first try.
-func (s *SQL) Rehash(ctx context.Context, name, oldHash, newHash string) error {
-	const update = `UPDATE coatcheck_users SET password_hash = $1 WHERE name = $2 AND password_hash IN ($1, $3)`
-	result, err := s.db.ExecContext(ctx, update, newHash, name, oldHash)
+func encodeSQL(a *Account) (roles, preferences string, err error) {
+	r, err := json.Marshal(a.Roles)
 	if err != nil {
-		return s.failed(err)
+		return "", "", err
 	}
-	if n, err := result.RowsAffected(); n == 1 || err != nil {
-		return s.failed(err)
-	}
-	return ErrChanged
+	p, err := json.Marshal(a.Preferences)
+	return string(r), string(p), err
 }
 
 func (s *SQL) failed(err error) error {

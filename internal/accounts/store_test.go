@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -40,13 +41,15 @@ func sample(name string) *Account {
 	return &Account{
 		Name:         name,
 		Username:     " " + strings.ToUpper(name),
-		UserID:       newUserID(),
+		UserID:       randomID(),
 		DisplayName:  "Grüße, 😀",
 		Roles:        []string{"admin", "staff"},
 		Preferences:  map[string]string{"theme": "dark", "language": "de", "empty": ""},
 		PasswordHash: "$hash$",
-		Version:      1<<63 - 1,
 		Disabled:     true,
+		FrozenUntil:  time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC),
+		Version:      1<<63 - 1,
+		Revision:     randomID(),
 	}
 }
 
@@ -127,31 +130,93 @@ func testStore(t *testing.T, newStore func(*testing.T) Store) {
 		}
 	})
 
-	t.Run("a new hash replaces the old one and nothing else", func(t *testing.T) {
-		want := sample("rehashed")
-		create(t, store, want)
-		if err := store.Rehash(ctx, "rehashed", "$hash$", "$new$"); err != nil {
+	t.Run("an update replaces what may change", func(t *testing.T) {
+		before := sample("updated")
+		create(t, store, before)
+		next := &Account{
+			Name: "updated", Username: "other", UserID: "other", DisplayName: "New", Roles: []string{"guest"},
+			Preferences: map[string]string{"theme": "light"}, PasswordHash: "$new$", Version: 7, Revision: before.Revision,
+		}
+		if err := store.Update(ctx, next, "second"); err != nil {
 			t.Fatal(err)
 		}
-		want.PasswordHash = "$new$"
-		if got := get(t, store, "rehashed"); !reflect.DeepEqual(got, want) {
+		want := next.clone()
+		want.Username, want.UserID, want.Revision = before.Username, before.UserID, "second"
+		if got := get(t, store, "updated"); !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+		scribble(next)
+		if got := get(t, store, "updated"); !reflect.DeepEqual(got, want) {
+			t.Errorf("a caller's change reached the store: %+v", got)
 		}
 	})
 
-	t.Run("a hash that has changed stays", func(t *testing.T) {
+	t.Run("an update sent twice is one", func(t *testing.T) {
+		a := sample("twice")
+		create(t, store, a)
+		for range 2 {
+			if err := store.Update(ctx, a, "second"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+
+	t.Run("an account that has changed stays", func(t *testing.T) {
 		want := sample("changed")
 		create(t, store, want)
 		for _, name := range []string{"changed", "nobody"} {
-			if err := store.Rehash(ctx, name, "$older$", "$new$"); err != ErrChanged {
-				t.Errorf("Rehash(%q) = %v, want ErrChanged", name, err)
+			late := sample(name)
+			late.PasswordHash = "$late$"
+			if err := store.Update(ctx, late, "late"); err != ErrChanged {
+				t.Errorf("Update(%q) = %v, want ErrChanged", name, err)
 			}
+		}
+		if err := store.Delete(ctx, sample("changed")); err != ErrChanged {
+			t.Errorf("Delete = %v, want ErrChanged", err)
 		}
 		if got := get(t, store, "changed"); !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 		if a, err := store.Get(ctx, "nobody"); !errors.Is(err, ErrNotFound) {
-			t.Errorf("Rehash of nobody left %+v, %v", a, err)
+			t.Errorf("Update of nobody left %+v, %v", a, err)
+		}
+	})
+
+	t.Run("one of 16 updates wins", func(t *testing.T) {
+		a := sample("contended")
+		create(t, store, a)
+		var won atomic.Int32
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				switch err := store.Update(ctx, a, randomID()); err {
+				case nil:
+					won.Add(1)
+				case ErrChanged:
+				default:
+					t.Errorf("Update = %v, want nil or ErrChanged", err)
+				}
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Errorf("%d of 16 updates from one revision were applied, want 1", won.Load())
+		}
+	})
+
+	t.Run("a deleted account is gone", func(t *testing.T) {
+		a := sample("deleted")
+		create(t, store, a)
+		for range 2 {
+			if err := store.Delete(ctx, a); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := store.Get(ctx, "deleted"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Get = %v, want ErrNotFound", err)
+		}
+		if err := store.Update(ctx, a, "late"); err != ErrChanged {
+			t.Errorf("Update = %v, want ErrChanged: it must not come back", err)
 		}
 	})
 
@@ -164,8 +229,11 @@ func testStore(t *testing.T, newStore func(*testing.T) Store) {
 		if err := store.Create(cancelled, sample("never")); err == nil || errors.Is(err, ErrExists) {
 			t.Errorf("Create = %v; want an error that is not ErrExists", err)
 		}
-		if err := store.Rehash(cancelled, "alice", "$hash$", "$new$"); err == nil || errors.Is(err, ErrChanged) {
-			t.Errorf("Rehash = %v; want an error that is not ErrChanged", err)
+		if err := store.Update(cancelled, sample("alice"), "new"); err == nil || errors.Is(err, ErrChanged) {
+			t.Errorf("Update = %v; want an error that is not ErrChanged", err)
+		}
+		if err := store.Delete(cancelled, sample("alice")); err == nil || errors.Is(err, ErrChanged) {
+			t.Errorf("Delete = %v; want an error that is not ErrChanged", err)
 		}
 		if _, err := store.Get(ctx, "never"); !errors.Is(err, ErrNotFound) {
 			t.Errorf("Get after the cancelled Create = %v, want ErrNotFound", err)
@@ -218,28 +286,36 @@ func TestDynamoCreateRecognisesItsOwnRetry(t *testing.T) {
 	}
 }
 
-func TestDynamoRehashRecognisesItsOwnRetry(t *testing.T) {
+func TestDynamoUpdateRecognisesItsOwnRetry(t *testing.T) {
 	store, proxy := behindProxy(t)
-	create(t, store, sample("alice"))
+	alice := sample("alice")
+	create(t, store, alice)
 	proxy.Take()
 	proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
-	if err := store.Rehash(t.Context(), "alice", "$hash$", "$new$"); err != nil {
+	if err := store.Update(t.Context(), alice, "second"); err != nil {
 		t.Fatal(err)
 	}
 	if calls := proxy.Take(); len(calls) != 2 {
 		t.Fatalf("%d calls, want 2: no answer was lost", len(calls))
 	}
-	if got := get(t, store, "alice"); got.PasswordHash != "$new$" {
-		t.Errorf("the hash is %s", got.PasswordHash)
+	if got := get(t, store, "alice"); got.Revision != "second" {
+		t.Errorf("the revision is %s", got.Revision)
 	}
 
+	// A second try that meets a foreign revision cannot know what became of the first.
 	proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
-	if err := store.Rehash(t.Context(), "alice", "$hash$", "$newer$"); err != ErrChanged {
-		t.Errorf("Rehash of a hash that has changed = %v, want ErrChanged", err)
+	if err := store.Update(t.Context(), alice, "third"); err == nil || errors.Is(err, ErrChanged) {
+		t.Errorf("Update, sent twice, of an account that has changed = %v, want an outage", err)
 	}
-	// What was written is only told from somebody else's by a second try.
-	if err := store.Rehash(t.Context(), "alice", "$hash$", "$new$"); err != ErrChanged {
-		t.Errorf("Rehash, sent once, = %v, want ErrChanged", err)
+}
+
+func TestDynamoDeleteRecognisesItsOwnRetry(t *testing.T) {
+	store, proxy := behindProxy(t)
+	alice := sample("alice")
+	create(t, store, alice)
+	proxy.Fail("DeleteItem", dynamotest.LoseAnswer)
+	if err := store.Delete(t.Context(), alice); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -262,8 +338,11 @@ func TestDynamoOutage(t *testing.T) {
 	if err := store.Create(t.Context(), sample("alice")); err == nil || errors.Is(err, ErrExists) {
 		t.Errorf("Create = %v; want an outage", err)
 	}
-	if err := store.Rehash(t.Context(), "alice", "$hash$", "$new$"); err == nil || errors.Is(err, ErrChanged) {
-		t.Errorf("Rehash = %v; want an outage", err)
+	if err := store.Update(t.Context(), sample("alice"), "new"); err == nil || errors.Is(err, ErrChanged) {
+		t.Errorf("Update = %v; want an outage", err)
+	}
+	if err := store.Delete(t.Context(), sample("alice")); err == nil || errors.Is(err, ErrChanged) {
+		t.Errorf("Delete = %v; want an outage", err)
 	}
 }
 
@@ -289,7 +368,7 @@ func TestDynamoReportsDamage(t *testing.T) {
 
 		put(field, nil)
 		switch field {
-		case "display_name", "roles", "preferences":
+		case "display_name", "roles", "preferences", "frozen_until":
 			get(t, store, "alice")
 		default:
 			wantDamage(t, store, table, field, "is missing")

@@ -61,7 +61,8 @@ func NewProxy(tb testing.TB) *Proxy {
 }
 
 // Fail gives the next calls of the action ("PutItem") one fault each, in order.
-// A second try of the SDK is a call like any other.
+// A second try of the SDK is a call like any other. An action may be followed by
+// the name of a table ("PutItem users"): then calls on others pass.
 func (p *Proxy) Fail(action string, faults ...Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -175,8 +176,14 @@ func (p *Proxy) note(call *Call) time.Duration {
 	defer p.mu.Unlock()
 	call.Start = time.Now()
 	call.Fault = p.always
-	if next := p.faults[call.Action]; len(next) > 0 {
-		call.Fault, p.faults[call.Action] = next[0], next[1:]
+	keys := []string{call.Action}
+	for _, use := range call.Uses {
+		keys = append(keys, call.Action+" "+use.Table)
+	}
+	for _, key := range keys {
+		if next := p.faults[key]; len(next) > 0 {
+			call.Fault, p.faults[key] = next[0], next[1:]
+		}
 	}
 	p.calls = append(p.calls, call)
 	return p.delay

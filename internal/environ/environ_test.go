@@ -1,11 +1,15 @@
 package environ_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
+	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/internal/throttle"
 	"example.com/coatcheck/pkg/session/memstore"
 )
 
@@ -72,7 +76,7 @@ func TestSessionConfigValues(t *testing.T) {
 func complete(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
-		"SESSIONS_TABLE": "sessions", "USERS_TABLE": "users", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "",
+		"SESSIONS_TABLE": "sessions", "USERS_TABLE": "users", "ATTEMPTS_TABLE": "attempts", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "",
 		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_PROFILE": "",
 		"SESSION_KEYS": key, "SESSION_IDLE_TIMEOUT": "20m", "SESSION_LIFETIME": "8h", "PUBLIC_ORIGIN": "https://shop.example",
 	} {
@@ -86,15 +90,15 @@ func TestDeployed(t *testing.T) {
 	if err != nil || d.Client == nil || d.Store == nil || d.Sessions == nil || d.Origin != "https://shop.example" {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	if users, err := environ.UserStore(d.Client); err != nil || users == nil {
-		t.Fatalf("%v, %v", users, err)
+	if door, users, err := environ.DeployedDoor(d.Client); err != nil || door == nil || users == nil {
+		t.Fatalf("%v, %v, %v", door, users, err)
 	}
 }
 
 // Without the optional ones, and without a table it does not read, all is well.
 func TestDeployedNeedsNoMore(t *testing.T) {
 	complete(t)
-	for _, name := range []string{"USERS_TABLE", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"} {
+	for _, name := range []string{"USERS_TABLE", "ATTEMPTS_TABLE", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"} {
 		t.Setenv(name, "")
 	}
 	if d, err := environ.Deployed(t.Context(), nil); err != nil || d.Origin != "" {
@@ -104,10 +108,19 @@ func TestDeployedNeedsNoMore(t *testing.T) {
 
 // Whatever is missing or malformed is named, and nothing else is.
 func TestDeployedNamesTheVariable(t *testing.T) {
-	variables := []string{"SESSIONS_TABLE", "USERS_TABLE", "AWS_REGION", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"}
+	variables := []string{"SESSIONS_TABLE", "USERS_TABLE", "ATTEMPTS_TABLE", "ATTEMPTS_LADDER", "ATTEMPTS_PER_NETWORK", "PASSWORD_PEPPERS", "AWS_REGION", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"}
 	for _, tt := range []struct{ name, value string }{
 		{"SESSIONS_TABLE", ""},
 		{"USERS_TABLE", ""},
+		{"ATTEMPTS_TABLE", ""},
+		{"ATTEMPTS_LADDER", "10"},
+		{"ATTEMPTS_LADDER", "ten,30s,1h,100"},
+		{"ATTEMPTS_LADDER", "10,30,1h,100"},
+		{"ATTEMPTS_LADDER", "10,30s,1h,100,200"},
+		{"ATTEMPTS_PER_NETWORK", "100"},
+		{"ATTEMPTS_PER_NETWORK", "100,"},
+		{"ATTEMPTS_PER_NETWORK", "many,10m"},
+		{"PASSWORD_PEPPERS", "2025"},
 		{"AWS_REGION", ""},
 		{"SESSION_KEYS", "c2hvcnQ="},
 		{"SESSION_KEYS", ","},
@@ -124,8 +137,8 @@ func TestDeployedNamesTheVariable(t *testing.T) {
 			complete(t)
 			t.Setenv(tt.name, tt.value)
 			d, err := environ.Deployed(t.Context(), nil)
-			if tt.name == "USERS_TABLE" {
-				_, err = environ.UserStore(d.Client)
+			if err == nil {
+				_, _, err = environ.DeployedDoor(d.Client)
 			}
 			for _, variable := range variables {
 				if named := err != nil && strings.Contains(err.Error(), variable); named != (variable == tt.name) {
@@ -136,6 +149,40 @@ func TestDeployedNamesTheVariable(t *testing.T) {
 				t.Errorf("the key is quoted: %v", err)
 			}
 		})
+	}
+}
+
+// What the limiter refuses is told by the names that an operator knows.
+func TestDoorNamesTheVariables(t *testing.T) {
+	for name, value := range map[string]string{
+		"ATTEMPTS_LADDER": "0,30s,1h,100", "ATTEMPTS_PER_NETWORK": "0,10m",
+	} {
+		complete(t)
+		t.Setenv(name, value)
+		if _, err := environ.Door(accounts.NewDirectory(accounts.NewMemory(), password.Hasher{}), throttle.NewMemory()); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s=%s: error %v does not name it", name, value, err)
+		}
+	}
+}
+
+// TestLimits: the variables decide how many attempts are free.
+func TestLimits(t *testing.T) {
+	complete(t)
+	t.Setenv("ATTEMPTS_LADDER", "2,40s,1h,9")
+	t.Setenv("ATTEMPTS_PER_NETWORK", "3,20m")
+	door, err := environ.Door(accounts.NewDirectory(accounts.NewMemory(), password.Hasher{}), throttle.NewMemory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, by string }{{"a", ""}, {"a", ""}, {"a", "name"}, {"b", "network"}} {
+		_, err := door.Authenticate(t.Context(), accounts.Attempt{Username: tt.name, Password: "wrong", Address: "192.0.2.1"})
+		refused, _ := errors.AsType[*throttle.Refused](err)
+		switch {
+		case tt.by == "" && !errors.Is(err, accounts.ErrRefused), tt.by != "" && (refused == nil || refused.By != tt.by):
+			t.Errorf("%s: %v, want a refusal by %q", tt.name, err, tt.by)
+		case tt.by == "name" && (refused.RetryAfter > 40*time.Second || refused.RetryAfter < 30*time.Second):
+			t.Errorf("the first wait is %v, want 40 s", refused.RetryAfter)
+		}
 	}
 }
 

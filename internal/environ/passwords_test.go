@@ -10,6 +10,7 @@ import (
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/internal/throttle"
 )
 
 const phrase = "correct horse battery staple"
@@ -90,7 +91,11 @@ func TestDevisePepper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := directory.Authenticate(t.Context(), "alice", "correct horse ☕"); err != nil {
+	door, err := environ.Door(directory, throttle.NewMemory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := door.Authenticate(t.Context(), accounts.Attempt{Username: "alice", Password: "correct horse ☕"}); err != nil {
 		t.Errorf("Authenticate = %v", err)
 	}
 }

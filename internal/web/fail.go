@@ -2,13 +2,18 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
+	"time"
 
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/respond"
+	"example.com/coatcheck/internal/throttle"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -27,15 +32,23 @@ var (
 	errOutage   = &refusal{http.StatusServiceUnavailable, "We cannot reach our records just now. Nothing is lost; try again in a moment."}
 	errSignIn   = &refusal{http.StatusUnauthorized, "Sign in first."}
 	errRefused  = &refusal{http.StatusUnauthorized, "The username or password is wrong."}
+	errBusy     = &refusal{http.StatusServiceUnavailable, "This account is being changed just now. Try again in a moment."}
 	errRole     = &refusal{http.StatusForbidden, "Your account may not do this."}
 )
 
-// Fail answers a request that met err. It is the one place where errors become
-// statuses, and is meant as [session.Config]'s ErrorHandler too.
-func Fail(w http.ResponseWriter, r *http.Request, err error) {
+// Fail answers a request that met err. It is meant as [session.Config]'s
+// ErrorHandler too.
+func Fail(w http.ResponseWriter, r *http.Request, err error) { report(w, r, err).write(w, r) }
+
+// report returns the answer to err, once it has written its line in the log and
+// the header that comes with it. It is the one place where errors become statuses.
+func report(w http.ResponseWriter, r *http.Request, err error) *refusal {
 	answer := answerTo(err)
 	logFailure(r, answer, err)
-	answer.write(w, r)
+	if refused := (*throttle.Refused)(nil); errors.As(err, &refused) {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(refused.RetryAfter.Seconds()))))
+	}
+	return answer
 }
 
 // write sends the answer to a person or a program.
@@ -56,15 +69,20 @@ func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 
 func answerTo(err error) *refusal {
 	var known *refusal
+	var tooMany *throttle.Refused
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &tooMany):
+		return &refusal{http.StatusTooManyRequests, "There were too many attempts to sign in. Try again in " + inWords(tooMany.RetryAfter) + "."}
 	case errors.Is(err, session.ErrNoSession):
 		return errSignIn
 	case errors.Is(err, session.ErrForbidden):
 		return errRole
 	case errors.Is(err, accounts.ErrRefused):
 		return errRefused
+	case errors.Is(err, accounts.ErrBusy):
+		return errBusy
 	case errors.Is(err, session.ErrInvalid):
 		return errBroken
 	}
@@ -76,11 +94,27 @@ func logFailure(r *http.Request, answer *refusal, err error) {
 	switch {
 	case answer.status >= http.StatusInternalServerError:
 		slog.ErrorContext(ctx, "sys_failure", "method", method, "path", path, "status", answer.status, "error", err.Error())
+	case answer.status == http.StatusTooManyRequests:
+		slog.WarnContext(ctx, "excess_rate_limit_exceeded", "method", method, "path", path, "ip", clientIP(r), "error", err.Error())
+	case answer == errRefused:
+		slog.WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientIP(r))
 	case answer == errRole:
 		slog.WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientIP(r))
 	case answer.status == http.StatusBadRequest, answer.status == http.StatusRequestEntityTooLarge, answer.status == http.StatusUnsupportedMediaType:
 		slog.InfoContext(ctx, "input_validation_fail", "method", method, "path", path, "status", answer.status, "ip", clientIP(r))
 	}
+}
+
+// inWords rounds a wait up to what people say.
+func inWords(wait time.Duration) string {
+	n, unit := int(math.Ceil(wait.Seconds())), "second"
+	if n > 90 {
+		n, unit = int(math.Ceil(wait.Minutes())), "minute"
+	}
+	if n == 1 {
+		return "a " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
 }
 
 // redirect sends a browser to a local path by GET.

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/throttle"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -25,7 +27,8 @@ func TestFail(t *testing.T) {
 	}{
 		{session.ErrNoSession, 401, signInFirst, ""},
 		{session.ErrForbidden, 403, "Your account may not do this.", "WARN authz_fail ip=192.0.2.1 method=GET path=/profile"},
-		{accounts.ErrRefused, 401, refused, ""},
+		{accounts.ErrRefused, 401, refused, "WARN authn_login_fail ip=192.0.2.1 method=GET path=/profile"},
+		{accounts.ErrBusy, 503, "This account is being changed just now. Try again in a moment.", "ERROR sys_failure error=%s method=GET path=/profile status=503"},
 		{session.ErrInvalid, 500, "Something went wrong on our side. Try again in a moment.", "ERROR sys_failure error=%s method=GET path=/profile status=500"},
 		{session.ErrConflict, 503, outage, "ERROR sys_failure error=%s method=GET path=/profile status=503"},
 		{accounts.ErrNotFound, 503, outage, "ERROR sys_failure error=%s method=GET path=/profile status=503"},
@@ -47,6 +50,31 @@ func TestFail(t *testing.T) {
 			if got := r.events(); !slices.Equal(got, events) {
 				t.Errorf("logged %q, want %q", got, events)
 			}
+		}
+	}
+}
+
+// Retry-After is for programs, in whole seconds that are never too few; people are
+// told in words.
+func TestTooManyAttempts(t *testing.T) {
+	r := newRig(t)
+	for _, tt := range []struct {
+		wait           time.Duration
+		seconds, words string
+	}{
+		{time.Millisecond, "1", "a second"},
+		{30 * time.Second, "30", "30 seconds"},
+		{30*time.Second + time.Nanosecond, "31", "31 seconds"},
+		{90 * time.Second, "90", "90 seconds"},
+		{91 * time.Second, "91", "2 minutes"},
+		{time.Hour, "3600", "60 minutes"},
+	} {
+		w := httptest.NewRecorder()
+		Fail(w, get("/login"), fmt.Errorf("wrapped: %w", &throttle.Refused{By: "name", RetryAfter: tt.wait}))
+		want := problemAnswer(429, "There were too many attempts to sign in. Try again in "+tt.words+".").with("Retry-After", tt.seconds)
+		same(t, response{w.Code, w.Result().Header, w.Body.String()}, want)
+		if events := r.events(); len(events) != 1 || !strings.HasPrefix(events[0], "WARN excess_rate_limit_exceeded ") || !strings.Contains(events[0], "ip=192.0.2.1") {
+			t.Errorf("logged %q", events)
 		}
 	}
 }

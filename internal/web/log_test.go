@@ -40,7 +40,7 @@ func TestEvents(t *testing.T) {
 	const created = "INFO session_created session_id=<id> user_id=alice-id"
 	const success = "INFO authn_login_success ip=192.0.2.1 session_id=<id> user_agent=Firefox user_id=alice-id"
 	const replaced = "INFO session_expired reason=replaced session_id=<id>"
-	const fail = "WARN authn_login_fail ip=192.0.2.1"
+	const fail = "WARN authn_login_fail ip=192.0.2.1 method=POST path=/login"
 	for name, tt := range map[string]struct {
 		given  func(*rig) string
 		req    *http.Request

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -22,13 +21,13 @@ const (
 )
 
 type login struct {
-	sessions  *session.Manager
-	directory *accounts.Directory
+	sessions *session.Manager
+	door     *accounts.Door
 }
 
 // Login returns the routes of /login.
-func Login(sessions *session.Manager, directory *accounts.Directory) Routes {
-	l := login{sessions, directory}
+func Login(sessions *session.Manager, door *accounts.Door) Routes {
+	l := login{sessions, door}
 	return Routes{
 		"GET /login":  l.show,
 		"POST /login": l.submit,
@@ -53,41 +52,69 @@ func (l login) submit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s, err := l.signIn(w, r, form["username"], form["password"])
-	switch {
-	case errors.Is(err, accounts.ErrRefused) && wantsPage(r):
-		writeLoginPage(w, errRefused.status, loginForm{form["username"], localPath(form["next"]), errRefused.detail})
-	case err != nil:
-		Fail(w, r, err)
-	case wantsPage(r):
+	if err != nil {
+		again(w, r, err, func(problem *refusal) {
+			writeLoginPage(w, problem.status, loginForm{form["username"], localPath(form["next"]), problem.detail})
+		})
+		return
+	}
+	if wantsPage(r) {
 		redirect(w, localPath(form["next"]))
+		return
+	}
+	respond.JSON(w, http.StatusOK, signedIn(s))
+}
+
+// again answers what a form met. A person who can do better in the same form gets
+// it from show, with what was wrong.
+func again(w http.ResponseWriter, r *http.Request, err error, show func(problem *refusal)) {
+	answer := report(w, r, err)
+	switch {
+	case !wantsPage(r), answer == errSignIn, answer.status == http.StatusForbidden, answer.status >= http.StatusInternalServerError:
+		answer.write(w, r)
 	default:
-		respond.JSON(w, http.StatusOK, signedIn(s))
+		show(answer)
 	}
 }
 
+// signIn checks the credentials, makes the session and says so in the log.
 func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password string) (*session.Session, error) {
 	ctx := r.Context()
-	s, err := l.start(w, r, username, password)
-	switch {
-	case err == nil:
-		slog.InfoContext(ctx, "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
-	case errors.Is(err, accounts.ErrRefused):
-		slog.WarnContext(ctx, "authn_login_fail", "ip", clientIP(r))
+	proof, err := prove(l.door, r, username, password)
+	if err != nil {
+		return nil, err
+	}
+	s, err := l.start(w, r, proof)
+	if err != nil {
+		return nil, err
+	}
+	slog.InfoContext(ctx, "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
+	if proof.Failures > 0 {
+		slog.WarnContext(ctx, "authn_login_successafterfail", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "failures", proof.Failures)
+	}
+	if !proof.KnownDevice {
+		l.remember(ctx, w, proof, s)
+	}
+	return s, nil
+}
+
+func (l login) start(w http.ResponseWriter, r *http.Request, proof *accounts.Proof) (*session.Session, error) {
+	s, err := l.sessions.Create(w, r, session.User{
+		ID:      proof.Account.UserID,
+		Roles:   proof.Account.Roles,
+		Values:  values(proof.Account),
+		Confirm: proof.Confirm,
+	})
+	if err != nil && !errors.Is(err, accounts.ErrRefused) {
+		proof.Withdraw(r.Context())
 	}
 	return s, err
 }
 
-// start checks the credentials and makes the session.
-func (l login) start(w http.ResponseWriter, r *http.Request, username, password string) (*session.Session, error) {
-	account, err := l.directory.Authenticate(r.Context(), username, password)
-	if err != nil {
-		return nil, err
-	}
-	return l.sessions.Create(w, r, session.User{
-		ID:      account.UserID,
-		Roles:   account.Roles,
-		Values:  values(account),
-		Confirm: func(ctx context.Context) error { return l.directory.Recheck(ctx, account) },
+// prove takes a password to the door, with what tells who knocks.
+func prove(door *accounts.Door, r *http.Request, username, password string) (*accounts.Proof, error) {
+	return door.Authenticate(r.Context(), accounts.Attempt{
+		Username: username, Password: password, Address: clientIP(r), Device: device(r),
 	})
 }
 

@@ -25,6 +25,11 @@ const (
 	newCookie     = "__Host-SESSIONID=<token>; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=Lax"
 	clearedCookie = "__Host-SESSIONID=; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
 
+	// What an attempt costs in calls that count it.
+	failed    = "Count Count"
+	succeeded = "Clear Count Count Withdraw"
+	withdrawn = "Count Count Withdraw Withdraw"
+
 	signedInJSON = `{"user":{"user_id":"alice-id","username":"Alice","display_name":"Alice Liddell","roles":["member"]},` +
 		`"session":{"id":"<id>","signed_in_at":"2000-01-01T00:00:00Z","expires_at":"2000-01-01T00:30:00Z"}}`
 	profileJSON = `{"user_id":"alice-id","username":"Alice","display_name":"Alice Liddell","roles":["member"],"preferences":{},` +
@@ -69,6 +74,7 @@ type row struct {
 	change         func(*http.Request)
 	page, program  answer
 	calls          string
+	attempts       string // calls that count attempts, sorted
 }
 
 func (x row) request(r *rig, page bool) *http.Request {
@@ -130,31 +136,36 @@ func loginRows() []row {
 	downProgram := problemAnswer(503, outage).with("Retry-After", "5")
 	return []row{
 		{route: route, outcome: "no session", form: rightForm, json: rightJSON, page: toProfile, program: signedIn,
-			calls: "accounts.Get sessions.Create accounts.Get"},
+			calls: "accounts.Get sessions.Create accounts.Get", attempts: succeeded},
 		{route: route, outcome: "signed in", form: rightForm, json: rightJSON, page: toProfile, program: signedIn,
-			calls: "accounts.Get sessions.Create accounts.Get sessions.Delete"},
+			calls: "accounts.Get sessions.Create accounts.Get sessions.Delete", attempts: succeeded},
 		{route: route, outcome: "dead session", form: rightForm, json: rightJSON,
 			page: toProfile, program: jsonAnswer(strings.NewReplacer("00:30:00", "01:00:00", "00:00:00", "00:30:00").Replace(signedInJSON)).with("Set-Cookie", newCookie),
-			calls: "accounts.Get sessions.Create accounts.Get sessions.Delete"},
+			calls: "accounts.Get sessions.Create accounts.Get sessions.Delete", attempts: succeeded},
 		{route: route, outcome: "duplicate cookies", form: rightForm, json: rightJSON, page: toProfile, program: signedIn,
-			calls: "accounts.Get sessions.Create accounts.Get"},
+			calls: "accounts.Get sessions.Create accounts.Get", attempts: succeeded},
 		{route: route, outcome: "malformed cookie", form: rightForm, json: rightJSON, page: toProfile, program: signedIn,
-			calls: "accounts.Get sessions.Create accounts.Get"},
+			calls: "accounts.Get sessions.Create accounts.Get", attempts: succeeded},
 		{route: route, outcome: "session store down", form: rightForm, json: rightJSON, page: downPage, program: downProgram,
-			calls: "accounts.Get sessions.Create sessions.Delete sessions.Create sessions.Delete"},
+			calls: "accounts.Get sessions.Create sessions.Delete sessions.Create sessions.Delete", attempts: withdrawn},
 		{route: route, outcome: "account store down", form: rightForm, json: rightJSON, page: downPage, program: downProgram,
-			calls: "accounts.Get"},
+			calls: "accounts.Get", attempts: withdrawn},
+		{route: route, outcome: "attempts cannot be counted", given: func(r *rig) string {
+			r.breakStore("attempts")
+			return ""
+		}, form: rightForm, json: rightJSON, page: downPage, program: downProgram,
+			calls: "accounts.Get", attempts: failed},
 		{route: route, outcome: "old session cannot be ended", given: func(r *rig) string {
 			cookie := r.signIn()
 			r.hooks["sessions.Delete"] = down
 			return cookie
 		}, form: rightForm, json: rightJSON, page: downPage, program: downProgram,
-			calls: "accounts.Get sessions.Create accounts.Get sessions.Delete sessions.Delete"},
+			calls: "accounts.Get sessions.Create accounts.Get sessions.Delete sessions.Delete", attempts: succeeded},
 		{route: route, outcome: "account store down at the re-check", given: func(r *rig) string {
 			r.hooks["sessions.Create"] = func() error { r.breakStore("accounts"); return nil }
 			return ""
 		}, form: rightForm, json: rightJSON, page: downPage, program: downProgram,
-			calls: "accounts.Get sessions.Create accounts.Get sessions.Delete"},
+			calls: "accounts.Get sessions.Create accounts.Get sessions.Delete", attempts: succeeded},
 	}
 }
 
@@ -176,15 +187,15 @@ func moreLoginRows() []row {
 	return []row{
 		{route: route, outcome: "next", given: nobody, form: rightForm + "&next=%2Fsessions%3Fa%3Db", json: rightJSON,
 			page: redirectAnswer("/sessions?a=b").with("Set-Cookie", newCookie), program: jsonAnswer(signedInJSON).with("Set-Cookie", newCookie),
-			calls: "accounts.Get sessions.Create accounts.Get"},
+			calls: "accounts.Get sessions.Create accounts.Get", attempts: succeeded},
 		{route: route, outcome: "wrong password", given: nobody, form: wrongForm, json: wrongJSON,
-			page: refusedPage, program: refusedProgram, calls: "accounts.Get"},
+			page: refusedPage, program: refusedProgram, calls: "accounts.Get", attempts: failed},
 		{route: route, outcome: "unknown user", given: nobody, form: "username=nobody&password=x", json: `{"username":"nobody","password":"x"}`,
-			page: refusedPage, program: refusedProgram, calls: "accounts.Get"},
+			page: refusedPage, program: refusedProgram, calls: "accounts.Get", attempts: failed},
 		{route: route, outcome: "disabled user", given: nobody, form: strings.Replace(rightForm, "alice", "dora", 1),
-			json: strings.Replace(rightJSON, "alice", "dora", 1), page: refusedPage, program: refusedProgram, calls: "accounts.Get"},
+			json: strings.Replace(rightJSON, "alice", "dora", 1), page: refusedPage, program: refusedProgram, calls: "accounts.Get", attempts: failed},
 		{route: route, outcome: "disabled during the login", given: disableAfterCreate, form: rightForm, json: rightJSON,
-			page: refusedPage, program: refusedProgram, calls: "accounts.Get sessions.Create accounts.Get sessions.Delete"},
+			page: refusedPage, program: refusedProgram, calls: "accounts.Get sessions.Create accounts.Get sessions.Delete", attempts: succeeded},
 		{route: route, outcome: "impossible name", given: nobody, form: "username=%0D%0A&password=x", json: `{"username":"\r\n","password":"x"}`,
 			page: refusedPage, program: refusedProgram},
 		{route: route, outcome: "password over 1,024 bytes", given: nobody, form: "username=alice&password=" + strings.Repeat("x", 1025),
@@ -278,6 +289,9 @@ func TestMatrix(t *testing.T) {
 						same(t, resp, want)
 						if got := r.made(); got != x.calls {
 							t.Errorf("calls: %q, want %q", got, x.calls)
+						}
+						if got := r.counted(); got != x.attempts {
+							t.Errorf("calls that count attempts: %q, want %q", got, x.attempts)
 						}
 					})
 				})

@@ -17,6 +17,7 @@ import (
 
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/internal/throttle"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
 )
@@ -41,6 +42,7 @@ type rig struct {
 	handler  http.Handler
 	sessions *session.Manager
 	accounts *accountStore
+	limiter  *throttle.Limiter
 	log      syncBuffer
 	secrets  []string // of the tokens seen: none may be logged
 	journal
@@ -63,18 +65,28 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.serveAt("")
+	r.limit(throttle.Config{})
 	return r
+}
+
+// limit replaces what attempts to sign in are limited by, and forgets them.
+func (r *rig) limit(cfg throttle.Config) {
+	r.t.Helper()
+	var err error
+	if r.limiter, err = throttle.New(attemptStore{throttle.NewMemory(), &r.journal}, cfg); err != nil {
+		r.t.Fatal(err)
+	}
+	r.serveAt("")
 }
 
 // constructors are the functions that make Routes. A function serves one of
 // them, the monolith all; TestEveryRouteHasRows sees that none is missing.
-func constructors(m *session.Manager, d *accounts.Directory) map[string]Routes {
+func constructors(m *session.Manager, d *accounts.Door) map[string]Routes {
 	return map[string]Routes{"Login": Login(m, d), "Profile": Profile(m), "Logout": Logout(m)}
 }
 
 func (r *rig) routes() map[string]Routes {
-	return constructors(r.sessions, accounts.NewDirectory(r.accounts, password.Hasher{}))
+	return constructors(r.sessions, accounts.NewDoor(accounts.NewDirectory(r.accounts, password.Hasher{}), r.limiter))
 }
 
 // serveAt serves all routes to browsers that see the origin.
@@ -92,7 +104,7 @@ var phraseHash = sync.OnceValue(func() string { return password.Hasher{}.Hash(ph
 func (r *rig) addAccount(a *accounts.Account) {
 	r.t.Helper()
 	a.PasswordHash = phraseHash()
-	a.Version = 1
+	a.Version, a.Revision = 1, "first"
 	if err := r.accounts.Store.Create(context.Background(), a); err != nil {
 		r.t.Fatal(err)
 	}
@@ -194,18 +206,24 @@ func fromBrowser(req *http.Request) *http.Request {
 	return with(req, "Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
 }
 
-// journal notes the calls to the stores in their order. A hook runs before the
-// call it is named after; an error of its is the call's outcome.
+// journal notes the calls to the stores in their order; those that count attempts
+// apart, because they are made beside others. A hook runs before the call it is
+// named after; an error of its is the call's outcome.
 type journal struct {
-	mu    sync.Mutex
-	calls []string
-	hooks map[string]func() error
+	mu       sync.Mutex
+	calls    []string
+	attempts []string
+	hooks    map[string]func() error
 }
 
 func (j *journal) note(call string) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.calls = append(j.calls, call)
+	if method, ok := strings.CutPrefix(call, "attempts."); ok {
+		j.attempts = append(j.attempts, method)
+	} else {
+		j.calls = append(j.calls, call)
+	}
 	if hook := j.hooks[call]; hook != nil {
 		return hook()
 	}
@@ -215,7 +233,7 @@ func (j *journal) note(call string) error {
 func (j *journal) startOver() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.calls = nil
+	j.calls, j.attempts = nil, nil
 }
 
 // made returns the calls since the last request began.
@@ -225,13 +243,20 @@ func (j *journal) made() string {
 	return strings.Join(j.calls, " ")
 }
 
+// counted returns the calls that count attempts, sorted, since the last request began.
+func (j *journal) counted() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Join(slices.Sorted(slices.Values(j.attempts)), " ")
+}
+
 var errDown = errors.New("connection refused")
 
 func down() error { return errDown }
 
-// breakStore makes every call to the store fail: "sessions" or "accounts".
+// breakStore makes every call to the store fail: "sessions", "accounts" or "attempts".
 func (j *journal) breakStore(store string) {
-	for _, method := range []string{"Create", "Get", "Update", "Touch", "Delete", "List"} {
+	for _, method := range []string{"Create", "Get", "Update", "Touch", "Delete", "List", "Count", "Withdraw", "Keep", "Clear"} {
 		j.hooks[store+"."+method] = down
 	}
 }
@@ -294,6 +319,39 @@ func (s *accountStore) Get(ctx context.Context, name string) (*accounts.Account,
 		s.edit(a)
 	}
 	return a, err
+}
+
+func (s *accountStore) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
+	if err := s.note("accounts.Update"); err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, a, newRevision)
+}
+
+type attemptStore struct {
+	throttle.Store
+	*journal
+}
+
+func (s attemptStore) Count(ctx context.Context, c throttle.Count) (throttle.Tally, bool, error) {
+	if err := s.note("attempts.Count"); err != nil {
+		return throttle.Tally{}, false, err
+	}
+	return s.Store.Count(ctx, c)
+}
+
+func (s attemptStore) Withdraw(ctx context.Context, key string) error {
+	if err := s.note("attempts.Withdraw"); err != nil {
+		return err
+	}
+	return s.Store.Withdraw(ctx, key)
+}
+
+func (s attemptStore) Clear(ctx context.Context, key string) error {
+	if err := s.note("attempts.Clear"); err != nil {
+		return err
+	}
+	return s.Store.Clear(ctx, key)
 }
 
 type syncBuffer struct {

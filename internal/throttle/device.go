@@ -1,0 +1,42 @@
+package throttle
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"strings"
+)
+
+// NewDevice returns the value of a cookie by which a device that has just signed
+// in to name is known later, or "" if no keys are configured. It proves nothing
+// but that: it is no session. (OWASP, "Slow Down Online Guessing Attacks with
+// Device Cookies".)
+func (l *Limiter) NewDevice(name string) string {
+	if len(l.cfg.DeviceKeys) == 0 {
+		return ""
+	}
+	nonce := rand.Text()
+	return nonce + "." + deviceMAC(l.cfg.DeviceKeys[0], nonce, name)
+}
+
+// device returns the tally of the device whose cookie has the value, if it was
+// made for that name. A cookie made for another name counts as none.
+func (l *Limiter) device(value, name string) (*tally, bool) {
+	nonce, mac, ok := strings.Cut(value, ".")
+	if !ok || !slices.ContainsFunc(l.cfg.DeviceKeys, func(key []byte) bool {
+		return hmac.Equal([]byte(deviceMAC(key, nonce, name)), []byte(mac))
+	}) {
+		return nil, false
+	}
+	return &tally{by: "device", key: "device/" + nonce, ladder: l.cfg.Device, keep: keepName}, true
+}
+
+// deviceMAC binds the nonce to the name. The first words keep it apart from the
+// MAC of a session's token, which the same keys make.
+func deviceMAC(key []byte, nonce, name string) string {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte("coatcheck device v1\x00" + nonce + "\x00" + name))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,133 @@
+package throttle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/coatcheck/internal/dynamo"
+)
+
+// Dynamo is a [Store] on a DynamoDB table with the hash key "key" (S). An item has
+// the fields failures (N), last_at (N, epoch milliseconds), attempt (S, the ID of
+// the last one) and expires_at (N, epoch seconds), which is the table's TTL and
+// absent from a tally that is kept.
+type Dynamo struct {
+	table string
+
+	// The calls it makes, not the client: see accounts.Dynamo.
+	update func(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	delete func(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+}
+
+// NewDynamo returns a store on the table. It makes no call.
+func NewDynamo(client *dynamodb.Client, table string) *Dynamo {
+	return &Dynamo{table: table, update: client.UpdateItem, delete: client.DeleteItem}
+}
+
+// Count implements [Store] by one UpdateItem, whose condition names the rungs.
+func (d *Dynamo) Count(ctx context.Context, c Count) (Tally, bool, error) {
+	condition, values := rungCondition(c)
+	values[":zero"], values[":one"] = number(0), number(1)
+	values[":id"] = &types.AttributeValueMemberS{Value: c.ID}
+	values[":at"], values[":expires"] = number(c.At.UnixMilli()), number(c.Expires.Unix())
+	out, err := d.update(ctx, &dynamodb.UpdateItemInput{
+		TableName: &d.table,
+		Key:       d.key(c.Key),
+		UpdateExpression: new("SET failures = if_not_exists(failures, :zero) + :one, last_at = :at, " +
+			"attempt = :id, expires_at = :expires"),
+		ConditionExpression:                 new("attribute_not_exists(failures) OR attempt <> :id AND (" + condition + ")"),
+		ExpressionAttributeValues:           values,
+		ReturnValues:                        types.ReturnValueAllNew,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if refused, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		tally, attempt, err := d.decode(c.Key, refused.Item)
+		return tally, attempt == c.ID, err
+	}
+	if err != nil {
+		return Tally{}, false, d.failed(err)
+	}
+	tally, _, err := d.decode(c.Key, out.Attributes)
+	return tally, err == nil, err
+}
+
+// rungCondition says in DynamoDB's words when an attempt is let through.
+func rungCondition(c Count) (condition string, values map[string]types.AttributeValue) {
+	var parts []string
+	values = map[string]types.AttributeValue{}
+	for i, rung := range c.Rungs[:len(c.Rungs)-1] {
+		n := strconv.Itoa(i)
+		parts = append(parts, "failures BETWEEN :from"+n+" AND :to"+n+" AND last_at <= :due"+n)
+		values[":from"+n], values[":to"+n] = number(int64(rung.From)), number(int64(c.Rungs[i+1].From-1))
+		values[":due"+n] = number(c.At.Add(-rung.Wait).UnixMilli())
+	}
+	return strings.Join(parts, " OR "), values
+}
+
+// Withdraw implements [Store] by one UpdateItem. The SDK does not send it again.
+func (d *Dynamo) Withdraw(ctx context.Context, key string) error {
+	_, err := d.update(ctx, &dynamodb.UpdateItemInput{
+		TableName:                 &d.table,
+		Key:                       d.key(key),
+		UpdateExpression:          new("SET failures = failures - :one"),
+		ConditionExpression:       new("failures >= :one"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":one": number(1)},
+	}, func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
+	return d.failed(unlessNothing(err))
+}
+
+// Keep implements [Store] by one UpdateItem.
+func (d *Dynamo) Keep(ctx context.Context, key string) error {
+	_, err := d.update(ctx, &dynamodb.UpdateItemInput{
+		TableName:           &d.table,
+		Key:                 d.key(key),
+		UpdateExpression:    new("REMOVE expires_at"),
+		ConditionExpression: new("attribute_exists(failures)"),
+	})
+	return d.failed(unlessNothing(err))
+}
+
+// Clear implements [Store] by one DeleteItem.
+func (d *Dynamo) Clear(ctx context.Context, key string) error {
+	_, err := d.delete(ctx, &dynamodb.DeleteItemInput{TableName: &d.table, Key: d.key(key)})
+	return d.failed(err)
+}
+
+// unlessNothing makes a failed condition no error: there was no tally to change.
+func unlessNothing(err error) error {
+	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		return nil
+	}
+	return err
+}
+
+func (d *Dynamo) decode(key string, stored map[string]types.AttributeValue) (Tally, string, error) {
+	item := dynamo.NewItem(d.table, key, stored)
+	t := Tally{Failures: int(item.Int("failures")), Last: time.UnixMilli(item.Int("last_at")).UTC()}
+	if expires := item.Optional().Int("expires_at"); expires != 0 {
+		t.Expires = time.Unix(expires, 0).UTC()
+	}
+	return t, item.String("attempt"), item.Err()
+}
+
+func (d *Dynamo) key(key string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"key": &types.AttributeValueMemberS{Value: key}}
+}
+
+func (d *Dynamo) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("table %q: %w", d.table, err)
+}
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}

@@ -1,0 +1,120 @@
+package throttle
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// How long a tally is kept that nobody adds to. That of a name counts failures in
+// a row however far apart they are, so it outlives a guesser's patience.
+const (
+	keepName    = 30 * 24 * time.Hour
+	keepNetwork = time.Hour // beyond its window
+)
+
+const withdrawTime = 500 * time.Millisecond
+
+// tally is one of the tallies that an attempt counts for, and what came of it.
+type tally struct {
+	by      string
+	key     string
+	ladder  Ladder
+	ends    time.Time     // of a window; zero if there is none
+	keep    time.Duration // after the last attempt
+	counted bool
+
+	failures int      // if counted: with this attempt
+	refused  *Refused // if the ladder refused it
+	err      error    // if nobody knows
+}
+
+// name is the tally of a name. Its key is a hash, because a name that nobody has
+// may be a password, typed into the wrong field.
+func (l *Limiter) name(name string) *tally {
+	sum := sha256.Sum256([]byte("coatcheck attempts v1\x00" + name))
+	return &tally{by: "name", key: "name/" + base64.RawURLEncoding.EncodeToString(sum[:]), ladder: l.cfg.Name, keep: keepName}
+}
+
+// network is the tally of the network that the address is in, in this window.
+func (l *Limiter) network(address string, now time.Time) *tally {
+	network := address
+	if ip, err := netip.ParseAddr(address); err == nil {
+		network = networkOf(ip.Unmap().WithZone(""))
+	}
+	start := now.Truncate(l.cfg.Network.Period)
+	return &tally{
+		by:     "network",
+		key:    fmt.Sprintf("network/%s/%d", network, start.Unix()),
+		ladder: Ladder{Free: l.cfg.Network.Limit, Lock: l.cfg.Network.Limit},
+		ends:   start.Add(l.cfg.Network.Period),
+		keep:   l.cfg.Network.Period + keepNetwork,
+	}
+}
+
+// networkOf returns what one customer of a provider usually has: an IPv4 address,
+// or the first 64 bits of an IPv6 one.
+func networkOf(ip netip.Addr) string {
+	if ip.Is4() {
+		return ip.String()
+	}
+	return netip.PrefixFrom(ip, 64).Masked().String()
+}
+
+// count counts one attempt, if the ladder lets it.
+func (t *tally) count(ctx context.Context, store Store, now time.Time) {
+	stored, counted, err := store.Count(ctx, Count{
+		Key: t.key, ID: rand.Text(), At: now, Rungs: t.ladder.rungs(), Expires: now.Add(t.keep),
+	})
+	if err != nil {
+		t.err = fmt.Errorf("counting an attempt of one %s: %w", t.by, err)
+		return
+	}
+	t.counted, t.failures = counted, stored.Failures
+	if !counted {
+		t.refuse(stored, now)
+	}
+	if t.by == "name" && stored.Failures >= t.ladder.Lock && !stored.Expires.IsZero() {
+		t.lock(ctx, store, stored)
+	}
+}
+
+func (t *tally) refuse(stored Tally, now time.Time) {
+	t.refused = &Refused{By: t.by}
+	wait := t.ladder.wait(stored.Failures)
+	if wait == forever {
+		t.refused.locked, t.refused.RetryAfter = true, t.ladder.Longest
+	} else {
+		t.refused.RetryAfter = stored.Last.Add(wait).Sub(now)
+	}
+	if !t.ends.IsZero() {
+		t.refused.RetryAfter = t.ends.Sub(now)
+	}
+	t.refused.RetryAfter = max(t.refused.RetryAfter, time.Second)
+}
+
+// lock sees to it that a locked name stays locked when its tally's time is over. A
+// call that fails is made up for by the next attempt.
+func (t *tally) lock(ctx context.Context, store Store, stored Tally) {
+	slog.WarnContext(ctx, "authn_login_lock", "key", t.key, "failures", stored.Failures)
+	if err := store.Keep(ctx, t.key); err != nil {
+		slog.WarnContext(ctx, "the lock of a name may run out", "key", t.key, "error", err)
+	}
+}
+
+// withdraw takes the attempt off the tally, also when the request's own time is over.
+func (t *tally) withdraw(ctx context.Context, store Store) {
+	if !t.counted {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTime)
+	defer cancel()
+	if err := store.Withdraw(ctx, t.key); err != nil {
+		slog.WarnContext(ctx, "attempt stays counted", "key", t.key, "error", err)
+	}
+}
