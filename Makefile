@@ -5,6 +5,8 @@ ARCHITECTURE ?= arm64
 # Without inlining the functions' zips are a sixth smaller, and they start and
 # answer as fast, measured; Argon2 would take half as long again, and keeps it.
 GCFLAGS := -gcflags=all=-l -gcflags=golang.org/x/crypto/...=
+# The folder that the functions are built in.
+BUILD ?= .aws-sam/build
 # How long each fuzz target runs.
 FUZZTIME ?= 20s
 
@@ -26,6 +28,11 @@ help: ## List the targets
 .PHONY: run
 run: ## Serve the product on http://localhost:8080; ADDR=host:port moves it, STORE=sqlite:FILE keeps it
 	go run ./cmd/server -demo
+
+.PHONY: local
+local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT moves it
+	go build -o .cache/bin/local ./cmd/local
+	.cache/bin/local -sam $(SAM)
 
 .PHONY: test
 test: ## Run every test; see the README for what it needs
@@ -63,7 +70,7 @@ fuzz: ## Run every fuzz target, FUZZTIME each
 
 .PHONY: build
 build: $(if $(filter $(TOOLS)/%,$(SAM)),$(TOOLS)/installed) ## Build the functions for Lambda
-	$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
+	$(SAM) build --build-dir $(BUILD) --parameter-overrides Architecture=$(ARCHITECTURE)
 
 .PHONY: deploy
 deploy: build ## Deploy to the AWS account and region of your environment

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -10,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
@@ -80,22 +78,17 @@ func tableNames(template *samtemplate.Template) (map[string]string, error) {
 }
 
 func createTable(ctx context.Context, client *dynamodb.Client, table samtemplate.Table, name string) error {
-	_, err := client.CreateTable(ctx, table.CreateInput(name))
-	if _, ok := errors.AsType[*types.ResourceInUseException](err); ok {
+	created, err := table.Create(ctx, client, name)
+	switch {
+	case err != nil:
+		return err
+	case !created:
 		fmt.Printf("Table %q exists already and was left alone.\n", name)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if table.TTL == "" {
+	case table.TTL == "":
 		fmt.Printf("Created table %q.\n", name)
-		return nil
+	default:
+		fmt.Printf("Created table %q with TTL on %s.\n", name, table.TTL)
 	}
-	if _, err := client.UpdateTimeToLive(ctx, table.TTLInput(name)); err != nil {
-		return err
-	}
-	fmt.Printf("Created table %q with TTL on %s.\n", name, table.TTL)
 	return nil
 }
 

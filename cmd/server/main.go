@@ -21,11 +21,6 @@ import (
 	"example.com/coatcheck/internal/web"
 )
 
-const (
-	demoUser     = "alice"
-	demoPassword = "correct horse battery staple"
-)
-
 func main() {
 	addr := flag.String("addr", fromEnv("ADDR", "localhost:8080"), "`host:port` to listen on; also ADDR")
 	store := flag.String("store", fromEnv("STORE", "memory"), "where sessions and users are kept; also STORE:\nmemory, sqlite:`PATH`, postgres://…, redis://… (users in memory) or dynamodb")
@@ -78,7 +73,7 @@ func run(ctx context.Context, addr, store string, demo bool) error {
 		demo = true
 	}
 	if demo {
-		if err := addDemoUser(ctx, directory); err != nil {
+		if err := directory.AddDemo(ctx); err != nil {
 			return err
 		}
 	}
@@ -94,14 +89,6 @@ func run(ctx context.Context, addr, store string, demo bool) error {
 	return serve(ctx, listener, handler)
 }
 
-func addDemoUser(ctx context.Context, directory *accounts.Directory) error {
-	_, err := directory.Register(ctx, demoUser, "Alice", []string{"member"}, demoPassword)
-	if err != nil && !errors.Is(err, accounts.ErrExists) {
-		return fmt.Errorf("demo user: %w", err)
-	}
-	return nil
-}
-
 // announce prints where to go. A browser takes our Secure cookie over plain http
 // from localhost only, so a loopback address is shown by that name.
 func announce(addr net.Addr, demo bool) {
@@ -111,7 +98,7 @@ func announce(addr net.Addr, demo bool) {
 	}
 	fmt.Printf("Coatcheck is at http://%s\n", net.JoinHostPort(host, port))
 	if demo {
-		fmt.Printf("Sign in as %q with the password %q.\n", demoUser, demoPassword)
+		fmt.Printf("Sign in as %q with the password %q.\n", accounts.DemoUser, accounts.DemoPassword)
 	}
 }
 

@@ -19,9 +19,15 @@ import (
 	"testing"
 	"time"
 
+	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/dynamotest"
 	"example.com/coatcheck/internal/postgrestest"
 	"example.com/coatcheck/internal/redistest"
+)
+
+const (
+	demoUser     = accounts.DemoUser
+	demoPassword = accounts.DemoPassword
 )
 
 var binary string // the program under test, built by TestMain

@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os/exec"
@@ -15,29 +14,37 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/coatcheck/internal/leash"
 )
 
-// Server is a running DynamoDB Local. It keeps everything in memory, in one
-// database for all regions and credentials, and listens on all interfaces, so
-// that containers reach it too. An access key ID must be letters and digits.
+// Server is a running DynamoDB Local. It keeps one database for all regions and
+// credentials, and listens on all interfaces, so that containers reach it too. An
+// access key ID must be letters and digits.
 type Server struct {
 	// Endpoint is where it answers: "http://127.0.0.1:41234".
 	Endpoint string
 
-	stdin  io.Closer     // closing it ends the process
-	exited chan struct{} // closed when the process has ended
-	output bytes.Buffer  // to be read after exited
+	process *leash.Process
+	output  bytes.Buffer // to be read after the process has ended
+}
+
+// Options say where a server is and what it keeps. The zero value is a server on
+// a free port that keeps everything in memory.
+type Options struct {
+	Port string // to listen on; empty means a free one
+	Data string // the folder for the database, which must exist; empty means memory
 }
 
 // startTimeout is far above the second or two that a start takes, for machines
 // that are busy with much else.
 const startTimeout = 2 * time.Minute
 
-// Start fetches DynamoDB Local into the folder, if it is not there, starts it on
-// a free port and waits until it answers. It must be stopped with [Server.Stop];
-// it also ends when this process does, in whatever way. Any number of processes
-// may use the same folder at once. Ctx bounds the start, not the server's life.
-func Start(ctx context.Context, folder string) (*Server, error) {
+// Start fetches DynamoDB Local into the folder, if it is not there, starts it and
+// waits until it answers. It must be stopped with [Server.Stop]; it also ends when
+// this process does, in whatever way. Any number of processes may use the same
+// folder at once. Ctx bounds the start, not the server's life.
+func Start(ctx context.Context, folder string, o Options) (*Server, error) {
 	java, err := exec.LookPath("java")
 	if err != nil {
 		return nil, fmt.Errorf("DynamoDB Local needs Java 17 or newer: java is not on the PATH")
@@ -46,14 +53,15 @@ func Start(ctx context.Context, folder string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
+	if o.Port == "" {
+		if o.Port, err = freePort(); err != nil {
+			return nil, err
+		}
 	}
 	origin := "http://" + strings.ToLower(rand.Text()) + ".invalid"
-	s := &Server{Endpoint: "http://127.0.0.1:" + port, exited: make(chan struct{})}
-	if err := s.launch(java, home, port, origin); err != nil {
-		return nil, err
+	s := &Server{Endpoint: "http://127.0.0.1:" + o.Port}
+	if err := s.launch(java, home, o, origin); err != nil {
+		return nil, fmt.Errorf("starting DynamoDB Local: %w", err)
 	}
 	if err := s.wait(ctx, origin); err != nil {
 		s.Stop()
@@ -62,40 +70,25 @@ func Start(ctx context.Context, folder string) (*Server, error) {
 	return s, nil
 }
 
-// Stop ends the server and returns when its process is gone. Stopping twice is
-// no harm.
-func (s *Server) Stop() {
-	s.stdin.Close()
-	<-s.exited
-}
-
-// leash runs the command it is given until standard input closes, which it does
-// at the latest when the parent process dies. The command takes the shell's
-// process ID. Killing it loses nothing: it keeps nothing.
-const leash = `exec 3<&0
-{ cat <&3; kill -9 $$; } >/dev/null 2>&1 &
-exec "$@" 3<&-`
+// Stop ends the server and returns when its process is gone. What it has answered
+// is in the database, if there is one. Stopping twice is no harm.
+func (s *Server) Stop() { s.process.Stop() }
 
 // launch starts the process. Origin is the only one it allows to browsers
 // (without it, every web page), and what tells it from any other.
-func (s *Server) launch(java, home, port, origin string) error {
-	cmd := exec.Command("sh", "-c", leash, "sh",
-		java, "-Djava.library.path="+filepath.Join(home, "DynamoDBLocal_lib"), "-jar", filepath.Join(home, "DynamoDBLocal.jar"),
-		"-inMemory", "-sharedDb", "-disableTelemetry", "-port", port, "-cors", origin)
+func (s *Server) launch(java, home string, o Options, origin string) error {
+	args := []string{"-Djava.library.path=" + filepath.Join(home, "DynamoDBLocal_lib"), "-jar", filepath.Join(home, "DynamoDBLocal.jar"),
+		"-sharedDb", "-disableTelemetry", "-port", o.Port, "-cors", origin}
+	if o.Data == "" {
+		args = append(args, "-inMemory")
+	} else {
+		args = append(args, "-dbPath", o.Data)
+	}
+	cmd := exec.Command(java, args...)
 	cmd.Stdout, cmd.Stderr = &s.output, &s.output
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	s.stdin = stdin
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting DynamoDB Local: %w", err)
-	}
-	go func() {
-		defer close(s.exited)
-		cmd.Wait()
-	}()
-	return nil
+	var err error
+	s.process, err = leash.Start(cmd, leash.KILL) // SQLite, which keeps the data, is made for it
+	return err
 }
 
 // wait returns when the process answers, has ended, or has run out of time. The
@@ -119,7 +112,7 @@ func (s *Server) wait(ctx context.Context, origin string) error {
 			}
 		}
 		select {
-		case <-s.exited:
+		case <-s.process.Exited():
 			return fmt.Errorf("the process ended")
 		case <-ctx.Done():
 			return ctx.Err()

@@ -20,6 +20,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/coatcheck/internal/leash"
 )
 
 // cache is shared with the other tests of this module.
@@ -34,7 +40,7 @@ func TestMain(m *testing.M) {
 		m.Run()
 		return
 	}
-	s, err := Start(context.Background(), cache)
+	s, err := Start(context.Background(), cache, Options{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -54,13 +60,13 @@ func answers(endpoint string) bool {
 
 func TestStartStop(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	s, err := Start(ctx, cache)
+	s, err := Start(ctx, cache, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Stop()
 	cancel() // bounds the start only
-	other, err := Start(t.Context(), cache)
+	other, err := Start(t.Context(), cache, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +81,40 @@ func TestStartStop(t *testing.T) {
 	}
 	if !answers(other.Endpoint) {
 		t.Error("stopping one stopped the other")
+	}
+}
+
+// TestRestart: a server stopped without notice is there again, on its port and
+// with all it had answered.
+func TestRestart(t *testing.T) {
+	o := Options{Data: t.TempDir()}
+	s, err := Start(t.Context(), cache, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	client := dynamodb.New(dynamodb.Options{BaseEndpoint: &s.Endpoint, Region: "eu-west-1",
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")})
+	_, err = client.CreateTable(t.Context(), &dynamodb.CreateTableInput{TableName: new("coats"), BillingMode: types.BillingModePayPerRequest,
+		KeySchema:            []types.KeySchemaElement{{AttributeName: new("id"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: new("id"), AttributeType: types.ScalarAttributeTypeS}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	item := map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: "1"}}
+	if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: new("coats"), Item: item}); err != nil {
+		t.Fatal(err)
+	}
+	s.Stop()
+
+	_, o.Port, _ = net.SplitHostPort(strings.TrimPrefix(s.Endpoint, "http://"))
+	again, err := Start(t.Context(), cache, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Stop()
+	if out, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: new("coats"), Key: item}); err != nil || len(out.Item) != 1 {
+		t.Errorf("after the restart: %v, %v", out, err)
 	}
 }
 
@@ -127,7 +167,7 @@ func TestStartExplains(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.set(t)
-			s, err := Start(t.Context(), cache)
+			s, err := Start(t.Context(), cache, Options{})
 			if err == nil {
 				s.Stop()
 				t.Fatal("no error")
@@ -143,7 +183,7 @@ func TestStartGivesUp(t *testing.T) {
 	fake(t, "java", "exec sleep 600")
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if s, err := Start(ctx, cache); err == nil {
+	if s, err := Start(ctx, cache, Options{}); err == nil {
 		s.Stop()
 		t.Fatal("no error")
 	}
@@ -153,8 +193,12 @@ func TestStartGivesUp(t *testing.T) {
 func TestWaitForOurs(t *testing.T) {
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	s := &Server{Endpoint: other.URL, exited: make(chan struct{})}
-	close(s.exited) // as ours does when it finds its port taken
+	ends, err := leash.Start(exec.Command("true"), leash.KILL) // as ours does when it finds its port taken
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ends.Stop()
+	s := &Server{Endpoint: other.URL, process: ends}
 	if err := s.wait(t.Context(), "http://ours.invalid"); err == nil {
 		t.Error("took the answer of another program for ours")
 	}

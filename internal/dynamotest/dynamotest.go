@@ -51,7 +51,7 @@ func Endpoint(tb testing.TB) string {
 	defer local.Unlock()
 	if local.server == nil && local.err == nil {
 		folder := filepath.Join(root(tb), ".cache", "dynamodb-local")
-		local.server, local.err = dynamolocal.Start(context.Background(), folder)
+		local.server, local.err = dynamolocal.Start(context.Background(), folder, dynamolocal.Options{})
 	}
 	if local.err != nil {
 		tb.Fatal(local.err)

@@ -1,6 +1,7 @@
 package samtemplate
 
 import (
+	"context"
 	"errors"
 	"slices"
 
@@ -40,6 +41,19 @@ func (t Table) TTLInput(name string) *dynamodb.UpdateTimeToLiveInput {
 			Enabled:       new(true),
 		},
 	}
+}
+
+// Create creates the table under the name, with its TTL, in a local DynamoDB. A
+// table that is there already is left alone, and created is false.
+func (t Table) Create(ctx context.Context, client *dynamodb.Client, name string) (created bool, err error) {
+	_, err = client.CreateTable(ctx, t.CreateInput(name))
+	if _, ok := errors.AsType[*types.ResourceInUseException](err); ok {
+		return false, nil
+	}
+	if err == nil && t.TTL != "" {
+		_, err = client.UpdateTimeToLive(ctx, t.TTLInput(name))
+	}
+	return err == nil, err
 }
 
 // unread are the properties of a table that are known and of no use here.

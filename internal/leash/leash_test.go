@@ -1,0 +1,160 @@
+package leash
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// abandonVariable makes this test binary start a program, print its process ID
+// and wait to be killed.
+const abandonVariable = "LEASH_TEST_ABANDON"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(abandonVariable) == "" {
+		m.Run()
+		return
+	}
+	p, err := Start(exec.Command("sleep", "600"), TERM)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(p.cmd.Process.Pid)
+	select {}
+}
+
+func waitUntilGone(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); syscall.Kill(pid, 0) == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d is still there after a minute", pid)
+		}
+	}
+}
+
+func TestStop(t *testing.T) {
+	for signal, want := range map[string]syscall.Signal{INT: syscall.SIGINT, TERM: syscall.SIGTERM, KILL: syscall.SIGKILL} {
+		p, err := Start(exec.Command("sleep", "600"), signal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Stop()
+		p.Stop()
+		exit, ok := errors.AsType[*exec.ExitError](p.Wait(t.Context()))
+		if !ok || exit.Sys().(syscall.WaitStatus).Signal() != want {
+			t.Errorf("%s ended it by %v, want %v", signal, exit, want)
+		}
+	}
+}
+
+// TestStopWaits has a program that takes its time to clean up.
+func TestStopWaits(t *testing.T) {
+	var out bytes.Buffer
+	cmd := exec.Command("sh", "-c", `trap 'sleep 0.3; echo cleaned; exit' TERM; echo up >&2; while :; do sleep 0.05; done`)
+	cmd.Stdout = &out
+	ready, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Start(cmd, TERM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(ready).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	p.Stop()
+	if out.String() != "cleaned\n" {
+		t.Errorf("printed %q before Stop returned", &out)
+	}
+}
+
+// TestStopEndsTheGroup: what the program has started ends with it.
+func TestStopEndsTheGroup(t *testing.T) {
+	cmd := exec.Command("sh", "-c", `sleep 600 & echo $!; wait`)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Start(cmd, TERM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	grandchild, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Stop()
+	waitUntilGone(t, grandchild)
+}
+
+func TestWait(t *testing.T) {
+	for script, want := range map[string]int{"exit 0": 0, "exit 3": 3} {
+		p, err := Start(exec.Command("sh", "-c", script), TERM)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.Wait(t.Context())
+		if exit, ok := errors.AsType[*exec.ExitError](err); (want == 0) != (err == nil) || ok && exit.ExitCode() != want {
+			t.Errorf("%s: %v", script, err)
+		}
+		<-p.Exited()
+	}
+
+	p, err := Start(exec.Command("sleep", "600"), TERM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Wait: %v", err)
+	}
+	waitUntilGone(t, p.cmd.Process.Pid)
+}
+
+func TestEndsWithItsParent(t *testing.T) {
+	parent := exec.CommandContext(t.Context(), os.Args[0])
+	parent.Env = append(os.Environ(), abandonVariable+"=1")
+	parent.Stderr = os.Stderr
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	child, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil || syscall.Kill(child, 0) != nil {
+		t.Fatalf("no child %q: %v", line, err)
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	parent.Wait()
+	waitUntilGone(t, child)
+}
+
+func TestStartExplains(t *testing.T) {
+	if _, err := Start(exec.Command("coatcheck-no-such-program"), TERM); !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("a missing program: %v", err)
+	}
+}

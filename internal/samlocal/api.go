@@ -1,0 +1,107 @@
+package samlocal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/coatcheck/internal/leash"
+	"example.com/coatcheck/internal/samtemplate"
+)
+
+// What the functions are told of AWS.
+const (
+	region    = "eu-west-1"
+	accessKey = "local"
+	secretKey = "local"
+)
+
+// StartAPI starts sam local start-api on the image, and returns when every
+// function with a route has answered a request.
+func (s *Stack) StartAPI(ctx context.Context, image Image) error {
+	log, err := os.Create(s.LogFile())
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(s.SAM, slices.Concat([]string{"local", "start-api",
+		"--template", filepath.Join(s.build(), "template.yaml"), "--port", s.Port,
+		// SAM makes eager containers all at once, and then loses some of them.
+		"--warm-containers", "LAZY",
+		"--add-host", "host.docker.internal:host-gateway",
+		"--log-file", "/dev/stdout", // what the functions log; SAM's own output is on standard error
+		"--parameter-overrides", "Architecture=" + architecture(), "DynamoDBEndpoint=" + fromContainers(s.Database),
+	}, image.options)...)
+	cmd.Env = append(os.Environ(), "SAM_CLI_TELEMETRY=0",
+		"AWS_REGION="+region, "AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey)
+	cmd.Stdout, cmd.Stderr = &functionLogs{out: s.Logs}, log
+	s.port.Close()
+	if s.api, err = leash.Start(cmd, leash.TERM); err != nil {
+		return fmt.Errorf("sam: %w", err)
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.template.Functions)) {
+		if err := s.warm(ctx, s.template.Functions[id]); err != nil {
+			return fmt.Errorf("sam local does not serve %s: %w; see %s", id, err, s.LogFile())
+		}
+	}
+	return nil
+}
+
+// Exited is closed when the API has ended.
+func (s *Stack) Exited() <-chan struct{} { return s.api.Exited() }
+
+// LogFile is where SAM's own output goes.
+func (s *Stack) LogFile() string { return filepath.Join(s.Folder, "sam.log") }
+
+// fromContainers is the endpoint as containers see it.
+func fromContainers(endpoint string) string {
+	return strings.NewReplacer("127.0.0.1", "host.docker.internal", "localhost", "host.docker.internal").Replace(endpoint)
+}
+
+// startTimeout is far above the second that a container takes to start.
+const startTimeout = 2 * time.Minute
+
+// warm waits until a function answers at its first route. A GET changes nothing,
+// whatever the answer is.
+func (s *Stack) warm(ctx context.Context, function samtemplate.Function) error {
+	if len(function.Routes) == 0 {
+		return nil
+	}
+	_, path, ok := strings.Cut(function.Routes[0], " ")
+	if !ok { // $default
+		path = "/warm-up"
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+s.Port+path, nil)
+	if err != nil {
+		return err
+	}
+	request.Close = true
+	last := errors.New("no answer")
+	for {
+		response, err := http.DefaultTransport.RoundTrip(request)
+		if err == nil {
+			response.Body.Close()
+			if response.StatusCode < 500 {
+				return nil
+			}
+			last = fmt.Errorf("GET %s answers %s", path, response.Status)
+		}
+		select {
+		case <-s.api.Exited():
+			return errors.New("it has ended")
+		case <-ctx.Done():
+			return last
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}

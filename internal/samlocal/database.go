@@ -1,0 +1,41 @@
+package samlocal
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/dynamolocal"
+	"example.com/coatcheck/internal/password"
+)
+
+// StartDatabase starts DynamoDB Local, unless a Database is given, and makes in it
+// the template's tables, with their TTL, and the demo user. What is there already
+// stays. It needs Java.
+func (s *Stack) StartDatabase(ctx context.Context) error {
+	if s.Database == "" {
+		var err error
+		s.dynamo, err = dynamolocal.Start(ctx, filepath.Join(".cache", "dynamodb-local"), dynamolocal.Options{})
+		if err != nil {
+			return err
+		}
+		s.Database = s.dynamo.Endpoint
+	}
+	// DynamoDB Local takes any credentials.
+	client := dynamodb.New(dynamodb.Options{BaseEndpoint: &s.Database, Region: region,
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, "")})
+	for _, id := range slices.Sorted(maps.Keys(s.template.Tables)) {
+		// SAM tells the functions the logical IDs as the tables' names.
+		if _, err := s.template.Tables[id].Create(ctx, client, id); err != nil {
+			return fmt.Errorf("creating %s in DynamoDB at %s: %w", id, s.Database, err)
+		}
+	}
+	users := accounts.NewDynamo(client, "UsersTable")
+	return accounts.NewDirectory(users, password.Hasher{}).AddDemo(ctx)
+}

@@ -1,0 +1,63 @@
+package samlocal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+func checkDocker(ctx context.Context) error {
+	if _, err := exec.LookPath("docker"); err != nil {
+		return errors.New("the functions run in containers, and docker is not on the PATH: install Docker (Debian: apt-get install docker.io)")
+	}
+	if _, err := docker(ctx, nil, "version"); err != nil {
+		return fmt.Errorf("the functions run in containers, and Docker does not answer; start it (systemctl start docker), or let this user use it: %w", err)
+	}
+	return nil
+}
+
+// docker runs one docker command and returns what it prints. Its error is one line.
+func docker(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "docker", args...)
+	var stderr bytes.Buffer
+	cmd.Stdin, cmd.Stderr = stdin, &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("docker %s: %w: %s", args[0], err, strings.Join(strings.Fields(stderr.String()), " "))
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// removeContainers removes the containers that run functions built in the folder.
+// SAM removes its own when it ends, but for those it was just making.
+func removeContainers(ctx context.Context, build string) error {
+	folder, err := os.Stat(build)
+	if err != nil {
+		return err
+	}
+	list, err := docker(ctx, nil, "ps", "--all", "--quiet", "--filter", "label=sam.cli.container.type=lambda")
+	if err != nil || list == "" {
+		return err
+	}
+	inspect := append([]string{"inspect", "--format", "{{.Id}}{{range .Mounts}} {{.Source}}{{end}}"}, strings.Fields(list)...)
+	mounts, err := docker(ctx, nil, inspect...)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(mounts) {
+		id, source, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if source, err := os.Stat(filepath.Dir(source)); err != nil || !os.SameFile(source, folder) {
+			continue
+		}
+		if _, err := docker(ctx, nil, "rm", "--force", id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package samlocal
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"debug/elf"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// Image is what the functions' containers are made of.
+type Image struct {
+	Notice  string // which one it is, for the user
+	options []string
+}
+
+// registry is where SAM pulls its image from.
+const registry = "https://public.ecr.aws/v2/"
+
+// BaseImage returns SAM's own image where a registry answers. Where none does it
+// makes a stand-in.
+func BaseImage(ctx context.Context) (Image, error) {
+	if answers(ctx, registry) {
+		return Image{Notice: "The functions run on Amazon's image for Lambda, which SAM pulls."}, nil
+	}
+	name, err := makeStandIn(ctx)
+	return Image{
+		Notice:  "No container registry answers, so the functions run on a stand-in for Amazon's image, made of busybox.",
+		options: []string{"--skip-pull-image", "--invoke-image", name},
+	}, err
+}
+
+// answers reports whether anything at all comes back.
+func answers(ctx context.Context, url string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	response.Body.Close()
+	return true
+}
+
+// makeStandIn makes an image that SAM can build on from the machine's busybox,
+// unless it is there, and returns its name. Our functions are static: all they
+// need in it is a /tmp, and SAM needs a shell, mv and chmod.
+func makeStandIn(ctx context.Context) (string, error) {
+	busybox, err := staticBusybox()
+	if err != nil {
+		return "", fmt.Errorf("without a container registry the functions run on an image made of a static busybox; install one (Debian: apt-get install busybox-static): %w", err)
+	}
+	archive, err := standIn(busybox)
+	if err != nil {
+		return "", err
+	}
+	// SAM names what it builds on an image by the image's name without the tag.
+	name := fmt.Sprintf("coatcheck-base-%.12x", sha256.Sum256(archive.Bytes()))
+	if _, err := docker(ctx, nil, "image", "inspect", name); err == nil {
+		return name, nil
+	}
+	_, err = docker(ctx, archive, "import", "-", name)
+	return name, err
+}
+
+func staticBusybox() ([]byte, error) {
+	file, err := exec.LookPath("busybox")
+	if err != nil {
+		return nil, err
+	}
+	program, err := elf.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	defer program.Close()
+	if libraries, err := program.ImportedLibraries(); err != nil || len(libraries) > 0 {
+		return nil, fmt.Errorf("%s needs the libraries %v", file, libraries)
+	}
+	return os.ReadFile(file)
+}
+
+// standIn is the image's file system as a tar archive.
+func standIn(busybox []byte) (*bytes.Buffer, error) {
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	for _, e := range []struct {
+		header  tar.Header
+		content []byte
+	}{
+		{tar.Header{Name: "bin/busybox", Mode: 0o755}, busybox},
+		{tar.Header{Name: "bin/sh", Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil},
+		{tar.Header{Name: "bin/mv", Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil},
+		{tar.Header{Name: "bin/chmod", Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil},
+		{tar.Header{Name: "etc/passwd", Mode: 0o644}, []byte("root:x:0:0:root:/:/bin/sh\n")},
+		{tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777}, nil},
+		{tar.Header{Name: "var/task/", Typeflag: tar.TypeDir, Mode: 0o755}, nil},
+		{tar.Header{Name: "var/runtime/", Typeflag: tar.TypeDir, Mode: 0o755}, nil},
+		{tar.Header{Name: "var/rapid/", Typeflag: tar.TypeDir, Mode: 0o755}, nil},
+	} {
+		e.header.Size = int64(len(e.content))
+		if err := w.WriteHeader(&e.header); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(e.content); err != nil {
+			return nil, err
+		}
+	}
+	return &archive, w.Close()
+}
