@@ -13,10 +13,13 @@ FUZZTIME ?= 20s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SAM_CLI     := 1.170.0
 CFN_LINT    := 1.58.0
+CHECKOV     := 3.3.29
 
 # A Python environment with the SAM CLI, SAM's translator and cfn-lint. Its name
 # says what is in it, so that another version makes another one.
 TOOLS := .cache/sam-$(SAM_CLI)-cfn-lint-$(CFN_LINT)
+# checkov has one of its own: it is large, and its dependencies are not SAM's.
+SCANNER := .cache/checkov-$(CHECKOV)
 SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 
 export SAM_CLI_TELEMETRY := 0
@@ -39,7 +42,7 @@ test: ## Run every test; see the README for what it needs
 	go test -race -count=1 -timeout 20m ./...
 
 .PHONY: lint
-lint: $(TOOLS)/installed ## Check Go, the template and what SAM makes of it; needs Python 3
+lint: .cache/translated.json $(SCANNER)/installed ## Check Go, and lint and scan what SAM makes of the template; needs Python 3
 	@unformatted=$$(find . -name '*.go' -not -path './.*/*' -exec gofmt -l {} +); \
 	if [ -n "$$unformatted" ]; then echo "run make fmt:" $$unformatted; exit 1; fi
 	go mod tidy -diff
@@ -47,8 +50,8 @@ lint: $(TOOLS)/installed ## Check Go, the template and what SAM makes of it; nee
 	go run $(STATICCHECK) ./...
 	AWS_REGION=eu-west-1 $(TOOLS)/bin/sam validate --lint
 	$(TOOLS)/bin/cfn-lint template.yaml
-	$(TOOLS)/bin/python .ci/translate.py > .cache/translated.json
 	$(TOOLS)/bin/cfn-lint .cache/translated.json
+	$(SCANNER)/bin/checkov --config-file .ci/checkov.yaml --file .cache/translated.json
 
 .PHONY: fmt
 fmt: ## Format the Go code
@@ -88,7 +91,16 @@ build-%Function:
 	CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(ARCHITECTURE:x86_64=amd64) go build -trimpath -ldflags=-s -tags lambda.norpc,nethttpomithttp2 $(GCFLAGS) \
 		-o $(ARTIFACTS_DIR)/bootstrap ./functions/$(shell echo $* | tr A-Z a-z)
 
+.cache/translated.json: template.yaml .ci/translate.py $(TOOLS)/installed
+	$(TOOLS)/bin/python .ci/translate.py > $@.new
+	mv $@.new $@
+
 $(TOOLS)/installed:
 	python3 -m venv --clear $(TOOLS)
 	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_CLI) cfn-lint==$(CFN_LINT)
+	touch $@
+
+$(SCANNER)/installed:
+	python3 -m venv --clear $(SCANNER)
+	$(SCANNER)/bin/pip install --quiet --disable-pip-version-check checkov==$(CHECKOV)
 	touch $@

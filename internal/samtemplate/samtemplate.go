@@ -34,7 +34,8 @@ type Function struct {
 
 	// Environment holds every variable declared for it, those of Globals
 	// included. The value is the literal one, the default of the parameter that
-	// !Ref names, or, if !Ref names a resource, the resource's logical ID.
+	// !Ref names, or, if !Ref names a resource, the resource's logical ID. Of
+	// !If [Deployed, there, here] it is that of here, which sam local uses.
 	Environment map[string]string
 
 	// Access is what its policies allow, sorted.

@@ -97,7 +97,7 @@ Resources:
         Variables:
           TABLE: !Ref Table
           DAYS: !Ref Days
-          MODE: plain
+          MODE: !If [Deployed, !Sub x, plain]
       Policies:
         - Statement:
             - Effect: Allow
@@ -158,6 +158,7 @@ func TestReadRefuses(t *testing.T) {
 		{"a function of another name", "OneFunction:", "One:", []string{"One:", "must end in Function"}},
 		{"an unknown reference", "!Ref Table", "!Ref Tables", []string{"OneFunction: in Environment: TABLE", "Tables"}},
 		{"an unknown function", "!Ref Table", "!Sub Table", []string{"OneFunction: in Environment: TABLE", "!Sub"}},
+		{"another condition", "!If [Deployed,", "!If [Other,", []string{"OneFunction: in Environment", "!If [Deployed, …]"}},
 		{"a long function", "!Ref Table", "{ Ref: Table }", []string{"OneFunction: in Environment", "!Ref"}},
 		{"another kind of event", "One:\n          Type: HttpApi", "One:\n          Type: Schedule", []string{"OneFunction: in Events: One"}},
 		{"an event without a path", ", Path: /one", "", []string{"OneFunction: in Events: One"}},

@@ -36,15 +36,19 @@ func (p properties) known(names ...string) error {
 	return nil
 }
 
-// value is a scalar, or CloudFormation's function of one: !Ref Name.
+// value is a scalar, or CloudFormation's function of one: !Ref Name. What depends
+// on being deployed, !If [Deployed, there, here], is what it is here.
 type value struct {
 	function string // "" for a plain scalar, else "!Ref", "!GetAtt", …
 	text     string
 }
 
 func (v *value) UnmarshalYAML(n *yaml.Node) error {
+	if n.Tag == "!If" && len(n.Content) == 3 && n.Content[0].Value == "Deployed" {
+		n = n.Content[2]
+	}
 	if n.Kind != yaml.ScalarNode {
-		return errors.New("neither a plain value nor a short function such as !Ref")
+		return errors.New("neither a plain value nor a short function such as !Ref, nor !If [Deployed, …]")
 	}
 	v.text = n.Value
 	if tag := n.ShortTag(); !strings.HasPrefix(tag, "!!") {

@@ -1,0 +1,311 @@
+package functions_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"example.com/coatcheck/internal/environ"
+	"example.com/coatcheck/internal/samtemplate"
+)
+
+// translated is what CloudFormation is given: SAM's translation of template.yaml.
+type translated struct {
+	Resources map[string]struct {
+		Type       string
+		Properties json.RawMessage
+	}
+}
+
+func translate(t *testing.T) translated {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), "make", "-C", "..", ".cache/translated.json").CombinedOutput(); err != nil {
+		t.Fatalf("translating template.yaml: %v\n%s", err, out)
+	}
+	text, err := os.ReadFile(filepath.Join("..", ".cache", "translated.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stack translated
+	if err := json.Unmarshal(text, &stack); err != nil {
+		t.Fatal(err)
+	}
+	return stack
+}
+
+// resources are those of one type, by logical ID.
+func resources[P any](t *testing.T, stack translated, kind string) map[string]P {
+	t.Helper()
+	found := map[string]P{}
+	for id, resource := range stack.Resources {
+		if resource.Type != kind {
+			continue
+		}
+		var properties P
+		if err := json.Unmarshal(resource.Properties, &properties); err != nil {
+			t.Fatalf("%s: %v", id, err)
+		}
+		found[id] = properties
+	}
+	if len(found) == 0 {
+		t.Fatalf("no %s in the translated template", kind)
+	}
+	return found
+}
+
+type httpAPI struct {
+	Body struct {
+		Paths map[string]map[string]struct {
+			Integration struct {
+				URI struct {
+					Sub string `json:"Fn::Sub"`
+				} `json:"uri"`
+				Version string `json:"payloadFormatVersion"`
+			} `json:"x-amazon-apigateway-integration"`
+			Security []map[string][]string `json:"security"`
+		}
+		Components struct {
+			SecuritySchemes map[string]struct {
+				Authorizer struct {
+					TTL *int `json:"authorizerResultTtlInSeconds"`
+				} `json:"x-amazon-apigateway-authorizer"`
+			} `json:"securitySchemes"`
+		} `json:"components"`
+	}
+}
+
+type permission struct {
+	FunctionName struct{ Ref string }
+	SourceArn    struct {
+		Sub [2]json.RawMessage `json:"Fn::Sub"`
+	}
+}
+
+// TestTranslatedRoutes: the gateway sends every route to the one function that
+// template.yaml gives it to, and may invoke it.
+func TestTranslatedRoutes(t *testing.T) {
+	stack := translate(t)
+	api := resources[httpAPI](t, stack, "AWS::ApiGatewayV2::Api")["Api"]
+	integrated := regexp.MustCompile(`/functions/\$\{(\w+)\.Arn\}/invocations$`)
+	got := map[string][]string{}
+	for path, methods := range api.Body.Paths {
+		for method, m := range methods {
+			if m.Integration.Version != "2.0" {
+				t.Errorf("%s %s has the payload version %q", method, path, m.Integration.Version)
+			}
+			route := "$default"
+			if path != "/$default" {
+				route = strings.ToUpper(strings.TrimSuffix(strings.TrimPrefix(method, "x-amazon-apigateway-"), "-method")) + " " + path
+			}
+			for _, match := range integrated.FindAllStringSubmatch(m.Integration.URI.Sub, -1) {
+				got[match[1]] = append(got[match[1]], route)
+			}
+		}
+	}
+	owner := map[string]string{}
+	for id, function := range readTemplate(t).Functions {
+		slices.Sort(got[id])
+		if !slices.Equal(got[id], function.Routes) {
+			t.Errorf("%s gets the routes %q; template.yaml has %q", id, got[id], function.Routes)
+		}
+		for _, route := range function.Routes {
+			if other, taken := owner[route]; taken {
+				t.Errorf("%s goes to %s and to %s", route, id, other)
+			}
+			owner[route] = id
+			if !invocable(t, stack, id, route) {
+				t.Errorf("the gateway may not invoke %s for %s", id, route)
+			}
+		}
+	}
+}
+
+// invocable reports whether one of the function's permissions covers the route.
+func invocable(t *testing.T, stack translated, function, route string) bool {
+	resource := "/$default"
+	if method, path, ok := strings.Cut(route, " "); ok {
+		resource = "/" + strings.Replace(method, "ANY", "*", 1) + regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "*")
+	}
+	for _, p := range resources[permission](t, stack, "AWS::Lambda::Permission") {
+		var arn string
+		if p.FunctionName.Ref != function || json.Unmarshal(p.SourceArn.Sub[0], &arn) != nil {
+			continue
+		}
+		_, allowed, _ := strings.Cut(arn, "${__Stage__}")
+		if allowed == "/*" || allowed == resource {
+			return true
+		}
+	}
+	return false
+}
+
+// TestNothingCachesAuthorization: a cached answer of an authorizer would outlive
+// a logout.
+func TestNothingCachesAuthorization(t *testing.T) {
+	for name, scheme := range resources[httpAPI](t, translate(t), "AWS::ApiGatewayV2::Api")["Api"].Body.Components.SecuritySchemes {
+		if ttl := scheme.Authorizer.TTL; ttl == nil || *ttl != 0 {
+			t.Errorf("%s may cache its answers; set ReauthorizeEvery: 0", name)
+		}
+	}
+}
+
+// TestTranslatedPolicies: each function's role allows what template.yaml says,
+// which TestPolicies compares with the calls that are made, and logging.
+func TestTranslatedPolicies(t *testing.T) {
+	type policies struct {
+		ManagedPolicyArns []string
+		Policies          []struct {
+			PolicyDocument struct {
+				Statement []struct {
+					Effect   string
+					Action   any
+					Resource map[string][]string
+				}
+			}
+		}
+	}
+	roles := resources[policies](t, translate(t), "AWS::IAM::Role")
+	for id, function := range readTemplate(t).Functions {
+		role := roles[id+"Role"]
+		delete(roles, id+"Role")
+		if len(role.ManagedPolicyArns) != 1 || !strings.HasSuffix(role.ManagedPolicyArns[0], "/AWSLambdaBasicExecutionRole") {
+			t.Errorf("%s has the managed policies %q", id, role.ManagedPolicyArns)
+		}
+		var got []samtemplate.Access
+		for _, policy := range role.Policies {
+			for _, s := range policy.PolicyDocument.Statement {
+				table := s.Resource["Fn::GetAtt"]
+				if s.Effect != "Allow" || len(s.Resource) != 1 || len(table) != 2 || table[1] != "Arn" {
+					t.Fatalf("%s has the statement %+v", id, s)
+				}
+				for _, action := range strings.Fields(strings.Trim(fmt.Sprint(s.Action), "[]")) {
+					got = append(got, samtemplate.Access{Action: strings.TrimPrefix(action, "dynamodb:"), Table: table[0]})
+				}
+			}
+		}
+		slices.SortFunc(got, samtemplate.Access.Compare)
+		if !slices.Equal(got, function.Access) {
+			t.Errorf("%s may %v; template.yaml says %v", id, got, function.Access)
+		}
+	}
+	if len(roles) > 0 {
+		t.Errorf("roles of no function: %v", slices.Collect(maps.Keys(roles)))
+	}
+}
+
+// TestTranslatedTTL: DynamoDB removes what has expired. Users do not.
+func TestTranslatedTTL(t *testing.T) {
+	type table struct {
+		TimeToLiveSpecification struct {
+			AttributeName string
+			Enabled       bool
+		}
+	}
+	for id, table := range resources[table](t, translate(t), "AWS::DynamoDB::Table") {
+		ttl := table.TimeToLiveSpecification
+		if expires := id != "UsersTable"; ttl.Enabled != expires || expires && ttl.AttributeName != "expires_at" {
+			t.Errorf("%s has the TTL %+v", id, ttl)
+		}
+	}
+}
+
+// TestTranslatedEnvironment: each function is told every variable of ours that
+// its program reads. A program holds the names of those, and of no others: the
+// linker leaves out what no code of it uses.
+func TestTranslatedEnvironment(t *testing.T) {
+	type function struct {
+		Environment struct{ Variables map[string]any }
+	}
+	names := variables(t)
+	told := resources[function](t, translate(t), "AWS::Lambda::Function")
+	for id, f := range readTemplate(t).Functions {
+		program, err := os.ReadFile(binary(f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read []string
+		for _, name := range names {
+			if !bytes.Contains(program, []byte(name)) {
+				continue
+			}
+			read = append(read, name)
+			if _, ok := told[id].Environment.Variables[name]; !ok {
+				t.Errorf("%s reads %s and is not told it", id, name)
+			}
+		}
+		for name := range told[id].Environment.Variables {
+			if slices.Contains(names, name) && !slices.Contains(read, name) {
+				t.Errorf("%s is told %s and does not read it", id, name)
+			}
+		}
+		if !slices.Contains(read, "SESSIONS_TABLE") {
+			t.Errorf("%s reads %q", id, read)
+		}
+	}
+}
+
+// TestGeneratedSessionKeys: what Secrets Manager generates is a signing key.
+func TestGeneratedSessionKeys(t *testing.T) {
+	type secret struct {
+		GenerateSecretString struct {
+			PasswordLength     int
+			ExcludePunctuation bool
+			IncludeSpace       bool
+		}
+	}
+	g := resources[secret](t, translate(t), "AWS::SecretsManager::Secret")["SessionKeys"].GenerateSecretString
+	if !g.ExcludePunctuation || g.IncludeSpace {
+		t.Errorf("generated of more than letters and digits: %+v", g)
+	}
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	for _, last := range letters { // of base64 the last character is the delicate one
+		t.Setenv("SESSION_KEYS", strings.Repeat(letters, 10)[:g.PasswordLength-1]+string(last))
+		if _, err := environ.SessionConfig(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// variables are the names of our environment variables, all in internal/environ.
+func variables(t *testing.T) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob("../internal/environ/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	upper := regexp.MustCompile(`^[A-Z]+(_[A-Z]+)+$`)
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				text, _ := strconv.Unquote(literal.Value)
+				if upper.MatchString(text) && !strings.HasPrefix(text, "AWS_") && !slices.Contains(names, text) {
+					names = append(names, text)
+				}
+			}
+			return true
+		})
+	}
+	if len(names) < 5 {
+		t.Fatalf("internal/environ names only %q", names)
+	}
+	return names
+}
