@@ -284,7 +284,13 @@ func TestPolicies(t *testing.T) {
 	s.addForeignUser(t)
 	use("LoginFunction", loginAs(foreignUser, foreignPassword))
 	cookie = s.signIn(t)
+	r := use("LoginFunction", request{method: "POST", path: "/reauthenticate", cookie: cookie, contentType: "application/json", body: `{"password":"` + password + `"}`})
+	cookie = r.cookie()
 	time.Sleep(3 * time.Second) // a touch is due
+	use("PreferencesFunction", request{method: "POST", path: "/preferences", cookie: cookie, contentType: "application/json", body: `{"theme":"dark"}`})
+	r = use("PasswordFunction", changePassword(cookie, password, nextPassword))
+	cookie = r.cookie()
+	time.Sleep(3 * time.Second)
 	use("ProfileFunction", request{method: "GET", path: "/profile", cookie: cookie})
 	use("LogoutFunction", request{method: "POST", path: "/logout", cookie: cookie})
 	for id, function := range s.template.Functions {

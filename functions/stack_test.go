@@ -48,10 +48,15 @@ func build() (err error) {
 	if binaries, err = os.MkdirTemp("", "coatcheck-functions-"); err != nil {
 		return err
 	}
-	return errors.Join(
-		buildFunction("Login", runtime.GOOS, runtime.GOARCH, binaries+"/login"),
-		buildFunction("Profile", runtime.GOOS, runtime.GOARCH, binaries+"/profile"),
-		buildFunction("Logout", runtime.GOOS, runtime.GOARCH, binaries+"/logout"))
+	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for id, function := range template.Functions {
+		errs = append(errs, buildFunction(strings.TrimSuffix(id, "Function"), runtime.GOOS, runtime.GOARCH, filepath.Dir(binary(function))))
+	}
+	return errors.Join(errs...)
 }
 
 // buildFunction does what sam build does for a function: it calls the Makefile.
@@ -192,6 +197,16 @@ func (s *stack) do(t *testing.T, in request) reply {
 	return reply{response.StatusCode, response.Header, string(body), s.proxy.Take()}
 }
 
+// cookie returns the Cookie header that a browser makes of the reply's session cookie.
+func (r reply) cookie() string {
+	for _, line := range r.header.Values("Set-Cookie") {
+		if pair, _, _ := strings.Cut(line, ";"); strings.HasPrefix(pair, "__Host-SESSIONID=") {
+			return pair
+		}
+	}
+	return ""
+}
+
 // signIn returns the Cookie header of a new session.
 func (s *stack) signIn(t *testing.T) string {
 	t.Helper()
@@ -199,8 +214,7 @@ func (s *stack) signIn(t *testing.T) string {
 	if r.status != http.StatusOK {
 		t.Fatalf("sign-in: %d %s", r.status, r.body)
 	}
-	cookie, _, _ := strings.Cut(r.header.Get("Set-Cookie"), ";")
-	return cookie
+	return r.cookie()
 }
 
 func login(password string) request { return loginAs(username, password) }

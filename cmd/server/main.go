@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/bcp47"
 	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/internal/web"
 )
@@ -77,7 +78,8 @@ func run(ctx context.Context, addr, store string, demo bool) error {
 			return err
 		}
 	}
-	handler := web.Handler(origin, web.Login(sessions, door), web.Profile(sessions), web.Logout(sessions))
+	handler := web.Handler(origin, web.Login(sessions, door), web.Reauthenticate(sessions, door), web.Profile(sessions),
+		web.Logout(sessions), web.Password(sessions, door), web.Preferences(sessions, directory, bcp47.Canonical))
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s is taken by another program; choose another address with ADDR=host:port", addr)

@@ -1,4 +1,4 @@
-// Command login is the Lambda function behind /login.
+// Command login is the Lambda function behind /login and /reauthenticate.
 package main
 
 import (
@@ -35,5 +35,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		_, err := users.Get(ctx, "\x00warm-up") // no name that Normalize makes
 		return err
 	})
-	return web.Handler(env.Origin, web.Login(env.Sessions, door)), nil
+	return web.Handler(env.Origin, web.Login(env.Sessions, door), web.Reauthenticate(env.Sessions, door)), nil
 }

@@ -90,12 +90,15 @@ func (p *Proof) Confirm(ctx context.Context) error {
 }
 
 // ChangePassword is [Directory.ChangePassword] for the user whose current password
-// is the proof.
+// is the proof. While end works, the failures of the name are forgotten.
 func (p *Proof) ChangePassword(ctx context.Context, pw string, end func(context.Context) error) error {
-	var wg sync.WaitGroup
-	wg.Go(func() { p.Settle(ctx) })
-	defer wg.Wait()
-	return p.directory.ChangePassword(ctx, p.Account, pw, end)
+	defer p.Withdraw(ctx) // unless end was called
+	return p.directory.ChangePassword(ctx, p.Account, pw, func(ctx context.Context) error {
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		wg.Go(func() { p.Settle(ctx) })
+		return end(ctx)
+	})
 }
 
 // Settle forgets the failures of the name. A failure to do so is logged.

@@ -22,7 +22,7 @@ func TestReadOurs(t *testing.T) {
 	if login.Folder != "functions/login" {
 		t.Errorf("folder %q", login.Folder)
 	}
-	if want := []string{"ANY /login", "POST /login"}; !reflect.DeepEqual(login.Routes, want) {
+	if want := []string{"ANY /login", "ANY /reauthenticate", "POST /login"}; !reflect.DeepEqual(login.Routes, want) {
 		t.Errorf("routes %q, want %q", login.Routes, want)
 	}
 	for _, a := range login.Access {

@@ -32,6 +32,7 @@ var (
 	errOutage   = &refusal{http.StatusServiceUnavailable, "We cannot reach our records just now. Nothing is lost; try again in a moment."}
 	errSignIn   = &refusal{http.StatusUnauthorized, "Sign in first."}
 	errRefused  = &refusal{http.StatusUnauthorized, "The username or password is wrong."}
+	errPassword = &refusal{http.StatusUnauthorized, "The password is wrong."}
 	errBusy     = &refusal{http.StatusServiceUnavailable, "This account is being changed just now. Try again in a moment."}
 	errRole     = &refusal{http.StatusForbidden, "Your account may not do this."}
 )
@@ -96,7 +97,7 @@ func logFailure(r *http.Request, answer *refusal, err error) {
 		slog.ErrorContext(ctx, "sys_failure", "method", method, "path", path, "status", answer.status, "error", err.Error())
 	case answer.status == http.StatusTooManyRequests:
 		slog.WarnContext(ctx, "excess_rate_limit_exceeded", "method", method, "path", path, "ip", clientIP(r), "error", err.Error())
-	case answer == errRefused:
+	case answer == errRefused, answer == errPassword:
 		slog.WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientIP(r))
 	case answer == errRole:
 		slog.WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientIP(r))

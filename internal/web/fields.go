@@ -16,25 +16,7 @@ import (
 // fields reads a body that must hold exactly the named text fields, once each, as
 // a form or as a JSON object. A form may also say where it leads, in "next".
 func fields(r *http.Request, names ...string) (map[string]string, error) {
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if charset := params["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		kind = ""
-	}
-	var decode func([]byte) (map[string]string, error)
-	allowed := names
-	switch kind {
-	case "application/json":
-		decode = decodeJSON
-	case "application/x-www-form-urlencoded":
-		decode, allowed = decodeForm, append(slices.Clone(names), "next")
-	default:
-		return nil, &refusal{http.StatusUnsupportedMediaType, "Send application/json or application/x-www-form-urlencoded, in UTF-8."}
-	}
-	body, err := io.ReadAll(r.Body) // from memory: see receive
-	if err != nil {
-		return nil, err
-	}
-	got, err := decode(body)
+	got, err := someFields(r, names...)
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +25,49 @@ func fields(r *http.Request, names ...string) (map[string]string, error) {
 			return nil, badRequest("The field %q is missing.", name)
 		}
 	}
+	return got, nil
+}
+
+// someFields is fields for a body that may lack some of them, but not all.
+func someFields(r *http.Request, names ...string) (map[string]string, error) {
+	got, form, err := decode(r)
+	if err != nil {
+		return nil, err
+	}
+	known := 0
 	for name := range got {
-		if !slices.Contains(allowed, name) {
+		switch {
+		case slices.Contains(names, name):
+			known++
+		case !form || name != "next":
 			return nil, badRequest("There is a field that does not belong here; expected: %q.", names)
 		}
 	}
+	if known == 0 {
+		return nil, badRequest("The field %q is missing.", names[0])
+	}
 	return got, nil
+}
+
+// decode reads the fields of a body, and says whether it is a form.
+func decode(r *http.Request) (got map[string]string, form bool, err error) {
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if charset := params["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		kind = ""
+	}
+	body, err := io.ReadAll(r.Body) // from memory: see receive
+	if err != nil {
+		return nil, false, err
+	}
+	switch kind {
+	case "application/json":
+		got, err = decodeJSON(body)
+		return got, false, err
+	case "application/x-www-form-urlencoded":
+		got, err = decodeForm(body)
+		return got, true, err
+	}
+	return nil, false, &refusal{http.StatusUnsupportedMediaType, "Send application/json or application/x-www-form-urlencoded, in UTF-8."}
 }
 
 func decodeForm(body []byte) (map[string]string, error) {

@@ -109,7 +109,8 @@ func (x row) request(r *rig, page bool) *http.Request {
 }
 
 func rows() []row {
-	return slices.Concat(homeRows(), loginPageRows(), loginRows(), moreLoginRows(), profileRows(), logoutRows())
+	return slices.Concat(homeRows(), loginPageRows(), loginRows(), moreLoginRows(), profileRows(), logoutRows(),
+		passwordPageRows(), reauthenticateRows(), passwordRows(), preferencesRows())
 }
 
 // homeRows and loginPageRows: what nobody's session or account has a part in.
@@ -308,7 +309,7 @@ func TestEveryRouteHasRows(t *testing.T) {
 		}
 		have[x.route][x.outcome] = true
 	}
-	made := constructors(nil, nil)
+	made := constructors(nil, nil, nil)
 	for constructor, routes := range made {
 		for route := range routes {
 			for state := range states {

@@ -27,7 +27,7 @@ type page struct {
 }
 
 var (
-	pages      = parsePages("login", "profile", "problem")
+	pages      = parsePages("login", "profile", "password", "reauthenticate", "problem")
 	pagePolicy = respond.PagePolicy(hashOf(style))
 )
 

@@ -37,8 +37,9 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 	}
 	writePage(w, http.StatusOK, "profile", page{Title: "Profile", Theme: s.Values[valueTheme], Data: struct {
 		profile
-		IP string
-	}{p, s.IP}})
+		IP     string
+		Themes []string
+	}{p, s.IP, themes}})
 }
 
 func preferences(s *session.Session) map[string]string {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/bcp47"
 	"example.com/coatcheck/internal/password"
 	"example.com/coatcheck/internal/throttle"
 	"example.com/coatcheck/pkg/session"
@@ -38,13 +39,14 @@ const (
 // rig is the whole product on stores that note every call and can be made to
 // fail. Whatever a test does with it, its log is checked at the end.
 type rig struct {
-	t        *testing.T
-	handler  http.Handler
-	sessions *session.Manager
-	accounts *accountStore
-	limiter  *throttle.Limiter
-	log      syncBuffer
-	secrets  []string // of the tokens seen: none may be logged
+	t            *testing.T
+	handler      http.Handler
+	sessions     *session.Manager
+	sessionStore session.Store // as it is, without the journal
+	accounts     *accountStore
+	limiter      *throttle.Limiter
+	log          syncBuffer
+	secrets      []string // of the tokens seen: none may be logged
 	journal
 }
 
@@ -60,8 +62,9 @@ func newRig(t *testing.T) *rig {
 	r.accounts = &accountStore{Store: accounts.NewMemory(), journal: &r.journal}
 	r.addAccount(&accounts.Account{Name: "alice", Username: "Alice", UserID: "alice-id", DisplayName: "Alice Liddell", Roles: []string{"member"}})
 	r.addAccount(&accounts.Account{Name: "dora", Username: "Dora", UserID: "dora-id", DisplayName: "Dora", Disabled: true})
+	r.sessionStore = memstore.New()
 	var err error
-	r.sessions, err = session.New(sessionStore{memstore.New(), &r.journal}, session.Config{ErrorHandler: Fail})
+	r.sessions, err = session.New(sessionStore{r.sessionStore, &r.journal}, session.Config{ErrorHandler: Fail})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,12 +84,16 @@ func (r *rig) limit(cfg throttle.Config) {
 
 // constructors are the functions that make Routes. A function serves one of
 // them, the monolith all; TestEveryRouteHasRows sees that none is missing.
-func constructors(m *session.Manager, d *accounts.Door) map[string]Routes {
-	return map[string]Routes{"Login": Login(m, d), "Profile": Profile(m), "Logout": Logout(m)}
+func constructors(m *session.Manager, directory *accounts.Directory, door *accounts.Door) map[string]Routes {
+	return map[string]Routes{
+		"Login": Login(m, door), "Reauthenticate": Reauthenticate(m, door), "Profile": Profile(m), "Logout": Logout(m),
+		"Password": Password(m, door), "Preferences": Preferences(m, directory, bcp47.Canonical),
+	}
 }
 
 func (r *rig) routes() map[string]Routes {
-	return constructors(r.sessions, accounts.NewDoor(accounts.NewDirectory(r.accounts, password.Hasher{}), r.limiter))
+	directory := accounts.NewDirectory(r.accounts, password.Hasher{})
+	return constructors(r.sessions, directory, accounts.NewDoor(directory, r.limiter))
 }
 
 // serveAt serves all routes to browsers that see the origin.

@@ -29,10 +29,13 @@ func pathOf(pattern string) string {
 
 func TestWrongMethod(t *testing.T) {
 	allow := map[string]string{
-		"/":        "GET, HEAD",
-		"/login":   "GET, HEAD, POST",
-		"/profile": "GET, HEAD",
-		"/logout":  "POST",
+		"/":               "GET, HEAD",
+		"/login":          "GET, HEAD, POST",
+		"/reauthenticate": "GET, HEAD, POST",
+		"/profile":        "GET, HEAD",
+		"/logout":         "POST",
+		"/password":       "GET, HEAD, POST",
+		"/preferences":    "POST",
 	}
 	r := newRig(t)
 	for _, pattern := range r.patterns() {

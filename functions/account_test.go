@@ -1,0 +1,143 @@
+package functions_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/internal/dynamotest"
+	hashes "example.com/coatcheck/internal/password"
+)
+
+const nextPassword = "quite another example of one"
+
+func changePassword(cookie, current, next string) request {
+	return request{method: "POST", path: "/password", cookie: cookie, contentType: "application/json",
+		body: fmt.Sprintf(`{"current_password": %q, "new_password": %q}`, current, next)}
+}
+
+func profile(cookie string) request { return request{method: "GET", path: "/profile", cookie: cookie} }
+
+// TestReauthenticate: the session keeps its ID and gets a new token.
+func TestReauthenticate(t *testing.T) {
+	s := newStack(t, nil)
+	cookie := s.signIn(t)
+	s.proxy.Slow(slow)
+	try := func(password string) reply {
+		return s.do(t, request{method: "POST", path: "/reauthenticate", cookie: cookie, contentType: "application/json", body: `{"password":"` + password + `"}`})
+	}
+	r := try("wrong")
+	status(t, r, http.StatusUnauthorized)
+	budget{[]string{"GetItem", "GetItem", "UpdateItem", "UpdateItem"}, 2, 2, 2}.check(t, r)
+
+	r = try(password)
+	status(t, r, http.StatusNoContent)
+	budget{[]string{"GetItem", "GetItem", "UpdateItem", "UpdateItem", "UpdateItem", "DeleteItem", "UpdateItem"}, 3, 2, 5}.check(t, r)
+	if id := func(cookie string) string { return strings.Split(cookie, ".")[1] }; id(r.cookie()) != id(cookie) || r.cookie() == cookie {
+		t.Errorf("the cookie went from %.60s to %.60s", cookie, r.cookie())
+	}
+	status(t, s.do(t, profile(cookie)), http.StatusUnauthorized)
+	status(t, s.do(t, profile(r.cookie())), http.StatusOK)
+}
+
+// TestPasswordChange ends the other sessions and keeps this one, within the budget:
+// authenticate; account and attempts; freeze; renew and list; delete; thaw.
+func TestPasswordChange(t *testing.T) {
+	s := newStack(t, nil)
+	others := []string{s.signIn(t), s.signIn(t), s.signIn(t)}
+	cookie := s.signIn(t)
+	s.proxy.Slow(slow)
+	r := s.do(t, changePassword(cookie, password, nextPassword))
+	status(t, r, http.StatusNoContent)
+	budget{[]string{
+		"GetItem",
+		"GetItem", "UpdateItem", "UpdateItem",
+		"UpdateItem", "DeleteItem", "UpdateItem",
+		"UpdateItem", "Query",
+		"DeleteItem", "DeleteItem", "DeleteItem",
+		"UpdateItem",
+	}, 6, 3, 10}.check(t, r)
+	for _, other := range append(others, cookie) {
+		status(t, s.do(t, profile(other)), http.StatusUnauthorized)
+	}
+	status(t, s.do(t, profile(r.cookie())), http.StatusOK)
+	status(t, s.do(t, login(password)), http.StatusUnauthorized)
+	status(t, s.do(t, login(nextPassword)), http.StatusOK)
+}
+
+// TestPasswordChangeInterrupted refuses each write of a change in turn, as if the
+// process had ended before it. The old password stays valid, or no other session is
+// left beside the new one; and the change can be repeated.
+func TestPasswordChangeInterrupted(t *testing.T) {
+	refuse := []dynamotest.Fault{dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse}
+	for name, test := range map[string]struct {
+		action, table string
+		passed        []dynamotest.Fault // the calls before
+	}{
+		"freeze": {"UpdateItem", "UsersTable", nil},
+		"renew":  {"UpdateItem", "SessionsTable", nil},
+		"list":   {"Query", "SessionsTable", nil},
+		"revoke": {"DeleteItem", "SessionsTable", nil},
+		"thaw":   {"UpdateItem", "UsersTable", []dynamotest.Fault{dynamotest.None}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStack(t, nil)
+			other, cookie := s.signIn(t), s.signIn(t)
+			s.proxy.Fail(test.action+" "+s.tables[test.table], append(slices.Clone(test.passed), refuse...)...)
+			r := s.do(t, changePassword(cookie, password, nextPassword))
+			status(t, r, http.StatusServiceUnavailable)
+			if now := r.cookie(); now != "" {
+				cookie = now
+			}
+			account, err := s.users(t).Get(t.Context(), username)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok, err := (hashes.Hasher{}).Verify(account.PasswordHash, password); !ok || err != nil {
+				t.Errorf("the old password is no longer valid: %v, %v", ok, err)
+			}
+			if name == "thaw" {
+				status(t, s.do(t, profile(other)), http.StatusUnauthorized)
+				status(t, s.do(t, login(password)), http.StatusServiceUnavailable) // frozen
+				s.expireFreeze(t)
+			}
+			status(t, s.do(t, profile(cookie)), http.StatusOK)
+			status(t, s.do(t, login(password)), http.StatusOK)
+			r = s.do(t, changePassword(cookie, password, nextPassword))
+			status(t, r, http.StatusNoContent)
+			status(t, s.do(t, profile(other)), http.StatusUnauthorized)
+			status(t, s.do(t, login(nextPassword)), http.StatusOK)
+		})
+	}
+}
+
+// expireFreeze lets the lease of a change that was interrupted run out.
+func (s *stack) expireFreeze(t *testing.T) {
+	t.Helper()
+	users := s.users(t)
+	account, err := users.Get(t.Context(), username)
+	if err != nil || account.FrozenUntil.IsZero() {
+		t.Fatalf("the account is not frozen: %+v, %v", account, err)
+	}
+	account.FrozenUntil = time.Unix(1, 0)
+	if err := users.Update(t.Context(), account, "expired"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPreferences changes the account and the session.
+func TestPreferences(t *testing.T) {
+	s := newStack(t, nil)
+	cookie := s.signIn(t)
+	r := s.do(t, request{method: "POST", path: "/preferences", cookie: cookie, contentType: "application/json", body: `{"theme":"dark","language":"pt-br"}`})
+	status(t, r, http.StatusNoContent)
+	budget{[]string{"GetItem", "GetItem", "UpdateItem", "UpdateItem"}, 4, 2, 2}.check(t, r)
+	for _, cookie := range []string{cookie, s.signIn(t)} {
+		if r := s.do(t, profile(cookie)); !strings.Contains(r.body, `"preferences":{"language":"pt-BR","theme":"dark"}`) {
+			t.Errorf("%d %s", r.status, r.body)
+		}
+	}
+}
