@@ -64,9 +64,13 @@ func rungCondition(c Count) (condition string, values map[string]types.Attribute
 	values = map[string]types.AttributeValue{}
 	for i, rung := range c.Rungs[:len(c.Rungs)-1] {
 		n := strconv.Itoa(i)
-		parts = append(parts, "failures BETWEEN :from"+n+" AND :to"+n+" AND last_at <= :due"+n)
+		part := "failures BETWEEN :from" + n + " AND :to" + n
 		values[":from"+n], values[":to"+n] = number(int64(rung.From)), number(int64(c.Rungs[i+1].From-1))
-		values[":due"+n] = number(c.At.Add(-rung.Wait).UnixMilli())
+		if rung.Wait > 0 {
+			part += " AND last_at <= :due" + n
+			values[":due"+n] = number(c.At.Add(-rung.Wait).UnixMilli())
+		}
+		parts = append(parts, part)
 	}
 	return strings.Join(parts, " OR "), values
 }

@@ -59,9 +59,13 @@ func rungClause(c Count) (clause string, args []any) {
 	args = []any{c.Key, c.At.UnixMilli(), c.Expires.Unix()}
 	var parts []string
 	for i, rung := range c.Rungs[:len(c.Rungs)-1] {
-		n := len(args)
-		parts = append(parts, fmt.Sprintf("t.failures BETWEEN $%d AND $%d AND t.last_at <= $%d", n+1, n+2, n+3))
-		args = append(args, rung.From, c.Rungs[i+1].From-1, c.At.Add(-rung.Wait).UnixMilli())
+		part := fmt.Sprintf("t.failures BETWEEN $%d AND $%d", len(args)+1, len(args)+2)
+		args = append(args, rung.From, c.Rungs[i+1].From-1)
+		if rung.Wait > 0 {
+			part += fmt.Sprintf(" AND t.last_at <= $%d", len(args)+1)
+			args = append(args, c.At.Add(-rung.Wait).UnixMilli())
+		}
+		parts = append(parts, part)
 	}
 	return strings.Join(parts, " OR "), args
 }

@@ -9,9 +9,8 @@ import (
 // clock. An error is an outage: the answer is not known.
 type Store interface {
 	// Count adds one failure to the tally of c.Key and sets its other fields, in one
-	// atomic step, if there is none yet or c.Rungs let it: it is c.At or earlier
-	// when the wait of the rung that its failures stand on has passed since its last
-	// attempt. It returns the tally as it is then, and whether the attempt was
+	// atomic step, if there is none yet or c.Rungs let it: the rung that its failures
+	// stand on has no wait, or the wait since its last attempt is over at c.At. It returns the tally as it is then, and whether the attempt was
 	// counted. A call that was sent twice counts once.
 	Count(ctx context.Context, c Count) (Tally, bool, error)
 
@@ -45,7 +44,8 @@ type Tally struct {
 func (c Count) lets(t Tally) bool {
 	for i, rung := range c.Rungs[:len(c.Rungs)-1] {
 		if t.Failures >= rung.From && t.Failures < c.Rungs[i+1].From {
-			return !t.Last.After(c.At.Add(-rung.Wait))
+			// Without a wait no clocks are compared: those of two instances differ.
+			return rung.Wait == 0 || !t.Last.After(c.At.Add(-rung.Wait))
 		}
 	}
 	return false

@@ -112,8 +112,8 @@ type Admission struct {
 
 // Admit counts the attempt and says whether it may go on: with one call for the
 // name, or the device, and one for the network, at the same time. A [*Refused]
-// error means no; the attempt then counts for its network alone. Any other error
-// is an outage: nobody may go on.
+// error means no, and the attempt counts for nothing. Any other error is an outage:
+// nobody may go on.
 func (l *Limiter) Admit(ctx context.Context, a Attempt) (*Admission, error) {
 	now := time.Now().UTC()
 	network := l.network(a.Address, now)
@@ -135,9 +135,10 @@ func (l *Limiter) Admit(ctx context.Context, a Attempt) (*Admission, error) {
 		admission.Withdraw(ctx)
 		return nil, errors.Join(who.err, network.err)
 	case who.refused != nil:
+		admission.Withdraw(ctx)
 		return nil, who.refused
 	case network.refused != nil:
-		who.withdraw(ctx, l.store)
+		admission.Withdraw(ctx)
 		return nil, network.refused
 	}
 	return admission, nil

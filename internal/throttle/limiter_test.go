@@ -1,0 +1,420 @@
+package throttle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var key = bytes.Repeat([]byte("k"), 32)
+
+// rig is a limiter on a store that can be made to fail.
+type rig struct {
+	*Limiter
+	t     *testing.T
+	store *failing
+}
+
+type failing struct {
+	Store
+	fail map[string]bool // by method and the first part of the key: "Count name"
+}
+
+var errDown = errors.New("down")
+
+func (f *failing) outage(method, key string) error {
+	by, _, _ := strings.Cut(key, "/")
+	if f.fail[method+" "+by] {
+		return errDown
+	}
+	return nil
+}
+
+func (f *failing) Count(ctx context.Context, c Count) (Tally, bool, error) {
+	if err := f.outage("Count", c.Key); err != nil {
+		return Tally{}, false, err
+	}
+	return f.Store.Count(ctx, c)
+}
+
+func (f *failing) Withdraw(ctx context.Context, key string) error {
+	return errors.Join(f.outage("Withdraw", key), f.Store.Withdraw(ctx, key))
+}
+
+func (f *failing) Keep(ctx context.Context, key string) error {
+	if err := f.outage("Keep", key); err != nil {
+		return err
+	}
+	return f.Store.Keep(ctx, key)
+}
+
+func (f *failing) Clear(ctx context.Context, key string) error {
+	if err := f.outage("Clear", key); err != nil {
+		return err
+	}
+	return f.Store.Clear(ctx, key)
+}
+
+func newRig(t *testing.T, cfg Config) *rig {
+	t.Helper()
+	store := &failing{NewMemory(), map[string]bool{}}
+	limiter, err := New(store, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &rig{limiter, t, store}
+}
+
+var alice = Attempt{Name: "alice", Address: "192.0.2.1"}
+
+// admitted demands that the attempt is let through.
+func (r *rig) admitted(a Attempt) *Admission {
+	r.t.Helper()
+	admission, err := r.Admit(r.t.Context(), a)
+	if err != nil {
+		r.t.Fatalf("Admit(%+v) = %v", a, err)
+	}
+	return admission
+}
+
+// refused demands that it is not, by whom, and for how long.
+func (r *rig) refused(a Attempt, by string, wait time.Duration) {
+	r.t.Helper()
+	admission, err := r.Admit(r.t.Context(), a)
+	refused, _ := err.(*Refused)
+	if admission != nil || refused == nil || refused.By != by || refused.RetryAfter != wait {
+		r.t.Fatalf("Admit(%+v) = %v, %v; want a refusal by %s for %v", a, admission, err, by, wait)
+	}
+}
+
+func (r *rig) fail(a Attempt, times int) {
+	r.t.Helper()
+	for range times {
+		r.admitted(a)
+	}
+}
+
+// The whole ladder: ten are free, then each failure doubles the wait up to an hour,
+// and the hundredth in a row locks the name.
+func TestLadder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{})
+		r.fail(alice, 10)
+		wait := 30 * time.Second
+		for n := 10; n < 100; n++ {
+			r.refused(alice, "name", wait)
+			time.Sleep(wait - time.Millisecond)
+			r.refused(alice, "name", time.Second) // in the last moment: never "in 0 seconds"
+			time.Sleep(time.Millisecond)
+			if got := r.admitted(alice).Failures; got != n {
+				t.Fatalf("%d failures before this attempt, want %d", got, n)
+			}
+			wait = min(2*wait, time.Hour)
+		}
+		for range 3 {
+			r.refused(alice, "name", time.Hour)
+			time.Sleep(400 * 24 * time.Hour) // a lock does not run out
+		}
+		r.admitted(Attempt{Name: "bob", Address: "192.0.2.1"})
+		if err := r.Unlock(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+		r.fail(alice, 10)
+		r.refused(alice, "name", 30*time.Second)
+	})
+}
+
+// A refused attempt counts nothing, neither for the name nor for the network, and
+// makes the wait no longer.
+func TestRefusedAttemptsCountNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{Network: Window{12, time.Hour}})
+		r.fail(alice, 10)
+		for range 50 {
+			r.refused(alice, "name", 30*time.Second)
+		}
+		time.Sleep(30 * time.Second)
+		r.admitted(alice)
+		bob := Attempt{Name: "bob", Address: alice.Address}
+		r.admitted(bob) // the twelfth
+		time.Sleep(time.Second)
+		for range 50 {
+			if _, err := r.Admit(t.Context(), bob); err == nil {
+				t.Fatal("a thirteenth attempt of the network")
+			}
+		}
+		bob.Address = "192.0.2.2"
+		if got := r.admitted(bob).Failures; got != 1 {
+			t.Errorf("bob has %d failures, want the one that was let through", got)
+		}
+	})
+}
+
+// Success forgets the name's failures and takes its own attempt off the network's,
+// no more: a guesser's own account does not wash their network clean.
+func TestSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{Network: Window{20, time.Hour}})
+		for range 50 {
+			r.admitted(alice).Succeed(t.Context())
+		}
+		r.fail(alice, 9)
+		r.admitted(alice).Succeed(t.Context())
+		r.fail(alice, 10)
+		r.refused(alice, "name", 30*time.Second)
+		r.admitted(Attempt{Name: "bob", Address: alice.Address}) // the network's twentieth failure
+		if _, err := r.Admit(t.Context(), Attempt{Name: "carol", Address: alice.Address}); err == nil {
+			t.Error("a twenty-first failure of the network")
+		}
+	})
+}
+
+// An outage is neither success nor failure, and only the first outcome counts.
+func TestWithdraw(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{Network: Window{15, time.Hour}})
+		r.fail(alice, 9)
+		for range 50 {
+			r.admitted(alice).Withdraw(t.Context())
+		}
+		admission := r.admitted(alice)
+		admission.Withdraw(t.Context())
+		admission.Withdraw(t.Context())
+		admission.Succeed(t.Context())
+		r.admitted(alice) // the tenth failure
+		r.refused(alice, "name", 30*time.Second)
+	})
+}
+
+func TestNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{Network: Window{5, 10 * time.Minute}})
+		for i := range 5 { // one network, many names
+			r.admitted(Attempt{Name: fmt.Sprint(i), Address: "192.0.2.1"})
+		}
+		left := time.Until(time.Now().Truncate(10 * time.Minute).Add(10 * time.Minute))
+		r.refused(Attempt{Name: "x", Address: "192.0.2.1"}, "network", left)
+		r.refused(Attempt{Name: "x", Address: "::ffff:192.0.2.1"}, "network", left)
+		r.admitted(Attempt{Name: "x", Address: "192.0.2.2"})
+		time.Sleep(left)
+		r.admitted(Attempt{Name: "x", Address: "192.0.2.1"})
+
+		for i := range 5 { // an IPv6 customer has 2^64 addresses
+			r.admitted(Attempt{Name: fmt.Sprint("v6 ", i), Address: fmt.Sprintf("2001:db8:1:2:%x::1", i)})
+		}
+		if _, err := r.Admit(t.Context(), Attempt{Name: "y", Address: "2001:db8:1:2:ffff:ffff:ffff:ffff"}); err == nil {
+			t.Error("another address of the same /64 is let through")
+		}
+		r.admitted(Attempt{Name: "y", Address: "2001:db8:1:3::1"})
+
+		for i := range 5 { // what is no address is a network too
+			r.admitted(Attempt{Name: fmt.Sprint("none ", i), Address: "@"})
+		}
+		if _, err := r.Admit(t.Context(), Attempt{Name: "z", Address: "@"}); err == nil {
+			t.Error("without an address there is no limit")
+		}
+	})
+}
+
+// Guesses from many networks at one name meet the name's ladder.
+func TestManyNetworksOneName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{})
+		for i := range 10 {
+			r.admitted(Attempt{Name: "alice", Address: fmt.Sprintf("192.0.2.%d", i)})
+		}
+		r.refused(Attempt{Name: "alice", Address: "192.0.2.99"}, "name", 30*time.Second)
+	})
+}
+
+// The owner gets in on a known device while strangers hammer the name, and even if
+// they locked it; and does not help them by it.
+func TestKnownDevice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{DeviceKeys: [][]byte{key}, Name: Ladder{10, time.Second, time.Second, 20}})
+		known := alice
+		known.Device = r.NewDevice("alice")
+		for range 20 {
+			r.admitted(alice)
+			time.Sleep(time.Second)
+		}
+		r.refused(alice, "name", time.Second)
+		admission := r.admitted(known)
+		if !admission.KnownDevice || admission.Failures != 0 {
+			t.Errorf("%+v, want a known device without failures", admission)
+		}
+		admission.Succeed(t.Context())
+		r.refused(alice, "name", time.Second)
+	})
+}
+
+// A known device has a small tally of its own. When that locks, it is a stranger.
+func TestDeviceLadder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{DeviceKeys: [][]byte{key}})
+		known := alice
+		known.Device = r.NewDevice("alice")
+		r.fail(known, 5)
+		r.refused(known, "device", 30*time.Second)
+		r.admitted(alice).Withdraw(t.Context()) // the name has no failure
+		for range 15 {
+			time.Sleep(time.Hour)
+			r.admitted(known)
+		}
+		admission := r.admitted(known)
+		if admission.KnownDevice || admission.Failures != 0 {
+			t.Errorf("%+v, want a stranger's first", admission)
+		}
+		r.fail(known, 9)
+		r.refused(known, "name", 30*time.Second)
+	})
+}
+
+func TestDeviceCookies(t *testing.T) {
+	old := bytes.Repeat([]byte("o"), 32)
+	r := newRig(t, Config{DeviceKeys: [][]byte{key, old}})
+	before, err := New(NewMemory(), Config{DeviceKeys: [][]byte{old}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := r.NewDevice("alice")
+	if again := r.NewDevice("alice"); again == value {
+		t.Error("two devices have the same value")
+	}
+	nonce, mac, _ := strings.Cut(value, ".")
+	for name, test := range map[string]struct {
+		device string
+		known  bool
+	}{
+		"its own":         {value, true},
+		"of the old key":  {before.NewDevice("alice"), true},
+		"none":            {"", false},
+		"another name's":  {r.NewDevice("bob"), false},
+		"no MAC":          {nonce, false},
+		"empty MAC":       {nonce + ".", false},
+		"another nonce":   {"A" + value[1:], false},
+		"no nonce":        {"." + mac, false},
+		"cut off":         {value[:len(value)-1], false},
+		"more after it":   {value + "A", false},
+		"a session token": {strings.Repeat("A", 22) + "." + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43), false},
+	} {
+		a := alice
+		a.Device = test.device
+		if got := r.admitted(a).KnownDevice; got != test.known {
+			t.Errorf("%s: known %v, want %v", name, got, test.known)
+		}
+	}
+	unkeyed := newRig(t, Config{})
+	if value := unkeyed.NewDevice("alice"); value != "" {
+		t.Errorf("without keys a device gets %q", value)
+	}
+	forged := alice
+	forged.Device = nonce + "." + deviceMAC(nil, nonce, "alice")
+	if unkeyed.admitted(forged).KnownDevice {
+		t.Error("without keys a device is known by a MAC of no key")
+	}
+}
+
+// Nobody goes on while attempts cannot be counted, and what was counted is taken back.
+func TestOutage(t *testing.T) {
+	for _, broken := range []string{"Count name", "Count network"} {
+		r := newRig(t, Config{Network: Window{5, time.Hour}})
+		r.store.fail[broken] = true
+		for range 20 {
+			_, err := r.Admit(t.Context(), alice)
+			if _, refused := err.(*Refused); err == nil || refused || !errors.Is(err, errDown) {
+				t.Fatalf("%s down: Admit = %v, want an outage", broken, err)
+			}
+		}
+		r.store.fail[broken] = false
+		if got := r.admitted(alice).Failures; got != 0 {
+			t.Errorf("%s: %d failures are left", broken, got)
+		}
+	}
+}
+
+// A success that cannot be noted is a success all the same, with a line in the log
+// that does not name the user.
+func TestForgettingFails(t *testing.T) {
+	log := captureLog(t)
+	r := newRig(t, Config{})
+	r.store.fail["Clear name"], r.store.fail["Withdraw network"] = true, true
+	r.admitted(alice).Succeed(t.Context())
+	if got := log.String(); strings.Count(got, "level=WARN") != 2 || strings.Contains(got, "alice") {
+		t.Errorf("the log:\n%s", got)
+	}
+	if got := r.admitted(alice).Failures; got != 1 {
+		t.Errorf("%d failures, want 1", got)
+	}
+}
+
+// A lock whose making permanent failed is made so by the next attempt.
+func TestLockIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		r := newRig(t, Config{Name: Ladder{1, time.Second, time.Second, 2}})
+		r.store.fail["Keep name"] = true
+		r.admitted(alice)
+		time.Sleep(time.Second)
+		r.admitted(alice)
+		r.store.fail["Keep name"] = false
+		r.refused(alice, "name", time.Second)
+		memory := r.store.Store.(*Memory)
+		if tally := memory.tallies[r.name("alice").key]; !tally.Expires.IsZero() {
+			t.Errorf("the lock runs out at %v", tally.Expires)
+		}
+		if got := log.String(); !strings.Contains(got, "authn_login_lock") || strings.Contains(got, "alice") {
+			t.Errorf("the log:\n%s", got)
+		}
+	})
+}
+
+// Of 200 guesses at once as many go on as of 200 one after another.
+func TestParallelGuesses(t *testing.T) {
+	r := newRig(t, Config{Network: Window{1000, time.Hour}})
+	var admitted atomic.Int32
+	var wg sync.WaitGroup
+	for range 200 {
+		wg.Go(func() {
+			if _, err := r.Admit(t.Context(), alice); err == nil {
+				admitted.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if admitted.Load() != 10 {
+		t.Errorf("%d attempts went on, want 10", admitted.Load())
+	}
+}
+
+// Names that nobody has do not fill a process's memory.
+func TestMemorySweeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{Network: Window{1 << 20, time.Hour}})
+		for day := range 100 {
+			for i := range 300 {
+				r.admitted(Attempt{Name: fmt.Sprint(day, " ", i), Address: fmt.Sprint("192.0.2.", i%250)})
+			}
+			time.Sleep(24 * time.Hour)
+		}
+		if got := len(r.store.Store.(*Memory).tallies); got > 30_000 {
+			t.Errorf("%d tallies are kept; those of the last month are 9,000", got)
+		}
+	})
+}
+
+func captureLog(t *testing.T) *bytes.Buffer {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return &log
+}
