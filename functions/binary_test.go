@@ -20,7 +20,7 @@ const maxZip = 4_000_000
 // stripped, for arm64, and small.
 func TestDeployedBinary(t *testing.T) {
 	folder := t.TempDir()
-	if err := buildFunction("Profile", "linux", "arm64", folder); err != nil {
+	if err := buildFunction("ProfileFunction", "linux", "arm64", folder); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(folder, "bootstrap")

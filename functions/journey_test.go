@@ -255,6 +255,8 @@ func TestOutage(t *testing.T) {
 			login(password),
 			{method: "GET", path: "/profile", cookie: cookie},
 			{method: "POST", path: "/logout", cookie: cookie},
+			{method: "GET", path: "/sessions", cookie: cookie},
+			{method: "POST", path: "/sessions/revoke-all", cookie: cookie},
 		} {
 			r := s.do(t, in)
 			if r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" || r.header.Get("Set-Cookie") != "" {
@@ -292,6 +294,9 @@ func TestPolicies(t *testing.T) {
 	cookie = r.cookie()
 	time.Sleep(3 * time.Second)
 	use("ProfileFunction", request{method: "GET", path: "/profile", cookie: cookie})
+	time.Sleep(3 * time.Second)
+	use("SessionsFunction", request{method: "GET", path: "/sessions", cookie: cookie})
+	use("SessionsFunction", request{method: "POST", path: "/sessions/revoke-all", cookie: cookie})
 	use("LogoutFunction", request{method: "POST", path: "/logout", cookie: cookie})
 	for id, function := range s.template.Functions {
 		if got := dynamotest.Uses(uses[id], s.tables); !slices.Equal(got, function.Access) {
@@ -367,6 +372,12 @@ func TestRoutes(t *testing.T) {
 		{"DELETE", "/login", http.StatusMethodNotAllowed, "GET, HEAD, POST"},
 		{"POST", "/profile", http.StatusMethodNotAllowed, "GET, HEAD"},
 		{"GET", "/logout", http.StatusMethodNotAllowed, "POST"},
+		{"GET", "/sessions", http.StatusUnauthorized, ""},
+		{"GET", "/sessions/revoke-all", http.StatusMethodNotAllowed, "POST"},
+		{"GET", "/sessions/revoke-others", http.StatusMethodNotAllowed, "POST"},
+		{"GET", "/sessions/AAAAAAAAAAAAAAAAAAAAAA/revoke", http.StatusMethodNotAllowed, "POST"},
+		{"POST", "/sessions/AAAAAAAAAAAAAAAAAAAAAA/revoke", http.StatusUnauthorized, ""},
+		{"POST", "/sessions/AAAAAAAAAAAAAAAAAAAAAA", http.StatusNotFound, ""},
 		{"GET", "/nowhere", http.StatusNotFound, ""},
 		{"GET", "/profile/", http.StatusNotFound, ""},
 		{"GET", "/PROFILE", http.StatusNotFound, ""},

@@ -163,13 +163,33 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *gateway) route(r *http.Request) (string, *lambda) {
-	for _, key := range []string{r.Method + " " + r.URL.Path, "ANY " + r.URL.Path, "$default"} {
+	for _, key := range []string{r.Method + " " + r.URL.Path, "ANY " + r.URL.Path} {
 		if function, ok := g.routes[key]; ok {
 			return key, function
 		}
 	}
+	for key, function := range g.routes {
+		if method, pattern, ok := strings.Cut(key, " "); ok && method == "ANY" && fits(r.URL.Path, pattern) {
+			return key, function
+		}
+	}
+	if function, ok := g.routes["$default"]; ok {
+		return "$default", function
+	}
 	g.t.Fatalf("no route for %s %s", r.Method, r.URL.Path)
 	return "", nil
+}
+
+// fits reports whether the path is one of the route's, in which {name} is any
+// one segment.
+func fits(path, route string) bool {
+	segments, pattern := strings.Split(path, "/"), strings.Split(route, "/")
+	for i, p := range pattern {
+		if i >= len(segments) || p != segments[i] && !strings.HasPrefix(p, "{") {
+			return false
+		}
+	}
+	return len(segments) == len(pattern)
 }
 
 // event writes a request as HTTP APIs do: header names in lower case, repeated

@@ -52,18 +52,17 @@ func build() (err error) {
 	if err != nil {
 		return err
 	}
-	var errs []error
 	for id, function := range template.Functions {
-		errs = append(errs, buildFunction(strings.TrimSuffix(id, "Function"), runtime.GOOS, runtime.GOARCH, filepath.Dir(binary(function))))
+		err = errors.Join(err, buildFunction(id, runtime.GOOS, runtime.GOARCH, filepath.Dir(binary(function))))
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // buildFunction does what sam build does for a function: it calls the Makefile.
-func buildFunction(name, goos, arch, folder string) error {
-	cmd := exec.Command("make", "-C", "..", "build-"+name+"Function", "GOOS="+goos, "ARCHITECTURE="+arch, "ARTIFACTS_DIR="+folder)
+func buildFunction(id, goos, arch, folder string) error {
+	cmd := exec.Command("make", "-C", "..", "build-"+id, "GOOS="+goos, "ARCHITECTURE="+arch, "ARTIFACTS_DIR="+folder)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building %s: %w\n%s", name, err, out)
+		return fmt.Errorf("building %s: %w\n%s", id, err, out)
 	}
 	return nil
 }

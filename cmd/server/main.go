@@ -53,6 +53,10 @@ func run(ctx context.Context, addr, store string, demo bool) error {
 	if err != nil {
 		return err
 	}
+	window, err := environ.ReauthenticationWindow()
+	if err != nil {
+		return err
+	}
 	opened, err := openStores(ctx, store, demo)
 	if err != nil {
 		return err
@@ -79,7 +83,7 @@ func run(ctx context.Context, addr, store string, demo bool) error {
 		}
 	}
 	handler := web.Handler(origin, web.Login(sessions, door), web.Reauthenticate(sessions, door), web.Profile(sessions),
-		web.Logout(sessions), web.Password(sessions, door), web.Preferences(sessions, directory, bcp47.Canonical))
+		web.Logout(sessions), web.Sessions(sessions, window), web.Password(sessions, door), web.Preferences(sessions, directory, bcp47.Canonical))
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s is taken by another program; choose another address with ADDR=host:port", addr)

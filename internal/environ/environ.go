@@ -3,6 +3,7 @@
 package environ
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -37,6 +38,8 @@ const (
 	SessionIdleTimeout = "SESSION_IDLE_TIMEOUT" // optional: a Go duration such as 30m
 	SessionLifetime    = "SESSION_LIFETIME"     // optional: a Go duration such as 24h
 	PublicOrigin       = "PUBLIC_ORIGIN"        // optional: https://host that browsers see; empty means the Host header
+
+	reauthenticationWindow = "REAUTHENTICATION_WINDOW" // optional: a Go duration such as 15m
 )
 
 // Required returns the value of a variable that must be set.
@@ -61,6 +64,13 @@ func SessionConfig() (session.Config, error) {
 	}
 	cfg.SigningKeys, err = keys(SessionKeys)
 	return cfg, err
+}
+
+// ReauthenticationWindow reads REAUTHENTICATION_WINDOW: how long after giving the
+// password a user may end sessions without giving it again. Default 15 minutes.
+func ReauthenticationWindow() (time.Duration, error) {
+	window, err := duration(reauthenticationWindow)
+	return cmp.Or(window, 15*time.Minute), err
 }
 
 func duration(name string) (time.Duration, error) {

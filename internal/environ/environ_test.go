@@ -59,6 +59,19 @@ func TestSessionConfig(t *testing.T) {
 	}
 }
 
+func TestReauthenticationWindow(t *testing.T) {
+	for value, want := range map[string]time.Duration{"": 15 * time.Minute, "90s": 90 * time.Second, "0s": 0, "-1m": 0, "15": 0} {
+		t.Setenv("REAUTHENTICATION_WINDOW", value)
+		got, err := environ.ReauthenticationWindow()
+		if (err == nil) != (want > 0) || err == nil && got != want {
+			t.Errorf("%q: %v, %v; want %v", value, got, err, want)
+		}
+		if err != nil && !strings.Contains(err.Error(), "REAUTHENTICATION_WINDOW") {
+			t.Errorf("%q: the error %v does not name the variable", value, err)
+		}
+	}
+}
+
 func TestSessionConfigValues(t *testing.T) {
 	t.Setenv("SESSION_KEYS", key+","+key)
 	t.Setenv("SESSION_IDLE_TIMEOUT", "20m")

@@ -58,12 +58,18 @@ func JSON(w http.ResponseWriter, status int, v any) {
 // title is the status in words, and detail says what was wrong and what to do.
 // It is for the client's eyes: never the text of an error from inside.
 func Problem(w http.ResponseWriter, status int, detail string) {
+	TypedProblem(w, "about:blank", status, detail)
+}
+
+// TypedProblem is [Problem] with a type, by which programs tell it from others with
+// the same status. It is a name to compare, not a page to fetch.
+func TypedProblem(w http.ResponseWriter, kind string, status int, detail string) {
 	write(w, status, "application/problem+json", struct {
 		Type   string `json:"type"`
 		Title  string `json:"title"`
 		Status int    `json:"status"`
 		Detail string `json:"detail"`
-	}{"about:blank", http.StatusText(status), status, detail})
+	}{kind, http.StatusText(status), status, detail})
 }
 
 // write ends the body with a newline, which keeps a terminal's prompt in its place.

@@ -35,6 +35,8 @@ var (
 	errPassword = &refusal{http.StatusUnauthorized, "The password is wrong."}
 	errBusy     = &refusal{http.StatusServiceUnavailable, "This account is being changed just now. Try again in a moment."}
 	errRole     = &refusal{http.StatusForbidden, "Your account may not do this."}
+	errProve    = &refusal{http.StatusForbidden, "Give your password again first, at /reauthenticate."}
+	errNotYours = &refusal{http.StatusNotFound, "You have no such session; it may have ended already."}
 )
 
 // Fail answers a request that met err. It is meant as [session.Config]'s
@@ -55,6 +57,10 @@ func report(w http.ResponseWriter, r *http.Request, err error) *refusal {
 // write sends the answer to a person or a program.
 func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 	switch {
+	case e == errProve && wantsPage(r):
+		redirect(w, "/reauthenticate?"+url.Values{"next": {devicesPath}}.Encode())
+	case e == errProve:
+		respond.TypedProblem(w, "reauthentication-required", e.status, e.detail)
 	case !wantsPage(r):
 		respond.Problem(w, e.status, e.detail)
 	case e == errSignIn:

@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 
-	"example.com/coatcheck/internal/respond"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -15,12 +14,13 @@ func Logout(sessions *session.Manager) Routes {
 			Fail(w, r, err)
 			return
 		}
-		// Not "cookies": that would clear those of sibling applications too (ASVS 14.3.1).
-		w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
-		if wantsPage(r) {
-			redirect(w, "/login")
-			return
-		}
-		respond.Status(w, http.StatusNoContent)
+		leave(w, r)
 	}}
+}
+
+// leave answers a request after which the browser has no session any more.
+func leave(w http.ResponseWriter, r *http.Request) {
+	// Not "cookies": that would clear those of sibling applications too (ASVS 14.3.1).
+	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	done(w, r, "/login")
 }

@@ -99,7 +99,7 @@ func passwordRows() []row {
 	}
 	right, rightBody := form(phrase, newPhrase), json(phrase, newPhrase)
 	const heading, short = "Change password", "The password is shorter than 15 characters; choose a longer one."
-	const whole = "sessions.Get accounts.Get accounts.Update sessions.Update accounts.Update"
+	const whole = "sessions.Get accounts.Get accounts.Update sessions.Update sessions.List accounts.Update"
 	signedIn := states["signed in"]
 	toHome := redirectAnswer("/profile").with("Set-Cookie", newCookie)
 	frozen := func(until time.Duration) func(r *rig) string {
@@ -114,7 +114,7 @@ func passwordRows() []row {
 			calls: whole, attempts: succeeded},
 		{route: route, outcome: "signed in elsewhere too", given: func(r *rig) string { r.signIn(); return r.signIn() }, form: right, json: rightBody,
 			page: toHome, program: newAnswer(204, "").with("Set-Cookie", newCookie),
-			calls: strings.Replace(whole, "Update accounts.Update", "Update sessions.Delete accounts.Update", 1), attempts: succeeded},
+			calls: strings.Replace(whole, "List", "List sessions.Delete", 1), attempts: succeeded},
 		{route: route, outcome: "account store down", form: right, json: rightBody, page: downPage(), program: downProgram(),
 			calls: "sessions.Get accounts.Get", attempts: withdrawn},
 		{route: route, outcome: "wrong password", given: signedIn, form: form(wrongPhrase, newPhrase), json: json(wrongPhrase, newPhrase),

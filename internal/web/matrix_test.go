@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -85,6 +86,7 @@ func (x row) request(r *rig, page bool) *http.Request {
 	cookie := given(r)
 	method, path, _ := strings.Cut(x.route, " ")
 	path = strings.TrimSuffix(path, "{$}") + x.query
+	path = strings.ReplaceAll(path, "{id}", cmp.Or(r.id, nobodysID))
 	req := get(path)
 	if method == "POST" {
 		kind, body := asJSON, x.json
@@ -110,7 +112,8 @@ func (x row) request(r *rig, page bool) *http.Request {
 
 func rows() []row {
 	return slices.Concat(homeRows(), loginPageRows(), loginRows(), moreLoginRows(), profileRows(), logoutRows(),
-		passwordPageRows(), reauthenticateRows(), passwordRows(), preferencesRows())
+		passwordPageRows(), reauthenticateRows(), passwordRows(), preferencesRows(),
+		sessionsRows(), revokeRows(), revokeOthersRows(), revokeAllRows())
 }
 
 // homeRows and loginPageRows: what nobody's session or account has a part in.

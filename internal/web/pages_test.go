@@ -106,6 +106,10 @@ func everyPage(r *rig) map[string]string {
 		"another site":  r.do(fromBrowser(with(post("/logout", "", ""), "Sec-Fetch-Site", "cross-site"))).body,
 		"not ours type": r.do(fromBrowser(post("/login", "text/plain", "x"))).body,
 	}
+	pages["device"] = r.do(fromBrowser(with(get("/sessions"), "Cookie", cookie))).body
+	r.signIn()
+	r.signIn()
+	pages["devices"] = r.do(fromBrowser(with(get("/sessions"), "Cookie", cookie))).body
 	r.breakStore("sessions")
 	pages["outage"] = r.do(fromBrowser(with(get("/profile"), "Cookie", cookie))).body
 	r.repair()

@@ -13,6 +13,8 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
+const passwordPath = "/password"
+
 type passwordChange struct {
 	sessions *session.Manager
 	door     *accounts.Door
@@ -34,10 +36,10 @@ func (c passwordChange) show(w http.ResponseWriter, r *http.Request) {
 
 func (c passwordChange) write(w http.ResponseWriter, r *http.Request, status int, problem string) {
 	s := session.FromContext(r.Context())
-	writePage(w, status, "password", page{Title: "Change password", Theme: s.Values[valueTheme], Data: struct {
+	writePage(w, status, "password", pageOf(s, passwordPath, "Change password", struct {
 		passwordForm
 		MinCharacters int
-	}{passwordForm{Username: s.Values[valueUsername], Problem: problem}, password.MinCharacters}})
+	}{passwordForm{Username: s.Values[valueUsername], Problem: problem}, password.MinCharacters}))
 }
 
 func (c passwordChange) submit(w http.ResponseWriter, r *http.Request) {

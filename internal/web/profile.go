@@ -35,11 +35,11 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 		respond.JSON(w, http.StatusOK, p)
 		return
 	}
-	writePage(w, http.StatusOK, "profile", page{Title: "Profile", Theme: s.Values[valueTheme], Data: struct {
+	writePage(w, http.StatusOK, "profile", pageOf(s, home, "Profile", struct {
 		profile
 		IP     string
 		Themes []string
-	}{p, s.IP, themes}})
+	}{p, s.IP, themes}))
 }
 
 func preferences(s *session.Session) map[string]string {

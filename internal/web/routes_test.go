@@ -24,7 +24,7 @@ func (r *rig) patterns() (patterns []string) {
 // pathOf returns a path that the pattern matches.
 func pathOf(pattern string) string {
 	_, path, _ := strings.Cut(pattern, " ")
-	return strings.TrimSuffix(path, "{$}")
+	return strings.ReplaceAll(strings.TrimSuffix(path, "{$}"), "{id}", nobodysID)
 }
 
 func TestWrongMethod(t *testing.T) {
@@ -36,6 +36,11 @@ func TestWrongMethod(t *testing.T) {
 		"/logout":         "POST",
 		"/password":       "GET, HEAD, POST",
 		"/preferences":    "POST",
+
+		"/sessions":                          "GET, HEAD",
+		"/sessions/" + nobodysID + "/revoke": "POST",
+		"/sessions/revoke-others":            "POST",
+		"/sessions/revoke-all":               "POST",
 	}
 	r := newRig(t)
 	for _, pattern := range r.patterns() {
@@ -98,6 +103,7 @@ func TestUnknownPath(t *testing.T) {
 	for _, path := range []string{
 		"/nothing", "/favicon.ico", "/profile/x", "/profilex", "/login/x",
 		"//", "//profile", "///profile", "/profile/", "/profile//", "/login/", "/logout/",
+		"/sessions/", "/sessions/x", "/sessions/revoke", "/sessions//revoke", "/sessions/x/revoke/", "/sessions/x/y/revoke", "/sessions/../revoke",
 		"/PROFILE", "/Profile", "/./profile", "/profile/.", "/x/../profile", "/profile/..", "/..", "/.",
 		"/%2e", "/%2e%2e", "/%2e/profile", "/x/%2e%2e/profile", "/%2fprofile", "/profile%2f", "/profile%2f.", "/profile%00", "/profile%20", "/profile%0d%0a",
 		"/profile;x", "/profile%3fx", "/profile%23x", `/\profile`, "/%5cprofile", "/profile%252f", "/profile.json", "/profile%ff",

@@ -43,9 +43,11 @@ func (m *Manager) setCookie(w http.ResponseWriter, token string, rest time.Durat
 	m.writeCookie(w, &http.Cookie{Value: token, MaxAge: int(rest / time.Second)})
 }
 
-// clearCookie makes the browser forget the cookie. Browsers ignore the line
-// unless its attributes are those the cookie was set with.
-func (m *Manager) clearCookie(w http.ResponseWriter) {
+// ClearCookie makes the browser forget the cookie: for the answer to a request
+// that has ended its own session with Revoke or RevokeAll. It ends no session;
+// [Manager.Destroy] does both. Browsers ignore the line unless its attributes are
+// those the cookie was set with.
+func (m *Manager) ClearCookie(w http.ResponseWriter) {
 	m.writeCookie(w, &http.Cookie{MaxAge: -1, Expires: time.Unix(1, 0)})
 }
 

@@ -24,7 +24,7 @@ func (m *Manager) Destroy(w http.ResponseWriter, r *http.Request) error {
 	if err := m.endPresented(r, "logout"); err != nil {
 		return err
 	}
-	m.clearCookie(w)
+	m.ClearCookie(w)
 	return nil
 }
 

@@ -107,11 +107,19 @@ func TestDeadSessionsDoNotCount(t *testing.T) {
 	})
 }
 
+// limited returns a rig with a limit of three, whose deletes are so slow that every
+// list still has what they are about to delete.
+func limited(t *testing.T) *rig {
+	r := newRig(t, session.Config{MaxSessions: 3})
+	r.store.before["Delete"] = func(context.Context) error { time.Sleep(time.Second); return nil }
+	return r
+}
+
 // The session that a login replaces takes no other with it.
 func TestThePresentedSessionDoesNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for place := range 3 {
-			r := newRig(t, session.Config{MaxSessions: 3})
+			r := limited(t)
 			tokens := r.logins(3, "u1")
 			presented := tokens[place]
 			_, token := r.login("u1", cookie(presented))
@@ -120,20 +128,20 @@ func TestThePresentedSessionDoesNotCount(t *testing.T) {
 		}
 
 		// By the secret before the last renewal it is replaced too.
-		r := newRig(t, session.Config{MaxSessions: 3})
+		r := limited(t)
 		tokens := r.logins(3, "u1")
 		want(t, r.Renew(t.Context(), httptest.NewRecorder(), r.alive(tokens[2])), nil)
 		r.login("u1", cookie(tokens[2]))
 		r.only(0, tokens[:2])
 
 		// What the cookie does not prove stays, and counts.
-		r = newRig(t, session.Config{MaxSessions: 3})
+		r = limited(t)
 		tokens = r.logins(3, "u1")
 		_, token := r.login("u1", cookie(tokens[2][:secretStart]+tokens[1][secretStart:]))
 		r.only(1, append(tokens, token))
 
 		// Another user's does not count anyway.
-		r = newRig(t, session.Config{MaxSessions: 3})
+		r = limited(t)
 		tokens = r.logins(3, "u1")
 		others := r.logins(1, "u2")
 		_, token = r.login("u1", cookie(others[0]))

@@ -1,0 +1,40 @@
+// Command sessions is the Lambda function behind /sessions, where users see and end their sessions.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"example.com/coatcheck/internal/environ"
+	"example.com/coatcheck/internal/lambdahttp"
+	"example.com/coatcheck/internal/web"
+	"example.com/coatcheck/pkg/session"
+)
+
+func main() {
+	slog.SetDefault(lambdacontext.NewLogger())
+	handler, err := wire(context.Background())
+	if err != nil {
+		environ.Exit(err)
+	}
+	lambdahttp.Start(handler)
+}
+
+func wire(ctx context.Context) (http.Handler, error) {
+	env, err := environ.Deployed(ctx, web.Fail)
+	if err != nil {
+		return nil, err
+	}
+	window, err := environ.ReauthenticationWindow()
+	if err != nil {
+		return nil, err
+	}
+	environ.WarmUp(func(ctx context.Context) error {
+		_, err := env.Store.Get(ctx, session.Key{Owner: "warm-up", ID: "warm-up"})
+		return err
+	})
+	return web.Handler(env.Origin, web.Sessions(env.Sessions, window)), nil
+}

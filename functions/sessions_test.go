@@ -1,0 +1,105 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// idOf returns the ID of the session that a Cookie header is for.
+func idOf(cookie string) string { return strings.Split(cookie, ".")[1] }
+
+// TestSessionsBudget: what users can do with their sessions, and what it costs.
+func TestSessionsBudget(t *testing.T) {
+	s := newStack(t, nil)
+	cookies := []string{s.signIn(t), s.signIn(t), s.signIn(t), s.signIn(t), s.signIn(t)}
+	s.proxy.Slow(slow)
+	get := func(cookie string) reply { return s.do(t, request{method: "GET", path: "/sessions", cookie: cookie}) }
+	post := func(path, cookie string) reply { return s.do(t, request{method: "POST", path: path, cookie: cookie}) }
+	dead := func(cookies ...string) {
+		t.Helper()
+		for _, cookie := range cookies {
+			status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookie}), http.StatusUnauthorized)
+		}
+	}
+
+	r := get(cookies[0])
+	status(t, r, http.StatusOK)
+	budget{[]string{"GetItem", "Query"}, 2, 2, 0}.check(t, r)
+	var body struct {
+		Sessions []struct {
+			ID      string
+			IP      string
+			Current bool
+		}
+	}
+	if err := json.Unmarshal([]byte(r.body), &body); err != nil || len(body.Sessions) != 5 ||
+		body.Sessions[0].ID != idOf(cookies[0]) || !body.Sessions[0].Current || body.Sessions[0].IP != "192.0.2.7" {
+		t.Errorf("sessions: %s, %v", r.body, err)
+	}
+
+	r = post("/sessions/"+idOf(cookies[1])+"/revoke", cookies[0])
+	status(t, r, http.StatusNoContent)
+	budget{[]string{"GetItem", "DeleteItem"}, 2, 1, 1}.check(t, r)
+	dead(cookies[1])
+	r = post("/sessions/"+idOf(cookies[1])+"/revoke", cookies[0])
+	status(t, r, http.StatusNotFound)
+
+	r = post("/sessions/revoke-others", cookies[0])
+	status(t, r, http.StatusNoContent)
+	budget{[]string{"GetItem", "Query", "DeleteItem", "DeleteItem", "DeleteItem"}, 3, 2, 3}.check(t, r)
+	dead(cookies[2:]...)
+
+	other := s.signIn(t)
+	r = post("/sessions/revoke-all", cookies[0])
+	status(t, r, http.StatusNoContent)
+	budget{[]string{"GetItem", "Query", "DeleteItem", "DeleteItem"}, 3, 2, 2}.check(t, r)
+	if got := r.header.Values("Set-Cookie"); len(got) != 1 || got[0] != clearCookie {
+		t.Errorf("Set-Cookie: %q, want %q", got, clearCookie)
+	}
+	dead(cookies[0], other)
+}
+
+// TestReauthenticationWindow: beyond the window nothing is ended, and the list is
+// still shown.
+func TestReauthenticationWindow(t *testing.T) {
+	s := newStack(t, map[string]string{"REAUTHENTICATION_WINDOW": "1s"})
+	cookie := s.signIn(t)
+	time.Sleep(1100 * time.Millisecond)
+	r := s.do(t, request{method: "POST", path: "/sessions/revoke-all", cookie: cookie})
+	status(t, r, http.StatusForbidden)
+	if !strings.Contains(r.body, `"type":"reauthentication-required"`) {
+		t.Errorf("body %s", r.body)
+	}
+	budget{[]string{"GetItem"}, 1, 1, 0}.check(t, r)
+	r = s.do(t, request{method: "POST", path: "/sessions/revoke-all", cookie: cookie, accept: "text/html"})
+	if to := r.header.Get("Location"); r.status != http.StatusSeeOther || to != "/reauthenticate?next=%2Fsessions" {
+		t.Errorf("%d, Location %q", r.status, to)
+	}
+	status(t, s.do(t, request{method: "GET", path: "/sessions", cookie: cookie}), http.StatusOK)
+}
+
+// TestLimitOfSessions: the eleventh login ends the first session, at the cost of
+// one call beside the others.
+func TestLimitOfSessions(t *testing.T) {
+	s := newStack(t, nil)
+	var cookies []string
+	for range 10 {
+		cookies = append(cookies, s.signIn(t))
+	}
+	s.proxy.Slow(slow)
+	again := login(password)
+	again.cookie = cookies[9]
+	oneMore := signInCost.and(budget{[]string{"DeleteItem"}, 1, 0, 1})
+	r := s.do(t, again) // replaces the tenth: nothing has to go
+	status(t, r, http.StatusOK)
+	oneMore.check(t, r)
+	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[0]}), http.StatusOK)
+	r = s.do(t, login(password))
+	status(t, r, http.StatusOK)
+	oneMore.check(t, r)
+	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[0]}), http.StatusUnauthorized)
+	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[1]}), http.StatusOK)
+}
