@@ -166,7 +166,7 @@ func preferencesRows() []row {
 
 // revokeAll ends alice's sessions behind the journal's back.
 func (r *rig) revokeAll() error {
-	behind, err := session.New(r.sessionStore, session.Config{})
+	behind, err := session.New(r.stores.sessions, session.Config{})
 	if err != nil {
 		return err
 	}

@@ -39,33 +39,39 @@ const (
 // rig is the whole product on stores that note every call and can be made to
 // fail. Whatever a test does with it, its log is checked at the end.
 type rig struct {
-	t            *testing.T
-	handler      http.Handler
-	sessions     *session.Manager
-	sessionStore session.Store // as it is, without the journal
-	accounts     *accountStore
-	limiter      *throttle.Limiter
-	log          syncBuffer
-	secrets      []string // of the tokens seen: none may be logged
-	id           string   // what {id} in a route stands for; "" for that of no session
+	t        *testing.T
+	handler  http.Handler
+	stores   stores // as they are, without the journal
+	sessions *session.Manager
+	accounts *accountStore
+	limiter  *throttle.Limiter
+	log      syncBuffer
+	secrets  []string // of the tokens seen: none may be logged
+	id       string   // what {id} in a route stands for; "" for that of no session
+	clock
 	journal
 }
 
+// newRig is a rig in memory, at home in a bubble.
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, journal: journal{hooks: map[string]func() error{}}}
+	return newRigOn(t, stores{memstore.New(), accounts.NewMemory(), throttle.NewMemory()})
+}
+
+func newRigOn(t *testing.T, stores stores) *rig {
+	t.Helper()
+	r := &rig{t: t, stores: stores, journal: journal{hooks: map[string]func() error{}}}
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&r.log, nil)))
 	t.Cleanup(func() {
 		slog.SetDefault(before)
 		r.checkLog()
 	})
-	r.accounts = &accountStore{Store: accounts.NewMemory(), journal: &r.journal}
+	r.accounts = &accountStore{Store: stores.accounts, journal: &r.journal}
 	r.addAccount(&accounts.Account{Name: "alice", Username: "Alice", UserID: "alice-id", DisplayName: "Alice Liddell", Roles: []string{"member"}})
 	r.addAccount(&accounts.Account{Name: "dora", Username: "Dora", UserID: "dora-id", DisplayName: "Dora", Disabled: true})
-	r.sessionStore = memstore.New()
 	var err error
-	r.sessions, err = session.New(sessionStore{r.sessionStore, &r.journal}, session.Config{
+	r.sessions, err = session.New(sessionStore{stores.sessions, &r.journal}, session.Config{
 		ErrorHandler: Fail,
 		MaxSessions:  -1, // keeping to a limit takes a call that comes at any time among a login's others
 	})
@@ -76,11 +82,11 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// limit replaces what attempts to sign in are limited by, and forgets them.
+// limit replaces what attempts to sign in are limited by.
 func (r *rig) limit(cfg throttle.Config) {
 	r.t.Helper()
 	var err error
-	if r.limiter, err = throttle.New(attemptStore{throttle.NewMemory(), &r.journal}, cfg); err != nil {
+	if r.limiter, err = throttle.New(attemptStore{r.stores.attempts, &r.journal}, cfg); err != nil {
 		r.t.Fatal(err)
 	}
 	r.serveAt("")

@@ -42,14 +42,14 @@ func (r *rig) newest(userID string) *session.Session {
 // stale is a session whose user last gave the password as long ago as the window.
 func stale(r *rig) string {
 	cookie := r.signIn()
-	time.Sleep(window)
+	r.pass(window)
 	return cookie
 }
 
 // fresh is one whose window ends in a second.
 func fresh(r *rig) string {
 	cookie := r.signIn()
-	time.Sleep(window - time.Second)
+	r.pass(window - time.Second)
 	return cookie
 }
 
@@ -122,7 +122,7 @@ func revokeRows() []row {
 			page: unknownPage, program: unknownProgram, calls: "sessions.Get sessions.Delete"},
 		{route: route, outcome: "one that expired", given: func(r *rig) string {
 			another(r)
-			time.Sleep(30 * time.Minute)
+			r.pass(30 * time.Minute)
 			return r.signIn()
 		}, page: unknownPage, program: unknownProgram, calls: "sessions.Get sessions.Delete"},
 		{route: route, outcome: "one that was ended", given: signedInWith(func(r *rig) {
