@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 
 	"example.com/coatcheck/internal/password"
@@ -26,21 +27,28 @@ type counted struct {
 
 type countingStore struct {
 	Store
+	mu                     sync.Mutex
 	gets, creates, updates int
 }
 
+func (s *countingStore) count(calls *int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*calls++
+}
+
 func (s *countingStore) Get(ctx context.Context, name string) (*Account, error) {
-	s.gets++
+	s.count(&s.gets)
 	return s.Store.Get(ctx, name)
 }
 
 func (s *countingStore) Create(ctx context.Context, a *Account) error {
-	s.creates++
+	s.count(&s.creates)
 	return s.Store.Create(ctx, a)
 }
 
 func (s *countingStore) Update(ctx context.Context, a *Account, newRevision string) error {
-	s.updates++
+	s.count(&s.updates)
 	return s.Store.Update(ctx, a, newRevision)
 }
 

@@ -1,0 +1,430 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/coatcheck/internal/throttle"
+)
+
+const better = "a much better phrase than before"
+
+// steps notes what a change does and can stop it: before or after the nth write, as
+// a process that ends there would.
+type steps struct {
+	Store
+	before, after map[int]func() error // by write, from 1
+	writes        int
+}
+
+func (s *steps) Update(ctx context.Context, a *Account, newRevision string) error {
+	s.writes++
+	if f := s.before[s.writes]; f != nil {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	if err := s.Store.Update(ctx, a, newRevision); err != nil {
+		return err
+	}
+	if f := s.after[s.writes]; f != nil {
+		return f()
+	}
+	return nil
+}
+
+// changeRig is alice, about to change her password.
+type changeRig struct {
+	t     *testing.T
+	store *steps
+	*Directory
+	door *Door
+}
+
+func newChange(t *testing.T) *changeRig {
+	t.Helper()
+	store := &steps{Store: NewMemory(), before: map[int]func() error{}, after: map[int]func() error{}}
+	r := &changeRig{t: t, store: store, Directory: NewDirectory(store, plain)}
+	limiter, err := throttle.New(throttle.NewMemory(), throttle.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.door = NewDoor(r.Directory, limiter)
+	if _, err := r.Register(t.Context(), "alice", "", []string{"member"}, phrase); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// knock tells what becomes of a sign-in by pw.
+func (r *changeRig) knock(pw string) error {
+	_, err := r.prove(pw)
+	return err
+}
+
+func (r *changeRig) prove(pw string) (*Proof, error) {
+	proof, err := r.door.Authenticate(r.t.Context(), Attempt{Username: "alice", Password: pw})
+	if err == nil {
+		proof.Settle(r.t.Context())
+	}
+	return proof, err
+}
+
+func (r *changeRig) alice() *Account { return get(r.t, r.store.Store, "alice") }
+
+// change proves the current password and sets the better one.
+func (r *changeRig) change(end func(context.Context) error) error {
+	r.t.Helper()
+	proof, err := r.prove(phrase)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return proof.ChangePassword(r.t.Context(), better, end)
+}
+
+// signsIn demands that of the two passwords only pw signs in.
+func (r *changeRig) signsIn(pw string) {
+	r.t.Helper()
+	for _, candidate := range []string{phrase, better} {
+		err := r.knock(candidate)
+		if candidate == pw && err != nil || candidate != pw && err != ErrRefused {
+			r.t.Errorf("sign-in with %q: %v", candidate, err)
+		}
+	}
+}
+
+func ends(context.Context) error { return nil }
+
+func TestChangePassword(t *testing.T) {
+	r := newChange(t)
+	before := r.alice()
+	var during *Account
+	var refused []error
+	err := r.change(func(ctx context.Context) error {
+		during = r.alice()
+		refused = []error{r.knock(phrase), r.knock(better), r.ChangePassword(ctx, during, better, ends)}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if during.Version != before.Version+1 || during.PasswordHash != before.PasswordHash || !during.FrozenUntil.After(time.Now()) {
+		t.Errorf("frozen as %+v", during)
+	}
+	if want := []error{ErrBusy, ErrRefused, ErrBusy}; !slices.Equal(refused, want) {
+		t.Errorf("sign-ins with the right and the wrong password, and a second change, while it is frozen: %v; want %v", refused, want)
+	}
+	after := r.alice()
+	if after.Version != before.Version+2 || !after.FrozenUntil.IsZero() || after.UserID != before.UserID || after.Roles[0] != "member" {
+		t.Errorf("thawed as %+v", after)
+	}
+	if r.store.writes != 2 {
+		t.Errorf("%d writes, want 2", r.store.writes)
+	}
+	r.signsIn(better)
+}
+
+// A password that may not be set changes nothing.
+func TestChangePasswordRefusesABadOne(t *testing.T) {
+	r := newChange(t)
+	before := r.alice()
+	for _, pw := range []string{"short", "alice-alice-alice-alice", "passwordpassword"} {
+		err := r.ChangePassword(t.Context(), before, pw, func(context.Context) error { t.Error("sessions ended"); return nil })
+		if err == nil || errors.Is(err, ErrBusy) || r.store.writes != 0 {
+			t.Errorf("%q: %v with %d writes", pw, err, r.store.writes)
+		}
+	}
+}
+
+// What ends the sessions may fail: the password stays and the account is free again.
+func TestSessionsCannotBeEnded(t *testing.T) {
+	r := newChange(t)
+	down := errors.New("down")
+	if err := r.change(func(context.Context) error { return down }); !errors.Is(err, down) {
+		t.Errorf("ChangePassword = %v, want the error of end", err)
+	}
+	if now := r.alice(); !now.FrozenUntil.IsZero() || now.Version != 3 {
+		t.Errorf("left as %+v", now)
+	}
+	r.signsIn(phrase)
+	if err := r.change(ends); err != nil {
+		t.Errorf("repeated: %v", err)
+	}
+	r.signsIn(better)
+}
+
+// TestCrashes stops the process before and after each write, once with its answer
+// lost. Whatever is left, either the old password is valid, or the new one and the
+// sessions have ended; the next sign-in works when the lease is over, and the change
+// can be repeated.
+func TestCrashes(t *testing.T) {
+	crash := errors.New("crash")
+	type hooks = map[int]func() error
+	for n := 1; n <= 2; n++ {
+		for place, at := range map[string]func(*steps) hooks{
+			"before": func(s *steps) hooks { return s.before },
+			"after":  func(s *steps) hooks { return s.after },
+		} {
+			t.Run(fmt.Sprint(place, " write ", n), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := newChange(t)
+					ended := false
+					at(r.store)[n] = func() error { return crash }
+					err := r.change(func(context.Context) error { ended = true; return nil })
+					if !errors.Is(err, crash) {
+						t.Fatalf("ChangePassword = %v, want the crash", err)
+					}
+					changed := n == 2 && place == "after"
+					now := r.alice()
+					if ok, _ := plain.Verify(now.PasswordHash, better); ok != changed {
+						t.Errorf("the new password is stored: %v", ok)
+					}
+					if changed && !ended {
+						t.Error("the new password is valid, and the sessions have not ended")
+					}
+					if frozen := !now.FrozenUntil.IsZero(); frozen {
+						if err := r.knock(phrase); err != ErrBusy {
+							t.Errorf("while the freeze holds: %v, want ErrBusy", err)
+						}
+						if left := time.Until(now.FrozenUntil); left > lease || left < lease-time.Second {
+							t.Errorf("the freeze holds for %v", left)
+						}
+						time.Sleep(lease)
+					}
+					if changed {
+						r.signsIn(better)
+						return
+					}
+					r.signsIn(phrase)
+					if now := r.alice(); !now.FrozenUntil.IsZero() {
+						t.Errorf("the next sign-in left it frozen: %+v", now)
+					}
+					if err := r.change(ends); err != nil {
+						t.Errorf("repeated: %v", err)
+					}
+					r.signsIn(better)
+				})
+			})
+		}
+	}
+}
+
+// A sign-in that read the account before the change, or during it, fails its
+// re-check, wherever the change is by then.
+func TestSignInCrossesAChange(t *testing.T) {
+	for _, at := range []string{"during", "after"} {
+		r := newChange(t)
+		early, err := r.prove(phrase)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var during error
+		if err := r.change(func(ctx context.Context) error { during = early.Confirm(ctx); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if after := early.Confirm(t.Context()); at == "during" && during != ErrRefused || at == "after" && after != ErrRefused {
+			t.Errorf("the re-check %s the change = %v, %v; want ErrRefused", at, during, after)
+		}
+	}
+}
+
+// One that met the freeze that a crash left, and one that came after it, both may
+// sign in; the first clears it, and the process that froze it cannot finish.
+func TestExpiredFreeze(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newChange(t)
+		err := r.change(func(context.Context) error { // a process that was stopped for a minute
+			time.Sleep(time.Minute)
+			before := r.alice()
+			proof, err := r.prove(phrase)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if now := r.alice(); now.Version != before.Version+1 || !now.FrozenUntil.IsZero() {
+				t.Errorf("cleared as %+v", now)
+			}
+			if err := proof.Confirm(t.Context()); err != nil {
+				t.Errorf("the re-check of the sign-in that cleared it: %v", err)
+			}
+			return nil
+		})
+		if !errors.Is(err, ErrBusy) && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("ChangePassword = %v; it must not finish", err)
+		}
+		r.signsIn(phrase)
+	})
+}
+
+// The lease bounds what ends the sessions.
+func TestLeaseBoundsTheChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newChange(t)
+		start := time.Now()
+		err := r.change(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > lease {
+			t.Errorf("ChangePassword = %v after %v", err, took)
+		}
+		r.signsIn(phrase)
+	})
+}
+
+// What others write to the account in between stands: preferences, and above all a
+// disabled account, which a change must not enable.
+func TestChangeCrossesOtherWrites(t *testing.T) {
+	for name, test := range map[string]struct {
+		write func(r *changeRig, now *Account) error
+		want  error
+		check func(*Account) bool
+	}{
+		"preferences": {func(r *changeRig, now *Account) error {
+			return r.SetPreferences(r.t.Context(), now, map[string]string{"theme": "dark"})
+		}, nil, func(a *Account) bool { return a.Preferences["theme"] == "dark" }},
+		"disabled": {func(r *changeRig, now *Account) error {
+			_, err := r.SetDisabled(r.t.Context(), now, true)
+			return err
+		}, ErrBusy, func(a *Account) bool { return a.Disabled }},
+		"roles": {func(r *changeRig, now *Account) error {
+			_, err := r.SetProfile(r.t.Context(), now, nil, &[]string{"guest"})
+			return err
+		}, ErrBusy, func(a *Account) bool { return a.Roles[0] == "guest" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newChange(t)
+			err := r.change(func(context.Context) error {
+				r.store.before = nil
+				return test.write(r, r.alice())
+			})
+			if err != test.want || !test.check(r.alice()) {
+				t.Errorf("in between: %v, left %+v", err, r.alice())
+			}
+			if ok, _ := plain.Verify(r.alice().PasswordHash, better); ok != (test.want == nil) {
+				t.Errorf("the new password is stored: %v", ok)
+			}
+
+			r = newChange(t) // between the proof and the freeze
+			r.store.before[1] = func() error { r.store.before = nil; return test.write(r, r.alice()) }
+			err = r.change(func(context.Context) error {
+				if test.want != nil {
+					t.Error("the sessions were ended")
+				}
+				return nil
+			})
+			if err != test.want || !test.check(r.alice()) {
+				t.Errorf("before the freeze: %v, left %+v", err, r.alice())
+			}
+		})
+	}
+}
+
+// Of two changes at once by the same password one wins, and ends the other's session.
+func TestTwoChanges(t *testing.T) {
+	r := newChange(t)
+	first, err := r.prove(phrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := r.prove(phrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.ChangePassword(t.Context(), better, ends); err != nil {
+		t.Fatal(err)
+	}
+	err = second.ChangePassword(t.Context(), "the phrase of a thief, surely", func(context.Context) error {
+		t.Error("sessions ended")
+		return nil
+	})
+	if err != ErrBusy {
+		t.Errorf("the second change = %v, want ErrBusy", err)
+	}
+	r.signsIn(better)
+}
+
+// Disabling changes the version, also again, so that no sign-in under way succeeds.
+func TestSetDisabled(t *testing.T) {
+	r := newChange(t)
+	proof, err := r.prove(phrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version := int64(2); version < 4; version++ {
+		if a, err := r.SetDisabled(t.Context(), r.alice(), true); err != nil || !a.Disabled || a.Version != version || r.alice().Version != version {
+			t.Errorf("SetDisabled = %+v, %v; want version %d", a, err, version)
+		}
+	}
+	if err := proof.Confirm(t.Context()); err != ErrRefused {
+		t.Errorf("the re-check = %v, want ErrRefused", err)
+	}
+	if err := r.knock(phrase); err != ErrRefused {
+		t.Errorf("sign-in = %v, want ErrRefused", err)
+	}
+	if _, err := r.SetDisabled(t.Context(), r.alice(), false); err != nil {
+		t.Fatal(err)
+	}
+	r.signsIn(phrase)
+}
+
+// A change of roles is seen by sign-ins under way, one of the display name alone is not.
+func TestSetProfile(t *testing.T) {
+	r := newChange(t)
+	before := r.alice()
+	if a, err := r.SetProfile(t.Context(), before, new("Alice L."), nil); err != nil || a.DisplayName != "Alice L." || a.Version != before.Version || a.Roles[0] != "member" {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if a, err := r.SetProfile(t.Context(), before, nil, &[]string{"admin"}); err != nil || a.Version != before.Version+1 || a.Roles[0] != "admin" || a.DisplayName != "Alice L." {
+		t.Errorf("%+v, %v", a, err)
+	}
+	for _, bad := range []struct {
+		name  *string
+		roles *[]string
+	}{{new(""), nil}, {new("a\n"), nil}, {nil, &[]string{""}}} {
+		writes := r.store.writes
+		if _, err := r.SetProfile(t.Context(), r.alice(), bad.name, bad.roles); err == nil || r.store.writes != writes {
+			t.Errorf("%+v: %v with %d writes", bad, err, r.store.writes-writes)
+		}
+	}
+}
+
+// Two tabs that set different preferences at once lose nothing.
+func TestPreferencesAtOnce(t *testing.T) {
+	r := newChange(t)
+	stale := r.alice()
+	for key, setting := range map[string]string{"theme": "dark", "language": "de"} {
+		if err := r.SetPreferences(t.Context(), stale, map[string]string{key: setting}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := r.alice().Preferences; got["theme"] != "dark" || got["language"] != "de" || len(got) != 2 {
+		t.Errorf("left %v", got)
+	}
+}
+
+// An account that was deleted and made anew is another one: nothing is written to it.
+func TestChangesKnowTheirAccount(t *testing.T) {
+	r := newChange(t)
+	old := r.alice()
+	if err := r.Delete(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetPreferences(t.Context(), old, map[string]string{"theme": "dark"}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("gone: %v, want ErrNotFound", err)
+	}
+	if _, err := r.Register(t.Context(), "alice", "", nil, phrase); err != nil {
+		t.Fatal(err)
+	}
+	again := r.alice()
+	if err := r.SetPreferences(t.Context(), old, map[string]string{"theme": "dark"}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("made anew: %v, want ErrNotFound", err)
+	}
+	if err := r.Delete(t.Context(), old); !errors.Is(err, ErrChanged) {
+		t.Errorf("Delete = %v, want ErrChanged", err)
+	}
+	if now := r.alice(); now.Revision != again.Revision {
+		t.Errorf("changed to %+v", now)
+	}
+}

@@ -1,0 +1,250 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/coatcheck/internal/throttle"
+)
+
+// doorRig is a door whose hashes are counted and whose tallies can be made to fail.
+type doorRig struct {
+	*counted
+	door    *Door
+	limiter *throttle.Limiter
+	tallies *countingTallies
+	checked atomic.Int32 // hashes computed
+}
+
+// countingTallies counts the calls, and fails if it is told to.
+type countingTallies struct {
+	throttle.Store
+	counts, withdrawals, clears atomic.Int32
+	down                        bool
+}
+
+func (s *countingTallies) Count(ctx context.Context, c throttle.Count) (throttle.Tally, bool, error) {
+	s.counts.Add(1)
+	if s.down {
+		return throttle.Tally{}, false, errors.New("down")
+	}
+	return s.Store.Count(ctx, c)
+}
+
+func (s *countingTallies) Withdraw(ctx context.Context, key string) error {
+	s.withdrawals.Add(1)
+	return s.Store.Withdraw(ctx, key)
+}
+
+func (s *countingTallies) Clear(ctx context.Context, key string) error {
+	s.clears.Add(1)
+	return s.Store.Clear(ctx, key)
+}
+
+func newDoor(t *testing.T, cfg throttle.Config) *doorRig {
+	t.Helper()
+	r := &doorRig{counted: newCounted(t), tallies: &countingTallies{Store: throttle.NewMemory()}}
+	r.verify = func(encoded, pw string) (bool, error) {
+		r.checked.Add(1)
+		return plain.Verify(encoded, pw)
+	}
+	var err error
+	if r.limiter, err = throttle.New(r.tallies, cfg); err != nil {
+		t.Fatal(err)
+	}
+	r.door = NewDoor(r.Directory, r.limiter)
+	return r
+}
+
+func (r *doorRig) knock(t *testing.T, username, pw string) (*Proof, error) {
+	return r.door.Authenticate(t.Context(), Attempt{Username: username, Password: pw, Address: "192.0.2.1"})
+}
+
+// refusedFor demands a refusal by the limiter.
+func refusedFor(t *testing.T, err error, wait time.Duration) {
+	t.Helper()
+	refused, ok := errors.AsType[*throttle.Refused](err)
+	if !ok || refused.RetryAfter != wait {
+		t.Errorf("%v, want a refusal for %v", err, wait)
+	}
+}
+
+// Guesses made at the same time cost no more hashes than are free, whether somebody
+// has the name or not.
+func TestParallelGuessesCostNoMoreHashes(t *testing.T) {
+	for _, name := range []string{"alice", "nobody"} {
+		r := newDoor(t, throttle.Config{Network: throttle.Window{Limit: 1000, Period: time.Hour}})
+		r.put(t, "alice", plain.Hash(phrase), false)
+		var wg sync.WaitGroup
+		for range 200 {
+			wg.Go(func() { r.knock(t, name, "wrong") })
+		}
+		wg.Wait()
+		if got := r.checked.Load(); got != 10 {
+			t.Errorf("%s: 200 guesses cost %d hashes, want 10", name, got)
+		}
+	}
+}
+
+// A throttled name answers the same for everybody, the right password too, and
+// costs no hash.
+func TestThrottledNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newDoor(t, throttle.Config{})
+		r.put(t, "alice", plain.Hash(phrase), false)
+		r.put(t, "disabled", plain.Hash(phrase), true)
+		for _, name := range []string{"alice", "nobody", "disabled"} {
+			for range 10 {
+				if _, err := r.knock(t, name, "wrong"); err != ErrRefused {
+					t.Fatal(err)
+				}
+			}
+			hashes := r.checked.Load()
+			for _, pw := range []string{"wrong", phrase} {
+				_, err := r.knock(t, name, pw)
+				refusedFor(t, err, 30*time.Second)
+			}
+			if r.checked.Load() != hashes {
+				t.Errorf("%s: a refused attempt cost a hash", name)
+			}
+		}
+		time.Sleep(30 * time.Second)
+		if _, err := r.knock(t, "alice", phrase); err != nil {
+			t.Errorf("after the wait: %v", err)
+		}
+	})
+}
+
+// One name has one tally, however it is written.
+func TestSpellingsShareATally(t *testing.T) {
+	r := newDoor(t, throttle.Config{})
+	for i := range 10 {
+		spelling := []string{"ALICE", " alice", "Alice", "ａｌｉｃｅ"}[i%4]
+		if _, err := r.knock(t, spelling, "wrong"); err != ErrRefused {
+			t.Fatalf("%q: %v", spelling, err)
+		}
+	}
+	if _, err := r.knock(t, "alice", "wrong"); err == ErrRefused {
+		t.Error("an eleventh attempt is let through")
+	}
+}
+
+// Whatever becomes of the attempt, it is counted alike: one call for the name, one
+// for the network, one read, one hash; and a success takes it back.
+func TestEveryAttemptCostsTheSame(t *testing.T) {
+	r := newDoor(t, throttle.Config{})
+	r.put(t, "alice", plain.Hash(phrase), false)
+	r.put(t, "disabled", plain.Hash(phrase), true)
+	for _, test := range []struct{ name, pw string }{{"alice", "wrong"}, {"nobody", phrase}, {"disabled", phrase}, {"alice", phrase}} {
+		gets, counts, hashes := r.store.gets, r.tallies.counts.Load(), r.checked.Load()
+		proof, err := r.knock(t, test.name, test.pw)
+		if r.store.gets != gets+1 || r.tallies.counts.Load() != counts+2 || r.checked.Load() != hashes+1 {
+			t.Errorf("%v: %d reads, %d counts, %d hashes; want 1, 2, 1", test, r.store.gets-gets, r.tallies.counts.Load()-counts, r.checked.Load()-hashes)
+		}
+		if r.tallies.withdrawals.Load()+r.tallies.clears.Load() != 0 {
+			t.Errorf("%v: taken back before its outcome is known", test)
+		}
+		if err == nil {
+			if proof.Failures != 1 || proof.KnownDevice {
+				t.Errorf("%+v, want one failure before it", proof)
+			}
+			if err := proof.Confirm(t.Context()); err != nil || r.tallies.withdrawals.Load() != 1 || r.tallies.clears.Load() != 1 {
+				t.Errorf("Confirm = %v with %d withdrawals and %d clears; want 1 and 1", err, r.tallies.withdrawals.Load(), r.tallies.clears.Load())
+			}
+		}
+	}
+}
+
+// While attempts cannot be counted nobody's password is looked at; and an outage
+// behind the count is nobody's failure.
+func TestDoorInAnOutage(t *testing.T) {
+	r := newDoor(t, throttle.Config{})
+	r.put(t, "alice", plain.Hash(phrase), false)
+	r.tallies.down = true
+	if _, err := r.knock(t, "alice", phrase); err == nil || errors.Is(err, ErrRefused) || r.checked.Load() != 0 {
+		t.Errorf("Authenticate = %v with %d hashes; want an outage and none", err, r.checked.Load())
+	}
+	r.tallies.down = false
+
+	working := r.store.Store
+	r.store.Store = brokenStore{}
+	for range 30 {
+		if _, err := r.knock(t, "alice", phrase); err == nil || errors.Is(err, ErrRefused) {
+			t.Errorf("Authenticate = %v, want an outage", err)
+		}
+	}
+	r.store.Store = working
+	proof, err := r.knock(t, "alice", phrase)
+	if err != nil || proof.Failures != 0 {
+		t.Fatalf("after the outage: %+v, %v; want no failures", proof, err)
+	}
+	for range 30 { // the session could not be stored
+		proof.Withdraw(t.Context())
+		if proof, err = r.knock(t, "alice", phrase); err != nil || proof.Failures != 0 {
+			t.Fatalf("%+v, %v; want no failures", proof, err)
+		}
+	}
+}
+
+type brokenStore struct{ Store }
+
+func (brokenStore) Get(context.Context, string) (*Account, error) { return nil, errors.New("down") }
+
+// A device that signed in before is known at the next sign-in, by that name alone.
+func TestDevices(t *testing.T) {
+	r := newDoor(t, throttle.Config{DeviceKeys: [][]byte{[]byte(strings.Repeat("k", 32))}})
+	r.put(t, "alice", plain.Hash(phrase), false)
+	r.put(t, "bob", plain.Hash(phrase), false)
+	proof, err := r.knock(t, "ALICE", phrase)
+	if err != nil || proof.KnownDevice {
+		t.Fatalf("%+v, %v", proof, err)
+	}
+	device := r.door.NewDevice(proof)
+	for name, want := range map[string]bool{"alice": true, "Alice ": true, "bob": false} {
+		proof, err := r.door.Authenticate(t.Context(), Attempt{Username: name, Password: phrase, Device: device})
+		if err != nil || proof.KnownDevice != want {
+			t.Errorf("%s: %+v, %v; want a known device: %v", name, proof, err, want)
+		}
+	}
+}
+
+// Names and passwords that only look odd work, and the last byte counts.
+func TestOddNamesAndPasswords(t *testing.T) {
+	r := newDoor(t, throttle.Config{})
+	emoji, long := strings.Repeat("😀", 64), strings.Repeat("x", 99)
+	for i, test := range []struct{ name, pw, wrong string }{
+		{"nul in the password", "a\x00b", "a"},
+		{"nul at its end", "a\x00", "a"},
+		{"64 emoji", emoji, emoji[:len(emoji)-1] + "\x81"},
+		{"100 characters", long + "a", long + "b"},
+		{"a trailing blank", "a ", "a"},
+		{"another case", "Aa", "aA"},
+		{"not utf-8", "\xff\xfe", "\xff\xff"},
+		{"composed", "é", "e\u0301"},
+		{strings.Repeat("n", 254), phrase, "wrong"},
+		{"a 😀 name", phrase, "wrong"},
+		{`"';--<b>{}`, phrase, "wrong"},
+	} {
+		r.put(t, test.name, plain.Hash(test.pw), false)
+		address := fmt.Sprintf("192.0.2.%d", i)
+		if _, err := r.door.Authenticate(t.Context(), Attempt{Username: test.name, Password: test.pw, Address: address}); err != nil {
+			t.Errorf("%q: %v", test.name, err)
+		}
+		if _, err := r.door.Authenticate(t.Context(), Attempt{Username: test.name, Password: test.wrong, Address: address}); err != ErrRefused {
+			t.Errorf("%q with another password: %v", test.name, err)
+		}
+	}
+	counts := r.tallies.counts.Load()
+	for _, name := range []string{strings.Repeat("n", 255), "a\x00", "a\nb", "a\x7f", "a\u0085", "a\xff", "", " "} {
+		if _, err := r.knock(t, name, phrase); err != ErrRefused || r.tallies.counts.Load() != counts {
+			t.Errorf("%.10q: %v with %d counts, want ErrRefused and none", name, err, r.tallies.counts.Load()-counts)
+		}
+	}
+}
