@@ -1,0 +1,110 @@
+package functions_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/internal/dynamotest"
+)
+
+// TestGuessesAcrossInstances: 200 guesses at once, spread over eight instances of
+// the login function, cost no more hashes than are free. The right password then
+// waits like any other, and gets in when the wait is over.
+func TestGuessesAcrossInstances(t *testing.T) {
+	const instances, guesses, free, wait = 8, 200, 10, 20 * time.Second
+	settings := map[string]string{"ATTEMPTS_LADDER": "10,20s,1h,100", "ATTEMPTS_PER_NETWORK": "1000,10m"}
+	s := newStack(t, settings)
+	function := s.template.Functions["LoginFunction"]
+	fleet := make(chan *lambda, instances)
+	for range instances {
+		l := start(t, binary(function), s.environment(function, settings), 8*time.Second)
+		l.waitUntilReady(t)
+		fleet <- l
+	}
+	// knock takes whichever instance is free, as Lambda does.
+	knock := func(body string) gatewayResponse {
+		r := httptest.NewRequest("POST", "/login", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		l := <-fleet
+		defer func() { fleet <- l }()
+		response, err := l.invoke(event(t, "POST /login", r))
+		if err != nil {
+			t.Error(err)
+		}
+		return response
+	}
+
+	var checked, refused atomic.Int32
+	var wg sync.WaitGroup
+	for range guesses {
+		wg.Go(func() {
+			switch response := knock(login("a wrong guess").body); response.StatusCode {
+			case http.StatusUnauthorized: // after one hash
+				checked.Add(1)
+			case http.StatusTooManyRequests:
+				refused.Add(1)
+			default:
+				t.Errorf("status %d: %s", response.StatusCode, response.Body)
+			}
+		})
+	}
+	wg.Wait()
+	if checked.Load() != free || refused.Load() != guesses-free {
+		t.Errorf("%d guesses cost a hash and %d were refused, want %d and %d", checked.Load(), refused.Load(), free, guesses-free)
+	}
+
+	response := knock(login(password).body)
+	seconds, err := strconv.Atoi(response.Headers["Retry-After"])
+	if response.StatusCode != http.StatusTooManyRequests || err != nil || time.Duration(seconds)*time.Second > wait || len(response.Cookies) > 0 {
+		t.Fatalf("the right password: %d, Retry-After %q", response.StatusCode, response.Headers["Retry-After"])
+	}
+	time.Sleep(time.Duration(seconds) * time.Second)
+	if response := knock(login(password).body); response.StatusCode != http.StatusOK || len(response.Cookies) != 1 {
+		t.Errorf("after the wait: %d %s", response.StatusCode, response.Body)
+	}
+}
+
+// TestRefusalsCostTheSame: unknown, wrong and disabled make the same calls.
+func TestRefusalsCostTheSame(t *testing.T) {
+	s := newStack(t, nil)
+	s.addForeignUser(t)
+	users := s.users(t)
+	carol, err := users.Get(t.Context(), foreignUser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	carol.Disabled = true
+	if err := users.Update(t.Context(), carol, "disabled"); err != nil {
+		t.Fatal(err)
+	}
+	s.proxy.Slow(slow)
+	for name, in := range map[string]request{
+		"wrong": login("wrong"), "unknown": loginAs("nobody", password), "disabled": loginAs(foreignUser, foreignPassword),
+	} {
+		r := s.do(t, in)
+		if r.status != http.StatusUnauthorized {
+			t.Errorf("%s: %d", name, r.status)
+		}
+		budget{[]string{"GetItem", "UpdateItem", "UpdateItem"}, 1, 1, 2}.check(t, r)
+	}
+}
+
+// TestAttemptsOutage: while attempts cannot be counted nobody signs in, and nobody
+// is refused for it afterwards.
+func TestAttemptsOutage(t *testing.T) {
+	s := newStack(t, nil)
+	for range 12 {
+		s.proxy.Fail("UpdateItem "+s.tables["AttemptsTable"], dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse)
+		r := s.do(t, login(password))
+		if r.status != http.StatusServiceUnavailable || r.header.Get("Set-Cookie") != "" {
+			t.Fatalf("%d %v", r.status, r.header)
+		}
+	}
+	status(t, s.do(t, login(password)), http.StatusOK)
+}
