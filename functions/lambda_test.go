@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -26,13 +27,14 @@ type lambda struct {
 	ready   chan struct{} // closed when the function first asks for an event
 	once    sync.Once
 	exited  chan struct{}
+	cmd     *exec.Cmd
 	log     lockedBuffer
 }
 
 type answer struct{ path, body string }
 
 // start runs the binary with exactly the given environment.
-func start(t *testing.T, binary string, environment map[string]string, timeout time.Duration) *lambda {
+func start(t testing.TB, binary string, environment map[string]string, timeout time.Duration) *lambda {
 	t.Helper()
 	l := &lambda{
 		timeout: timeout,
@@ -50,6 +52,7 @@ func start(t *testing.T, binary string, environment map[string]string, timeout t
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	l.cmd = cmd
 	go func() {
 		cmd.Wait()
 		close(l.exited)
@@ -58,6 +61,7 @@ func start(t *testing.T, binary string, environment map[string]string, timeout t
 		cancel()
 		<-l.exited
 		server.Close()
+		checkLog(t, l.log.String())
 		if t.Failed() {
 			t.Logf("log of %s:\n%s", binary, l.log.String())
 		}
@@ -65,7 +69,18 @@ func start(t *testing.T, binary string, environment map[string]string, timeout t
 	return l
 }
 
-func (l *lambda) waitUntilReady(t *testing.T) {
+// secret is what no log may hold: a cookie, a token, a hash, a password.
+var secret = regexp.MustCompile(`__Host-|[\w-]{22}\.[\w-]{22}\.[\w-]{43}|argon2|pbkdf2_|` + password + `|` + nextPassword + `|` + foreignPassword)
+
+// checkLog looks through the whole log of a function for secrets (ASVS 16.2.5).
+func checkLog(t testing.TB, log string) {
+	t.Helper()
+	if found := secret.FindString(log); found != "" {
+		t.Errorf("a log holds %q:\n%s", found, log)
+	}
+}
+
+func (l *lambda) waitUntilReady(t testing.TB) {
 	t.Helper()
 	select {
 	case <-l.ready:
@@ -133,7 +148,7 @@ func (l *lambda) invoke(event string) (gatewayResponse, error) {
 // gateway plays API Gateway: it finds the function by the template's routes, turns
 // requests into events and answers into responses.
 type gateway struct {
-	t      *testing.T
+	t      testing.TB
 	mu     sync.Mutex
 	routes map[string]*lambda // by route key: "ANY /login", "$default"
 }
@@ -194,7 +209,7 @@ func fits(path, route string) bool {
 
 // event writes a request as HTTP APIs do: header names in lower case, repeated
 // ones joined, cookies apart, and bodies in base64 unless they are text or JSON.
-func event(t *testing.T, routeKey string, r *http.Request) string {
+func event(t testing.TB, routeKey string, r *http.Request) string {
 	headers := map[string]string{"host": r.Host}
 	for name, values := range r.Header {
 		headers[strings.ToLower(name)] = strings.Join(values, ",")

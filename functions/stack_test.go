@@ -85,7 +85,7 @@ type stack struct {
 
 // newStack starts the functions with the variables that the template declares
 // for them and no others; settings replaces the values of some.
-func newStack(t *testing.T, settings map[string]string) *stack {
+func newStack(t testing.TB, settings map[string]string) *stack {
 	t.Helper()
 	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"))
 	if err != nil {
@@ -123,11 +123,11 @@ func newStack(t *testing.T, settings map[string]string) *stack {
 }
 
 // users is the users table, not through the proxy.
-func (s *stack) users(t *testing.T) *accounts.Dynamo {
+func (s *stack) users(t testing.TB) *accounts.Dynamo {
 	return accounts.NewDynamo(dynamotest.Client(t, dynamotest.Endpoint(t)), s.tables["UsersTable"])
 }
 
-func (s *stack) addForeignUser(t *testing.T) {
+func (s *stack) addForeignUser(t testing.TB) {
 	t.Helper()
 	err := s.users(t).Create(t.Context(), &accounts.Account{Name: foreignUser, Username: foreignUser, UserID: "carol-id", PasswordHash: foreignHash, Version: 1})
 	if err != nil {
@@ -171,7 +171,7 @@ type reply struct {
 	calls  []dynamotest.Call // that the request made
 }
 
-func (s *stack) do(t *testing.T, in request) reply {
+func (s *stack) do(t testing.TB, in request) reply {
 	t.Helper()
 	s.proxy.Take()
 	r, err := http.NewRequestWithContext(t.Context(), in.method, s.url+in.path, strings.NewReader(in.body))
@@ -207,7 +207,7 @@ func (r reply) cookie() string {
 }
 
 // signIn returns the Cookie header of a new session.
-func (s *stack) signIn(t *testing.T) string {
+func (s *stack) signIn(t testing.TB) string {
 	t.Helper()
 	r := s.do(t, login(password))
 	if r.status != http.StatusOK {

@@ -267,28 +267,3 @@ func TestRegisterRefuses(t *testing.T) {
 		t.Errorf("a refused Register left an account: %v", err)
 	}
 }
-
-// BenchmarkAuthenticate shows that no reason of a refusal answers faster than another.
-func BenchmarkAuthenticate(b *testing.B) {
-	store := NewMemory()
-	directory := NewDirectory(store, plain)
-	if _, err := directory.Register(b.Context(), "alice", "", nil, phrase); err != nil {
-		b.Fatal(err)
-	}
-	disabled := &Account{Name: "disabled", PasswordHash: plain.Hash(phrase), Disabled: true}
-	if err := store.Create(b.Context(), disabled); err != nil {
-		b.Fatal(err)
-	}
-	for _, attempt := range []struct{ name, username, password string }{
-		{"right", "alice", phrase},
-		{"wrong", "alice", "wrong"},
-		{"unknown", "bob", phrase},
-		{"disabled", "disabled", phrase},
-	} {
-		b.Run(attempt.name, func(b *testing.B) {
-			for b.Loop() {
-				directory.Authenticate(b.Context(), attempt.username, attempt.password)
-			}
-		})
-	}
-}
