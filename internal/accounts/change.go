@@ -36,7 +36,10 @@ func (d *Directory) ChangePassword(ctx context.Context, account *Account, pw str
 	if err := password.CheckNew(pw, account.Name); err != nil {
 		return err
 	}
-	hash := d.hasher.Hash(pw)
+	hash, err := d.hash(ctx, pw)
+	if err != nil {
+		return err
+	}
 	frozen, err := d.freeze(ctx, account)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"example.com/coatcheck/internal/password"
@@ -22,19 +23,22 @@ type Directory struct {
 	hasher password.Hasher
 	nobody *Account // stands in for an account that does not exist
 	verify func(encoded, password string) (bool, error)
+	slots  chan struct{} // one for each hash that is being computed
 }
 
 // rehashTimeout bounds what replacing a hash may take from a sign-in's time.
 const rehashTimeout = 2 * time.Second
 
 // NewDirectory returns a directory of the accounts in store, whose passwords
-// hasher makes and checks.
+// hasher makes and checks. It computes no more hashes at once than the process has
+// processors: more would take memory and make none of them faster.
 func NewDirectory(store Store, hasher password.Hasher) *Directory {
 	return &Directory{
 		store:  store,
 		hasher: hasher,
 		nobody: &Account{PasswordHash: hasher.Decoy(), Disabled: true},
 		verify: hasher.Verify,
+		slots:  make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 }
 
@@ -79,8 +83,32 @@ func (d *Directory) prove(ctx context.Context, account *Account, pw string) (*Ac
 	return account, nil
 }
 
+// hash waits for a slot and makes a new hash.
+func (d *Directory) hash(ctx context.Context, pw string) (string, error) {
+	if err := d.acquire(ctx); err != nil {
+		return "", err
+	}
+	defer d.release()
+	return d.hasher.Hash(pw), nil
+}
+
+func (d *Directory) acquire(ctx context.Context) error {
+	select {
+	case d.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for other passwords to be hashed: %w", ctx.Err())
+	}
+}
+
+func (d *Directory) release() { <-d.slots }
+
 // matches computes exactly one hash, whatever is stored, unless it is an outage.
 func (d *Directory) matches(ctx context.Context, account *Account, pw string) (bool, error) {
+	if err := d.acquire(ctx); err != nil {
+		return false, err
+	}
+	defer d.release()
 	ok, err := d.verify(account.PasswordHash, pw)
 	if errors.Is(err, password.ErrNoPepper) {
 		return false, fmt.Errorf("user ID %s: %w", account.UserID, err)
@@ -104,8 +132,10 @@ func (d *Directory) rehash(ctx context.Context, account *Account, pw string) *Ac
 	ctx, cancel := context.WithTimeout(ctx, rehashTimeout)
 	defer cancel()
 	next := account.clone()
-	next.PasswordHash = d.hasher.Hash(pw)
-	err := d.write(ctx, next)
+	var err error
+	if next.PasswordHash, err = d.hash(ctx, pw); err == nil {
+		err = d.write(ctx, next)
+	}
 	switch {
 	case err == nil:
 		slog.InfoContext(ctx, "password_rehashed", "user_id", account.UserID)
@@ -153,13 +183,17 @@ func (d *Directory) Register(ctx context.Context, username, displayName string, 
 	if err := password.CheckNew(pw, name); err != nil {
 		return nil, err
 	}
+	hash, err := d.hash(ctx, pw)
+	if err != nil {
+		return nil, err
+	}
 	account := &Account{
 		Name:         name,
 		Username:     username,
 		UserID:       randomID(),
 		DisplayName:  displayName,
 		Roles:        roles,
-		PasswordHash: d.hasher.Hash(pw),
+		PasswordHash: hash,
 		Version:      1,
 		Revision:     randomID(),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -191,6 +192,37 @@ func TestDoorInAnOutage(t *testing.T) {
 			t.Fatalf("%+v, %v; want no failures", proof, err)
 		}
 	}
+}
+
+// A process computes no more hashes at once than it has processors, and one that
+// waits too long for its turn is an outage, not a failure.
+func TestHashesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newDoor(t, throttle.Config{Name: throttle.Ladder{Free: 100, First: time.Second, Longest: time.Second, Lock: 200}})
+		r.put(t, "alice", plain.Hash(phrase), false)
+		var now, most atomic.Int32
+		r.verify = func(string, string) (bool, error) {
+			most.Store(max(most.Load(), now.Add(1)))
+			time.Sleep(time.Second)
+			now.Add(-1)
+			return false, nil
+		}
+		processors := runtime.GOMAXPROCS(0)
+		var wg sync.WaitGroup
+		for range 3 * processors {
+			wg.Go(func() { r.knock(t, "alice", "wrong") })
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if _, err := r.door.Authenticate(ctx, Attempt{Username: "alice", Password: phrase}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("one that cannot wait: %v, want an outage", err)
+		}
+		wg.Wait()
+		if int(most.Load()) != processors {
+			t.Errorf("%d hashes at once, want %d", most.Load(), processors)
+		}
+	})
 }
 
 type brokenStore struct{ Store }
