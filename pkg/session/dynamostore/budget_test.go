@@ -65,7 +65,6 @@ func TestBudget(t *testing.T) {
 	site.spent(change)
 	want(t, site.Reauthenticate(t.Context(), w, s), nil)
 	site.spent(change)
-	token = site.cookie(w).Value
 
 	want(t, site.ReauthenticateAlone(t.Context(), w, s), nil)
 	site.spent(change, query)

@@ -1,0 +1,130 @@
+package e2e_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"example.com/coatcheck/internal/accounts"
+)
+
+// devices: a user ends the session of another device, of all others, and of all.
+func devices(t *testing.T, browser context.Context, url string) {
+	first, second, third := newDevice(t, browser, url), newDevice(t, browser, url), newDevice(t, browser, url)
+	for _, d := range []*device{first, second, third} {
+		d.signIn(accounts.DemoPassword)
+	}
+	cookie := second.cookie().Value
+	first.open("/sessions")
+	first.at("/sessions", "This device")
+	first.look("sessions")
+	first.click(`form[action="/sessions/` + second.current(cookie) + `/revoke"] button`)
+	first.at("/sessions", "This device")
+	second.dead("a revoked device", cookie)
+	second.open("/profile")
+	second.at("/login", "Sign in")
+	third.open("/profile")
+	third.at("/profile", "Alice")
+
+	first.press("Log out other devices")
+	first.at("/sessions", "This device")
+	third.open("/profile")
+	third.at("/login", "Sign in")
+
+	third.signIn(accounts.DemoPassword)
+	first.press("Log out everywhere")
+	first.at("/login", "Sign in")
+	if first.cookie() != nil {
+		t.Error("the cookie is still there after logging out everywhere")
+	}
+	third.open("/profile")
+	third.at("/login", "Sign in")
+}
+
+// password: a change signs every other device out, and the old password is no use.
+func password(t *testing.T, browser context.Context, url string) {
+	const next = "another staple for that horse"
+	first, second := newDevice(t, browser, url), newDevice(t, browser, url)
+	first.signIn(accounts.DemoPassword)
+	second.signIn(accounts.DemoPassword)
+	old := first.cookie().Value
+
+	first.open("/password")
+	first.look("password")
+	first.change("not the password, surely", next, http.StatusUnauthorized)
+	first.look("password-refused")
+	first.change(accounts.DemoPassword, "aaaaaaaaaaaaaaaa", http.StatusBadRequest)
+	first.change(accounts.DemoPassword, next, http.StatusOK)
+	first.at("/profile", "Alice")
+	first.dead("before the change", old)
+	second.open("/profile")
+	second.at("/login", "Sign in")
+	second.run(fill("username", accounts.DemoUser), fill("password", accounts.DemoPassword))
+	if status := second.press("Sign in"); status != http.StatusUnauthorized {
+		t.Errorf("the old password: status %d", status)
+	}
+	second.signIn(next)
+
+	second.open("/password")
+	second.change(next, accounts.DemoPassword, http.StatusOK) // for the journeys to come
+	first.open("/profile")
+	first.at("/login", "Sign in")
+}
+
+func (d *device) change(current, next string, want int64) {
+	d.t.Helper()
+	d.run(fill("current_password", current), fill("new_password", next))
+	if status := d.press("Change password"); status != want {
+		d.t.Fatalf("status %d, want %d; the page is %s", status, want, d.snapshot())
+	}
+}
+
+// reauthenticate: who proves the password again goes on where they were, with
+// a new token.
+func reauthenticate(t *testing.T, browser context.Context, url string) {
+	d := newDevice(t, browser, url)
+	d.signIn(accounts.DemoPassword)
+	old := d.cookie().Value
+	d.open("/reauthenticate?next=/password")
+	d.look("reauthenticate")
+	d.run(fill("password", "not the password, surely"))
+	if status := d.press("Confirm"); status != http.StatusUnauthorized {
+		t.Errorf("a wrong password: status %d", status)
+	}
+	d.look("reauthenticate-refused")
+	d.run(fill("password", accounts.DemoPassword))
+	d.press("Confirm")
+	d.at("/password", "Change password")
+	d.dead("before the proof", old)
+	d.open("/profile")
+	d.at("/profile", "Alice")
+}
+
+// preferences: a theme holds on this device at once, and on others from the next
+// sign-in on.
+func preferences(t *testing.T, browser context.Context, url string) {
+	first, second := newDevice(t, browser, url), newDevice(t, browser, url)
+	first.signIn(accounts.DemoPassword)
+	first.prefer("theme", "dark")
+	first.look("profile-themed")
+	second.signIn(accounts.DemoPassword)
+	for _, d := range []*device{first, second} {
+		if theme := script[string](d, `document.documentElement.dataset.theme`); theme != "dark" {
+			t.Errorf("the page's theme is %q", theme)
+		}
+	}
+	first.prefer("theme", "system")
+	first.run(fill("language", "no language at all"))
+	if status := first.click(`button[aria-label="Save language"]`); status != http.StatusBadRequest {
+		t.Errorf("a language that is none: status %d", status)
+	}
+}
+
+func (d *device) prefer(name, value string) {
+	d.t.Helper()
+	d.run(chromedp.SetValue(chromedp.CSS("select[name="+name+"]"), value))
+	d.click(`button[aria-label="Save ` + name + `"]`)
+	d.at("/profile", "Alice")
+}

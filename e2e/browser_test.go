@@ -1,0 +1,213 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// sessionCookie is the name of ours.
+const sessionCookie = "__Host-SESSIONID"
+
+// startBrowser starts Chromium for the test.
+func startBrowser(t *testing.T) context.Context {
+	t.Helper()
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.DisableGPU)
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("starting Chromium (Debian: apt-get install chromium): %v", err)
+	}
+	return ctx
+}
+
+// device is a browser with cookies of its own, and one tab.
+type device struct {
+	t   *testing.T
+	ctx context.Context
+	url string // of the server that it visits
+
+	mu       sync.Mutex
+	problems []string // what no page of ours may do
+}
+
+// openTab opens a device in the browser.
+func openTab(t *testing.T, browser context.Context, url string) *device {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil { // not in a context with a deadline, which would be the tab's
+		t.Fatal(err)
+	}
+	return &device{t: t, ctx: ctx, url: url}
+}
+
+// newDevice opens one that is watched: when the test ends it reports every script
+// error, violation of a Content-Security-Policy and request to another origin.
+func newDevice(t *testing.T, browser context.Context, url string) *device {
+	t.Helper()
+	d := openTab(t, browser, url)
+	t.Cleanup(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, problem := range d.problems {
+			t.Error(problem)
+		}
+	})
+	if err := chromedp.Listen(d.ctx, d.watch); err != nil {
+		t.Fatal(err)
+	}
+	const report = `addEventListener('securitypolicyviolation', e => reportViolation(e.violatedDirective + ' ' + e.blockedURI))`
+	call(d, runtime.AddBinding, runtime.AddBindingParams{Name: "reportViolation"})
+	call(d, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: report})
+	return d
+}
+
+// watch notes what no page may do.
+func (d *device) watch(event any) {
+	problem := ""
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		problem = "script error: " + e.ExceptionDetails.Text
+	case *runtime.EventBindingCalled:
+		problem = "Content-Security-Policy violated: " + e.Payload
+	case *log.EventEntryAdded:
+		if e.Entry.Source == log.EntrySourceSecurity || e.Entry.Source == log.EntrySourceViolation {
+			problem = "the console says: " + e.Entry.Text
+		}
+	case *network.EventRequestWillBeSent:
+		if to := e.Request.URL; !strings.HasPrefix(to, d.url+"/") && to != d.url {
+			problem = "request to " + to
+		}
+	}
+	if problem != "" {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.problems = append(d.problems, problem)
+	}
+}
+
+// call sends a command of the DevTools protocol.
+func call[P, R any](d *device, command cdp.Command[P, R], params P) R {
+	d.t.Helper()
+	return get(d, func(ctx context.Context, t *chromedp.Target) (R, error) { return cdp.Call(ctx, t, command, params) })
+}
+
+// get performs an action and returns what it finds.
+func get[T any](d *device, action chromedp.Action[T]) T {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.ctx, time.Minute)
+	defer cancel()
+	found, err := chromedp.Run(ctx, action)
+	if err != nil {
+		d.t.Fatalf("%v; the page is %s", err, d.snapshot())
+	}
+	return found
+}
+
+// script evaluates a script in the page.
+func script[T any](d *device, code string, options ...chromedp.EvaluateOption) T {
+	d.t.Helper()
+	return get(d, chromedp.Evaluate[T](code, options...))
+}
+
+// run performs actions, each of which must succeed.
+func (d *device) run(actions ...chromedp.Action[chromedp.Void]) {
+	d.t.Helper()
+	get(d, chromedp.Steps(actions...))
+}
+
+// load performs actions that load a page, and returns its status.
+func (d *device) load(actions ...chromedp.Action[chromedp.Void]) int64 {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.ctx, time.Minute)
+	defer cancel()
+	response, err := chromedp.RunResponse(ctx, actions...)
+	if err != nil {
+		d.t.Fatalf("%v; the page is %s", err, d.snapshot())
+	}
+	if response == nil {
+		d.t.Fatalf("no page was loaded; the page is %s", d.snapshot())
+	}
+	return response.Status
+}
+
+func (d *device) open(path string) int64 {
+	d.t.Helper()
+	return d.load(chromedp.Navigate(d.url + path))
+}
+
+// press clicks the button with the text, which loads a page.
+func (d *device) press(button string) int64 {
+	d.t.Helper()
+	return d.click(fmt.Sprintf(`//button[normalize-space()=%q]`, button))
+}
+
+// click clicks what the XPath or CSS selector finds, which loads a page.
+func (d *device) click(selector string) int64 {
+	d.t.Helper()
+	return d.load(chromedp.Click(selector))
+}
+
+// path is that of the page.
+func (d *device) path() string {
+	d.t.Helper()
+	u, err := url.Parse(get(d, chromedp.Location()))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return u.Path
+}
+
+// text is what the page shows.
+func (d *device) text() string {
+	d.t.Helper()
+	return script[string](d, `document.body.innerText`)
+}
+
+// at fails the test unless the page is at the path and shows the text.
+func (d *device) at(path, text string) {
+	d.t.Helper()
+	if got := d.path(); got != path {
+		d.t.Fatalf("at %s, want %s; the page is %s", got, path, d.snapshot())
+	}
+	if got := d.text(); !strings.Contains(got, text) {
+		d.t.Fatalf("%s does not say %q, but\n%s", path, text, got)
+	}
+}
+
+// cookie is the session cookie, which no script can see.
+func (d *device) cookie() *network.Cookie {
+	d.t.Helper()
+	for _, cookie := range call(d, network.GetCookies, network.GetCookiesParams{URLs: []string{d.url}}).Cookies {
+		if cookie.Name == sessionCookie {
+			return cookie
+		}
+	}
+	return nil
+}
+
+// snapshot is the page's text for a failure's message.
+func (d *device) snapshot() string {
+	ctx, cancel := context.WithTimeout(d.ctx, 5*time.Second)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}

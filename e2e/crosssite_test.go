@@ -1,0 +1,92 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/samtemplate"
+)
+
+// lure is a page of another site: its image, script and form all send to the
+// address, the script in every way that it can, with the user's cookies if the
+// browser sends them.
+const lure = `<!doctype html><title>Another site</title>
+<img src="%[1]s" alt="">
+<form method="post" action="%[1]s">%[2]s<button>Win a coat</button></form>
+<script>
+const form = new URLSearchParams(new FormData(document.forms[0]));
+const json = JSON.stringify(Object.fromEntries(form));
+const send = options => fetch(%[1]q, {credentials: 'include', mode: 'no-cors', ...options}).catch(() => 0);
+Promise.all([
+	send({}),
+	send({method: 'POST', body: form}),
+	send({method: 'POST', body: json, headers: {'Content-Type': 'text/plain'}}),
+	send({method: 'POST', body: json, headers: {'Content-Type': 'application/json'}, mode: 'cors'}),
+]).then(() => document.title = 'All sent');
+</script>`
+
+// bait is what another site has to send to a path, if anything: right passwords,
+// so that nothing but where it comes from is wrong.
+var bait = map[string]url.Values{
+	"/login":          {"username": {accounts.DemoUser}, "password": {accounts.DemoPassword}},
+	"/reauthenticate": {"password": {accounts.DemoPassword}},
+	"/password":       {"current_password": {accounts.DemoPassword}, "new_password": {"a coat that somebody won"}},
+	"/preferences":    {"theme": {"dark"}},
+}
+
+// crossSite: whatever a page of another site sends, nothing changes.
+func crossSite(t *testing.T, browser context.Context, app string) {
+	d := openTab(t, browser, app)
+	d.signIn(accounts.DemoPassword)
+	cookie := d.cookie().Value
+	before := d.state(cookie)
+
+	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var fields strings.Builder
+		for name, values := range bait[r.URL.Path] {
+			fmt.Fprintf(&fields, `<input type="hidden" name="%s" value="%s">`, name, html.EscapeString(values[0]))
+		}
+		fmt.Fprintf(w, lure, app+r.URL.Path, &fields)
+	}))
+	t.Cleanup(evil.Close)
+	for _, path := range paths(t, d.current(cookie)) {
+		d.run(chromedp.Navigate(evil.URL + path))
+		get(d, chromedp.Poll[bool](`document.title === 'All sent'`))
+		if status := d.press("Win a coat"); status != http.StatusForbidden {
+			t.Errorf("another site's form posts to %s: status %d", path, status)
+		}
+	}
+	if now := d.cookie(); now == nil || now.Value != cookie {
+		t.Errorf("the session cookie has become %+v", now)
+	}
+	if now := d.state(cookie); now != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, now)
+	}
+}
+
+// paths are those of the template's routes, with the session's ID where a route
+// takes one.
+func paths(t *testing.T, session string) (all []string) {
+	t.Helper()
+	template, err := samtemplate.Read("../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, function := range template.Functions {
+		for _, route := range function.Routes {
+			if _, path, ok := strings.Cut(route, " "); ok {
+				all = append(all, strings.ReplaceAll(path, "{id}", session))
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,98 @@
+// Package e2e_test walks users through the product in a browser: as make run
+// serves it, and as make local does. It is run by make e2e, and not by make test.
+package e2e_test
+
+import (
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/dynamolocal"
+)
+
+func TestRun(t *testing.T) {
+	s := serve(t, "run", "ADDR=localhost:"+freePort(t))
+	journeys(t, startBrowser(t), s.url)
+}
+
+// TestLocal also looks at what make local leaves behind: nothing.
+func TestLocal(t *testing.T) {
+	before := containers(t)
+	port := freePort(t)
+	s := serve(t, "local", "PORT="+port)
+	if said := makeFails(t, nil, "local", "PORT="+port); !strings.Contains(said, "port "+port+" is taken") {
+		t.Errorf("a second make local says:\n%s", said)
+	}
+	journeys(t, startBrowser(t), s.url)
+
+	started := descendants(t, s.pid)
+	if len(started) < 3 { // the program itself, sam and DynamoDB Local
+		t.Fatalf("make local runs only the processes %v", started)
+	}
+	s.process.Stop()
+	for _, pid := range started {
+		if command, ok := alive(pid); ok {
+			t.Errorf("make local leaves the process %d: %s", pid, command)
+		}
+	}
+	for _, container := range containers(t) {
+		if !slices.Contains(before, container) {
+			t.Errorf("make local leaves the container %s", container)
+		}
+	}
+	if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
+		conn.Close()
+		t.Errorf("make local leaves the port %s taken", port)
+	}
+}
+
+func TestLocalWithoutDocker(t *testing.T) {
+	said := makeFails(t, []string{"DOCKER_HOST=unix:///nowhere/docker.sock"}, "local", "PORT="+freePort(t))
+	if !strings.Contains(said, "Docker does not answer") {
+		t.Errorf("make local says:\n%s", said)
+	}
+}
+
+// TestOutage: while DynamoDB is away every page asks to try again; when it is back
+// the same cookie works.
+func TestOutage(t *testing.T) {
+	jar := filepath.Join(cache, "dynamodb-local")
+	o := dynamolocal.Options{Port: freePort(t), Data: t.TempDir()}
+	database, err := dynamolocal.Start(t.Context(), jar, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { database.Stop() }()
+	s := serve(t, "local", "PORT="+freePort(t), "DYNAMODB_ENDPOINT="+database.Endpoint)
+	d := newDevice(t, startBrowser(t), s.url)
+	d.signIn(accounts.DemoPassword)
+	cookie := d.cookie().Value
+
+	database.Stop()
+	if status := d.press("Log out"); status != http.StatusServiceUnavailable {
+		t.Errorf("a logout in the outage: status %d", status)
+	}
+	d.at("/logout", "again")
+	d.look("outage")
+	if status := d.open("/profile"); status != http.StatusServiceUnavailable {
+		t.Errorf("the profile in the outage: status %d", status)
+	}
+	d.at("/profile", "again")
+	if now := d.cookie(); now == nil || now.Value != cookie {
+		t.Errorf("the outage made the cookie %+v", now)
+	}
+
+	restarted, err := dynamolocal.Start(t.Context(), jar, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	database = restarted
+	if status := d.open("/profile"); status != http.StatusOK {
+		t.Errorf("after the outage: status %d", status)
+	}
+	d.at("/profile", "Welcome to your profile, Alice!")
+}

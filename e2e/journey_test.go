@@ -1,0 +1,166 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"example.com/coatcheck/internal/accounts"
+)
+
+// journeys are what users do, the same on every server.
+func journeys(t *testing.T, browser context.Context, url string) {
+	for _, journey := range []struct {
+		name string
+		walk func(t *testing.T, browser context.Context, url string)
+	}{
+		{"visit", visit}, {"keyboard", keyboard}, {"devices", devices}, {"password", password},
+		{"reauthenticate", reauthenticate}, {"preferences", preferences}, {"cross-site", crossSite},
+	} {
+		t.Run(journey.name, func(t *testing.T) { journey.walk(t, browser, url) })
+	}
+}
+
+// fill writes into the field with the name.
+func fill(field, text string) chromedp.Action[chromedp.Void] {
+	input := chromedp.CSS("input[name=" + field + "]")
+	return chromedp.Steps(chromedp.Clear(input), chromedp.SendKeys(input, text))
+}
+
+// signIn signs in with the mouse, and ends on the profile.
+func (d *device) signIn(password string) {
+	d.t.Helper()
+	d.open("/login")
+	d.run(fill("username", accounts.DemoUser), fill("password", password))
+	d.press("Sign in")
+	d.at("/profile", "Welcome to your profile, Alice!")
+}
+
+// ask is what the server answers a program that sends the cookie.
+func (d *device) ask(path, cookie string) (int, string) {
+	d.t.Helper()
+	request, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+path, nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	request.Header.Set("Cookie", sessionCookie+"="+cookie)
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+// dead fails the test if the cookie still opens a session.
+func (d *device) dead(what, cookie string) {
+	d.t.Helper()
+	if status, _ := d.ask("/profile", cookie); status != http.StatusUnauthorized {
+		d.t.Errorf("%s: its cookie gets the status %d", what, status)
+	}
+}
+
+// state is all that the product tells a user of account and sessions.
+func (d *device) state(cookie string) string {
+	d.t.Helper()
+	_, profile := d.ask("/profile", cookie)
+	_, sessions := d.ask("/sessions", cookie)
+	return profile + sessions
+}
+
+// current is the ID of the cookie's session.
+func (d *device) current(cookie string) string {
+	d.t.Helper()
+	var list struct {
+		Sessions []struct {
+			ID      string
+			Current bool
+		}
+	}
+	_, body := d.ask("/sessions", cookie)
+	if err := json.Unmarshal([]byte(body), &list); err != nil {
+		d.t.Fatalf("%v: %s", err, body)
+	}
+	for _, session := range list.Sessions {
+		if session.Current {
+			return session.ID
+		}
+	}
+	d.t.Fatalf("no session is the current one: %s", body)
+	return ""
+}
+
+// visit is a whole visit: a wrong password, the right one, the profile, and out.
+func visit(t *testing.T, browser context.Context, url string) {
+	d := newDevice(t, browser, url)
+	d.open("/")
+	d.at("/login", "Sign in")
+	d.look("login")
+
+	d.run(fill("username", accounts.DemoUser), fill("password", "not the password, surely"))
+	if status := d.press("Sign in"); status != http.StatusUnauthorized {
+		t.Errorf("a wrong password: status %d", status)
+	}
+	d.at("/login", "Sign in")
+	d.look("login-refused")
+	if d.cookie() != nil {
+		t.Error("a wrong password got a cookie")
+	}
+
+	d.run(fill("password", accounts.DemoPassword))
+	d.press("Sign in")
+	d.at("/profile", "Welcome to your profile, Alice!")
+	d.look("profile")
+	cookie := d.cookie()
+	if cookie == nil || !cookie.HTTPOnly || !cookie.Secure {
+		t.Fatalf("the cookie is %+v", cookie)
+	}
+	if visible := script[string](d, `document.cookie`); visible != "" {
+		t.Errorf("scripts see the cookies %q", visible)
+	}
+
+	if status := d.open("/nowhere"); status != http.StatusNotFound {
+		t.Errorf("/nowhere: status %d", status)
+	}
+	d.look("problem")
+	d.open("/profile")
+
+	d.press("Log out")
+	d.at("/login", "Sign in")
+	if d.cookie() != nil {
+		t.Error("the cookie is still there after the logout")
+	}
+	d.run(chromedp.NavigateBack())
+	if text := d.text(); strings.Contains(text, "Alice") {
+		t.Errorf("the back button shows\n%s", text)
+	}
+	d.dead("after the logout", cookie.Value)
+}
+
+// keyboard signs in and out without a mouse.
+func keyboard(t *testing.T, browser context.Context, url string) {
+	d := newDevice(t, browser, url)
+	d.open("/login")
+	d.run(chromedp.KeyEvent(accounts.DemoUser + kb.Tab + accounts.DemoPassword))
+	d.load(chromedp.KeyEvent(kb.Enter))
+	d.at("/profile", "Welcome to your profile, Alice!")
+	for range 20 {
+		d.run(chromedp.KeyEvent(kb.Tab))
+		if script[string](d, `document.activeElement.textContent.trim()`) == "Log out" {
+			d.load(chromedp.KeyEvent(kb.Enter))
+			d.at("/login", "Sign in")
+			return
+		}
+	}
+	t.Error("the Tab key does not reach the button Log out")
+}

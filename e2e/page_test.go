@@ -1,0 +1,78 @@
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"example.com/coatcheck/internal/npmpack"
+)
+
+var cache = filepath.Join("..", ".cache")
+
+// axeCore finds what keeps people from using a page.
+var axeCore = npmpack.Package{
+	Name:    "axe-core",
+	Version: "4.14.0",
+	Folder:  "package",
+	SHA512: "f564d9c448ec67b6f5dd31fc24f99b576cfc0876e5f34ff6866dd73c41b82603" +
+		"5d40b2bcd480515e64b11df3003a44aa41e4714ffd1dc0d0f3d863a6df3ce971",
+}
+
+func readAxe(t *testing.T) string {
+	t.Helper()
+	folder, err := axeCore.Fetch(t.Context(), filepath.Join(cache, "axe-core"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile(filepath.Join(folder, "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(script)
+}
+
+// look examines the page that the device is on, in both color schemes: axe must
+// find nothing serious, and screenshots go to .cache/e2e/, with one more as wide
+// as a phone, where nothing may stick out.
+func (d *device) look(name string) {
+	d.t.Helper()
+	folder := filepath.Join(cache, "e2e", strings.Split(d.t.Name(), "/")[0])
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		d.t.Fatal(err)
+	}
+	axe := readAxe(d.t)
+	for _, view := range []struct {
+		name, scheme string
+		width        int64
+	}{{"light", "light", 1024}, {"dark", "dark", 1024}, {"390", "light", 390}} {
+		call(d, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: view.scheme}}})
+		d.run(chromedp.EmulateViewport(view.width, 800))
+		picture := get(d, chromedp.FullScreenshot(100))
+		wide := script[int64](d, `document.documentElement.scrollWidth`)
+		script[int](d, axe+";0")
+		findings := script[string](d, serious, chromedp.EvalAwaitPromise)
+		if findings != "" {
+			d.t.Errorf("%s, %s: axe finds\n%s", name, view.name, findings)
+		}
+		if wide > view.width {
+			d.t.Errorf("%s, %s: the page is %d pixels wide, the window %d", name, view.name, wide, view.width)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name+"-"+view.name+".png"), picture, 0o644); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	call(d, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
+	d.run(chromedp.EmulateReset())
+}
+
+// serious lists axe's findings that are serious or worse, a line each.
+const serious = `axe.run().then(r => r.violations
+	.filter(v => v.impact === 'serious' || v.impact === 'critical')
+	.map(v => v.id + ': ' + v.help + ': ' + v.nodes.map(n => n.html).join(' '))
+	.join('\n'))`

@@ -1,0 +1,149 @@
+package e2e_test
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/internal/leash"
+)
+
+// server is a make target that serves the product.
+type server struct {
+	url     string
+	pid     int
+	process *leash.Process
+}
+
+// patience is for a start that builds everything first, on a slow machine.
+const patience = 10 * time.Minute
+
+var announced = regexp.MustCompile(`^Coatcheck is at (http://\S+)\n$`)
+
+// serve runs make with the arguments and returns when the target has said where
+// it serves. It is ended as by Ctrl-C, at the latest with the test.
+func serve(t *testing.T, args ...string) *server {
+	t.Helper()
+	cmd := exec.Command("make", append([]string{"--no-print-directory", "-C", ".."}, args...)...)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	cmd.Stdout, cmd.Stderr = write, write
+	process, err := leash.Start(cmd, leash.INT)
+	write.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{pid: cmd.Process.Pid, process: process}
+	found, drained := make(chan string, 1), make(chan struct{})
+	go func() {
+		defer close(drained)
+		lines := bufio.NewReader(read)
+		for {
+			line, err := lines.ReadString('\n')
+			log.WriteString(line)
+			if match := announced.FindStringSubmatch(line); match != nil {
+				found <- match[1]
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		s.process.Stop()
+		<-drained
+		if t.Failed() {
+			t.Logf("make %s printed:\n%s", strings.Join(args, " "), &log)
+		}
+	})
+	select {
+	case s.url = <-found:
+	case <-process.Exited():
+		t.Fatalf("make %s has ended", strings.Join(args, " "))
+	case <-time.After(patience):
+		t.Fatalf("make %s does not serve after %v", strings.Join(args, " "), patience)
+	}
+	return s
+}
+
+// freePort returns a port that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// containers lists the containers of Lambda functions, running or not.
+func containers(t *testing.T) []string {
+	t.Helper()
+	cmd := exec.Command("docker", "ps", "--all", "--quiet", "--filter", "label=sam.cli.container.type=lambda")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("docker ps: %v", err)
+	}
+	return strings.Fields(string(out))
+}
+
+// descendants lists the processes that a process has started, and those that
+// they have. It reads Linux's /proc.
+func descendants(t *testing.T, pid int) (all []int) {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil || len(stats) == 0 {
+		t.Fatal("no /proc: this test needs Linux")
+	}
+	children := map[int][]int{}
+	for _, stat := range stats {
+		text, err := os.ReadFile(stat)
+		if err != nil {
+			continue // it has ended
+		}
+		child, rest, _ := strings.Cut(string(text), " (")
+		fields := strings.Fields(rest[strings.LastIndex(rest, ")")+1:])
+		id, _ := strconv.Atoi(child)
+		parent, _ := strconv.Atoi(fields[1])
+		children[parent] = append(children[parent], id)
+	}
+	for queue := []int{pid}; len(queue) > 0; queue = queue[1:] {
+		all = append(all, children[queue[0]]...)
+		queue = append(queue, children[queue[0]]...)
+	}
+	return all
+}
+
+// alive returns the command of a process that has not ended.
+func alive(pid int) (string, bool) {
+	command, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	return strings.ReplaceAll(string(command), "\x00", " "), err == nil && len(command) > 0
+}
+
+// makeFails runs a make target that is to fail, and returns what it printed.
+func makeFails(t *testing.T, environment []string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "make", append([]string{"--no-print-directory", "-C", ".."}, args...)...)
+	cmd.Env = append(os.Environ(), environment...)
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Errorf("make %s succeeds:\n%s", strings.Join(args, " "), out)
+	}
+	return string(out)
+}
