@@ -119,29 +119,33 @@ type gatewayResponse struct {
 
 // invoke sends one event and returns the answer. Anything but a well-formed one
 // before the function's timeout is an error, as it is to the gateway.
-func (l *lambda) invoke(event string) (gatewayResponse, error) {
-	var response gatewayResponse
+func (l *lambda) invoke(event string) (response gatewayResponse, err error) {
+	body, err := l.call(event, &response)
+	if err == nil && (response.StatusCode == 0 || response.Headers == nil || response.Cookies == nil) {
+		err = fmt.Errorf("an answer with a part missing: %s", body)
+	}
+	return response, err
+}
+
+// call sends one event and decodes the answer, which it also returns as it was.
+func (l *lambda) call(event string, response any) (string, error) {
 	select {
 	case l.events <- event:
 	case <-l.exited:
-		return response, fmt.Errorf("the function has ended:\n%s", l.log.String())
+		return "", fmt.Errorf("the function has ended:\n%s", l.log.String())
 	}
 	select {
 	case a := <-l.answers:
 		if !strings.HasSuffix(a.path, "/response") {
-			return response, fmt.Errorf("the function posted to %s: %s", a.path, a.body)
+			return a.body, fmt.Errorf("the function posted to %s: %s", a.path, a.body)
 		}
 		decoder := json.NewDecoder(strings.NewReader(a.body))
 		decoder.DisallowUnknownFields()
-		err := decoder.Decode(&response)
-		if err == nil && (response.StatusCode == 0 || response.Headers == nil || response.Cookies == nil) {
-			err = fmt.Errorf("an answer with a part missing: %s", a.body)
-		}
-		return response, err
+		return a.body, decoder.Decode(response)
 	case <-l.exited:
-		return response, fmt.Errorf("the function ended instead of answering:\n%s", l.log.String())
+		return "", fmt.Errorf("the function ended instead of answering:\n%s", l.log.String())
 	case <-time.After(l.timeout):
-		return response, fmt.Errorf("the function timed out after %v", l.timeout)
+		return "", fmt.Errorf("the function timed out after %v", l.timeout)
 	}
 }
 
@@ -151,13 +155,22 @@ type gateway struct {
 	t      testing.TB
 	mu     sync.Mutex
 	routes map[string]*lambda // by route key: "ANY /login", "$default"
+	guards map[string]*lambda // the authorizers of those that have one
 }
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock() // each process takes one event at a time
 	defer g.mu.Unlock()
 	key, function := g.route(r)
-	response, err := function.invoke(event(g.t, key, r))
+	var who map[string]string
+	if guard := g.guards[key]; guard != nil {
+		var status int
+		if who, status = guard.authorize(authorizerEvent(g.t, key, r)); status != http.StatusOK {
+			http.Error(w, fmt.Sprintf(`{"message":%q}`, http.StatusText(status)), status)
+			return
+		}
+	}
+	response, err := function.invoke(event(g.t, key, r, who))
 	if err != nil {
 		g.t.Error(err)
 		http.Error(w, `{"message":"Internal Server Error"}`, http.StatusInternalServerError)
@@ -209,7 +222,7 @@ func fits(path, route string) bool {
 
 // event writes a request as HTTP APIs do: header names in lower case, repeated
 // ones joined, cookies apart, and bodies in base64 unless they are text or JSON.
-func event(t testing.TB, routeKey string, r *http.Request) string {
+func event(t testing.TB, routeKey string, r *http.Request, who map[string]string) string {
 	headers := map[string]string{"host": r.Host}
 	for name, values := range r.Header {
 		headers[strings.ToLower(name)] = strings.Join(values, ",")
@@ -223,32 +236,40 @@ func event(t testing.TB, routeKey string, r *http.Request) string {
 	if err != nil {
 		t.Error(err)
 	}
+	context := map[string]any{
+		"accountId": "123456789012", "apiId": "r3pmxmplak", "domainName": r.Host, "requestId": "JKJaXmPLvHcESHA=",
+		"routeKey": routeKey, "stage": "$default", "time": "10/Mar/2020:05:16:23 +0000", "timeEpoch": 1583817383220,
+		"http": map[string]any{
+			"method": r.Method, "path": r.URL.Path, "protocol": "HTTP/1.1",
+			"sourceIp": "192.0.2.7", "userAgent": r.UserAgent(),
+		},
+	}
+	if who != nil {
+		context["authorizer"] = map[string]any{"lambda": who}
+	}
 	text, coded := string(body), false
 	if kind := headers["content-type"]; len(body) > 0 && !strings.HasPrefix(kind, "text/") && !strings.HasPrefix(kind, "application/json") {
 		text, coded = base64.StdEncoding.EncodeToString(body), true
 	}
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	err = encoder.Encode(map[string]any{
-		"version":        "2.0",
-		"routeKey":       routeKey,
-		"rawPath":        r.URL.Path,
-		"rawQueryString": r.URL.RawQuery,
-		"cookies":        cookies,
-		"headers":        headers,
-		"requestContext": map[string]any{
-			"accountId": "123456789012", "apiId": "r3pmxmplak", "domainName": r.Host, "requestId": "JKJaXmPLvHcESHA=",
-			"routeKey": routeKey, "stage": "$default", "time": "10/Mar/2020:05:16:23 +0000", "timeEpoch": 1583817383220,
-			"http": map[string]any{
-				"method": r.Method, "path": r.URL.Path, "protocol": "HTTP/1.1",
-				"sourceIp": "192.0.2.7", "userAgent": r.UserAgent(),
-			},
-		},
+	return encode(t, map[string]any{
+		"version":         "2.0",
+		"routeKey":        routeKey,
+		"rawPath":         r.URL.Path,
+		"rawQueryString":  r.URL.RawQuery,
+		"cookies":         cookies,
+		"headers":         headers,
+		"requestContext":  context,
 		"body":            text,
 		"isBase64Encoded": coded,
 	})
-	if err != nil {
+}
+
+func encode(t testing.TB, event map[string]any) string {
+	t.Helper()
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(event); err != nil {
 		t.Error(err)
 	}
 	return out.String()

@@ -102,7 +102,7 @@ func newStack(t testing.TB, settings map[string]string) *stack {
 		t.Fatal(err)
 	}
 	s.userID = account.UserID
-	g := &gateway{t: t, routes: map[string]*lambda{}}
+	g := &gateway{t: t, routes: map[string]*lambda{}, guards: map[string]*lambda{}}
 	for id, function := range template.Functions {
 		l := start(t, binary(function), s.environment(function, settings), 4*time.Second)
 		s.functions[id] = l
@@ -111,6 +111,11 @@ func newStack(t testing.TB, settings map[string]string) *stack {
 				t.Fatalf("template.yaml gives route %s to two functions", route)
 			}
 			g.routes[route] = l
+		}
+	}
+	for _, function := range template.Functions {
+		for route, authorizer := range function.Authorizers {
+			g.guards[route] = s.functions[authorizer]
 		}
 	}
 	for _, l := range s.functions {
@@ -208,6 +213,11 @@ func (r reply) cookie() string {
 
 // signIn returns the Cookie header of a new session.
 func (s *stack) signIn(t testing.TB) string {
+	t.Helper()
+	return s.signInWith(t, password)
+}
+
+func (s *stack) signInWith(t testing.TB, password string) string {
 	t.Helper()
 	r := s.do(t, login(password))
 	if r.status != http.StatusOK {

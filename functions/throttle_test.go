@@ -33,7 +33,7 @@ func TestGuessesAcrossInstances(t *testing.T) {
 		r.Header.Set("Content-Type", "application/json")
 		l := <-fleet
 		defer func() { fleet <- l }()
-		response, err := l.invoke(event(t, "POST /login", r))
+		response, err := l.invoke(event(t, "POST /login", r, nil))
 		if err != nil {
 			t.Error(err)
 		}

@@ -79,7 +79,13 @@ type httpAPI struct {
 		Components struct {
 			SecuritySchemes map[string]struct {
 				Authorizer struct {
-					TTL *int `json:"authorizerResultTtlInSeconds"`
+					TTL            *int     `json:"authorizerResultTtlInSeconds"`
+					Version        string   `json:"authorizerPayloadFormatVersion"`
+					Simple         bool     `json:"enableSimpleResponses"`
+					IdentitySource []string `json:"identitySource"`
+					URI            struct {
+						Sub [2]json.RawMessage `json:"Fn::Sub"`
+					} `json:"authorizerUri"`
 				} `json:"x-amazon-apigateway-authorizer"`
 			} `json:"securitySchemes"`
 		} `json:"components"`
@@ -154,11 +160,88 @@ func invocable(t *testing.T, stack translated, function, route string) bool {
 // TestNothingCachesAuthorization: a cached answer of an authorizer would outlive
 // a logout.
 func TestNothingCachesAuthorization(t *testing.T) {
-	for name, scheme := range resources[httpAPI](t, translate(t), "AWS::ApiGatewayV2::Api")["Api"].Body.Components.SecuritySchemes {
+	schemes := resources[httpAPI](t, translate(t), "AWS::ApiGatewayV2::Api")["Api"].Body.Components.SecuritySchemes
+	for name, scheme := range schemes {
 		if ttl := scheme.Authorizer.TTL; ttl == nil || *ttl != 0 {
 			t.Errorf("%s may cache its answers; set ReauthorizeEvery: 0", name)
 		}
 	}
+	if len(schemes) != 1 {
+		t.Errorf("%d authorizers, want one", len(schemes))
+	}
+}
+
+// TestTranslatedAuthorizers: the API asks the function that template.yaml says
+// before a route that has an authorizer, and no other; it may invoke that function,
+// and understands its answers.
+func TestTranslatedAuthorizers(t *testing.T) {
+	stack := translate(t)
+	api := resources[httpAPI](t, stack, "AWS::ApiGatewayV2::Api")["Api"]
+	function := func(authorizer string) string {
+		a := api.Body.Components.SecuritySchemes[authorizer].Authorizer
+		if a.Version != "2.0" || !a.Simple || !slices.Equal(a.IdentitySource, []string{"$request.header.Cookie"}) {
+			t.Errorf("%s: payload version %q, simple responses %t, identity source %q", authorizer, a.Version, a.Simple, a.IdentitySource)
+		}
+		return attributeOf(t, a.URI.Sub[1], "__FunctionArn__")
+	}
+	want := map[string]string{}
+	for _, f := range readTemplate(t).Functions {
+		maps.Copy(want, f.Authorizers)
+	}
+	got := map[string]string{}
+	for path, methods := range api.Body.Paths {
+		for method, m := range methods {
+			for _, scheme := range m.Security {
+				for authorizer := range scheme {
+					if method != "x-amazon-apigateway-any-method" {
+						t.Errorf("%s %s is authorized by itself", method, path)
+					}
+					got["ANY "+path] = function(authorizer)
+				}
+			}
+		}
+	}
+	if !maps.Equal(got, want) || len(got) == 0 {
+		t.Errorf("authorized are %v; template.yaml has %v", got, want)
+	}
+	for route, id := range got {
+		if !mayAuthorize(t, stack, id) {
+			t.Errorf("the API may not invoke %s for %s; set EnableFunctionDefaultPermissions: true", id, route)
+		}
+	}
+}
+
+// attributeOf returns the resource whose Arn a variable of Fn::Sub stands for.
+func attributeOf(t *testing.T, variables json.RawMessage, name string) string {
+	t.Helper()
+	var values map[string]struct {
+		GetAtt []string `json:"Fn::GetAtt"`
+	}
+	if err := json.Unmarshal(variables, &values); err != nil || len(values[name].GetAtt) != 2 || values[name].GetAtt[1] != "Arn" {
+		t.Fatalf("%s has no %s that is an Arn: %v", variables, name, err)
+	}
+	return values[name].GetAtt[0]
+}
+
+// mayAuthorize reports whether the API may invoke the function as an authorizer.
+func mayAuthorize(t *testing.T, stack translated, function string) bool {
+	type permission struct {
+		Action, Principal string
+		FunctionName      struct {
+			GetAtt []string `json:"Fn::GetAtt"`
+		}
+		SourceArn struct {
+			Sub [2]json.RawMessage `json:"Fn::Sub"`
+		}
+	}
+	for _, p := range resources[permission](t, stack, "AWS::Lambda::Permission") {
+		var arn string
+		if slices.Equal(p.FunctionName.GetAtt, []string{function, "Arn"}) && json.Unmarshal(p.SourceArn.Sub[0], &arn) == nil &&
+			p.Action == "lambda:InvokeFunction" && p.Principal == "apigateway.amazonaws.com" && strings.HasSuffix(arn, ":${__ApiId__}/authorizers/*") {
+			return true
+		}
+	}
+	return false
 }
 
 // TestTranslatedPolicies: each function's role allows what template.yaml says,
@@ -245,12 +328,12 @@ func TestTranslatedEnvironment(t *testing.T) {
 				t.Errorf("%s reads %s and is not told it", id, name)
 			}
 		}
-		for name := range told[id].Environment.Variables {
-			if slices.Contains(names, name) && !slices.Contains(read, name) {
+		for name, value := range told[id].Environment.Variables {
+			if slices.Contains(names, name) && !slices.Contains(read, name) && value != "" {
 				t.Errorf("%s is told %s and does not read it", id, name)
 			}
 		}
-		if !slices.Contains(read, "SESSIONS_TABLE") {
+		if len(read) == 0 {
 			t.Errorf("%s reads %q", id, read)
 		}
 	}

@@ -26,6 +26,8 @@
 // %2F is a slash here, and a function URL, which does not decode, shows the
 // handler the escapes themselves. A named stage is part of the path; use $default.
 //
+// [Authorized] has what the API's authorizer said of the caller, if the route has one.
+//
 // # Deadlines
 //
 // The request's context ends a second before the function's time is up, or when

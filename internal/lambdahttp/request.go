@@ -32,6 +32,9 @@ type event struct {
 			Method   string `json:"method"`
 			SourceIP string `json:"sourceIp"`
 		} `json:"http"`
+		Authorizer struct {
+			Lambda map[string]any `json:"lambda"`
+		} `json:"authorizer"`
 	} `json:"requestContext"`
 }
 
@@ -54,6 +57,7 @@ func newRequest(ctx context.Context, payload []byte) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx = context.WithValue(ctx, authorizedKey{}, e.authorized())
 	r, err := http.NewRequestWithContext(ctx, e.RequestContext.HTTP.Method, "/", bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("the event's method %q is not a method", e.RequestContext.HTTP.Method)

@@ -38,6 +38,10 @@ type Function struct {
 	// !If [Deployed, there, here] it is that of here, which sam local uses.
 	Environment map[string]string
 
+	// Authorizers has, by route key, the logical ID of the function that the API asks
+	// before it calls this one; routes that are open to all are not in it.
+	Authorizers map[string]string
+
 	// Access is what its policies allow, sorted.
 	Access []Access
 }
@@ -74,6 +78,9 @@ type event struct {
 		API    value   `yaml:"ApiId"`
 		Method literal `yaml:"Method"`
 		Path   literal `yaml:"Path"`
+		Auth   struct {
+			Authorizer literal `yaml:"Authorizer"`
+		} `yaml:"Auth"`
 	} `yaml:"Properties"`
 }
 
@@ -138,7 +145,7 @@ func (doc *document) readFunction(id string, p properties) (Function, error) {
 		}
 	}
 	var err error
-	if f.Routes, err = readRoutes(p); err != nil {
+	if f.Routes, f.Authorizers, err = doc.readRoutes(p); err != nil {
 		return f, err
 	}
 	f.Access, err = readPolicies(p)
@@ -170,24 +177,34 @@ func (doc *document) readEnvironment(p properties, env map[string]string) error 
 	return nil
 }
 
-func readRoutes(p properties) ([]string, error) {
+// readRoutes returns the route keys, and who authorizes them.
+func (doc *document) readRoutes(p properties) (routes []string, authorizers map[string]string, err error) {
 	var events map[string]event
 	if err := p.load("Events", &events); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var routes []string
 	for name, e := range events {
-		switch {
-		case e.Type != "HttpApi" || e.Properties.Method == "" || e.Properties.Path == "":
-			return nil, fmt.Errorf("in Events: %s is not an HttpApi event with Method and Path", name)
-		case e.Properties.Path == "$default":
-			routes = append(routes, "$default")
-		default:
-			routes = append(routes, string(e.Properties.Method+" "+e.Properties.Path))
+		if e.Type != "HttpApi" || e.Properties.Method == "" || e.Properties.Path == "" {
+			return nil, nil, fmt.Errorf("in Events: %s is not an HttpApi event with Method and Path", name)
+		}
+		route := string(e.Properties.Path)
+		if route != "$default" {
+			route = string(e.Properties.Method) + " " + route
+		}
+		routes = append(routes, route)
+		if authorizer := string(e.Properties.Auth.Authorizer); authorizer != "" {
+			function, err := doc.authorizer(e.Properties.API, authorizer)
+			if err != nil {
+				return nil, nil, fmt.Errorf("in Events: %s: %w", name, err)
+			}
+			if authorizers == nil {
+				authorizers = map[string]string{}
+			}
+			authorizers[route] = function
 		}
 	}
 	slices.Sort(routes)
-	return routes, nil
+	return routes, authorizers, nil
 }
 
 func readPolicies(p properties) ([]Access, error) {

@@ -43,6 +43,15 @@ func TestReadOurs(t *testing.T) {
 	if _, ok := template.Functions["ProfileFunction"].Environment["USERS_TABLE"]; ok {
 		t.Error("profile is told the users table")
 	}
+	for id, function := range template.Functions {
+		var want map[string]string
+		if id == "WhoamiFunction" {
+			want = map[string]string{"ANY /whoami": "AuthorizerFunction"}
+		}
+		if !reflect.DeepEqual(function.Authorizers, want) {
+			t.Errorf("%s is behind %v, want %v", id, function.Authorizers, want)
+		}
+	}
 
 	sessions := template.Tables["SessionsTable"]
 	in := sessions.CreateInput("s1")
@@ -81,6 +90,18 @@ Parameters:
 Resources:
   Api:
     Type: AWS::Serverless::HttpApi
+    Properties:
+      StageName: $default
+      Auth:
+        Authorizers:
+          Guard:
+            FunctionArn: !GetAtt GuardFunction.Arn
+            AuthorizerPayloadFormatVersion: '2.0'
+            EnableSimpleResponses: true
+            EnableFunctionDefaultPermissions: true
+            Identity: { Headers: [Cookie], ReauthorizeEvery: 0 }
+  GuardFunction:
+    Type: AWS::Serverless::Function
   Table:
     Type: AWS::DynamoDB::Table
     Properties:
@@ -113,6 +134,9 @@ Resources:
         One:
           Type: HttpApi
           Properties: { ApiId: !Ref Api, Method: GET, Path: /one }
+        Two:
+          Type: HttpApi
+          Properties: { ApiId: !Ref Api, Method: GET, Path: /two, Auth: { Authorizer: Guard } }
 `
 
 func write(t *testing.T, text string) string {
@@ -131,7 +155,8 @@ func TestReadSmall(t *testing.T) {
 	}
 	want := Function{
 		Folder:      "functions/one",
-		Routes:      []string{"$default", "GET /one"},
+		Routes:      []string{"$default", "GET /one", "GET /two"},
+		Authorizers: map[string]string{"GET /two": "GuardFunction"},
 		Environment: map[string]string{"TABLE": "Table", "DAYS": "7", "MODE": "plain"},
 		Access:      []Access{{"GetItem", "Table"}, {"PutItem", "Table"}},
 	}
@@ -149,6 +174,15 @@ func TestReadRefuses(t *testing.T) {
 		want           []string
 	}{
 		{"broken YAML", "Resources:", "Resources: [", []string{"small.yaml"}},
+		{"an authorizer that caches", "ReauthorizeEvery: 0", "ReauthorizeEvery: 300", []string{"OneFunction: in Events: Two", "Guard", "cached"}},
+		{"an authorizer that caches by default", ", ReauthorizeEvery: 0", "", []string{"OneFunction: in Events: Two", "Guard", "cached"}},
+		{"an authorizer that may not be invoked", "            EnableFunctionDefaultPermissions: true\n", "", []string{"OneFunction: in Events: Two", "Guard", "may not invoke"}},
+		{"an authorizer of another format", "'2.0'", "'1.0'", []string{"OneFunction: in Events: Two", "Guard", "2.0"}},
+		{"an authorizer with policies", "EnableSimpleResponses: true", "EnableSimpleResponses: false", []string{"OneFunction: in Events: Two", "Guard", "simple"}},
+		{"an authorizer that is none", "!GetAtt GuardFunction.Arn", "!GetAtt Nobody.Arn", []string{"OneFunction: in Events: Two", "Guard", "Nobody"}},
+		{"an unknown authorizer", "Authorizer: Guard", "Authorizer: Nobody", []string{"OneFunction: in Events: Two", "Nobody"}},
+		{"a default authorizer", "        Authorizers:", "        DefaultAuthorizer: Guard\n        Authorizers:", []string{"OneFunction: in Events: Two", "DefaultAuthorizer"}},
+		{"scopes", "Authorizer: Guard }", "Authorizer: Guard, AuthorizationScopes: [x] }", []string{"OneFunction", "AuthorizationScopes"}},
 		{"a key twice", "  Api:", "  Table:", []string{"small.yaml", "Table"}},
 		{"an index", "      KeySchema:", "      GlobalSecondaryIndexes: []\n      KeySchema:", []string{"Table: the property GlobalSecondaryIndexes"}},
 		{"no keys", "      KeySchema:", "      Tags:", []string{"Table: KeySchema"}},

@@ -1,0 +1,35 @@
+// Command authorizer is the Lambda authorizer before functions that do not check sessions themselves.
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"example.com/coatcheck/internal/authorizer"
+	"example.com/coatcheck/internal/environ"
+	"example.com/coatcheck/internal/lambdahttp"
+	"example.com/coatcheck/pkg/session"
+)
+
+func main() {
+	slog.SetDefault(lambdacontext.NewLogger())
+	authorize, err := wire(context.Background())
+	if err != nil {
+		environ.Exit(err)
+	}
+	lambdahttp.StartAuthorizer(authorize)
+}
+
+func wire(ctx context.Context) (lambdahttp.Authorizer, error) {
+	env, err := environ.Deployed(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	environ.WarmUp(func(ctx context.Context) error {
+		_, err := env.Store.Get(ctx, session.Key{Owner: "warm-up", ID: "warm-up"})
+		return err
+	})
+	return authorizer.New(env.Sessions), nil
+}

@@ -1,0 +1,238 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/internal/dynamotest"
+)
+
+// authorization is what an authorizer answers, if it does not fail.
+type authorization struct {
+	IsAuthorized bool              `json:"isAuthorized"`
+	Context      map[string]string `json:"context"`
+}
+
+// authorize asks the authorizer, and returns what the gateway makes of its answer.
+func (l *lambda) authorize(event string) (who map[string]string, status int) {
+	if !strings.Contains(event, `"cookie":`) {
+		return nil, http.StatusUnauthorized // without its identity source it is not even called
+	}
+	var answer authorization
+	switch _, err := l.call(event, &answer); {
+	case err != nil:
+		return nil, http.StatusInternalServerError
+	case !answer.IsAuthorized:
+		return nil, http.StatusForbidden
+	}
+	return answer.Context, http.StatusOK
+}
+
+// authorizerEvent writes what an HTTP API asks its authorizer. The cookies are among
+// the headers alone (https://github.com/aws/aws-lambda-go/issues/507).
+func authorizerEvent(t testing.TB, routeKey string, r *http.Request) string {
+	headers := map[string]string{"host": r.Host}
+	for name, values := range r.Header {
+		headers[strings.ToLower(name)] = strings.Join(values, ",")
+	}
+	return encode(t, askEvent(routeKey, r.Method, r.URL.Path, headers, nil))
+}
+
+func askEvent(routeKey, method, path string, headers map[string]string, cookies []string) map[string]any {
+	return map[string]any{
+		"version":        "2.0",
+		"type":           "REQUEST",
+		"routeArn":       "arn:aws:execute-api:eu-west-1:123456789012:r3pmxmplak/$default/" + method + path,
+		"identitySource": []string{headers["cookie"]},
+		"routeKey":       routeKey,
+		"rawPath":        path,
+		"rawQueryString": "",
+		"cookies":        append([]string{}, cookies...),
+		"headers":        headers,
+		"requestContext": map[string]any{
+			"accountId": "123456789012", "apiId": "r3pmxmplak", "domainName": "app.example.com", "requestId": "JKJaXmPLvHcESHA=",
+			"routeKey": routeKey, "stage": "$default", "time": "10/Mar/2020:05:16:23 +0000", "timeEpoch": 1583817383220,
+			"http": map[string]any{
+				"method": method, "path": path, "protocol": "HTTP/1.1",
+				"sourceIp": "192.0.2.7", "userAgent": headers["user-agent"],
+			},
+		},
+	}
+}
+
+// ask sends the authorizer an event with these headers and cookies beside what
+// every browser sends, and returns its answer as it is.
+func (s *stack) ask(t *testing.T, headers map[string]string, cookies []string) (answer string, calls []dynamotest.Call, err error) {
+	t.Helper()
+	all := map[string]string{"host": "app.example.com", "accept": "*/*", "user-agent": "Mozilla/5.0"}
+	maps.Copy(all, headers)
+	s.proxy.Take()
+	var decoded authorization
+	answer, err = s.functions["AuthorizerFunction"].call(encode(t, askEvent("ANY /whoami", "GET", "/whoami", all, cookies)), &decoded)
+	return answer, s.proxy.Take(), err
+}
+
+const notAuthorized = `{"isAuthorized":false}`
+
+// TestAuthorizer asks the real authorizer with the cookie wherever an event has it.
+func TestAuthorizer(t *testing.T) {
+	s := newStack(t, nil)
+	before := time.Now().UTC().Truncate(time.Second)
+	cookie := s.signIn(t)
+	other := "theme=dark"
+	for name, e := range map[string]struct {
+		headers map[string]string
+		cookies []string
+	}{
+		"header":             {map[string]string{"cookie": other + "; " + cookie}, nil},
+		"Header":             {map[string]string{"Cookie": other + "; " + cookie}, nil},
+		"HEADER":             {map[string]string{"COOKIE": cookie}, nil},
+		"cookies":            {nil, []string{other, cookie}},
+		"header and cookies": {map[string]string{"Cookie": other + "; " + cookie}, []string{other, cookie}}, // sam local
+	} {
+		answer, calls, err := s.ask(t, e.headers, e.cookies)
+		var got authorization
+		if err == nil {
+			err = json.Unmarshal([]byte(answer), &got)
+		}
+		at, atErr := time.Parse(time.RFC3339, got.Context["authenticated_at"])
+		if err != nil || atErr != nil || at.Before(before) || at.After(time.Now()) {
+			t.Errorf("%s: %s, %v, %v", name, answer, err, atErr)
+		}
+		delete(got.Context, "authenticated_at")
+		want := map[string]string{"user_id": s.userID, "session_id": idOf(cookie), "roles": `["member"]`}
+		if !got.IsAuthorized || !maps.Equal(got.Context, want) {
+			t.Errorf("%s: %+v, want %v", name, got, want)
+		}
+		budget{[]string{"GetItem"}, 1, 1, 0}.check(t, reply{calls: calls})
+	}
+}
+
+// TestAuthorizerSaysNo to whatever proves no live session.
+func TestAuthorizerSaysNo(t *testing.T) {
+	s := newStack(t, nil)
+	cookie := s.signIn(t)
+	dead := s.signIn(t)
+	status(t, s.do(t, request{method: "POST", path: "/logout", cookie: dead}), http.StatusNoContent)
+	last := map[bool]string{true: "B", false: "A"}[strings.HasSuffix(cookie, "A")]
+	for name, e := range map[string]struct {
+		headers map[string]string
+		cookies []string
+		calls   int
+	}{
+		"nothing":              {nil, nil, 0},
+		"malformed":            {nil, []string{"__Host-SESSIONID=coat"}, 0},
+		"twice in cookies":     {nil, []string{cookie, cookie}, 0},
+		"twice in the header":  {map[string]string{"cookie": cookie + "; " + cookie}, nil, 0},
+		"in two headers":       {map[string]string{"cookie": cookie, "Cookie": cookie}, nil, 0},
+		"another header":       {map[string]string{"x-cookie": cookie, "authorization": "Bearer " + cookie}, nil, 0},
+		"joined by a comma":    {map[string]string{"cookie": "a=b," + cookie}, nil, 0},
+		"a cookie of the name": {nil, []string{strings.Replace(cookie, "__Host-", "__host-", 1)}, 0},
+		"logged out":           {nil, []string{dead}, 1},
+		"wrong secret":         {nil, []string{cookie[:len(cookie)-43] + strings.Repeat("A", 42) + last}, 1},
+	} {
+		answer, calls, err := s.ask(t, e.headers, e.cookies)
+		if err != nil || strings.TrimSpace(answer) != notAuthorized || len(calls) != e.calls {
+			t.Errorf("%s: %s, %v, %d calls; want %s and %d", name, answer, err, len(calls), notAuthorized, e.calls)
+		}
+	}
+}
+
+// TestAuthorizerInAnOutage fails, which the gateway answers with 500: neither a yes
+// nor a no. Afterwards the same cookie is good.
+func TestAuthorizerInAnOutage(t *testing.T) {
+	s := newStack(t, nil)
+	cookie := s.signIn(t)
+	headers := map[string]string{"cookie": cookie}
+	for name, fault := range map[string]dynamotest.Fault{"refused": dynamotest.Refuse, "hung": dynamotest.Hang} {
+		s.proxy.FailAll(fault)
+		answer, _, err := s.ask(t, headers, nil)
+		if err == nil || strings.Contains(answer, "isAuthorized") || !strings.Contains(answer, "errorMessage") {
+			t.Errorf("%s: %s, %v; want an error", name, answer, err)
+		}
+		if strings.Contains(answer, cookie[len(cookie)-43:]) {
+			t.Errorf("%s: the error holds the cookie: %s", name, answer)
+		}
+		r := s.do(t, request{method: "GET", path: "/whoami", cookie: cookie})
+		status(t, r, http.StatusInternalServerError)
+		s.proxy.FailAll(dynamotest.None)
+		status(t, s.do(t, request{method: "GET", path: "/whoami", cookie: cookie}), http.StatusOK)
+	}
+	for _, bad := range []string{`{}`, `[]`, `"x"`, `null`, `{"version":"1.0","type":"REQUEST","headers":{"cookie":"` + cookie + `"}}`} {
+		var answer authorization
+		if body, err := s.functions["AuthorizerFunction"].call(bad, &answer); err == nil || strings.Contains(body, "isAuthorized") {
+			t.Errorf("event %s: %s, %v; want an error", bad, body, err)
+		}
+	}
+	if log := s.functions["AuthorizerFunction"].log.String(); !strings.Contains(log, "authorizer failed") || strings.Contains(log, cookie[len(cookie)-43:]) {
+		t.Errorf("the log:\n%s", log)
+	}
+}
+
+// TestBehindTheAuthorizer: the function behind knows the caller from the gateway, and
+// from nothing that the caller sends.
+func TestBehindTheAuthorizer(t *testing.T) {
+	s := newStack(t, map[string]string{"SESSION_IDLE_TIMEOUT": "20s"})
+	whoami := func(cookie string) reply {
+		return s.do(t, request{method: "GET", path: "/whoami", cookie: cookie, headers: http.Header{
+			"X-User-Id": {"mallory"}, "X-Amzn-Oidc-Identity": {"mallory"}, "Authorizer": {`{"lambda":{"user_id":"mallory"}}`},
+		}})
+	}
+	status(t, whoami(""), http.StatusUnauthorized)
+	status(t, whoami("__Host-SESSIONID=coat"), http.StatusForbidden)
+
+	cookie := s.signIn(t)
+	r := whoami(cookie)
+	status(t, r, http.StatusOK)
+	budget{[]string{"GetItem"}, 1, 1, 0}.check(t, r)
+	var who struct {
+		UserID          string    `json:"user_id"`
+		SessionID       string    `json:"session_id"`
+		Roles           []string  `json:"roles"`
+		AuthenticatedAt time.Time `json:"authenticated_at"`
+	}
+	if err := json.Unmarshal([]byte(r.body), &who); err != nil || who.UserID != s.userID || who.SessionID != idOf(cookie) ||
+		fmt.Sprint(who.Roles) != "[member]" || time.Since(who.AuthenticatedAt) > time.Minute {
+		t.Errorf("%s, %v", r.body, err)
+	}
+	r = s.do(t, request{method: "POST", path: "/whoami", cookie: cookie})
+	if status(t, r, http.StatusMethodNotAllowed); r.header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("Allow %q", r.header.Get("Allow"))
+	}
+	time.Sleep(3 * time.Second)
+	r = whoami(cookie)
+	status(t, r, http.StatusOK)
+	budget{[]string{"GetItem", "UpdateItem"}, 2, 1, 1}.check(t, r)
+
+	status(t, s.do(t, request{method: "POST", path: "/sessions/" + idOf(cookie) + "/revoke", cookie: cookie}), http.StatusNoContent)
+	status(t, whoami(cookie), http.StatusForbidden)
+}
+
+// TestWithoutTheAuthorizer: where a route was left open by mistake, the function
+// behind it knows nobody.
+func TestWithoutTheAuthorizer(t *testing.T) {
+	s := newStack(t, nil)
+	cookie := s.signIn(t)
+	r, err := http.NewRequestWithContext(t.Context(), "GET", "https://app.example.com/whoami", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Cookie", cookie)
+	for name, who := range map[string]map[string]string{
+		"nobody":   nil,
+		"a part":   {"user_id": s.userID},
+		"no roles": {"user_id": s.userID, "session_id": idOf(cookie), "authenticated_at": "2026-11-23T14:00:00Z"},
+		"no time":  {"user_id": s.userID, "session_id": idOf(cookie), "roles": "[]"},
+		"another":  {"principalId": s.userID},
+	} {
+		response, err := s.functions["WhoamiFunction"].invoke(event(t, "ANY /whoami", r, who))
+		if err != nil || response.StatusCode != http.StatusUnauthorized {
+			t.Errorf("told of %s: %d %s, %v; want 401", name, response.StatusCode, response.Body, err)
+		}
+	}
+}
