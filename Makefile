@@ -83,6 +83,10 @@ build: $(if $(filter $(TOOLS)/%,$(SAM)),$(TOOLS)/installed) ## Build the functio
 deploy: build ## Deploy to the AWS account and region of your environment
 	$(SAM) deploy --parameter-overrides Architecture=$(ARCHITECTURE)
 
+.PHONY: smoke
+smoke: ## Walk a user through what runs at URL; SMOKE_USER and SMOKE_PASSWORD say who
+	@go run ./cmd/smoke $(URL)
+
 .PHONY: clean
 clean: ## Remove everything built or fetched
 	rm -rf .aws-sam .cache

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -21,7 +23,7 @@ func journeys(t *testing.T, browser context.Context, url string) {
 		walk func(t *testing.T, browser context.Context, url string)
 	}{
 		{"visit", visit}, {"keyboard", keyboard}, {"devices", devices}, {"password", password},
-		{"reauthenticate", reauthenticate}, {"preferences", preferences}, {"cross-site", crossSite},
+		{"reauthenticate", reauthenticate}, {"preferences", preferences}, {"cross-site", crossSite}, {"smoke", smoke},
 	} {
 		t.Run(journey.name, func(t *testing.T) { journey.walk(t, browser, url) })
 	}
@@ -98,6 +100,15 @@ func (d *device) current(cookie string) string {
 	}
 	d.t.Fatalf("no session is the current one: %s", body)
 	return ""
+}
+
+// smoke is what make smoke does, from outside of any browser.
+func smoke(t *testing.T, _ context.Context, url string) {
+	cmd := exec.CommandContext(t.Context(), "make", "--no-print-directory", "-C", "..", "smoke", "URL="+url)
+	cmd.Env = append(os.Environ(), "SMOKE_USER="+accounts.DemoUser, "SMOKE_PASSWORD="+accounts.DemoPassword)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 // visit is a whole visit: a wrong password, the right one, the profile, and out.

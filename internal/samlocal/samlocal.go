@@ -112,13 +112,16 @@ func (s *Stack) Build(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends all that was started, and returns when it is gone. Before any start
-// it does nothing.
+// Stop ends all that was started, and returns when it and what was built are gone.
+// Before any start it does nothing.
 func (s *Stack) Stop() error {
 	var err error
 	if s.api != nil {
 		s.api.Stop()
 		err = removeContainers(context.Background(), s.build())
+	}
+	if s.template != nil {
+		err = errors.Join(err, os.RemoveAll(s.build()))
 	}
 	if s.dynamo != nil {
 		s.dynamo.Stop()

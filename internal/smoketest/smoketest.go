@@ -1,0 +1,229 @@
+// Package smoketest walks one user through a running product from outside, as a
+// program would, and says what is not as it should be.
+package smoketest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Walk is one walk. The user's own sessions are left alone, but that the product
+// limits their number: a user made for it is best.
+type Walk struct {
+	URL                string // where the product is: https, or http at localhost
+	Username, Password string
+	Step               func(name string) // is called before each step
+
+	client *http.Client
+}
+
+const cookieName = "__Host-SESSIONID"
+
+// answer is what the product answered.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// Run returns nil if the product does all that it should. The error names the
+// step, what was expected and what came, and holds no secret.
+func (w *Walk) Run(ctx context.Context) error {
+	if err := w.check(); err != nil {
+		return err
+	}
+	w.client = &http.Client{
+		Timeout:       30 * time.Second, // the gateway's own
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	var first, second, id string
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"nobody is signed in", func() error { return w.profile(ctx, "", http.StatusUnauthorized) }},
+		{"an unknown path is not found", func() error { return w.expect(ctx, http.StatusNotFound, "GET", "/no-such-path", "", nil) }},
+		{"a wrong password is refused", func() error { return w.refused(ctx) }},
+		{"the right one signs in", func() (err error) { first, err = w.login(ctx); return err }},
+		{"the profile is the user's", func() error { return w.profile(ctx, first, http.StatusOK) }},
+		{"another site cannot log out", func() error { return w.crossSite(ctx, first) }},
+		{"a second device signs in", func() (err error) { second, err = w.login(ctx); return err }},
+		{"its session is listed", func() (err error) { id, err = w.current(ctx, second); return err }},
+		{"its session is revoked", func() error {
+			return w.expect(ctx, http.StatusNoContent, "POST", "/sessions/"+id+"/revoke", first, nil)
+		}},
+		{"it is signed out", func() error { return w.profile(ctx, second, http.StatusUnauthorized) }},
+		{"the first is not", func() error { return w.profile(ctx, first, http.StatusOK) }},
+		{"the first logs out", func() error { return w.expect(ctx, http.StatusNoContent, "POST", "/logout", first, nil) }},
+		{"its cookie is worth nothing", func() error { return w.profile(ctx, first, http.StatusUnauthorized) }},
+	} {
+		w.Step(step.name)
+		if err := step.do(); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return nil
+}
+
+func (w *Walk) check() error {
+	u, err := url.Parse(w.URL)
+	switch {
+	case err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "":
+		return fmt.Errorf("the URL is %q; it must be one such as https://app.example.com", w.URL)
+	case u.Scheme != "https" && (u.Scheme != "http" || u.Hostname() != "localhost"):
+		return fmt.Errorf("the URL is %q; a password goes over https only, or to http://localhost", w.URL)
+	case w.Username == "" || w.Password == "":
+		return errors.New("there is no user name or no password")
+	}
+	w.URL = u.Scheme + "://" + u.Host
+	return nil
+}
+
+// send sends one request, and checks what every answer carries.
+func (w *Walk) send(ctx context.Context, method, path, cookie string, header http.Header, body any) (*answer, error) {
+	var text strings.Builder
+	if body != nil {
+		if err := json.NewEncoder(&text).Encode(body); err != nil {
+			return nil, err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, w.URL+path, strings.NewReader(text.String()))
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if cookie != "" {
+		request.Header.Set("Cookie", cookieName+"="+cookie)
+	}
+	response, err := w.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	a := &answer{status: response.StatusCode, header: response.Header}
+	if a.body, err = io.ReadAll(io.LimitReader(response.Body, 1<<20)); err != nil {
+		return nil, err
+	}
+	for name, want := range map[string]string{
+		"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+		"Strict-Transport-Security": "max-age=", "Content-Security-Policy": "default-src 'none'",
+	} {
+		if got := a.header.Get(name); !strings.Contains(got, want) {
+			return nil, fmt.Errorf("%s %s answers %d with %s %q, want %q", method, path, a.status, name, got, want)
+		}
+	}
+	return a, nil
+}
+
+func (w *Walk) expect(ctx context.Context, status int, method, path, cookie string, body any) error {
+	a, err := w.send(ctx, method, path, cookie, nil, body)
+	if err == nil && a.status != status {
+		err = fmt.Errorf("%s %s answers %d, want %d", method, path, a.status, status)
+	}
+	return err
+}
+
+// profile asks for the profile, which is the user's if it is one.
+func (w *Walk) profile(ctx context.Context, cookie string, status int) error {
+	a, err := w.send(ctx, "GET", "/profile", cookie, nil, nil)
+	if err != nil {
+		return err
+	}
+	if a.status != status {
+		return fmt.Errorf("GET /profile answers %d, want %d", a.status, status)
+	}
+	var profile struct{ Username string }
+	if status != http.StatusOK {
+		return nil
+	}
+	if err := json.Unmarshal(a.body, &profile); err != nil || !strings.EqualFold(profile.Username, w.Username) {
+		return fmt.Errorf("the profile is that of %q, want %q (%v)", profile.Username, w.Username, err)
+	}
+	return nil
+}
+
+func (w *Walk) credentials(password string) map[string]string {
+	return map[string]string{"username": w.Username, "password": password}
+}
+
+func (w *Walk) refused(ctx context.Context) error {
+	a, err := w.send(ctx, "POST", "/login", "", nil, w.credentials("not the password of anybody"))
+	if err == nil && (a.status != http.StatusUnauthorized || len(a.header.Values("Set-Cookie")) > 0) {
+		err = fmt.Errorf("POST /login answers %d with %d cookies, want 401 and none", a.status, len(a.header.Values("Set-Cookie")))
+	}
+	return err
+}
+
+// login signs in and returns the cookie's value.
+func (w *Walk) login(ctx context.Context) (string, error) {
+	a, err := w.send(ctx, "POST", "/login", "", nil, w.credentials(w.Password))
+	if err != nil {
+		return "", err
+	}
+	if a.status != http.StatusOK {
+		return "", fmt.Errorf("POST /login answers %d, want 200; it says %s", a.status, a.body)
+	}
+	token := ""
+	for _, line := range a.header.Values("Set-Cookie") {
+		cookie, err := http.ParseSetCookie(line)
+		if err != nil {
+			return "", errors.New("a cookie cannot be read")
+		}
+		if !strings.HasPrefix(cookie.Name, "__Host-") || cookie.Path != "/" || cookie.Domain != "" || !cookie.Secure || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode {
+			return "", fmt.Errorf("the cookie %s has Path=%s, Domain=%s, Secure %t, HttpOnly %t, SameSite %d", cookie.Name, cookie.Path, cookie.Domain, cookie.Secure, cookie.HttpOnly, cookie.SameSite)
+		}
+		if cookie.Name == cookieName {
+			token = cookie.Value
+		}
+	}
+	if token == "" {
+		return "", fmt.Errorf("POST /login sets no cookie %s", cookieName)
+	}
+	return token, nil
+}
+
+func (w *Walk) crossSite(ctx context.Context, cookie string) error {
+	a, err := w.send(ctx, "POST", "/logout", cookie, http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://another.example"}}, nil)
+	if err != nil {
+		return err
+	}
+	if a.status != http.StatusForbidden {
+		return fmt.Errorf("POST /logout of another site answers %d, want 403", a.status)
+	}
+	return w.profile(ctx, cookie, http.StatusOK)
+}
+
+// current returns the ID of the cookie's session from the list of sessions.
+func (w *Walk) current(ctx context.Context, cookie string) (string, error) {
+	a, err := w.send(ctx, "GET", "/sessions", cookie, nil, nil)
+	if err != nil {
+		return "", err
+	}
+	var list struct {
+		Sessions []struct {
+			ID      string
+			Current bool
+		}
+	}
+	if err := json.Unmarshal(a.body, &list); err != nil {
+		return "", fmt.Errorf("GET /sessions answers %d: %w", a.status, err)
+	}
+	for _, session := range list.Sessions {
+		if session.Current {
+			return session.ID, nil
+		}
+	}
+	return "", fmt.Errorf("GET /sessions lists %d sessions, and not the one that asks", len(list.Sessions))
+}

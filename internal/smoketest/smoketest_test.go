@@ -1,0 +1,154 @@
+package smoketest
+
+import (
+	"bufio"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/leash"
+)
+
+// serve runs the real server, with the demo user, and returns its URL.
+func serve(t *testing.T) *url.URL {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "server")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/server").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd := exec.Command(binary, "-addr", "localhost:0")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	process, err := leash.Start(cmd, leash.TERM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(process.Stop)
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := url.Parse(regexp.MustCompile(`http://\S+`).FindString(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server
+}
+
+// fault is one thing that a deployment may do wrong.
+type fault struct {
+	step     string // that finds it
+	request  func(*http.Request)
+	response func(*http.Response)
+}
+
+func answered(status int) func(*http.Response) {
+	return func(r *http.Response) { r.StatusCode = status }
+}
+
+// on limits a change to requests of one method to one kind of path.
+func on(method, path string, change func(*http.Response)) func(*http.Response) {
+	return func(r *http.Response) {
+		if r.Request.Method == method && strings.HasSuffix(r.Request.URL.Path, path) {
+			change(r)
+		}
+	}
+}
+
+func cookieBecomes(from, to string) func(*http.Response) {
+	return func(r *http.Response) {
+		for i, line := range r.Header["Set-Cookie"] {
+			r.Header["Set-Cookie"][i] = strings.Replace(line, from, to, 1)
+		}
+	}
+}
+
+// elsewhere sends what goes to a path to another one, which answers it as well,
+// but does not do it.
+func elsewhere(path, to string) func(*http.Request) {
+	return func(r *http.Request) {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, path) {
+			r.URL.Path = to
+			r.Header.Del("Cookie")
+		}
+	}
+}
+
+// TestRun: the product passes, and what is wrong does not, at the step that is
+// to find it.
+func TestRun(t *testing.T) {
+	product := serve(t)
+	for name, f := range map[string]fault{
+		"nothing":                  {},
+		"no HSTS":                  {"nobody is signed in", nil, func(r *http.Response) { r.Header.Del("Strict-Transport-Security") }},
+		"answers are cached":       {"nobody is signed in", nil, func(r *http.Response) { r.Header.Set("Cache-Control", "public") }},
+		"everybody is let in":      {"nobody is signed in", nil, on("GET", "/profile", answered(200))},
+		"unknown paths are found":  {"an unknown path is not found", nil, on("GET", "/no-such-path", answered(200))},
+		"any password will do":     {"a wrong password is refused", nil, on("POST", "/login", answered(200))},
+		"a script sees the cookie": {"the right one signs in", nil, cookieBecomes(" HttpOnly;", "")},
+		"the cookie has a domain":  {"the right one signs in", nil, cookieBecomes("HttpOnly", "Domain=localhost; HttpOnly")},
+		"the cookie is lost":       {"the right one signs in", nil, func(r *http.Response) { r.Header.Del("Set-Cookie") }},
+		"the cookie is not read":   {"the profile is the user's", func(r *http.Request) { r.Header.Del("Cookie") }, nil},
+		"origins are not checked": {"another site cannot log out", func(r *http.Request) {
+			r.Header.Del("Sec-Fetch-Site")
+			r.Header.Del("Origin")
+		}, nil},
+		"revocation does nothing": {"it is signed out", elsewhere("/revoke", "/logout"), nil},
+		"logout does nothing": {"its cookie is worth nothing", func(r *http.Request) {
+			if r.Header.Get("Origin") == "" {
+				elsewhere("/logout", "/logout")(r)
+			}
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			proxy := httptest.NewServer(&httputil.ReverseProxy{
+				Rewrite: func(r *httputil.ProxyRequest) {
+					r.SetURL(product)
+					if f.request != nil {
+						f.request(r.Out)
+					}
+				},
+				ModifyResponse: func(r *http.Response) error {
+					if f.response != nil {
+						f.response(r)
+					}
+					return nil
+				},
+			})
+			defer proxy.Close()
+			last := ""
+			walk := &Walk{
+				URL: strings.Replace(proxy.URL, "127.0.0.1", "localhost", 1), Username: accounts.DemoUser, Password: accounts.DemoPassword,
+				Step: func(name string) { last = name },
+			}
+			err := walk.Run(t.Context())
+			if f.step == "" && err != nil {
+				t.Error(err)
+			}
+			if f.step != "" && (err == nil || last != f.step || !strings.HasPrefix(err.Error(), f.step)) {
+				t.Errorf("at %q: %v; want an error at %q", last, err, f.step)
+			}
+		})
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	for _, w := range []Walk{
+		{URL: "app.example.com"}, {URL: ""}, {URL: "https://app.example.com/login"}, {URL: "http://app.example.com"},
+		{URL: "https://app.example.com", Username: "alice"},
+	} {
+		w.Step = func(name string) { t.Errorf("%q: %s", w.URL, name) }
+		if err := w.Run(t.Context()); err == nil {
+			t.Errorf("%+v: no error", w)
+		}
+	}
+}
