@@ -128,3 +128,23 @@ func (d *device) prefer(name, value string) {
 	d.click(`button[aria-label="Save ` + name + `"]`)
 	d.at("/profile", "Alice")
 }
+
+// authorized: a function that knows nothing of sessions is behind an authorizer
+// that does, on AWS and under sam local alone.
+func authorized(t *testing.T, browser context.Context, url string) {
+	d := newDevice(t, browser, url)
+	if status := d.open("/whoami"); status != http.StatusUnauthorized {
+		t.Errorf("without a session: status %d", status)
+	}
+	d.signIn(accounts.DemoPassword)
+	cookie := d.cookie().Value
+	if status := d.open("/whoami"); status != http.StatusOK {
+		t.Errorf("with a session: status %d", status)
+	}
+	d.at("/whoami", d.current(cookie))
+	d.open("/profile")
+	d.press("Log out")
+	if status, _ := d.ask("/whoami", cookie); status != http.StatusForbidden {
+		t.Errorf("after the logout: status %d", status)
+	}
+}

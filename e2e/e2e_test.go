@@ -27,7 +27,9 @@ func TestLocal(t *testing.T) {
 	if said := makeFails(t, nil, "local", "PORT="+port); !strings.Contains(said, "port "+port+" is taken") {
 		t.Errorf("a second make local says:\n%s", said)
 	}
-	journeys(t, startBrowser(t), s.url)
+	browser := startBrowser(t)
+	journeys(t, browser, s.url)
+	t.Run("authorizer", func(t *testing.T) { authorized(t, browser, s.url) })
 
 	started := descendants(t, s.pid)
 	if len(started) < 3 { // the program itself, sam and DynamoDB Local
