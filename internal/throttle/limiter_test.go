@@ -395,10 +395,13 @@ func TestParallelGuesses(t *testing.T) {
 	}
 }
 
-// Names that nobody has do not fill a process's memory.
+// Names that nobody has do not fill a process's memory, and a locked one stays.
 func TestMemorySweeps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Config{Network: Window{1 << 20, time.Hour}})
+		r := newRig(t, Config{Network: Window{1 << 20, time.Hour}, Name: Ladder{1, time.Second, time.Second, 2}})
+		r.admitted(alice)
+		time.Sleep(time.Second)
+		r.admitted(alice)
 		for day := range 100 {
 			for i := range 300 {
 				r.admitted(Attempt{Name: fmt.Sprint(day, " ", i), Address: fmt.Sprint("192.0.2.", i%250)})
@@ -408,6 +411,7 @@ func TestMemorySweeps(t *testing.T) {
 		if got := len(r.store.Store.(*Memory).tallies); got > 30_000 {
 			t.Errorf("%d tallies are kept; those of the last month are 9,000", got)
 		}
+		r.refused(alice, "name", time.Second)
 	})
 }
 
