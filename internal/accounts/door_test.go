@@ -225,6 +225,39 @@ func TestHashesAtOnce(t *testing.T) {
 	})
 }
 
+// A password change that meets an outage is nobody's failure either, and one that
+// succeeds forgets the failures before it.
+func TestChangesSettleTheirAttempt(t *testing.T) {
+	r := newDoor(t, throttle.Config{})
+	r.put(t, "alice", plain.Hash(phrase), false)
+	if _, err := r.knock(t, "alice", "wrong"); err != ErrRefused {
+		t.Fatal(err)
+	}
+	working, down := r.store.Store, errors.New("down")
+	for range 15 {
+		r.store.Store = working
+		proof, err := r.knock(t, "alice", phrase)
+		if err != nil || proof.Failures != 1 {
+			t.Fatalf("%+v, %v; want the one failure", proof, err)
+		}
+		r.store.Store = failingStore{working, func(context.Context) error { return down }}
+		if err := proof.ChangePassword(t.Context(), better, ends); !errors.Is(err, down) {
+			t.Fatalf("ChangePassword = %v, want the outage", err)
+		}
+	}
+	r.store.Store = working
+	proof, err := r.knock(t, "alice", phrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := proof.ChangePassword(t.Context(), better, ends); err != nil {
+		t.Fatal(err)
+	}
+	if proof, err := r.knock(t, "alice", better); err != nil || proof.Failures != 0 {
+		t.Errorf("after the change: %+v, %v; want no failures", proof, err)
+	}
+}
+
 type brokenStore struct{ Store }
 
 func (brokenStore) Get(context.Context, string) (*Account, error) { return nil, errors.New("down") }
