@@ -152,6 +152,11 @@ func preferencesRows() []row {
 			r.hooks["accounts.Get"] = func() error { return accounts.ErrNotFound }
 			return cookie
 		}, form: form, json: json, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst), calls: "sessions.Get accounts.Get"},
+		{route: route, outcome: "another user's account by now", given: func(r *rig) string {
+			cookie := r.signIn()
+			r.accounts.edit = func(a *accounts.Account) { a.UserID = "another-id" }
+			return cookie
+		}, form: form, json: json, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst), calls: "sessions.Get accounts.Get"},
 		refused("unknown theme", "theme=pink", `{"theme":"pink"}`, badTheme),
 		refused("theme in another case", "theme=Dark", `{"theme":"Dark"}`, badTheme),
 		refused("no language", "language=", `{"language":""}`, badLanguage),
