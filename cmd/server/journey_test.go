@@ -103,8 +103,14 @@ func TestDynamoDB(t *testing.T) {
 
 // TestStores: the journey on the other stores, which keep sessions over a restart.
 func TestStores(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "100%25 #1?.db") // is called just so
+	t.Cleanup(func() {
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("the file that holds password hashes: %v, %v", info, err)
+		}
+	})
 	for name, address := range map[string]string{
-		"SQLite":     "sqlite:" + filepath.Join(t.TempDir(), "coatcheck.db"),
+		"SQLite":     "sqlite:" + file,
 		"PostgreSQL": postgrestest.DSN(t),
 		"Redis":      "redis://" + redistest.Options(t).Addr,
 	} {

@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -38,7 +41,7 @@ func openStores(ctx context.Context, name string, demo bool) (stores, error) {
 	case "memory":
 		return stores{memstore.New(), accounts.NewMemory(), throttle.NewMemory(), nothing}, nil
 	case "sqlite":
-		return openSQL(ctx, "sqlite", "file:"+rest+"?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate", sqlstore.SQLite, demo)
+		return openSQLite(ctx, rest, demo)
 	case "postgres", "postgresql":
 		return openSQL(ctx, "pgx", name, sqlstore.PostgreSQL, demo)
 	case "redis", "rediss":
@@ -51,27 +54,42 @@ func openStores(ctx context.Context, name string, demo bool) (stores, error) {
 
 func nothing() error { return nil }
 
+// openSQLite opens the file, whatever characters are in its name. A new one is for
+// its owner's eyes only: it holds password hashes.
+func openSQLite(ctx context.Context, path string, demo bool) (stores, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return stores{}, fmt.Errorf("store sqlite:PATH: %w", err)
+	}
+	file.Close()
+	if path, err = filepath.Abs(path); err != nil {
+		return stores{}, err
+	}
+	dsn := url.URL{Scheme: "file", Path: path, RawQuery: "_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate"}
+	return openSQL(ctx, "sqlite", dsn.String(), sqlstore.SQLite, demo)
+}
+
 // openSQL keeps the users and attempts in the same database.
-func openSQL(ctx context.Context, driver, dsn string, dialect sqlstore.Dialect, create bool) (stores, error) {
+func openSQL(ctx context.Context, driver, dsn string, dialect sqlstore.Dialect, demo bool) (stores, error) {
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return stores{}, errors.New("the store's address cannot be read; it is not shown, since it may hold a password")
 	}
 	db.SetMaxIdleConns(10)
 	s, users, attempts := sqlstore.New(db, dialect), accounts.NewSQL(db), throttle.NewSQL(db)
-	if create {
-		err = errors.Join(s.Migrate(ctx), users.CreateTable(ctx), attempts.CreateTable(ctx))
-	}
-	if err != nil {
-		db.Close()
-		return stores{}, err
+	makeTables := []func(context.Context) error{s.Migrate, users.CreateTable, attempts.CreateTable}
+	for i := 0; demo && i < len(makeTables); i++ {
+		if err := makeTables[i](ctx); err != nil {
+			db.Close()
+			return stores{}, err
+		}
 	}
 	return stores{s, users, attempts, db.Close}, nil
 }
 
 // openRedis keeps users and attempts in memory: Redis is for sessions.
-func openRedis(url string) (stores, error) {
-	options, err := redis.ParseURL(url)
+func openRedis(address string) (stores, error) {
+	options, err := redis.ParseURL(address)
 	if err != nil {
 		return stores{}, errors.New("the store's address cannot be read; write it as redis://host:6379")
 	}

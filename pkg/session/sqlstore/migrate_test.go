@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -181,6 +182,50 @@ func TestMigrateCancelled(t *testing.T) {
 		want(t, r.store.Migrate(t.Context()), nil)
 		r.migrated()
 	})
+}
+
+// A session is found by its key, a user's by the owner, and what has expired by its
+// time, none of them by reading the whole table.
+func TestIndexes(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, server server) {
+		r := newRig(t, server)
+		explain := "EXPLAIN QUERY PLAN "
+		if server.dialect == postgreSQL.dialect {
+			explain = "EXPLAIN "
+			r.db.SetMaxOpenConns(1)
+			r.exec("SET enable_seqscan = off") // which is right for a table as small as this one
+		}
+		for condition, uses := range map[string]string{
+			"owner = 'o' AND id = 'i'":                    `(SEARCH|Index Cond).* \(+owner ?=.* AND \(?id ?=`,
+			"owner = 'o'":                                 `(SEARCH|Index Cond).* \(owner ?=`,
+			"expires_at <= 5 ORDER BY expires_at LIMIT 9": `coatcheck_sessions_expires_at .*\(expires_at ?<`,
+		} {
+			if plan := r.plan(explain + "SELECT * FROM coatcheck_sessions WHERE " + condition); !regexp.MustCompile(uses).MatchString(plan) {
+				t.Errorf("%s: %s", condition, plan)
+			}
+		}
+	})
+}
+
+// plan returns the last column of all rows.
+func (r *rig) plan(query string) (plan string) {
+	r.Helper()
+	rows, err := r.db.Query(query)
+	want(r.TB, err, nil)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	want(r.TB, err, nil)
+	row := make([]any, len(columns))
+	for i := range row {
+		row[i] = new(any)
+	}
+	for rows.Next() {
+		want(r.TB, rows.Scan(row...), nil)
+		plan += fmt.Sprint(*row[len(row)-1].(*any), " ")
+	}
+	want(r.TB, rows.Err(), nil)
+	return plan
 }
 
 // Both dialects have the same tables, with the same columns in the same order.

@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,29 @@ func TestStore(t *testing.T) {
 		r := newRig(t, s)
 		storetest.Run(t, func(*testing.T) session.Store { return r.store })
 	})
+}
+
+// Every call is one statement. A write that changes nothing asks why with another.
+func TestStatements(t *testing.T) {
+	t.Parallel()
+	direct, through, proxy := proxied(t)
+	sent := func(what string, want ...string) {
+		t.Helper()
+		if got := proxy.Take(); !slices.Equal(got, want) {
+			t.Errorf("%s sent %v, want %v", what, got, want)
+		}
+	}
+	for _, c := range all {
+		want(t, c.do(t.Context(), through.store, direct.subject(c)), nil)
+		sent(c.method, c.kind)
+	}
+	for _, c := range []call{update, touch} {
+		want(t, c.do(t.Context(), through.store, newSession()), session.ErrNoSession)
+		sent(c.method+" of nothing", c.kind, "SELECT")
+	}
+	direct.withDead(2)
+	through.deletes(10, 2)
+	sent("DeleteExpired", "WITH")
 }
 
 // Behind an old PgBouncer statements cannot be prepared.
