@@ -85,7 +85,7 @@ func TestOutage(t *testing.T) {
 	}
 	d.at("/profile", "again")
 	if now := d.cookie(); now == nil || now.Value != cookie {
-		t.Errorf("the outage made the cookie %+v", now)
+		t.Error("the session cookie has gone or changed")
 	}
 
 	restarted, err := dynamolocal.Start(t.Context(), jar, o)

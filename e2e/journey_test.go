@@ -134,7 +134,7 @@ func visit(t *testing.T, browser context.Context, url string) {
 	d.look("profile")
 	cookie := d.cookie()
 	if cookie == nil || !cookie.HTTPOnly || !cookie.Secure {
-		t.Fatalf("the cookie is %+v", cookie)
+		t.Fatal("there is no cookie, or one that is not HttpOnly and Secure")
 	}
 	if visible := script[string](d, `document.cookie`); visible != "" {
 		t.Errorf("scripts see the cookies %q", visible)
