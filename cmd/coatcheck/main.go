@@ -1,5 +1,5 @@
-// Command coatcheck is the operator's command line: it adds users, shows and
-// ends sessions, and makes the tables of a local DynamoDB.
+// Command coatcheck is the operator's command line: it adds, changes and imports
+// users, shows and ends sessions, and makes the tables of a local DynamoDB.
 //
 // It exits with 0 on success, 1 on failure and 2 when called wrongly. Results go
 // to standard output; errors are one line on standard error.
@@ -19,16 +19,24 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-const description = `Adds users, shows and ends sessions, and makes the tables of a local DynamoDB.
+const description = `Adds, changes and imports users, shows and ends sessions, and makes the tables of a local DynamoDB.
 
-The tables are named by the environment variables USERS_TABLE and SESSIONS_TABLE. AWS is configured as for every
+The tables are named by the environment variables USERS_TABLE, SESSIONS_TABLE and ATTEMPTS_TABLE. AWS is configured as for every
 other tool: AWS_REGION, AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and for a local DynamoDB
 AWS_ENDPOINT_URL_DYNAMODB. SESSION_IDLE_TIMEOUT and SESSION_LIFETIME, if the functions have them, decide which sessions
 are alive; PASSWORD_PEPPERS, if the login function has it, goes into the hashes of new passwords.`
 
 type commands struct {
 	Users struct {
-		Add addUser `cmd:"" help:"Add a user."`
+		Add     addUser        `cmd:"" help:"Add a user."`
+		List    listUsers      `cmd:"" help:"List all users."`
+		Show    showUser       `cmd:"" help:"Show one user."`
+		Set     setUser        `cmd:"" help:"Set the display name or the roles of a user."`
+		Passwd  changePassword `cmd:"" help:"Set the password of a user."`
+		Disable disableUser    `cmd:"" help:"Keep a user from signing in."`
+		Enable  enableUser     `cmd:"" help:"Let a user sign in again."`
+		Unlock  unlockName     `cmd:"" help:"Forget failed attempts to sign in to a name."`
+		Delete  deleteUser     `cmd:"" help:"Delete a user."`
 	} `cmd:"" help:"Who may sign in."`
 
 	Sessions struct {
@@ -39,7 +47,7 @@ type commands struct {
 	Tables struct {
 		Create createTables `cmd:"" help:"Create the tables in a local DynamoDB."`
 		SQL    printSQL     `cmd:"" name:"sql" help:"Print the SQL that makes the tables of PostgreSQL or SQLite."`
-	} `cmd:"" help:"The tables of sessions and users."`
+	} `cmd:"" help:"The tables of sessions, users and attempts to sign in."`
 }
 
 func main() {
@@ -70,8 +78,13 @@ func called(err error) string {
 }
 
 func exit(code int, message string) {
-	fmt.Fprintln(os.Stderr, "coatcheck:", strings.ReplaceAll(message, "\n", "; "))
+	complain(message)
 	os.Exit(code)
+}
+
+// complain writes one line on standard error.
+func complain(message string) {
+	fmt.Fprintln(os.Stderr, "coatcheck:", strings.ReplaceAll(message, "\n", "; "))
 }
 
 // explain puts what to look at before the SDK's own words.

@@ -179,7 +179,7 @@ func TestUsersAdd(t *testing.T) {
 	}
 
 	sh.fails(1, "the user name is empty", phrase, "users", "add", " ")
-	sh.fails(1, `the role "" is empty`, phrase, "users", "add", "bob", "--role=")
+	sh.fails(1, "role 1 is empty", phrase, "users", "add", "bob", "--role=")
 	if bob, err := sh.users().Get(t.Context(), "bob"); !errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("a failed add left %+v, %v", bob, err)
 	}
@@ -306,6 +306,13 @@ func TestMissingVariables(t *testing.T) {
 			sh.with(name, "").fails(1, name+" is not set", "", "sessions", command, "alice")
 		}
 	}
+	for _, command := range []string{"list", "show alice", "enable alice", "unlock alice", "set alice --display-name=A"} {
+		sh.with("USERS_TABLE", "").fails(1, "USERS_TABLE is not set", "", strings.Fields("users "+command)...)
+	}
+	for _, command := range []string{"disable", "delete", "passwd", "set --no-roles"} {
+		sh.with("SESSIONS_TABLE", "").fails(1, "SESSIONS_TABLE is not set", phrase, strings.Fields("users "+command+" alice")...)
+	}
+	sh.with("ATTEMPTS_TABLE", "").fails(1, "ATTEMPTS_TABLE is not set", "", "users", "unlock", "alice")
 	sh.with("SESSION_LIFETIME", "long").fails(1, `SESSION_LIFETIME is "long".*`, "", "sessions", "list", "alice")
 }
 
@@ -314,7 +321,9 @@ func TestWrongUsage(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"", `expected one of "users", "sessions", "tables"; see: coatcheck --help`},
 		{"user", `unexpected argument user, .*; see: coatcheck --help`},
-		{"users", `expected "add"; see: coatcheck users --help`},
+		{"users", `expected one of "add", .*; see: coatcheck users --help`},
+		{"users set alice", `users set: nothing to set: give --display-name, --role or --no-roles; see: coatcheck users set --help`},
+		{"users set alice --role=a --no-roles", `--role and --no-roles can't be used together; see: coatcheck users set --help`},
 		{"users add", `expected "<name>"; see: coatcheck users add --help`},
 		{"users add alice bob", `unexpected argument bob; see: coatcheck users add --help`},
 		{"users add alice --password=x", `unknown flag --password.*; see: coatcheck users add --help`},
@@ -328,8 +337,14 @@ func TestWrongUsage(t *testing.T) {
 func TestHelp(t *testing.T) {
 	sh := &shell{t, nil}
 	for args, words := range map[string][]string{
-		"--help":                 {"users add", "sessions list", "sessions revoke", "tables create", "USERS_TABLE", "SESSIONS_TABLE", "AWS_ENDPOINT_URL_DYNAMODB"},
+		"--help":                 {"users add", "sessions list", "sessions revoke", "tables create", "USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE", "AWS_ENDPOINT_URL_DYNAMODB"},
 		"users add --help":       {"--display-name", "--role", "15 characters", "1024 bytes", "standard input"},
+		"users list --help":      {"JSON Lines"},
+		"users set --help":       {"--display-name", "--role", "--no-roles", "ends every session"},
+		"users passwd --help":    {"15 characters", "standard input", "ends every session", "15 seconds"},
+		"users disable --help":   {"every session ends", "run it again"},
+		"users delete --help":    {"every session ends", "run it again"},
+		"users unlock --help":    {"networks"},
 		"sessions revoke --help": {"<id>", "all sessions"},
 		"tables create --help":   {"--template", "AWS_ENDPOINT_URL_DYNAMODB"},
 	} {
@@ -346,6 +361,9 @@ func TestOutage(t *testing.T) {
 	sh := newShell(t).with("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
 	const hint = "the call to DynamoDB failed; check the table's name, AWS_REGION, the credentials and AWS_ENDPOINT_URL_DYNAMODB: .*"
 	sh.fails(1, hint, phrase, "users", "add", "alice")
+	for _, command := range []string{"list", "show alice", "set alice --no-roles", "passwd alice", "disable alice", "enable alice", "unlock alice", "delete alice"} {
+		sh.fails(1, hint, phrase, strings.Fields("users "+command)...)
+	}
 	sh.fails(1, hint, "", "sessions", "list", "alice")
 	sh.fails(1, hint, "", "tables", "create", "--template", "../../template.yaml")
 }

@@ -8,8 +8,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -19,11 +17,15 @@ type listSessions struct {
 
 // Run implements the command.
 func (c *listSessions) Run(ctx context.Context) error {
-	user, sessions, err := openSessions(ctx, c.Name)
+	b, err := openSessions(ctx)
 	if err != nil {
 		return err
 	}
-	live, err := sessions.List(ctx, user.UserID)
+	user, err := b.find(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	live, err := b.sessions.List(ctx, user.UserID)
 	if err != nil {
 		return err
 	}
@@ -48,14 +50,22 @@ type revokeSessions struct {
 
 // Run implements the command.
 func (c *revokeSessions) Run(ctx context.Context) error {
-	user, sessions, err := openSessions(ctx, c.Name)
+	b, err := openSessions(ctx)
+	if err != nil {
+		return err
+	}
+	user, err := b.find(ctx, c.Name)
 	if err != nil {
 		return err
 	}
 	if c.ID == "" {
-		return revokeAll(ctx, user, sessions)
+		if err := b.endSessions(ctx, user); err != nil {
+			return err
+		}
+		fmt.Printf("Ended all sessions of user %q.\n", user.Name)
+		return nil
 	}
-	err = sessions.Revoke(ctx, user.UserID, c.ID)
+	err = b.sessions.Revoke(ctx, user.UserID, c.ID)
 	if errors.Is(err, session.ErrNoSession) {
 		return fmt.Errorf("user %q has no live session %q; see: coatcheck sessions list %s", user.Name, c.ID, user.Name)
 	}
@@ -64,38 +74,4 @@ func (c *revokeSessions) Run(ctx context.Context) error {
 	}
 	fmt.Printf("Ended session %s of user %q.\n", c.ID, user.Name)
 	return nil
-}
-
-func revokeAll(ctx context.Context, user *accounts.Account, sessions *session.Manager) error {
-	if err := sessions.RevokeAll(ctx, user.UserID); err != nil {
-		return fmt.Errorf("some sessions may be left, run it again: %w", err)
-	}
-	fmt.Printf("Ended all sessions of user %q.\n", user.Name)
-	return nil
-}
-
-// openSessions returns the user of that name and the Manager of the user's sessions.
-func openSessions(ctx context.Context, name string) (*accounts.Account, *session.Manager, error) {
-	env, err := environ.Deployed(ctx, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	users, err := environ.UserStore(env.Client)
-	if err != nil {
-		return nil, nil, err
-	}
-	user, err := findUser(ctx, users, name)
-	return user, env.Sessions, err
-}
-
-func findUser(ctx context.Context, users accounts.Store, name string) (*accounts.Account, error) {
-	key, err := accounts.Normalize(name)
-	if err != nil {
-		return nil, err
-	}
-	user, err := users.Get(ctx, key)
-	if errors.Is(err, accounts.ErrNotFound) {
-		return nil, fmt.Errorf("there is no user %q; check the name and USERS_TABLE", key)
-	}
-	return user, err
 }

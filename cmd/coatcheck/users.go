@@ -14,6 +14,7 @@ type addUser struct {
 	Name        string   `arg:"" help:"Name to sign in with; upper and lower case are the same."`
 	DisplayName string   `placeholder:"TEXT" help:"How pages address the user. Default: the name."`
 	Role        []string `sep:"none" help:"A role that the user has; repeat it for more."`
+	output
 }
 
 // Help implements [kong.HelpProvider].
@@ -26,15 +27,7 @@ passwords, the user's name, one piece repeated and runs of the keyboard are refu
 
 // Run implements the command.
 func (c *addUser) Run(ctx context.Context) error {
-	client, err := environ.DynamoDB(ctx)
-	if err != nil {
-		return err
-	}
-	users, err := environ.UserStore(client)
-	if err != nil {
-		return err
-	}
-	directory, err := environ.Directory(users)
+	b, err := openUsers(ctx)
 	if err != nil {
 		return err
 	}
@@ -42,13 +35,68 @@ func (c *addUser) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	account, err := directory.Register(ctx, c.Name, c.DisplayName, c.Role, pw)
+	account, err := b.directory.Register(ctx, c.Name, c.DisplayName, c.Role, pw)
 	if errors.Is(err, accounts.ErrExists) {
 		return fmt.Errorf("%w; choose another name", err)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Added user %q with the user ID %s.\n", account.Name, account.UserID)
-	return nil
+	return c.done(account, "Added user %q with the user ID %s.", account.Name, account.UserID)
+}
+
+type listUsers struct {
+	output
+}
+
+// Help implements [kong.HelpProvider].
+func (listUsers) Help() string {
+	return `It reads the whole table, in no order, and prints users as they come. With --json it is JSON Lines: a document
+in each line, as users show has it.`
+}
+
+// Run implements the command.
+func (c *listUsers) Run(ctx context.Context) error {
+	client, err := environ.DynamoDB(ctx)
+	if err != nil {
+		return err
+	}
+	table, err := environ.Required(environ.UsersTable)
+	if err != nil {
+		return err
+	}
+	first := true
+	var failed error
+	for account, err := range accounts.All(ctx, client, table) {
+		if err == nil {
+			if err := c.row(account, first); err != nil {
+				return err
+			}
+			first = false
+			continue
+		}
+		if failed != nil {
+			complain(explain(failed))
+		}
+		failed = err // the last ends the command
+	}
+	return failed
+}
+
+type showUser struct {
+	Name string `arg:"" help:"Name of the user."`
+	output
+}
+
+// Run implements the command.
+func (c *showUser) Run(ctx context.Context) error {
+	b, err := openUsers(ctx)
+	if err != nil {
+		return err
+	}
+	account, err := b.find(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	return c.show(account)
 }

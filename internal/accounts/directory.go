@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"runtime"
 	"time"
+	"unicode/utf8"
 
 	"example.com/coatcheck/internal/password"
 )
@@ -170,47 +172,82 @@ func (d *Directory) Recheck(ctx context.Context, account *Account) error {
 // username. The error says what is wrong with an argument, wraps [ErrExists] if
 // the name is taken, or is an outage.
 func (d *Directory) Register(ctx context.Context, username, displayName string, roles []string, pw string) (*Account, error) {
-	name, err := Normalize(username)
+	account, err := newAccount(username, displayName, roles)
 	if err != nil {
 		return nil, err
 	}
-	if displayName == "" {
-		displayName = username
-	}
-	if err := checkProfile(displayName, roles); err != nil {
+	if err := password.CheckNew(pw, account.Name); err != nil {
 		return nil, err
 	}
-	if err := password.CheckNew(pw, name); err != nil {
+	if account.PasswordHash, err = d.hash(ctx, pw); err != nil {
 		return nil, err
-	}
-	hash, err := d.hash(ctx, pw)
-	if err != nil {
-		return nil, err
-	}
-	account := &Account{
-		Name:         name,
-		Username:     username,
-		UserID:       randomID(),
-		DisplayName:  displayName,
-		Roles:        roles,
-		PasswordHash: hash,
-		Version:      1,
-		Revision:     randomID(),
 	}
 	if err := d.store.Create(ctx, account); err != nil {
-		return nil, fmt.Errorf("user %q: %w", name, err)
+		return nil, fmt.Errorf("user %q: %w", account.Name, err)
 	}
 	return account, nil
 }
 
+// Imported returns a new account whose password another system has hashed, for
+// [Store.Create]: it stores nothing and computes no hash. The other arguments are
+// those of [Directory.Register]. The error says what is wrong with one, and never
+// quotes hash.
+func (d *Directory) Imported(username, displayName string, roles []string, hash string) (*Account, error) {
+	account, err := newAccount(username, displayName, roles)
+	if err != nil {
+		return nil, err
+	}
+	if hash == "" {
+		return nil, errors.New("the password hash is empty; for a user without a password write !")
+	}
+	if !utf8.ValidString(hash) {
+		return nil, errors.New("the password hash is not valid UTF-8")
+	}
+	if err := d.hasher.Check(hash); err != nil {
+		return nil, err
+	}
+	account.PasswordHash = hash
+	return account, nil
+}
+
+func newAccount(username, displayName string, roles []string) (*Account, error) {
+	name, err := Normalize(username)
+	if err != nil {
+		return nil, err
+	}
+	displayName = cmp.Or(displayName, username)
+	if err := checkProfile(displayName, roles); err != nil {
+		return nil, err
+	}
+	return &Account{
+		Name:        name,
+		Username:    username,
+		UserID:      randomID(),
+		DisplayName: displayName,
+		Roles:       roles,
+		Version:     1,
+		Revision:    randomID(),
+	}, nil
+}
+
+// maxRoles is how many bytes a user's roles may have together. With the names they
+// have to fit into a session, which holds 4 KB.
+const maxRoles = 2048
+
+// checkProfile quotes nothing: an import may have put a hash in the wrong place.
 func checkProfile(displayName string, roles []string) error {
 	if err := checkText(displayName); err != nil {
 		return fmt.Errorf("the display name %w", err)
 	}
-	for _, role := range roles {
+	bytes := 0
+	for i, role := range roles {
 		if err := checkText(role); err != nil {
-			return fmt.Errorf("the role %q %w", role, err)
+			return fmt.Errorf("role %d %w", i+1, err)
 		}
+		bytes += len(role)
+	}
+	if bytes > maxRoles {
+		return fmt.Errorf("the roles have %d bytes together; at most %d", bytes, maxRoles)
 	}
 	return nil
 }

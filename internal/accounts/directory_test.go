@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -248,8 +249,8 @@ func TestRegisterRefuses(t *testing.T) {
 		{"bob\n", "", "r", phrase, "the user name contains a control character"},
 		{"bob", "B\x1b", "r", phrase, "the display name contains a control character"},
 		{"bob", strings.Repeat("b", 255), "r", phrase, "the display name is longer than 254 bytes"},
-		{"bob", "", "", phrase, `the role "" is empty`},
-		{"bob", "", "a\xff", phrase, `the role "a\xff" is not valid UTF-8`},
+		{"bob", "", "", phrase, "role 1 is empty"},
+		{"bob", "", "a\xff", phrase, "role 1 is not valid UTF-8"},
 		{"bobby", "", "r", "BOBBY-BOBBY-123", "the password is little more than the user's name or the product's; add words of your own"},
 		{"bob", "", "r", "passwordpassword", "the password is one of the most common; choose another"},
 		{"bob", "", "r", "short", "the password is shorter than 15 characters; choose a longer one"},
@@ -265,5 +266,51 @@ func TestRegisterRefuses(t *testing.T) {
 	}
 	if _, err := c.store.Get(t.Context(), "bob"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a refused Register left an account: %v", err)
+	}
+}
+
+func TestImported(t *testing.T) {
+	c := newCounted(t)
+	const hash = "pbkdf2_sha1$1000$seasaltseasalt12345678$xiQTl0PdSFq19F/GDZWOB3d94AE=" // of "correct horse ☕"
+	a, err := c.Imported(" Alice", "", []string{"staff"}, hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Name != "alice" || a.Username != " Alice" || a.DisplayName != " Alice" || a.Roles[0] != "staff" || a.PasswordHash != hash ||
+		a.Disabled || a.Version != 1 || len(a.UserID) != 22 || len(a.Revision) != 22 {
+		t.Errorf("imported %+v", a)
+	}
+	if c.hashes != 0 || c.store.creates != 0 {
+		t.Errorf("%d hashes, %d writes; want none", c.hashes, c.store.creates)
+	}
+	create(t, c.store, a)
+	if got, err := c.Authenticate(t.Context(), "alice", "correct horse ☕"); err != nil || got.UserID != a.UserID {
+		t.Errorf("Authenticate = %+v, %v; want alice", got, err)
+	}
+	if _, err := c.Imported("bob", "", nil, "!"); err != nil {
+		t.Errorf("a user without a password: %v", err)
+	}
+
+	const secret = "secretsalt"
+	for _, test := range []struct{ name, displayName, role, hash, want string }{
+		{"", "", "r", hash, "the user name is empty"},
+		{"bob\x00", "", "r", hash, "the user name contains a control character"},
+		{"bob", "B\u009b", "r", hash, "the display name contains a control character"},
+		{"bob", "", secret + "\n", hash, "role 1 contains a control character"},
+		{"bob", "", strings.Repeat("r", 255), hash, "role 1 is longer than 254 bytes"},
+		{"bob", "", "r", "", "the password hash is empty; for a user without a password write !"},
+		{"bob", "", "r", "{noop}\xff" + secret, "the password hash is not valid UTF-8"},
+		{"bob", "", "r", secret, "password hash: of no known scheme"},
+		{"bob", "", "r", "$2b$17$" + secret + strings.Repeat("x", 43), "password hash of bcrypt: cost is 17, want 4 to 16"},
+		{"bob", "", "r", "pbkdf2_sha256$5000001$" + secret + "$AAAAAAAAAAAAAAAAAAAAAA==", "password hash of Django's pbkdf2_sha256: rounds is 5000001, want 1 to 5000000"},
+	} {
+		a, err := c.Imported(test.name, test.displayName, []string{test.role}, test.hash)
+		if a != nil || err == nil || err.Error() != test.want {
+			t.Errorf("Imported = %+v, %v; want %s", a, err, test.want)
+		}
+	}
+	many := slices.Repeat([]string{strings.Repeat("r", 205)}, 10)
+	if _, err := c.Imported("bob", "", many, hash); err == nil || err.Error() != "the roles have 2050 bytes together; at most 2048" {
+		t.Errorf("many roles: %v", err)
 	}
 }

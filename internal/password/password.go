@@ -8,6 +8,7 @@
 package password
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
@@ -111,20 +112,42 @@ func (h Hasher) Verify(encoded, password string) (bool, error) {
 // made from password.
 type check func(password string) (bool, error)
 
+// Check returns the error that [Hasher.Verify] would return for encoded, whatever
+// the password. It hashes nothing: it is for hashes that are about to be imported.
+func (h Hasher) Check(encoded string) error {
+	_, err := h.parse(encoded)
+	return err
+}
+
+// Scheme returns what the scheme of encoded is called, for people: "Argon2id",
+// "Django's pbkdf2_sha256"; "unknown" if it is of none that [Hasher.Verify] knows.
+func Scheme(encoded string) string {
+	s, _ := schemeOf(encoded)
+	return cmp.Or(s.name, "unknown")
+}
+
+func schemeOf(encoded string) (s scheme, rest string) {
+	for _, s := range schemes {
+		if rest, ok := strings.CutPrefix(encoded, s.prefix); ok {
+			return s, rest
+		}
+	}
+	return scheme{}, ""
+}
+
 func (h Hasher) parse(encoded string) (check, error) {
 	if len(encoded) > maxEncoded {
 		return nil, fmt.Errorf("password hash: %d bytes, want at most %d", len(encoded), maxEncoded)
 	}
-	for _, s := range schemes {
-		if rest, ok := strings.CutPrefix(encoded, s.prefix); ok {
-			matches, err := s.parse(h, rest)
-			if err != nil {
-				return nil, fmt.Errorf("password hash of %s: %w", s.name, err)
-			}
-			return matches, nil
-		}
+	s, rest := schemeOf(encoded)
+	if s.parse == nil {
+		return nil, errors.New("password hash: of no known scheme")
 	}
-	return nil, errors.New("password hash: of no known scheme")
+	matches, err := s.parse(h, rest)
+	if err != nil {
+		return nil, fmt.Errorf("password hash of %s: %w", s.name, err)
+	}
+	return matches, nil
 }
 
 // newest returns the pepper of new hashes, the zero Pepper if there is none.

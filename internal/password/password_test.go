@@ -259,3 +259,33 @@ func allocated(f func()) uint64 {
 	runtime.ReadMemStats(&after)
 	return after.TotalAlloc - before.TotalAlloc
 }
+
+// What may be imported is what can be verified, and finding out costs no hash.
+func TestCheck(t *testing.T) {
+	for _, v := range vectors(t) {
+		var err error
+		took := allocated(func() { err = plain.Check(v.Encoded) })
+		if err != nil || took > 1<<17 {
+			t.Errorf("%s/%s: Check = %v, with %d bytes of memory", v.Framework, v.Name, err, took)
+		}
+		if Scheme(v.Encoded) == "unknown" {
+			t.Errorf("%s/%s: of no known scheme", v.Framework, v.Name)
+		}
+	}
+	for name, encoded := range damaged() {
+		_, want := plain.Verify(encoded, phrase)
+		if got := plain.Check(encoded); got == nil || got.Error() != want.Error() {
+			t.Errorf("%s: Check = %v, Verify says %v", name, got, want)
+		}
+	}
+}
+
+func TestScheme(t *testing.T) {
+	for encoded, want := range map[string]string{
+		plain.Decoy(): "Argon2id", "$argon2id$damaged": "Argon2id", "pbkdf2_sha256$": "Django's pbkdf2_sha256", "!": "an unusable password", "": "unknown", "$5$": "unknown",
+	} {
+		if got := Scheme(encoded); got != want {
+			t.Errorf("Scheme(%q) = %q, want %q", encoded, got, want)
+		}
+	}
+}

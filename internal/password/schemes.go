@@ -11,14 +11,17 @@ import (
 	"strconv"
 )
 
-// schemes are the ways in which hashes are written. The first whose prefix fits
-// is asked, so a prefix never begins with an earlier one. Each parse gets what
-// follows the prefix, and hashes nothing.
-var schemes = []struct {
+// scheme is one way in which hashes are written.
+type scheme struct {
 	prefix string
 	name   string
 	parse  func(h Hasher, rest string) (check, error)
-}{
+}
+
+// schemes are all that are known. The first whose prefix fits
+// is asked, so a prefix never begins with an earlier one. Each parse gets what
+// follows the prefix, and hashes nothing.
+var schemes = []scheme{
 	{"$argon2id$", "Argon2id", argon2Hash("argon2id")},
 	{"$argon2i$", "Argon2i", argon2Hash("argon2i")},
 	{"$2a$", "bcrypt", deviseBcrypt},

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/environ"
+	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/internal/throttle"
+)
+
+type setUser struct {
+	Name        string   `arg:"" help:"Name of the user."`
+	DisplayName *string  `placeholder:"TEXT" help:"How pages address the user."`
+	Role        []string `sep:"none" xor:"roles" help:"A role that the user has from now on, in place of all others; repeat it for more."`
+	NoRoles     bool     `xor:"roles" help:"Take all roles from the user."`
+	output
+}
+
+// Help implements [kong.HelpProvider].
+func (setUser) Help() string {
+	return `A session has the roles that its user had at sign-in, so a change of roles ends every session of the user. A
+new display name alone ends none, and is seen from the next sign-in on.`
+}
+
+// Validate is called by kong.
+func (c *setUser) Validate() error {
+	if c.DisplayName == nil && !c.changesRoles() {
+		return errors.New("nothing to set: give --display-name, --role or --no-roles")
+	}
+	return nil
+}
+
+func (c *setUser) changesRoles() bool { return c.NoRoles || c.Role != nil }
+
+// Run implements the command. Sessions end also when the user has these roles
+// already: a run before this one may have failed to end them.
+func (c *setUser) Run(ctx context.Context) error {
+	open, roles := openUsers, (*[]string)(nil)
+	if c.changesRoles() {
+		open, roles = openSessions, &c.Role
+	}
+	b, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	user, err := b.find(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	if user, err = b.directory.SetProfile(ctx, user, c.DisplayName, roles); err != nil {
+		return fmt.Errorf("changing user %q: %w", c.Name, err)
+	}
+	if roles == nil {
+		return c.done(user, "Changed user %q.", user.Name)
+	}
+	if err := b.endSessions(ctx, user); err != nil {
+		return fmt.Errorf("user %q is changed: %w", user.Name, err)
+	}
+	return c.done(user, "Changed user %q and ended all sessions.", user.Name)
+}
+
+type changePassword struct {
+	Name string `arg:"" help:"Name of the user."`
+	output
+}
+
+// Help implements [kong.HelpProvider].
+func (changePassword) Help() string {
+	return addUser{}.Help() + `
+
+It ends every session of the user. Nobody can sign in as the user meanwhile, which an interruption leaves so for 15
+seconds; then the old password is valid still, and the command can be run again. A disabled user stays disabled, and a
+locked name locked: see users enable and users unlock.`
+}
+
+// Run implements the command.
+func (c *changePassword) Run(ctx context.Context) error {
+	b, err := openSessions(ctx)
+	if err != nil {
+		return err
+	}
+	user, err := b.find(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	pw, err := readPassword(ctx)
+	if err != nil {
+		return err
+	}
+	if err := password.CheckNew(pw, user.Name); err != nil {
+		return err
+	}
+	err = b.directory.ChangePassword(ctx, user, pw, func(ctx context.Context) error { return b.endSessions(ctx, user) })
+	if errors.Is(err, accounts.ErrBusy) {
+		return fmt.Errorf("user %q is being changed by somebody else, or by a change that was interrupted; run it again in 15 seconds", user.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("the password of user %q may still be the old one; run it again in 15 seconds: %w", user.Name, err)
+	}
+	if user, err = b.find(ctx, c.Name); err != nil {
+		return fmt.Errorf("the password is changed, but the user cannot be read again: %w", err)
+	}
+	return c.done(user, "Changed the password of user %q and ended all sessions.", user.Name)
+}
+
+type disableUser struct {
+	Name string `arg:"" help:"Name of the user."`
+	output
+}
+
+// Help implements [kong.HelpProvider].
+func (disableUser) Help() string {
+	return `The user cannot sign in any more, and every session ends. To run it again ends the sessions again.`
+}
+
+// Run implements the command.
+func (c *disableUser) Run(ctx context.Context) error {
+	_, user, err := disable(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	return c.done(user, "Disabled user %q and ended all sessions.", user.Name)
+}
+
+// disable keeps the user from signing in, then ends the sessions: the other way round
+// a sign-in in between would be missed.
+func disable(ctx context.Context, name string) (*backend, *accounts.Account, error) {
+	b, err := openSessions(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	user, err := b.find(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if user, err = b.directory.SetDisabled(ctx, user, true); err != nil {
+		return nil, nil, fmt.Errorf("disabling user %q, run it again: %w", name, err)
+	}
+	if err := b.endSessions(ctx, user); err != nil {
+		return nil, nil, fmt.Errorf("user %q is disabled: %w", user.Name, err)
+	}
+	return b, user, nil
+}
+
+type enableUser struct {
+	Name string `arg:"" help:"Name of the user."`
+	output
+}
+
+// Run implements the command.
+func (c *enableUser) Run(ctx context.Context) error {
+	b, err := openUsers(ctx)
+	if err != nil {
+		return err
+	}
+	user, err := b.find(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	if user, err = b.directory.SetDisabled(ctx, user, false); err != nil {
+		return err
+	}
+	return c.done(user, "Enabled user %q.", user.Name)
+}
+
+type deleteUser struct {
+	Name string `arg:"" help:"Name of the user."`
+	output
+}
+
+// Help implements [kong.HelpProvider].
+func (deleteUser) Help() string {
+	return `The user is disabled, every session ends, then the user is deleted. Where it is interrupted the user stays, but
+cannot sign in; run it again. With --json it prints the user as it was. A new user of the same name is another user.`
+}
+
+// Run implements the command.
+func (c *deleteUser) Run(ctx context.Context) error {
+	b, user, err := disable(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	if err := b.directory.Delete(ctx, user); err != nil {
+		return fmt.Errorf("user %q is disabled and signed out, but may not be deleted; run it again: %w", user.Name, err)
+	}
+	return c.done(user, "Deleted user %q and ended all sessions.", user.Name)
+}
+
+type unlockName struct {
+	Name string `arg:"" help:"Name to sign in with; nobody needs to have it."`
+	output
+}
+
+// Help implements [kong.HelpProvider].
+func (unlockName) Help() string {
+	return `The failed attempts to sign in to the name are forgotten, so that it is neither locked nor has to wait. The
+limits of networks and of devices that signed in before stay.`
+}
+
+// Run implements the command.
+func (c *unlockName) Run(ctx context.Context) error {
+	b, err := openUsers(ctx)
+	if err != nil {
+		return err
+	}
+	attempts, err := environ.AttemptStore(b.client)
+	if err != nil {
+		return err
+	}
+	limiter, err := throttle.New(attempts, throttle.Config{}) // what is borne does not matter here
+	if err != nil {
+		return err
+	}
+	name, err := accounts.Normalize(c.Name)
+	if err != nil {
+		return err
+	}
+	if err := limiter.Unlock(ctx, name); err != nil {
+		return err
+	}
+	_, err = b.users.Get(ctx, name)
+	if err != nil && !errors.Is(err, accounts.ErrNotFound) {
+		return fmt.Errorf("name %q is unlocked, but whether somebody has it is not known: %w", name, err)
+	}
+	return c.unlocked(name, err == nil)
+}
+
+func (o output) unlocked(name string, exists bool) error {
+	if o.JSON {
+		return o.json(struct {
+			Name   string `json:"name"`
+			Exists bool   `json:"exists"`
+		}{name, exists})
+	}
+	fmt.Printf("Unlocked the name %q.\n", name)
+	if !exists {
+		fmt.Println("There is no user of that name; check it and USERS_TABLE.")
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf16"
+
+	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/password"
+)
+
+// output is how a command on users tells its result. What is stored is quoted on a
+// terminal, because it could speak to it. The password's hash is told by no command.
+type output struct {
+	JSON bool `name:"json" help:"Write JSON, for scripts, and nothing else."`
+}
+
+// user is an account as scripts see it.
+type user struct {
+	Name           string            `json:"name"`
+	Username       string            `json:"username"`
+	UserID         string            `json:"user_id"`
+	DisplayName    string            `json:"display_name"`
+	Roles          []string          `json:"roles"`
+	Preferences    map[string]string `json:"preferences"`
+	Disabled       bool              `json:"disabled"`
+	FrozenUntil    time.Time         `json:"frozen_until,omitzero"`
+	PasswordScheme string            `json:"password_scheme"`
+}
+
+// done tells that something was done with the user, or in JSON what the user is like
+// then.
+func (o output) done(a *accounts.Account, format string, args ...any) error {
+	if o.JSON {
+		return o.user(a)
+	}
+	_, err := fmt.Printf(format+"\n", args...)
+	return err
+}
+
+// show tells all about one user.
+func (o output) show(a *accounts.Account) error {
+	if o.JSON {
+		return o.user(a)
+	}
+	_, err := fmt.Printf("Name          %q\nSigns in as   %q\nDisplay name  %q\nUser ID       %q\nRoles         %q\nPreferences   %q\nState         %s\nPassword      %s\n",
+		a.Name, a.Username, a.DisplayName, a.UserID, a.Roles, a.Preferences, state(a), password.Scheme(a.PasswordHash))
+	return err
+}
+
+// listed is a line of the list. Names come last: they can be long.
+const listed = "%-24s  %-8s  %-22s  %s\n"
+
+// row is a line of the list, the first with a header above it.
+func (o output) row(a *accounts.Account, first bool) error {
+	if o.JSON {
+		return o.user(a)
+	}
+	if first {
+		fmt.Printf(listed, "USER ID", "STATE", "PASSWORD", "NAME, DISPLAY NAME, ROLES")
+	}
+	_, err := fmt.Printf(listed, fmt.Sprintf("%q", a.UserID), state(a), password.Scheme(a.PasswordHash),
+		fmt.Sprintf("%q %q %q", a.Name, a.DisplayName, a.Roles))
+	return err
+}
+
+func state(a *accounts.Account) string {
+	switch {
+	case a.Disabled:
+		return "disabled"
+	case time.Now().Before(a.FrozenUntil):
+		return "frozen"
+	}
+	return "active"
+}
+
+func (o output) user(a *accounts.Account) error {
+	u := user{
+		Name: a.Name, Username: a.Username, UserID: a.UserID, DisplayName: a.DisplayName, Roles: a.Roles, Preferences: a.Preferences,
+		Disabled: a.Disabled, FrozenUntil: a.FrozenUntil, PasswordScheme: password.Scheme(a.PasswordHash),
+	}
+	if u.Roles == nil {
+		u.Roles = []string{}
+	}
+	if u.Preferences == nil {
+		u.Preferences = map[string]string{}
+	}
+	return o.json(u)
+}
+
+// json writes one document in one line. What could speak to a terminal is escaped,
+// which JSON itself asks for the first 32 characters alone.
+func (o output) json(document any) error {
+	text, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	var line strings.Builder
+	for _, r := range string(text) {
+		if r < 0x7f || unicode.IsPrint(r) {
+			line.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&line, `\u%04x`, unit)
+		}
+	}
+	_, err = fmt.Println(line.String())
+	return err
+}

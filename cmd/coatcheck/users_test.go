@@ -1,0 +1,352 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/throttle"
+)
+
+// hostile is text that an account may hold and that could speak to a terminal: an
+// escape sequence of its own, and letters that turn the reading direction.
+const hostile = "\x1b[2J\u009b31m\u202eecila"
+
+// plant stores a user past the rules.
+func (s *shell) plant(a accounts.Account) *accounts.Account {
+	s.Helper()
+	a.Version, a.Revision = 1, "r"
+	if err := s.users().Create(s.Context(), &a); err != nil {
+		s.Fatal(err)
+	}
+	return &a
+}
+
+func (s *shell) stored(name string) *accounts.Account {
+	s.Helper()
+	a, err := s.users().Get(s.Context(), name)
+	if err != nil {
+		s.Fatalf("user %q: %v", name, err)
+	}
+	return a
+}
+
+// documents parses JSON Lines, each of which must have the keys of the first.
+func (s *shell) documents(text string) (all []map[string]any) {
+	s.Helper()
+	for line := range strings.Lines(text) {
+		var document map[string]any
+		if err := json.Unmarshal([]byte(line), &document); err != nil {
+			s.Fatalf("%v in %q", err, line)
+		}
+		all = append(all, document)
+	}
+	return all
+}
+
+const userJSON = `{"name":"alice","username":"Alice","user_id":%q,"display_name":"Alice A.","roles":["admin","a,b"],"preferences":{},"disabled":false,"password_scheme":"Argon2id"}` + "\n"
+
+func TestUsersShow(t *testing.T) {
+	sh := newShell(t)
+	added := sh.ok(phrase, "users", "add", "Alice", "--display-name", "Alice A.", "--role", "admin", "--role=a,b", "--json")
+	alice := sh.stored("alice")
+	want := fmt.Sprintf(userJSON, alice.UserID)
+	if added != want {
+		t.Errorf("users add --json\ngot  %swant %s", added, want)
+	}
+	if got := sh.ok("", "users", "show", " ALICE", "--json"); got != want {
+		t.Errorf("users show --json\ngot  %swant %s", got, want)
+	}
+	want = fmt.Sprintf(`Name          "alice"
+Signs in as   "Alice"
+Display name  "Alice A."
+User ID       "%s"
+Roles         ["admin" "a,b"]
+Preferences   map[]
+State         active
+Password      Argon2id
+`, alice.UserID)
+	if got := sh.ok("", "users", "show", "alice"); got != want {
+		t.Errorf("users show\ngot\n%swant\n%s", got, want)
+	}
+	sh.fails(1, `there is no user "bob"; check the name and USERS_TABLE`, "", "users", "show", "Bob")
+	sh.fails(1, "the user name is empty", "", "users", "show", "")
+}
+
+func TestUsersList(t *testing.T) {
+	sh := newShell(t)
+	sh.ok(phrase, "users", "add", "alice", "--role", "admin")
+	sh.plant(accounts.Account{Name: "bob", UserID: "b", DisplayName: "Bob", PasswordHash: "pbkdf2_sha256$1$salt$secret", Disabled: true})
+	got := sh.ok("", "users", "list")
+	shape := regexp.MustCompile(`^USER ID +STATE +PASSWORD +NAME, DISPLAY NAME, ROLES\n` +
+		`(".*"  +(active|disabled)  +\S.*\S  +".*" ".*" \[.*\]\n){3}$`)
+	if !shape.MatchString(got) {
+		t.Errorf("users list:\n%s", got)
+	}
+	for _, line := range []string{
+		`"` + sh.stored("alice").UserID + `"  active    Argon2id                "alice" "alice" ["admin"]`,
+		`"b"                       disabled  Django's pbkdf2_sha256  "bob" "Bob" []`,
+		`"warm-up"                 active    unknown                 "warm-up" "" []`,
+	} {
+		if !strings.Contains(got, line+"\n") {
+			t.Errorf("no line %s in\n%s", line, got)
+		}
+	}
+
+	documents := sh.documents(sh.ok("", "users", "list", "--json"))
+	var names []string
+	for _, document := range documents {
+		names = append(names, document["name"].(string))
+		if document["name"] == "bob" && (document["disabled"] != true || document["password_scheme"] != "Django's pbkdf2_sha256") {
+			t.Errorf("bob is %v", document)
+		}
+	}
+	slices.Sort(names)
+	if want := []string{"alice", "bob", "warm-up"}; !slices.Equal(names, want) {
+		t.Errorf("users list --json has %q, want %q", names, want)
+	}
+}
+
+// A damaged user, the first in the list, hides no other, and is told.
+func TestUsersListGoesOn(t *testing.T) {
+	sh := newShell(t)
+	for _, name := range []string{"a", "b", "c"} {
+		sh.plant(accounts.Account{Name: name, UserID: name})
+	}
+	first := sh.documents(sh.ok("", "users", "list", "--json"))[0]["name"].(string)
+	sh.damage(first)
+	got := sh.run("", "users", "list", "--json")
+	if documents := sh.documents(got.stdout); got.code != 1 || len(documents) != 3 {
+		t.Errorf("exit code %d, %v", got.code, documents)
+	}
+	if want := fmt.Sprintf(`item %q: field "version"`, first); strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, want) {
+		t.Errorf("stderr %q, want one line with %s", got.stderr, want)
+	}
+}
+
+// What is stored does not speak to the terminal, and no command tells a hash.
+func TestUsersTellNoSecretAndNoEscape(t *testing.T) {
+	sh := newShell(t)
+	const secret = "c2VjcmV0c2VjcmV0"
+	sh.plant(accounts.Account{
+		Name: "alice", Username: hostile, UserID: hostile, DisplayName: hostile, Roles: []string{hostile},
+		Preferences: map[string]string{hostile: hostile}, PasswordHash: "$argon2id$v=19$m=19456,t=2,p=1$" + secret + "$" + secret,
+	})
+	sh.plant(accounts.Account{Name: hostile, UserID: "b", PasswordHash: secret})
+	for _, args := range []string{
+		"list", "show alice", "disable alice", "enable alice", "unlock alice", "set alice --no-roles --display-name=A", "delete alice",
+	} {
+		for _, format := range []string{"", " --json"} {
+			if format == "" && args == "delete alice" {
+				continue // it can be deleted once
+			}
+			got := sh.run("", strings.Fields("users "+args+format)...)
+			if got.code != 0 {
+				t.Errorf("users %s%s: %d %s", args, format, got.code, got.stderr)
+			}
+			all := got.stdout + got.stderr
+			if strings.Contains(all, secret) || strings.Contains(all, "m=19456") {
+				t.Errorf("users %s%s tells the hash: %q", args, format, all)
+			}
+			if strings.ContainsAny(all, "\x1b\u009b\u202e") {
+				t.Errorf("users %s%s speaks to the terminal: %q", args, format, all)
+			}
+			if args == "list" && !strings.Contains(all, `u009b31m\u202eecila`) {
+				t.Errorf("users list%s lacks the text: %q", format, all)
+			}
+			if format != "" && args != "list" && len(sh.documents(all)) != 1 {
+				t.Errorf("users %s%s: %q is not one document", args, format, all)
+			}
+		}
+	}
+}
+
+func TestUsersUnlock(t *testing.T) {
+	sh := newShell(t)
+	sh.ok(phrase, "users", "add", "alice")
+	limiter, err := throttle.New(sh.attempts(), throttle.Config{Name: throttle.Ladder{Free: 1, First: 3600e9, Longest: 3600e9, Lock: 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"alice", "nobody"} {
+		refused := func() bool {
+			_, err := limiter.Admit(t.Context(), throttle.Attempt{Name: name, Address: "192.0.2.1"})
+			if _, ok := errors.AsType[*throttle.Refused](err); !ok && err != nil {
+				t.Fatal(err)
+			}
+			return err != nil
+		}
+		if first, second := refused(), refused(); first || !second {
+			t.Fatalf("%s: the ladder refused the first: %v, the second: %v", name, first, second)
+		}
+		want := fmt.Sprintf("Unlocked the name %q.\n", name)
+		if name == "nobody" {
+			want += "There is no user of that name; check it and USERS_TABLE.\n"
+		}
+		if got := sh.ok("", "users", "unlock", " "+strings.ToUpper(name)); got != want {
+			t.Errorf("unlock: %q, want %q", got, want)
+		}
+		if refused() {
+			t.Errorf("%s is refused after unlock", name)
+		}
+		want = fmt.Sprintf(`{"name":%q,"exists":%v}`+"\n", name, name == "alice")
+		if got := sh.ok("", "users", "unlock", name, "--json"); got != want {
+			t.Errorf("unlock --json: %q, want %q", got, want)
+		}
+	}
+	sh.fails(1, "the user name is empty", "", "users", "unlock", "")
+}
+
+func (s *shell) attempts() *throttle.Dynamo {
+	return throttle.NewDynamo(s.client(), s.env["ATTEMPTS_TABLE"])
+}
+
+func TestUsersSet(t *testing.T) {
+	sh := newShell(t)
+	sh.ok(phrase, "users", "add", "alice", "--role", "admin")
+	before := sh.stored("alice")
+	live := sh.signIn(before.UserID)
+
+	if got, want := sh.ok("", "users", "set", "ALICE", "--display-name", "Alice B."), "Changed user \"alice\".\n"; got != want {
+		t.Errorf("set: %q, want %q", got, want)
+	}
+	after := sh.stored("alice")
+	if after.DisplayName != "Alice B." || !slices.Equal(after.Roles, before.Roles) || after.Version != before.Version {
+		t.Errorf("with a new display name %+v", after)
+	}
+	if got := sh.live("alice"); len(got) != 1 || got[0] != live.ID {
+		t.Errorf("a new display name left the sessions %q, want %q", got, live.ID)
+	}
+
+	for _, test := range []struct{ args, want string }{
+		{"--role=a,b --role=c", `["a,b" "c"]`}, {"--role=a,b --role=c", `["a,b" "c"]`}, {"--no-roles", `[]`},
+	} {
+		sh.signIn(before.UserID)
+		version := sh.stored("alice").Version
+		got, want := sh.ok("", strings.Fields("users set alice "+test.args)...), "Changed user \"alice\" and ended all sessions.\n"
+		if got != want {
+			t.Errorf("set %s: %q, want %q", test.args, got, want)
+		}
+		now := sh.stored("alice")
+		if roles := fmt.Sprintf("%q", now.Roles); roles != test.want || now.Version == version || now.DisplayName != "Alice B." {
+			t.Errorf("set %s: %+v", test.args, now)
+		}
+		if got := sh.live("alice"); len(got) != 0 {
+			t.Errorf("set %s left the sessions %q", test.args, got)
+		}
+	}
+
+	sh.signIn(before.UserID)
+	for _, test := range []struct{ arg, want string }{
+		{"--role=", `changing user "alice": role 1 is empty`},
+		{"--display-name=", `changing user "alice": the display name is empty`},
+		{"--display-name=\x1b", `changing user "alice": the display name contains a control character`},
+	} {
+		sh.fails(1, test.want, "", "users", "set", "alice", test.arg)
+	}
+	if now := sh.stored("alice"); now.DisplayName != "Alice B." || len(sh.live("alice")) != 1 {
+		t.Errorf("a refused set changed something: %+v", now)
+	}
+	sh.fails(1, `there is no user "bob"; check the name and USERS_TABLE`, "", "users", "set", "bob", "--role=a")
+}
+
+// live returns the IDs of the user's sessions in the store.
+func (s *shell) live(name string) (ids []string) {
+	s.Helper()
+	sessions, err := s.manager().List(s.Context(), s.stored(name).UserID)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, each := range sessions {
+		ids = append(ids, each.ID)
+	}
+	return ids
+}
+
+func TestUsersDisableEnable(t *testing.T) {
+	sh := newShell(t)
+	sh.ok(phrase, "users", "add", "alice")
+	alice := sh.stored("alice")
+	for range 2 { // to repeat it ends the sessions again
+		sh.signIn(alice.UserID)
+		if got, want := sh.ok("", "users", "disable", "alice"), "Disabled user \"alice\" and ended all sessions.\n"; got != want {
+			t.Errorf("disable: %q, want %q", got, want)
+		}
+		if now := sh.stored("alice"); !now.Disabled || now.Version <= alice.Version || len(sh.live("alice")) != 0 {
+			t.Errorf("disabled as %+v", now)
+		}
+	}
+	if _, err := sh.knock("alice", phrase); !errors.Is(err, accounts.ErrRefused) {
+		t.Errorf("a disabled user signs in: %v", err)
+	}
+	if got, want := sh.ok("", "users", "enable", "alice"), "Enabled user \"alice\".\n"; got != want {
+		t.Errorf("enable: %q, want %q", got, want)
+	}
+	if _, err := sh.knock("alice", phrase); err != nil {
+		t.Errorf("an enabled user cannot sign in: %v", err)
+	}
+}
+
+func TestUsersPasswd(t *testing.T) {
+	sh := newShell(t)
+	sh.ok(phrase, "users", "add", "alice", "--role=admin")
+	alice := sh.stored("alice")
+	sh.signIn(alice.UserID)
+	for _, test := range []struct{ stdin, want string }{
+		{"", "standard input is empty; write the password to it as one line"},
+		{"short\n", "the password is shorter than 15 characters; choose a longer one"},
+		{"Alice, alice alice!\n", "the password is little more than the user's name or the product's; add words of your own"},
+	} {
+		sh.fails(1, test.want, test.stdin, "users", "passwd", "alice")
+	}
+	if now := sh.stored("alice"); now.Revision != alice.Revision || len(sh.live("alice")) != 1 {
+		t.Errorf("a refused password changed something: %+v", now)
+	}
+	if got, want := sh.ok(better+"\n", "users", "passwd", "Alice"), "Changed the password of user \"alice\" and ended all sessions.\n"; got != want {
+		t.Errorf("passwd: %q, want %q", got, want)
+	}
+	sh.signsIn("alice", better)
+	if now := sh.stored("alice"); len(sh.live("alice")) != 0 || !slices.Equal(now.Roles, alice.Roles) || now.UserID != alice.UserID {
+		t.Errorf("after passwd %+v, with the sessions %q", now, sh.live("alice"))
+	}
+	sh.fails(1, `there is no user "bob"; check the name and USERS_TABLE`, phrase, "users", "passwd", "bob")
+}
+
+const better = "a much better phrase than before"
+
+// signsIn demands that of the two passwords only pw signs in.
+func (s *shell) signsIn(name, pw string) {
+	s.Helper()
+	for _, candidate := range []string{phrase, better} {
+		_, err := s.knock(name, candidate)
+		if candidate == pw && err != nil || candidate != pw && !errors.Is(err, accounts.ErrRefused) {
+			s.Errorf("sign-in as %s with %q: %v", name, candidate, err)
+		}
+	}
+}
+
+func TestUsersDelete(t *testing.T) {
+	sh := newShell(t)
+	sh.ok(phrase, "users", "add", "alice")
+	alice := sh.stored("alice")
+	sh.signIn(alice.UserID)
+	if got, want := sh.ok("", "users", "delete", "alice"), "Deleted user \"alice\" and ended all sessions.\n"; got != want {
+		t.Errorf("delete: %q, want %q", got, want)
+	}
+	if live, err := sh.manager().List(t.Context(), alice.UserID); err != nil || len(live) != 0 {
+		t.Errorf("%d sessions are left, %v", len(live), err)
+	}
+	if _, err := sh.users().Get(t.Context(), "alice"); !errors.Is(err, accounts.ErrNotFound) {
+		t.Errorf("the user is left: %v", err)
+	}
+	sh.fails(1, `there is no user "alice"; check the name and USERS_TABLE`, "", "users", "delete", "alice")
+	if keys := slices.Sorted(maps.Keys(sh.documents(sh.ok(phrase, "users", "add", "alice", "--json"))[0])); !slices.Contains(keys, "user_id") || sh.stored("alice").UserID == alice.UserID {
+		t.Errorf("a new user of the same name is the old one: %q", keys)
+	}
+}

@@ -1,0 +1,84 @@
+package accounts
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/coatcheck/internal/dynamotest"
+)
+
+// Five accounts of 380 KB do not fit into one page, which has a megabyte.
+func TestAllReadsEveryPage(t *testing.T) {
+	proxy := dynamotest.NewProxy(t)
+	client, table := dynamotest.Client(t, proxy.URL), dynamotest.Tables(t)["UsersTable"]
+	store := NewDynamo(client, table)
+	want := map[string]*Account{}
+	for i := range 5 {
+		a := sample(fmt.Sprintf("user %d", i))
+		a.PasswordHash = strings.Repeat("x", 380<<10)
+		create(t, store, a)
+		want[a.Name] = a
+	}
+	proxy.Take()
+	for a, err := range All(t.Context(), client, table) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(a, want[a.Name]) {
+			t.Errorf("%s is not as it was stored, or came twice", a.Name)
+		}
+		delete(want, a.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("%d accounts are missing", len(want))
+	}
+	calls := proxy.Take()
+	if len(calls) < 2 {
+		t.Fatalf("%d calls, want 2 or more: there was one page", len(calls))
+	}
+	if first := calls[0]; first.Action != "Scan" || first.Read < 200 {
+		t.Errorf("%s of %v units; a consistent one of a megabyte takes 250", first.Action, first.Read)
+	}
+	for range All(t.Context(), client, table) {
+		break // no further page is read, and nothing more is handed out
+	}
+	if calls := proxy.Take(); len(calls) != 1 {
+		t.Errorf("%d calls for the first account, want 1", len(calls))
+	}
+}
+
+func TestAllGoesOnAfterADamagedItem(t *testing.T) {
+	proxy := dynamotest.NewProxy(t)
+	client, table := dynamotest.Client(t, proxy.URL), dynamotest.Tables(t)["UsersTable"]
+	store := NewDynamo(client, table)
+	for _, name := range []string{"a", "b", "c"} {
+		create(t, store, sample(name))
+	}
+	item := encode(sample("b"))
+	item["version"] = &types.AttributeValueMemberS{Value: "1"}
+	if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item}); err != nil {
+		t.Fatal(err)
+	}
+	count := func() (good int, bad []string) {
+		for a, err := range All(t.Context(), client, table) {
+			if err != nil {
+				bad = append(bad, err.Error())
+			} else if a != nil {
+				good++
+			}
+		}
+		return good, bad
+	}
+	if good, bad := count(); good != 2 || len(bad) != 1 || !strings.Contains(bad[0], `item "b": field "version"`) {
+		t.Errorf("%d accounts and %q, want 2 and the damage of b", good, bad)
+	}
+	proxy.FailAll(dynamotest.Refuse)
+	if good, bad := count(); good != 0 || len(bad) != 1 || !strings.Contains(bad[0], table) {
+		t.Errorf("%d accounts and %q, want an outage that names the table", good, bad)
+	}
+}
