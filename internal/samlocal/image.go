@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"debug/elf"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"time"
@@ -19,13 +18,10 @@ type Image struct {
 	options []string
 }
 
-// registry is where SAM pulls its image from.
-const registry = "https://public.ecr.aws/v2/"
-
 // BaseImage returns SAM's own image where a registry answers. Where none does it
 // makes a stand-in.
 func BaseImage(ctx context.Context) (Image, error) {
-	if answers(ctx, registry) {
+	if registryAnswers(ctx) {
 		return Image{Notice: "The functions run on Amazon's image for Lambda, which SAM pulls."}, nil
 	}
 	name, err := makeStandIn(ctx)
@@ -35,20 +31,13 @@ func BaseImage(ctx context.Context) (Image, error) {
 	}, err
 }
 
-// answers reports whether anything at all comes back.
-func answers(ctx context.Context, url string) bool {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+// registryAnswers asks the registry that Docker itself uses: who reaches that one
+// reaches the one that SAM's image is in.
+func registryAnswers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return false
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false
-	}
-	response.Body.Close()
-	return true
+	_, err := docker(ctx, nil, "search", "--limit", "1", "busybox")
+	return err == nil
 }
 
 // makeStandIn makes an image that SAM can build on from the machine's busybox,
