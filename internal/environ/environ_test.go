@@ -187,7 +187,7 @@ func TestLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tt := range []struct{ name, by string }{{"a", ""}, {"a", ""}, {"a", "name"}, {"b", "network"}} {
+	for _, tt := range []struct{ name, by string }{{"a", ""}, {"a", ""}, {"a", "name"}, {"b", ""}, {"c", "network"}} {
 		_, err := door.Authenticate(t.Context(), accounts.Attempt{Username: tt.name, Password: "wrong", Address: "192.0.2.1"})
 		refused, _ := errors.AsType[*throttle.Refused](err)
 		switch {
