@@ -127,3 +127,8 @@ func TestMissingTable(t *testing.T) {
 		}
 	}
 }
+
+// The allocations are the SDK's and ours; the time is mostly DynamoDB Local's.
+func BenchmarkStore(b *testing.B) {
+	storetest.Benchmark(b, dynamostore.New(dynamotest.Client(b, dynamotest.Endpoint(b)), dynamotest.Tables(b)["SessionsTable"]))
+}

@@ -9,7 +9,10 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/storetest"
 )
+
+func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, New()) }
 
 // BenchmarkParallel calls a store that holds 10,000 sessions from all processors
 // at once. Beside Store stands naive, for comparison:

@@ -3,7 +3,11 @@ package redisstore_test
 import (
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
+	"example.com/coatcheck/internal/redistest"
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/redisstore"
 	"example.com/coatcheck/pkg/session/storetest"
 )
 
@@ -12,4 +16,11 @@ func TestStore(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		storetest.Run(t, func(*testing.T) session.Store { return r.direct })
 	})
+}
+
+// The allocations are those of go-redis and ours; the time is mostly the round trip.
+func BenchmarkStore(b *testing.B) {
+	client := redis.NewClient(redistest.Options(b))
+	defer client.Close()
+	storetest.Benchmark(b, redisstore.New(client, redistest.Prefix(b)))
 }

@@ -142,3 +142,11 @@ func TestUnknownDialect(t *testing.T) {
 		}()
 	}
 }
+
+// The time is mostly the database's: for SQLite that of its disk, while the
+// tests' own PostgreSQL does not wait for one.
+func BenchmarkStore(b *testing.B) {
+	for _, s := range servers {
+		b.Run(s.name, func(b *testing.B) { storetest.Benchmark(b, newRig(b, s).store) })
+	}
+}

@@ -1,0 +1,98 @@
+package storetest
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// Benchmark measures what each call costs on the store, with allocations, in a
+// benchmark of its own: one call at a time, which succeeds, for a user of ten
+// sessions, as many as a [session.Manager] allows by default. Load is a request as the
+// Manager sees it. Sessions are left behind, as by [Run].
+func Benchmark(b *testing.B, store session.Store) {
+	for _, c := range []struct {
+		name string
+		call func(ctx context.Context, store session.Store, s *session.Session) error
+	}{
+		{"Get", func(ctx context.Context, store session.Store, s *session.Session) error {
+			_, err := store.Get(ctx, s.Key())
+			return err
+		}},
+		{"Touch", func(ctx context.Context, store session.Store, s *session.Session) error {
+			s.LastSeenAt, s.ExpiresAt = s.LastSeenAt.Add(time.Second), s.ExpiresAt.Add(time.Second)
+			return store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt)
+		}},
+		{"Update", func(ctx context.Context, store session.Store, s *session.Session) error {
+			write, next := *s, newVersion()
+			write.ExpiresAt = time.Time{}
+			s.Version = next
+			return store.Update(ctx, &write, s.LastSeenAt, next)
+		}},
+		{"List", func(ctx context.Context, store session.Store, s *session.Session) error {
+			_, err := store.List(ctx, s.Key().Owner)
+			return err
+		}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			s := tenth(b, store)
+			b.ReportAllocs()
+			for b.Loop() {
+				must(b, c.call(b.Context(), store, s))
+			}
+		})
+	}
+	b.Run("Create", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			must(b, store.Create(b.Context(), newSession()))
+		}
+	})
+	b.Run("Delete", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			b.StopTimer()
+			s := tenth(b, store)
+			b.StartTimer()
+			must(b, store.Delete(b.Context(), s.Key(), &s.Secret, s.LastSeenAt))
+		}
+	})
+	b.Run("Load", func(b *testing.B) { load(b, store) })
+}
+
+// tenth returns the last session of a new user of ten.
+func tenth(b *testing.B, store session.Store) *session.Session {
+	b.Helper()
+	s := newSession()
+	for range 9 {
+		must(b, store.Create(b.Context(), sibling(s)))
+	}
+	must(b, store.Create(b.Context(), s))
+	return s
+}
+
+func load(b *testing.B, store session.Store) {
+	manager, err := session.New(store, session.Config{Logger: slog.New(slog.DiscardHandler)})
+	must(b, err)
+	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+	user := newSession()
+	_, err = manager.Create(w, r, session.User{ID: user.UserID, Roles: user.Roles, Values: user.Values})
+	must(b, err)
+	r.AddCookie(w.Result().Cookies()[0])
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := manager.Load(r)
+		must(b, err)
+	}
+}
+
+func must(b *testing.B, err error) {
+	if err != nil {
+		b.Helper()
+		b.Fatal(err)
+	}
+}
