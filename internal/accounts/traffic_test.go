@@ -1,0 +1,386 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/dynamostore"
+	"example.com/coatcheck/pkg/session/memstore"
+)
+
+// TestTraffic lets a user sign in, come back, change and renew sessions and log out,
+// on several devices at once, while round after round all sessions are ended, now
+// and then by a change of password. A token handed out before is never accepted
+// again, nor one that the old password got; whatever is handed out with no ending
+// under way is good.
+//
+// On memory it runs in a bubble, where every call waits for a time that the seed
+// decides, so that calls overlap in thousands of ways at no cost.
+func TestTraffic(t *testing.T) {
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			newTraffic(t, memstore.New(), NewMemory(), 5*time.Millisecond).run(3000, 6)
+		})
+	})
+	t.Run("DynamoDB", func(t *testing.T) {
+		t.Parallel()
+		client, tables := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)
+		newTraffic(t, dynamostore.New(client, tables["SessionsTable"]), NewDynamo(client, tables["UsersTable"]), time.Millisecond).run(2000, 3)
+	})
+}
+
+// trafficSeed makes all choices and waits.
+const trafficSeed = 20261123
+
+type traffic struct {
+	t         *testing.T
+	user      *Account
+	directory *Directory
+	sessions  *session.Manager
+	store     session.Store
+	pause     time.Duration // the longest
+
+	mu   sync.Mutex
+	rng  *rand.Rand
+	live map[string]int64 // the tokens handed out, and the version of the account that each was proved by
+	dead []string
+
+	endings  atomic.Int64 // how often all sessions began or ceased to be ended: odd while they are
+	changed  atomic.Int64 // the version of the account since the last change of password
+	logins   atomic.Int64
+	finished atomic.Bool
+}
+
+func newTraffic(t *testing.T, store session.Store, accounts Store, pause time.Duration) *traffic {
+	t.Helper()
+	tr := &traffic{t: t, pause: pause, rng: rand.New(rand.NewPCG(trafficSeed, 1)), live: map[string]int64{}}
+	tr.store = slowSessions{store, tr}
+	tr.directory = NewDirectory(slowAccounts{accounts, tr}, password.Hasher{})
+	var err error
+	if tr.user, err = tr.directory.Register(t.Context(), "alice", "", nil, "an example of a long password"); err != nil {
+		t.Fatal(err)
+	}
+	tr.directory.verify = func(string, string) (bool, error) { return true, nil } // the hash is not at issue, and slow
+	tr.sessions, err = session.New(tr.store, session.Config{MaxSessions: -1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+func (tr *traffic) run(rounds, devices int) {
+	var traffic sync.WaitGroup
+	for range devices {
+		traffic.Go(func() {
+			for !tr.finished.Load() && !tr.t.Failed() {
+				tr.visit()
+			}
+		})
+	}
+	for round := range rounds {
+		if tr.t.Failed() {
+			break
+		}
+		tr.wait()
+		if round%20 == 19 {
+			tr.changePassword(round)
+		} else {
+			tr.revokeAll()
+		}
+		tr.stayDead(1)
+	}
+	tr.finished.Store(true)
+	traffic.Wait()
+	tr.stayDead(1000)
+	tr.t.Logf("%d logins, %d tokens that died, %d rounds", tr.logins.Load(), len(tr.dead), rounds)
+	if int(tr.logins.Load()) < rounds {
+		tr.t.Error("there was hardly any traffic")
+	}
+}
+
+// visit is what one device does from signing in to leaving.
+func (tr *traffic) visit() {
+	began := tr.endings.Load()
+	// disturbed reports whether all sessions were being ended at any time since.
+	disturbed := func() bool { return began%2 == 1 || tr.endings.Load() != began }
+	s, token, err := tr.signIn()
+	if err != nil {
+		if !disturbed() || !errors.Is(err, ErrRefused) && !errors.Is(err, ErrBusy) {
+			tr.t.Errorf("a login failed: %v", err)
+		}
+		return
+	}
+	for range tr.choose(6) {
+		fine := func(what string, err error) bool {
+			if err != nil && (!disturbed() || !errors.Is(err, session.ErrNoSession)) {
+				tr.t.Errorf("%s failed: %v", what, err)
+			}
+			return err == nil
+		}
+		ctx, w := tr.t.Context(), httptest.NewRecorder()
+		switch tr.choose(5) {
+		case 0:
+			if _, err := tr.load(token); !fine("a request", err) {
+				return
+			}
+		case 1:
+			now := time.Now().UTC().Truncate(time.Second)
+			if !fine("a touch", tr.store.Touch(ctx, s.Key(), now.Add(time.Second), now.Add(time.Hour))) {
+				return
+			}
+		case 2:
+			if !fine("an update", tr.sessions.Update(ctx, s, func(s *session.Session) { s.Values["theme"] = "dark" })) {
+				return
+			}
+		case 3:
+			if !fine("a renewal", tr.sessions.Renew(ctx, w, s)) {
+				return
+			}
+			token = tr.replace(token, tokenOf(w))
+		case 4:
+			if err := tr.sessions.Destroy(w, request(ctx, token)); err != nil {
+				tr.t.Errorf("a logout failed: %v", err)
+			}
+			tr.bury(token)
+			return
+		}
+	}
+}
+
+// signIn does what a login does, and notes the token that it hands out.
+func (tr *traffic) signIn() (*session.Session, string, error) {
+	ctx := tr.t.Context()
+	account, err := tr.directory.Find(ctx, "alice")
+	if err == nil {
+		account, err = tr.directory.prove(ctx, account, "")
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	w := httptest.NewRecorder()
+	s, err := tr.sessions.Create(w, request(ctx, ""), session.User{ID: account.UserID, Confirm: func(ctx context.Context) error {
+		return tr.directory.Recheck(ctx, account)
+	}})
+	if err != nil {
+		return nil, "", err
+	}
+	tr.logins.Add(1)
+	token := tokenOf(w)
+	tr.mu.Lock()
+	tr.live[token] = account.Version
+	tr.mu.Unlock()
+	if account.Version < tr.changed.Load() {
+		tr.mustBeDead("it was proved by an old password", token)
+	}
+	return s, token, nil
+}
+
+func (tr *traffic) revokeAll() {
+	handedOut := tr.handedOut(func(int64) bool { return true })
+	tr.ending(func() error { return tr.sessions.RevokeAll(tr.t.Context(), tr.user.UserID) })
+	tr.mustBeDead("it was handed out before all sessions were ended", handedOut...)
+}
+
+func (tr *traffic) changePassword(round int) {
+	ctx := tr.t.Context()
+	s, old, err := tr.signIn()
+	if err != nil {
+		tr.t.Errorf("a login with no ending under way failed: %v", err)
+		return
+	}
+	account, err := tr.directory.Find(ctx, "alice")
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	handedOut := tr.handedOut(func(int64) bool { return true })
+	w := httptest.NewRecorder()
+	tr.ending(func() error {
+		return tr.directory.ChangePassword(ctx, account, fmt.Sprintf("an example of password %d", round), func(ctx context.Context) error {
+			return tr.sessions.ReauthenticateAlone(ctx, w, s)
+		})
+	})
+	tr.changed.Store(account.Version + 2) // frozen, thawed
+	tr.mustBeDead("the password was changed", handedOut...)
+	tr.mustBeDead("it was proved by the old password", tr.handedOut(func(version int64) bool { return version < account.Version+2 })...)
+	if tr.t.Failed() {
+		return
+	}
+	token := tr.replace(old, tokenOf(w))
+	if _, err := tr.load(token); err != nil {
+		tr.t.Errorf("the token of who changed the password: %v", err)
+	}
+}
+
+// ending tells the traffic when all sessions are being ended.
+func (tr *traffic) ending(end func() error) {
+	tr.endings.Add(1)
+	defer tr.endings.Add(1)
+	if err := end(); err != nil {
+		tr.t.Errorf("ending all sessions failed: %v", err)
+	}
+}
+
+// handedOut returns the tokens that are not known to be dead, of the wanted versions.
+func (tr *traffic) handedOut(wanted func(version int64) bool) (tokens []string) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	for token, version := range tr.live {
+		if wanted(version) {
+			tokens = append(tokens, token)
+		}
+	}
+	return tokens
+}
+
+// mustBeDead looks at all of the tokens at once, so that the traffic does not grow
+// meanwhile.
+func (tr *traffic) mustBeDead(because string, tokens ...string) {
+	var looks sync.WaitGroup
+	for _, token := range tokens {
+		looks.Go(func() {
+			if _, err := tr.load(token); !errors.Is(err, session.ErrNoSession) {
+				tr.t.Errorf("a token is accepted (%v), though %s; seed %d, ending %d", err, because, trafficSeed, tr.endings.Load()/2)
+			}
+			tr.bury(token)
+		})
+	}
+	looks.Wait()
+}
+
+// stayDead looks at some of the dead once more.
+func (tr *traffic) stayDead(n int) {
+	for range n {
+		tr.mu.Lock()
+		count := len(tr.dead)
+		tr.mu.Unlock()
+		if count == 0 {
+			return
+		}
+		tr.mu.Lock()
+		token := tr.dead[tr.rng.IntN(count)]
+		tr.mu.Unlock()
+		if _, err := tr.load(token); !errors.Is(err, session.ErrNoSession) {
+			tr.t.Errorf("a token that was dead is accepted again (%v); seed %d", err, trafficSeed)
+		}
+	}
+}
+
+func (tr *traffic) bury(token string) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if _, ok := tr.live[token]; ok {
+		delete(tr.live, token)
+		tr.dead = append(tr.dead, token)
+	}
+}
+
+// replace notes a renewal: the new token is as good as the old one was.
+func (tr *traffic) replace(old, token string) string {
+	tr.mu.Lock()
+	tr.live[token] = tr.live[old]
+	tr.mu.Unlock()
+	tr.bury(old)
+	return token
+}
+
+func (tr *traffic) load(token string) (*session.Session, error) {
+	return tr.sessions.Load(request(tr.t.Context(), token))
+}
+
+func request(ctx context.Context, token string) *http.Request {
+	r := httptest.NewRequestWithContext(ctx, "GET", "https://app.example/", nil)
+	if token != "" {
+		r.Header.Set("Cookie", "__Host-SESSIONID="+token)
+	}
+	return r
+}
+
+func tokenOf(w *httptest.ResponseRecorder) string { return w.Result().Cookies()[0].Value }
+
+// wait takes as long as the seed says.
+func (tr *traffic) wait() {
+	tr.mu.Lock()
+	d := time.Duration(tr.rng.Int64N(int64(tr.pause)))
+	tr.mu.Unlock()
+	time.Sleep(d)
+}
+
+func (tr *traffic) choose(n int) int {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.rng.IntN(n)
+}
+
+// slowSessions waits before and after every call, as a network does.
+type slowSessions struct {
+	session.Store
+	tr *traffic
+}
+
+func (s slowSessions) Create(ctx context.Context, v *session.Session) error {
+	s.tr.wait()
+	defer s.tr.wait()
+	return s.Store.Create(ctx, v)
+}
+
+func (s slowSessions) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	s.tr.wait()
+	defer s.tr.wait()
+	return s.Store.Get(ctx, key)
+}
+
+func (s slowSessions) Update(ctx context.Context, v *session.Session, now time.Time, newVersion int64) error {
+	s.tr.wait()
+	defer s.tr.wait()
+	return s.Store.Update(ctx, v, now, newVersion)
+}
+
+func (s slowSessions) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	s.tr.wait()
+	defer s.tr.wait()
+	return s.Store.Touch(ctx, key, now, expires)
+}
+
+func (s slowSessions) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+	s.tr.wait()
+	defer s.tr.wait()
+	return s.Store.Delete(ctx, key, secret, now)
+}
+
+func (s slowSessions) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	s.tr.wait()
+	defer s.tr.wait()
+	return s.Store.List(ctx, owner)
+}
+
+// slowAccounts does so too.
+type slowAccounts struct {
+	Store
+	tr *traffic
+}
+
+func (s slowAccounts) Get(ctx context.Context, name string) (*Account, error) {
+	s.tr.wait()
+	defer s.tr.wait()
+	return s.Store.Get(ctx, name)
+}
+
+func (s slowAccounts) Update(ctx context.Context, a *Account, newRevision string) error {
+	s.tr.wait()
+	defer s.tr.wait()
+	return s.Store.Update(ctx, a, newRevision)
+}
