@@ -37,7 +37,7 @@ func TestLocal(t *testing.T) {
 	}
 	s.process.Stop()
 	for _, pid := range started {
-		if command, ok := alive(pid); ok {
+		if command, ok := survives(pid); ok {
 			t.Errorf("make local leaves the process %d: %s", pid, command)
 		}
 	}

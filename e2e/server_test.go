@@ -128,10 +128,17 @@ func descendants(t *testing.T, pid int) (all []int) {
 	return all
 }
 
-// alive returns the command of a process that has not ended.
-func alive(pid int) (string, bool) {
-	command, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
-	return strings.ReplaceAll(string(command), "\x00", " "), err == nil && len(command) > 0
+// survives returns the command of a process that does not end within seconds.
+func survives(pid int) (string, bool) {
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		command, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+		if err != nil || len(command) == 0 { // none, or dead and not yet waited for
+			return "", false
+		}
+		if time.Now().After(deadline) {
+			return strings.ReplaceAll(string(command), "\x00", " "), true
+		}
+	}
 }
 
 // makeFails runs a make target that is to fail, and returns what it printed.
