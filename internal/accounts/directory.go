@@ -198,7 +198,7 @@ func (d *Directory) Imported(username, displayName string, roles []string, hash 
 		return nil, err
 	}
 	if hash == "" {
-		return nil, errors.New("the password hash is empty; for a user without a password write !")
+		return nil, errors.New("the password hash is empty; write ! for a user without a password")
 	}
 	if !utf8.ValidString(hash) {
 		return nil, errors.New("the password hash is not valid UTF-8")

@@ -298,7 +298,7 @@ func TestImported(t *testing.T) {
 		{"bob", "B\u009b", "r", hash, "the display name contains a control character"},
 		{"bob", "", secret + "\n", hash, "role 1 contains a control character"},
 		{"bob", "", strings.Repeat("r", 255), hash, "role 1 is longer than 254 bytes"},
-		{"bob", "", "r", "", "the password hash is empty; for a user without a password write !"},
+		{"bob", "", "r", "", "the password hash is empty; write ! for a user without a password"},
 		{"bob", "", "r", "{noop}\xff" + secret, "the password hash is not valid UTF-8"},
 		{"bob", "", "r", secret, "password hash: of no known scheme"},
 		{"bob", "", "r", "$2b$17$" + secret + strings.Repeat("x", 43), "password hash of bcrypt: cost is 17, want 4 to 16"},
