@@ -37,6 +37,7 @@ type commands struct {
 		Enable  enableUser     `cmd:"" help:"Let a user sign in again."`
 		Unlock  unlockName     `cmd:"" help:"Forget failed attempts to sign in to a name."`
 		Delete  deleteUser     `cmd:"" help:"Delete a user."`
+		Import  importUsers    `cmd:"" help:"Add the users of another system, with the hashes they have there."`
 	} `cmd:"" help:"Who may sign in."`
 
 	Sessions struct {
@@ -54,6 +55,7 @@ func main() {
 	slog.SetLogLoggerLevel(slog.LevelWarn) // what was done is told on standard output
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for what is under way
 	parser := kong.Must(&commands{}, kong.Name("coatcheck"), kong.Description(description), kong.BindTo(ctx, new(context.Context)))
 	call, err := parser.Parse(os.Args[1:])
 	if err != nil {

@@ -306,7 +306,7 @@ func TestMissingVariables(t *testing.T) {
 			sh.with(name, "").fails(1, name+" is not set", "", "sessions", command, "alice")
 		}
 	}
-	for _, command := range []string{"list", "show alice", "enable alice", "unlock alice", "set alice --display-name=A"} {
+	for _, command := range []string{"list", "show alice", "enable alice", "unlock alice", "set alice --display-name=A", "import -"} {
 		sh.with("USERS_TABLE", "").fails(1, "USERS_TABLE is not set", "", strings.Fields("users "+command)...)
 	}
 	for _, command := range []string{"disable", "delete", "passwd", "set --no-roles"} {
@@ -339,6 +339,7 @@ func TestHelp(t *testing.T) {
 	for args, words := range map[string][]string{
 		"--help":                 {"users add", "sessions list", "sessions revoke", "tables create", "USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE", "AWS_ENDPOINT_URL_DYNAMODB"},
 		"users add --help":       {"--display-name", "--role", "15 characters", "1024 bytes", "standard input"},
+		"users import --help":    {"standard input", "password_hash", "semicolons", "--dry-run", "running it again", "JSON Lines"},
 		"users list --help":      {"JSON Lines"},
 		"users set --help":       {"--display-name", "--role", "--no-roles", "ends every session"},
 		"users passwd --help":    {"15 characters", "standard input", "ends every session", "15 seconds"},
@@ -364,6 +365,8 @@ func TestOutage(t *testing.T) {
 	for _, command := range []string{"list", "show alice", "set alice --no-roles", "passwd alice", "disable alice", "enable alice", "unlock alice", "delete alice"} {
 		sh.fails(1, hint, phrase, strings.Fields("users "+command)...)
 	}
+	sh.fails(1, hint, someRows(20), "users", "import", "-")
+	sh.fails(1, hint, someRows(20), "users", "import", "--dry-run", "-")
 	sh.fails(1, hint, "", "sessions", "list", "alice")
 	sh.fails(1, hint, "", "tables", "create", "--template", "../../template.yaml")
 }

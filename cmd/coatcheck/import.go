@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"example.com/coatcheck/internal/accounts"
+)
+
+type importUsers struct {
+	File   string `arg:"" help:"CSV with a header, or JSON Lines. - is standard input."`
+	DryRun bool   `help:"Say what would be done, and write nothing."`
+	output
+}
+
+// Help implements [kong.HelpProvider].
+func (importUsers) Help() string {
+	return `The columns of CSV, or the names in a line of JSON, are name, password_hash, and if there are any display_name and
+roles: in CSV separated by semicolons, in JSON a list. A hash is written as the other system has it; ! is for a user
+without a password. A display name that is empty is the name.
+
+A user whose name is there already stays as it is, so that an import that was interrupted is finished by running it
+again. Bad rows are told with their line, and the others are imported; of two rows with one name the second is bad. With
+--json it prints JSON Lines: each bad row, and the summary last. A row is a line, of 64 KB at most.`
+}
+
+// Two numbers of an import.
+const (
+	importWorkers = 10 // writes at once: the SDK keeps as many connections
+	importTries   = 8  // of one write: some three seconds, in which a table that throttles recovers
+)
+
+// Run implements the command.
+func (c *importUsers) Run(ctx context.Context) error {
+	b, err := openUsers(ctx)
+	if err != nil {
+		return err
+	}
+	b, err = newBackend(dynamodb.New(b.client.Options(), func(o *dynamodb.Options) { o.RetryMaxAttempts = importTries }))
+	if err != nil {
+		return err
+	}
+	file := os.Stdin
+	if c.File != "-" {
+		if file, err = os.Open(c.File); err != nil {
+			return err
+		}
+		defer file.Close()
+	}
+	i := &importer{backend: b, dryRun: c.DryRun, jobs: make(chan job), results: make(chan rowResult)}
+	report := newImportReport(c.output, c.DryRun, file)
+	cause := i.run(ctx, file, report.add)
+	return report.finish(cause)
+}
+
+// importer imports the rows of one file.
+type importer struct {
+	*backend
+	dryRun  bool
+	jobs    chan job
+	results chan rowResult
+}
+
+// job is a good row.
+type job struct {
+	row
+	account *accounts.Account
+}
+
+// rowResult is what became of a row.
+type rowResult struct {
+	row
+	outcome outcome
+}
+
+type outcome int
+
+const (
+	added   outcome = iota // or would be
+	present                // the name is there already
+	bad
+)
+
+// run imports the rows of file, and hands what became of each to add. What it
+// returns is why it stopped before the end of the file: the file cannot be read, an
+// outage, or the end of ctx. Writes that are under way then are waited for.
+func (i *importer) run(ctx context.Context, file io.Reader, add func(rowResult)) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go i.read(ctx, stop, file)
+	var workers sync.WaitGroup
+	for range importWorkers {
+		workers.Go(func() { i.work(ctx, stop) })
+	}
+	done := make(chan struct{})
+	go func() {
+		workers.Wait()
+		close(done)
+	}()
+	for {
+		select {
+		case r := <-i.results:
+			add(r)
+		case <-done:
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// read turns rows into jobs. It may wait for standard input when all is over.
+func (i *importer) read(ctx context.Context, stop context.CancelCauseFunc, file io.Reader) {
+	seed, seen := maphash.MakeSeed(), map[uint64]int{} // lines, by a hash of the name: some 20 bytes a row
+	for r, err := range rows(file) {
+		if err != nil {
+			stop(err)
+			return
+		}
+		var account *accounts.Account
+		if account, r.bad = i.check(r); r.bad == nil {
+			name := maphash.String(seed, account.Name)
+			if line, ok := seen[name]; ok {
+				r.bad = fmt.Errorf("has the name of line %d", line)
+			} else {
+				seen[name] = r.line
+			}
+		}
+		jobs, results := i.jobs, i.results
+		if r.bad != nil {
+			jobs = nil
+		} else {
+			results = nil
+		}
+		select {
+		case jobs <- job{r, account}:
+		case results <- rowResult{r, bad}:
+		case <-ctx.Done():
+			return
+		}
+	}
+	close(i.jobs)
+}
+
+// check returns the account that a row is about.
+func (i *importer) check(r row) (*accounts.Account, error) {
+	if r.bad != nil {
+		return nil, r.bad
+	}
+	return i.directory.Imported(r.Name, r.DisplayName, r.Roles, r.PasswordHash)
+}
+
+func (i *importer) work(ctx context.Context, stop context.CancelCauseFunc) {
+	for {
+		select {
+		case j, ok := <-i.jobs:
+			if !ok {
+				return
+			}
+			r, err := i.do(context.WithoutCancel(ctx), j)
+			if err != nil {
+				stop(err)
+				return
+			}
+			i.results <- r
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// do writes one account, or looks whether it would. Any error is an outage.
+func (i *importer) do(ctx context.Context, j job) (rowResult, error) {
+	var err error
+	if i.dryRun {
+		if _, err = i.users.Get(ctx, j.account.Name); err == nil {
+			err = accounts.ErrExists
+		} else if errors.Is(err, accounts.ErrNotFound) {
+			err = nil
+		}
+	} else {
+		err = i.users.Create(ctx, j.account)
+	}
+	if errors.Is(err, accounts.ErrExists) {
+		return rowResult{j.row, present}, nil
+	}
+	return rowResult{j.row, added}, err
+}

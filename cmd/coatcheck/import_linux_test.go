@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"example.com/coatcheck/internal/dynamotest"
+)
+
+// feed runs an import that reads what write writes, and returns what it tells and the
+// most memory that it had, in MB.
+func feed(tb testing.TB, cmd *exec.Cmd, write func(io.Writer)) (stdout string, peak int) {
+	tb.Helper()
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	write(stdin)
+	// What wait tells of a child begins with the memory of its parent.
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	kilobytes, err := strconv.Atoi(string(regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)[1]))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	stdin.Close()
+	cmd.Wait()
+	return out.String(), kilobytes >> 10
+}
+
+// 200 MB go through in a part of that: the file is never held, and neither is what
+// waits to be written.
+func TestImportStreams(t *testing.T) {
+	sh := newShell(t)
+	const rows, bad = 3000, 3000
+	stdout, peak := feed(t, sh.command("users", "import", "-"), func(stdin io.Writer) {
+		io.WriteString(stdin, someRows(rows))
+		for range bad {
+			io.WriteString(stdin, strings.Repeat("x", 69<<10)+"\n")
+		}
+	})
+	if want := counts(rows+bad, rows, 0, bad); stdout != want {
+		t.Errorf("%s, want %s", stdout, want)
+	}
+	if peak > 60 {
+		t.Errorf("it took %d MB", peak)
+	}
+	if stored := len(sh.all()); stored != rows {
+		t.Errorf("%d users are stored, want %d", stored, rows)
+	}
+}
+
+// BenchmarkImport imports users into tables of their own.
+func BenchmarkImport(b *testing.B) {
+	for _, rows := range []int{10_000, 100_000} {
+		b.Run(strconv.Itoa(rows), func(b *testing.B) {
+			text := someRows(rows)
+			for b.Loop() {
+				cmd := exec.Command(binary, "users", "import", "-")
+				cmd.Env = []string{"HOME=" + b.TempDir(), "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
+					"AWS_ENDPOINT_URL_DYNAMODB=" + dynamotest.Endpoint(b), "USERS_TABLE=" + dynamotest.Tables(b)["UsersTable"]}
+				stdout, peak := feed(b, cmd, func(stdin io.Writer) { io.WriteString(stdin, text) })
+				if stdout != counts(rows, rows, 0, 0) {
+					b.Fatal(stdout)
+				}
+				b.ReportMetric(float64(peak), "MB")
+			}
+			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
+// On a terminal an import shows how far it is, and takes that away when it has
+// something to say; for a script it is quiet.
+func TestImportShowsProgress(t *testing.T) {
+	sh := newShell(t)
+	text := someRows(300) + "bad,,x,\n" + strings.ReplaceAll(someRows(300)[len("name,display_name,password_hash,roles\n"):], "user", "more")
+	path := sh.file("users.csv", text)
+	screen := func(args ...string) *terminal {
+		screen, tty := openTerminal(t)
+		cmd := sh.command(append([]string{"users", "import", path}, args...)...)
+		cmd.Stdout, cmd.Stderr = tty, tty
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
+			t.Errorf("%v, want exit code 1", cmd.ProcessState)
+		}
+		return screen
+	}
+	bar := screen()
+	bar.shows(strings.TrimSpace(counts(601, 600, 0, 1)) + "\r\ncoatcheck: 1 bad rows were left out")
+	for _, want := range []string{"Importing", "%", " \rcoatcheck: line 302: password hash: of no known scheme\r\n", " \rRows: 601."} {
+		if !strings.Contains(bar.shown(), want) {
+			t.Errorf("no %q on the screen: %q", want, bar.shown())
+		}
+	}
+	quiet := screen("--json")
+	quiet.shows(`"complete":true}` + "\r\ncoatcheck: 1 bad rows were left out")
+	if strings.Contains(quiet.shown(), "Importing") {
+		t.Errorf("with --json the screen shows %q", quiet.shown())
+	}
+}

@@ -1,0 +1,315 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/internal/dynamotest"
+)
+
+// Hashes of "correct horse ☕", by other frameworks, that cost little.
+const (
+	legacyPhrase = "correct horse ☕"
+	django       = "pbkdf2_sha1$1000$seasaltseasalt12345678$xiQTl0PdSFq19F/GDZWOB3d94AE="
+	werkzeug     = "pbkdf2:sha1:1000$MOLO1VgpRpIcIsHP$ccef0eb9b8ecafaed62505ea601533a843da3ad1"
+)
+
+// all returns the stored users by name, less the one of newShell.
+func (s *shell) all() map[string]*accounts.Account {
+	s.Helper()
+	all := map[string]*accounts.Account{}
+	for a, err := range accounts.All(s.Context(), s.client(), s.env["USERS_TABLE"]) {
+		if err != nil {
+			s.Fatal(err)
+		}
+		all[a.Name] = a
+	}
+	delete(all, "warm-up")
+	return all
+}
+
+// wants compares a run with what it should leave.
+func (s *shell) wants(got result, code int, stdout, stderr string) {
+	s.Helper()
+	if got.code != code || got.stdout != stdout || got.stderr != stderr {
+		s.Errorf("exit code %d, stdout\n%sstderr\n%s\nwant %d,\n%s\n%s", got.code, got.stdout, got.stderr, code, stdout, stderr)
+	}
+}
+
+func counts(rows, added, present, bad int) string {
+	return fmt.Sprintf("Rows: %d. Users added: %d. There already, and left as they are: %d. Bad rows: %d.\n", rows, added, present, bad)
+}
+
+func (s *shell) file(name, text string) string {
+	s.Helper()
+	path := filepath.Join(s.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		s.Fatal(err)
+	}
+	return path
+}
+
+func TestImport(t *testing.T) {
+	for name, text := range map[string]string{
+		"csv": "name,display_name,password_hash,roles\nAlice,Alice A.," + django + ",staff;admin\nbob,," + werkzeug + ",\ncarol,,!,\n",
+		"json lines": `{"name":"Alice","display_name":"Alice A.","password_hash":"` + django + `","roles":["staff","admin"]}` + "\n" +
+			`{"name":"bob","password_hash":"` + werkzeug + `"}` + "\n" + `{"name":"carol","password_hash":"!"}` + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			sh := newShell(t)
+			sh.wants(sh.run(text, "users", "import", "-"), 0, counts(3, 3, 0, 0), "")
+			first := sh.all()
+			alice, bob := first["alice"], first["bob"]
+			if len(first) != 3 || alice.Username != "Alice" || alice.DisplayName != "Alice A." || !slices.Equal(alice.Roles, []string{"staff", "admin"}) ||
+				alice.PasswordHash != django || bob.DisplayName != "bob" || len(bob.Roles) != 0 || alice.UserID == bob.UserID || alice.Disabled {
+				t.Errorf("imported %+v, %+v", alice, bob)
+			}
+
+			sh.wants(sh.run("", "users", "import", sh.file("users", text)), 0, counts(3, 0, 3, 0), "")
+			if got := sh.all(); !maps.EqualFunc(got, first, same) {
+				t.Errorf("a second import left\n%v, want\n%v", got, first)
+			}
+			for _, name := range []string{"alice", "bob"} {
+				if _, err := sh.knock(name, legacyPhrase); err != nil {
+					t.Errorf("%s cannot sign in: %v", name, err)
+				}
+			}
+			if _, err := sh.knock("carol", legacyPhrase); err == nil {
+				t.Error("a user without a password signs in")
+			}
+		})
+	}
+}
+
+func same(a, b *accounts.Account) bool { return fmt.Sprintf("%+v", a) == fmt.Sprintf("%+v", b) }
+
+func TestImportBadRows(t *testing.T) {
+	sh := newShell(t)
+	sh.ok(phrase, "users", "add", "taken")
+	taken := sh.stored("taken")
+	text := "name,display_name,password_hash,roles\n" +
+		"good,,!,\n" +
+		"bad,,$2b$31$" + secret + ",\n" +
+		"bad,\x1b[31m,!,\n" +
+		"\xff,,!,\n" +
+		"short,!\n" +
+		"GOOD,,!,\n" +
+		"taken,,!,\n" +
+		"bad,,md5$salt$" + secret + ",\n" +
+		"bad,,!,a;\n" +
+		"bad,,!,\n" +
+		" ,,!,\n"
+	reasons := []struct {
+		line   int
+		reason string
+	}{
+		{3, "password hash of bcrypt: not of the scheme's parts"},
+		{4, "the display name contains a control character"},
+		{5, "the user name is not valid UTF-8"},
+		{6, "has 2 columns, and the header 4"},
+		{7, "has the name of line 2"},
+		{9, "password hash of Django's md5: the key is not lower-case hexadecimal"},
+		{10, "role 2 is empty"},
+		{12, "the user name is empty"},
+	}
+	var lines, documents strings.Builder
+	for _, r := range reasons {
+		fmt.Fprintf(&lines, "coatcheck: line %d: %s\n", r.line, r.reason)
+		fmt.Fprintf(&documents, `{"line":%d,"error":%q}`+"\n", r.line, r.reason)
+	}
+	const last = "coatcheck: 8 bad rows were left out; mend them and run it again\n"
+	sh.wants(sh.run(text, "users", "import", "-"), 1, counts(11, 2, 1, 8), lines.String()+last)
+	if got := slices.Sorted(maps.Keys(sh.all())); !slices.Equal(got, []string{"bad", "good", "taken"}) {
+		t.Errorf("imported %q", got)
+	}
+	if !same(sh.stored("taken"), taken) {
+		t.Errorf("a user who was there is now %+v", sh.stored("taken"))
+	}
+	summary := `{"rows":11,"added":0,"present":3,"bad":8,"dry_run":false,"complete":true}` + "\n"
+	sh.wants(sh.run(text, "users", "import", "--json", "-"), 1, documents.String()+summary, last)
+}
+
+func TestImportRefusesTheFile(t *testing.T) {
+	sh := newShell(t)
+	sh.fails(1, "open .*/none: no such file or directory", "", "users", "import", filepath.Join(t.TempDir(), "none"))
+	sh.fails(1, "line 1: read .*: is a directory", "", "users", "import", t.TempDir())
+	sh.fails(1, "line 1: column 1 of the header is none of .*", "alice,"+django, "users", "import", "-")
+	sh.wants(sh.run("", "users", "import", "-"), 0, counts(0, 0, 0, 0), "")
+	if all := sh.all(); len(all) != 0 {
+		t.Errorf("imported %v", all)
+	}
+}
+
+func TestImportDryRun(t *testing.T) {
+	sh, proxy := newShell(t), dynamotest.NewProxy(t)
+	sh.ok(phrase, "users", "add", "taken")
+	before := sh.all()
+	text := "name,password_hash\nnew,!\ntaken,!\nbad,x\nNEW,!\n"
+	through := sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL)
+	bad := "coatcheck: line 4: password hash: of no known scheme\ncoatcheck: line 5: has the name of line 2\ncoatcheck: 2 bad rows were left out; mend them and run it again\n"
+	sh.wants(through.run(text, "users", "import", "--dry-run", "-"), 1,
+		"Rows: 4. Users that would be added: 1. There already: 1. Bad rows: 2. Nothing was written.\n", bad)
+	got := through.run(text, "users", "import", "--dry-run", "--json", "-")
+	if want := `{"rows":4,"added":1,"present":1,"bad":2,"dry_run":true,"complete":true}` + "\n"; !strings.HasSuffix(got.stdout, want) {
+		t.Errorf("--json: %s, want %s", got.stdout, want)
+	}
+	for _, call := range proxy.Take() {
+		if call.Action != "GetItem" {
+			t.Errorf("a %s in a dry run", call.Action)
+		}
+	}
+	if got := sh.all(); !maps.EqualFunc(got, before, same) {
+		t.Errorf("a dry run left %v", got)
+	}
+}
+
+// someRows is CSV with n good rows.
+func someRows(n int) string {
+	var text strings.Builder
+	text.WriteString("name,display_name,password_hash,roles\n")
+	for i := range n {
+		fmt.Fprintf(&text, "user%d@example.org,User %d,%s,staff;member\n", i, i, django)
+	}
+	return text.String()
+}
+
+// sum reads the counts of a summary.
+func (s *shell) sum(stdout string) (rows, added, present, bad int) {
+	s.Helper()
+	if _, err := fmt.Sscanf(stdout, strings.ReplaceAll(counts(0, 0, 0, 0), "0", "%d"), &rows, &added, &present, &bad); err != nil {
+		s.Fatalf("%v in %q", err, stdout)
+	}
+	return rows, added, present, bad
+}
+
+// finishes demands that to run the import again adds what was missing, and leaves
+// alone what was there.
+func (s *shell) finishes(text string, rows int) {
+	s.Helper()
+	before := s.all()
+	s.wants(s.run(text, "users", "import", "-"), 0, counts(rows, rows-len(before), len(before), 0), "")
+	after := s.all()
+	if len(after) != rows {
+		s.Errorf("%d users, want %d", len(after), rows)
+	}
+	for name, a := range before {
+		if !same(after[name], a) {
+			s.Errorf("user %s was %+v, is %+v", name, a, after[name])
+		}
+	}
+}
+
+func TestImportInterrupted(t *testing.T) {
+	sh, proxy := newShell(t), dynamotest.NewProxy(t)
+	proxy.Slow(20 * time.Millisecond)
+	const rows = 1000
+	text := someRows(rows)
+	cmd := sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL).command("users", "import", "-")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	half := len(text) / 2
+	io.WriteString(stdin, text[:half]) // and no end: it has to stop while it waits for more, too
+	for deadline := time.Now().Add(30 * time.Second); len(sh.all()) < 20 && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	cmd.Process.Signal(os.Interrupt)
+	cmd.Wait()
+	if code, want := cmd.ProcessState.ExitCode(), "coatcheck: interrupted; run it again for the rest\n"; code != 1 || stderr.String() != want {
+		t.Errorf("exit code %d, stderr %q; want 1, %q", code, stderr.String(), want)
+	}
+	read, added, present, bad := sh.sum(stdout.String())
+	if stored := len(sh.all()); added != stored || read != added || added == 0 || added >= rows || present != 0 || bad != 0 {
+		t.Errorf("%d users are stored; it says %s", stored, stdout.String())
+	}
+	sh.finishes(text, rows)
+}
+
+func TestImportStopsWhileItWaits(t *testing.T) {
+	sh := newShell(t)
+	cmd := sh.command("users", "import", "-")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	io.WriteString(stdin, "name,password_hash\nalice,!\n")
+	for deadline := time.Now().Add(30 * time.Second); len(sh.all()) < 1 && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	if cmd.Wait(); cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("%v, want exit code 1", cmd.ProcessState)
+	}
+}
+
+// Who does not want to wait for what is under way sends the signal again.
+func TestImportInterruptedTwice(t *testing.T) {
+	sh, proxy := newShell(t), dynamotest.NewProxy(t)
+	proxy.FailAll(dynamotest.Hang)
+	cmd := sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL).command("users", "import", sh.file("users.csv", someRows(1)))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); len(proxy.Take()) == 0 && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		cmd.Wait()
+	}()
+	for ended := false; !ended; {
+		cmd.Process.Signal(os.Interrupt)
+		select {
+		case <-done:
+			ended = true
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() {
+		t.Errorf("%v: it did not end by the second signal", cmd.ProcessState)
+	}
+}
+
+// Writes that fail and answers that are lost are made up for; a longer outage stops
+// the import, and it can be run again.
+func TestImportInAnOutage(t *testing.T) {
+	sh, proxy := newShell(t), dynamotest.NewProxy(t)
+	through := sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL)
+	proxy.Fail("PutItem", slices.Repeat([]dynamotest.Fault{dynamotest.Refuse, dynamotest.LoseAnswer}, 15)...)
+	sh.wants(through.run(someRows(100), "users", "import", "-"), 0, counts(100, 100, 0, 0), "")
+
+	const rows = 300
+	text := someRows(rows)
+	proxy.Fail("PutItem", append(make([]dynamotest.Fault, 150), slices.Repeat([]dynamotest.Fault{dynamotest.Refuse}, 400)...)...)
+	got := through.run(text, "users", "import", "-")
+	if want := regexp.MustCompile(`^coatcheck: ` + hint + `the import is not complete; run it again for the rest: .*\n$`); got.code != 1 || !want.MatchString(got.stderr) {
+		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
+	}
+	read, added, present, bad := sh.sum(got.stdout)
+	if stored := len(sh.all()); added != stored-100 || read != added+present || added == 0 || added >= rows-100 || bad != 0 {
+		t.Errorf("%d users are stored; it says %s", stored, got.stdout)
+	}
+	sh.finishes(text, rows)
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// importReport tells how an import goes and what came of it.
+type importReport struct {
+	output
+	dryRun bool
+	bar    *progressbar.ProgressBar
+	read   int64 // bytes of the file
+	counts [bad + 1]int
+}
+
+func newImportReport(o output, dryRun bool, file *os.File) *importReport {
+	return &importReport{output: o, dryRun: dryRun, bar: progress(file, !o.JSON && term.IsTerminal(int(os.Stderr.Fd())))}
+}
+
+// progress is a bar of the bytes of file, as far as its size is known.
+func progress(file *os.File, visible bool) *progressbar.ProgressBar {
+	size := int64(-1)
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		size = info.Size()
+	}
+	return progressbar.NewOptions64(size, progressbar.OptionSetVisibility(visible), progressbar.OptionSetWriter(os.Stderr),
+		progressbar.OptionSetDescription("Importing"), progressbar.OptionShowBytes(true), progressbar.OptionShowCount(),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetSpinnerChangeInterval(0)) // no goroutine beside the lines we write
+}
+
+// add counts what became of a row, and complains of a bad one.
+func (r *importReport) add(done rowResult) {
+	r.counts[done.outcome]++
+	if done.outcome == bad {
+		r.complain(done)
+	}
+	if done.end > r.read { // rows are done in another order than they are read
+		r.read = done.end
+		r.bar.Set64(r.read)
+	}
+}
+
+func (r *importReport) complain(done rowResult) {
+	if r.JSON {
+		r.json(struct {
+			Line  int    `json:"line"`
+			Error string `json:"error"`
+		}{done.line, done.bad.Error()})
+		return
+	}
+	r.bar.Clear()
+	complain(fmt.Sprintf("line %d: %v", done.line, done.bad))
+}
+
+// finish tells the counts. The error is that of the command: cause, for which the
+// import stopped, or that there were bad rows.
+func (r *importReport) finish(cause error) error {
+	r.bar.Clear()
+	rows := r.counts[added] + r.counts[present] + r.counts[bad]
+	if rows > 0 || cause == nil {
+		if err := r.summary(rows, cause == nil); err != nil {
+			return err
+		}
+	}
+	switch {
+	case errors.Is(cause, context.Canceled):
+		return errors.New("interrupted; run it again for the rest")
+	case cause != nil && rows == 0:
+		return cause
+	case cause != nil:
+		return fmt.Errorf("the import is not complete; run it again for the rest: %w", cause)
+	case r.counts[bad] > 0:
+		return fmt.Errorf("%d bad rows were left out; mend them and run it again", r.counts[bad])
+	}
+	return nil
+}
+
+func (r *importReport) summary(rows int, complete bool) error {
+	if r.JSON {
+		return r.json(struct {
+			Rows     int  `json:"rows"`
+			Added    int  `json:"added"`
+			Present  int  `json:"present"`
+			Bad      int  `json:"bad"`
+			DryRun   bool `json:"dry_run"`
+			Complete bool `json:"complete"`
+		}{rows, r.counts[added], r.counts[present], r.counts[bad], r.dryRun, complete})
+	}
+	format := "Rows: %d. Users added: %d. There already, and left as they are: %d. Bad rows: %d.\n"
+	if r.dryRun {
+		format = "Rows: %d. Users that would be added: %d. There already: %d. Bad rows: %d. Nothing was written.\n"
+	}
+	_, err := fmt.Printf(format, rows, r.counts[added], r.counts[present], r.counts[bad])
+	return err
+}
