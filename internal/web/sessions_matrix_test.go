@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -51,6 +52,16 @@ func fresh(r *rig) string {
 	cookie := r.signIn()
 	r.pass(window - time.Second)
 	return cookie
+}
+
+// proven is a session made long ago whose user has just given the password again.
+func proven(r *rig) string {
+	stale(r)
+	w := httptest.NewRecorder()
+	if err := r.sessions.Reauthenticate(r.t.Context(), w, r.newest("alice-id")); err != nil {
+		r.t.Fatal(err)
+	}
+	return cookieOf(response{header: w.Result().Header})
 }
 
 // refusals are the rows that every route has which ends sessions.
@@ -112,6 +123,11 @@ func revokeRows() []row {
 		{route: route, outcome: "just within the window", given: func(r *rig) string {
 			another(r)
 			return fresh(r)
+		}, page: toDevices, program: done, calls: "sessions.Get sessions.Touch sessions.Delete"},
+		{route: route, outcome: "the password was given again", given: func(r *rig) string {
+			cookie := proven(r)
+			another(r)
+			return cookie
 		}, page: toDevices, program: done, calls: "sessions.Get sessions.Touch sessions.Delete"},
 		{route: route, outcome: "this device", given: func(r *rig) string {
 			cookie := r.signIn()
