@@ -9,7 +9,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -28,7 +30,7 @@ type lambda struct {
 	once    sync.Once
 	exited  chan struct{}
 	cmd     *exec.Cmd
-	log     lockedBuffer
+	log     logFile
 }
 
 type answer struct{ path, body string }
@@ -39,12 +41,12 @@ func start(t testing.TB, binary string, environment map[string]string, timeout t
 	l := &lambda{
 		timeout: timeout,
 		events:  make(chan string), answers: make(chan answer, 1),
-		ready: make(chan struct{}), exited: make(chan struct{}),
+		ready: make(chan struct{}), exited: make(chan struct{}), log: newLog(t),
 	}
 	server := httptest.NewServer(l)
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, binary)
-	cmd.Stdout, cmd.Stderr = &l.log, &l.log
+	cmd.Stdout, cmd.Stderr = l.log.File, l.log.File
 	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(server.URL, "http://"), "AWS_LAMBDA_LOG_FORMAT=JSON"}
 	for name, value := range environment {
 		cmd.Env = append(cmd.Env, name+"="+value)
@@ -61,6 +63,7 @@ func start(t testing.TB, binary string, environment map[string]string, timeout t
 		cancel()
 		<-l.exited
 		server.Close()
+		l.log.Close()
 		checkLog(t, l.log.String())
 		if t.Failed() {
 			t.Logf("log of %s:\n%s", binary, l.log.String())
@@ -275,20 +278,23 @@ func encode(t testing.TB, event map[string]any) string {
 	return out.String()
 }
 
-// lockedBuffer collects the log of a process.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+// logFile is the log of a process. It writes to a file and not through a pipe, so
+// that what it logged before it answered is there when the answer is.
+type logFile struct{ *os.File }
+
+func newLog(t testing.TB) logFile {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return logFile{file}
 }
 
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
+func (f logFile) String() string {
+	text, err := os.ReadFile(f.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }

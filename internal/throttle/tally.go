@@ -18,7 +18,7 @@ const (
 	keepNetwork = time.Hour // beyond its window
 )
 
-const withdrawTime = 500 * time.Millisecond
+const withdrawTime = time.Second
 
 // tally is one of the tallies that an attempt counts for, and what came of it.
 type tally struct {
