@@ -32,8 +32,8 @@
 // holds nothing.
 //
 // An ACL must allow, on the prefix, EVALSHA, EVAL, EXISTS, HSET, HMGET, HGETALL,
-// PEXPIREAT, ZADD, ZRANGE, ZREM and DEL. Redis 5 has all of them. The tests run on
-// Redis 7.0; they have also passed on Redis 8.2 and Valkey 9.1.
+// PEXPIREAT, ZADD, ZRANGE, ZREM and DEL. Redis 5.0 has all of them, and passed
+// storetest. All tests run on Redis 7.0, and have also passed on Redis 8.2 and Valkey 9.1.
 //
 // # What Redis does not promise
 //
