@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/internal/local/samtemplate"
 )
 
 // lure is a page of another site: its image, script and form all send to the

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/dynamolocal"
+	"example.com/coatcheck/internal/local/dynamolocal"
 )
 
 func TestRun(t *testing.T) {

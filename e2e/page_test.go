@@ -9,7 +9,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"example.com/coatcheck/internal/npmpack"
+	"example.com/coatcheck/internal/local/npmpack"
 )
 
 var cache = filepath.Join("..", ".cache")

@@ -13,14 +13,14 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/leash"
+	"example.com/coatcheck/internal/local/childprocess"
 )
 
 // server is a make target that serves the product.
 type server struct {
 	url     string
 	pid     int
-	process *leash.Process
+	process *childprocess.Process
 }
 
 // patience is for a start that builds everything first, on a slow machine.
@@ -39,7 +39,7 @@ func serve(t *testing.T, args ...string) *server {
 	}
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = write, write
-	process, err := leash.Start(cmd, leash.INT)
+	process, err := childprocess.Start(cmd, childprocess.INT)
 	write.Close()
 	if err != nil {
 		t.Fatal(err)

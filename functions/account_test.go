@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/dynamotest"
 	hashes "example.com/coatcheck/internal/password"
+	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
 const nextPassword = "quite another example of one"

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
 // authorization is what an authorizer answers, if it does not fail.

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/local/samtemplate"
 	hashes "example.com/coatcheck/internal/password"
-	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
 var setCookie = regexp.MustCompile(`^__Host-SESSIONID=[\w-]{22}\.[\w-]{22}\.[\w-]{43}; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=Lax$`)

@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/local/samtemplate"
 	hashes "example.com/coatcheck/internal/password"
-	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
 // TestGuessesAcrossInstances: 200 guesses at once, spread over eight instances of

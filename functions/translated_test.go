@@ -18,7 +18,7 @@ import (
 	"testing"
 
 	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/internal/local/samtemplate"
 )
 
 // translated is what CloudFormation is given: SAM's translation of template.yaml.

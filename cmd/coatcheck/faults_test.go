@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
 // damage makes the user's item one that cannot be read.

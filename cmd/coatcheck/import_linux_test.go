@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
 // feed runs an import that reads what write writes, and returns what it tells and the

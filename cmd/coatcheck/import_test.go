@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
 // Hashes of "correct horse ☕", by other frameworks, that cost little.

@@ -12,7 +12,7 @@ import (
 
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/internal/throttle"
 	"example.com/coatcheck/pkg/session/sqlstore"
 )

@@ -15,7 +15,7 @@ import (
 	"syscall"
 
 	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/samlocal"
+	"example.com/coatcheck/internal/local/samlocal"
 )
 
 func main() {

@@ -10,10 +10,10 @@ import (
 	"testing"
 
 	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/dynamotest"
 	"example.com/coatcheck/internal/password"
-	"example.com/coatcheck/internal/postgrestest"
-	"example.com/coatcheck/internal/redistest"
+	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/internal/testing/postgrestest"
+	"example.com/coatcheck/internal/testing/redistest"
 )
 
 // signIn is what a person does who wants to see their profile.

@@ -20,9 +20,9 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/dynamotest"
-	"example.com/coatcheck/internal/postgrestest"
-	"example.com/coatcheck/internal/redistest"
+	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/internal/testing/postgrestest"
+	"example.com/coatcheck/internal/testing/redistest"
 )
 
 const (

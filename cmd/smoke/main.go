@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/signal"
 
-	"example.com/coatcheck/internal/smoketest"
+	"example.com/coatcheck/internal/local/smoketest"
 )
 
 func main() {

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
 // Five accounts of 380 KB do not fit into one page, which has a megabyte.

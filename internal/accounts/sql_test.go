@@ -10,7 +10,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
-	"example.com/coatcheck/internal/postgrestest"
+	"example.com/coatcheck/internal/testing/postgrestest"
 )
 
 // openSQL opens a database for each test, with the table made twice: the second

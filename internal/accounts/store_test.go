@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"example.com/coatcheck/internal/dynamotest"
-	"example.com/coatcheck/internal/postgrestest"
+	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/internal/testing/postgrestest"
 )
 
 func TestMain(m *testing.M) {

@@ -17,8 +17,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
-	"example.com/coatcheck/internal/dynamotest"
-	"example.com/coatcheck/internal/postgrestest"
+	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/internal/testing/postgrestest"
 )
 
 func TestMain(m *testing.M) {

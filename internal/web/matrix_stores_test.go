@@ -20,9 +20,9 @@ import (
 	_ "modernc.org/sqlite"
 
 	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/dynamotest"
-	"example.com/coatcheck/internal/postgrestest"
-	"example.com/coatcheck/internal/redistest"
+	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/internal/testing/postgrestest"
+	"example.com/coatcheck/internal/testing/redistest"
 	"example.com/coatcheck/internal/throttle"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/dynamotest"
+	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/pkg/session"
 )
 

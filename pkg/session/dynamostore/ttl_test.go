@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/dynamotest"
-	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/internal/local/samtemplate"
+	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
 )

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/redistest"
+	"example.com/coatcheck/internal/testing/redistest"
 	"example.com/coatcheck/pkg/session"
 )
 

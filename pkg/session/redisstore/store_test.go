@@ -5,7 +5,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"example.com/coatcheck/internal/redistest"
+	"example.com/coatcheck/internal/testing/redistest"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/redisstore"
 	"example.com/coatcheck/pkg/session/storetest"

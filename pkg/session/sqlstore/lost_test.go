@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/postgrestest"
+	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/pkg/session"
 )
 

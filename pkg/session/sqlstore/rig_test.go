@@ -15,7 +15,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
-	"example.com/coatcheck/internal/postgrestest"
+	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/sqlstore"
 )

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/coatcheck/internal/postgrestest"
+	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/sqlstore"
 	"example.com/coatcheck/pkg/session/storetest"

@@ -74,7 +74,7 @@ func TestCheckExplains(t *testing.T) {
 
 // TestCheckTakesThePort: of two that start at once, the second is told.
 func TestCheckTakesThePort(t *testing.T) {
-	t.Chdir("../..")
+	t.Chdir("../../..")
 	onPath(t, map[string]string{"docker": "exit 0", "sam": "exit 0"})
 	first := &Stack{SAM: "sam", Port: freePort(t), Folder: filepath.Join(t.TempDir(), "new")}
 	if err := first.Check(t.Context()); err != nil {

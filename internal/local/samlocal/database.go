@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/dynamolocal"
+	"example.com/coatcheck/internal/local/dynamolocal"
 	"example.com/coatcheck/internal/password"
 )
 

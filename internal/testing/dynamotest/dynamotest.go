@@ -17,8 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"example.com/coatcheck/internal/dynamolocal"
-	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/internal/local/dynamolocal"
+	"example.com/coatcheck/internal/local/samtemplate"
 )
 
 // local is the one DynamoDB Local of this test process. Starting it takes a

@@ -1,5 +1,5 @@
-// Package leash runs programs that end when this process does, in whatever way.
-package leash
+// Package childprocess runs programs that end when this process does, in whatever way.
+package childprocess
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// Process is a program on a leash. It leads a process group of its own, so that
+// Process is a child process. It leads a process group of its own, so that
 // a Ctrl-C at the terminal reaches it by [Process.Stop] only.
 type Process struct {
 	cmd    *exec.Cmd

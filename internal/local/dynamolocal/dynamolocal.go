@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"example.com/coatcheck/internal/leash"
-	"example.com/coatcheck/internal/npmpack"
+	"example.com/coatcheck/internal/local/childprocess"
+	"example.com/coatcheck/internal/local/npmpack"
 )
 
 // official carries Amazon's release 3.3.1, unchanged. Of the package only the
@@ -37,7 +37,7 @@ type Server struct {
 	// Endpoint is where it answers: "http://127.0.0.1:41234".
 	Endpoint string
 
-	process *leash.Process
+	process *childprocess.Process
 	output  bytes.Buffer // to be read after the process has ended
 }
 
@@ -99,7 +99,7 @@ func (s *Server) launch(java, home string, o Options, origin string) error {
 	cmd := exec.Command(java, args...)
 	cmd.Stdout, cmd.Stderr = &s.output, &s.output
 	var err error
-	s.process, err = leash.Start(cmd, leash.KILL) // SQLite, which keeps the data, is made for it
+	s.process, err = childprocess.Start(cmd, childprocess.KILL) // SQLite, which keeps the data, is made for it
 	return err
 }
 

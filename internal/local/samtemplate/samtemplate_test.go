@@ -13,7 +13,7 @@ import (
 // TestReadOurs spells out what one function and one table of the real template
 // mean; that they are what the binaries need is tested where those run.
 func TestReadOurs(t *testing.T) {
-	template, err := Read("../../template.yaml")
+	template, err := Read("../../../template.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"example.com/coatcheck/internal/leash"
-	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/internal/local/childprocess"
+	"example.com/coatcheck/internal/local/samtemplate"
 )
 
 // What the functions are told of AWS.
@@ -44,7 +44,7 @@ func (s *Stack) StartAPI(ctx context.Context, image Image) error {
 		"AWS_REGION="+region, "AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey)
 	cmd.Stdout, cmd.Stderr = &functionLogs{out: s.Logs}, log
 	s.port.Close()
-	if s.api, err = leash.Start(cmd, leash.TERM); err != nil {
+	if s.api, err = childprocess.Start(cmd, childprocess.TERM); err != nil {
 		return fmt.Errorf("sam: %w", err)
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.template.Functions)) {

@@ -18,9 +18,9 @@ import (
 	"strings"
 	"syscall"
 
-	"example.com/coatcheck/internal/dynamolocal"
-	"example.com/coatcheck/internal/leash"
-	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/internal/local/childprocess"
+	"example.com/coatcheck/internal/local/dynamolocal"
+	"example.com/coatcheck/internal/local/samtemplate"
 )
 
 // Stack is the deployed shape. Fill in the fields, then call the methods in the
@@ -36,7 +36,7 @@ type Stack struct {
 	template *samtemplate.Template
 	port     net.Listener
 	dynamo   *dynamolocal.Server
-	api      *leash.Process
+	api      *childprocess.Process
 }
 
 // Check reports what is missing on this machine, or in the way: each error says
@@ -102,7 +102,7 @@ func (s *Stack) Build(ctx context.Context) error {
 	var output bytes.Buffer
 	cmd := exec.Command("make", "--no-print-directory", "build", "ARCHITECTURE="+architecture(), "BUILD="+s.build())
 	cmd.Stdout, cmd.Stderr = &output, &output
-	process, err := leash.Start(cmd, leash.TERM)
+	process, err := childprocess.Start(cmd, childprocess.TERM)
 	if err != nil {
 		return fmt.Errorf("make: %w", err)
 	}

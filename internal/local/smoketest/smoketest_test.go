@@ -13,14 +13,14 @@ import (
 	"testing"
 
 	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/leash"
+	"example.com/coatcheck/internal/local/childprocess"
 )
 
 // serve runs the real server, with the demo user, and returns its URL.
 func serve(t *testing.T) *url.URL {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "server")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/server").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../../cmd/server").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	cmd := exec.Command(binary, "-addr", "localhost:0")
@@ -28,7 +28,7 @@ func serve(t *testing.T) *url.URL {
 	if err != nil {
 		t.Fatal(err)
 	}
-	process, err := leash.Start(cmd, leash.TERM)
+	process, err := childprocess.Start(cmd, childprocess.TERM)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,11 +18,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"example.com/coatcheck/internal/leash"
+	"example.com/coatcheck/internal/local/childprocess"
 )
 
 // cache is shared with the other tests of this module.
-const cache = "../../.cache/dynamodb-local"
+const cache = "../../../.cache/dynamodb-local"
 
 // abandonVariable makes this test binary start a server, print its endpoint and
 // wait to be killed.
@@ -186,7 +186,7 @@ func TestStartGivesUp(t *testing.T) {
 func TestWaitForOurs(t *testing.T) {
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	ends, err := leash.Start(exec.Command("true"), leash.KILL) // as ours does when it finds its port taken
+	ends, err := childprocess.Start(exec.Command("true"), childprocess.KILL) // as ours does when it finds its port taken
 	if err != nil {
 		t.Fatal(err)
 	}

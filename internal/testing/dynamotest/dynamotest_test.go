@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/internal/local/samtemplate"
 )
 
 func TestMain(m *testing.M) { Main(m) }

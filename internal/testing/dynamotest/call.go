@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"example.com/coatcheck/internal/samtemplate"
+	"example.com/coatcheck/internal/local/samtemplate"
 )
 
 // Call is one call that reached a [Proxy].
