@@ -154,8 +154,8 @@ func TestDependenciesPointInward(t *testing.T) {
 			if p.ImportPath == "pkg/session" && strings.Contains(imported, ".") {
 				t.Errorf("pkg/session imports %s; it may import only the standard library", imported)
 			}
-			if strings.HasPrefix(imported, "github.com/aws/aws-lambda-go/lambda") && !strings.HasSuffix(imported, "lambdacontext") && p.ImportPath != "internal/lambdahttp" {
-				t.Errorf("%s imports %s; only internal/lambdahttp speaks to Lambda", p.ImportPath, imported)
+			if strings.HasPrefix(imported, "github.com/aws/aws-lambda-go/lambda") && !strings.HasSuffix(imported, "lambdacontext") && p.ImportPath != "pkg/lambdahttp" {
+				t.Errorf("%s imports %s; only pkg/lambdahttp speaks to Lambda", p.ImportPath, imported)
 			}
 		}
 	}

@@ -11,9 +11,9 @@ import (
 	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/bcp47"
 	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/lambdahttp"
 	"example.com/coatcheck/internal/password"
 	"example.com/coatcheck/internal/web"
+	"example.com/coatcheck/pkg/lambdahttp"
 )
 
 func main() {

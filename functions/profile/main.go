@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/lambdahttp"
 	"example.com/coatcheck/internal/web"
+	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/session"
 )
 

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/coatcheck/internal/lambdahttp"
+	"example.com/coatcheck/pkg/lambdahttp"
 )
 
 const policy = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 
-	"example.com/coatcheck/internal/authorizer"
 	"example.com/coatcheck/internal/respond"
 	"example.com/coatcheck/internal/web"
+	"example.com/coatcheck/pkg/lambdahttp/authorizer"
 	"example.com/coatcheck/pkg/session"
 )
 

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/coatcheck/internal/lambdahttp"
+	"example.com/coatcheck/pkg/lambdahttp"
 )
 
 // question is a real event that an HTTP API sends to its authorizer.

@@ -40,6 +40,8 @@
 //
 // Bodies are whole, never streamed: there is no Flush, Hijack or ReadFrom. A
 // missing Content-Type is not guessed. Informational responses are dropped.
+//
+// This package may still change in ways that break programs.
 package lambdahttp
 
 import (
@@ -52,8 +54,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/go-json-experiment/json"
-
-	"example.com/coatcheck/internal/respond"
 )
 
 // Start serves h to Lambda. It never returns; outside Lambda it ends the program.
@@ -88,13 +88,13 @@ func (a adapter) answer(ctx context.Context, payload []byte) response {
 	if err != nil {
 		slog.WarnContext(ctx, "bad event", "error", err)
 		w := newResponseWriter(http.MethodGet)
-		respond.Problem(w, http.StatusBadRequest, err.Error())
+		problem(w, http.StatusBadRequest, err.Error())
 		return w.response(ctx)
 	}
 	w := newResponseWriter(r.Method)
 	if !a.serve(w, r) {
 		w = newResponseWriter(r.Method)
-		respond.Problem(w, http.StatusInternalServerError, "Something went wrong on our side. Try again later.")
+		problem(w, http.StatusInternalServerError, "Something went wrong on our side. Try again later.")
 	}
 	return w.response(ctx)
 }

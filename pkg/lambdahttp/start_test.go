@@ -17,7 +17,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"example.com/coatcheck/internal/lambdahttp"
+	"example.com/coatcheck/pkg/lambdahttp"
 )
 
 // TestMain is the function under test when the test binary runs itself as one.

@@ -1,5 +1,8 @@
 // Package authorizer lets other functions behind the same API trust the session: a
-// Lambda authorizer checks it, and they are told who is calling.
+// Lambda authorizer checks it, and they are told who is calling. The authorizer
+// itself is [New]; a function behind it asks [FromContext].
+//
+// This package may still change in ways that break programs.
 package authorizer
 
 import (
@@ -10,7 +13,7 @@ import (
 	"net/http"
 	"time"
 
-	"example.com/coatcheck/internal/lambdahttp"
+	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -61,8 +64,9 @@ func encode(who Identity) (map[string]string, error) {
 	}, nil
 }
 
-// FromContext returns who a request comes from, given its context. It is an error
-// if no authorizer stands before the route, or not this one.
+// FromContext returns who a request comes from, given its context, in a handler
+// that package lambdahttp serves. It is an error if no authorizer stands before the
+// route, or not this one.
 func FromContext(ctx context.Context) (Identity, error) {
 	told := lambdahttp.Authorized(ctx)
 	who := Identity{UserID: told[userID], SessionID: told[sessionID]}

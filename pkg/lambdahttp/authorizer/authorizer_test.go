@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/coatcheck/internal/lambdahttp"
+	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
 )
