@@ -7,7 +7,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/pkg/accounts"
 )
 
 // devices: a user ends the session of another device, of all others, and of all.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/local/samtemplate"
+	"example.com/coatcheck/pkg/accounts"
 )
 
 // lure is a page of another site: its image, script and form all send to the

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/local/dynamolocal"
+	"example.com/coatcheck/pkg/accounts"
 )
 
 func TestRun(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	hashes "example.com/coatcheck/internal/password"
 	"example.com/coatcheck/internal/testing/dynamotest"
+	hashes "example.com/coatcheck/pkg/accounts/password"
 )
 
 const nextPassword = "quite another example of one"

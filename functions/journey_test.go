@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/local/samtemplate"
-	hashes "example.com/coatcheck/internal/password"
 	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/pkg/accounts"
+	hashes "example.com/coatcheck/pkg/accounts/password"
 )
 
 var setCookie = regexp.MustCompile(`^__Host-SESSIONID=[\w-]{22}\.[\w-]{22}\.[\w-]{43}; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=Lax$`)

@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/local/samtemplate"
-	hashes "example.com/coatcheck/internal/password"
 	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/pkg/accounts"
+	hashes "example.com/coatcheck/pkg/accounts/password"
 )
 
 const (

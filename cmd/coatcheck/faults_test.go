@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/pkg/accounts"
 )
 
 // damage makes the user's item one that cannot be read.

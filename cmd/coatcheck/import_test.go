@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/pkg/accounts"
 )
 
 // Hashes of "correct horse ☕", by other frameworks, that cost little.

@@ -8,8 +8,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 
-	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
 )
 
 // output is how a command on users tells its result. What is stored is quoted on a

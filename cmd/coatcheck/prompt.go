@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/term"
 
-	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/pkg/accounts/password"
 )
 
 // readPassword asks for a new password twice, or takes the first line of

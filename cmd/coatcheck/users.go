@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
 )
 
 type addUser struct {

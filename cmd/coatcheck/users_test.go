@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/throttle"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
 // hostile is text that an account may hold and that could speak to a terminal: an

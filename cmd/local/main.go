@@ -14,8 +14,8 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/local/samlocal"
+	"example.com/coatcheck/pkg/accounts"
 )
 
 func main() {

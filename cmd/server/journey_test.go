@@ -9,11 +9,11 @@ import (
 	"syscall"
 	"testing"
 
-	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/password"
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/internal/testing/redistest"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
 )
 
 // signIn is what a person does who wants to see their profile.

@@ -16,10 +16,10 @@ import (
 	"syscall"
 	"time"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/bcp47"
 	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/internal/web"
+	"example.com/coatcheck/pkg/accounts"
 )
 
 func main() {

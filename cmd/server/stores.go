@@ -14,10 +14,10 @@ import (
 	"github.com/redis/go-redis/v9"
 	_ "modernc.org/sqlite"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/throttle"
 	"example.com/coatcheck/internal/web"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
 	"example.com/coatcheck/pkg/session/redisstore"

@@ -8,11 +8,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/bcp47"
 	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/password"
 	"example.com/coatcheck/internal/web"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/lambdahttp"
 )
 

@@ -9,8 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/throttle"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
 // How attempts to sign in are counted, and how many are borne.

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/password"
-	"example.com/coatcheck/internal/throttle"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session/memstore"
 )
 

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
 )
 
 // The secrets of password hashes that are kept outside the database.

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/password"
-	"example.com/coatcheck/internal/throttle"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
 const phrase = "correct horse battery staple"

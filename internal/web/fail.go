@@ -11,9 +11,9 @@ import (
 	"strconv"
 	"time"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/respond"
-	"example.com/coatcheck/internal/throttle"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
 )
 

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/throttle"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
 )
 

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"time"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/respond"
+	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/session"
 )
 

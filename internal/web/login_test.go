@@ -12,7 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/pkg/accounts"
 )
 
 // Journey: refused, wrong, right, seen, out, and the old cookie is dead, as a

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/session"
 )
 

@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/pkg/accounts"
 )
 
 const (

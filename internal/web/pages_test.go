@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/pkg/accounts"
 )
 
 // element is one element of a page, with the text directly inside it.

@@ -8,8 +8,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/session"
 )
 

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"slices"
 
-	"example.com/coatcheck/internal/accounts"
+	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/session"
 )
 

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"sync"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/respond"
+	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/session"
 )
 

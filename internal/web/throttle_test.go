@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/coatcheck/internal/accounts"
-	"example.com/coatcheck/internal/throttle"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
 const tooMany = "There were too many attempts to sign in. Try again in 30 seconds."

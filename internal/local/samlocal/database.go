@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/local/dynamolocal"
-	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
 )
 
 // StartDatabase starts DynamoDB Local, unless a Database is given, and makes in it

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/coatcheck/internal/accounts"
 	"example.com/coatcheck/internal/local/childprocess"
+	"example.com/coatcheck/pkg/accounts"
 )
 
 // serve runs the real server, with the demo user, and returns its URL.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"example.com/coatcheck/internal/dynamo"
+	"example.com/coatcheck/internal/stores/dynamo"
 	"example.com/coatcheck/pkg/session"
 )
 

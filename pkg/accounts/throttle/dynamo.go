@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"example.com/coatcheck/internal/dynamo"
+	"example.com/coatcheck/internal/stores/dynamo"
 )
 
 // Dynamo is a [Store] on a DynamoDB table with the hash key "key" (S). An item has

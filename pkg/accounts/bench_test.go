@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/throttle"
+	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
 // BenchmarkNoTells shows that no reason of a refusal answers faster than another:

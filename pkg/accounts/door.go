@@ -5,8 +5,8 @@ import (
 	"errors"
 	"sync"
 
-	"example.com/coatcheck/internal/password"
-	"example.com/coatcheck/internal/throttle"
+	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
 // Door is where strangers knock: it counts every attempt, and looks at a password

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/coatcheck/internal/throttle"
+	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
 // doorRig is a door whose hashes are counted and whose tallies can be made to fail.

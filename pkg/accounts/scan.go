@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"example.com/coatcheck/internal/dynamo"
+	"example.com/coatcheck/internal/stores/dynamo"
 )
 
 // All returns every account in a table of [Dynamo], in no order: those there when

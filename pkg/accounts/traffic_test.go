@@ -14,8 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/coatcheck/internal/password"
 	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
 	"example.com/coatcheck/pkg/session/memstore"

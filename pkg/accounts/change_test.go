@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/coatcheck/internal/throttle"
+	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
 const better = "a much better phrase than before"

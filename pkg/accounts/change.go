@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/pkg/accounts/password"
 )
 
 // ErrBusy means that the account's password is being changed just now, or that a

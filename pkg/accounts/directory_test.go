@@ -11,8 +11,8 @@ import (
 	"sync"
 	"testing"
 
-	"example.com/coatcheck/internal/password"
-	"example.com/coatcheck/internal/throttle"
+	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
 const phrase = "correct horse battery staple"

@@ -12,7 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/pkg/accounts/password"
 )
 
 // ErrRefused means that somebody may not sign in, and is the same for every

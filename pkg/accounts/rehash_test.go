@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/coatcheck/internal/password"
+	"example.com/coatcheck/pkg/accounts/password"
 )
 
 const (
