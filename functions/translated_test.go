@@ -17,8 +17,8 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/internal/local/samtemplate"
+	"example.com/coatcheck/pkg/config"
 )
 
 // translated is what CloudFormation is given: SAM's translation of template.yaml.
@@ -355,16 +355,16 @@ func TestGeneratedSessionKeys(t *testing.T) {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	for _, last := range letters { // of base64 the last character is the delicate one
 		t.Setenv("SESSION_KEYS", strings.Repeat(letters, 10)[:g.PasswordLength-1]+string(last))
-		if _, err := environ.SessionConfig(); err != nil {
+		if _, err := config.SessionConfig(); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// variables are the names of our environment variables, all in internal/environ.
+// variables are the names of our environment variables, all in pkg/config.
 func variables(t *testing.T) (names []string) {
 	t.Helper()
-	files, err := filepath.Glob("../internal/environ/*.go")
+	files, err := filepath.Glob("../pkg/config/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -388,7 +388,7 @@ func variables(t *testing.T) (names []string) {
 		})
 	}
 	if len(names) < 5 {
-		t.Fatalf("internal/environ names only %q", names)
+		t.Fatalf("pkg/config names only %q", names)
 	}
 	return names
 }

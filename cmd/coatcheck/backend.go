@@ -7,8 +7,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -21,7 +21,7 @@ type backend struct {
 }
 
 func openUsers(ctx context.Context) (*backend, error) {
-	client, err := environ.DynamoDB(ctx)
+	client, err := config.DynamoDB(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func openUsers(ctx context.Context) (*backend, error) {
 }
 
 func openSessions(ctx context.Context) (*backend, error) {
-	env, err := environ.Deployed(ctx, nil)
+	env, err := config.Deployed(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -42,11 +42,11 @@ func openSessions(ctx context.Context) (*backend, error) {
 }
 
 func newBackend(client *dynamodb.Client) (*backend, error) {
-	users, err := environ.UserStore(client)
+	users, err := config.UserStore(client)
 	if err != nil {
 		return nil, err
 	}
-	directory, err := environ.Directory(users)
+	directory, err := config.Directory(users)
 	if err != nil {
 		return nil, err
 	}

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 
-	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/config"
 )
 
 type setUser struct {
@@ -206,7 +206,7 @@ func (c *unlockName) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	attempts, err := environ.AttemptStore(b.client)
+	attempts, err := config.AttemptStore(b.client)
 	if err != nil {
 		return err
 	}

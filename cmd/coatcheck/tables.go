@@ -10,10 +10,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
@@ -53,7 +53,7 @@ func (c *createTables) Run(ctx context.Context) error {
 // the variable names: the SDK can be told to ignore it, and would then call AWS.
 func localDynamoDB(ctx context.Context) (*dynamodb.Client, error) {
 	const variable = "AWS_ENDPOINT_URL_DYNAMODB"
-	client, err := environ.DynamoDB(ctx)
+	client, err := config.DynamoDB(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func tableNames(template *samtemplate.Template) (map[string]string, error) {
 	names := map[string]string{}
 	for _, id := range slices.Sorted(maps.Keys(template.Tables)) {
 		variable := strings.ToUpper(strings.TrimSuffix(id, "Table")) + "_TABLE"
-		name, err := environ.Required(variable)
+		name, err := config.Required(variable)
 		if err != nil {
 			return nil, fmt.Errorf("%w; it is the name for %s", err, id)
 		}

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"example.com/coatcheck/internal/environ"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/config"
 )
 
 type addUser struct {
@@ -57,11 +57,11 @@ in each line, as users show has it.`
 
 // Run implements the command.
 func (c *listUsers) Run(ctx context.Context) error {
-	client, err := environ.DynamoDB(ctx)
+	client, err := config.DynamoDB(ctx)
 	if err != nil {
 		return err
 	}
-	table, err := environ.Required(environ.UsersTable)
+	table, err := config.Required(config.UsersTable)
 	if err != nil {
 		return err
 	}

@@ -16,10 +16,10 @@ import (
 	"syscall"
 	"time"
 
-	"example.com/coatcheck/internal/bcp47"
-	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/web"
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/signin"
+	"example.com/coatcheck/pkg/signin/bcp47"
 )
 
 func main() {
@@ -49,11 +49,11 @@ func fromEnv(name, otherwise string) string {
 }
 
 func run(ctx context.Context, addr, store string, demo bool) error {
-	origin, err := environ.Origin()
+	origin, err := config.Origin()
 	if err != nil {
 		return err
 	}
-	window, err := environ.ReauthenticationWindow()
+	window, err := config.ReauthenticationWindow()
 	if err != nil {
 		return err
 	}
@@ -62,15 +62,15 @@ func run(ctx context.Context, addr, store string, demo bool) error {
 		return err
 	}
 	defer opened.close()
-	sessions, err := environ.Sessions(opened.sessions, web.Fail)
+	sessions, err := config.Sessions(opened.sessions, signin.Fail)
 	if err != nil {
 		return err
 	}
-	directory, err := environ.Directory(opened.users)
+	directory, err := config.Directory(opened.users)
 	if err != nil {
 		return err
 	}
-	door, err := environ.Door(directory, opened.attempts)
+	door, err := config.Door(directory, opened.attempts)
 	if err != nil {
 		return err
 	}
@@ -82,8 +82,8 @@ func run(ctx context.Context, addr, store string, demo bool) error {
 			return err
 		}
 	}
-	handler := web.Handler(origin, web.Login(sessions, door), web.Reauthenticate(sessions, door), web.Profile(sessions),
-		web.Logout(sessions), web.Sessions(sessions, window), web.Password(sessions, door), web.Preferences(sessions, directory, bcp47.Canonical))
+	handler := signin.Handler(origin, signin.Login(sessions, door), signin.Reauthenticate(sessions, door), signin.Profile(sessions),
+		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, door), signin.Preferences(sessions, directory, bcp47.Canonical))
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s is taken by another program; choose another address with ADDR=host:port", addr)

@@ -14,14 +14,14 @@ import (
 	"github.com/redis/go-redis/v9"
 	_ "modernc.org/sqlite"
 
-	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/web"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
 	"example.com/coatcheck/pkg/session/redisstore"
 	"example.com/coatcheck/pkg/session/sqlstore"
+	"example.com/coatcheck/pkg/signin"
 )
 
 // stores are where the server keeps its sessions and users, and counts attempts to
@@ -98,14 +98,14 @@ func openRedis(address string) (stores, error) {
 }
 
 func openDynamoDB(ctx context.Context) (stores, error) {
-	env, err := environ.Deployed(ctx, web.Fail)
+	env, err := config.Deployed(ctx, signin.Fail)
 	if err != nil {
 		return stores{}, err
 	}
-	users, err := environ.UserStore(env.Client)
+	users, err := config.UserStore(env.Client)
 	if err != nil {
 		return stores{}, err
 	}
-	attempts, err := environ.AttemptStore(env.Client)
+	attempts, err := config.AttemptStore(env.Client)
 	return stores{env.Store, users, attempts, nothing}, err
 }

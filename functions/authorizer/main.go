@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"example.com/coatcheck/internal/environ"
+	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/lambdahttp/authorizer"
 	"example.com/coatcheck/pkg/session"
@@ -17,17 +17,17 @@ func main() {
 	slog.SetDefault(lambdacontext.NewLogger())
 	authorize, err := wire(context.Background())
 	if err != nil {
-		environ.Exit(err)
+		config.Exit(err)
 	}
 	lambdahttp.StartAuthorizer(authorize)
 }
 
 func wire(ctx context.Context) (lambdahttp.Authorizer, error) {
-	env, err := environ.Deployed(ctx, nil)
+	env, err := config.Deployed(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	environ.WarmUp(func(ctx context.Context) error {
+	config.WarmUp(func(ctx context.Context) error {
 		_, err := env.Store.Get(ctx, session.Key{Owner: "warm-up", ID: "warm-up"})
 		return err
 	})

@@ -9,28 +9,28 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/web"
+	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin"
 )
 
 func main() {
 	slog.SetDefault(lambdacontext.NewLogger())
 	handler, err := wire(context.Background())
 	if err != nil {
-		environ.Exit(err)
+		config.Exit(err)
 	}
 	lambdahttp.Start(handler)
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := environ.Deployed(ctx, web.Fail)
+	env, err := config.Deployed(ctx, signin.Fail)
 	if err != nil {
 		return nil, err
 	}
-	environ.WarmUp(func(ctx context.Context) error {
+	config.WarmUp(func(ctx context.Context) error {
 		return env.Store.Delete(ctx, session.Key{Owner: "warm-up", ID: "warm-up"}, nil, time.Now())
 	})
-	return web.Handler(env.Origin, web.Logout(env.Sessions)), nil
+	return signin.Handler(env.Origin, signin.Logout(env.Sessions)), nil
 }

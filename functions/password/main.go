@@ -8,32 +8,32 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/web"
+	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/lambdahttp"
+	"example.com/coatcheck/pkg/signin"
 )
 
 func main() {
 	slog.SetDefault(lambdacontext.NewLogger())
 	handler, err := wire(context.Background())
 	if err != nil {
-		environ.Exit(err)
+		config.Exit(err)
 	}
 	lambdahttp.Start(handler)
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := environ.Deployed(ctx, web.Fail)
+	env, err := config.Deployed(ctx, signin.Fail)
 	if err != nil {
 		return nil, err
 	}
-	door, users, err := environ.DeployedDoor(env.Client)
+	door, users, err := config.DeployedDoor(env.Client)
 	if err != nil {
 		return nil, err
 	}
-	environ.WarmUp(func(ctx context.Context) error {
+	config.WarmUp(func(ctx context.Context) error {
 		_, err := users.Get(ctx, "\x00warm-up") // no name that Normalize makes
 		return err
 	})
-	return web.Handler(env.Origin, web.Password(env.Sessions, door)), nil
+	return signin.Handler(env.Origin, signin.Password(env.Sessions, door)), nil
 }

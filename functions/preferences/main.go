@@ -8,36 +8,36 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"example.com/coatcheck/internal/bcp47"
-	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/web"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/lambdahttp"
+	"example.com/coatcheck/pkg/signin"
+	"example.com/coatcheck/pkg/signin/bcp47"
 )
 
 func main() {
 	slog.SetDefault(lambdacontext.NewLogger())
 	handler, err := wire(context.Background())
 	if err != nil {
-		environ.Exit(err)
+		config.Exit(err)
 	}
 	lambdahttp.Start(handler)
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := environ.Deployed(ctx, web.Fail)
+	env, err := config.Deployed(ctx, signin.Fail)
 	if err != nil {
 		return nil, err
 	}
-	users, err := environ.UserStore(env.Client)
+	users, err := config.UserStore(env.Client)
 	if err != nil {
 		return nil, err
 	}
-	environ.WarmUp(func(ctx context.Context) error {
+	config.WarmUp(func(ctx context.Context) error {
 		_, err := users.Get(ctx, "\x00warm-up") // no name that Normalize makes
 		return err
 	})
 	directory := accounts.NewDirectory(users, password.Hasher{}) // it sees no password, and needs no pepper
-	return web.Handler(env.Origin, web.Preferences(env.Sessions, directory, bcp47.Canonical)), nil
+	return signin.Handler(env.Origin, signin.Preferences(env.Sessions, directory, bcp47.Canonical)), nil
 }

@@ -7,25 +7,25 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"example.com/coatcheck/internal/environ"
-	"example.com/coatcheck/internal/web"
 	"example.com/coatcheck/internal/whoami"
+	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/lambdahttp"
+	"example.com/coatcheck/pkg/signin"
 )
 
 func main() {
 	slog.SetDefault(lambdacontext.NewLogger())
 	handler, err := wire()
 	if err != nil {
-		environ.Exit(err)
+		config.Exit(err)
 	}
 	lambdahttp.Start(handler)
 }
 
 func wire() (http.Handler, error) {
-	origin, err := environ.Origin()
+	origin, err := config.Origin()
 	if err != nil {
 		return nil, err
 	}
-	return web.Handler(origin, whoami.Routes()), nil
+	return signin.Handler(origin, whoami.Routes()), nil
 }

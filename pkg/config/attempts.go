@@ -1,0 +1,105 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
+)
+
+// How attempts to sign in are counted, and how many are borne.
+const (
+	AttemptsTable      = "ATTEMPTS_TABLE"
+	AttemptsLadder     = "ATTEMPTS_LADDER"      // optional: free failures, first wait, longest wait, failures that lock a name; default 10,30s,1h,100
+	AttemptsPerNetwork = "ATTEMPTS_PER_NETWORK" // optional: attempts, period; default 100,10m
+)
+
+// DeployedDoor returns the door of the accounts in USERS_TABLE, with attempts
+// counted in ATTEMPTS_TABLE, and the accounts' store.
+func DeployedDoor(client *dynamodb.Client) (*accounts.Door, *accounts.Dynamo, error) {
+	users, err := UserStore(client)
+	if err != nil {
+		return nil, nil, err
+	}
+	directory, err := Directory(users)
+	if err != nil {
+		return nil, nil, err
+	}
+	attempts, err := AttemptStore(client)
+	if err != nil {
+		return nil, nil, err
+	}
+	door, err := Door(directory, attempts)
+	return door, users, err
+}
+
+// AttemptStore returns the store of tallies in ATTEMPTS_TABLE.
+func AttemptStore(client *dynamodb.Client) (*throttle.Dynamo, error) {
+	table, err := Required(AttemptsTable)
+	if err != nil {
+		return nil, err
+	}
+	return throttle.NewDynamo(client, table), nil
+}
+
+// Door returns the door of directory, with its attempts counted in store as
+// ATTEMPTS_LADDER and ATTEMPTS_PER_NETWORK say. Where there are SESSION_KEYS it
+// knows devices that signed in before.
+func Door(directory *accounts.Directory, store throttle.Store) (*accounts.Door, error) {
+	var cfg throttle.Config
+	var err error
+	if cfg.Name, err = ladder(); err != nil {
+		return nil, err
+	}
+	if cfg.Network, err = window(); err != nil {
+		return nil, err
+	}
+	if cfg.DeviceKeys, err = keys(SessionKeys); err != nil {
+		return nil, err
+	}
+	limiter, err := throttle.New(store, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("%s or %s: %w", AttemptsLadder, AttemptsPerNetwork, err)
+	}
+	return accounts.NewDoor(directory, limiter), nil
+}
+
+func ladder() (l throttle.Ladder, err error) {
+	value := os.Getenv(AttemptsLadder)
+	if value == "" {
+		return l, nil
+	}
+	parts := strings.Split(value, ",")
+	if len(parts) == 4 {
+		var errs [4]error
+		l.Free, errs[0] = strconv.Atoi(parts[0])
+		l.First, errs[1] = time.ParseDuration(parts[1])
+		l.Longest, errs[2] = time.ParseDuration(parts[2])
+		l.Lock, errs[3] = strconv.Atoi(parts[3])
+		if errs == [4]error{} {
+			return l, nil
+		}
+	}
+	return l, fmt.Errorf("%s is %q; it must be four parts such as 10,30s,1h,100: failures that are free, the first wait, the longest, and failures that lock", AttemptsLadder, value)
+}
+
+func window() (w throttle.Window, err error) {
+	value := os.Getenv(AttemptsPerNetwork)
+	if value == "" {
+		return w, nil
+	}
+	limit, period, _ := strings.Cut(value, ",")
+	var wrong error
+	w.Limit, err = strconv.Atoi(limit)
+	w.Period, wrong = time.ParseDuration(period)
+	if err != nil || wrong != nil {
+		return w, fmt.Errorf("%s is %q; it must be two parts such as 100,10m: attempts, and the time in which they may come", AttemptsPerNetwork, value)
+	}
+	return w, nil
+}

@@ -1,0 +1,232 @@
+// Package config turns environment variables into what a main needs. Each
+// function reads only its own variables, and an error names the one at fault.
+//
+// This package may still change in ways that break programs.
+package config
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/logging"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/dynamostore"
+)
+
+// The variables that the product reads, beside the SDK's own (AWS_REGION,
+// AWS_ENDPOINT_URL_DYNAMODB, …).
+const (
+	SessionsTable      = "SESSIONS_TABLE"
+	UsersTable         = "USERS_TABLE"
+	SessionKeys        = "SESSION_KEYS"         // optional: comma-separated, newest first, standard base64 of at least 32 bytes each
+	SessionIdleTimeout = "SESSION_IDLE_TIMEOUT" // optional: a Go duration such as 30m
+	SessionLifetime    = "SESSION_LIFETIME"     // optional: a Go duration such as 24h
+	PublicOrigin       = "PUBLIC_ORIGIN"        // optional: https://host that browsers see; empty means the Host header
+
+	reauthenticationWindow = "REAUTHENTICATION_WINDOW" // optional: a Go duration such as 15m
+)
+
+// Required returns the value of a variable that must be set.
+func Required(name string) (string, error) {
+	value := os.Getenv(name)
+	if value == "" {
+		return "", fmt.Errorf("%s is not set", name)
+	}
+	return value, nil
+}
+
+// SessionConfig reads SESSION_KEYS, SESSION_IDLE_TIMEOUT and SESSION_LIFETIME.
+// Unset ones leave session.Config's defaults.
+func SessionConfig() (session.Config, error) {
+	var cfg session.Config
+	var err error
+	if cfg.IdleTimeout, err = duration(SessionIdleTimeout); err != nil {
+		return cfg, err
+	}
+	if cfg.Lifetime, err = duration(SessionLifetime); err != nil {
+		return cfg, err
+	}
+	cfg.SigningKeys, err = keys(SessionKeys)
+	return cfg, err
+}
+
+// ReauthenticationWindow reads REAUTHENTICATION_WINDOW: how long after giving the
+// password a user may end sessions without giving it again. Default 15 minutes.
+func ReauthenticationWindow() (time.Duration, error) {
+	window, err := duration(reauthenticationWindow)
+	return cmp.Or(window, 15*time.Minute), err
+}
+
+func duration(name string) (time.Duration, error) {
+	value := os.Getenv(name)
+	if value == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("%s is %q; it must be a positive Go duration such as 30m or 24h", name, value)
+	}
+	return d, nil
+}
+
+// keys never quotes a value: it is a secret.
+func keys(name string) ([][]byte, error) {
+	value := os.Getenv(name)
+	if value == "" {
+		return nil, nil
+	}
+	var all [][]byte
+	for i, text := range strings.Split(value, ",") {
+		key, err := decodeKey(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: key %d is not standard base64 of at least 32 bytes; make one with: openssl rand -base64 32", name, i+1)
+		}
+		all = append(all, key)
+	}
+	return all, nil
+}
+
+// decodeKey reads a key as `openssl rand -base64 32` prints it.
+func decodeKey(text string) ([]byte, error) {
+	key, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err == nil && len(key) < 32 {
+		err = errors.New("shorter than 32 bytes")
+	}
+	return key, err
+}
+
+// Sessions returns a Manager on store, configured by SessionConfig. Fail answers
+// the requests that Manager.Require refuses; nil means pkg/session's own answers.
+func Sessions(store session.Store, fail func(http.ResponseWriter, *http.Request, error)) (*session.Manager, error) {
+	cfg, err := SessionConfig()
+	if err != nil {
+		return nil, err
+	}
+	cfg.ErrorHandler = fail
+	sessions, err := session.New(store, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("%s, %s or %s: %w", SessionIdleTimeout, SessionLifetime, SessionKeys, err)
+	}
+	return sessions, nil
+}
+
+// Deployment is what every program needs that runs on the deployed tables.
+type Deployment struct {
+	Client   *dynamodb.Client
+	Store    *dynamostore.Store // of the sessions in SESSIONS_TABLE
+	Sessions *session.Manager   // on Store
+	Origin   string             // PUBLIC_ORIGIN
+}
+
+// Deployed reads all that a Deployment needs. It calls nothing yet. For fail see [Sessions].
+func Deployed(ctx context.Context, fail func(http.ResponseWriter, *http.Request, error)) (d Deployment, err error) {
+	table, err := Required(SessionsTable)
+	if err != nil {
+		return d, err
+	}
+	if d.Client, err = DynamoDB(ctx); err != nil {
+		return d, err
+	}
+	d.Store = dynamostore.New(d.Client, table)
+	if d.Sessions, err = Sessions(d.Store, fail); err != nil {
+		return d, err
+	}
+	d.Origin, err = Origin()
+	return d, err
+}
+
+// UserStore returns the store of accounts in USERS_TABLE.
+func UserStore(client *dynamodb.Client) (*accounts.Dynamo, error) {
+	table, err := Required(UsersTable)
+	if err != nil {
+		return nil, err
+	}
+	return accounts.NewDynamo(client, table), nil
+}
+
+// browserOrigin is how browsers write an origin (RFC 6454, section 6.2). It is
+// compared byte by byte, so another spelling would never match.
+var browserOrigin = regexp.MustCompile(`^https?://[a-z0-9.-]+(:[0-9]+)?$`)
+
+var defaultPorts = map[string]string{"http": "80", "https": "443"}
+
+// Origin reads PUBLIC_ORIGIN: a scheme and a host, nothing else, or "".
+func Origin() (string, error) {
+	value := os.Getenv(PublicOrigin)
+	if value == "" {
+		return "", nil
+	}
+	u, err := url.Parse(value)
+	if err != nil || !browserOrigin.MatchString(value) || u.Port() == defaultPorts[u.Scheme] {
+		return "", fmt.Errorf("%s is %q; it must be an origin as browsers write it, such as https://example.org: lower case, no default port, no path", PublicOrigin, value)
+	}
+	return value, nil
+}
+
+// Limits of one DynamoDB call. Its usual answer takes milliseconds; all attempts
+// together stay under the functions' timeout of 10 seconds.
+const (
+	attempts       = 3
+	attemptTimeout = 2 * time.Second
+	firstBackoff   = 25 * time.Millisecond // the SDK's default waits up to a second
+)
+
+// DynamoDB returns a client by the SDK's usual configuration, with short
+// timeouts and a fast first retry.
+func DynamoDB(ctx context.Context) (*dynamodb.Client, error) {
+	cfg, err := config.LoadDefaultConfig(ctx,
+		// Its only line would warn of each error answer that has no checksum, and not as JSON
+		// (https://github.com/aws/aws-sdk-go-v2/issues/3545). Errors are returned anyway.
+		config.WithLogger(logging.Nop{}),
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(attemptTimeout)),
+		config.WithRetryer(func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.MaxAttempts = attempts
+				o.Backoff = retry.BackoffDelayerFunc(backoff)
+			})
+		}))
+	if err != nil {
+		return nil, fmt.Errorf("AWS configuration: %w", err)
+	}
+	if cfg.Region == "" {
+		return nil, fmt.Errorf("AWS_REGION is not set")
+	}
+	return dynamodb.NewFromConfig(cfg), nil
+}
+
+func backoff(attempt int, _ error) (time.Duration, error) {
+	most := firstBackoff << min(attempt, 5)
+	return most/2 + rand.N(most/2), nil
+}
+
+// WarmUp makes one call before the first request comes, so that no user waits
+// for the TLS handshake. Its outcome does not matter to anyone.
+func WarmUp(call func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
+	defer cancel()
+	_ = call(ctx)
+}
+
+// Exit logs why a program cannot start and ends it.
+func Exit(err error) {
+	slog.Error("cannot start", "error", err)
+	os.Exit(1)
+}

@@ -1,0 +1,246 @@
+package config_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/session/memstore"
+)
+
+const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" // 32 zero bytes
+
+func TestRequiredNamesTheVariable(t *testing.T) {
+	t.Setenv("SESSIONS_TABLE", "")
+	if _, err := config.Required("SESSIONS_TABLE"); err == nil || !strings.Contains(err.Error(), "SESSIONS_TABLE") {
+		t.Fatalf("error %v does not name SESSIONS_TABLE", err)
+	}
+	t.Setenv("SESSIONS_TABLE", "coats")
+	if got, err := config.Required("SESSIONS_TABLE"); got != "coats" || err != nil {
+		t.Fatalf("got %q, %v", got, err)
+	}
+}
+
+func TestSessionConfig(t *testing.T) {
+	for _, tt := range []struct {
+		name, variable, value string
+		ok                    bool
+	}{
+		{"nothing set", "SESSION_KEYS", "", true},
+		{"one key", "SESSION_KEYS", key, true},
+		{"two keys, with a blank", "SESSION_KEYS", key + ", " + key, true},
+		{"short key", "SESSION_KEYS", "c2hvcnQtc2VjcmV0", false},
+		{"not base64", "SESSION_KEYS", strings.Repeat("!", 44), false},
+		{"a trailing comma", "SESSION_KEYS", key + ",", false},
+		{"idle timeout", "SESSION_IDLE_TIMEOUT", "20m", true},
+		{"idle timeout without unit", "SESSION_IDLE_TIMEOUT", "20", false},
+		{"negative idle timeout", "SESSION_IDLE_TIMEOUT", "-1m", false},
+		{"lifetime", "SESSION_LIFETIME", "8h", true},
+		{"lifetime zero", "SESSION_LIFETIME", "0s", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv(tt.variable, tt.value)
+			_, err := config.SessionConfig()
+			if tt.ok != (err == nil) {
+				t.Fatalf("%s=%q: error %v", tt.variable, tt.value, err)
+			}
+			if err != nil && !strings.Contains(err.Error(), tt.variable) {
+				t.Fatalf("error %q does not name %s", err, tt.variable)
+			}
+			if err != nil && tt.variable == "SESSION_KEYS" && strings.Contains(err.Error(), tt.value) {
+				t.Fatalf("error %q quotes the key", err)
+			}
+		})
+	}
+}
+
+func TestReauthenticationWindow(t *testing.T) {
+	for value, want := range map[string]time.Duration{"": 15 * time.Minute, "90s": 90 * time.Second, "0s": 0, "-1m": 0, "15": 0} {
+		t.Setenv("REAUTHENTICATION_WINDOW", value)
+		got, err := config.ReauthenticationWindow()
+		if (err == nil) != (want > 0) || err == nil && got != want {
+			t.Errorf("%q: %v, %v; want %v", value, got, err, want)
+		}
+		if err != nil && !strings.Contains(err.Error(), "REAUTHENTICATION_WINDOW") {
+			t.Errorf("%q: the error %v does not name the variable", value, err)
+		}
+	}
+}
+
+func TestSessionConfigValues(t *testing.T) {
+	t.Setenv("SESSION_KEYS", key+","+key)
+	t.Setenv("SESSION_IDLE_TIMEOUT", "20m")
+	t.Setenv("SESSION_LIFETIME", "8h")
+	cfg, err := config.SessionConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cfg.SigningKeys) != 2 || len(cfg.SigningKeys[0]) != 32 || cfg.IdleTimeout != 20*time.Minute || cfg.Lifetime != 8*time.Hour {
+		t.Fatalf("got %d keys, idle %v, lifetime %v", len(cfg.SigningKeys), cfg.IdleTimeout, cfg.Lifetime)
+	}
+}
+
+// complete sets every variable of a function to something good.
+func complete(t *testing.T) {
+	t.Helper()
+	for name, value := range map[string]string{
+		"SESSIONS_TABLE": "sessions", "USERS_TABLE": "users", "ATTEMPTS_TABLE": "attempts", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "",
+		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_PROFILE": "",
+		"SESSION_KEYS": key, "SESSION_IDLE_TIMEOUT": "20m", "SESSION_LIFETIME": "8h", "PUBLIC_ORIGIN": "https://shop.example",
+	} {
+		t.Setenv(name, value)
+	}
+}
+
+func TestDeployed(t *testing.T) {
+	complete(t)
+	d, err := config.Deployed(t.Context(), nil)
+	if err != nil || d.Client == nil || d.Store == nil || d.Sessions == nil || d.Origin != "https://shop.example" {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	if door, users, err := config.DeployedDoor(d.Client); err != nil || door == nil || users == nil {
+		t.Fatalf("%v, %v, %v", door, users, err)
+	}
+}
+
+// Without the optional ones, and without a table it does not read, all is well.
+func TestDeployedNeedsNoMore(t *testing.T) {
+	complete(t)
+	for _, name := range []string{"USERS_TABLE", "ATTEMPTS_TABLE", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"} {
+		t.Setenv(name, "")
+	}
+	if d, err := config.Deployed(t.Context(), nil); err != nil || d.Origin != "" {
+		t.Fatalf("%+v, %v", d, err)
+	}
+}
+
+// Whatever is missing or malformed is named, and nothing else is.
+func TestDeployedNamesTheVariable(t *testing.T) {
+	variables := []string{"SESSIONS_TABLE", "USERS_TABLE", "ATTEMPTS_TABLE", "ATTEMPTS_LADDER", "ATTEMPTS_PER_NETWORK", "PASSWORD_PEPPERS", "AWS_REGION", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"}
+	for _, tt := range []struct{ name, value string }{
+		{"SESSIONS_TABLE", ""},
+		{"USERS_TABLE", ""},
+		{"ATTEMPTS_TABLE", ""},
+		{"ATTEMPTS_LADDER", "10"},
+		{"ATTEMPTS_LADDER", "ten,30s,1h,100"},
+		{"ATTEMPTS_LADDER", "10,30,1h,100"},
+		{"ATTEMPTS_LADDER", "10,30s,1h,100,200"},
+		{"ATTEMPTS_PER_NETWORK", "100"},
+		{"ATTEMPTS_PER_NETWORK", "100,"},
+		{"ATTEMPTS_PER_NETWORK", "many,10m"},
+		{"PASSWORD_PEPPERS", "2025"},
+		{"AWS_REGION", ""},
+		{"SESSION_KEYS", "c2hvcnQ="},
+		{"SESSION_KEYS", ","},
+		{"SESSION_KEYS", strings.TrimRight(key, "=")},
+		{"SESSION_IDLE_TIMEOUT", "20"},
+		{"SESSION_IDLE_TIMEOUT", "0s"},
+		{"SESSION_LIFETIME", "a day"},
+		{"SESSION_LIFETIME", "-8h"},
+		{"PUBLIC_ORIGIN", "shop.example"},
+		{"PUBLIC_ORIGIN", "https://shop.example/"},
+		{"PUBLIC_ORIGIN", "null"},
+	} {
+		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
+			complete(t)
+			t.Setenv(tt.name, tt.value)
+			d, err := config.Deployed(t.Context(), nil)
+			if err == nil {
+				_, _, err = config.DeployedDoor(d.Client)
+			}
+			for _, variable := range variables {
+				if named := err != nil && strings.Contains(err.Error(), variable); named != (variable == tt.name) {
+					t.Errorf("%s named: %v, in %v", variable, named, err)
+				}
+			}
+			if err != nil && tt.name == "SESSION_KEYS" && tt.value != "," && strings.Contains(err.Error(), tt.value) {
+				t.Errorf("the key is quoted: %v", err)
+			}
+		})
+	}
+}
+
+// What the limiter refuses is told by the names that an operator knows.
+func TestDoorNamesTheVariables(t *testing.T) {
+	for name, value := range map[string]string{
+		"ATTEMPTS_LADDER": "0,30s,1h,100", "ATTEMPTS_PER_NETWORK": "0,10m",
+	} {
+		complete(t)
+		t.Setenv(name, value)
+		if _, err := config.Door(accounts.NewDirectory(accounts.NewMemory(), password.Hasher{}), throttle.NewMemory()); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s=%s: error %v does not name it", name, value, err)
+		}
+	}
+}
+
+// TestLimits: the variables decide how many attempts are free.
+func TestLimits(t *testing.T) {
+	complete(t)
+	t.Setenv("ATTEMPTS_LADDER", "2,40s,1h,9")
+	t.Setenv("ATTEMPTS_PER_NETWORK", "3,20m")
+	door, err := config.Door(accounts.NewDirectory(accounts.NewMemory(), password.Hasher{}), throttle.NewMemory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, by string }{{"a", ""}, {"a", ""}, {"a", "name"}, {"b", ""}, {"c", "network"}} {
+		_, err := door.Authenticate(t.Context(), accounts.Attempt{Username: tt.name, Password: "wrong", Address: "192.0.2.1"})
+		refused, _ := errors.AsType[*throttle.Refused](err)
+		switch {
+		case tt.by == "" && !errors.Is(err, accounts.ErrRefused), tt.by != "" && (refused == nil || refused.By != tt.by):
+			t.Errorf("%s: %v, want a refusal by %q", tt.name, err, tt.by)
+		case tt.by == "name" && (refused.RetryAfter > 40*time.Second || refused.RetryAfter < 30*time.Second):
+			t.Errorf("the first wait is %v, want 40 s", refused.RetryAfter)
+		}
+	}
+}
+
+func TestOrigin(t *testing.T) {
+	for value, ok := range map[string]bool{
+		"":                         true,
+		"https://example.org":      true,
+		"http://localhost:8080":    true,
+		"https://example.org/":     false,
+		"https://example.org/path": false,
+		"example.org":              false,
+		"ftp://example.org":        false,
+		"https://u:p@example.org":  false,
+		"https://Example.org":      false,
+		"https://bücher.example":   false,
+		"https://example.org:443":  false,
+		"https://example.org:":     false,
+		"http://example.org:80":    false,
+		"http://example.org:443":   true,
+	} {
+		t.Setenv("PUBLIC_ORIGIN", value)
+		got, err := config.Origin()
+		if ok != (err == nil) || ok && got != value {
+			t.Errorf("PUBLIC_ORIGIN=%q: %q, %v", value, got, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "PUBLIC_ORIGIN") {
+			t.Errorf("error %q does not name PUBLIC_ORIGIN", err)
+		}
+	}
+}
+
+func TestDynamoDBNeedsARegion(t *testing.T) {
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_DEFAULT_REGION", "")
+	t.Setenv("AWS_CONFIG_FILE", "/dev/null")
+	if _, err := config.DynamoDB(t.Context()); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
+		t.Fatalf("error %v does not name AWS_REGION", err)
+	}
+}
+
+// What session.New refuses is told by the names that an operator knows.
+func TestSessionsNamesTheVariables(t *testing.T) {
+	t.Setenv("SESSION_IDLE_TIMEOUT", "48h")
+	_, err := config.Sessions(memstore.New(), nil)
+	if err == nil || !strings.Contains(err.Error(), "SESSION_IDLE_TIMEOUT") || !strings.Contains(err.Error(), "48h") {
+		t.Errorf("error %v does not name SESSION_IDLE_TIMEOUT and its value", err)
+	}
+}

@@ -1,0 +1,51 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
+)
+
+// The secrets of password hashes that are kept outside the database.
+const (
+	PasswordPeppers = "PASSWORD_PEPPERS" // optional: comma-separated, newest first, each id:key, the key as in SESSION_KEYS
+	DevisePepper    = "DEVISE_PEPPER"    // optional: config.pepper of the Rails application whose "$2a$" hashes were imported
+)
+
+// Directory returns the directory of the accounts in store, with the secrets of
+// PASSWORD_PEPPERS and DEVISE_PEPPER.
+func Directory(store accounts.Store) (*accounts.Directory, error) {
+	peppers, err := peppers(os.Getenv(PasswordPeppers))
+	if err != nil {
+		return nil, err
+	}
+	return accounts.NewDirectory(store, password.Hasher{Peppers: peppers, DevisePepper: os.Getenv(DevisePepper)}), nil
+}
+
+// pepperID is what the PHC string format allows for a keyid, less its punctuation.
+var pepperID = regexp.MustCompile(`^[0-9A-Za-z]{1,11}$`)
+
+// peppers never quotes value: it holds secrets.
+func peppers(value string) ([]password.Pepper, error) {
+	if value == "" {
+		return nil, nil
+	}
+	var all []password.Pepper
+	for i, text := range strings.Split(value, ",") {
+		id, encoded, _ := strings.Cut(strings.TrimSpace(text), ":")
+		key, err := decodeKey(encoded)
+		if err != nil || !pepperID.MatchString(id) {
+			return nil, fmt.Errorf("%s: entry %d is not id:key, with an id of 1 to 11 letters and digits and a key of standard base64 of at least 32 bytes; make a key with: openssl rand -base64 32", PasswordPeppers, i+1)
+		}
+		if slices.ContainsFunc(all, func(p password.Pepper) bool { return p.ID == id }) {
+			return nil, fmt.Errorf("%s: entry %d has the id of an earlier one; each key needs its own", PasswordPeppers, i+1)
+		}
+		all = append(all, password.Pepper{ID: id, Key: key})
+	}
+	return all, nil
+}

@@ -1,0 +1,139 @@
+package signin
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"example.com/coatcheck/internal/respond"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/session"
+)
+
+// refusal is an answer that names what the client did wrong, in words for people.
+type refusal struct {
+	status int
+	detail string
+}
+
+func (e *refusal) Error() string { return e.detail }
+
+var (
+	errNotFound = &refusal{http.StatusNotFound, "There is nothing at this address."}
+	errTooLarge = &refusal{http.StatusRequestEntityTooLarge, "The request is larger than 8 KB."}
+	errBroken   = &refusal{http.StatusInternalServerError, "Something went wrong on our side. Try again in a moment."}
+	errOutage   = &refusal{http.StatusServiceUnavailable, "We cannot reach our records just now. Nothing is lost; try again in a moment."}
+	errSignIn   = &refusal{http.StatusUnauthorized, "Sign in first."}
+	errRefused  = &refusal{http.StatusUnauthorized, "The username or password is wrong."}
+	errPassword = &refusal{http.StatusUnauthorized, "The password is wrong."}
+	errBusy     = &refusal{http.StatusServiceUnavailable, "This account is being changed just now. Try again in a moment."}
+	errRole     = &refusal{http.StatusForbidden, "Your account may not do this."}
+	errProve    = &refusal{http.StatusForbidden, "Give your password again first, at /reauthenticate."}
+	errNotYours = &refusal{http.StatusNotFound, "You have no such session; it may have ended already."}
+)
+
+// Fail answers a request that met err. It is meant as [session.Config]'s
+// ErrorHandler too.
+func Fail(w http.ResponseWriter, r *http.Request, err error) { report(w, r, err).write(w, r) }
+
+// report returns the answer to err, once it has written its line in the log and
+// the header that comes with it. It is the one place where errors become statuses.
+func report(w http.ResponseWriter, r *http.Request, err error) *refusal {
+	answer := answerTo(err)
+	logFailure(r, answer, err)
+	if refused := (*throttle.Refused)(nil); errors.As(err, &refused) {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(refused.RetryAfter.Seconds()))))
+	}
+	return answer
+}
+
+// write sends the answer to a person or a program.
+func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case e == errProve && wantsPage(r):
+		redirect(w, "/reauthenticate?"+url.Values{"next": {devicesPath}}.Encode())
+	case e == errProve:
+		respond.TypedProblem(w, "reauthentication-required", e.status, e.detail)
+	case !wantsPage(r):
+		respond.Problem(w, e.status, e.detail)
+	case e == errSignIn:
+		next := home
+		if safe(r.Method) {
+			next = localPath(r.URL.RequestURI())
+		}
+		redirect(w, "/login?"+url.Values{"next": {next}}.Encode())
+	default:
+		writePage(w, e.status, "problem", page{Title: http.StatusText(e.status), Data: e.detail})
+	}
+}
+
+func answerTo(err error) *refusal {
+	var known *refusal
+	var tooMany *throttle.Refused
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &tooMany):
+		return &refusal{http.StatusTooManyRequests, "There were too many attempts to sign in. Try again in " + inWords(tooMany.RetryAfter) + "."}
+	case errors.Is(err, session.ErrNoSession):
+		return errSignIn
+	case errors.Is(err, session.ErrForbidden):
+		return errRole
+	case errors.Is(err, accounts.ErrRefused):
+		return errRefused
+	case errors.Is(err, accounts.ErrBusy):
+		return errBusy
+	case errors.Is(err, session.ErrInvalid):
+		return errBroken
+	}
+	return errOutage
+}
+
+func logFailure(r *http.Request, answer *refusal, err error) {
+	ctx, method, path := r.Context(), r.Method, r.URL.Path
+	switch {
+	case answer.status >= http.StatusInternalServerError:
+		slog.ErrorContext(ctx, "sys_failure", "method", method, "path", path, "status", answer.status, "error", err.Error())
+	case answer.status == http.StatusTooManyRequests:
+		slog.WarnContext(ctx, "excess_rate_limit_exceeded", "method", method, "path", path, "ip", clientIP(r), "error", err.Error())
+	case answer == errRefused, answer == errPassword:
+		slog.WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientIP(r))
+	case answer == errRole:
+		slog.WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientIP(r))
+	case answer.status == http.StatusBadRequest, answer.status == http.StatusRequestEntityTooLarge, answer.status == http.StatusUnsupportedMediaType:
+		slog.InfoContext(ctx, "input_validation_fail", "method", method, "path", path, "status", answer.status, "ip", clientIP(r))
+	}
+}
+
+// inWords rounds a wait up to what people say.
+func inWords(wait time.Duration) string {
+	n, unit := int(math.Ceil(wait.Seconds())), "second"
+	if n > 90 {
+		n, unit = int(math.Ceil(wait.Minutes())), "minute"
+	}
+	if n == 1 {
+		return "a " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
+}
+
+// redirect sends a browser to a local path by GET.
+func redirect(w http.ResponseWriter, to string) {
+	w.Header().Set("Location", to)
+	respond.Status(w, http.StatusSeeOther)
+}
+
+func clientIP(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

@@ -1,0 +1,115 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/session"
+)
+
+// What nobody has named is an outage, never "no session".
+func TestFail(t *testing.T) {
+	r := newRig(t)
+	for _, tt := range []struct {
+		err    error
+		status int
+		detail string
+		event  string
+	}{
+		{session.ErrNoSession, 401, signInFirst, ""},
+		{session.ErrForbidden, 403, "Your account may not do this.", "WARN authz_fail ip=192.0.2.1 method=GET path=/profile"},
+		{accounts.ErrRefused, 401, refused, "WARN authn_login_fail ip=192.0.2.1 method=GET path=/profile"},
+		{accounts.ErrBusy, 503, "This account is being changed just now. Try again in a moment.", "ERROR sys_failure error=%s method=GET path=/profile status=503"},
+		{session.ErrInvalid, 500, "Something went wrong on our side. Try again in a moment.", "ERROR sys_failure error=%s method=GET path=/profile status=500"},
+		{session.ErrConflict, 503, outage, "ERROR sys_failure error=%s method=GET path=/profile status=503"},
+		{accounts.ErrNotFound, 503, outage, "ERROR sys_failure error=%s method=GET path=/profile status=503"},
+		{context.DeadlineExceeded, 503, outage, "ERROR sys_failure error=%s method=GET path=/profile status=503"},
+		{errors.New("table \"x\": access denied"), 503, outage, "ERROR sys_failure error=%s method=GET path=/profile status=503"},
+	} {
+		for _, err := range []error{tt.err, fmt.Errorf("wrapped: %w", tt.err)} {
+			w := httptest.NewRecorder()
+			Fail(w, get("/profile"), err)
+			want := problemAnswer(tt.status, tt.detail)
+			if tt.status == 503 {
+				want = want.with("Retry-After", "5")
+			}
+			same(t, response{w.Code, w.Result().Header, w.Body.String()}, want)
+			var events []string
+			if tt.event != "" {
+				events = []string{strings.Replace(tt.event, "%s", err.Error(), 1)}
+			}
+			if got := r.events(); !slices.Equal(got, events) {
+				t.Errorf("logged %q, want %q", got, events)
+			}
+		}
+	}
+}
+
+// Retry-After is for programs, in whole seconds that are never too few; people are
+// told in words.
+func TestTooManyAttempts(t *testing.T) {
+	r := newRig(t)
+	for _, tt := range []struct {
+		wait           time.Duration
+		seconds, words string
+	}{
+		{time.Millisecond, "1", "a second"},
+		{30 * time.Second, "30", "30 seconds"},
+		{30*time.Second + time.Nanosecond, "31", "31 seconds"},
+		{90 * time.Second, "90", "90 seconds"},
+		{91 * time.Second, "91", "2 minutes"},
+		{time.Hour, "3600", "60 minutes"},
+	} {
+		w := httptest.NewRecorder()
+		Fail(w, get("/login"), fmt.Errorf("wrapped: %w", &throttle.Refused{By: "name", RetryAfter: tt.wait}))
+		want := problemAnswer(429, "There were too many attempts to sign in. Try again in "+tt.words+".").with("Retry-After", tt.seconds)
+		same(t, response{w.Code, w.Result().Header, w.Body.String()}, want)
+		if events := r.events(); len(events) != 1 || !strings.HasPrefix(events[0], "WARN excess_rate_limit_exceeded ") || !strings.Contains(events[0], "ip=192.0.2.1") {
+			t.Errorf("logged %q", events)
+		}
+	}
+}
+
+// A write that met no session cannot be repeated by following a link, so the
+// login leads home; a page that was to be read is what it leads back to.
+func TestSignInFirst(t *testing.T) {
+	for method, next := range map[string]string{"GET": "%2Fsessions%3Fa%3Db", "HEAD": "%2Fsessions%3Fa%3Db", "POST": "%2Fprofile", "DELETE": "%2Fprofile"} {
+		w := httptest.NewRecorder()
+		Fail(w, fromBrowser(httptest.NewRequest(method, "/sessions?a=b", nil)), session.ErrNoSession)
+		if got, want := w.Header().Get("Location"), "/login?next="+next; w.Code != 303 || got != want {
+			t.Errorf("%s: %d to %q, want %q", method, w.Code, got, want)
+		}
+	}
+}
+
+// One process serves many users at once and mixes up none.
+func TestUsersInParallel(t *testing.T) {
+	r := newRig(t)
+	names := []string{"eve", "mallory", "trent"}
+	cookies := map[string]string{"": ""}
+	for _, name := range names {
+		r.addAccount(&accounts.Account{Name: name, Username: name, UserID: name + "-id", DisplayName: strings.ToUpper(name)})
+		cookies[name] = cookieOf(r.do(post("/login", asJSON, strings.Replace(rightJSON, "alice", name, 1))))
+	}
+	var wg sync.WaitGroup
+	for i := range 200 {
+		name := append(names, "")[i%4]
+		wg.Go(func() {
+			w := httptest.NewRecorder()
+			r.handler.ServeHTTP(w, with(get("/profile"), "Cookie", cookies[name]))
+			if name == "" && w.Code != 401 || name != "" && !strings.Contains(w.Body.String(), `"display_name":"`+strings.ToUpper(name)+`"`) {
+				t.Errorf("%q: %d %s", name, w.Code, w.Body)
+			}
+		})
+	}
+	wg.Wait()
+}

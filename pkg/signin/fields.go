@@ -1,0 +1,110 @@
+package signin
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+)
+
+// fields reads a body that must hold exactly the named text fields, once each, as
+// a form or as a JSON object. A form may also say where it leads, in "next".
+func fields(r *http.Request, names ...string) (map[string]string, error) {
+	got, err := someFields(r, names...)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if _, ok := got[name]; !ok {
+			return nil, badRequest("The field %q is missing.", name)
+		}
+	}
+	return got, nil
+}
+
+// someFields is fields for a body that may lack some of them, but not all.
+func someFields(r *http.Request, names ...string) (map[string]string, error) {
+	got, form, err := decode(r)
+	if err != nil {
+		return nil, err
+	}
+	known := 0
+	for name := range got {
+		switch {
+		case slices.Contains(names, name):
+			known++
+		case !form || name != "next":
+			return nil, badRequest("There is a field that does not belong here; expected: %q.", names)
+		}
+	}
+	if known == 0 {
+		return nil, badRequest("The field %q is missing.", names[0])
+	}
+	return got, nil
+}
+
+// decode reads the fields of a body, and says whether it is a form.
+func decode(r *http.Request) (got map[string]string, form bool, err error) {
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if charset := params["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		kind = ""
+	}
+	body, err := io.ReadAll(r.Body) // from memory: see receive
+	if err != nil {
+		return nil, false, err
+	}
+	switch kind {
+	case "application/json":
+		got, err = decodeJSON(body)
+		return got, false, err
+	case "application/x-www-form-urlencoded":
+		got, err = decodeForm(body)
+		return got, true, err
+	}
+	return nil, false, &refusal{http.StatusUnsupportedMediaType, "Send application/json or application/x-www-form-urlencoded, in UTF-8."}
+}
+
+func decodeForm(body []byte) (map[string]string, error) {
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, badRequest("The form is not correctly encoded.")
+	}
+	got := make(map[string]string, len(values))
+	for name, all := range values {
+		if len(all) != 1 {
+			return nil, badRequest("A field came twice.")
+		}
+		if !utf8.ValidString(name) || !utf8.ValidString(all[0]) {
+			return nil, badRequest("The form is not in UTF-8.")
+		}
+		got[name] = all[0]
+	}
+	return got, nil
+}
+
+// decodeJSON leans on a decoder that refuses what encoding/json lets pass:
+// duplicate names, invalid UTF-8, names in another case.
+func decodeJSON(body []byte) (map[string]string, error) {
+	var values map[string]*string // pointers tell null from ""
+	if err := json.Unmarshal(body, &values); err != nil || values == nil {
+		return nil, badRequest("The body must be one JSON object whose values are strings, with no name twice.")
+	}
+	got := make(map[string]string, len(values))
+	for name, value := range values {
+		if value == nil {
+			return nil, badRequest("A value is null; it must be a string.")
+		}
+		got[name] = *value
+	}
+	return got, nil
+}
+
+func badRequest(format string, args ...any) error {
+	return &refusal{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,300 @@
+package signin
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+const (
+	missingName     = `The field "username" is missing.`
+	missingPassword = `The field "password" is missing.`
+	unknownField    = `There is a field that does not belong here; expected: ["username" "password"].`
+	notOneObject    = "The body must be one JSON object whose values are strings, with no name twice."
+	nullValue       = "A value is null; it must be a string."
+	badForm         = "The form is not correctly encoded."
+	doubled         = "A field came twice."
+	notUTF8         = "The form is not in UTF-8."
+	otherType       = "Send application/json or application/x-www-form-urlencoded, in UTF-8."
+	tooLarge        = "The request is larger than 8 KB."
+)
+
+// TestBodies sends login bodies with the right name and password in them. An
+// empty detail means that they are accepted; the others reach no store.
+func TestBodies(t *testing.T) {
+	const p = `"password":"correct horse battery staple"`
+	for _, tt := range []struct{ name, kind, body, detail string }{
+		{"JSON", asJSON, rightJSON, ""},
+		{"JSON in another order", asJSON, `{` + p + `,"username":"alice"}`, ""},
+		{"JSON with white space", asJSON, " \r\n\t" + strings.ReplaceAll(rightJSON, ",", " , \n") + "\n", ""},
+		{"JSON with escapes", asJSON, strings.Replace(rightJSON, "alice", `\u0061lic\u0065`, 1), ""},
+		{"JSON with an escaped name", asJSON, strings.Replace(rightJSON, `"username"`, `"\u0075sername"`, 1), ""},
+		{"nothing", asJSON, "", notOneObject},
+		{"white space", asJSON, "  ", notOneObject},
+		{"null", asJSON, "null", notOneObject},
+		{"true", asJSON, "true", notOneObject},
+		{"a number", asJSON, "1", notOneObject},
+		{"a string", asJSON, `"alice"`, notOneObject},
+		{"a list", asJSON, "[" + rightJSON + "]", notOneObject},
+		{"an empty object", asJSON, "{}", missingName},
+		{"no name", asJSON, "{" + p + "}", missingName},
+		{"no password", asJSON, `{"username":"alice"}`, missingPassword},
+		{"null name", asJSON, `{"username":null,` + p + `}`, nullValue},
+		{"null password", asJSON, `{"username":"alice","password":null}`, nullValue},
+		{"number", asJSON, `{"username":1,` + p + `}`, notOneObject},
+		{"boolean", asJSON, `{"username":true,` + p + `}`, notOneObject},
+		{"object", asJSON, `{"username":{"$ne":null},` + p + `}`, notOneObject},
+		{"list", asJSON, `{"username":["alice"],` + p + `}`, notOneObject},
+		{"unknown name", asJSON, `{"username":"alice","admin":"1",` + p + `}`, unknownField},
+		{"empty name", asJSON, `{"username":"alice","":"",` + p + `}`, unknownField},
+		{"next", asJSON, `{"username":"alice","next":"/",` + p + `}`, unknownField},
+		{"null unknown name", asJSON, `{"username":"alice","admin":null,` + p + `}`, nullValue},
+		{"name twice", asJSON, `{"username":"mallory","username":"alice",` + p + `}`, notOneObject},
+		{"name twice, equal", asJSON, `{"username":"alice","username":"alice",` + p + `}`, notOneObject},
+		{"name twice, once escaped", asJSON, `{"username":"mallory","\u0075sername":"alice",` + p + `}`, notOneObject},
+		{"name twice, in another case", asJSON, `{"username":"alice","USERNAME":"mallory",` + p + `}`, unknownField},
+		{"name in another case", asJSON, `{"Username":"alice",` + p + `}`, unknownField},
+		{"name with a long s", asJSON, `{"uſername":"alice",` + p + `}`, unknownField},
+		{"trailing object", asJSON, rightJSON + rightJSON, notOneObject},
+		{"trailing letter", asJSON, rightJSON + "x", notOneObject},
+		{"trailing comma", asJSON, strings.Replace(rightJSON, "}", ",}", 1), notOneObject},
+		{"trailing NUL", asJSON, rightJSON + "\x00", notOneObject},
+		{"cut off", asJSON, rightJSON[:len(rightJSON)-1], notOneObject},
+		{"comment", asJSON, rightJSON + "// x", notOneObject},
+		{"single quotes", asJSON, strings.ReplaceAll(rightJSON, `"`, "'"), notOneObject},
+		{"byte order mark", asJSON, "\xef\xbb\xbf" + rightJSON, notOneObject},
+		{"invalid UTF-8", asJSON, strings.Replace(rightJSON, "alice", "alice\xff", 1), notOneObject},
+		{"invalid UTF-8 in a name", asJSON, strings.Replace(rightJSON, "username", "username\xff", 1), notOneObject},
+		{"overlong UTF-8", asJSON, strings.Replace(rightJSON, "alice", "\xc1\xa1lice", 1), notOneObject},
+		{"lone surrogate", asJSON, strings.Replace(rightJSON, "alice", `alice\ud800`, 1), notOneObject},
+		{"raw control character", asJSON, strings.Replace(rightJSON, "alice", "alice\n", 1), notOneObject},
+		{"UTF-16", asJSON, "\xff\xfe{\x00}\x00", notOneObject},
+		{"deep lists", asJSON, strings.Repeat("[", 8000), notOneObject},
+		{"deep objects", asJSON, strings.Repeat(`{"a":`, 1600), notOneObject},
+		{"a form called JSON", asJSON, rightForm, notOneObject},
+
+		{"form", asForm, rightForm, ""},
+		{"form in another order", asForm, "password=correct+horse+battery+staple&username=alice", ""},
+		{"form with empty pairs", asForm, "&" + strings.Replace(rightForm, "&", "&&", 1) + "&", ""},
+		{"form with next", asForm, rightForm + "&next=/", ""},
+		{"empty form", asForm, "", missingName},
+		{"form without a password", asForm, "username=alice", missingPassword},
+		{"unknown field", asForm, rightForm + "&admin=1", unknownField},
+		{"method override", asForm, rightForm + "&_method=PUT", unknownField},
+		{"unnamed field", asForm, rightForm + "&=x", unknownField},
+		{"field twice", asForm, "username=mallory&" + rightForm, doubled},
+		{"field twice, equal", asForm, "username=alice&" + rightForm, doubled},
+		{"field twice, once escaped", asForm, "%75sername=mallory&" + rightForm, doubled},
+		{"next twice", asForm, rightForm + "&next=/&next=//evil.example", doubled},
+		{"unknown field twice", asForm, rightForm + "&x=1&x=1", doubled},
+		{"field twice, in another case", asForm, "USERNAME=mallory&" + rightForm, unknownField},
+		{"field in another case", asForm, strings.Replace(rightForm, "username", "Username", 1), unknownField},
+		{"field as a list", asForm, strings.Replace(rightForm, "username", "username[]", 1), unknownField},
+		{"broken escape", asForm, rightForm + "%", badForm},
+		{"broken escape in a name", asForm, "%zz=1&" + rightForm, badForm},
+		{"semicolon", asForm, strings.Replace(rightForm, "&", ";", 1), badForm},
+		{"form of invalid UTF-8", asForm, strings.Replace(rightForm, "alice", "alice%ff", 1), notUTF8},
+		{"form of raw invalid UTF-8", asForm, strings.Replace(rightForm, "alice", "alice\xff", 1), notUTF8},
+		{"field name of invalid UTF-8", asForm, rightForm + "&%ff=1", notUTF8},
+		{"JSON called a form", asForm, rightJSON, unknownField},
+	} {
+		t.Run(tt.kind[len("application/"):]+", "+tt.name, func(t *testing.T) {
+			r := newRig(t)
+			resp := r.do(post("/login", tt.kind, tt.body))
+			if tt.detail == "" {
+				if resp.status != 200 {
+					t.Errorf("%d %s", resp.status, resp.body)
+				}
+				return
+			}
+			same(t, resp, problemAnswer(400, tt.detail))
+			if calls := r.made(); calls != "" {
+				t.Errorf("calls: %s", calls)
+			}
+		})
+	}
+}
+
+func TestContentType(t *testing.T) {
+	for kind, ok := range map[string]bool{
+		"application/json":                               true,
+		"Application/JSON":                               true,
+		"application/json;charset=utf-8":                 true,
+		`application/json; charset="UTF-8"`:              true,
+		"application/json; charset=Utf-8":                true, // RFC 9110, section 8.3.2: in any case
+		"application/json; charset=latin1":               false,
+		"application/json; charset=utf-16":               false,
+		"application/json; charset=utf-8; charset=utf-7": false,
+		"application/json; charset":                      false,
+		"application/problem+json":                       false,
+		"application/jsonx":                              false,
+		"application/json/":                              false,
+		"text/json":                                      false,
+		"text/plain":                                     false,
+		"text/plain; application/json":                   false,
+		"multipart/form-data; boundary=x":                false,
+		"application/xml":                                false,
+		"*/*":                                            false,
+		"json":                                           false,
+		"":                                               false,
+		" ":                                              false,
+		"application/x-www-form-urlencoded; charset=latin1":  false,
+		"application/x-www-form-urlencoded-x; charset=utf-8": false,
+	} {
+		r := newRig(t)
+		resp := r.do(post("/login", kind, rightJSON))
+		if ok != (resp.status == 200) {
+			t.Errorf("%q: %d %s", kind, resp.status, resp.body)
+		}
+		if !ok {
+			same(t, resp, problemAnswer(415, otherType))
+			if calls := r.made(); calls != "" {
+				t.Errorf("%q: calls: %s", kind, calls)
+			}
+		}
+	}
+	for _, kind := range []string{"application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=UTF-8", "APPLICATION/X-WWW-FORM-URLENCODED"} {
+		if resp := newRig(t).do(post("/login", kind, rightForm)); resp.status != 200 {
+			t.Errorf("%q: %d %s", kind, resp.status, resp.body)
+		}
+	}
+	r := newRig(t)
+	req := post("/login", "", rightJSON)
+	req.Header["Content-Type"] = []string{""}
+	same(t, r.do(req), problemAnswer(415, otherType))
+}
+
+// A body has 8 KB at most, whether its length is announced or not.
+func TestBodySize(t *testing.T) {
+	r := newRig(t)
+	server := httptest.NewServer(r.handler)
+	defer server.Close()
+	form := rightForm + "&next=/"
+	for _, tt := range []struct{ name, kind, start, padding string }{
+		{"JSON", asJSON, rightJSON, " "},
+		{"form", asForm, form, "x"},
+	} {
+		for size, status := range map[int]int{8 << 10: 200, 8<<10 + 1: 413, 1 << 20: 413} {
+			body := tt.start + strings.Repeat(tt.padding, size-len(tt.start))
+			for length, reader := range map[string]io.Reader{
+				"announced": strings.NewReader(body),
+				"chunked":   io.MultiReader(strings.NewReader(body)),
+			} {
+				t.Run(strings.Join([]string{tt.name, http.StatusText(status), length}, ", "), func(t *testing.T) {
+					req, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/login", reader)
+					if err != nil {
+						t.Fatal(err)
+					}
+					req.Header.Set("Content-Type", tt.kind)
+					if (req.ContentLength > 0) != (length == "announced") {
+						t.Fatalf("the length is %d", req.ContentLength)
+					}
+					r.startOver()
+					resp := roundTrip(t, req)
+					r.remember(resp.cookies())
+					if status == 200 {
+						if resp.status != 200 {
+							t.Errorf("%d %s", resp.status, resp.body)
+						}
+						return
+					}
+					resp.header.Del("Connection") // the server closes one whose body it did not read
+					same(t, resp, problemAnswer(413, tooLarge))
+					if calls := r.made(); calls != "" {
+						t.Errorf("calls: %s", calls)
+					}
+				})
+			}
+		}
+	}
+}
+
+// That holds on every route, whatever it would answer, also where nobody reads
+// the body.
+func TestBodySizeEverywhere(t *testing.T) {
+	r := newRig(t)
+	cookie := r.signIn()
+	large := strings.Repeat("x", 8<<10+1)
+	for _, target := range []string{"GET /", "GET /profile", "POST /logout", "PUT /login", "POST /nothing"} {
+		method, path, _ := strings.Cut(target, " ")
+		for length, body := range map[string]io.Reader{"announced": strings.NewReader(large), "chunked": io.MultiReader(strings.NewReader(large))} {
+			req := with(httptest.NewRequest(method, path, body), "Cookie", cookie)
+			resp := r.do(req)
+			resp.header.Del("Connection")
+			t.Run(target+", "+length, func(t *testing.T) {
+				same(t, resp, problemAnswer(413, tooLarge))
+				if calls := r.made(); calls != "" {
+					t.Errorf("calls: %s", calls)
+				}
+			})
+		}
+	}
+}
+
+func TestBodyThatBreaksOff(t *testing.T) {
+	r := newRig(t)
+	req := httptest.NewRequest("POST", "/login", io.MultiReader(strings.NewReader(rightJSON), brokenReader{}))
+	req.Header.Set("Content-Type", asJSON)
+	same(t, r.do(req), problemAnswer(400, "The body did not arrive whole."))
+	if calls := r.made(); calls != "" {
+		t.Errorf("calls: %s", calls)
+	}
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// FuzzFields: what is accepted is what was sent, by the standard library's
+// account, and nothing else; what is not is a 400, 413 or 415.
+func FuzzFields(f *testing.F) {
+	f.Add(asJSON, rightJSON)
+	f.Add(asForm, rightForm+"&next=/")
+	f.Fuzz(func(t *testing.T, kind, body string) {
+		req := post("/login", kind, body)
+		got, err := fields(req, "username", "password")
+		if err != nil {
+			var known *refusal
+			if !errors.As(err, &known) || !slices.Contains([]int{400, 413, 415}, known.status) || got != nil {
+				t.Fatalf("got %v, %v", got, err)
+			}
+			return
+		}
+		for name, value := range got {
+			if !slices.Contains([]string{"username", "password", "next"}, name) || !utf8.ValidString(value) {
+				t.Fatalf("got %q = %q", name, value)
+			}
+		}
+		want := map[string]string{}
+		if strings.Contains(strings.ToLower(kind), "json") {
+			if err := json.Unmarshal([]byte(body), &want); err != nil {
+				t.Fatalf("encoding/json refuses it: %v", err)
+			}
+		} else {
+			values, err := url.ParseQuery(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name := range values {
+				want[name] = strings.Join(values[name], " and ")
+			}
+		}
+		if !maps.Equal(got, want) {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+		if _, ok := got["username"]; !ok {
+			t.Fatal("no username")
+		}
+		if _, ok := got["password"]; !ok {
+			t.Fatal("no password")
+		}
+	})
+}

@@ -1,0 +1,136 @@
+package signin
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var randomID = regexp.MustCompile(`session_id=[\w-]{22}$`)
+
+// events returns the lines logged, each as its level, name and fields in order
+// of their names, without the time and with the session's ID masked.
+func (r *rig) events() (events []string) {
+	r.t.Helper()
+	for _, line := range r.take() {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			r.t.Fatalf("%v: %s", err, line)
+		}
+		event := fmt.Sprint(fields["level"], " ", fields["msg"])
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			if !slices.Contains([]string{"time", "level", "msg", "stack"}, name) {
+				event += randomID.ReplaceAllString(fmt.Sprintf(" %s=%v", name, fields[name]), "session_id=<id>")
+			}
+		}
+		events = append(events, event)
+	}
+	return events
+}
+
+// TestEvents lists what each kind of request logs: one line for one event, in
+// the words of OWASP's Logging Vocabulary.
+func TestEvents(t *testing.T) {
+	const created = "INFO session_created session_id=<id> user_id=alice-id"
+	const success = "INFO authn_login_success ip=192.0.2.1 session_id=<id> user_agent=Firefox user_id=alice-id"
+	const replaced = "INFO session_expired reason=replaced session_id=<id>"
+	const fail = "WARN authn_login_fail ip=192.0.2.1 method=POST path=/login"
+	for name, tt := range map[string]struct {
+		given  func(*rig) string
+		req    *http.Request
+		events []string
+	}{
+		"login":               {nil, post("/login", asJSON, rightJSON), []string{created, success}},
+		"login again":         {(*rig).signIn, post("/login", asJSON, rightJSON), []string{replaced, created, success}},
+		"wrong password":      {nil, post("/login", asJSON, wrongJSON), []string{fail}},
+		"unknown user":        {nil, post("/login", asJSON, `{"username":"correct horse battery staple","password":"x"}`), []string{fail}},
+		"disabled user":       {nil, post("/login", asJSON, strings.Replace(rightJSON, "alice", "dora", 1)), []string{fail}},
+		"disabled on the way": {disableAfterCreate, post("/login", asJSON, rightJSON), []string{fail}},
+		"login page":          {nil, get("/login"), nil},
+		"profile":             {(*rig).signIn, get("/profile"), nil},
+		"no session":          {nil, get("/profile"), nil},
+		"duplicate cookies":   {states["duplicate cookies"], get("/profile"), nil},
+		"logout":              {(*rig).signIn, post("/logout", "", ""), []string{"INFO session_expired reason=logout session_id=<id>"}},
+		"logout of nobody":    {nil, post("/logout", "", ""), nil},
+		"unknown path":        {nil, get("/nothing"), nil},
+		"wrong method":        {nil, get("/logout"), nil},
+		"from elsewhere": {(*rig).signIn, with(post("/logout", "", ""), "Sec-Fetch-Site", "cross-site"),
+			[]string{"WARN malicious_cors error=cross-origin request detected from Sec-Fetch-Site header ip=192.0.2.1 method=POST path=/logout"}},
+		"malformed":    {nil, post("/login", asJSON, "{"), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=400"}},
+		"header twice": {nil, post("/login", asJSON+","+asJSON, "{"), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=400"}},
+		"too large":    {nil, post("/login", asJSON, strings.Repeat(" ", 9000)), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=413"}},
+		"wrong type":   {nil, post("/login", "text/plain", "{"), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=415"}},
+		"outage": {states["session store down"], get("/profile"),
+			[]string{"ERROR sys_failure error=connection refused method=GET path=/profile status=503"}},
+		"outage of the accounts": {states["account store down"], post("/login", asJSON, rightJSON),
+			[]string{"ERROR sys_failure error=reading the account: connection refused method=POST path=/login status=503"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			req := with(tt.req, "User-Agent", "Firefox")
+			if tt.given != nil {
+				req.Header.Set("Cookie", tt.given(r))
+			}
+			r.take()
+			r.do(req)
+			got := slices.DeleteFunc(r.events(), func(e string) bool { return strings.Contains(e, " session_client_changed ") })
+			if !slices.Equal(got, tt.events) {
+				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(tt.events, "\n\t"))
+			}
+		})
+	}
+}
+
+// What a client sends can neither forge a line nor break one (ASVS 16.4.1), and
+// a name, which may be a password in the wrong field, is not logged at all.
+func TestLogInjection(t *testing.T) {
+	const forged = "\r\n" + `{"time":"x","level":"INFO","msg":"authn_login_success","user_id":"root"}` + "\r\n\x1b[2J\u2028\u202e"
+	name, err := json.Marshal(map[string]string{"username": forged, "password": forged})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := json.Marshal(map[string]string{"username": `x"}{"msg":"authn_login_success"}`, "password": "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := get("/login")
+	path.Method, path.URL.Path = "POST", "/"+forged
+	path.Header.Set("Sec-Fetch-Site", "cross-site")
+	agent := post("/login", asJSON, rightJSON)
+	agent.Header.Set("User-Agent", forged)
+	origin := httptest.NewRequest("POST", "/login", nil)
+	origin.Header.Set("Origin", "https://"+strings.ReplaceAll(forged, ",", ";"))
+	for what, req := range map[string]*http.Request{
+		"name":       post("/login", asJSON, string(name)),
+		"plain name": post("/login", asJSON, string(plain)),
+		"path":       path,
+		"user agent": agent,
+		"origin":     origin,
+	} {
+		r := newRig(t)
+		r.serveAt("https://shop.example")
+		r.do(req)
+		lines := r.take() // which checks that each is JSON
+		want := 1
+		if what == "user agent" {
+			want = 2 // session_created and authn_login_success
+		}
+		if len(lines) != want {
+			t.Errorf("%s: %d lines: %q", what, len(lines), lines)
+		}
+		for _, line := range lines {
+			if strings.ContainsAny(strings.TrimSuffix(line, "\n"), "\r\n\x1b") {
+				t.Errorf("%s: a raw control character in %q", what, line)
+			}
+			if strings.HasSuffix(what, "name") && strings.Contains(line, "authn_login_success") {
+				t.Errorf("%s: the name is logged: %q", what, line)
+			}
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package signin
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"example.com/coatcheck/internal/respond"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/session"
+)
+
+// The session's Values, copied from the account at login so that no later
+// request reads the users table.
+const (
+	valueUsername    = "username"
+	valueDisplayName = "display_name"
+	valueTheme       = "theme"
+	valueLanguage    = "language"
+)
+
+type login struct {
+	sessions *session.Manager
+	door     *accounts.Door
+}
+
+// Login returns the routes of /login.
+func Login(sessions *session.Manager, door *accounts.Door) Routes {
+	l := login{sessions, door}
+	return Routes{
+		"GET /login":  l.show,
+		"POST /login": l.submit,
+	}
+}
+
+// loginForm is what the login page shows.
+type loginForm struct{ Username, Next, Problem string }
+
+func (l login) show(w http.ResponseWriter, r *http.Request) {
+	writeLoginPage(w, http.StatusOK, loginForm{Next: localPath(r.URL.Query().Get("next"))})
+}
+
+func writeLoginPage(w http.ResponseWriter, status int, form loginForm) {
+	writePage(w, status, "login", page{Title: "Sign in", Data: form})
+}
+
+func (l login) submit(w http.ResponseWriter, r *http.Request) {
+	form, err := fields(r, "username", "password")
+	if err != nil {
+		Fail(w, r, err)
+		return
+	}
+	s, err := l.signIn(w, r, form["username"], form["password"])
+	if err != nil {
+		again(w, r, err, func(problem *refusal) {
+			writeLoginPage(w, problem.status, loginForm{form["username"], localPath(form["next"]), problem.detail})
+		})
+		return
+	}
+	if wantsPage(r) {
+		redirect(w, localPath(form["next"]))
+		return
+	}
+	respond.JSON(w, http.StatusOK, signedIn(s))
+}
+
+// again answers what a form met. A person who can do better in the same form gets
+// it from show, with what was wrong.
+func again(w http.ResponseWriter, r *http.Request, err error, show func(problem *refusal)) {
+	answer := report(w, r, err)
+	switch {
+	case !wantsPage(r), answer == errSignIn, answer.status == http.StatusForbidden, answer.status >= http.StatusInternalServerError:
+		answer.write(w, r)
+	default:
+		show(answer)
+	}
+}
+
+// signIn checks the credentials, makes the session and says so in the log.
+func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password string) (*session.Session, error) {
+	ctx := r.Context()
+	proof, err := prove(l.door, r, username, password)
+	if err != nil {
+		return nil, err
+	}
+	s, err := l.start(w, r, proof)
+	if err != nil {
+		return nil, err
+	}
+	slog.InfoContext(ctx, "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
+	if proof.Failures > 0 {
+		slog.WarnContext(ctx, "authn_login_successafterfail", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "failures", proof.Failures)
+	}
+	if !proof.KnownDevice {
+		l.remember(ctx, w, proof, s)
+	}
+	return s, nil
+}
+
+func (l login) start(w http.ResponseWriter, r *http.Request, proof *accounts.Proof) (*session.Session, error) {
+	s, err := l.sessions.Create(w, r, session.User{
+		ID:      proof.Account.UserID,
+		Roles:   proof.Account.Roles,
+		Values:  values(proof.Account),
+		Confirm: proof.Confirm,
+	})
+	if err != nil && !errors.Is(err, accounts.ErrRefused) {
+		proof.Withdraw(r.Context())
+	}
+	return s, err
+}
+
+// prove takes a password to the door, with what tells who knocks.
+func prove(door *accounts.Door, r *http.Request, username, password string) (*accounts.Proof, error) {
+	return door.Authenticate(r.Context(), accounts.Attempt{
+		Username: username, Password: password, Address: clientIP(r), Device: device(r),
+	})
+}
+
+func values(a *accounts.Account) map[string]string {
+	v := map[string]string{valueUsername: a.Username, valueDisplayName: a.DisplayName}
+	for _, key := range []string{valueTheme, valueLanguage} {
+		if setting := a.Preferences[key]; setting != "" {
+			v[key] = setting
+		}
+	}
+	return v
+}
+
+// signedIn is what a program is told after a login.
+func signedIn(s *session.Session) any {
+	type user struct {
+		UserID      string   `json:"user_id"`
+		Username    string   `json:"username"`
+		DisplayName string   `json:"display_name"`
+		Roles       []string `json:"roles"`
+	}
+	type handle struct {
+		ID         string    `json:"id"`
+		SignedInAt time.Time `json:"signed_in_at"`
+		ExpiresAt  time.Time `json:"expires_at"`
+	}
+	return struct {
+		User    user   `json:"user"`
+		Session handle `json:"session"`
+	}{
+		user{s.UserID, s.Values[valueUsername], s.Values[valueDisplayName], notNil(s.Roles)},
+		handle{s.ID, s.AuthenticatedAt, s.ExpiresAt},
+	}
+}
+
+// notNil makes JSON say [] rather than null.
+func notNil(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}

@@ -1,0 +1,179 @@
+package signin
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/session"
+)
+
+const (
+	newPhrase     = "a much better phrase than before"
+	wrongPassword = "The password is wrong."
+	busy          = "This account is being changed just now. Try again in a moment."
+)
+
+// guardedRows: what a route answers where a session is asked for first, and there is none.
+func guardedRows(route, form, json string) []row {
+	method, path, _ := strings.Cut(route, " ")
+	next := "%2Fprofile"
+	if method == "GET" {
+		next = strings.ReplaceAll(path, "/", "%2F")
+	}
+	toLogin, signIn := redirectAnswer("/login?next="+next), problemAnswer(401, signInFirst)
+	all := []row{
+		{outcome: "no session", page: toLogin, program: signIn},
+		{outcome: "dead session", page: toLogin, program: signIn, calls: "sessions.Get"},
+		{outcome: "duplicate cookies", page: toLogin, program: signIn},
+		{outcome: "malformed cookie", page: toLogin, program: signIn},
+		{outcome: "session store down", page: downPage(), program: downProgram(), calls: "sessions.Get"},
+	}
+	for i := range all {
+		all[i].route, all[i].form, all[i].json = route, form, json
+	}
+	return all
+}
+
+func downPage() answer    { return problemPage(503, outage).with("Retry-After", "5") }
+func downProgram() answer { return problemAnswer(503, outage).with("Retry-After", "5") }
+
+// passwordPageRows: the pages that ask a signed-in user for a password.
+func passwordPageRows() (all []row) {
+	for route, heading := range map[string]string{"GET /reauthenticate": "Confirm it is you", "GET /password": "Change password"} {
+		page := pageAnswer(200, heading)
+		all = append(all, guardedRows(route, "", "")...)
+		all = append(all,
+			row{route: route, outcome: "signed in", page: page, program: page, calls: "sessions.Get"},
+			row{route: route, outcome: "account store down", page: page, program: page, calls: "sessions.Get"})
+	}
+	return all
+}
+
+func reauthenticateRows() []row {
+	const route = "POST /reauthenticate"
+	const right, rightBody = "password=correct+horse+battery+staple", `{"password":"correct horse battery staple"}`
+	const wrong, wrongBody = "password=incorrect+horse+battery+staple", `{"password":"incorrect horse battery staple"}`
+	heading := "Confirm it is you"
+	signedIn := states["signed in"]
+	renewed, toHome := newAnswer(204, "").with("Set-Cookie", newCookie), redirectAnswer("/profile").with("Set-Cookie", newCookie)
+	return append(guardedRows(route, right, rightBody), []row{
+		{route: route, outcome: "signed in", form: right, json: rightBody, page: toHome, program: renewed,
+			calls: "sessions.Get accounts.Get sessions.Update", attempts: succeeded},
+		{route: route, outcome: "next", given: signedIn, form: right + "&next=%2Fsessions", json: rightBody,
+			page: redirectAnswer("/sessions").with("Set-Cookie", newCookie), program: renewed,
+			calls: "sessions.Get accounts.Get sessions.Update", attempts: succeeded},
+		{route: route, outcome: "account store down", form: right, json: rightBody, page: downPage(), program: downProgram(),
+			calls: "sessions.Get accounts.Get", attempts: withdrawn},
+		{route: route, outcome: "wrong password", given: signedIn, form: wrong, json: wrongBody,
+			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failed},
+		{route: route, outcome: "another user's account by now", given: func(r *rig) string {
+			cookie := r.signIn()
+			r.accounts.edit = func(a *accounts.Account) { a.UserID = "another-id" }
+			return cookie
+		}, form: right, json: rightBody, page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword),
+			calls: "sessions.Get accounts.Get", attempts: failed},
+		{route: route, outcome: "ended meanwhile", given: func(r *rig) string {
+			cookie := r.signIn()
+			r.hooks["accounts.Get"] = func() error { return r.revokeAll() }
+			return cookie
+		}, form: right, json: rightBody, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst),
+			calls: "sessions.Get accounts.Get sessions.Update", attempts: succeeded},
+		{route: route, outcome: "no password", given: signedIn, form: "password=", json: `{"password":""}`,
+			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failed},
+		{route: route, outcome: "field missing", given: signedIn, form: "next=%2F", json: `{}`,
+			page: pageAnswer(400, heading, `The field "password" is missing.`), program: problemAnswer(400, `The field "password" is missing.`), calls: "sessions.Get"},
+		{route: route, outcome: "cross-site", given: signedIn, change: crossSite, form: right, json: rightBody,
+			page: problemPage(403, foreign), program: problemAnswer(403, foreign)},
+	}...)
+}
+
+func passwordRows() []row {
+	const route = "POST /password"
+	form := func(current, next string) string {
+		return "current_password=" + strings.ReplaceAll(current, " ", "+") + "&new_password=" + strings.ReplaceAll(next, " ", "+")
+	}
+	json := func(current, next string) string {
+		return `{"current_password":"` + current + `","new_password":"` + next + `"}`
+	}
+	right, rightBody := form(phrase, newPhrase), json(phrase, newPhrase)
+	const heading, short = "Change password", "The password is shorter than 15 characters; choose a longer one."
+	const whole = "sessions.Get accounts.Get accounts.Update sessions.Update sessions.List accounts.Update"
+	signedIn := states["signed in"]
+	toHome := redirectAnswer("/profile").with("Set-Cookie", newCookie)
+	frozen := func(until time.Duration) func(r *rig) string {
+		return func(r *rig) string {
+			cookie := r.signIn()
+			r.accounts.edit = func(a *accounts.Account) { a.FrozenUntil = time.Now().Add(until) }
+			return cookie
+		}
+	}
+	return append(guardedRows(route, right, rightBody), []row{
+		{route: route, outcome: "signed in", form: right, json: rightBody, page: toHome, program: newAnswer(204, "").with("Set-Cookie", newCookie),
+			calls: whole, attempts: succeeded},
+		{route: route, outcome: "signed in elsewhere too", given: func(r *rig) string { r.signIn(); return r.signIn() }, form: right, json: rightBody,
+			page: toHome, program: newAnswer(204, "").with("Set-Cookie", newCookie),
+			calls: strings.Replace(whole, "List", "List sessions.Delete", 1), attempts: succeeded},
+		{route: route, outcome: "account store down", form: right, json: rightBody, page: downPage(), program: downProgram(),
+			calls: "sessions.Get accounts.Get", attempts: withdrawn},
+		{route: route, outcome: "wrong password", given: signedIn, form: form(wrongPhrase, newPhrase), json: json(wrongPhrase, newPhrase),
+			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failed},
+		{route: route, outcome: "weak new password", given: signedIn, form: form(phrase, "too short"), json: json(phrase, "too short"),
+			page: pageAnswer(400, heading, short), program: problemAnswer(400, short), calls: "sessions.Get"},
+		{route: route, outcome: "being changed", given: frozen(time.Second), form: right, json: rightBody,
+			page: problemPage(503, busy).with("Retry-After", "5"), program: problemAnswer(503, busy).with("Retry-After", "5"),
+			calls: "sessions.Get accounts.Get", attempts: withdrawn},
+		{route: route, outcome: "field missing", given: signedIn, form: "new_password=x", json: `{"new_password":"x"}`,
+			page: pageAnswer(400, heading, `The field "current_password" is missing.`), program: problemAnswer(400, `The field "current_password" is missing.`), calls: "sessions.Get"},
+		{route: route, outcome: "cross-site", given: signedIn, change: crossSite, form: right, json: rightBody,
+			page: problemPage(403, foreign), program: problemAnswer(403, foreign)},
+	}...)
+}
+
+func preferencesRows() []row {
+	const route, form, json = "POST /preferences", "theme=dark", `{"theme":"dark"}`
+	signedIn := states["signed in"]
+	badTheme, badLanguage := `The theme must be one of ["system" "light" "dark"].`, "The language must be a BCP 47 tag, such as en or pt-BR."
+	unknown := `There is a field that does not belong here; expected: ["theme" "language"].`
+	missing := `The field "theme" is missing.`
+	const whole = "sessions.Get accounts.Get accounts.Update sessions.Update"
+	refused := func(outcome, form, json, detail string) row {
+		return row{route: route, outcome: outcome, given: signedIn, form: form, json: json,
+			page: problemPage(400, detail), program: problemAnswer(400, detail), calls: "sessions.Get"}
+	}
+	return append(guardedRows(route, form, json), []row{
+		{route: route, outcome: "signed in", form: form, json: json, page: redirectAnswer("/profile"), program: newAnswer(204, ""), calls: whole},
+		{route: route, outcome: "both", given: signedIn, form: "theme=system&language=pt-br", json: `{"theme":"light","language":"zh-hant-tw"}`,
+			page: redirectAnswer("/profile"), program: newAnswer(204, ""), calls: whole},
+		{route: route, outcome: "account store down", form: form, json: json, page: downPage(), program: downProgram(), calls: "sessions.Get accounts.Get"},
+		{route: route, outcome: "account gone", given: func(r *rig) string {
+			cookie := r.signIn()
+			r.hooks["accounts.Get"] = func() error { return accounts.ErrNotFound }
+			return cookie
+		}, form: form, json: json, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst), calls: "sessions.Get accounts.Get"},
+		{route: route, outcome: "another user's account by now", given: func(r *rig) string {
+			cookie := r.signIn()
+			r.accounts.edit = func(a *accounts.Account) { a.UserID = "another-id" }
+			return cookie
+		}, form: form, json: json, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst), calls: "sessions.Get accounts.Get"},
+		refused("unknown theme", "theme=pink", `{"theme":"pink"}`, badTheme),
+		refused("theme in another case", "theme=Dark", `{"theme":"Dark"}`, badTheme),
+		refused("no language", "language=", `{"language":""}`, badLanguage),
+		refused("malformed language", "language=english+please", `{"language":"english please"}`, badLanguage),
+		refused("endless language", "language=en"+strings.Repeat("-abcde", 6), `{"language":"en`+strings.Repeat("-abcde", 6)+`"}`, badLanguage),
+		refused("another field", "theme=dark&roles=admin", `{"theme":"dark","roles":"admin"}`, unknown),
+		refused("nothing", "next=%2F", `{}`, missing),
+		{route: route, outcome: "cross-site", given: signedIn, change: crossSite, form: form, json: json,
+			page: problemPage(403, foreign), program: problemAnswer(403, foreign)},
+	}...)
+}
+
+// revokeAll ends alice's sessions behind the journal's back.
+func (r *rig) revokeAll() error {
+	behind, err := session.New(r.stores.sessions, session.Config{})
+	if err != nil {
+		return err
+	}
+	return behind.RevokeAll(context.Background(), "alice-id")
+}

@@ -1,0 +1,207 @@
+package signin
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/redis/go-redis/v9"
+	_ "modernc.org/sqlite"
+
+	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/internal/testing/postgrestest"
+	"example.com/coatcheck/internal/testing/redistest"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/dynamostore"
+	"example.com/coatcheck/pkg/session/redisstore"
+	"example.com/coatcheck/pkg/session/sqlstore"
+)
+
+func TestMain(m *testing.M) {
+	dynamotest.Main(inside(func() { postgrestest.Main(inside(func() { redistest.Main(m) })) }))
+}
+
+// inside lets one package's Main run within another's.
+type inside func()
+
+func (f inside) Run() int { f(); return 0 }
+
+// stores are where sessions, users and attempts to sign in are kept.
+type stores struct {
+	sessions session.Store
+	accounts accounts.Store
+	attempts throttle.Store
+}
+
+// TestMatrixOnEveryStore runs the rows of the matrix on real servers, with users and
+// attempts where cmd/server keeps them beside that store. Which server the routes
+// stand behind makes no difference to a store: DynamoDB's is Lambda.
+func TestMatrixOnEveryStore(t *testing.T) {
+	for name, on := range map[string]struct {
+		server string
+		open   func(*testing.T) (empty func(*testing.T) stores)
+	}{
+		"SQLite":     {"net/http", onSQLite},
+		"PostgreSQL": {"net/http", onPostgreSQL},
+		"Redis":      {"net/http", onRedis},
+		"DynamoDB":   {"Lambda", onDynamoDB},
+	} {
+		t.Run(name, func(t *testing.T) {
+			empty := on.open(t)
+			for _, x := range rows() {
+				x.run(t, on.server, func(t *testing.T, check func(*rig)) {
+					hung := time.AfterFunc(time.Minute, func() { panic(t.Name() + ": let time pass by rig.pass, not by time.Sleep") })
+					defer hung.Stop()
+					r := newRigOn(t, empty(t))
+					r.began = time.Now()
+					check(r)
+				})
+			}
+		})
+	}
+}
+
+func onSQLite(t *testing.T) func(*testing.T) stores {
+	file := filepath.Join(t.TempDir(), "coatcheck.db")
+	return onSQL(t, "sqlite", "file:"+file+"?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate", sqlstore.SQLite)
+}
+
+func onPostgreSQL(t *testing.T) func(*testing.T) stores {
+	return onSQL(t, "pgx", postgrestest.DSN(t), sqlstore.PostgreSQL)
+}
+
+func onSQL(t *testing.T, driver, dsn string, dialect sqlstore.Dialect) func(*testing.T) stores {
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	sessions, users, attempts := sqlstore.New(db, dialect), accounts.NewSQL(db), throttle.NewSQL(db)
+	if err := errors.Join(sessions.Migrate(t.Context()), users.CreateTable(t.Context()), attempts.CreateTable(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	return func(t *testing.T) stores {
+		for _, table := range []string{"coatcheck_sessions", "coatcheck_users", "coatcheck_attempts"} {
+			if _, err := db.ExecContext(t.Context(), "DELETE FROM "+table); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return stores{sessions, users, attempts}
+	}
+}
+
+func onRedis(t *testing.T) func(*testing.T) stores {
+	client := redis.NewClient(redistest.Options(t))
+	t.Cleanup(func() { client.Close() })
+	return func(t *testing.T) stores {
+		return stores{redisstore.New(client, redistest.Prefix(t)), accounts.NewMemory(), throttle.NewMemory()}
+	}
+}
+
+func onDynamoDB(t *testing.T) func(*testing.T) stores {
+	client, tables := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)
+	kept := stores{
+		dynamostore.New(client, tables["SessionsTable"]),
+		accounts.NewDynamo(client, tables["UsersTable"]),
+		throttle.NewDynamo(client, tables["AttemptsTable"]),
+	}
+	keys := map[string][]string{"SessionsTable": {"owner", "id"}, "UsersTable": {"name"}, "AttemptsTable": {"key"}}
+	return func(t *testing.T) stores {
+		for table, key := range keys {
+			emptyTable(t, client, tables[table], key)
+		}
+		return kept
+	}
+}
+
+// emptyTable takes a tenth of the time that making a new one does.
+func emptyTable(t *testing.T, client *dynamodb.Client, table string, key []string) {
+	t.Helper()
+	found, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range found.Items {
+		maps.DeleteFunc(item, func(field string, _ types.AttributeValue) bool { return !slices.Contains(key, field) })
+		if _, err := client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &table, Key: item}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// clock is how a rig stands to time: in a bubble, unless it says when it began
+// outside of one.
+type clock struct {
+	began  time.Time
+	passed time.Duration // by pass, outside of a bubble
+}
+
+// pass lets time pass. Outside of a bubble it is alice's sessions that grow older, by
+// whole minutes, because time goes on by itself there.
+func (r *rig) pass(d time.Duration) {
+	r.t.Helper()
+	if r.began.IsZero() {
+		time.Sleep(d)
+		return
+	}
+	d = d.Truncate(time.Minute)
+	r.passed += d
+	ctx, now := context.Background(), time.Now()
+	all, err := r.stores.sessions.List(ctx, (&session.Session{UserID: "alice-id"}).Key().Owner)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, s := range all {
+		for _, at := range []*time.Time{&s.CreatedAt, &s.AuthenticatedAt, &s.LastSeenAt, &s.ExpiresAt} {
+			*at = at.Add(-d)
+		}
+		if err := errors.Join(r.stores.sessions.Delete(ctx, s.Key(), nil, now), r.stores.sessions.Create(ctx, s)); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+var (
+	bubbleBegan = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	instant     = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z`)
+	maxAge      = regexp.MustCompile(`Max-Age=\d+`)
+)
+
+// bubbled returns the response as it would be in a bubble. Outside of one its times
+// are moved to where they would be there, and rounded to the minute, as are ages.
+func (r *rig) bubbled(resp response) response {
+	r.t.Helper()
+	if r.began.IsZero() {
+		return resp
+	}
+	resp.body = instant.ReplaceAllStringFunc(resp.body, func(text string) string {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			r.t.Errorf("not a time: %s", text)
+		}
+		return bubbleBegan.Add(at.Sub(r.began) + r.passed).Round(time.Minute).Format(time.RFC3339)
+	})
+	for i, line := range resp.cookies() {
+		resp.cookies()[i] = maxAge.ReplaceAllStringFunc(line, func(text string) string {
+			seconds, err := strconv.Atoi(text[len("Max-Age="):])
+			if err != nil {
+				r.t.Error(err)
+			}
+			return fmt.Sprintf("Max-Age=%d", (seconds+30)/60*60)
+		})
+	}
+	return resp
+}

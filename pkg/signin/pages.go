@@ -1,0 +1,94 @@
+package signin
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"net/http"
+	"time"
+
+	"example.com/coatcheck/internal/respond"
+	"example.com/coatcheck/pkg/session"
+)
+
+//go:embed pages
+var files embed.FS
+
+//go:embed pages/style.css
+var style string
+
+// page is what every page shows around its own Data.
+type page struct {
+	Title string
+	Theme string // light or dark; anything else follows the system
+	Here  string // its path, if it is a page for those who are signed in
+	Data  any
+}
+
+// pageOf is a page, at the path, of somebody who is signed in.
+func pageOf(s *session.Session, here, title string, data any) page {
+	return page{Title: title, Theme: s.Values[valueTheme], Here: here, Data: data}
+}
+
+// link leads to a page for those who are signed in.
+type link struct{ Path, Name string }
+
+var menu = []link{{home, "Profile"}, {devicesPath, "Devices"}, {passwordPath, "Password"}}
+
+var (
+	pages      = parsePages("login", "profile", "sessions", "password", "reauthenticate", "problem")
+	pagePolicy = respond.PagePolicy(hashOf(style))
+)
+
+// parsePages combines each page with the layout that all share.
+func parsePages(names ...string) map[string]*template.Template {
+	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
+		"style": func() template.CSS { return template.CSS(style) },
+		"menu":  func() []link { return menu },
+		"date":  func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
+		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"ago":   func(t time.Time) string { return ago(time.Since(t)) },
+	}).ParseFS(files, "pages/layout.html"))
+	parsed := map[string]*template.Template{}
+	for _, name := range names {
+		parsed[name] = template.Must(template.Must(layout.Clone()).ParseFS(files, "pages/"+name+".html"))
+	}
+	return parsed
+}
+
+// hashOf is how a Content-Security-Policy names the one style sheet it allows.
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// ago says how long something is past, in the largest unit that fits.
+func ago(d time.Duration) string {
+	for _, unit := range []struct {
+		name   string
+		length time.Duration
+	}{{"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}} {
+		switch n := d / unit.length; {
+		case n == 1:
+			return "1 " + unit.name + " ago"
+		case n > 1:
+			return fmt.Sprintf("%d %ss ago", n, unit.name)
+		}
+	}
+	return "just now"
+}
+
+func writePage(w http.ResponseWriter, status int, name string, p page) {
+	var body bytes.Buffer
+	if err := pages[name].Execute(&body, p); err != nil {
+		panic(fmt.Errorf("page %s: %w", name, err)) // a mistake in the page: answered as any panic
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	respond.Status(w, status)
+	w.Write(body.Bytes()) // an error means that the client is gone
+}

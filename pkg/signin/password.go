@@ -1,0 +1,81 @@
+package signin
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/session"
+)
+
+const passwordPath = "/password"
+
+type passwordChange struct {
+	sessions *session.Manager
+	door     *accounts.Door
+}
+
+// Password returns the routes of /password. A new password ends every session of
+// the user but the one that sets it, which gets a new token.
+func Password(sessions *session.Manager, door *accounts.Door) Routes {
+	c := passwordChange{sessions, door}
+	return Routes{
+		"GET /password":  sessions.Require(http.HandlerFunc(c.show)).ServeHTTP,
+		"POST /password": sessions.Require(http.HandlerFunc(c.submit)).ServeHTTP,
+	}
+}
+
+func (c passwordChange) show(w http.ResponseWriter, r *http.Request) {
+	c.write(w, r, http.StatusOK, "")
+}
+
+func (c passwordChange) write(w http.ResponseWriter, r *http.Request, status int, problem string) {
+	s := session.FromContext(r.Context())
+	writePage(w, status, "password", pageOf(s, passwordPath, "Change password", struct {
+		passwordForm
+		MinCharacters int
+	}{passwordForm{Username: s.Values[valueUsername], Problem: problem}, password.MinCharacters}))
+}
+
+func (c passwordChange) submit(w http.ResponseWriter, r *http.Request) {
+	form, err := fields(r, "current_password", "new_password")
+	if err == nil {
+		err = c.change(w, r, form["current_password"], form["new_password"])
+	}
+	if err != nil {
+		again(w, r, err, func(problem *refusal) { c.write(w, r, problem.status, problem.detail) })
+		return
+	}
+	done(w, r, home)
+}
+
+func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, next string) error {
+	ctx := r.Context()
+	s := session.FromContext(ctx)
+	if err := password.CheckNew(next, s.Values[valueUsername]); err != nil {
+		return badRequest("%s", sentence(err))
+	}
+	proof, err := proveAgain(c.door, r, s, current)
+	if err != nil {
+		return err
+	}
+	err = proof.ChangePassword(ctx, next, func(ctx context.Context) error {
+		return c.sessions.ReauthenticateAlone(ctx, w, s)
+	})
+	if err != nil {
+		return err
+	}
+	slog.InfoContext(ctx, "authn_password_change", "user_id", s.UserID, "session_id", s.ID, "ip", clientIP(r))
+	return nil
+}
+
+// sentence makes a sentence for people of an error's text.
+func sentence(err error) string {
+	first, size := utf8.DecodeRuneInString(err.Error())
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(err.Error()[size:], ".") + "."
+}

@@ -1,0 +1,81 @@
+package signin
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/session"
+)
+
+type preferenceChange struct {
+	sessions  *session.Manager
+	directory *accounts.Directory
+	language  func(tag string) (canonical string, err error)
+}
+
+// Preferences returns the route of /preferences. It changes the account, for
+// sessions to come, and the session that asks. Language checks a language tag and
+// gives it its usual spelling: see package bcp47.
+func Preferences(sessions *session.Manager, directory *accounts.Directory, language func(tag string) (canonical string, err error)) Routes {
+	c := preferenceChange{sessions, directory, language}
+	return Routes{"POST /preferences": sessions.Require(http.HandlerFunc(c.submit)).ServeHTTP}
+}
+
+func (c preferenceChange) submit(w http.ResponseWriter, r *http.Request) {
+	form, err := someFields(r, valueTheme, valueLanguage)
+	if err == nil {
+		err = c.change(r, form)
+	}
+	if err != nil {
+		Fail(w, r, err)
+		return
+	}
+	done(w, r, home)
+}
+
+func (c preferenceChange) change(r *http.Request, form map[string]string) error {
+	settings, err := c.check(form)
+	if err != nil {
+		return err
+	}
+	ctx := r.Context()
+	s := session.FromContext(ctx)
+	account, err := c.directory.Find(ctx, s.Values[valueUsername])
+	if errors.Is(err, accounts.ErrNotFound) || err == nil && account.UserID != s.UserID {
+		return session.ErrNoSession
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.directory.SetPreferences(ctx, account, settings); err != nil {
+		return err
+	}
+	return c.sessions.Update(ctx, s, func(s *session.Session) {
+		for key, setting := range settings {
+			s.Values[key] = setting
+		}
+	})
+}
+
+var themes = []string{"system", "light", "dark"}
+
+// check returns the settings as they are stored: known ones, with known values.
+func (c preferenceChange) check(form map[string]string) (map[string]string, error) {
+	settings := map[string]string{}
+	if theme, ok := form[valueTheme]; ok {
+		if !slices.Contains(themes, theme) {
+			return nil, badRequest("The theme must be one of %q.", themes)
+		}
+		settings[valueTheme] = theme
+	}
+	if tag, ok := form[valueLanguage]; ok {
+		canonical, err := c.language(tag)
+		if err != nil {
+			return nil, badRequest("The language must be a BCP 47 tag, such as en or pt-BR.")
+		}
+		settings[valueLanguage] = canonical
+	}
+	return settings, nil
+}

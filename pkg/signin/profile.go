@@ -1,0 +1,53 @@
+package signin
+
+import (
+	"net/http"
+	"time"
+
+	"example.com/coatcheck/internal/respond"
+	"example.com/coatcheck/pkg/session"
+)
+
+// Profile returns the routes of the profile, and of / which leads there. All it
+// shows comes from the session.
+func Profile(sessions *session.Manager) Routes {
+	return Routes{
+		"GET /{$}":     func(w http.ResponseWriter, r *http.Request) { redirect(w, home) },
+		"GET /profile": sessions.Require(http.HandlerFunc(showProfile)).ServeHTTP,
+	}
+}
+
+// profile is an allow-list (ASVS 15.3.1): what is not named here is not sent.
+type profile struct {
+	UserID      string            `json:"user_id"`
+	Username    string            `json:"username"`
+	DisplayName string            `json:"display_name"`
+	Roles       []string          `json:"roles"`
+	Preferences map[string]string `json:"preferences"`
+	SignedInAt  time.Time         `json:"signed_in_at"`
+	ExpiresAt   time.Time         `json:"expires_at"`
+}
+
+func showProfile(w http.ResponseWriter, r *http.Request) {
+	s := session.FromContext(r.Context())
+	p := profile{s.UserID, s.Values[valueUsername], s.Values[valueDisplayName], notNil(s.Roles), preferences(s), s.AuthenticatedAt, s.ExpiresAt}
+	if !wantsPage(r) {
+		respond.JSON(w, http.StatusOK, p)
+		return
+	}
+	writePage(w, http.StatusOK, "profile", pageOf(s, home, "Profile", struct {
+		profile
+		IP     string
+		Themes []string
+	}{p, s.IP, themes}))
+}
+
+func preferences(s *session.Session) map[string]string {
+	p := map[string]string{}
+	for _, key := range []string{valueTheme, valueLanguage} {
+		if setting := s.Values[key]; setting != "" {
+			p[key] = setting
+		}
+	}
+	return p
+}

@@ -1,0 +1,89 @@
+package signin
+
+import (
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"example.com/coatcheck/internal/respond"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/session"
+)
+
+type reauthentication struct {
+	sessions *session.Manager
+	door     *accounts.Door
+}
+
+// Reauthenticate returns the routes of /reauthenticate, by which a signed-in user
+// proves again who they are.
+func Reauthenticate(sessions *session.Manager, door *accounts.Door) Routes {
+	a := reauthentication{sessions, door}
+	return Routes{
+		"GET /reauthenticate":  sessions.Require(http.HandlerFunc(a.show)).ServeHTTP,
+		"POST /reauthenticate": sessions.Require(http.HandlerFunc(a.submit)).ServeHTTP,
+	}
+}
+
+// passwordForm is what the pages show that ask a signed-in user for a password.
+type passwordForm struct{ Username, Next, Problem string }
+
+func (a reauthentication) show(w http.ResponseWriter, r *http.Request) {
+	a.write(w, r, http.StatusOK, localPath(r.URL.Query().Get("next")), "")
+}
+
+func (a reauthentication) write(w http.ResponseWriter, r *http.Request, status int, next, problem string) {
+	s := session.FromContext(r.Context())
+	writePage(w, status, "reauthenticate", pageOf(s, r.URL.Path, "Confirm it is you", passwordForm{s.Values[valueUsername], next, problem}))
+}
+
+func (a reauthentication) submit(w http.ResponseWriter, r *http.Request) {
+	form, err := fields(r, "password")
+	if err == nil {
+		err = a.renew(w, r, form["password"])
+	}
+	if err != nil {
+		again(w, r, err, func(problem *refusal) { a.write(w, r, problem.status, localPath(form["next"]), problem.detail) })
+		return
+	}
+	done(w, r, localPath(form["next"]))
+}
+
+func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password string) error {
+	ctx := r.Context()
+	s := session.FromContext(ctx)
+	proof, err := proveAgain(a.door, r, s, password)
+	if err != nil {
+		return err
+	}
+	var settled sync.WaitGroup
+	settled.Go(func() { proof.Settle(ctx) })
+	err = a.sessions.Reauthenticate(ctx, w, s)
+	settled.Wait()
+	if err == nil {
+		slog.InfoContext(ctx, "authn_reauthentication_success", "user_id", s.UserID, "session_id", s.ID, "ip", clientIP(r))
+	}
+	return err
+}
+
+// proveAgain takes the password of a signed-in user to the door, like anybody's. An
+// account of the same name that is another user's proves nothing.
+func proveAgain(door *accounts.Door, r *http.Request, s *session.Session, password string) (*accounts.Proof, error) {
+	proof, err := prove(door, r, s.Values[valueUsername], password)
+	if err == nil && proof.Account.UserID != s.UserID {
+		err = accounts.ErrRefused
+	}
+	if err == accounts.ErrRefused {
+		err = errPassword
+	}
+	return proof, err
+}
+
+// done answers a write that there is nothing to say about.
+func done(w http.ResponseWriter, r *http.Request, next string) {
+	if wantsPage(r) {
+		redirect(w, next)
+		return
+	}
+	respond.Status(w, http.StatusNoContent)
+}

@@ -1,0 +1,425 @@
+package signin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/memstore"
+	"example.com/coatcheck/pkg/signin/bcp47"
+)
+
+const (
+	phrase      = "correct horse battery staple"
+	wrongPhrase = "incorrect horse battery staple"
+
+	rightForm = "username=alice&password=correct+horse+battery+staple"
+	rightJSON = `{"username":"alice","password":"correct horse battery staple"}`
+	wrongForm = "username=alice&password=incorrect+horse+battery+staple"
+	wrongJSON = `{"username":"alice","password":"incorrect horse battery staple"}`
+
+	asForm = "application/x-www-form-urlencoded"
+	asJSON = "application/json"
+)
+
+// rig is the whole product on stores that note every call and can be made to
+// fail. Whatever a test does with it, its log is checked at the end.
+type rig struct {
+	t        *testing.T
+	handler  http.Handler
+	stores   stores // as they are, without the journal
+	sessions *session.Manager
+	accounts *accountStore
+	limiter  *throttle.Limiter
+	log      syncBuffer
+	secrets  []string // of the tokens seen: none may be logged
+	id       string   // what {id} in a route stands for; "" for that of no session
+	clock
+	journal
+}
+
+// newRig is a rig in memory, at home in a bubble.
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	return newRigOn(t, stores{memstore.New(), accounts.NewMemory(), throttle.NewMemory()})
+}
+
+func newRigOn(t *testing.T, stores stores) *rig {
+	t.Helper()
+	r := &rig{t: t, stores: stores, journal: journal{hooks: map[string]func() error{}}}
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewJSONHandler(&r.log, nil)))
+	t.Cleanup(func() {
+		slog.SetDefault(before)
+		r.checkLog()
+	})
+	r.accounts = &accountStore{Store: stores.accounts, journal: &r.journal}
+	r.addAccount(&accounts.Account{Name: "alice", Username: "Alice", UserID: "alice-id", DisplayName: "Alice Liddell", Roles: []string{"member"}})
+	r.addAccount(&accounts.Account{Name: "dora", Username: "Dora", UserID: "dora-id", DisplayName: "Dora", Disabled: true})
+	var err error
+	r.sessions, err = session.New(sessionStore{stores.sessions, &r.journal}, session.Config{
+		ErrorHandler: Fail,
+		MaxSessions:  -1, // keeping to a limit takes a call that comes at any time among a login's others
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.limit(throttle.Config{})
+	return r
+}
+
+// limit replaces what attempts to sign in are limited by.
+func (r *rig) limit(cfg throttle.Config) {
+	r.t.Helper()
+	var err error
+	if r.limiter, err = throttle.New(attemptStore{r.stores.attempts, &r.journal}, cfg); err != nil {
+		r.t.Fatal(err)
+	}
+	r.serveAt("")
+}
+
+// window is how long after a login one may end sessions.
+const window = 15 * time.Minute
+
+// constructors are the functions that make Routes. A function serves one of
+// them, the monolith all; TestEveryRouteHasRows sees that none is missing.
+func constructors(m *session.Manager, directory *accounts.Directory, door *accounts.Door) map[string]Routes {
+	return map[string]Routes{
+		"Login": Login(m, door), "Reauthenticate": Reauthenticate(m, door), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
+		"Password": Password(m, door), "Preferences": Preferences(m, directory, bcp47.Canonical),
+	}
+}
+
+func (r *rig) routes() map[string]Routes {
+	directory := accounts.NewDirectory(r.accounts, password.Hasher{})
+	return constructors(r.sessions, directory, accounts.NewDoor(directory, r.limiter))
+}
+
+// serveAt serves all routes to browsers that see the origin.
+func (r *rig) serveAt(origin string) {
+	var all []Routes
+	for _, routes := range r.routes() {
+		all = append(all, routes)
+	}
+	r.handler = Handler(origin, all...)
+}
+
+var phraseHash = sync.OnceValue(func() string { return password.Hasher{}.Hash(phrase) })
+
+// addAccount stores an account whose password is phrase.
+func (r *rig) addAccount(a *accounts.Account) {
+	r.t.Helper()
+	a.PasswordHash = phraseHash()
+	a.Version, a.Revision = 1, "first"
+	if err := r.accounts.Store.Create(context.Background(), a); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// response is what a client gets.
+type response struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (resp response) cookies() []string { return resp.header["Set-Cookie"] }
+
+// do sends a request straight to the handler and starts the journal anew.
+func (r *rig) do(req *http.Request) response { return r.over(directly, req) }
+
+func directly(_ *testing.T, h http.Handler, req *http.Request) response {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, req)
+	return response{w.Code, w.Result().Header, w.Body.String()}
+}
+
+func (r *rig) over(transport func(*testing.T, http.Handler, *http.Request) response, req *http.Request) response {
+	r.t.Helper()
+	r.remember(req.Header["Cookie"])
+	r.startOver()
+	resp := transport(r.t, r.handler, req)
+	r.remember(resp.cookies())
+	return resp
+}
+
+var tokenShape = regexp.MustCompile(`[\w-]{22}\.[\w-]{22}\.([\w-]{43})`)
+
+func (r *rig) remember(lines []string) {
+	for _, line := range lines {
+		for _, token := range tokenShape.FindAllStringSubmatch(line, -1) {
+			r.secrets = append(r.secrets, token[1])
+		}
+	}
+}
+
+// signIn returns the Cookie header of a new session of alice's, as a login makes
+// it but without the cost of a hash.
+func (r *rig) signIn() string {
+	r.t.Helper()
+	alice, err := r.accounts.Store.Get(context.Background(), "alice")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	if _, err := r.sessions.Create(w, get("/login"), session.User{ID: alice.UserID, Roles: alice.Roles, Values: values(alice)}); err != nil {
+		r.t.Fatal(err)
+	}
+	resp := response{header: w.Result().Header}
+	r.remember(resp.cookies())
+	return cookieOf(resp)
+}
+
+// cookieOf returns what a browser makes of the response's one Set-Cookie.
+func cookieOf(resp response) string {
+	pair, _, _ := strings.Cut(resp.cookies()[0], ";")
+	return pair
+}
+
+// profileStatus tells whether a cookie is good: 200 or 401.
+func (r *rig) profileStatus(cookie string) int {
+	r.t.Helper()
+	return r.do(with(get("/profile"), "Cookie", cookie)).status
+}
+
+// live returns how many live sessions alice has.
+func (r *rig) live() int {
+	r.t.Helper()
+	all, err := r.sessions.List(context.Background(), "alice-id")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return len(all)
+}
+
+func get(path string) *http.Request { return httptest.NewRequest("GET", path, nil) }
+
+func post(path, contentType, body string) *http.Request {
+	req := httptest.NewRequest("POST", path, strings.NewReader(body))
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	return req
+}
+
+func with(req *http.Request, name, value string) *http.Request {
+	req.Header.Add(name, value)
+	return req
+}
+
+// fromBrowser makes a request one that asks for a page, as Firefox does.
+func fromBrowser(req *http.Request) *http.Request {
+	return with(req, "Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+}
+
+// journal notes the calls to the stores in their order; those that count attempts
+// apart, because they are made beside others. A hook runs before the call it is
+// named after; an error of its is the call's outcome.
+type journal struct {
+	mu       sync.Mutex
+	calls    []string
+	attempts []string
+	hooks    map[string]func() error
+}
+
+func (j *journal) note(call string) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if method, ok := strings.CutPrefix(call, "attempts."); ok {
+		j.attempts = append(j.attempts, method)
+	} else {
+		j.calls = append(j.calls, call)
+	}
+	if hook := j.hooks[call]; hook != nil {
+		return hook()
+	}
+	return nil
+}
+
+func (j *journal) startOver() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.calls, j.attempts = nil, nil
+}
+
+// made returns the calls since the last request began. A change of password lists
+// the sessions while it renews one: which is noted first is chance.
+func (j *journal) made() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.ReplaceAll(strings.Join(j.calls, " "), "sessions.List sessions.Update", "sessions.Update sessions.List")
+}
+
+// counted returns the calls that count attempts, sorted, since the last request began.
+func (j *journal) counted() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Join(slices.Sorted(slices.Values(j.attempts)), " ")
+}
+
+var errDown = errors.New("connection refused")
+
+func down() error { return errDown }
+
+// breakStore makes every call to the store fail: "sessions", "accounts" or "attempts".
+func (j *journal) breakStore(store string) {
+	for _, method := range []string{"Create", "Get", "Update", "Touch", "Delete", "List", "Count", "Withdraw", "Keep", "Clear"} {
+		j.hooks[store+"."+method] = down
+	}
+}
+
+func (j *journal) repair() { clear(j.hooks) }
+
+type sessionStore struct {
+	session.Store
+	*journal
+}
+
+func (s sessionStore) Create(ctx context.Context, v *session.Session) error {
+	if err := s.note("sessions.Create"); err != nil {
+		return err
+	}
+	return s.Store.Create(ctx, v)
+}
+
+func (s sessionStore) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	if err := s.note("sessions.Get"); err != nil {
+		return nil, err
+	}
+	return s.Store.Get(ctx, key)
+}
+
+func (s sessionStore) Update(ctx context.Context, v *session.Session, now time.Time, version int64) error {
+	if err := s.note("sessions.Update"); err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, v, now, version)
+}
+
+func (s sessionStore) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+	if err := s.note("sessions.Touch"); err != nil {
+		return err
+	}
+	return s.Store.Touch(ctx, key, now, expires)
+}
+
+func (s sessionStore) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+	if err := s.note("sessions.Delete"); err != nil {
+		return err
+	}
+	return s.Store.Delete(ctx, key, secret, now)
+}
+
+func (s sessionStore) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	if err := s.note("sessions.List"); err != nil {
+		return nil, err
+	}
+	return s.Store.List(ctx, owner)
+}
+
+// accountStore can also show every account other than it is stored.
+type accountStore struct {
+	accounts.Store
+	*journal
+	edit func(*accounts.Account)
+}
+
+func (s *accountStore) Get(ctx context.Context, name string) (*accounts.Account, error) {
+	if err := s.note("accounts.Get"); err != nil {
+		return nil, err
+	}
+	a, err := s.Store.Get(ctx, name)
+	if err == nil && s.edit != nil {
+		s.edit(a)
+	}
+	return a, err
+}
+
+func (s *accountStore) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
+	if err := s.note("accounts.Update"); err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, a, newRevision)
+}
+
+type attemptStore struct {
+	throttle.Store
+	*journal
+}
+
+func (s attemptStore) Count(ctx context.Context, c throttle.Count) (throttle.Tally, bool, error) {
+	if err := s.note("attempts.Count"); err != nil {
+		return throttle.Tally{}, false, err
+	}
+	return s.Store.Count(ctx, c)
+}
+
+func (s attemptStore) Withdraw(ctx context.Context, key string) error {
+	if err := s.note("attempts.Withdraw"); err != nil {
+		return err
+	}
+	return s.Store.Withdraw(ctx, key)
+}
+
+func (s attemptStore) Clear(ctx context.Context, key string) error {
+	if err := s.note("attempts.Clear"); err != nil {
+		return err
+	}
+	return s.Store.Clear(ctx, key)
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+// take returns the lines written since the last take, for a test to judge.
+// What it returned is checked as the rest is.
+func (r *rig) take() []string {
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	lines := slices.Collect(strings.Lines(r.log.b.String()))
+	r.log.b.Reset()
+	r.checkLines(lines)
+	return lines
+}
+
+func (r *rig) checkLog() { r.t.Helper(); r.take() }
+
+// checkLines demands of every line that it is JSON and holds no secret: no
+// password, cookie, token, secret of a token, or password hash (ASVS 16.2.5).
+func (r *rig) checkLines(lines []string) {
+	r.t.Helper()
+	secrets := append([]string{phrase, "correct+horse", "__Host-SESSIONID", "$argon2id$"}, r.secrets...)
+	for _, line := range lines {
+		var fields struct{ Time, Level, Msg string }
+		if err := json.Unmarshal([]byte(line), &fields); err != nil || fields.Time == "" || fields.Level == "" || fields.Msg == "" {
+			r.t.Errorf("not a line of JSON with time, level and msg: %q", line)
+		}
+		for _, secret := range secrets {
+			if strings.Contains(line, secret) {
+				r.t.Errorf("the log holds a secret, %q: %s", secret, line)
+			}
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package signin
+
+import (
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// nobodysID is shaped as the ID of a session is.
+const nobodysID = "AAAAAAAAAAAAAAAAAAAAAA"
+
+const (
+	notYours  = "You have no such session; it may have ended already."
+	proveJSON = `{"type":"reauthentication-required","title":"Forbidden","status":403,"detail":"Give your password again first, at /reauthenticate."}`
+)
+
+var (
+	provePage    = redirectAnswer("/reauthenticate?next=%2Fsessions")
+	proveProgram = newAnswer(403, proveJSON+"\n").with("Content-Type", "application/problem+json")
+
+	leftPage    = redirectAnswer("/login").with("Set-Cookie", clearedCookie).with("Clear-Site-Data", `"cache", "storage"`)
+	leftProgram = newAnswer(204, "").with("Set-Cookie", clearedCookie).with("Clear-Site-Data", `"cache", "storage"`)
+)
+
+// another signs in on another device, and has {id} stand for its session.
+func another(r *rig) {
+	r.signIn()
+	r.id = r.newest("alice-id").ID
+}
+
+// newest returns the session of the user that was made last.
+func (r *rig) newest(userID string) *session.Session {
+	r.t.Helper()
+	all, err := r.sessions.List(r.t.Context(), userID)
+	if err != nil || len(all) == 0 {
+		r.t.Fatalf("%d sessions, %v", len(all), err)
+	}
+	return all[len(all)-1]
+}
+
+// stale is a session whose user last gave the password as long ago as the window.
+func stale(r *rig) string {
+	cookie := r.signIn()
+	r.pass(window)
+	return cookie
+}
+
+// fresh is one whose window ends in a second.
+func fresh(r *rig) string {
+	cookie := r.signIn()
+	r.pass(window - time.Second)
+	return cookie
+}
+
+// proven is a session made long ago whose user has just given the password again.
+func proven(r *rig) string {
+	stale(r)
+	w := httptest.NewRecorder()
+	if err := r.sessions.Reauthenticate(r.t.Context(), w, r.newest("alice-id")); err != nil {
+		r.t.Fatal(err)
+	}
+	return cookieOf(response{header: w.Result().Header})
+}
+
+// refusals are the rows that every route has which ends sessions.
+func refusals(route string) []row {
+	next := redirectAnswer("/login?next=%2Fprofile")
+	none := problemAnswer(401, signInFirst)
+	return []row{
+		{route: route, outcome: "no session", page: next, program: none},
+		{route: route, outcome: "dead session", page: next, program: none, calls: "sessions.Get"},
+		{route: route, outcome: "duplicate cookies", page: next, program: none},
+		{route: route, outcome: "malformed cookie", page: next, program: none},
+		{route: route, outcome: "session store down", page: problemPage(503, outage).with("Retry-After", "5"),
+			program: problemAnswer(503, outage).with("Retry-After", "5"), calls: "sessions.Get"},
+		{route: route, outcome: "the password was given long ago", given: stale, page: provePage, program: proveProgram, calls: "sessions.Get sessions.Touch"},
+		{route: route, outcome: "cross-site", given: states["signed in"], change: crossSite,
+			page: problemPage(403, foreign), program: problemAnswer(403, foreign)},
+	}
+}
+
+func sessionsRows() []row {
+	const route = "GET /sessions"
+	next, none := redirectAnswer("/login?next=%2Fsessions"), problemAnswer(401, signInFirst)
+	const current = `{"id":"<id>","created_at":"2000-01-01T00:00:00Z","last_seen_at":"2000-01-01T00:00:00Z","ip":"192.0.2.1","user_agent":"","current":true}`
+	page, program := pageAnswer(200, "Where you are signed in"), jsonAnswer(`{"sessions":[`+current+`]}`)
+	return []row{
+		{route: route, outcome: "no session", page: next, program: none},
+		{route: route, outcome: "signed in", page: page, program: program, calls: "sessions.Get sessions.List"},
+		{route: route, outcome: "dead session", page: next, program: none, calls: "sessions.Get"},
+		{route: route, outcome: "duplicate cookies", page: next, program: none},
+		{route: route, outcome: "malformed cookie", page: next, program: none},
+		{route: route, outcome: "session store down", page: problemPage(503, outage).with("Retry-After", "5"),
+			program: problemAnswer(503, outage).with("Retry-After", "5"), calls: "sessions.Get"},
+		{route: route, outcome: "account store down", page: page, program: program, calls: "sessions.Get sessions.List"},
+		{route: route, outcome: "the list cannot be had", given: func(r *rig) string {
+			cookie := r.signIn()
+			r.hooks["sessions.List"] = down
+			return cookie
+		}, page: problemPage(503, outage).with("Retry-After", "5"), program: problemAnswer(503, outage).with("Retry-After", "5"), calls: "sessions.Get sessions.List"},
+		{route: route, outcome: "idle, and the password was given long ago", given: stale, page: page,
+			program: jsonAnswer(strings.Replace(`{"sessions":[`+current+`]}`, `last_seen_at":"2000-01-01T00:00`, `last_seen_at":"2000-01-01T00:15`, 1)),
+			calls:   "sessions.Get sessions.Touch sessions.List"},
+	}
+}
+
+func revokeRows() []row {
+	const route = "POST /sessions/{id}/revoke"
+	unknownPage, unknownProgram := problemPage(404, notYours), problemAnswer(404, notYours)
+	toDevices, done := redirectAnswer("/sessions"), newAnswer(204, "")
+	signedInWith := func(prepare func(*rig)) func(*rig) string {
+		return func(r *rig) string {
+			prepare(r)
+			return r.signIn()
+		}
+	}
+	return append(refusals(route), []row{
+		{route: route, outcome: "signed in", page: unknownPage, program: unknownProgram, calls: "sessions.Get sessions.Delete"},
+		{route: route, outcome: "account store down", page: unknownPage, program: unknownProgram, calls: "sessions.Get sessions.Delete"},
+		{route: route, outcome: "another device", given: signedInWith(another), page: toDevices, program: done, calls: "sessions.Get sessions.Delete"},
+		{route: route, outcome: "just within the window", given: func(r *rig) string {
+			another(r)
+			return fresh(r)
+		}, page: toDevices, program: done, calls: "sessions.Get sessions.Touch sessions.Delete"},
+		{route: route, outcome: "the password was given again", given: func(r *rig) string {
+			cookie := proven(r)
+			another(r)
+			return cookie
+		}, page: toDevices, program: done, calls: "sessions.Get sessions.Touch sessions.Delete"},
+		{route: route, outcome: "this device", given: func(r *rig) string {
+			cookie := r.signIn()
+			r.id = r.newest("alice-id").ID
+			return cookie
+		}, page: leftPage, program: leftProgram, calls: "sessions.Get sessions.Delete"},
+		{route: route, outcome: "another user's", given: signedInWith(func(r *rig) { r.id = r.strangersID() }),
+			page: unknownPage, program: unknownProgram, calls: "sessions.Get sessions.Delete"},
+		{route: route, outcome: "one that expired", given: func(r *rig) string {
+			another(r)
+			r.pass(30 * time.Minute)
+			return r.signIn()
+		}, page: unknownPage, program: unknownProgram, calls: "sessions.Get sessions.Delete"},
+		{route: route, outcome: "one that was ended", given: signedInWith(func(r *rig) {
+			another(r)
+			if err := r.sessions.Revoke(r.t.Context(), "alice-id", r.id); err != nil {
+				r.t.Fatal(err)
+			}
+		}), page: unknownPage, program: unknownProgram, calls: "sessions.Get sessions.Delete"},
+		{route: route, outcome: "malformed", given: signedInWith(func(r *rig) { r.id = nobodysID + "A" }),
+			page: unknownPage, program: unknownProgram, calls: "sessions.Get"},
+		{route: route, outcome: "malformed, and the password was given long ago", given: func(r *rig) string {
+			r.id = "x"
+			return stale(r)
+		}, page: provePage, program: proveProgram, calls: "sessions.Get sessions.Touch"},
+		{route: route, outcome: "it cannot be ended", given: signedInWith(func(r *rig) {
+			another(r)
+			r.hooks["sessions.Delete"] = down
+		}), page: problemPage(503, outage).with("Retry-After", "5"), program: problemAnswer(503, outage).with("Retry-After", "5"), calls: "sessions.Get sessions.Delete"},
+	}...)
+}
+
+func revokeOthersRows() []row {
+	const route = "POST /sessions/revoke-others"
+	toDevices, done := redirectAnswer("/sessions"), newAnswer(204, "")
+	return append(refusals(route), []row{
+		{route: route, outcome: "signed in", page: toDevices, program: done, calls: "sessions.Get sessions.List"},
+		{route: route, outcome: "account store down", page: toDevices, program: done, calls: "sessions.Get sessions.List"},
+		{route: route, outcome: "with others", given: withOthers, page: toDevices, program: done,
+			calls: "sessions.Get sessions.List sessions.Delete sessions.Delete"},
+		{route: route, outcome: "they cannot be ended", given: func(r *rig) string {
+			r.hooks["sessions.Delete"] = down
+			return withOthers(r)
+		}, page: problemPage(503, outage).with("Retry-After", "5"), program: problemAnswer(503, outage).with("Retry-After", "5"),
+			calls: "sessions.Get sessions.List sessions.Delete sessions.Delete"},
+	}...)
+}
+
+func revokeAllRows() []row {
+	const route = "POST /sessions/revoke-all"
+	return append(refusals(route), []row{
+		{route: route, outcome: "signed in", page: leftPage, program: leftProgram, calls: "sessions.Get sessions.List sessions.Delete"},
+		{route: route, outcome: "account store down", page: leftPage, program: leftProgram, calls: "sessions.Get sessions.List sessions.Delete"},
+		{route: route, outcome: "with others", given: withOthers, page: leftPage, program: leftProgram,
+			calls: "sessions.Get sessions.List sessions.Delete sessions.Delete sessions.Delete"},
+		{route: route, outcome: "they cannot be ended", given: func(r *rig) string {
+			r.hooks["sessions.Delete"] = down
+			return r.signIn()
+		}, page: problemPage(503, outage).with("Retry-After", "5"), program: problemAnswer(503, outage).with("Retry-After", "5"),
+			calls: "sessions.Get sessions.List sessions.Delete"},
+	}...)
+}
+
+func withOthers(r *rig) string {
+	r.signIn()
+	cookie := r.signIn()
+	r.signIn()
+	return cookie
+}

@@ -1,0 +1,246 @@
+package signin
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
+)
+
+const tooMany = "There were too many attempts to sign in. Try again in 30 seconds."
+
+func credentials(name, pw string) string {
+	return url.Values{"username": {name}, "password": {pw}}.Encode()
+}
+
+// A throttled name answers 429 to the byte alike, whether somebody has it, whether
+// they are disabled, and whether the password is right; to people with the form.
+func TestThrottledAnswersAreIdentical(t *testing.T) {
+	for _, page := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			request := func(name, pw string) *http.Request {
+				req := post("/login", asForm, credentials(name, pw))
+				if page {
+					fromBrowser(req)
+				}
+				return req
+			}
+			var answers []response
+			for _, name := range []string{"alice", "dora", "nobody"} {
+				r.limit(throttle.Config{Network: throttle.Window{Limit: 1000, Period: time.Hour}})
+				for range 10 {
+					if resp := r.do(request(name, wrongPhrase)); resp.status != 401 {
+						t.Fatalf("%s: %d", name, resp.status)
+					}
+				}
+				for _, pw := range []string{wrongPhrase, phrase} {
+					resp := r.do(request(name, pw))
+					resp.body = strings.Replace(resp.body, `value="`+name+`"`, `value="…"`, 1) // the form keeps what was typed
+					answers = append(answers, resp)
+				}
+			}
+			for _, other := range answers[1:] {
+				if !reflect.DeepEqual(other, answers[0]) {
+					t.Errorf("page %v: differ:\n%v\n%v", page, answers[0], other)
+				}
+			}
+			want := problemAnswer(429, tooMany)
+			if page {
+				want = pageAnswer(429, "Sign in", tooMany)
+			}
+			same(t, answers[0], want.with("Retry-After", "30"))
+			time.Sleep(30 * time.Second)
+			r.limit(throttle.Config{})
+			if resp := r.do(request("alice", phrase)); resp.status >= 400 {
+				t.Errorf("after the wait: %d", resp.status)
+			}
+		})
+	}
+}
+
+// One network that tries many names is stopped, others are not; what a client says
+// about its address means nothing (ASVS 4.1.3).
+func TestNetworkLimit(t *testing.T) {
+	r := newRig(t)
+	r.limit(throttle.Config{Network: throttle.Window{Limit: 5, Period: time.Hour}})
+	attempt := func(i int, change func(*http.Request)) int {
+		req := post("/login", asForm, credentials(fmt.Sprint("name", i), "wrong"))
+		change(req)
+		return r.do(req).status
+	}
+	var statuses []int
+	for i, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-IP", "True-Client-IP", "CF-Connecting-IP", "X-Forwarded-For", "Forwarded"} {
+		statuses = append(statuses, attempt(i, func(req *http.Request) { req.Header.Set(header, fmt.Sprintf("for=203.0.113.%d", i)) }))
+	}
+	if want := []int{401, 401, 401, 401, 401, 429, 429}; !slices.Equal(statuses, want) {
+		t.Errorf("answers %v, want %v", statuses, want)
+	}
+	if status := attempt(9, func(req *http.Request) { req.RemoteAddr = "198.51.100.7:1234" }); status != 401 {
+		t.Errorf("another network: %d", status)
+	}
+}
+
+// A sign-in from another site is refused before anything is counted or hashed.
+func TestCrossSiteLoginIsNotCounted(t *testing.T) {
+	r := newRig(t)
+	for range 20 {
+		req := post("/login", asForm, rightForm)
+		crossSite(req)
+		if resp := r.do(req); resp.status != 403 || r.made()+r.counted() != "" {
+			t.Fatalf("%d with calls %q %q", resp.status, r.made(), r.counted())
+		}
+	}
+	if resp := r.do(post("/login", asForm, rightForm)); resp.status != 200 {
+		t.Errorf("the owner: %d", resp.status)
+	}
+}
+
+// withDevices makes the rig one with signing keys, which devices need.
+func (r *rig) withDevices() {
+	r.limit(throttle.Config{DeviceKeys: [][]byte{bytes.Repeat([]byte("k"), 32)}, Network: throttle.Window{Limit: 1000, Period: time.Hour}})
+}
+
+// deviceOf returns the device cookie that a response sets, as a browser sends it.
+func deviceOf(resp response) string {
+	for _, line := range resp.cookies() {
+		if pair, attributes, _ := strings.Cut(line, "; "); strings.HasPrefix(pair, "__Host-DEVICE=") &&
+			attributes == "Path=/; Max-Age=34560000; HttpOnly; Secure; SameSite=Lax" {
+			return pair
+		}
+	}
+	return ""
+}
+
+// The owner gets in, on a device that signed in before, while strangers hammer the
+// name. A device that is new is an event; a known one gets no new cookie.
+func TestDeviceCookie(t *testing.T) {
+	r := newRig(t)
+	if resp := r.do(post("/login", asJSON, rightJSON)); len(resp.cookies()) != 1 {
+		t.Errorf("without signing keys a sign-in sets %q", resp.cookies())
+	}
+	r.withDevices()
+	r.take()
+	first := r.do(post("/login", asJSON, rightJSON))
+	device := deviceOf(first)
+	if device == "" || len(first.cookies()) != 2 {
+		t.Fatalf("cookies %q", first.cookies())
+	}
+	if events := r.events(); !slices.Contains(events, "WARN authn_login_new_device ip=192.0.2.1 session_id=<id> user_agent= user_id=alice-id") {
+		t.Errorf("events %q", events)
+	}
+	for range 10 {
+		r.do(post("/login", asJSON, wrongJSON))
+	}
+	if resp := r.do(post("/login", asJSON, rightJSON)); resp.status != 429 {
+		t.Errorf("a stranger with the right password: %d", resp.status)
+	}
+	r.take()
+	resp := r.do(with(post("/login", asJSON, rightJSON), "Cookie", device))
+	if resp.status != 200 || len(resp.cookies()) != 1 {
+		t.Errorf("the known device: %d with %q", resp.status, resp.cookies())
+	}
+	if events := strings.Join(r.events(), "\n"); strings.Contains(events, "new_device") || strings.Contains(events, device[14:]) {
+		t.Errorf("events %s", events)
+	}
+	for name, cookies := range map[string]string{"two": device + "; " + device, "forged": device + "A", "empty": "__Host-DEVICE=", "another name": strings.ToLower(device)} {
+		if resp := r.do(with(post("/login", asJSON, rightJSON), "Cookie", cookies)); resp.status != 429 {
+			t.Errorf("%s: %d, want a stranger's 429", name, resp.status)
+		}
+	}
+}
+
+// It is no session, and a failed sign-in sets none.
+func TestDeviceCookieIsNoSession(t *testing.T) {
+	r := newRig(t)
+	r.withDevices()
+	device := deviceOf(r.do(post("/login", asJSON, rightJSON)))
+	for _, cookie := range []string{device, strings.Replace(device, "DEVICE", "SESSIONID", 1)} {
+		if status := r.profileStatus(cookie); status != 401 || r.made() != "" {
+			t.Errorf("the profile answers %d to %.30s", status, cookie)
+		}
+	}
+	if resp := r.do(post("/login", asJSON, wrongJSON)); len(resp.cookies()) != 0 {
+		t.Errorf("a failed sign-in sets %q", resp.cookies())
+	}
+	disableAfterCreate(r)
+	if resp := r.do(post("/login", asJSON, rightJSON)); resp.status != 401 || len(resp.cookies()) != 0 {
+		t.Errorf("a sign-in that fails its re-check: %d, sets %q", resp.status, resp.cookies())
+	}
+}
+
+// A success that comes after failures is an event of its own.
+func TestSuccessAfterFailures(t *testing.T) {
+	r := newRig(t)
+	for range 3 {
+		r.do(post("/login", asJSON, wrongJSON))
+	}
+	r.take()
+	r.do(post("/login", asJSON, rightJSON))
+	want := "WARN authn_login_successafterfail failures=3 ip=192.0.2.1 session_id=<id> user_id=alice-id"
+	if events := r.events(); !slices.Contains(events, want) {
+		t.Errorf("events %q, want %q among them", events, want)
+	}
+}
+
+// Re-authentication and the current password of a change go through the same
+// throttle as a sign-in, and count for the same name.
+func TestOneThrottleForAllPasswords(t *testing.T) {
+	r := newRig(t)
+	cookie := r.signIn()
+	change := func(current string) string {
+		return `{"current_password":"` + current + `","new_password":"` + newPhrase + `"}`
+	}
+	for i := range 10 {
+		req := []*http.Request{
+			post("/login", asJSON, wrongJSON),
+			post("/reauthenticate", asJSON, `{"password":"wrong"}`),
+			post("/password", asJSON, change("wrong")),
+		}[i%3]
+		if resp := r.do(with(req, "Cookie", cookie)); resp.status != 401 {
+			t.Fatalf("%s: %d", req.URL, resp.status)
+		}
+	}
+	for _, req := range []*http.Request{
+		post("/login", asJSON, rightJSON),
+		post("/reauthenticate", asJSON, `{"password":"`+phrase+`"}`),
+		post("/password", asJSON, change(phrase)),
+	} {
+		if resp := r.do(with(req, "Cookie", cookie)); resp.status != 429 || resp.header.Get("Retry-After") == "" || len(resp.cookies()) != 0 {
+			t.Errorf("%s with the right password: %d %v", req.URL, resp.status, resp.header)
+		}
+	}
+	if status := r.profileStatus(cookie); status != 200 {
+		t.Errorf("the session answers %d", status)
+	}
+}
+
+// A sign-in that began before a password change, or in it, gets nothing.
+func TestLoginCrossesAPasswordChange(t *testing.T) {
+	for name, edit := range map[string]func(*accounts.Account){
+		"frozen":  func(a *accounts.Account) { a.FrozenUntil = time.Now().Add(10 * time.Second); a.Version++ },
+		"changed": func(a *accounts.Account) { a.Version += 2 },
+	} {
+		r := newRig(t)
+		r.hooks["sessions.Create"] = func() error { r.accounts.edit = edit; return nil }
+		if resp := r.do(post("/login", asJSON, rightJSON)); resp.status != 401 || len(resp.cookies()) != 0 || r.live() != 0 {
+			t.Errorf("%s after the session was written: %d, %d sessions", name, resp.status, r.live())
+		}
+	}
+	r := newRig(t)
+	r.accounts.edit = func(a *accounts.Account) { a.FrozenUntil = time.Now().Add(10 * time.Second) }
+	same(t, r.do(post("/login", asJSON, rightJSON)), problemAnswer(503, busy).with("Retry-After", "5"))
+	same(t, r.do(post("/login", asJSON, wrongJSON)), problemAnswer(401, refused)) // which tells a guesser nothing
+	if r.live() != 0 {
+		t.Errorf("%d sessions are left", r.live())
+	}
+}
