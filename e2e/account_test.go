@@ -7,14 +7,14 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/internal/mains/demo"
 )
 
 // devices: a user ends the session of another device, of all others, and of all.
 func devices(t *testing.T, browser context.Context, url string) {
 	first, second, third := newDevice(t, browser, url), newDevice(t, browser, url), newDevice(t, browser, url)
 	for _, d := range []*device{first, second, third} {
-		d.signIn(accounts.DemoPassword)
+		d.signIn(demo.Password)
 	}
 	cookie := second.cookie().Value
 	first.open("/sessions")
@@ -33,7 +33,7 @@ func devices(t *testing.T, browser context.Context, url string) {
 	third.open("/profile")
 	third.at("/login", "Sign in")
 
-	third.signIn(accounts.DemoPassword)
+	third.signIn(demo.Password)
 	first.press("Log out everywhere")
 	first.at("/login", "Sign in")
 	if first.cookie() != nil {
@@ -47,28 +47,28 @@ func devices(t *testing.T, browser context.Context, url string) {
 func password(t *testing.T, browser context.Context, url string) {
 	const next = "another staple for that horse"
 	first, second := newDevice(t, browser, url), newDevice(t, browser, url)
-	first.signIn(accounts.DemoPassword)
-	second.signIn(accounts.DemoPassword)
+	first.signIn(demo.Password)
+	second.signIn(demo.Password)
 	old := first.cookie().Value
 
 	first.open("/password")
 	first.look("password")
 	first.change("not the password, surely", next, http.StatusUnauthorized)
 	first.look("password-refused")
-	first.change(accounts.DemoPassword, "aaaaaaaaaaaaaaaa", http.StatusBadRequest)
-	first.change(accounts.DemoPassword, next, http.StatusOK)
+	first.change(demo.Password, "aaaaaaaaaaaaaaaa", http.StatusBadRequest)
+	first.change(demo.Password, next, http.StatusOK)
 	first.at("/profile", "Alice")
 	first.dead("before the change", old)
 	second.open("/profile")
 	second.at("/login", "Sign in")
-	second.run(fill("username", accounts.DemoUser), fill("password", accounts.DemoPassword))
+	second.run(fill("username", demo.Username), fill("password", demo.Password))
 	if status := second.press("Sign in"); status != http.StatusUnauthorized {
 		t.Errorf("the old password: status %d", status)
 	}
 	second.signIn(next)
 
 	second.open("/password")
-	second.change(next, accounts.DemoPassword, http.StatusOK) // for the journeys to come
+	second.change(next, demo.Password, http.StatusOK) // for the journeys to come
 	first.open("/profile")
 	first.at("/login", "Sign in")
 }
@@ -85,7 +85,7 @@ func (d *device) change(current, next string, want int64) {
 // a new token.
 func reauthenticate(t *testing.T, browser context.Context, url string) {
 	d := newDevice(t, browser, url)
-	d.signIn(accounts.DemoPassword)
+	d.signIn(demo.Password)
 	old := d.cookie().Value
 	d.open("/reauthenticate?next=/password")
 	d.look("reauthenticate")
@@ -94,7 +94,7 @@ func reauthenticate(t *testing.T, browser context.Context, url string) {
 		t.Errorf("a wrong password: status %d", status)
 	}
 	d.look("reauthenticate-refused")
-	d.run(fill("password", accounts.DemoPassword))
+	d.run(fill("password", demo.Password))
 	d.press("Confirm")
 	d.at("/password", "Change password")
 	d.dead("before the proof", old)
@@ -106,10 +106,10 @@ func reauthenticate(t *testing.T, browser context.Context, url string) {
 // sign-in on.
 func preferences(t *testing.T, browser context.Context, url string) {
 	first, second := newDevice(t, browser, url), newDevice(t, browser, url)
-	first.signIn(accounts.DemoPassword)
+	first.signIn(demo.Password)
 	first.prefer("theme", "dark")
 	first.look("profile-themed")
-	second.signIn(accounts.DemoPassword)
+	second.signIn(demo.Password)
 	for _, d := range []*device{first, second} {
 		if theme := script[string](d, `document.documentElement.dataset.theme`); theme != "dark" {
 			t.Errorf("the page's theme is %q", theme)
@@ -136,7 +136,7 @@ func authorized(t *testing.T, browser context.Context, url string) {
 	if status := d.open("/whoami"); status != http.StatusUnauthorized {
 		t.Errorf("without a session: status %d", status)
 	}
-	d.signIn(accounts.DemoPassword)
+	d.signIn(demo.Password)
 	cookie := d.cookie().Value
 	if status := d.open("/whoami"); status != http.StatusOK {
 		t.Errorf("with a session: status %d", status)

@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"example.com/coatcheck/internal/local/samtemplate"
-	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/internal/mains/demo"
 )
 
 // lure is a page of another site: its image, script and form all send to the
@@ -37,16 +37,16 @@ Promise.all([
 // bait is what another site has to send to a path, if anything: right passwords,
 // so that nothing but where it comes from is wrong.
 var bait = map[string]url.Values{
-	"/login":          {"username": {accounts.DemoUser}, "password": {accounts.DemoPassword}},
-	"/reauthenticate": {"password": {accounts.DemoPassword}},
-	"/password":       {"current_password": {accounts.DemoPassword}, "new_password": {"a coat that somebody won"}},
+	"/login":          {"username": {demo.Username}, "password": {demo.Password}},
+	"/reauthenticate": {"password": {demo.Password}},
+	"/password":       {"current_password": {demo.Password}, "new_password": {"a coat that somebody won"}},
 	"/preferences":    {"theme": {"dark"}},
 }
 
 // crossSite: whatever a page of another site sends, nothing changes.
 func crossSite(t *testing.T, browser context.Context, app string) {
 	d := openTab(t, browser, app)
-	d.signIn(accounts.DemoPassword)
+	d.signIn(demo.Password)
 	cookie := d.cookie().Value
 	before := d.state(cookie)
 

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"example.com/coatcheck/internal/local/dynamolocal"
-	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/internal/mains/demo"
 )
 
 func TestRun(t *testing.T) {
@@ -71,7 +71,7 @@ func TestOutage(t *testing.T) {
 	defer func() { database.Stop() }()
 	s := serve(t, "local", "PORT="+freePort(t), "DYNAMODB_ENDPOINT="+database.Endpoint)
 	d := newDevice(t, startBrowser(t), s.url)
-	d.signIn(accounts.DemoPassword)
+	d.signIn(demo.Password)
 	cookie := d.cookie().Value
 
 	database.Stop()

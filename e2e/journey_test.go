@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/internal/mains/demo"
 )
 
 // journeys are what users do, the same on every server.
@@ -39,7 +39,7 @@ func fill(field, text string) chromedp.Action[chromedp.Void] {
 func (d *device) signIn(password string) {
 	d.t.Helper()
 	d.open("/login")
-	d.run(fill("username", accounts.DemoUser), fill("password", password))
+	d.run(fill("username", demo.Username), fill("password", password))
 	d.press("Sign in")
 	d.at("/profile", "Welcome to your profile, Alice!")
 }
@@ -105,7 +105,7 @@ func (d *device) current(cookie string) string {
 // smoke is what make smoke does, from outside of any browser.
 func smoke(t *testing.T, _ context.Context, url string) {
 	cmd := exec.CommandContext(t.Context(), "make", "--no-print-directory", "-C", "..", "smoke", "URL="+url)
-	cmd.Env = append(os.Environ(), "SMOKE_USER="+accounts.DemoUser, "SMOKE_PASSWORD="+accounts.DemoPassword)
+	cmd.Env = append(os.Environ(), "SMOKE_USER="+demo.Username, "SMOKE_PASSWORD="+demo.Password)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -118,7 +118,7 @@ func visit(t *testing.T, browser context.Context, url string) {
 	d.at("/login", "Sign in")
 	d.look("login")
 
-	d.run(fill("username", accounts.DemoUser), fill("password", "not the password, surely"))
+	d.run(fill("username", demo.Username), fill("password", "not the password, surely"))
 	if status := d.press("Sign in"); status != http.StatusUnauthorized {
 		t.Errorf("a wrong password: status %d", status)
 	}
@@ -128,7 +128,7 @@ func visit(t *testing.T, browser context.Context, url string) {
 		t.Error("a wrong password got a cookie")
 	}
 
-	d.run(fill("password", accounts.DemoPassword))
+	d.run(fill("password", demo.Password))
 	d.press("Sign in")
 	d.at("/profile", "Welcome to your profile, Alice!")
 	d.look("profile")
@@ -162,7 +162,7 @@ func visit(t *testing.T, browser context.Context, url string) {
 func keyboard(t *testing.T, browser context.Context, url string) {
 	d := newDevice(t, browser, url)
 	d.open("/login")
-	d.run(chromedp.KeyEvent(accounts.DemoUser + kb.Tab + accounts.DemoPassword))
+	d.run(chromedp.KeyEvent(demo.Username + kb.Tab + demo.Password))
 	d.load(chromedp.KeyEvent(kb.Enter))
 	d.at("/profile", "Welcome to your profile, Alice!")
 	for range 20 {

@@ -15,7 +15,7 @@ import (
 	"syscall"
 
 	"example.com/coatcheck/internal/local/samlocal"
-	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/internal/mains/demo"
 )
 
 func main() {
@@ -67,7 +67,7 @@ func serve(ctx context.Context, stack *samlocal.Stack) error {
 		return err
 	}
 	fmt.Printf("Coatcheck is at http://localhost:%s\n", stack.Port)
-	fmt.Printf("Sign in as %q with the password %q. Ctrl-C ends it; what the functions log follows.\n", accounts.DemoUser, accounts.DemoPassword)
+	fmt.Printf("Sign in as %q with the password %q. Ctrl-C ends it; what the functions log follows.\n", demo.Username, demo.Password)
 	select {
 	case <-ctx.Done():
 		return nil

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/signin"
@@ -25,7 +26,7 @@ import (
 func main() {
 	addr := flag.String("addr", fromEnv("ADDR", "localhost:8080"), "`host:port` to listen on; also ADDR")
 	store := flag.String("store", fromEnv("STORE", "memory"), "where sessions and users are kept; also STORE:\nmemory, sqlite:`PATH`, postgres://…, redis://… (users in memory) or dynamodb")
-	demo := flag.Bool("demo", false, "make missing SQL tables, and the user alice unless she is there; where users are in memory she always is")
+	withDemo := flag.Bool("demo", false, "make missing SQL tables, and the user alice unless she is there; where users are in memory she always is")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "server: unexpected argument %q; see -help\n", flag.Arg(0))
@@ -35,7 +36,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	if err := run(ctx, *addr, *store, *demo); err != nil {
+	if err := run(ctx, *addr, *store, *withDemo); err != nil {
 		fmt.Fprintln(os.Stderr, "server:", err)
 		os.Exit(1)
 	}
@@ -48,7 +49,7 @@ func fromEnv(name, otherwise string) string {
 	return otherwise
 }
 
-func run(ctx context.Context, addr, store string, demo bool) error {
+func run(ctx context.Context, addr, store string, withDemo bool) error {
 	origin, err := config.Origin()
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func run(ctx context.Context, addr, store string, demo bool) error {
 	if err != nil {
 		return err
 	}
-	opened, err := openStores(ctx, store, demo)
+	opened, err := openStores(ctx, store, withDemo)
 	if err != nil {
 		return err
 	}
@@ -75,10 +76,10 @@ func run(ctx context.Context, addr, store string, demo bool) error {
 		return err
 	}
 	if _, inMemory := opened.users.(*accounts.Memory); inMemory {
-		demo = true
+		withDemo = true
 	}
-	if demo {
-		if err := directory.AddDemo(ctx); err != nil {
+	if withDemo {
+		if err := demo.AddUser(ctx, directory); err != nil {
 			return err
 		}
 	}
@@ -91,20 +92,20 @@ func run(ctx context.Context, addr, store string, demo bool) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", addr, err)
 	}
-	announce(listener.Addr(), demo)
+	announce(listener.Addr(), withDemo)
 	return serve(ctx, listener, handler)
 }
 
 // announce prints where to go. A browser takes our Secure cookie over plain http
 // from localhost only, so a loopback address is shown by that name.
-func announce(addr net.Addr, demo bool) {
+func announce(addr net.Addr, withDemo bool) {
 	host, port, _ := net.SplitHostPort(addr.String())
 	if ip := net.ParseIP(host); ip.IsLoopback() || ip.IsUnspecified() {
 		host = "localhost"
 	}
 	fmt.Printf("Coatcheck is at http://%s\n", net.JoinHostPort(host, port))
-	if demo {
-		fmt.Printf("Sign in as %q with the password %q.\n", accounts.DemoUser, accounts.DemoPassword)
+	if withDemo {
+		fmt.Printf("Sign in as %q with the password %q.\n", demo.Username, demo.Password)
 	}
 }
 

@@ -19,15 +19,15 @@ import (
 	"testing"
 	"time"
 
+	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/internal/testing/redistest"
-	"example.com/coatcheck/pkg/accounts"
 )
 
 const (
-	demoUser     = accounts.DemoUser
-	demoPassword = accounts.DemoPassword
+	demoUser     = demo.Username
+	demoPassword = demo.Password
 )
 
 var binary string // the program under test, built by TestMain

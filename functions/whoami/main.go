@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"example.com/coatcheck/internal/whoami"
+	"example.com/coatcheck/internal/mains/whoami"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/signin"

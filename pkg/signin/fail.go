@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"example.com/coatcheck/internal/respond"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
@@ -60,9 +59,9 @@ func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 	case e == errProve && wantsPage(r):
 		redirect(w, "/reauthenticate?"+url.Values{"next": {devicesPath}}.Encode())
 	case e == errProve:
-		respond.TypedProblem(w, "reauthentication-required", e.status, e.detail)
+		writeTypedProblem(w, "reauthentication-required", e.status, e.detail)
 	case !wantsPage(r):
-		respond.Problem(w, e.status, e.detail)
+		writeProblem(w, e.status, e.detail)
 	case e == errSignIn:
 		next := home
 		if safe(r.Method) {
@@ -127,7 +126,7 @@ func inWords(wait time.Duration) string {
 // redirect sends a browser to a local path by GET.
 func redirect(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
-	respond.Status(w, http.StatusSeeOther)
+	writeStatus(w, http.StatusSeeOther)
 }
 
 func clientIP(r *http.Request) string {

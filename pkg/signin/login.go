@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"example.com/coatcheck/internal/respond"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/session"
 )
@@ -62,7 +61,7 @@ func (l login) submit(w http.ResponseWriter, r *http.Request) {
 		redirect(w, localPath(form["next"]))
 		return
 	}
-	respond.JSON(w, http.StatusOK, signedIn(s))
+	writeJSON(w, http.StatusOK, signedIn(s))
 }
 
 // again answers what a form met. A person who can do better in the same form gets

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"time"
 
-	"example.com/coatcheck/internal/respond"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -40,7 +39,7 @@ var menu = []link{{home, "Profile"}, {devicesPath, "Devices"}, {passwordPath, "P
 
 var (
 	pages      = parsePages("login", "profile", "sessions", "password", "reauthenticate", "problem")
-	pagePolicy = respond.PagePolicy(hashOf(style))
+	pagePolicy = policyWithStyle(hashOf(style))
 )
 
 // parsePages combines each page with the layout that all share.
@@ -89,6 +88,6 @@ func writePage(w http.ResponseWriter, status int, name string, p page) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	respond.Status(w, status)
+	writeStatus(w, status)
 	w.Write(body.Bytes()) // an error means that the client is gone
 }

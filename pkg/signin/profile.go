@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"time"
 
-	"example.com/coatcheck/internal/respond"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -32,7 +31,7 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
 	p := profile{s.UserID, s.Values[valueUsername], s.Values[valueDisplayName], notNil(s.Roles), preferences(s), s.AuthenticatedAt, s.ExpiresAt}
 	if !wantsPage(r) {
-		respond.JSON(w, http.StatusOK, p)
+		writeJSON(w, http.StatusOK, p)
 		return
 	}
 	writePage(w, http.StatusOK, "profile", pageOf(s, home, "Profile", struct {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"sync"
 
-	"example.com/coatcheck/internal/respond"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/session"
 )
@@ -85,5 +84,5 @@ func done(w http.ResponseWriter, r *http.Request, next string) {
 		redirect(w, next)
 		return
 	}
-	respond.Status(w, http.StatusNoContent)
+	writeStatus(w, http.StatusNoContent)
 }

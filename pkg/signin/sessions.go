@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"example.com/coatcheck/internal/respond"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/useragent"
 )
@@ -70,7 +69,7 @@ func (d devices) show(w http.ResponseWriter, r *http.Request) {
 		writePage(w, http.StatusOK, "sessions", pageOf(s, devicesPath, "Devices", handles))
 		return
 	}
-	respond.JSON(w, http.StatusOK, struct {
+	writeJSON(w, http.StatusOK, struct {
 		Sessions []handle `json:"sessions"`
 	}{handles})
 }

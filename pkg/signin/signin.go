@@ -16,8 +16,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-
-	"example.com/coatcheck/internal/respond"
 )
 
 // maxBody bounds a request's body, in bytes: no form or document of ours comes near it.
@@ -51,7 +49,7 @@ func Handler(origin string, routes ...Routes) http.Handler {
 	gate := gate{origin: origin}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer recoverPanic(w, r)
-		respond.Headers(w.Header())
+		setHeaders(w.Header())
 		if err := gate.check(r); err != nil {
 			Fail(w, r, err)
 			return
@@ -103,7 +101,7 @@ func recoverPanic(w http.ResponseWriter, r *http.Request) {
 	if p := recover(); p != nil {
 		slog.ErrorContext(r.Context(), "sys_crash", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		clear(w.Header())
-		respond.Headers(w.Header())
+		setHeaders(w.Header())
 		errBroken.write(w, r)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/coatcheck/internal/local/dynamolocal"
+	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
 )
@@ -37,5 +38,5 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		}
 	}
 	users := accounts.NewDynamo(client, "UsersTable")
-	return accounts.NewDirectory(users, password.Hasher{}).AddDemo(ctx)
+	return demo.AddUser(ctx, accounts.NewDirectory(users, password.Hasher{}))
 }

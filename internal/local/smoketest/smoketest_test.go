@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"example.com/coatcheck/internal/local/childprocess"
-	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/internal/mains/demo"
 )
 
 // serve runs the real server, with the demo user, and returns its URL.
@@ -127,7 +127,7 @@ func TestRun(t *testing.T) {
 			defer proxy.Close()
 			last := ""
 			walk := &Walk{
-				URL: strings.Replace(proxy.URL, "127.0.0.1", "localhost", 1), Username: accounts.DemoUser, Password: accounts.DemoPassword,
+				URL: strings.Replace(proxy.URL, "127.0.0.1", "localhost", 1), Username: demo.Username, Password: demo.Password,
 				Step: func(name string) { last = name },
 			}
 			err := walk.Run(t.Context())

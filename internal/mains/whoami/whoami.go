@@ -3,11 +3,11 @@
 package whoami
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
 
-	"example.com/coatcheck/internal/respond"
 	"example.com/coatcheck/pkg/lambdahttp/authorizer"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin"
@@ -23,6 +23,7 @@ func Routes() signin.Routes {
 			signin.Fail(w, r, fmt.Errorf("%w: %w", session.ErrNoSession, err))
 			return
 		}
-		respond.JSON(w, http.StatusOK, who)
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(who) // an error means that the client is gone
 	}}
 }

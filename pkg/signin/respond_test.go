@@ -1,4 +1,4 @@
-package respond_test
+package signin
 
 import (
 	"maps"
@@ -6,11 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
-
-	"example.com/coatcheck/internal/respond"
 )
-
-const policy = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // everyResponse is written out, not derived: it is the contract.
 func everyResponse() http.Header {
@@ -25,7 +21,7 @@ func everyResponse() http.Header {
 	}
 }
 
-func with(extra http.Header) http.Header {
+func headersWith(extra http.Header) http.Header {
 	h := everyResponse()
 	maps.Copy(h, extra)
 	return h
@@ -42,51 +38,51 @@ func TestResponses(t *testing.T) {
 	}{
 		{
 			name:   "JSON",
-			write:  func(w http.ResponseWriter) { respond.JSON(w, 200, map[string]any{"a": "<b>", "n": 1}) },
+			write:  func(w http.ResponseWriter) { writeJSON(w, 200, map[string]any{"a": "<b>", "n": 1}) },
 			status: 200,
-			header: with(http.Header{"Content-Type": {"application/json"}}),
+			header: headersWith(http.Header{"Content-Type": {"application/json"}}),
 			body:   `{"a":"\u003cb\u003e","n":1}` + "\n",
 		},
 		{
 			name:   "problem",
-			write:  func(w http.ResponseWriter) { respond.Problem(w, 401, "Sign in first.") },
+			write:  func(w http.ResponseWriter) { writeProblem(w, 401, "Sign in first.") },
 			status: 401,
-			header: with(http.Header{"Content-Type": {problem}}),
+			header: headersWith(http.Header{"Content-Type": {problem}}),
 			body:   `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Sign in first."}` + "\n",
 		},
 		{
 			name:   "outage",
-			write:  func(w http.ResponseWriter) { respond.Problem(w, 503, "Try again.") },
+			write:  func(w http.ResponseWriter) { writeProblem(w, 503, "Try again.") },
 			status: 503,
-			header: with(http.Header{"Content-Type": {problem}, "Retry-After": {"5"}}),
+			header: headersWith(http.Header{"Content-Type": {problem}, "Retry-After": {"5"}}),
 			body:   `{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"Try again."}` + "\n",
 		},
 		{
 			name: "outage with its own wait",
 			write: func(w http.ResponseWriter) {
 				w.Header().Set("Retry-After", "30")
-				respond.Problem(w, 503, "Busy.")
+				writeProblem(w, 503, "Busy.")
 			},
 			status: 503,
-			header: with(http.Header{"Content-Type": {problem}, "Retry-After": {"30"}}),
+			header: headersWith(http.Header{"Content-Type": {problem}, "Retry-After": {"30"}}),
 			body:   `{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"Busy."}` + "\n",
 		},
 		{
 			name: "problem inside a page",
 			write: func(w http.ResponseWriter) {
-				w.Header().Set("Content-Security-Policy", respond.PagePolicy("sha256-AAAA"))
+				w.Header().Set("Content-Security-Policy", policyWithStyle("sha256-AAAA"))
 				w.Header().Set("Content-Type", "text/html")
-				respond.Problem(w, 500, "Broken.")
+				writeProblem(w, 500, "Broken.")
 			},
 			status: 500,
-			header: with(http.Header{"Content-Type": {problem}}),
+			header: headersWith(http.Header{"Content-Type": {problem}}),
 			body:   `{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Broken."}` + "\n",
 		},
 		{
 			name: "nothing to say",
 			write: func(w http.ResponseWriter) {
-				respond.Headers(w.Header())
-				respond.Status(w, 204)
+				setHeaders(w.Header())
+				writeStatus(w, 204)
 			},
 			status: 204,
 			header: everyResponse(),
@@ -110,7 +106,7 @@ func TestResponses(t *testing.T) {
 }
 
 func TestPagePolicy(t *testing.T) {
-	got, want := respond.PagePolicy("sha256-AAAA"), policy+"; style-src 'sha256-AAAA'"
+	got, want := policyWithStyle("sha256-AAAA"), policy+"; style-src 'sha256-AAAA'"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -126,5 +122,5 @@ func TestJSONPanicsBeforeItWrites(t *testing.T) {
 			t.Errorf("something was written first: %v %q", w.Header(), w.Body)
 		}
 	}()
-	respond.JSON(w, 200, make(chan int))
+	writeJSON(w, 200, make(chan int))
 }
