@@ -18,6 +18,7 @@ import (
 	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	hashes "example.com/coatcheck/pkg/accounts/password"
 )
 
@@ -128,8 +129,8 @@ func newStack(t testing.TB, settings map[string]string) *stack {
 }
 
 // users is the users table, not through the proxy.
-func (s *stack) users(t testing.TB) *accounts.Dynamo {
-	return accounts.NewDynamo(dynamotest.Client(t, dynamotest.Endpoint(t)), s.tables["UsersTable"])
+func (s *stack) users(t testing.TB) *dynamoaccounts.Store {
+	return dynamoaccounts.New(dynamotest.Client(t, dynamotest.Endpoint(t)), s.tables["UsersTable"])
 }
 
 func (s *stack) addForeignUser(t testing.TB) {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session"
 )
@@ -15,7 +16,7 @@ import (
 // backend is what the commands on users and their sessions work on.
 type backend struct {
 	client    *dynamodb.Client
-	users     *accounts.Dynamo
+	users     *dynamoaccounts.Store
 	directory *accounts.Directory
 	sessions  *session.Manager // only openSessions sets it
 }

@@ -16,6 +16,7 @@ import (
 
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 )
 
 // Hashes of "correct horse ☕", by other frameworks, that cost little.
@@ -29,7 +30,7 @@ const (
 func (s *shell) all() map[string]*accounts.Account {
 	s.Helper()
 	all := map[string]*accounts.Account{}
-	for a, err := range accounts.All(s.Context(), s.client(), s.env["USERS_TABLE"]) {
+	for a, err := range dynamoaccounts.All(s.Context(), s.client(), s.env["USERS_TABLE"]) {
 		if err != nil {
 			s.Fatal(err)
 		}

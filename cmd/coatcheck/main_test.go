@@ -21,6 +21,8 @@ import (
 
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
@@ -137,13 +139,13 @@ func (s *shell) fails(code int, pattern, stdin string, args ...string) {
 }
 
 func (s *shell) users() accounts.Store {
-	return accounts.NewDynamo(s.client(), s.env["USERS_TABLE"])
+	return dynamoaccounts.New(s.client(), s.env["USERS_TABLE"])
 }
 
 // knock knocks at the login's door as somebody who was never there.
 func (s *shell) knock(name, pw string) (*accounts.Account, error) {
 	s.Helper()
-	limiter, err := throttle.New(throttle.NewMemory(), throttle.Config{})
+	limiter, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{})
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -11,8 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/coatcheck/internal/local/samtemplate"
-	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/accounts/sqlaccounts"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
@@ -98,6 +97,6 @@ type printSQL struct {
 
 // Run implements the command.
 func (c *printSQL) Run() error {
-	_, err := fmt.Print(sqlstore.Dialect(c.Dialect).Schema(), "\n", accounts.SQLSchema, "\n", throttle.SQLSchema)
+	_, err := fmt.Print(sqlstore.Dialect(c.Dialect).Schema(), "\n", sqlaccounts.Schema, "\n", sqlaccounts.AttemptsSchema)
 	return err
 }

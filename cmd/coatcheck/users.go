@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
 )
@@ -67,7 +68,7 @@ func (c *listUsers) Run(ctx context.Context) error {
 	}
 	first := true
 	var failed error
-	for account, err := range accounts.All(ctx, client, table) {
+	for account, err := range dynamoaccounts.All(ctx, client, table) {
 		if err == nil {
 			if err := c.row(account, first); err != nil {
 				return err

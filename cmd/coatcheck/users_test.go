@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
@@ -203,8 +204,8 @@ func TestUsersUnlock(t *testing.T) {
 	sh.fails(1, "the user name is empty", "", "users", "unlock", "")
 }
 
-func (s *shell) attempts() *throttle.Dynamo {
-	return throttle.NewDynamo(s.client(), s.env["ATTEMPTS_TABLE"])
+func (s *shell) attempts() *dynamoaccounts.Attempts {
+	return dynamoaccounts.NewAttempts(s.client(), s.env["ATTEMPTS_TABLE"])
 }
 
 func TestUsersSet(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/internal/testing/redistest"
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 )
 
@@ -65,7 +66,7 @@ func TestMemory(t *testing.T) {
 func deployed(t *testing.T, endpoint string) []string {
 	t.Helper()
 	tables := dynamotest.Tables(t)
-	users := accounts.NewDynamo(dynamotest.Client(t, dynamotest.Endpoint(t)), tables["UsersTable"])
+	users := dynamoaccounts.New(dynamotest.Client(t, dynamotest.Endpoint(t)), tables["UsersTable"])
 	if _, err := accounts.NewDirectory(users, password.Hasher{}).Register(t.Context(), demoUser, "Alice", nil, demoPassword); err != nil {
 		t.Fatal(err)
 	}

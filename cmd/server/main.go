@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/mains/demo"
-	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/signin"
 	"example.com/coatcheck/pkg/signin/bcp47"
@@ -75,7 +75,7 @@ func run(ctx context.Context, addr, store string, withDemo bool) error {
 	if err != nil {
 		return err
 	}
-	if _, inMemory := opened.users.(*accounts.Memory); inMemory {
+	if _, inMemory := opened.users.(*memaccounts.Store); inMemory {
 		withDemo = true
 	}
 	if withDemo {

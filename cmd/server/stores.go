@@ -15,6 +15,8 @@ import (
 	_ "modernc.org/sqlite"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/accounts/sqlaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session"
@@ -39,7 +41,7 @@ func openStores(ctx context.Context, name string, demo bool) (stores, error) {
 	scheme, rest, _ := strings.Cut(name, ":")
 	switch scheme {
 	case "memory":
-		return stores{memstore.New(), accounts.NewMemory(), throttle.NewMemory(), nothing}, nil
+		return stores{memstore.New(), memaccounts.New(), memaccounts.NewAttempts(), nothing}, nil
 	case "sqlite":
 		return openSQLite(ctx, rest, demo)
 	case "postgres", "postgresql":
@@ -76,7 +78,7 @@ func openSQL(ctx context.Context, driver, dsn string, dialect sqlstore.Dialect, 
 		return stores{}, errors.New("the store's address cannot be read; it is not shown, since it may hold a password")
 	}
 	db.SetMaxIdleConns(10)
-	s, users, attempts := sqlstore.New(db, dialect), accounts.NewSQL(db), throttle.NewSQL(db)
+	s, users, attempts := sqlstore.New(db, dialect), sqlaccounts.New(db), sqlaccounts.NewAttempts(db)
 	makeTables := []func(context.Context) error{s.Migrate, users.CreateTable, attempts.CreateTable}
 	for i := 0; demo && i < len(makeTables); i++ {
 		if err := makeTables[i](ctx); err != nil {
@@ -94,7 +96,7 @@ func openRedis(address string) (stores, error) {
 		return stores{}, errors.New("the store's address cannot be read; write it as redis://host:6379")
 	}
 	client := redis.NewClient(options)
-	return stores{redisstore.New(client, "coatcheck:"), accounts.NewMemory(), throttle.NewMemory(), client.Close}, nil
+	return stores{redisstore.New(client, "coatcheck:"), memaccounts.New(), memaccounts.NewAttempts(), client.Close}, nil
 }
 
 func openDynamoDB(ctx context.Context) (stores, error) {

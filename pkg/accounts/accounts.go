@@ -1,5 +1,8 @@
 // Package accounts knows who may sign in. [Directory] holds the rules, a [Store]
-// keeps the accounts: [NewMemory], [NewDynamo] or [NewSQL].
+// keeps the accounts: one of the packages memaccounts, dynamoaccounts and
+// sqlaccounts below this one.
+//
+// This package may still change in ways that break programs.
 package accounts
 
 import (
@@ -45,7 +48,8 @@ type Account struct {
 	Revision string
 }
 
-func (a *Account) clone() *Account {
+// Clone returns a copy that shares nothing with a.
+func (a *Account) Clone() *Account {
 	c := *a
 	c.Roles = slices.Clone(a.Roles)
 	c.Preferences = maps.Clone(a.Preferences)
@@ -72,19 +76,4 @@ type Store interface {
 	// Delete removes the account if the stored revision is a.Revision. One that is
 	// gone already is no error. ErrChanged if the revision is another.
 	Delete(ctx context.Context, a *Account) error
-}
-
-// seconds and fromSeconds are how stores keep a time: epoch seconds, 0 for none.
-func seconds(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.Unix()
-}
-
-func fromSeconds(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.Unix(n, 0).UTC()
 }

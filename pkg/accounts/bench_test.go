@@ -1,10 +1,12 @@
-package accounts
+package accounts_test
 
 import (
 	"slices"
 	"testing"
 	"time"
 
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
@@ -12,7 +14,7 @@ import (
 // 300 of each, one after the other in turn, and the gap between the fastest and the
 // slowest median, in percent.
 func BenchmarkNoTells(b *testing.B) {
-	directory := NewDirectory(NewMemory(), plain)
+	directory := accounts.NewDirectory(memaccounts.New(), plain)
 	for name, disabled := range map[string]bool{"alice": false, "disabled": true} {
 		account, err := directory.Register(b.Context(), name, "", nil, phrase)
 		if err == nil {
@@ -22,13 +24,13 @@ func BenchmarkNoTells(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	limiter, err := throttle.New(throttle.NewMemory(), throttle.Config{
+	limiter, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{
 		Name: throttle.Ladder{Free: 1e6, First: time.Second, Longest: time.Second, Lock: 2e6}, Network: throttle.Window{Limit: 1e6, Period: time.Hour},
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	door := NewDoor(directory, limiter)
+	door := accounts.NewDoor(directory, limiter)
 	attempts := []struct{ reason, name, password string }{
 		{"wrong", "alice", "wrong"}, {"unknown", "nobody", phrase}, {"disabled", "disabled", phrase},
 	}
@@ -37,7 +39,7 @@ func BenchmarkNoTells(b *testing.B) {
 		for range 300 {
 			for i, a := range attempts {
 				start := time.Now()
-				if _, err := door.Authenticate(b.Context(), Attempt{Username: a.name, Password: a.password}); err != ErrRefused {
+				if _, err := door.Authenticate(b.Context(), accounts.Attempt{Username: a.name, Password: a.password}); err != accounts.ErrRefused {
 					b.Fatal(err)
 				}
 				took[i] = append(took[i], time.Since(start))

@@ -144,7 +144,7 @@ func (d *Directory) Delete(ctx context.Context, account *Account) error {
 func (d *Directory) modify(ctx context.Context, account *Account, change func(now *Account) error) (*Account, error) {
 	base := account
 	for range writeTries {
-		next := base.clone()
+		next := base.Clone()
 		if err := change(next); err != nil {
 			return nil, err
 		}

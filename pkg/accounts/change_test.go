@@ -1,4 +1,4 @@
-package accounts
+package accounts_test
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
@@ -17,12 +19,12 @@ const better = "a much better phrase than before"
 // steps notes what a change does and can stop it: before or after the nth write, as
 // a process that ends there would.
 type steps struct {
-	Store
+	accounts.Store
 	before, after map[int]func() error // by write, from 1
 	writes        int
 }
 
-func (s *steps) Update(ctx context.Context, a *Account, newRevision string) error {
+func (s *steps) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	s.writes++
 	if f := s.before[s.writes]; f != nil {
 		if err := f(); err != nil {
@@ -42,19 +44,19 @@ func (s *steps) Update(ctx context.Context, a *Account, newRevision string) erro
 type changeRig struct {
 	t     *testing.T
 	store *steps
-	*Directory
-	door *Door
+	*accounts.Directory
+	door *accounts.Door
 }
 
 func newChange(t *testing.T) *changeRig {
 	t.Helper()
-	store := &steps{Store: NewMemory(), before: map[int]func() error{}, after: map[int]func() error{}}
-	r := &changeRig{t: t, store: store, Directory: NewDirectory(store, plain)}
-	limiter, err := throttle.New(throttle.NewMemory(), throttle.Config{})
+	store := &steps{Store: memaccounts.New(), before: map[int]func() error{}, after: map[int]func() error{}}
+	r := &changeRig{t: t, store: store, Directory: accounts.NewDirectory(store, plain)}
+	limiter, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.door = NewDoor(r.Directory, limiter)
+	r.door = accounts.NewDoor(r.Directory, limiter)
 	if _, err := r.Register(t.Context(), "alice", "", []string{"member"}, phrase); err != nil {
 		t.Fatal(err)
 	}
@@ -67,15 +69,15 @@ func (r *changeRig) knock(pw string) error {
 	return err
 }
 
-func (r *changeRig) prove(pw string) (*Proof, error) {
-	proof, err := r.door.Authenticate(r.t.Context(), Attempt{Username: "alice", Password: pw})
+func (r *changeRig) prove(pw string) (*accounts.Proof, error) {
+	proof, err := r.door.Authenticate(r.t.Context(), accounts.Attempt{Username: "alice", Password: pw})
 	if err == nil {
 		proof.Settle(r.t.Context())
 	}
 	return proof, err
 }
 
-func (r *changeRig) alice() *Account { return get(r.t, r.store.Store, "alice") }
+func (r *changeRig) alice() *accounts.Account { return get(r.t, r.store.Store, "alice") }
 
 // change proves the current password and sets the better one.
 func (r *changeRig) change(end func(context.Context) error) error {
@@ -92,7 +94,7 @@ func (r *changeRig) signsIn(pw string) {
 	r.t.Helper()
 	for _, candidate := range []string{phrase, better} {
 		err := r.knock(candidate)
-		if candidate == pw && err != nil || candidate != pw && err != ErrRefused {
+		if candidate == pw && err != nil || candidate != pw && err != accounts.ErrRefused {
 			r.t.Errorf("sign-in with %q: %v", candidate, err)
 		}
 	}
@@ -103,7 +105,7 @@ func ends(context.Context) error { return nil }
 func TestChangePassword(t *testing.T) {
 	r := newChange(t)
 	before := r.alice()
-	var during *Account
+	var during *accounts.Account
 	var refused []error
 	err := r.change(func(ctx context.Context) error {
 		during = r.alice()
@@ -116,7 +118,7 @@ func TestChangePassword(t *testing.T) {
 	if during.Version != before.Version+1 || during.PasswordHash != before.PasswordHash || !during.FrozenUntil.After(time.Now()) {
 		t.Errorf("frozen as %+v", during)
 	}
-	if want := []error{ErrBusy, ErrRefused, ErrBusy}; !slices.Equal(refused, want) {
+	if want := []error{accounts.ErrBusy, accounts.ErrRefused, accounts.ErrBusy}; !slices.Equal(refused, want) {
 		t.Errorf("sign-ins with the right and the wrong password, and a second change, while it is frozen: %v; want %v", refused, want)
 	}
 	after := r.alice()
@@ -135,7 +137,7 @@ func TestChangePasswordRefusesABadOne(t *testing.T) {
 	before := r.alice()
 	for _, pw := range []string{"short", "alice-alice-alice-alice", "passwordpassword"} {
 		err := r.ChangePassword(t.Context(), before, pw, func(context.Context) error { t.Error("sessions ended"); return nil })
-		if err == nil || errors.Is(err, ErrBusy) || r.store.writes != 0 {
+		if err == nil || errors.Is(err, accounts.ErrBusy) || r.store.writes != 0 {
 			t.Errorf("%q: %v with %d writes", pw, err, r.store.writes)
 		}
 	}
@@ -160,7 +162,7 @@ func TestSessionsCannotBeEnded(t *testing.T) {
 
 // TestCrashes stops the process before and after each write, once with its answer
 // lost. Whatever is left, either the old password is valid, or the new one and the
-// sessions have ended; the next sign-in works when the lease is over, and the change
+// sessions have ended; the next sign-in works when the accounts.Lease is over, and the change
 // can be repeated.
 func TestCrashes(t *testing.T) {
 	crash := errors.New("crash")
@@ -188,13 +190,13 @@ func TestCrashes(t *testing.T) {
 						t.Error("the new password is valid, and the sessions have not ended")
 					}
 					if frozen := !now.FrozenUntil.IsZero(); frozen {
-						if err := r.knock(phrase); err != ErrBusy {
+						if err := r.knock(phrase); err != accounts.ErrBusy {
 							t.Errorf("while the freeze holds: %v, want ErrBusy", err)
 						}
-						if left := time.Until(now.FrozenUntil); left > lease || left < lease-time.Second {
+						if left := time.Until(now.FrozenUntil); left > accounts.Lease || left < accounts.Lease-time.Second {
 							t.Errorf("the freeze holds for %v", left)
 						}
-						time.Sleep(lease)
+						time.Sleep(accounts.Lease)
 					}
 					if changed {
 						r.signsIn(better)
@@ -227,7 +229,7 @@ func TestSignInCrossesAChange(t *testing.T) {
 		if err := r.change(func(ctx context.Context) error { during = early.Confirm(ctx); return nil }); err != nil {
 			t.Fatal(err)
 		}
-		if after := early.Confirm(t.Context()); at == "during" && during != ErrRefused || at == "after" && after != ErrRefused {
+		if after := early.Confirm(t.Context()); at == "during" && during != accounts.ErrRefused || at == "after" && after != accounts.ErrRefused {
 			t.Errorf("the re-check %s the change = %v, %v; want ErrRefused", at, during, after)
 		}
 	}
@@ -253,20 +255,20 @@ func TestExpiredFreeze(t *testing.T) {
 			}
 			return nil
 		})
-		if !errors.Is(err, ErrBusy) && !errors.Is(err, context.DeadlineExceeded) {
+		if !errors.Is(err, accounts.ErrBusy) && !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("ChangePassword = %v; it must not finish", err)
 		}
 		r.signsIn(phrase)
 	})
 }
 
-// The lease bounds what ends the sessions.
+// The accounts.Lease bounds what ends the sessions.
 func TestLeaseBoundsTheChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newChange(t)
 		start := time.Now()
 		err := r.change(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
-		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > lease {
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > accounts.Lease {
 			t.Errorf("ChangePassword = %v after %v", err, took)
 		}
 		r.signsIn(phrase)
@@ -277,21 +279,21 @@ func TestLeaseBoundsTheChange(t *testing.T) {
 // disabled account, which a change must not enable.
 func TestChangeCrossesOtherWrites(t *testing.T) {
 	for name, test := range map[string]struct {
-		write func(r *changeRig, now *Account) error
+		write func(r *changeRig, now *accounts.Account) error
 		want  error
-		check func(*Account) bool
+		check func(*accounts.Account) bool
 	}{
-		"preferences": {func(r *changeRig, now *Account) error {
+		"preferences": {func(r *changeRig, now *accounts.Account) error {
 			return r.SetPreferences(r.t.Context(), now, map[string]string{"theme": "dark"})
-		}, nil, func(a *Account) bool { return a.Preferences["theme"] == "dark" }},
-		"disabled": {func(r *changeRig, now *Account) error {
+		}, nil, func(a *accounts.Account) bool { return a.Preferences["theme"] == "dark" }},
+		"disabled": {func(r *changeRig, now *accounts.Account) error {
 			_, err := r.SetDisabled(r.t.Context(), now, true)
 			return err
-		}, ErrBusy, func(a *Account) bool { return a.Disabled }},
-		"roles": {func(r *changeRig, now *Account) error {
+		}, accounts.ErrBusy, func(a *accounts.Account) bool { return a.Disabled }},
+		"roles": {func(r *changeRig, now *accounts.Account) error {
 			_, err := r.SetProfile(r.t.Context(), now, nil, &[]string{"guest"})
 			return err
-		}, ErrBusy, func(a *Account) bool { return a.Roles[0] == "guest" }},
+		}, accounts.ErrBusy, func(a *accounts.Account) bool { return a.Roles[0] == "guest" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newChange(t)
@@ -339,7 +341,7 @@ func TestTwoChanges(t *testing.T) {
 		t.Error("sessions ended")
 		return nil
 	})
-	if err != ErrBusy {
+	if err != accounts.ErrBusy {
 		t.Errorf("the second change = %v, want ErrBusy", err)
 	}
 	r.signsIn(better)
@@ -357,10 +359,10 @@ func TestSetDisabled(t *testing.T) {
 			t.Errorf("SetDisabled = %+v, %v; want version %d", a, err, version)
 		}
 	}
-	if err := proof.Confirm(t.Context()); err != ErrRefused {
+	if err := proof.Confirm(t.Context()); err != accounts.ErrRefused {
 		t.Errorf("the re-check = %v, want ErrRefused", err)
 	}
-	if err := r.knock(phrase); err != ErrRefused {
+	if err := r.knock(phrase); err != accounts.ErrRefused {
 		t.Errorf("sign-in = %v, want ErrRefused", err)
 	}
 	if _, err := r.SetDisabled(t.Context(), r.alice(), false); err != nil {
@@ -411,17 +413,17 @@ func TestChangesKnowTheirAccount(t *testing.T) {
 	if err := r.Delete(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.SetPreferences(t.Context(), old, map[string]string{"theme": "dark"}); !errors.Is(err, ErrNotFound) {
+	if err := r.SetPreferences(t.Context(), old, map[string]string{"theme": "dark"}); !errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("gone: %v, want ErrNotFound", err)
 	}
 	if _, err := r.Register(t.Context(), "alice", "", nil, phrase); err != nil {
 		t.Fatal(err)
 	}
 	again := r.alice()
-	if err := r.SetPreferences(t.Context(), old, map[string]string{"theme": "dark"}); !errors.Is(err, ErrNotFound) {
+	if err := r.SetPreferences(t.Context(), old, map[string]string{"theme": "dark"}); !errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("made anew: %v, want ErrNotFound", err)
 	}
-	if err := r.Delete(t.Context(), old); !errors.Is(err, ErrChanged) {
+	if err := r.Delete(t.Context(), old); !errors.Is(err, accounts.ErrChanged) {
 		t.Errorf("Delete = %v, want ErrChanged", err)
 	}
 	if now := r.alice(); now.Revision != again.Revision {

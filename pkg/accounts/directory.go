@@ -133,7 +133,7 @@ func (d *Directory) matches(ctx context.Context, account *Account, pw string) (b
 func (d *Directory) rehash(ctx context.Context, account *Account, pw string) *Account {
 	ctx, cancel := context.WithTimeout(ctx, rehashTimeout)
 	defer cancel()
-	next := account.clone()
+	next := account.Clone()
 	var err error
 	if next.PasswordHash, err = d.hash(ctx, pw); err == nil {
 		err = d.write(ctx, next)

@@ -1,8 +1,9 @@
-package accounts
+package accounts_test
 
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
@@ -21,13 +24,13 @@ var plain password.Hasher // no secrets
 
 // counted is a directory that counts what signing in costs.
 type counted struct {
-	*Directory
+	*accounts.Directory
 	store  *countingStore
 	hashes int // computed to check a password
 }
 
 type countingStore struct {
-	Store
+	accounts.Store
 	mu                     sync.Mutex
 	gets, creates, updates int
 }
@@ -38,43 +41,43 @@ func (s *countingStore) count(calls *int) {
 	*calls++
 }
 
-func (s *countingStore) Get(ctx context.Context, name string) (*Account, error) {
+func (s *countingStore) Get(ctx context.Context, name string) (*accounts.Account, error) {
 	s.count(&s.gets)
 	return s.Store.Get(ctx, name)
 }
 
-func (s *countingStore) Create(ctx context.Context, a *Account) error {
+func (s *countingStore) Create(ctx context.Context, a *accounts.Account) error {
 	s.count(&s.creates)
 	return s.Store.Create(ctx, a)
 }
 
-func (s *countingStore) Update(ctx context.Context, a *Account, newRevision string) error {
+func (s *countingStore) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	s.count(&s.updates)
 	return s.Store.Update(ctx, a, newRevision)
 }
 
 func newCounted(t *testing.T, peppers ...password.Pepper) *counted {
 	t.Helper()
-	store := &countingStore{Store: NewMemory()}
+	store := &countingStore{Store: memaccounts.New()}
 	hasher := password.Hasher{Peppers: peppers}
-	c := &counted{Directory: NewDirectory(store, hasher), store: store}
-	c.verify = func(encoded, pw string) (bool, error) {
+	c := &counted{Directory: accounts.NewDirectory(store, hasher), store: store}
+	c.SetVerify(func(encoded, pw string) (bool, error) {
 		ok, err := hasher.Verify(encoded, pw)
 		if err == nil {
 			c.hashes++
 		}
 		return ok, err
-	}
+	})
 	return c
 }
 
-// Authenticate knocks at the directory's door as somebody who was never there.
-func (d *Directory) Authenticate(ctx context.Context, username, pw string) (*Account, error) {
-	limiter, err := throttle.New(throttle.NewMemory(), throttle.Config{})
+// authenticate is a first attempt of somebody who was never there.
+func authenticate(ctx context.Context, d *accounts.Directory, username, pw string) (*accounts.Account, error) {
+	limiter, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{})
 	if err != nil {
 		return nil, err
 	}
-	proof, err := NewDoor(d, limiter).Authenticate(ctx, Attempt{Username: username, Password: pw})
+	proof, err := accounts.NewDoor(d, limiter).Authenticate(ctx, accounts.Attempt{Username: username, Password: pw})
 	if err != nil {
 		return nil, err
 	}
@@ -82,10 +85,26 @@ func (d *Directory) Authenticate(ctx context.Context, username, pw string) (*Acc
 }
 
 // put stores an account as it is, past the rules of Register.
-func (c *counted) put(t *testing.T, name, hash string, disabled bool) *Account {
+func (c *counted) put(t *testing.T, name, hash string, disabled bool) *accounts.Account {
 	t.Helper()
-	a := &Account{Name: name, Username: name, UserID: randomID(), PasswordHash: hash, Version: 1, Revision: randomID(), Disabled: disabled}
+	a := &accounts.Account{Name: name, Username: name, UserID: rand.Text(), PasswordHash: hash, Version: 1, Revision: rand.Text(), Disabled: disabled}
 	create(t, c.store.Store, a)
+	return a
+}
+
+func create(t *testing.T, store accounts.Store, a *accounts.Account) {
+	t.Helper()
+	if err := store.Create(t.Context(), a); err != nil {
+		t.Fatalf("Create(%q): %v", a.Name, err)
+	}
+}
+
+func get(t *testing.T, store accounts.Store, name string) *accounts.Account {
+	t.Helper()
+	a, err := store.Get(t.Context(), name)
+	if err != nil {
+		t.Fatalf("Get(%q): %v", name, err)
+	}
 	return a
 }
 
@@ -125,11 +144,11 @@ func TestAuthenticate(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c.hashes, c.store.gets, c.store.creates, c.store.updates = 0, 0, 0, 0
-			a, err := c.Authenticate(t.Context(), test.username, test.password)
+			a, err := authenticate(t.Context(), c.Directory, test.username, test.password)
 			if test.ok && (err != nil || a == nil || a.Name != "alice") {
 				t.Errorf("Authenticate = %+v, %v; want alice", a, err)
 			}
-			if !test.ok && (a != nil || err != ErrRefused) {
+			if !test.ok && (a != nil || err != accounts.ErrRefused) {
 				t.Errorf("Authenticate = %+v, %v; want nothing but ErrRefused", a, err)
 			}
 			if c.hashes != test.hashes || c.store.gets != test.gets || c.store.creates+c.store.updates != 0 {
@@ -153,14 +172,14 @@ func TestOutagesArePassedOn(t *testing.T) {
 	alice := c.put(t, "alice", plain.Hash(phrase), false)
 	down, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, authenticate := c.Authenticate(down, "alice", phrase)
+	_, signIn := authenticate(down, c.Directory, "alice", phrase)
 	_, register := c.Register(down, "bob", "", nil, phrase)
 	for name, err := range map[string]error{
-		"Authenticate": authenticate,
+		"Authenticate": signIn,
 		"Recheck":      c.Recheck(down, alice),
 		"Register":     register,
 	} {
-		if !errors.Is(err, context.Canceled) || errors.Is(err, ErrRefused) {
+		if !errors.Is(err, context.Canceled) || errors.Is(err, accounts.ErrRefused) {
 			t.Errorf("%s = %v, want the store's error", name, err)
 		}
 	}
@@ -174,23 +193,23 @@ func TestRecheck(t *testing.T) {
 	hash := plain.Hash(phrase)
 	for _, test := range []struct {
 		name   string
-		change func(now *Account)
+		change func(now *accounts.Account)
 		want   error
 	}{
-		{"nothing changed", func(*Account) {}, nil},
-		{"display name, roles, preferences", func(now *Account) {
+		{"nothing changed", func(*accounts.Account) {}, nil},
+		{"display name, roles, preferences", func(now *accounts.Account) {
 			now.DisplayName, now.Roles, now.Preferences = "B", []string{"b"}, map[string]string{"theme": "dark"}
 		}, nil},
-		{"version", func(now *Account) { now.Version++ }, ErrRefused},
-		{"disabled", func(now *Account) { now.Disabled = true }, ErrRefused},
-		{"another account of that name", func(now *Account) { now.UserID = randomID() }, ErrRefused},
-		{"gone", func(now *Account) { now.Name = "renamed" }, ErrRefused},
+		{"version", func(now *accounts.Account) { now.Version++ }, accounts.ErrRefused},
+		{"disabled", func(now *accounts.Account) { now.Disabled = true }, accounts.ErrRefused},
+		{"another account of that name", func(now *accounts.Account) { now.UserID = rand.Text() }, accounts.ErrRefused},
+		{"gone", func(now *accounts.Account) { now.Name = "renamed" }, accounts.ErrRefused},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			before := &Account{Name: "alice", UserID: "u", PasswordHash: hash, Version: 7}
-			now := before.clone()
+			before := &accounts.Account{Name: "alice", UserID: "u", PasswordHash: hash, Version: 7}
+			now := before.Clone()
 			test.change(now)
-			c.store.Store = NewMemory()
+			c.store.Store = memaccounts.New()
 			create(t, c.store.Store, now)
 			c.store.gets = 0
 			if err := c.Recheck(t.Context(), before); err != test.want {
@@ -218,7 +237,7 @@ func TestRegister(t *testing.T) {
 		t.Errorf("revision %q, want 22 characters", stored.Revision)
 	}
 	stored.PasswordHash, stored.UserID, stored.Revision = "", "", ""
-	want := &Account{Name: "alice", Username: " Ａlice", DisplayName: "Alice A.", Roles: []string{"admin", "staff"}, Version: 1}
+	want := &accounts.Account{Name: "alice", Username: " Ａlice", DisplayName: "Alice A.", Roles: []string{"admin", "staff"}, Version: 1}
 	if fmt.Sprint(stored) != fmt.Sprint(want) {
 		t.Errorf("stored %+v\nwant   %+v", stored, want)
 	}
@@ -233,7 +252,7 @@ func TestRegister(t *testing.T) {
 	if err != nil || bob.DisplayName != "Bob" || bob.UserID == id || bob.PasswordHash == hash {
 		t.Errorf("Register = %+v, %v; want display name Bob, own user ID and salt", bob, err)
 	}
-	if a, err := c.Authenticate(t.Context(), "ALICE", phrase); err != nil || a.UserID != id {
+	if a, err := authenticate(t.Context(), c.Directory, "ALICE", phrase); err != nil || a.UserID != id {
 		t.Errorf("Authenticate = %+v, %v; want alice", a, err)
 	}
 }
@@ -261,10 +280,10 @@ func TestRegisterRefuses(t *testing.T) {
 			t.Errorf("Register = %+v, %v; want %s", a, err, test.want)
 		}
 	}
-	if _, err := c.Register(t.Context(), "alice", "", nil, phrase); !errors.Is(err, ErrExists) {
+	if _, err := c.Register(t.Context(), "alice", "", nil, phrase); !errors.Is(err, accounts.ErrExists) {
 		t.Errorf("Register of a taken name = %v, want ErrExists", err)
 	}
-	if _, err := c.store.Get(t.Context(), "bob"); !errors.Is(err, ErrNotFound) {
+	if _, err := c.store.Get(t.Context(), "bob"); !errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("a refused Register left an account: %v", err)
 	}
 }
@@ -284,7 +303,7 @@ func TestImported(t *testing.T) {
 		t.Errorf("%d hashes, %d writes; want none", c.hashes, c.store.creates)
 	}
 	create(t, c.store, a)
-	if got, err := c.Authenticate(t.Context(), "alice", "correct horse ☕"); err != nil || got.UserID != a.UserID {
+	if got, err := authenticate(t.Context(), c.Directory, "alice", "correct horse ☕"); err != nil || got.UserID != a.UserID {
 		t.Errorf("Authenticate = %+v, %v; want alice", got, err)
 	}
 	if _, err := c.Imported("bob", "", nil, "!"); err != nil {

@@ -1,4 +1,4 @@
-package accounts
+package accounts_test
 
 import (
 	"context"
@@ -12,13 +12,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
 // doorRig is a door whose hashes are counted and whose tallies can be made to fail.
 type doorRig struct {
 	*counted
-	door    *Door
+	door    *accounts.Door
 	limiter *throttle.Limiter
 	tallies *countingTallies
 	checked atomic.Int32 // hashes computed
@@ -51,21 +53,21 @@ func (s *countingTallies) Clear(ctx context.Context, key string) error {
 
 func newDoor(t *testing.T, cfg throttle.Config) *doorRig {
 	t.Helper()
-	r := &doorRig{counted: newCounted(t), tallies: &countingTallies{Store: throttle.NewMemory()}}
-	r.verify = func(encoded, pw string) (bool, error) {
+	r := &doorRig{counted: newCounted(t), tallies: &countingTallies{Store: memaccounts.NewAttempts()}}
+	r.SetVerify(func(encoded, pw string) (bool, error) {
 		r.checked.Add(1)
 		return plain.Verify(encoded, pw)
-	}
+	})
 	var err error
 	if r.limiter, err = throttle.New(r.tallies, cfg); err != nil {
 		t.Fatal(err)
 	}
-	r.door = NewDoor(r.Directory, r.limiter)
+	r.door = accounts.NewDoor(r.Directory, r.limiter)
 	return r
 }
 
-func (r *doorRig) knock(t *testing.T, username, pw string) (*Proof, error) {
-	return r.door.Authenticate(t.Context(), Attempt{Username: username, Password: pw, Address: "192.0.2.1"})
+func (r *doorRig) knock(t *testing.T, username, pw string) (*accounts.Proof, error) {
+	return r.door.Authenticate(t.Context(), accounts.Attempt{Username: username, Password: pw, Address: "192.0.2.1"})
 }
 
 // refusedFor demands a refusal by the limiter.
@@ -103,7 +105,7 @@ func TestThrottledNames(t *testing.T) {
 		r.put(t, "disabled", plain.Hash(phrase), true)
 		for _, name := range []string{"alice", "nobody", "disabled"} {
 			for range 10 {
-				if _, err := r.knock(t, name, "wrong"); err != ErrRefused {
+				if _, err := r.knock(t, name, "wrong"); err != accounts.ErrRefused {
 					t.Fatal(err)
 				}
 			}
@@ -128,11 +130,11 @@ func TestSpellingsShareATally(t *testing.T) {
 	r := newDoor(t, throttle.Config{})
 	for i := range 10 {
 		spelling := []string{"ALICE", " alice", "Alice", "ａｌｉｃｅ"}[i%4]
-		if _, err := r.knock(t, spelling, "wrong"); err != ErrRefused {
+		if _, err := r.knock(t, spelling, "wrong"); err != accounts.ErrRefused {
 			t.Fatalf("%q: %v", spelling, err)
 		}
 	}
-	if _, err := r.knock(t, "alice", "wrong"); err == ErrRefused {
+	if _, err := r.knock(t, "alice", "wrong"); err == accounts.ErrRefused {
 		t.Error("an eleventh attempt is let through")
 	}
 }
@@ -169,7 +171,7 @@ func TestDoorInAnOutage(t *testing.T) {
 	r := newDoor(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
 	r.tallies.down = true
-	if _, err := r.knock(t, "alice", phrase); err == nil || errors.Is(err, ErrRefused) || r.checked.Load() != 0 {
+	if _, err := r.knock(t, "alice", phrase); err == nil || errors.Is(err, accounts.ErrRefused) || r.checked.Load() != 0 {
 		t.Errorf("Authenticate = %v with %d hashes; want an outage and none", err, r.checked.Load())
 	}
 	r.tallies.down = false
@@ -177,7 +179,7 @@ func TestDoorInAnOutage(t *testing.T) {
 	working := r.store.Store
 	r.store.Store = brokenStore{}
 	for range 30 {
-		if _, err := r.knock(t, "alice", phrase); err == nil || errors.Is(err, ErrRefused) {
+		if _, err := r.knock(t, "alice", phrase); err == nil || errors.Is(err, accounts.ErrRefused) {
 			t.Errorf("Authenticate = %v, want an outage", err)
 		}
 	}
@@ -201,12 +203,12 @@ func TestHashesAtOnce(t *testing.T) {
 		r := newDoor(t, throttle.Config{Name: throttle.Ladder{Free: 100, First: time.Second, Longest: time.Second, Lock: 200}})
 		r.put(t, "alice", plain.Hash(phrase), false)
 		var now, most atomic.Int32
-		r.verify = func(string, string) (bool, error) {
+		r.SetVerify(func(string, string) (bool, error) {
 			most.Store(max(most.Load(), now.Add(1)))
 			time.Sleep(time.Second)
 			now.Add(-1)
 			return false, nil
-		}
+		})
 		processors := runtime.GOMAXPROCS(0)
 		var wg sync.WaitGroup
 		for range 3 * processors {
@@ -215,7 +217,7 @@ func TestHashesAtOnce(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if _, err := r.door.Authenticate(ctx, Attempt{Username: "alice", Password: phrase}); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := r.door.Authenticate(ctx, accounts.Attempt{Username: "alice", Password: phrase}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("one that cannot wait: %v, want an outage", err)
 		}
 		wg.Wait()
@@ -230,7 +232,7 @@ func TestHashesAtOnce(t *testing.T) {
 func TestChangesSettleTheirAttempt(t *testing.T) {
 	r := newDoor(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
-	if _, err := r.knock(t, "alice", "wrong"); err != ErrRefused {
+	if _, err := r.knock(t, "alice", "wrong"); err != accounts.ErrRefused {
 		t.Fatal(err)
 	}
 	working, down := r.store.Store, errors.New("down")
@@ -258,9 +260,11 @@ func TestChangesSettleTheirAttempt(t *testing.T) {
 	}
 }
 
-type brokenStore struct{ Store }
+type brokenStore struct{ accounts.Store }
 
-func (brokenStore) Get(context.Context, string) (*Account, error) { return nil, errors.New("down") }
+func (brokenStore) Get(context.Context, string) (*accounts.Account, error) {
+	return nil, errors.New("down")
+}
 
 // A device that signed in before is known at the next sign-in, by that name alone.
 func TestDevices(t *testing.T) {
@@ -273,7 +277,7 @@ func TestDevices(t *testing.T) {
 	}
 	device := r.door.NewDevice(proof)
 	for name, want := range map[string]bool{"alice": true, "Alice ": true, "bob": false} {
-		proof, err := r.door.Authenticate(t.Context(), Attempt{Username: name, Password: phrase, Device: device})
+		proof, err := r.door.Authenticate(t.Context(), accounts.Attempt{Username: name, Password: phrase, Device: device})
 		if err != nil || proof.KnownDevice != want {
 			t.Errorf("%s: %+v, %v; want a known device: %v", name, proof, err, want)
 		}
@@ -299,16 +303,16 @@ func TestOddNamesAndPasswords(t *testing.T) {
 	} {
 		r.put(t, test.name, plain.Hash(test.pw), false)
 		address := fmt.Sprintf("192.0.2.%d", i)
-		if _, err := r.door.Authenticate(t.Context(), Attempt{Username: test.name, Password: test.pw, Address: address}); err != nil {
+		if _, err := r.door.Authenticate(t.Context(), accounts.Attempt{Username: test.name, Password: test.pw, Address: address}); err != nil {
 			t.Errorf("%q: %v", test.name, err)
 		}
-		if _, err := r.door.Authenticate(t.Context(), Attempt{Username: test.name, Password: test.wrong, Address: address}); err != ErrRefused {
+		if _, err := r.door.Authenticate(t.Context(), accounts.Attempt{Username: test.name, Password: test.wrong, Address: address}); err != accounts.ErrRefused {
 			t.Errorf("%q with another password: %v", test.name, err)
 		}
 	}
 	counts := r.tallies.counts.Load()
 	for _, name := range []string{strings.Repeat("n", 255), "a\x00", "a\nb", "a\x7f", "a\u0085", "a\xff", "", " "} {
-		if _, err := r.knock(t, name, phrase); err != ErrRefused || r.tallies.counts.Load() != counts {
+		if _, err := r.knock(t, name, phrase); err != accounts.ErrRefused || r.tallies.counts.Load() != counts {
 			t.Errorf("%.10q: %v with %d counts, want ErrRefused and none", name, err, r.tallies.counts.Load()-counts)
 		}
 	}

@@ -1,9 +1,11 @@
-package accounts
+package accounts_test
 
 import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"example.com/coatcheck/pkg/accounts"
 )
 
 func TestNormalize(t *testing.T) {
@@ -23,7 +25,7 @@ func TestNormalize(t *testing.T) {
 		{"аlice", "аlice"}, // Cyrillic а: looks alike, is another
 		{strings.Repeat("a", 254), strings.Repeat("a", 254)},
 	} {
-		if got, err := Normalize(test.name); got != test.want || err != nil {
+		if got, err := accounts.Normalize(test.name); got != test.want || err != nil {
 			t.Errorf("Normalize(%+q) = %+q, %v; want %+q", test.name, got, err, test.want)
 		}
 	}
@@ -41,7 +43,7 @@ func TestNormalizeRefuses(t *testing.T) {
 		{"\x1b[31malice", "the user name contains a control character"},
 		{"alice\xff", "the user name is not valid UTF-8"},
 	} {
-		if got, err := Normalize(test.name); got != "" || err == nil || err.Error() != test.want {
+		if got, err := accounts.Normalize(test.name); got != "" || err == nil || err.Error() != test.want {
 			t.Errorf("Normalize(%+.20q) = %+q, %v; want %s", test.name, got, err, test.want)
 		}
 	}
@@ -61,17 +63,17 @@ func FuzzNormalize(f *testing.F) {
 }
 
 func checkIdempotent(t *testing.T, name string) {
-	key, err := Normalize(name)
+	key, err := accounts.Normalize(name)
 	if err != nil {
 		if key != "" {
 			t.Errorf("Normalize(%+q) = %+q beside an error", name, key)
 		}
 		return
 	}
-	if again, err := Normalize(key); again != key || err != nil {
+	if again, err := accounts.Normalize(key); again != key || err != nil {
 		t.Errorf("Normalize(%+q) = %+q, but Normalize of that = %+q, %v", name, key, again, err)
 	}
-	if key == "" || len(key) > maxText || strings.ContainsFunc(key, unicode.IsControl) {
+	if key == "" || len(key) > accounts.MaxText || strings.ContainsFunc(key, unicode.IsControl) {
 		t.Errorf("Normalize(%+q) = %+q, which it refuses itself", name, key)
 	}
 }

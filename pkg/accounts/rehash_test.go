@@ -1,8 +1,9 @@
-package accounts
+package accounts_test
 
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 )
 
@@ -20,11 +23,11 @@ const (
 
 // failingStore fails, or does something first, when an account is written.
 type failingStore struct {
-	Store
+	accounts.Store
 	update func(context.Context) error
 }
 
-func (s failingStore) Update(ctx context.Context, a *Account, newRevision string) error {
+func (s failingStore) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	if err := s.update(ctx); err != nil {
 		return err
 	}
@@ -44,7 +47,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 	c := newCounted(t)
 	before := c.put(t, "alice", foreignHash, false)
 	for _, pw := range []string{"wrong", ""} {
-		if _, err := c.Authenticate(t.Context(), "alice", pw); err != ErrRefused {
+		if _, err := authenticate(t.Context(), c.Directory, "alice", pw); err != accounts.ErrRefused {
 			t.Errorf("Authenticate with %q = %v, want ErrRefused", pw, err)
 		}
 	}
@@ -52,7 +55,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 		t.Error("a wrong password replaced the hash")
 	}
 
-	account, err := c.Authenticate(t.Context(), "alice", foreignPhrase)
+	account, err := authenticate(t.Context(), c.Directory, "alice", foreignPhrase)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +73,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 		t.Errorf("Recheck of one that began before = %v", err)
 	}
 
-	if _, err := c.Authenticate(t.Context(), "alice", foreignPhrase); err != nil || c.store.updates != 1 {
+	if _, err := authenticate(t.Context(), c.Directory, "alice", foreignPhrase); err != nil || c.store.updates != 1 {
 		t.Errorf("the second sign-in: %v; %d hashes stored, want 1", err, c.store.updates)
 	}
 	if got := log.String(); strings.Count(got, "password_rehashed") != 1 || strings.Contains(got, "argon2") || strings.Contains(got, foreignPhrase) {
@@ -81,7 +84,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 func TestDisabledAccountKeepsItsHash(t *testing.T) {
 	c := newCounted(t)
 	c.put(t, "alice", foreignHash, true)
-	if _, err := c.Authenticate(t.Context(), "alice", foreignPhrase); err != ErrRefused || c.store.updates != 0 {
+	if _, err := authenticate(t.Context(), c.Directory, "alice", foreignPhrase); err != accounts.ErrRefused || c.store.updates != 0 {
 		t.Errorf("Authenticate = %v with %d hashes stored; want ErrRefused and none", err, c.store.updates)
 	}
 }
@@ -96,15 +99,15 @@ func TestRehashNeverFailsASignIn(t *testing.T) {
 	}{
 		{"outage", func(context.Context) error { return errors.New("down") }, true},
 		{"hung", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, true},
-		{"changed meanwhile", func(context.Context) error { return ErrChanged }, false},
+		{"changed meanwhile", func(context.Context) error { return accounts.ErrChanged }, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := captureLog(t)
-				store := failingStore{NewMemory(), test.update}
-				create(t, store, &Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
+				store := failingStore{memaccounts.New(), test.update}
+				create(t, store, &accounts.Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
 				start := time.Now()
-				account, err := NewDirectory(store, plain).Authenticate(t.Context(), "alice", foreignPhrase)
+				account, err := authenticate(t.Context(), accounts.NewDirectory(store, plain), "alice", foreignPhrase)
 				if err != nil || account.PasswordHash != foreignHash {
 					t.Errorf("Authenticate = %+v, %v", account, err)
 				}
@@ -122,22 +125,22 @@ func TestRehashNeverFailsASignIn(t *testing.T) {
 // A password change that comes between reading and replacing the hash stands, and
 // Recheck refuses the sign-in by the old password.
 func TestRehashAndPasswordChange(t *testing.T) {
-	memory := NewMemory()
-	create(t, memory, &Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
-	directory := NewDirectory(failingStore{memory, func(context.Context) error {
-		stored := memory.accounts["alice"]
-		stored.PasswordHash, stored.Revision = "changed", randomID()
-		stored.Version++
-		return nil
+	memory := memaccounts.New()
+	create(t, memory, &accounts.Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
+	directory := accounts.NewDirectory(failingStore{memory, func(context.Context) error {
+		changed := get(t, memory, "alice")
+		changed.PasswordHash = "changed"
+		changed.Version++
+		return memory.Update(t.Context(), changed, rand.Text())
 	}}, plain)
-	account, err := directory.Authenticate(t.Context(), "alice", foreignPhrase)
+	account, err := authenticate(t.Context(), directory, "alice", foreignPhrase)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := get(t, memory, "alice"); got.PasswordHash != "changed" {
 		t.Errorf("the new password's hash was replaced by %.12s…", got.PasswordHash)
 	}
-	if err := directory.Recheck(t.Context(), account); err != ErrRefused {
+	if err := directory.Recheck(t.Context(), account); err != accounts.ErrRefused {
 		t.Errorf("Recheck = %v, want ErrRefused", err)
 	}
 }
@@ -146,18 +149,18 @@ func TestPepperRotation(t *testing.T) {
 	first := password.Pepper{ID: "2025", Key: bytes.Repeat([]byte("1"), 32)}
 	second := password.Pepper{ID: "2026", Key: bytes.Repeat([]byte("2"), 32)}
 	store := newCounted(t).store
-	made, err := NewDirectory(store, password.Hasher{Peppers: []password.Pepper{first}}).Register(t.Context(), "alice", "", nil, phrase)
+	made, err := accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{first}}).Register(t.Context(), "alice", "", nil, phrase)
 	if err != nil || !strings.Contains(made.PasswordHash, ",keyid=2025$") {
 		t.Fatalf("Register = %+v, %v", made, err)
 	}
-	rotated := NewDirectory(store, password.Hasher{Peppers: []password.Pepper{second, first}})
-	if _, err := rotated.Authenticate(t.Context(), "alice", phrase); err != nil {
+	rotated := accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{second, first}})
+	if _, err := authenticate(t.Context(), rotated, "alice", phrase); err != nil {
 		t.Errorf("after the rotation: %v", err)
 	}
 	if got := get(t, store, "alice").PasswordHash; !strings.Contains(got, ",keyid=2026$") {
 		t.Errorf("the hash is %s, want one of the new pepper", got)
 	}
-	if _, err := NewDirectory(store, password.Hasher{Peppers: []password.Pepper{second}}).Authenticate(t.Context(), "alice", phrase); err != nil {
+	if _, err := authenticate(t.Context(), accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{second}}), "alice", phrase); err != nil {
 		t.Errorf("without the old pepper: %v", err)
 	}
 }
@@ -168,13 +171,13 @@ func TestMissingPepper(t *testing.T) {
 	pepper := password.Pepper{ID: "2025", Key: bytes.Repeat([]byte("1"), 32)}
 	c.put(t, "alice", password.Hasher{Peppers: []password.Pepper{pepper}}.Hash(phrase), false)
 	for _, pw := range []string{phrase, "wrong"} {
-		a, err := c.Authenticate(t.Context(), "alice", pw)
-		if a != nil || !errors.Is(err, password.ErrNoPepper) || errors.Is(err, ErrRefused) {
+		a, err := authenticate(t.Context(), c.Directory, "alice", pw)
+		if a != nil || !errors.Is(err, password.ErrNoPepper) || errors.Is(err, accounts.ErrRefused) {
 			t.Errorf("Authenticate = %+v, %v; want ErrNoPepper and no refusal", a, err)
 		}
 	}
 	c.hashes = 0
-	if _, err := c.Authenticate(t.Context(), "nobody", phrase); err != ErrRefused || c.hashes != 1 {
+	if _, err := authenticate(t.Context(), c.Directory, "nobody", phrase); err != accounts.ErrRefused || c.hashes != 1 {
 		t.Errorf("an unknown name: %v with %d hashes; want ErrRefused and one", err, c.hashes)
 	}
 }

@@ -1,4 +1,4 @@
-package accounts
+package accounts_test
 
 import (
 	"context"
@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
@@ -33,13 +36,13 @@ func TestTraffic(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			newTraffic(t, memstore.New(), NewMemory(), 5*time.Millisecond).run(3000, 6)
+			newTraffic(t, memstore.New(), memaccounts.New(), 5*time.Millisecond).run(3000, 6)
 		})
 	})
 	t.Run("DynamoDB", func(t *testing.T) {
 		t.Parallel()
 		client, tables := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)
-		newTraffic(t, dynamostore.New(client, tables["SessionsTable"]), NewDynamo(client, tables["UsersTable"]), time.Millisecond).run(2000, 3)
+		newTraffic(t, dynamostore.New(client, tables["SessionsTable"]), dynamoaccounts.New(client, tables["UsersTable"]), time.Millisecond).run(2000, 3)
 	})
 }
 
@@ -48,8 +51,8 @@ const trafficSeed = 20261123
 
 type traffic struct {
 	t         *testing.T
-	user      *Account
-	directory *Directory
+	user      *accounts.Account
+	directory *accounts.Directory
 	sessions  *session.Manager
 	store     session.Store
 	pause     time.Duration // the longest
@@ -65,16 +68,16 @@ type traffic struct {
 	finished atomic.Bool
 }
 
-func newTraffic(t *testing.T, store session.Store, accounts Store, pause time.Duration) *traffic {
+func newTraffic(t *testing.T, store session.Store, users accounts.Store, pause time.Duration) *traffic {
 	t.Helper()
 	tr := &traffic{t: t, pause: pause, rng: rand.New(rand.NewPCG(trafficSeed, 1)), live: map[string]int64{}}
 	tr.store = slowSessions{store, tr}
-	tr.directory = NewDirectory(slowAccounts{accounts, tr}, password.Hasher{})
+	tr.directory = accounts.NewDirectory(slowAccounts{users, tr}, password.Hasher{})
 	var err error
 	if tr.user, err = tr.directory.Register(t.Context(), "alice", "", nil, "an example of a long password"); err != nil {
 		t.Fatal(err)
 	}
-	tr.directory.verify = func(string, string) (bool, error) { return true, nil } // the hash is not at issue, and slow
+	tr.directory.SetVerify(func(string, string) (bool, error) { return true, nil }) // the hash is not at issue, and slow
 	tr.sessions, err = session.New(tr.store, session.Config{MaxSessions: -1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +122,7 @@ func (tr *traffic) visit() {
 	disturbed := func() bool { return began%2 == 1 || tr.endings.Load() != began }
 	s, token, err := tr.signIn()
 	if err != nil {
-		if !disturbed() || !errors.Is(err, ErrRefused) && !errors.Is(err, ErrBusy) {
+		if !disturbed() || !errors.Is(err, accounts.ErrRefused) && !errors.Is(err, accounts.ErrBusy) {
 			tr.t.Errorf("a login failed: %v", err)
 		}
 		return
@@ -166,7 +169,7 @@ func (tr *traffic) signIn() (*session.Session, string, error) {
 	ctx := tr.t.Context()
 	account, err := tr.directory.Find(ctx, "alice")
 	if err == nil {
-		account, err = tr.directory.prove(ctx, account, "")
+		account, err = tr.directory.Prove(ctx, account, "")
 	}
 	if err != nil {
 		return nil, "", err
@@ -369,17 +372,17 @@ func (s slowSessions) List(ctx context.Context, owner string) ([]*session.Sessio
 
 // slowAccounts does so too.
 type slowAccounts struct {
-	Store
+	accounts.Store
 	tr *traffic
 }
 
-func (s slowAccounts) Get(ctx context.Context, name string) (*Account, error) {
+func (s slowAccounts) Get(ctx context.Context, name string) (*accounts.Account, error) {
 	s.tr.wait()
 	defer s.tr.wait()
 	return s.Store.Get(ctx, name)
 }
 
-func (s slowAccounts) Update(ctx context.Context, a *Account, newRevision string) error {
+func (s slowAccounts) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	s.tr.wait()
 	defer s.tr.wait()
 	return s.Store.Update(ctx, a, newRevision)

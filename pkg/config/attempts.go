@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
@@ -22,7 +23,7 @@ const (
 
 // DeployedDoor returns the door of the accounts in USERS_TABLE, with attempts
 // counted in ATTEMPTS_TABLE, and the accounts' store.
-func DeployedDoor(client *dynamodb.Client) (*accounts.Door, *accounts.Dynamo, error) {
+func DeployedDoor(client *dynamodb.Client) (*accounts.Door, *dynamoaccounts.Store, error) {
 	users, err := UserStore(client)
 	if err != nil {
 		return nil, nil, err
@@ -40,12 +41,12 @@ func DeployedDoor(client *dynamodb.Client) (*accounts.Door, *accounts.Dynamo, er
 }
 
 // AttemptStore returns the store of tallies in ATTEMPTS_TABLE.
-func AttemptStore(client *dynamodb.Client) (*throttle.Dynamo, error) {
+func AttemptStore(client *dynamodb.Client) (*dynamoaccounts.Attempts, error) {
 	table, err := Required(AttemptsTable)
 	if err != nil {
 		return nil, err
 	}
-	return throttle.NewDynamo(client, table), nil
+	return dynamoaccounts.NewAttempts(client, table), nil
 }
 
 // Door returns the door of directory, with its attempts counted in store as

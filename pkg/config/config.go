@@ -26,7 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
 
-	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
 )
@@ -154,12 +154,12 @@ func Deployed(ctx context.Context, fail func(http.ResponseWriter, *http.Request,
 }
 
 // UserStore returns the store of accounts in USERS_TABLE.
-func UserStore(client *dynamodb.Client) (*accounts.Dynamo, error) {
+func UserStore(client *dynamodb.Client) (*dynamoaccounts.Store, error) {
 	table, err := Required(UsersTable)
 	if err != nil {
 		return nil, err
 	}
-	return accounts.NewDynamo(client, table), nil
+	return dynamoaccounts.New(client, table), nil
 }
 
 // browserOrigin is how browsers write an origin (RFC 6454, section 6.2). It is

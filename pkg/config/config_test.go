@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/config"
@@ -172,7 +173,7 @@ func TestDoorNamesTheVariables(t *testing.T) {
 	} {
 		complete(t)
 		t.Setenv(name, value)
-		if _, err := config.Door(accounts.NewDirectory(accounts.NewMemory(), password.Hasher{}), throttle.NewMemory()); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := config.Door(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts()); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s=%s: error %v does not name it", name, value, err)
 		}
 	}
@@ -183,7 +184,7 @@ func TestLimits(t *testing.T) {
 	complete(t)
 	t.Setenv("ATTEMPTS_LADDER", "2,40s,1h,9")
 	t.Setenv("ATTEMPTS_PER_NETWORK", "3,20m")
-	door, err := config.Door(accounts.NewDirectory(accounts.NewMemory(), password.Hasher{}), throttle.NewMemory())
+	door, err := config.Door(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts())
 	if err != nil {
 		t.Fatal(err)
 	}

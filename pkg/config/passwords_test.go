@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
-	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/config"
 )
 
@@ -18,7 +18,7 @@ const phrase = "correct horse battery staple"
 // stored registers a user with what the variables say and returns the account.
 func stored(t *testing.T) (*accounts.Account, error) {
 	t.Helper()
-	directory, err := config.Directory(accounts.NewMemory())
+	directory, err := config.Directory(memaccounts.New())
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func TestPasswordPeppersAreUsed(t *testing.T) {
 
 func TestDevisePepper(t *testing.T) {
 	t.Setenv("DEVISE_PEPPER", "pepper-2026")
-	store := accounts.NewMemory()
+	store := memaccounts.New()
 	err := store.Create(context.Background(), &accounts.Account{Name: "alice", PasswordHash: "$2a$04$ZTdDBjpWyQJObpT/au40yuvG9RvHAjSs6gd.DqMK8yS8Q8ksxpzH6"})
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestDevisePepper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	door, err := config.Door(directory, throttle.NewMemory())
+	door, err := config.Door(directory, memaccounts.NewAttempts())
 	if err != nil {
 		t.Fatal(err)
 	}

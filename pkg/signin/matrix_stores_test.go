@@ -23,6 +23,9 @@ import (
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/internal/testing/redistest"
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/accounts/sqlaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
@@ -89,7 +92,7 @@ func onSQL(t *testing.T, driver, dsn string, dialect sqlstore.Dialect) func(*tes
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	sessions, users, attempts := sqlstore.New(db, dialect), accounts.NewSQL(db), throttle.NewSQL(db)
+	sessions, users, attempts := sqlstore.New(db, dialect), sqlaccounts.New(db), sqlaccounts.NewAttempts(db)
 	if err := errors.Join(sessions.Migrate(t.Context()), users.CreateTable(t.Context()), attempts.CreateTable(t.Context())); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +110,7 @@ func onRedis(t *testing.T) func(*testing.T) stores {
 	client := redis.NewClient(redistest.Options(t))
 	t.Cleanup(func() { client.Close() })
 	return func(t *testing.T) stores {
-		return stores{redisstore.New(client, redistest.Prefix(t)), accounts.NewMemory(), throttle.NewMemory()}
+		return stores{redisstore.New(client, redistest.Prefix(t)), memaccounts.New(), memaccounts.NewAttempts()}
 	}
 }
 
@@ -115,8 +118,8 @@ func onDynamoDB(t *testing.T) func(*testing.T) stores {
 	client, tables := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)
 	kept := stores{
 		dynamostore.New(client, tables["SessionsTable"]),
-		accounts.NewDynamo(client, tables["UsersTable"]),
-		throttle.NewDynamo(client, tables["AttemptsTable"]),
+		dynamoaccounts.New(client, tables["UsersTable"]),
+		dynamoaccounts.NewAttempts(client, tables["AttemptsTable"]),
 	}
 	keys := map[string][]string{"SessionsTable": {"owner", "id"}, "UsersTable": {"name"}, "AttemptsTable": {"key"}}
 	return func(t *testing.T) stores {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
@@ -55,7 +56,7 @@ type rig struct {
 // newRig is a rig in memory, at home in a bubble.
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	return newRigOn(t, stores{memstore.New(), accounts.NewMemory(), throttle.NewMemory()})
+	return newRigOn(t, stores{memstore.New(), memaccounts.New(), memaccounts.NewAttempts()})
 }
 
 func newRigOn(t *testing.T, stores stores) *rig {

@@ -13,6 +13,7 @@ import (
 	"example.com/coatcheck/internal/local/dynamolocal"
 	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 )
 
@@ -37,6 +38,6 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 			return fmt.Errorf("creating %s in DynamoDB at %s: %w", id, s.Database, err)
 		}
 	}
-	users := accounts.NewDynamo(client, "UsersTable")
+	users := dynamoaccounts.New(client, "UsersTable")
 	return demo.AddUser(ctx, accounts.NewDirectory(users, password.Hasher{}))
 }

@@ -32,8 +32,8 @@ func (l Ladder) check() error {
 	return nil
 }
 
-// rungs returns the ladder from the ground up. The first rung is for no failures.
-func (l Ladder) rungs() []Rung {
+// Rungs returns the ladder from the ground up. The first rung is for no failures.
+func (l Ladder) Rungs() []Rung {
 	all := []Rung{{From: 0}}
 	for from, wait := l.Free, l.First; from < l.Lock; from, wait = from+1, wait*2 {
 		all = append(all, Rung{from, min(wait, l.Longest)})
@@ -46,7 +46,7 @@ func (l Ladder) rungs() []Rung {
 
 // wait returns how long after the last one the next attempt may come.
 func (l Ladder) wait(failures int) (wait time.Duration) {
-	for _, rung := range l.rungs() {
+	for _, rung := range l.Rungs() {
 		if failures >= rung.From {
 			wait = rung.Wait
 		}

@@ -20,7 +20,7 @@ func TestRungs(t *testing.T) {
 		"locks on the way":  {Ladder{2, time.Second, time.Hour, 4}, []Rung{{0, 0}, {2, time.Second}, {3, 2 * time.Second}, {4, forever}}},
 		"a limit, no waits": {Ladder{Free: 100, Lock: 100}, []Rung{{0, 0}, {100, forever}}},
 	} {
-		if got := test.ladder.rungs(); !reflect.DeepEqual(got, test.want) {
+		if got := test.ladder.Rungs(); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}
@@ -41,11 +41,11 @@ func TestNewRefusesABadConfig(t *testing.T) {
 		"no period":             {Network: Window{100, 0}},
 		"half a second":         {Network: Window{100, 1500 * time.Millisecond}},
 	} {
-		if _, err := New(NewMemory(), cfg); err == nil || !strings.Contains(err.Error(), "cannot be") {
+		if _, err := New(nil, cfg); err == nil || !strings.Contains(err.Error(), "cannot be") {
 			t.Errorf("%s: %v, want an error", name, err)
 		}
 	}
-	if _, err := New(NewMemory(), Config{}); err != nil {
+	if _, err := New(nil, Config{}); err != nil {
 		t.Errorf("the zero Config: %v", err)
 	}
 }

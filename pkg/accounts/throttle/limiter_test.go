@@ -1,4 +1,4 @@
-package throttle
+package throttle_test
 
 import (
 	"bytes"
@@ -12,20 +12,24 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
 var key = bytes.Repeat([]byte("k"), 32)
 
 // rig is a limiter on a store that can be made to fail.
 type rig struct {
-	*Limiter
+	*throttle.Limiter
 	t     *testing.T
 	store *failing
 }
 
 type failing struct {
-	Store
+	throttle.Store
 	fail map[string]bool // by method and the first part of the key: "Count name"
+	kept int             // tallies
 }
 
 var errDown = errors.New("down")
@@ -38,9 +42,9 @@ func (f *failing) outage(method, key string) error {
 	return nil
 }
 
-func (f *failing) Count(ctx context.Context, c Count) (Tally, bool, error) {
+func (f *failing) Count(ctx context.Context, c throttle.Count) (throttle.Tally, bool, error) {
 	if err := f.outage("Count", c.Key); err != nil {
-		return Tally{}, false, err
+		return throttle.Tally{}, false, err
 	}
 	return f.Store.Count(ctx, c)
 }
@@ -53,6 +57,7 @@ func (f *failing) Keep(ctx context.Context, key string) error {
 	if err := f.outage("Keep", key); err != nil {
 		return err
 	}
+	f.kept++
 	return f.Store.Keep(ctx, key)
 }
 
@@ -63,20 +68,20 @@ func (f *failing) Clear(ctx context.Context, key string) error {
 	return f.Store.Clear(ctx, key)
 }
 
-func newRig(t *testing.T, cfg Config) *rig {
+func newRig(t *testing.T, cfg throttle.Config) *rig {
 	t.Helper()
-	store := &failing{NewMemory(), map[string]bool{}}
-	limiter, err := New(store, cfg)
+	store := &failing{Store: memaccounts.NewAttempts(), fail: map[string]bool{}}
+	limiter, err := throttle.New(store, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &rig{limiter, t, store}
 }
 
-var alice = Attempt{Name: "alice", Address: "192.0.2.1"}
+var alice = throttle.Attempt{Name: "alice", Address: "192.0.2.1"}
 
 // admitted demands that the attempt is let through.
-func (r *rig) admitted(a Attempt) *Admission {
+func (r *rig) admitted(a throttle.Attempt) *throttle.Admission {
 	r.t.Helper()
 	admission, err := r.Admit(r.t.Context(), a)
 	if err != nil {
@@ -86,16 +91,16 @@ func (r *rig) admitted(a Attempt) *Admission {
 }
 
 // refused demands that it is not, by whom, and for how long.
-func (r *rig) refused(a Attempt, by string, wait time.Duration) {
+func (r *rig) refused(a throttle.Attempt, by string, wait time.Duration) {
 	r.t.Helper()
 	admission, err := r.Admit(r.t.Context(), a)
-	refused, _ := err.(*Refused)
+	refused, _ := err.(*throttle.Refused)
 	if admission != nil || refused == nil || refused.By != by || refused.RetryAfter != wait {
 		r.t.Fatalf("Admit(%+v) = %v, %v; want a refusal by %s for %v", a, admission, err, by, wait)
 	}
 }
 
-func (r *rig) fail(a Attempt, times int) {
+func (r *rig) fail(a throttle.Attempt, times int) {
 	r.t.Helper()
 	for range times {
 		r.admitted(a)
@@ -106,7 +111,7 @@ func (r *rig) fail(a Attempt, times int) {
 // and the hundredth in a row locks the name.
 func TestLadder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Config{})
+		r := newRig(t, throttle.Config{})
 		r.fail(alice, 10)
 		wait := 30 * time.Second
 		for n := 10; n < 100; n++ {
@@ -123,7 +128,7 @@ func TestLadder(t *testing.T) {
 			r.refused(alice, "name", time.Hour)
 			time.Sleep(400 * 24 * time.Hour) // a lock does not run out
 		}
-		r.admitted(Attempt{Name: "bob", Address: "192.0.2.1"})
+		r.admitted(throttle.Attempt{Name: "bob", Address: "192.0.2.1"})
 		if err := r.Unlock(t.Context(), "alice"); err != nil {
 			t.Fatal(err)
 		}
@@ -136,14 +141,14 @@ func TestLadder(t *testing.T) {
 // makes the wait no longer.
 func TestRefusedAttemptsCountNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Config{Network: Window{12, time.Hour}})
+		r := newRig(t, throttle.Config{Network: throttle.Window{Limit: 12, Period: time.Hour}})
 		r.fail(alice, 10)
 		for range 50 {
 			r.refused(alice, "name", 30*time.Second)
 		}
 		time.Sleep(30 * time.Second)
 		r.admitted(alice)
-		bob := Attempt{Name: "bob", Address: alice.Address}
+		bob := throttle.Attempt{Name: "bob", Address: alice.Address}
 		r.admitted(bob) // the twelfth
 		time.Sleep(time.Second)
 		for range 50 {
@@ -162,7 +167,7 @@ func TestRefusedAttemptsCountNothing(t *testing.T) {
 // no more: a guesser's own account does not wash their network clean.
 func TestSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Config{Network: Window{20, time.Hour}})
+		r := newRig(t, throttle.Config{Network: throttle.Window{Limit: 20, Period: time.Hour}})
 		for range 50 {
 			r.admitted(alice).Succeed(t.Context())
 		}
@@ -170,8 +175,8 @@ func TestSuccess(t *testing.T) {
 		r.admitted(alice).Succeed(t.Context())
 		r.fail(alice, 10)
 		r.refused(alice, "name", 30*time.Second)
-		r.admitted(Attempt{Name: "bob", Address: alice.Address}) // the network's twentieth failure
-		if _, err := r.Admit(t.Context(), Attempt{Name: "carol", Address: alice.Address}); err == nil {
+		r.admitted(throttle.Attempt{Name: "bob", Address: alice.Address}) // the network's twentieth failure
+		if _, err := r.Admit(t.Context(), throttle.Attempt{Name: "carol", Address: alice.Address}); err == nil {
 			t.Error("a twenty-first failure of the network")
 		}
 	})
@@ -180,7 +185,7 @@ func TestSuccess(t *testing.T) {
 // An outage is neither success nor failure, and only the first outcome counts.
 func TestWithdraw(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Config{Network: Window{15, time.Hour}})
+		r := newRig(t, throttle.Config{Network: throttle.Window{Limit: 15, Period: time.Hour}})
 		r.fail(alice, 9)
 		for range 50 {
 			r.admitted(alice).Withdraw(t.Context())
@@ -196,29 +201,29 @@ func TestWithdraw(t *testing.T) {
 
 func TestNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Config{Network: Window{5, 10 * time.Minute}})
+		r := newRig(t, throttle.Config{Network: throttle.Window{Limit: 5, Period: 10 * time.Minute}})
 		for i := range 5 { // one network, many names
-			r.admitted(Attempt{Name: fmt.Sprint(i), Address: "192.0.2.1"})
+			r.admitted(throttle.Attempt{Name: fmt.Sprint(i), Address: "192.0.2.1"})
 		}
 		left := time.Until(time.Now().Truncate(10 * time.Minute).Add(10 * time.Minute))
-		r.refused(Attempt{Name: "x", Address: "192.0.2.1"}, "network", left)
-		r.refused(Attempt{Name: "x", Address: "::ffff:192.0.2.1"}, "network", left)
-		r.admitted(Attempt{Name: "x", Address: "192.0.2.2"})
+		r.refused(throttle.Attempt{Name: "x", Address: "192.0.2.1"}, "network", left)
+		r.refused(throttle.Attempt{Name: "x", Address: "::ffff:192.0.2.1"}, "network", left)
+		r.admitted(throttle.Attempt{Name: "x", Address: "192.0.2.2"})
 		time.Sleep(left)
-		r.admitted(Attempt{Name: "x", Address: "192.0.2.1"})
+		r.admitted(throttle.Attempt{Name: "x", Address: "192.0.2.1"})
 
 		for i := range 5 { // an IPv6 customer has 2^64 addresses
-			r.admitted(Attempt{Name: fmt.Sprint("v6 ", i), Address: fmt.Sprintf("2001:db8:1:2:%x::1", i)})
+			r.admitted(throttle.Attempt{Name: fmt.Sprint("v6 ", i), Address: fmt.Sprintf("2001:db8:1:2:%x::1", i)})
 		}
-		if _, err := r.Admit(t.Context(), Attempt{Name: "y", Address: "2001:db8:1:2:ffff:ffff:ffff:ffff"}); err == nil {
+		if _, err := r.Admit(t.Context(), throttle.Attempt{Name: "y", Address: "2001:db8:1:2:ffff:ffff:ffff:ffff"}); err == nil {
 			t.Error("another address of the same /64 is let through")
 		}
-		r.admitted(Attempt{Name: "y", Address: "2001:db8:1:3::1"})
+		r.admitted(throttle.Attempt{Name: "y", Address: "2001:db8:1:3::1"})
 
 		for i := range 5 { // what is no address is a network too
-			r.admitted(Attempt{Name: fmt.Sprint("none ", i), Address: "@"})
+			r.admitted(throttle.Attempt{Name: fmt.Sprint("none ", i), Address: "@"})
 		}
-		if _, err := r.Admit(t.Context(), Attempt{Name: "z", Address: "@"}); err == nil {
+		if _, err := r.Admit(t.Context(), throttle.Attempt{Name: "z", Address: "@"}); err == nil {
 			t.Error("without an address there is no limit")
 		}
 	})
@@ -227,11 +232,11 @@ func TestNetwork(t *testing.T) {
 // Guesses from many networks at one name meet the name's ladder.
 func TestManyNetworksOneName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Config{})
+		r := newRig(t, throttle.Config{})
 		for i := range 10 {
-			r.admitted(Attempt{Name: "alice", Address: fmt.Sprintf("192.0.2.%d", i)})
+			r.admitted(throttle.Attempt{Name: "alice", Address: fmt.Sprintf("192.0.2.%d", i)})
 		}
-		r.refused(Attempt{Name: "alice", Address: "192.0.2.99"}, "name", 30*time.Second)
+		r.refused(throttle.Attempt{Name: "alice", Address: "192.0.2.99"}, "name", 30*time.Second)
 	})
 }
 
@@ -239,7 +244,7 @@ func TestManyNetworksOneName(t *testing.T) {
 // they locked it; and does not help them by it.
 func TestKnownDevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Config{DeviceKeys: [][]byte{key}, Name: Ladder{10, time.Second, time.Second, 20}})
+		r := newRig(t, throttle.Config{DeviceKeys: [][]byte{key}, Name: throttle.Ladder{Free: 10, First: time.Second, Longest: time.Second, Lock: 20}})
 		known := alice
 		known.Device = r.NewDevice("alice")
 		for range 20 {
@@ -259,7 +264,7 @@ func TestKnownDevice(t *testing.T) {
 // A known device has a small tally of its own. When that locks, it is a stranger.
 func TestDeviceLadder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Config{DeviceKeys: [][]byte{key}})
+		r := newRig(t, throttle.Config{DeviceKeys: [][]byte{key}})
 		known := alice
 		known.Device = r.NewDevice("alice")
 		r.fail(known, 5)
@@ -280,8 +285,8 @@ func TestDeviceLadder(t *testing.T) {
 
 func TestDeviceCookies(t *testing.T) {
 	old := bytes.Repeat([]byte("o"), 32)
-	r := newRig(t, Config{DeviceKeys: [][]byte{key, old}})
-	before, err := New(NewMemory(), Config{DeviceKeys: [][]byte{old}})
+	r := newRig(t, throttle.Config{DeviceKeys: [][]byte{key, old}})
+	before, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{DeviceKeys: [][]byte{old}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,12 +317,12 @@ func TestDeviceCookies(t *testing.T) {
 			t.Errorf("%s: known %v, want %v", name, got, test.known)
 		}
 	}
-	unkeyed := newRig(t, Config{})
+	unkeyed := newRig(t, throttle.Config{})
 	if value := unkeyed.NewDevice("alice"); value != "" {
 		t.Errorf("without keys a device gets %q", value)
 	}
 	forged := alice
-	forged.Device = nonce + "." + deviceMAC(nil, nonce, "alice")
+	forged.Device = nonce + "." + throttle.DeviceMAC(nil, nonce, "alice")
 	if unkeyed.admitted(forged).KnownDevice {
 		t.Error("without keys a device is known by a MAC of no key")
 	}
@@ -326,11 +331,11 @@ func TestDeviceCookies(t *testing.T) {
 // Nobody goes on while attempts cannot be counted, and what was counted is taken back.
 func TestOutage(t *testing.T) {
 	for _, broken := range []string{"Count name", "Count network"} {
-		r := newRig(t, Config{Network: Window{5, time.Hour}})
+		r := newRig(t, throttle.Config{Network: throttle.Window{Limit: 5, Period: time.Hour}})
 		r.store.fail[broken] = true
 		for range 20 {
 			_, err := r.Admit(t.Context(), alice)
-			if _, refused := err.(*Refused); err == nil || refused || !errors.Is(err, errDown) {
+			if _, refused := err.(*throttle.Refused); err == nil || refused || !errors.Is(err, errDown) {
 				t.Fatalf("%s down: Admit = %v, want an outage", broken, err)
 			}
 		}
@@ -345,7 +350,7 @@ func TestOutage(t *testing.T) {
 // that does not name the user.
 func TestForgettingFails(t *testing.T) {
 	log := captureLog(t)
-	r := newRig(t, Config{})
+	r := newRig(t, throttle.Config{})
 	r.store.fail["Clear name"], r.store.fail["Withdraw network"] = true, true
 	r.admitted(alice).Succeed(t.Context())
 	if got := log.String(); strings.Count(got, "level=WARN") != 2 || strings.Contains(got, "alice") {
@@ -360,16 +365,15 @@ func TestForgettingFails(t *testing.T) {
 func TestLockIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)
-		r := newRig(t, Config{Name: Ladder{1, time.Second, time.Second, 2}})
+		r := newRig(t, throttle.Config{Name: throttle.Ladder{Free: 1, First: time.Second, Longest: time.Second, Lock: 2}})
 		r.store.fail["Keep name"] = true
 		r.admitted(alice)
 		time.Sleep(time.Second)
 		r.admitted(alice)
 		r.store.fail["Keep name"] = false
 		r.refused(alice, "name", time.Second)
-		memory := r.store.Store.(*Memory)
-		if tally := memory.tallies[r.name("alice").key]; !tally.Expires.IsZero() {
-			t.Errorf("the lock runs out at %v", tally.Expires)
+		if r.store.kept != 1 {
+			t.Errorf("the lock was made permanent %d times, want 1", r.store.kept)
 		}
 		if got := log.String(); !strings.Contains(got, "authn_login_lock") || strings.Contains(got, "alice") {
 			t.Errorf("the log:\n%s", got)
@@ -379,7 +383,7 @@ func TestLockIsKept(t *testing.T) {
 
 // Of 200 guesses at once as many go on as of 200 one after another.
 func TestParallelGuesses(t *testing.T) {
-	r := newRig(t, Config{Network: Window{1000, time.Hour}})
+	r := newRig(t, throttle.Config{Network: throttle.Window{Limit: 1000, Period: time.Hour}})
 	var admitted atomic.Int32
 	var wg sync.WaitGroup
 	for range 200 {
@@ -393,26 +397,6 @@ func TestParallelGuesses(t *testing.T) {
 	if admitted.Load() != 10 {
 		t.Errorf("%d attempts went on, want 10", admitted.Load())
 	}
-}
-
-// Names that nobody has do not fill a process's memory, and a locked one stays.
-func TestMemorySweeps(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Config{Network: Window{1 << 20, time.Hour}, Name: Ladder{1, time.Second, time.Second, 2}})
-		r.admitted(alice)
-		time.Sleep(time.Second)
-		r.admitted(alice)
-		for day := range 100 {
-			for i := range 300 {
-				r.admitted(Attempt{Name: fmt.Sprint(day, " ", i), Address: fmt.Sprint("192.0.2.", i%250)})
-			}
-			time.Sleep(24 * time.Hour)
-		}
-		if got := len(r.store.Store.(*Memory).tallies); got > 30_000 {
-			t.Errorf("%d tallies are kept; those of the last month are 9,000", got)
-		}
-		r.refused(alice, "name", time.Second)
-	})
 }
 
 func captureLog(t *testing.T) *bytes.Buffer {

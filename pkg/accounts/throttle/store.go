@@ -40,8 +40,8 @@ type Tally struct {
 	Expires  time.Time // whole seconds; zero: it is kept
 }
 
-// lets reports whether the attempt may be counted on top of the tally.
-func (c Count) lets(t Tally) bool {
+// Allows reports whether the attempt may be counted on top of the tally.
+func (c Count) Allows(t Tally) bool {
 	for i, rung := range c.Rungs[:len(c.Rungs)-1] {
 		if t.Failures >= rung.From && t.Failures < c.Rungs[i+1].From {
 			// Without a wait no clocks are compared: those of two instances differ.

@@ -69,7 +69,7 @@ func networkOf(ip netip.Addr) string {
 // count counts one attempt, if the ladder lets it.
 func (t *tally) count(ctx context.Context, store Store, now time.Time) {
 	stored, counted, err := store.Count(ctx, Count{
-		Key: t.key, ID: rand.Text(), At: now, Rungs: t.ladder.rungs(), Expires: now.Add(t.keep),
+		Key: t.key, ID: rand.Text(), At: now, Rungs: t.ladder.Rungs(), Expires: now.Add(t.keep),
 	})
 	if err != nil {
 		t.err = fmt.Errorf("counting an attempt of one %s: %w", t.by, err)

@@ -1,4 +1,4 @@
-package throttle
+package dynamoaccounts
 
 import (
 	"context"
@@ -12,34 +12,36 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/coatcheck/internal/stores/dynamo"
+	"example.com/coatcheck/internal/stores/epoch"
+	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
-// Dynamo is a [Store] on a DynamoDB table with the hash key "key" (S). An item has
+// Attempts is a [throttle.Store] on a DynamoDB table with the hash key "key" (S). An item has
 // the fields failures (N), last_at (N, epoch milliseconds), attempt (S, the ID of
 // the last one) and expires_at (N, epoch seconds), which is the table's TTL and
 // absent from a tally that is kept.
-type Dynamo struct {
+type Attempts struct {
 	table string
 
-	// The calls it makes, not the client: see accounts.Dynamo.
+	// The calls it makes, not the client: see [Store].
 	update func(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	delete func(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 }
 
-// NewDynamo returns a store on the table. It makes no call.
-func NewDynamo(client *dynamodb.Client, table string) *Dynamo {
-	return &Dynamo{table: table, update: client.UpdateItem, delete: client.DeleteItem}
+// NewAttempts returns a store on the table. It makes no call.
+func NewAttempts(client *dynamodb.Client, table string) *Attempts {
+	return &Attempts{table: table, update: client.UpdateItem, delete: client.DeleteItem}
 }
 
-// Count implements [Store] by one UpdateItem, whose condition names the rungs.
-func (d *Dynamo) Count(ctx context.Context, c Count) (Tally, bool, error) {
+// Count implements [throttle.Store] by one UpdateItem, whose condition names the rungs.
+func (a *Attempts) Count(ctx context.Context, c throttle.Count) (throttle.Tally, bool, error) {
 	condition, values := rungCondition(c)
 	values[":zero"], values[":one"] = number(0), number(1)
-	values[":id"] = &types.AttributeValueMemberS{Value: c.ID}
+	values[":id"] = str(c.ID)
 	values[":at"], values[":expires"] = number(c.At.UnixMilli()), number(c.Expires.Unix())
-	out, err := d.update(ctx, &dynamodb.UpdateItemInput{
-		TableName: &d.table,
-		Key:       d.key(c.Key),
+	out, err := a.update(ctx, &dynamodb.UpdateItemInput{
+		TableName: &a.table,
+		Key:       a.key(c.Key),
 		UpdateExpression: new("SET failures = if_not_exists(failures, :zero) + :one, last_at = :at, " +
 			"attempt = :id, expires_at = :expires"),
 		ConditionExpression:                 new("attribute_not_exists(failures) OR attempt <> :id AND (" + condition + ")"),
@@ -48,18 +50,18 @@ func (d *Dynamo) Count(ctx context.Context, c Count) (Tally, bool, error) {
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	if refused, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-		tally, attempt, err := d.decode(c.Key, refused.Item)
+		tally, attempt, err := a.decode(c.Key, refused.Item)
 		return tally, attempt == c.ID, err
 	}
 	if err != nil {
-		return Tally{}, false, d.failed(err)
+		return throttle.Tally{}, false, a.failed(err)
 	}
-	tally, _, err := d.decode(c.Key, out.Attributes)
+	tally, _, err := a.decode(c.Key, out.Attributes)
 	return tally, err == nil, err
 }
 
 // rungCondition says in DynamoDB's words when an attempt is let through.
-func rungCondition(c Count) (condition string, values map[string]types.AttributeValue) {
+func rungCondition(c throttle.Count) (condition string, values map[string]types.AttributeValue) {
 	var parts []string
 	values = map[string]types.AttributeValue{}
 	for i, rung := range c.Rungs[:len(c.Rungs)-1] {
@@ -75,33 +77,33 @@ func rungCondition(c Count) (condition string, values map[string]types.Attribute
 	return strings.Join(parts, " OR "), values
 }
 
-// Withdraw implements [Store] by one UpdateItem. The SDK does not send it again.
-func (d *Dynamo) Withdraw(ctx context.Context, key string) error {
-	_, err := d.update(ctx, &dynamodb.UpdateItemInput{
-		TableName:                 &d.table,
-		Key:                       d.key(key),
+// Withdraw implements [throttle.Store] by one UpdateItem. The SDK does not send it again.
+func (a *Attempts) Withdraw(ctx context.Context, key string) error {
+	_, err := a.update(ctx, &dynamodb.UpdateItemInput{
+		TableName:                 &a.table,
+		Key:                       a.key(key),
 		UpdateExpression:          new("SET failures = failures - :one"),
 		ConditionExpression:       new("failures >= :one"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":one": number(1)},
 	}, func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
-	return d.failed(unlessNothing(err))
+	return a.failed(unlessNothing(err))
 }
 
-// Keep implements [Store] by one UpdateItem.
-func (d *Dynamo) Keep(ctx context.Context, key string) error {
-	_, err := d.update(ctx, &dynamodb.UpdateItemInput{
-		TableName:           &d.table,
-		Key:                 d.key(key),
+// Keep implements [throttle.Store] by one UpdateItem.
+func (a *Attempts) Keep(ctx context.Context, key string) error {
+	_, err := a.update(ctx, &dynamodb.UpdateItemInput{
+		TableName:           &a.table,
+		Key:                 a.key(key),
 		UpdateExpression:    new("REMOVE expires_at"),
 		ConditionExpression: new("attribute_exists(failures)"),
 	})
-	return d.failed(unlessNothing(err))
+	return a.failed(unlessNothing(err))
 }
 
-// Clear implements [Store] by one DeleteItem.
-func (d *Dynamo) Clear(ctx context.Context, key string) error {
-	_, err := d.delete(ctx, &dynamodb.DeleteItemInput{TableName: &d.table, Key: d.key(key)})
-	return d.failed(err)
+// Clear implements [throttle.Store] by one DeleteItem.
+func (a *Attempts) Clear(ctx context.Context, key string) error {
+	_, err := a.delete(ctx, &dynamodb.DeleteItemInput{TableName: &a.table, Key: a.key(key)})
+	return a.failed(err)
 }
 
 // unlessNothing makes a failed condition no error: there was no tally to change.
@@ -112,26 +114,23 @@ func unlessNothing(err error) error {
 	return err
 }
 
-func (d *Dynamo) decode(key string, stored map[string]types.AttributeValue) (Tally, string, error) {
-	item := dynamo.NewItem(d.table, key, stored)
-	t := Tally{Failures: int(item.Int("failures")), Last: time.UnixMilli(item.Int("last_at")).UTC()}
-	if expires := item.Optional().Int("expires_at"); expires != 0 {
-		t.Expires = time.Unix(expires, 0).UTC()
+func (a *Attempts) decode(key string, stored map[string]types.AttributeValue) (throttle.Tally, string, error) {
+	item := dynamo.NewItem(a.table, key, stored)
+	t := throttle.Tally{
+		Failures: int(item.Int("failures")),
+		Last:     time.UnixMilli(item.Int("last_at")).UTC(),
+		Expires:  epoch.Time(item.Optional().Int("expires_at")),
 	}
 	return t, item.String("attempt"), item.Err()
 }
 
-func (d *Dynamo) key(key string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"key": &types.AttributeValueMemberS{Value: key}}
+func (a *Attempts) key(key string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"key": str(key)}
 }
 
-func (d *Dynamo) failed(err error) error {
+func (a *Attempts) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("table %q: %w", d.table, err)
-}
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+	return fmt.Errorf("table %q: %w", a.table, err)
 }

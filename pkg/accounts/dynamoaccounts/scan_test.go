@@ -1,4 +1,4 @@
-package accounts
+package dynamoaccounts
 
 import (
 	"fmt"
@@ -10,16 +10,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/accountstest"
 )
 
 // Five accounts of 380 KB do not fit into one page, which has a megabyte.
 func TestAllReadsEveryPage(t *testing.T) {
 	proxy := dynamotest.NewProxy(t)
 	client, table := dynamotest.Client(t, proxy.URL), dynamotest.Tables(t)["UsersTable"]
-	store := NewDynamo(client, table)
-	want := map[string]*Account{}
+	store := New(client, table)
+	want := map[string]*accounts.Account{}
 	for i := range 5 {
-		a := sample(fmt.Sprintf("user %d", i))
+		a := accountstest.Sample(fmt.Sprintf("user %d", i))
 		a.PasswordHash = strings.Repeat("x", 380<<10)
 		create(t, store, a)
 		want[a.Name] = a
@@ -55,11 +57,11 @@ func TestAllReadsEveryPage(t *testing.T) {
 func TestAllGoesOnAfterADamagedItem(t *testing.T) {
 	proxy := dynamotest.NewProxy(t)
 	client, table := dynamotest.Client(t, proxy.URL), dynamotest.Tables(t)["UsersTable"]
-	store := NewDynamo(client, table)
+	store := New(client, table)
 	for _, name := range []string{"a", "b", "c"} {
-		create(t, store, sample(name))
+		create(t, store, accountstest.Sample(name))
 	}
-	item := encode(sample("b"))
+	item := encode(accountstest.Sample("b"))
 	item["version"] = &types.AttributeValueMemberS{Value: "1"}
 	if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item}); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,8 @@
-package accounts
+// Package dynamoaccounts keeps accounts, and the attempts to sign in to them, in two
+// DynamoDB tables.
+//
+// This package may still change in ways that break programs.
+package dynamoaccounts
 
 import (
 	"context"
@@ -11,14 +15,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/coatcheck/internal/stores/dynamo"
+	"example.com/coatcheck/internal/stores/epoch"
+	"example.com/coatcheck/pkg/accounts"
 )
 
-// Dynamo is a [Store] on a DynamoDB table with the hash key "name" (S). An item
+// Store is an [accounts.Store] on a DynamoDB table with the hash key "name" (S). An item
 // has the fields name, username, user_id, display_name, password_hash, revision
 // (S), roles (L of S), preferences (M of S), version (N), disabled (BOOL) and
 // frozen_until (N, epoch seconds); display_name, roles, preferences and
 // frozen_until may be absent.
-type Dynamo struct {
+type Store struct {
 	table string
 
 	// The calls it makes, not the client: beside html/template the linker
@@ -29,33 +35,33 @@ type Dynamo struct {
 	delete func(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 }
 
-// NewDynamo returns a store on the table. It makes no call.
-func NewDynamo(client *dynamodb.Client, table string) *Dynamo {
-	return &Dynamo{table: table, get: client.GetItem, put: client.PutItem, update: client.UpdateItem, delete: client.DeleteItem}
+// New returns a store on the table. It makes no call.
+func New(client *dynamodb.Client, table string) *Store {
+	return &Store{table: table, get: client.GetItem, put: client.PutItem, update: client.UpdateItem, delete: client.DeleteItem}
 }
 
-// Get implements [Store] by one consistent GetItem. A damaged item is an outage
+// Get implements [accounts.Store] by one consistent GetItem. A damaged item is an outage
 // whose error names table, key and field.
-func (d *Dynamo) Get(ctx context.Context, name string) (*Account, error) {
-	out, err := d.get(ctx, &dynamodb.GetItemInput{
-		TableName:      &d.table,
+func (s *Store) Get(ctx context.Context, name string) (*accounts.Account, error) {
+	out, err := s.get(ctx, &dynamodb.GetItemInput{
+		TableName:      &s.table,
 		Key:            map[string]types.AttributeValue{"name": str(name)},
 		ConsistentRead: new(true),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("table %q: %w", d.table, err)
+		return nil, fmt.Errorf("table %q: %w", s.table, err)
 	}
 	if out.Item == nil {
-		return nil, ErrNotFound
+		return nil, accounts.ErrNotFound
 	}
-	return d.decode(name, out.Item)
+	return s.decode(name, out.Item)
 }
 
-// Create implements [Store] by one PutItem, conditional on absence.
-func (d *Dynamo) Create(ctx context.Context, a *Account) error {
+// Create implements [accounts.Store] by one PutItem, conditional on absence.
+func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 	attempts, count := dynamo.CountAttempts()
-	_, err := d.put(ctx, &dynamodb.PutItemInput{
-		TableName:                           &d.table,
+	_, err := s.put(ctx, &dynamodb.PutItemInput{
+		TableName:                           &s.table,
 		Item:                                encode(a),
 		ConditionExpression:                 new("attribute_not_exists(#name)"),
 		ExpressionAttributeNames:            map[string]string{"#name": "name"}, // a reserved word
@@ -64,21 +70,21 @@ func (d *Dynamo) Create(ctx context.Context, a *Account) error {
 	if taken, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		// The user ID is random, so an item that carries it is this call's own
 		// earlier attempt, whose answer was lost.
-		stored := dynamo.NewItem(d.table, a.Name, taken.Item)
+		stored := dynamo.NewItem(s.table, a.Name, taken.Item)
 		if *attempts > 1 && stored.String("user_id") == a.UserID {
 			return nil
 		}
-		return ErrExists
+		return accounts.ErrExists
 	}
 	if err != nil {
-		return fmt.Errorf("table %q: %w", d.table, err)
+		return fmt.Errorf("table %q: %w", s.table, err)
 	}
 	return nil
 }
 
-// Update implements [Store] by one UpdateItem, conditional on the revision. Fields
+// Update implements [accounts.Store] by one UpdateItem, conditional on the revision. Fields
 // that it does not know stay.
-func (d *Dynamo) Update(ctx context.Context, a *Account, newRevision string) error {
+func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	attempts, count := dynamo.CountAttempts()
 	fields := encode(a)
 	names := map[string]string{} // some are reserved words
@@ -88,8 +94,8 @@ func (d *Dynamo) Update(ctx context.Context, a *Account, newRevision string) err
 		sets = append(sets, "#"+field+" = :"+field)
 		names["#"+field], values[":"+field] = field, fields[field]
 	}
-	_, err := d.update(ctx, &dynamodb.UpdateItemInput{
-		TableName:                           &d.table,
+	_, err := s.update(ctx, &dynamodb.UpdateItemInput{
+		TableName:                           &s.table,
 		Key:                                 map[string]types.AttributeValue{"name": str(a.Name)},
 		UpdateExpression:                    new("SET " + strings.Join(sets, ", ")),
 		ConditionExpression:                 new("revision = :old"),
@@ -98,10 +104,10 @@ func (d *Dynamo) Update(ctx context.Context, a *Account, newRevision string) err
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}, count)
 	if changed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-		return d.changed(a.Name, changed.Item, *attempts, newRevision)
+		return s.changed(a.Name, changed.Item, *attempts, newRevision)
 	}
 	if err != nil {
-		return fmt.Errorf("table %q: %w", d.table, err)
+		return fmt.Errorf("table %q: %w", s.table, err)
 	}
 	return nil
 }
@@ -109,34 +115,34 @@ func (d *Dynamo) Update(ctx context.Context, a *Account, newRevision string) err
 // changed tells what an update means whose condition failed. Its own earlier
 // attempt, whose answer was lost, may have made it fail; another write may since
 // have come on top of that one, so that only a first attempt is certain.
-func (d *Dynamo) changed(name string, stored map[string]types.AttributeValue, attempts int, newRevision string) error {
-	switch revision := dynamo.NewItem(d.table, name, stored).Optional().String("revision"); {
+func (s *Store) changed(name string, stored map[string]types.AttributeValue, attempts int, newRevision string) error {
+	switch revision := dynamo.NewItem(s.table, name, stored).Optional().String("revision"); {
 	case revision == newRevision:
 		return nil
 	case attempts > 1:
-		return fmt.Errorf("table %q, item %q: an answer was lost, and somebody else has written since", d.table, name)
+		return fmt.Errorf("table %q, item %q: an answer was lost, and somebody else has written since", s.table, name)
 	}
-	return ErrChanged
+	return accounts.ErrChanged
 }
 
-// Delete implements [Store] by one DeleteItem, conditional on the revision.
-func (d *Dynamo) Delete(ctx context.Context, a *Account) error {
-	_, err := d.delete(ctx, &dynamodb.DeleteItemInput{
-		TableName:                 &d.table,
+// Delete implements [accounts.Store] by one DeleteItem, conditional on the revision.
+func (s *Store) Delete(ctx context.Context, a *accounts.Account) error {
+	_, err := s.delete(ctx, &dynamodb.DeleteItemInput{
+		TableName:                 &s.table,
 		Key:                       map[string]types.AttributeValue{"name": str(a.Name)},
 		ConditionExpression:       new("attribute_not_exists(revision) OR revision = :revision"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":revision": str(a.Revision)},
 	})
 	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-		return ErrChanged
+		return accounts.ErrChanged
 	}
 	if err != nil {
-		return fmt.Errorf("table %q: %w", d.table, err)
+		return fmt.Errorf("table %q: %w", s.table, err)
 	}
 	return nil
 }
 
-func encode(a *Account) map[string]types.AttributeValue {
+func encode(a *accounts.Account) map[string]types.AttributeValue {
 	roles := make([]types.AttributeValue, len(a.Roles))
 	for i, role := range a.Roles {
 		roles[i] = str(role)
@@ -154,16 +160,16 @@ func encode(a *Account) map[string]types.AttributeValue {
 		"preferences":   &types.AttributeValueMemberM{Value: preferences},
 		"password_hash": str(a.PasswordHash),
 		"disabled":      &types.AttributeValueMemberBOOL{Value: a.Disabled},
-		"frozen_until":  number(seconds(a.FrozenUntil)),
+		"frozen_until":  number(epoch.Seconds(a.FrozenUntil)),
 		"version":       number(a.Version),
 		"revision":      str(a.Revision),
 	}
 }
 
-func (d *Dynamo) decode(name string, stored map[string]types.AttributeValue) (*Account, error) {
-	item := dynamo.NewItem(d.table, name, stored)
+func (s *Store) decode(name string, stored map[string]types.AttributeValue) (*accounts.Account, error) {
+	item := dynamo.NewItem(s.table, name, stored)
 	optional := item.Optional()
-	a := &Account{
+	a := &accounts.Account{
 		Name:         item.String("name"),
 		Username:     item.String("username"),
 		UserID:       item.String("user_id"),
@@ -172,7 +178,7 @@ func (d *Dynamo) decode(name string, stored map[string]types.AttributeValue) (*A
 		Preferences:  optional.StringMap("preferences"),
 		PasswordHash: item.String("password_hash"),
 		Disabled:     item.Bool("disabled"),
-		FrozenUntil:  fromSeconds(optional.Int("frozen_until")),
+		FrozenUntil:  epoch.Time(optional.Int("frozen_until")),
 		Version:      item.Int("version"),
 		Revision:     item.String("revision"),
 	}

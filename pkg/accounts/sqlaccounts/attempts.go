@@ -1,4 +1,4 @@
-package throttle
+package sqlaccounts
 
 import (
 	"context"
@@ -7,14 +7,17 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"example.com/coatcheck/internal/stores/epoch"
+	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
-// SQLSchema makes the table of a [SQL] store, in PostgreSQL and in SQLite. It does
+// AttemptsSchema makes the table of [Attempts], in PostgreSQL and in SQLite. It does
 // nothing if the table is there. Rows whose time is over are of no use to anyone;
 // remove them now and then with
 //
 //	DELETE FROM coatcheck_attempts WHERE expires_at BETWEEN 1 AND <epoch seconds>
-const SQLSchema = `CREATE TABLE IF NOT EXISTS coatcheck_attempts (
+const AttemptsSchema = `CREATE TABLE IF NOT EXISTS coatcheck_attempts (
 	key        TEXT    PRIMARY KEY,
 	failures   BIGINT  NOT NULL,
 	last_at    BIGINT  NOT NULL, -- epoch milliseconds
@@ -23,21 +26,21 @@ const SQLSchema = `CREATE TABLE IF NOT EXISTS coatcheck_attempts (
 CREATE INDEX IF NOT EXISTS coatcheck_attempts_expires_at ON coatcheck_attempts (expires_at);
 `
 
-// SQL is a [Store] in the table coatcheck_attempts of PostgreSQL or SQLite.
-type SQL struct{ db *sql.DB }
+// Attempts is a [throttle.Store] in the table coatcheck_attempts of PostgreSQL or SQLite.
+type Attempts struct{ db *sql.DB }
 
-// NewSQL returns a store on db. It makes no call.
-func NewSQL(db *sql.DB) *SQL { return &SQL{db} }
+// NewAttempts returns a store on db. It makes no call.
+func NewAttempts(db *sql.DB) *Attempts { return &Attempts{db} }
 
 // CreateTable makes the table unless it is there.
-func (s *SQL) CreateTable(ctx context.Context) error { return s.exec(ctx, SQLSchema) }
+func (a *Attempts) CreateTable(ctx context.Context) error { return a.exec(ctx, AttemptsSchema) }
 
-// Count implements [Store] by one INSERT that becomes an UPDATE, and a SELECT if it
+// Count implements [throttle.Store] by one INSERT that becomes an UPDATE, and a SELECT if it
 // is refused. It is sent once, on a connection of its own.
-func (s *SQL) Count(ctx context.Context, c Count) (t Tally, counted bool, err error) {
-	conn, err := s.db.Conn(ctx)
+func (a *Attempts) Count(ctx context.Context, c throttle.Count) (t throttle.Tally, counted bool, err error) {
+	conn, err := a.db.Conn(ctx)
 	if err != nil {
-		return t, false, s.failed(err)
+		return t, false, a.failed(err)
 	}
 	defer conn.Close()
 	condition, args := rungClause(c)
@@ -50,12 +53,12 @@ func (s *SQL) Count(ctx context.Context, c Count) (t Tally, counted bool, err er
 	if errors.Is(err, sql.ErrNoRows) {
 		t, err = scan(conn.QueryRowContext(ctx, `SELECT failures, last_at, expires_at FROM coatcheck_attempts WHERE key = $1`, c.Key))
 	}
-	return t, false, s.failed(err)
+	return t, false, a.failed(err)
 }
 
 // rungClause says in SQL when an attempt is let through. Its first three
 // arguments are those of the INSERT.
-func rungClause(c Count) (clause string, args []any) {
+func rungClause(c throttle.Count) (clause string, args []any) {
 	args = []any{c.Key, c.At.UnixMilli(), c.Expires.Unix()}
 	var parts []string
 	for i, rung := range c.Rungs[:len(c.Rungs)-1] {
@@ -70,46 +73,36 @@ func rungClause(c Count) (clause string, args []any) {
 	return strings.Join(parts, " OR "), args
 }
 
-func scan(row *sql.Row) (t Tally, err error) {
+func scan(row *sql.Row) (t throttle.Tally, err error) {
 	var last, expires int64
 	if err := row.Scan(&t.Failures, &last, &expires); err != nil {
 		return t, err
 	}
-	t.Last = time.UnixMilli(last).UTC()
-	if expires != 0 {
-		t.Expires = time.Unix(expires, 0).UTC()
-	}
+	t.Last, t.Expires = time.UnixMilli(last).UTC(), epoch.Time(expires)
 	return t, nil
 }
 
-// Withdraw implements [Store] by one UPDATE.
-func (s *SQL) Withdraw(ctx context.Context, key string) error {
-	return s.exec(ctx, `UPDATE coatcheck_attempts SET failures = failures - 1 WHERE key = $1 AND failures > 0`, key)
+// Withdraw implements [throttle.Store] by one UPDATE.
+func (a *Attempts) Withdraw(ctx context.Context, key string) error {
+	return a.exec(ctx, `UPDATE coatcheck_attempts SET failures = failures - 1 WHERE key = $1 AND failures > 0`, key)
 }
 
-// Keep implements [Store] by one UPDATE.
-func (s *SQL) Keep(ctx context.Context, key string) error {
-	return s.exec(ctx, `UPDATE coatcheck_attempts SET expires_at = 0 WHERE key = $1`, key)
+// Keep implements [throttle.Store] by one UPDATE.
+func (a *Attempts) Keep(ctx context.Context, key string) error {
+	return a.exec(ctx, `UPDATE coatcheck_attempts SET expires_at = 0 WHERE key = $1`, key)
 }
 
-// Clear implements [Store] by one DELETE.
-func (s *SQL) Clear(ctx context.Context, key string) error {
-	return s.exec(ctx, `DELETE FROM coatcheck_attempts WHERE key = $1`, key)
+// Clear implements [throttle.Store] by one DELETE.
+func (a *Attempts) Clear(ctx context.Context, key string) error {
+	return a.exec(ctx, `DELETE FROM coatcheck_attempts WHERE key = $1`, key)
 }
 
-// exec sends one statement once, on a connection of its own: a [sql.DB] might send
-// it again after its answer was lost.
-func (s *SQL) exec(ctx context.Context, statement string, args ...any) error {
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return s.failed(err)
-	}
-	defer conn.Close()
-	_, err = conn.ExecContext(ctx, statement, args...)
-	return s.failed(err)
+func (a *Attempts) exec(ctx context.Context, statement string, args ...any) error {
+	_, err := execOnce(ctx, a.db, statement, args...)
+	return a.failed(err)
 }
 
-func (s *SQL) failed(err error) error {
+func (a *Attempts) failed(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -1,0 +1,245 @@
+// Package accountstest is the contracts of [accounts.Store] and [throttle.Store] as
+// tests, for the stores of this repository and for others.
+//
+// This package may still change in ways that break programs.
+package accountstest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/pkg/accounts"
+)
+
+// Sample returns an account of that name with a value in every field.
+func Sample(name string) *accounts.Account {
+	return &accounts.Account{
+		Name:         name,
+		Username:     " " + strings.ToUpper(name),
+		UserID:       rand.Text(),
+		DisplayName:  "Grüße, 😀",
+		Roles:        []string{"admin", "staff"},
+		Preferences:  map[string]string{"theme": "dark", "language": "de", "empty": ""},
+		PasswordHash: "$hash$",
+		Disabled:     true,
+		FrozenUntil:  time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC),
+		Version:      1<<63 - 1,
+		Revision:     rand.Text(),
+	}
+}
+
+// Run tests a store, which must be empty at first.
+func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
+	store := newStore(t)
+	ctx := t.Context()
+
+	t.Run("every field is kept", func(t *testing.T) {
+		a := Sample("alice")
+		for v, i := reflect.ValueOf(*a), 0; i < v.NumField(); i++ {
+			if v.Field(i).IsZero() {
+				t.Fatalf("the sample has no %s, so this would not notice its loss", v.Type().Field(i).Name)
+			}
+		}
+		create(t, store, a)
+		if got := get(t, store, "alice"); !reflect.DeepEqual(got, a) {
+			t.Errorf("got  %+v\nwant %+v", got, a)
+		}
+	})
+
+	t.Run("empty fields are kept", func(t *testing.T) {
+		create(t, store, &accounts.Account{Name: "bare", UserID: "u", Version: 1})
+		got := get(t, store, "bare")
+		if len(got.Roles) != 0 || len(got.Preferences) != 0 || got.DisplayName != "" || got.Disabled {
+			t.Errorf("got %+v, want nothing but a name, a user ID and a version", got)
+		}
+	})
+
+	t.Run("an unknown name is ErrNotFound", func(t *testing.T) {
+		for _, name := range []string{"nobody", "alic", "alicee", "Alice"} {
+			if a, err := store.Get(ctx, name); a != nil || !errors.Is(err, accounts.ErrNotFound) {
+				t.Errorf("Get(%q) = %v, %v; want ErrNotFound", name, a, err)
+			}
+		}
+	})
+
+	t.Run("a taken name is ErrExists and stays", func(t *testing.T) {
+		first := Sample("taken")
+		create(t, store, first)
+		for _, a := range []*accounts.Account{Sample("taken"), first} {
+			if err := store.Create(ctx, a); !errors.Is(err, accounts.ErrExists) {
+				t.Errorf("Create = %v, want ErrExists", err)
+			}
+		}
+		if got := get(t, store, "taken"); !reflect.DeepEqual(got, first) {
+			t.Errorf("got  %+v\nwant %+v", got, first)
+		}
+	})
+
+	t.Run("one of 16 at once gets the name", func(t *testing.T) {
+		var made atomic.Int32
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				switch err := store.Create(ctx, Sample("race")); {
+				case err == nil:
+					made.Add(1)
+				case !errors.Is(err, accounts.ErrExists):
+					t.Errorf("Create = %v, want nil or ErrExists", err)
+				}
+			})
+		}
+		wg.Wait()
+		if made.Load() != 1 {
+			t.Errorf("%d of 16 made the account, want 1", made.Load())
+		}
+	})
+
+	t.Run("accounts are copies", func(t *testing.T) {
+		a := Sample("copies")
+		create(t, store, a)
+		scribble(a)
+		scribble(get(t, store, "copies"))
+		got := get(t, store, "copies")
+		if want := Sample("copies"); got.Roles[0] != want.Roles[0] || got.Preferences["theme"] != want.Preferences["theme"] {
+			t.Errorf("a caller's change reached the store: %+v", got)
+		}
+	})
+
+	t.Run("an update replaces what may change", func(t *testing.T) {
+		before := Sample("updated")
+		create(t, store, before)
+		next := &accounts.Account{
+			Name: "updated", Username: "other", UserID: "other", DisplayName: "New", Roles: []string{"guest"},
+			Preferences: map[string]string{"theme": "light"}, PasswordHash: "$new$", Version: 7, Revision: before.Revision,
+		}
+		if err := store.Update(ctx, next, "second"); err != nil {
+			t.Fatal(err)
+		}
+		want := next.Clone()
+		want.Username, want.UserID, want.Revision = before.Username, before.UserID, "second"
+		if got := get(t, store, "updated"); !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+		scribble(next)
+		if got := get(t, store, "updated"); !reflect.DeepEqual(got, want) {
+			t.Errorf("a caller's change reached the store: %+v", got)
+		}
+	})
+
+	t.Run("an update sent twice is one", func(t *testing.T) {
+		a := Sample("twice")
+		create(t, store, a)
+		for range 2 {
+			if err := store.Update(ctx, a, "second"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+
+	t.Run("an account that has changed stays", func(t *testing.T) {
+		want := Sample("changed")
+		create(t, store, want)
+		for _, name := range []string{"changed", "nobody"} {
+			late := Sample(name)
+			late.PasswordHash = "$late$"
+			if err := store.Update(ctx, late, "late"); err != accounts.ErrChanged {
+				t.Errorf("Update(%q) = %v, want ErrChanged", name, err)
+			}
+		}
+		if err := store.Delete(ctx, Sample("changed")); err != accounts.ErrChanged {
+			t.Errorf("Delete = %v, want ErrChanged", err)
+		}
+		if got := get(t, store, "changed"); !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+		if a, err := store.Get(ctx, "nobody"); !errors.Is(err, accounts.ErrNotFound) {
+			t.Errorf("Update of nobody left %+v, %v", a, err)
+		}
+	})
+
+	t.Run("one of 16 updates wins", func(t *testing.T) {
+		a := Sample("contended")
+		create(t, store, a)
+		var won atomic.Int32
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				switch err := store.Update(ctx, a, rand.Text()); err {
+				case nil:
+					won.Add(1)
+				case accounts.ErrChanged:
+				default:
+					t.Errorf("Update = %v, want nil or ErrChanged", err)
+				}
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Errorf("%d of 16 updates from one revision were applied, want 1", won.Load())
+		}
+	})
+
+	t.Run("a deleted account is gone", func(t *testing.T) {
+		a := Sample("deleted")
+		create(t, store, a)
+		for range 2 {
+			if err := store.Delete(ctx, a); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := store.Get(ctx, "deleted"); !errors.Is(err, accounts.ErrNotFound) {
+			t.Errorf("Get = %v, want ErrNotFound", err)
+		}
+		if err := store.Update(ctx, a, "late"); err != accounts.ErrChanged {
+			t.Errorf("Update = %v, want ErrChanged: it must not come back", err)
+		}
+	})
+
+	t.Run("a cancelled context is an outage", func(t *testing.T) {
+		cancelled, cancel := context.WithCancel(ctx)
+		cancel()
+		if a, err := store.Get(cancelled, "alice"); a != nil || err == nil || errors.Is(err, accounts.ErrNotFound) {
+			t.Errorf("Get = %v, %v; want an error that is not ErrNotFound", a, err)
+		}
+		if err := store.Create(cancelled, Sample("never")); err == nil || errors.Is(err, accounts.ErrExists) {
+			t.Errorf("Create = %v; want an error that is not ErrExists", err)
+		}
+		if err := store.Update(cancelled, Sample("alice"), "new"); err == nil || errors.Is(err, accounts.ErrChanged) {
+			t.Errorf("Update = %v; want an error that is not ErrChanged", err)
+		}
+		if err := store.Delete(cancelled, Sample("alice")); err == nil || errors.Is(err, accounts.ErrChanged) {
+			t.Errorf("Delete = %v; want an error that is not ErrChanged", err)
+		}
+		if _, err := store.Get(ctx, "never"); !errors.Is(err, accounts.ErrNotFound) {
+			t.Errorf("Get after the cancelled Create = %v, want ErrNotFound", err)
+		}
+	})
+}
+
+func scribble(a *accounts.Account) {
+	a.Roles[0] = "changed"
+	a.Preferences["theme"] = "changed"
+}
+
+func create(t *testing.T, store accounts.Store, a *accounts.Account) {
+	t.Helper()
+	if err := store.Create(t.Context(), a); err != nil {
+		t.Fatalf("Create(%q): %v", a.Name, err)
+	}
+}
+
+func get(t *testing.T, store accounts.Store, name string) *accounts.Account {
+	t.Helper()
+	a, err := store.Get(t.Context(), name)
+	if err != nil {
+		t.Fatalf("Get(%q): %v", name, err)
+	}
+	return a
+}

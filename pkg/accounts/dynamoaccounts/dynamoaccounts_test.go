@@ -1,0 +1,162 @@
+package dynamoaccounts
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/accountstest"
+)
+
+func TestMain(m *testing.M) { dynamotest.Main(m) }
+
+func TestStore(t *testing.T) {
+	accountstest.Run(t, func(t *testing.T) accounts.Store {
+		return New(dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)["UsersTable"])
+	})
+}
+
+func create(t *testing.T, store accounts.Store, a *accounts.Account) {
+	t.Helper()
+	if err := store.Create(t.Context(), a); err != nil {
+		t.Fatalf("Create(%q): %v", a.Name, err)
+	}
+}
+
+func get(t *testing.T, store accounts.Store, name string) *accounts.Account {
+	t.Helper()
+	a, err := store.Get(t.Context(), name)
+	if err != nil {
+		t.Fatalf("Get(%q): %v", name, err)
+	}
+	return a
+}
+
+// behindProxy returns a store and the proxy that its calls go through.
+func behindProxy(t *testing.T) (*Store, *dynamotest.Proxy) {
+	proxy := dynamotest.NewProxy(t)
+	return New(dynamotest.Client(t, proxy.URL), dynamotest.Tables(t)["UsersTable"]), proxy
+}
+
+func TestCreateRecognisesItsOwnRetry(t *testing.T) {
+	store, proxy := behindProxy(t)
+	proxy.Fail("PutItem", dynamotest.LoseAnswer)
+	mine := accountstest.Sample("alice")
+	create(t, store, mine)
+	if calls := proxy.Take(); len(calls) != 2 {
+		t.Fatalf("%d calls, want 2: no answer was lost", len(calls))
+	}
+	if got := get(t, store, "alice"); !reflect.DeepEqual(got, mine) {
+		t.Errorf("got  %+v\nwant %+v", got, mine)
+	}
+
+	proxy.Fail("PutItem", dynamotest.LoseAnswer)
+	if err := store.Create(t.Context(), accountstest.Sample("alice")); !errors.Is(err, accounts.ErrExists) {
+		t.Errorf("Create of a name that another has = %v, want ErrExists", err)
+	}
+}
+
+func TestUpdateRecognisesItsOwnRetry(t *testing.T) {
+	store, proxy := behindProxy(t)
+	alice := accountstest.Sample("alice")
+	create(t, store, alice)
+	proxy.Take()
+	proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
+	if err := store.Update(t.Context(), alice, "second"); err != nil {
+		t.Fatal(err)
+	}
+	if calls := proxy.Take(); len(calls) != 2 {
+		t.Fatalf("%d calls, want 2: no answer was lost", len(calls))
+	}
+	if got := get(t, store, "alice"); got.Revision != "second" {
+		t.Errorf("the revision is %s", got.Revision)
+	}
+
+	// A second try that meets a foreign revision cannot know what became of the first.
+	proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
+	if err := store.Update(t.Context(), alice, "third"); err == nil || errors.Is(err, accounts.ErrChanged) {
+		t.Errorf("Update, sent twice, of an account that has changed = %v, want an outage", err)
+	}
+}
+
+func TestDeleteRecognisesItsOwnRetry(t *testing.T) {
+	store, proxy := behindProxy(t)
+	alice := accountstest.Sample("alice")
+	create(t, store, alice)
+	proxy.Fail("DeleteItem", dynamotest.LoseAnswer)
+	if err := store.Delete(t.Context(), alice); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReadsConsistently(t *testing.T) {
+	store, proxy := behindProxy(t)
+	create(t, store, accountstest.Sample("alice"))
+	proxy.Take()
+	get(t, store, "alice")
+	if calls := proxy.Take(); len(calls) != 1 || calls[0].Action != "GetItem" || calls[0].Read != 1 {
+		t.Errorf("calls %+v, want one GetItem of one unit: an eventually consistent one takes half", calls)
+	}
+}
+
+func TestOutage(t *testing.T) {
+	store, proxy := behindProxy(t)
+	proxy.FailAll(dynamotest.Refuse)
+	if a, err := store.Get(t.Context(), "alice"); a != nil || err == nil || errors.Is(err, accounts.ErrNotFound) {
+		t.Errorf("Get = %v, %v; want an outage", a, err)
+	}
+	if err := store.Create(t.Context(), accountstest.Sample("alice")); err == nil || errors.Is(err, accounts.ErrExists) {
+		t.Errorf("Create = %v; want an outage", err)
+	}
+	if err := store.Update(t.Context(), accountstest.Sample("alice"), "new"); err == nil || errors.Is(err, accounts.ErrChanged) {
+		t.Errorf("Update = %v; want an outage", err)
+	}
+	if err := store.Delete(t.Context(), accountstest.Sample("alice")); err == nil || errors.Is(err, accounts.ErrChanged) {
+		t.Errorf("Delete = %v; want an outage", err)
+	}
+}
+
+func TestReportsDamage(t *testing.T) {
+	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)["UsersTable"]
+	store := New(client, table)
+	put := func(field string, value types.AttributeValue) {
+		item := encode(accountstest.Sample("alice"))
+		item[field] = value
+		if value == nil {
+			delete(item, field)
+		}
+		if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for field := range encode(accountstest.Sample("alice")) {
+		if field == "name" {
+			continue // the key: DynamoDB itself sees to it
+		}
+		put(field, &types.AttributeValueMemberNULL{Value: true})
+		wantDamage(t, store, table, field, "is of type NULL")
+
+		put(field, nil)
+		switch field {
+		case "display_name", "roles", "preferences", "frozen_until":
+			get(t, store, "alice")
+		default:
+			wantDamage(t, store, table, field, "is missing")
+		}
+	}
+}
+
+func wantDamage(t *testing.T, store accounts.Store, table, field, problem string) {
+	t.Helper()
+	_, err := store.Get(t.Context(), "alice")
+	want := `table "` + table + `", item "alice": field "` + field + `" ` + problem
+	if err == nil || errors.Is(err, accounts.ErrNotFound) || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("Get = %v; want %s", err, want)
+	}
+}

@@ -1,0 +1,18 @@
+package memaccounts_test
+
+import (
+	"testing"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/accountstest"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
+)
+
+func TestStore(t *testing.T) {
+	accountstest.Run(t, func(*testing.T) accounts.Store { return memaccounts.New() })
+}
+
+func TestAttempts(t *testing.T) {
+	accountstest.RunAttempts(t, func(*testing.T) throttle.Store { return memaccounts.NewAttempts() })
+}
