@@ -27,8 +27,8 @@ func TestGuessesAcrossInstances(t *testing.T) {
 		l.waitUntilReady(t)
 		fleet <- l
 	}
-	// knock takes whichever instance is free, as Lambda does.
-	knock := func(body string) gatewayResponse {
+	// invoke takes whichever instance is free, as Lambda does.
+	invoke := func(body string) gatewayResponse {
 		r := httptest.NewRequest("POST", "/login", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
 		l := <-fleet
@@ -44,7 +44,7 @@ func TestGuessesAcrossInstances(t *testing.T) {
 	var wg sync.WaitGroup
 	for range guesses {
 		wg.Go(func() {
-			switch response := knock(login("a wrong guess").body); response.StatusCode {
+			switch response := invoke(login("a wrong guess").body); response.StatusCode {
 			case http.StatusUnauthorized: // after one hash
 				checked.Add(1)
 			case http.StatusTooManyRequests:
@@ -59,13 +59,13 @@ func TestGuessesAcrossInstances(t *testing.T) {
 		t.Errorf("%d guesses cost a hash and %d were refused, want %d and %d", checked.Load(), refused.Load(), free, guesses-free)
 	}
 
-	response := knock(login(password).body)
+	response := invoke(login(password).body)
 	seconds, err := strconv.Atoi(response.Headers["Retry-After"])
 	if response.StatusCode != http.StatusTooManyRequests || err != nil || time.Duration(seconds)*time.Second > wait || len(response.Cookies) > 0 {
 		t.Fatalf("the right password: %d, Retry-After %q", response.StatusCode, response.Headers["Retry-After"])
 	}
 	time.Sleep(time.Duration(seconds) * time.Second)
-	if response := knock(login(password).body); response.StatusCode != http.StatusOK || len(response.Cookies) != 1 {
+	if response := invoke(login(password).body); response.StatusCode != http.StatusOK || len(response.Cookies) != 1 {
 		t.Errorf("after the wait: %d %s", response.StatusCode, response.Body)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -22,7 +23,7 @@ type backend struct {
 }
 
 func openUsers(ctx context.Context) (*backend, error) {
-	client, err := config.DynamoDB(ctx)
+	client, err := dynamoconfig.Client(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +31,7 @@ func openUsers(ctx context.Context) (*backend, error) {
 }
 
 func openSessions(ctx context.Context) (*backend, error) {
-	env, err := config.Deployed(ctx, nil)
+	env, err := dynamoconfig.Deployed(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +44,7 @@ func openSessions(ctx context.Context) (*backend, error) {
 }
 
 func newBackend(client *dynamodb.Client) (*backend, error) {
-	users, err := config.UserStore(client)
+	users, err := dynamoconfig.Users(client)
 	if err != nil {
 		return nil, err
 	}

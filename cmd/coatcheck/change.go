@@ -8,7 +8,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
-	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/dynamoconfig"
 )
 
 type setUser struct {
@@ -206,7 +206,7 @@ func (c *unlockName) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	attempts, err := config.AttemptStore(b.client)
+	attempts, err := dynamoconfig.Attempts(b.client)
 	if err != nil {
 		return err
 	}

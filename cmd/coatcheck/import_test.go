@@ -82,11 +82,11 @@ func TestImport(t *testing.T) {
 				t.Errorf("a second import left\n%v, want\n%v", got, first)
 			}
 			for _, name := range []string{"alice", "bob"} {
-				if _, err := sh.knock(name, legacyPhrase); err != nil {
+				if _, err := sh.authenticate(name, legacyPhrase); err != nil {
 					t.Errorf("%s cannot sign in: %v", name, err)
 				}
 			}
-			if _, err := sh.knock("carol", legacyPhrase); err == nil {
+			if _, err := sh.authenticate("carol", legacyPhrase); err == nil {
 				t.Error("a user without a password signs in")
 			}
 		})

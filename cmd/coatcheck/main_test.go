@@ -142,15 +142,15 @@ func (s *shell) users() accounts.Store {
 	return dynamoaccounts.New(s.client(), s.env["USERS_TABLE"])
 }
 
-// knock knocks at the login's door as somebody who was never there.
-func (s *shell) knock(name, pw string) (*accounts.Account, error) {
+// authenticate signs in as somebody who was never there.
+func (s *shell) authenticate(name, pw string) (*accounts.Account, error) {
 	s.Helper()
 	limiter, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{})
 	if err != nil {
 		s.Fatal(err)
 	}
-	door := accounts.NewDoor(accounts.NewDirectory(s.users(), password.Hasher{}), limiter)
-	proof, err := door.Authenticate(s.Context(), accounts.Attempt{Username: name, Password: pw})
+	authenticator := accounts.NewAuthenticator(accounts.NewDirectory(s.users(), password.Hasher{}), limiter)
+	proof, err := authenticator.Authenticate(s.Context(), accounts.Attempt{Username: name, Password: pw})
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (s *shell) client() *dynamodb.Client {
 func TestUsersAdd(t *testing.T) {
 	sh := newShell(t)
 	stdout := sh.ok(phrase+"\n", "users", "add", "Alice", "--display-name", "Alice A.", "--role", "admin", "--role=a,b")
-	alice, err := sh.knock("alice", phrase)
+	alice, err := sh.authenticate("alice", phrase)
 	if err != nil {
 		t.Fatalf("the user cannot sign in: %v", err)
 	}
@@ -211,7 +211,7 @@ func TestUsersAddTakesThePasswordFromStandardInput(t *testing.T) {
 		"longest":       {longest + "\r\n", longest},
 	} {
 		sh.ok(test.stdin, "users", "add", name)
-		if _, err := sh.knock(name, test.password); err != nil {
+		if _, err := sh.authenticate(name, test.password); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

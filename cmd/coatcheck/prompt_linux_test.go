@@ -114,7 +114,7 @@ func TestPrompt(t *testing.T) {
 		t.Error("the terminal was left without echo")
 	}
 	screen.shows("Password: \r\nThe same again: \r\nAdded user \"alice\" with the user ID ")
-	if _, err := sh.knock("alice", phrase); err != nil {
+	if _, err := sh.authenticate("alice", phrase); err != nil {
 		t.Errorf("the user cannot sign in: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/pkg/accounts/sqlaccounts"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
@@ -52,7 +53,7 @@ func (c *createTables) Run(ctx context.Context) error {
 // the variable names: the SDK can be told to ignore it, and would then call AWS.
 func localDynamoDB(ctx context.Context) (*dynamodb.Client, error) {
 	const variable = "AWS_ENDPOINT_URL_DYNAMODB"
-	client, err := config.DynamoDB(ctx)
+	client, err := dynamoconfig.Client(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func TestTablesCreate(t *testing.T) {
 	if got := sh.ok("", "tables", "create", "--template", template); got != want {
 		t.Errorf("second run: stdout %q, want %q", got, want)
 	}
-	if _, err := sh.knock("alice", phrase); err != nil {
+	if _, err := sh.authenticate("alice", phrase); err != nil {
 		t.Errorf("the second run lost the user: %v", err)
 	}
 	sh.ok("", "sessions", "list", "alice")

@@ -9,6 +9,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/dynamoconfig"
 )
 
 type addUser struct {
@@ -58,7 +59,7 @@ in each line, as users show has it.`
 
 // Run implements the command.
 func (c *listUsers) Run(ctx context.Context) error {
-	client, err := config.DynamoDB(ctx)
+	client, err := dynamoconfig.Client(ctx)
 	if err != nil {
 		return err
 	}

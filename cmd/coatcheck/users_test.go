@@ -283,13 +283,13 @@ func TestUsersDisableEnable(t *testing.T) {
 			t.Errorf("disabled as %+v", now)
 		}
 	}
-	if _, err := sh.knock("alice", phrase); !errors.Is(err, accounts.ErrRefused) {
+	if _, err := sh.authenticate("alice", phrase); !errors.Is(err, accounts.ErrRefused) {
 		t.Errorf("a disabled user signs in: %v", err)
 	}
 	if got, want := sh.ok("", "users", "enable", "alice"), "Enabled user \"alice\".\n"; got != want {
 		t.Errorf("enable: %q, want %q", got, want)
 	}
-	if _, err := sh.knock("alice", phrase); err != nil {
+	if _, err := sh.authenticate("alice", phrase); err != nil {
 		t.Errorf("an enabled user cannot sign in: %v", err)
 	}
 }
@@ -325,7 +325,7 @@ const better = "a much better phrase than before"
 func (s *shell) signsIn(name, pw string) {
 	s.Helper()
 	for _, candidate := range []string{phrase, better} {
-		_, err := s.knock(name, candidate)
+		_, err := s.authenticate(name, candidate)
 		if candidate == pw && err != nil || candidate != pw && !errors.Is(err, accounts.ErrRefused) {
 			s.Errorf("sign-in as %s with %q: %v", name, candidate, err)
 		}

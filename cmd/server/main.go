@@ -71,7 +71,7 @@ func run(ctx context.Context, addr, store string, withDemo bool) error {
 	if err != nil {
 		return err
 	}
-	door, err := config.Door(directory, opened.attempts)
+	authenticator, err := config.Authenticator(directory, opened.attempts)
 	if err != nil {
 		return err
 	}
@@ -83,8 +83,8 @@ func run(ctx context.Context, addr, store string, withDemo bool) error {
 			return err
 		}
 	}
-	handler := signin.Handler(origin, signin.Login(sessions, door), signin.Reauthenticate(sessions, door), signin.Profile(sessions),
-		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, door), signin.Preferences(sessions, directory, bcp47.Canonical))
+	handler := signin.Handler(origin, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator), signin.Profile(sessions),
+		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory, bcp47.Canonical))
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s is taken by another program; choose another address with ADDR=host:port", addr)

@@ -18,7 +18,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/sqlaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
-	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
 	"example.com/coatcheck/pkg/session/redisstore"
@@ -100,14 +100,14 @@ func openRedis(address string) (stores, error) {
 }
 
 func openDynamoDB(ctx context.Context) (stores, error) {
-	env, err := config.Deployed(ctx, signin.Fail)
+	env, err := dynamoconfig.Deployed(ctx, signin.Fail)
 	if err != nil {
 		return stores{}, err
 	}
-	users, err := config.UserStore(env.Client)
+	users, err := dynamoconfig.Users(env.Client)
 	if err != nil {
 		return stores{}, err
 	}
-	attempts, err := config.AttemptStore(env.Client)
+	attempts, err := dynamoconfig.Attempts(env.Client)
 	return stores{env.Store, users, attempts, nothing}, err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/lambdahttp/authorizer"
 	"example.com/coatcheck/pkg/session"
@@ -23,11 +24,11 @@ func main() {
 }
 
 func wire(ctx context.Context) (lambdahttp.Authorizer, error) {
-	env, err := config.Deployed(ctx, nil)
+	env, err := dynamoconfig.Deployed(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	config.WarmUp(func(ctx context.Context) error {
+	dynamoconfig.WarmUp(func(ctx context.Context) error {
 		_, err := env.Store.Get(ctx, session.Key{Owner: "warm-up", ID: "warm-up"})
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/signin"
 )
@@ -23,17 +24,17 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := config.Deployed(ctx, signin.Fail)
+	env, err := dynamoconfig.Deployed(ctx, signin.Fail)
 	if err != nil {
 		return nil, err
 	}
-	door, users, err := config.DeployedDoor(env.Client)
+	authenticator, users, err := dynamoconfig.Authenticator(env.Client)
 	if err != nil {
 		return nil, err
 	}
-	config.WarmUp(func(ctx context.Context) error {
+	dynamoconfig.WarmUp(func(ctx context.Context) error {
 		_, err := users.Get(ctx, "\x00warm-up") // no name that Normalize makes
 		return err
 	})
-	return signin.Handler(env.Origin, signin.Login(env.Sessions, door), signin.Reauthenticate(env.Sessions, door)), nil
+	return signin.Handler(env.Origin, signin.Login(env.Sessions, authenticator), signin.Reauthenticate(env.Sessions, authenticator)), nil
 }

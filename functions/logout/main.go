@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin"
@@ -25,11 +26,11 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := config.Deployed(ctx, signin.Fail)
+	env, err := dynamoconfig.Deployed(ctx, signin.Fail)
 	if err != nil {
 		return nil, err
 	}
-	config.WarmUp(func(ctx context.Context) error {
+	dynamoconfig.WarmUp(func(ctx context.Context) error {
 		return env.Store.Delete(ctx, session.Key{Owner: "warm-up", ID: "warm-up"}, nil, time.Now())
 	})
 	return signin.Handler(env.Origin, signin.Logout(env.Sessions)), nil

@@ -11,6 +11,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/signin"
 	"example.com/coatcheck/pkg/signin/bcp47"
@@ -26,15 +27,15 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := config.Deployed(ctx, signin.Fail)
+	env, err := dynamoconfig.Deployed(ctx, signin.Fail)
 	if err != nil {
 		return nil, err
 	}
-	users, err := config.UserStore(env.Client)
+	users, err := dynamoconfig.Users(env.Client)
 	if err != nil {
 		return nil, err
 	}
-	config.WarmUp(func(ctx context.Context) error {
+	dynamoconfig.WarmUp(func(ctx context.Context) error {
 		_, err := users.Get(ctx, "\x00warm-up") // no name that Normalize makes
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin"
@@ -24,11 +25,11 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := config.Deployed(ctx, signin.Fail)
+	env, err := dynamoconfig.Deployed(ctx, signin.Fail)
 	if err != nil {
 		return nil, err
 	}
-	config.WarmUp(func(ctx context.Context) error {
+	dynamoconfig.WarmUp(func(ctx context.Context) error {
 		_, err := env.Store.Get(ctx, session.Key{Owner: "warm-up", ID: "warm-up"})
 		return err
 	})

@@ -45,7 +45,7 @@ type changeRig struct {
 	t     *testing.T
 	store *steps
 	*accounts.Directory
-	door *accounts.Door
+	authenticator *accounts.Authenticator
 }
 
 func newChange(t *testing.T) *changeRig {
@@ -56,21 +56,21 @@ func newChange(t *testing.T) *changeRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.door = accounts.NewDoor(r.Directory, limiter)
+	r.authenticator = accounts.NewAuthenticator(r.Directory, limiter)
 	if _, err := r.Register(t.Context(), "alice", "", []string{"member"}, phrase); err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-// knock tells what becomes of a sign-in by pw.
-func (r *changeRig) knock(pw string) error {
+// signIn tells what becomes of a sign-in by pw.
+func (r *changeRig) signIn(pw string) error {
 	_, err := r.prove(pw)
 	return err
 }
 
 func (r *changeRig) prove(pw string) (*accounts.Proof, error) {
-	proof, err := r.door.Authenticate(r.t.Context(), accounts.Attempt{Username: "alice", Password: pw})
+	proof, err := r.authenticator.Authenticate(r.t.Context(), accounts.Attempt{Username: "alice", Password: pw})
 	if err == nil {
 		proof.Settle(r.t.Context())
 	}
@@ -93,7 +93,7 @@ func (r *changeRig) change(end func(context.Context) error) error {
 func (r *changeRig) signsIn(pw string) {
 	r.t.Helper()
 	for _, candidate := range []string{phrase, better} {
-		err := r.knock(candidate)
+		err := r.signIn(candidate)
 		if candidate == pw && err != nil || candidate != pw && err != accounts.ErrRefused {
 			r.t.Errorf("sign-in with %q: %v", candidate, err)
 		}
@@ -109,7 +109,7 @@ func TestChangePassword(t *testing.T) {
 	var refused []error
 	err := r.change(func(ctx context.Context) error {
 		during = r.alice()
-		refused = []error{r.knock(phrase), r.knock(better), r.ChangePassword(ctx, during, better, ends)}
+		refused = []error{r.signIn(phrase), r.signIn(better), r.ChangePassword(ctx, during, better, ends)}
 		return nil
 	})
 	if err != nil {
@@ -190,7 +190,7 @@ func TestCrashes(t *testing.T) {
 						t.Error("the new password is valid, and the sessions have not ended")
 					}
 					if frozen := !now.FrozenUntil.IsZero(); frozen {
-						if err := r.knock(phrase); err != accounts.ErrBusy {
+						if err := r.signIn(phrase); err != accounts.ErrBusy {
 							t.Errorf("while the freeze holds: %v, want ErrBusy", err)
 						}
 						if left := time.Until(now.FrozenUntil); left > accounts.Lease || left < accounts.Lease-time.Second {
@@ -362,7 +362,7 @@ func TestSetDisabled(t *testing.T) {
 	if err := proof.Confirm(t.Context()); err != accounts.ErrRefused {
 		t.Errorf("the re-check = %v, want ErrRefused", err)
 	}
-	if err := r.knock(phrase); err != accounts.ErrRefused {
+	if err := r.signIn(phrase); err != accounts.ErrRefused {
 		t.Errorf("sign-in = %v, want ErrRefused", err)
 	}
 	if _, err := r.SetDisabled(t.Context(), r.alice(), false); err != nil {

@@ -54,7 +54,7 @@ func (d *Directory) Find(ctx context.Context, username string) (*Account, error)
 	return d.store.Get(ctx, name)
 }
 
-// find is Find for a normalised name at the door: nobody stands in for a name that
+// find is Find for a normalised name and a sign-in: nobody stands in for a name that
 // no account has.
 func (d *Directory) find(ctx context.Context, name string) (*Account, error) {
 	account, err := d.store.Get(ctx, name)

@@ -77,7 +77,7 @@ func authenticate(ctx context.Context, d *accounts.Directory, username, pw strin
 	if err != nil {
 		return nil, err
 	}
-	proof, err := accounts.NewDoor(d, limiter).Authenticate(ctx, accounts.Attempt{Username: username, Password: pw})
+	proof, err := accounts.NewAuthenticator(d, limiter).Authenticate(ctx, accounts.Attempt{Username: username, Password: pw})
 	if err != nil {
 		return nil, err
 	}

@@ -7,10 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
@@ -21,38 +18,10 @@ const (
 	AttemptsPerNetwork = "ATTEMPTS_PER_NETWORK" // optional: attempts, period; default 100,10m
 )
 
-// DeployedDoor returns the door of the accounts in USERS_TABLE, with attempts
-// counted in ATTEMPTS_TABLE, and the accounts' store.
-func DeployedDoor(client *dynamodb.Client) (*accounts.Door, *dynamoaccounts.Store, error) {
-	users, err := UserStore(client)
-	if err != nil {
-		return nil, nil, err
-	}
-	directory, err := Directory(users)
-	if err != nil {
-		return nil, nil, err
-	}
-	attempts, err := AttemptStore(client)
-	if err != nil {
-		return nil, nil, err
-	}
-	door, err := Door(directory, attempts)
-	return door, users, err
-}
-
-// AttemptStore returns the store of tallies in ATTEMPTS_TABLE.
-func AttemptStore(client *dynamodb.Client) (*dynamoaccounts.Attempts, error) {
-	table, err := Required(AttemptsTable)
-	if err != nil {
-		return nil, err
-	}
-	return dynamoaccounts.NewAttempts(client, table), nil
-}
-
-// Door returns the door of directory, with its attempts counted in store as
-// ATTEMPTS_LADDER and ATTEMPTS_PER_NETWORK say. Where there are SESSION_KEYS it
+// Authenticator returns the Authenticator of directory, with its attempts counted in
+// store as ATTEMPTS_LADDER and ATTEMPTS_PER_NETWORK say. Where there are SESSION_KEYS it
 // knows devices that signed in before.
-func Door(directory *accounts.Directory, store throttle.Store) (*accounts.Door, error) {
+func Authenticator(directory *accounts.Directory, store throttle.Store) (*accounts.Authenticator, error) {
 	var cfg throttle.Config
 	var err error
 	if cfg.Name, err = ladder(); err != nil {
@@ -68,7 +37,7 @@ func Door(directory *accounts.Directory, store throttle.Store) (*accounts.Door, 
 	if err != nil {
 		return nil, fmt.Errorf("%s or %s: %w", AttemptsLadder, AttemptsPerNetwork, err)
 	}
-	return accounts.NewDoor(directory, limiter), nil
+	return accounts.NewAuthenticator(directory, limiter), nil
 }
 
 func ladder() (l throttle.Ladder, err error) {

@@ -6,12 +6,10 @@ package config
 
 import (
 	"cmp"
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,16 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/smithy-go/logging"
-
-	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/session"
-	"example.com/coatcheck/pkg/session/dynamostore"
 )
 
 // The variables that the product reads, beside the SDK's own (AWS_REGION,
@@ -128,40 +117,6 @@ func Sessions(store session.Store, fail func(http.ResponseWriter, *http.Request,
 	return sessions, nil
 }
 
-// Deployment is what every program needs that runs on the deployed tables.
-type Deployment struct {
-	Client   *dynamodb.Client
-	Store    *dynamostore.Store // of the sessions in SESSIONS_TABLE
-	Sessions *session.Manager   // on Store
-	Origin   string             // PUBLIC_ORIGIN
-}
-
-// Deployed reads all that a Deployment needs. It calls nothing yet. For fail see [Sessions].
-func Deployed(ctx context.Context, fail func(http.ResponseWriter, *http.Request, error)) (d Deployment, err error) {
-	table, err := Required(SessionsTable)
-	if err != nil {
-		return d, err
-	}
-	if d.Client, err = DynamoDB(ctx); err != nil {
-		return d, err
-	}
-	d.Store = dynamostore.New(d.Client, table)
-	if d.Sessions, err = Sessions(d.Store, fail); err != nil {
-		return d, err
-	}
-	d.Origin, err = Origin()
-	return d, err
-}
-
-// UserStore returns the store of accounts in USERS_TABLE.
-func UserStore(client *dynamodb.Client) (*dynamoaccounts.Store, error) {
-	table, err := Required(UsersTable)
-	if err != nil {
-		return nil, err
-	}
-	return dynamoaccounts.New(client, table), nil
-}
-
 // browserOrigin is how browsers write an origin (RFC 6454, section 6.2). It is
 // compared byte by byte, so another spelling would never match.
 var browserOrigin = regexp.MustCompile(`^https?://[a-z0-9.-]+(:[0-9]+)?$`)
@@ -179,50 +134,6 @@ func Origin() (string, error) {
 		return "", fmt.Errorf("%s is %q; it must be an origin as browsers write it, such as https://example.org: lower case, no default port, no path", PublicOrigin, value)
 	}
 	return value, nil
-}
-
-// Limits of one DynamoDB call. Its usual answer takes milliseconds; all attempts
-// together stay under the functions' timeout of 10 seconds.
-const (
-	attempts       = 3
-	attemptTimeout = 2 * time.Second
-	firstBackoff   = 25 * time.Millisecond // the SDK's default waits up to a second
-)
-
-// DynamoDB returns a client by the SDK's usual configuration, with short
-// timeouts and a fast first retry.
-func DynamoDB(ctx context.Context) (*dynamodb.Client, error) {
-	cfg, err := config.LoadDefaultConfig(ctx,
-		// Its only line would warn of each error answer that has no checksum, and not as JSON
-		// (https://github.com/aws/aws-sdk-go-v2/issues/3545). Errors are returned anyway.
-		config.WithLogger(logging.Nop{}),
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(attemptTimeout)),
-		config.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) {
-				o.MaxAttempts = attempts
-				o.Backoff = retry.BackoffDelayerFunc(backoff)
-			})
-		}))
-	if err != nil {
-		return nil, fmt.Errorf("AWS configuration: %w", err)
-	}
-	if cfg.Region == "" {
-		return nil, fmt.Errorf("AWS_REGION is not set")
-	}
-	return dynamodb.NewFromConfig(cfg), nil
-}
-
-func backoff(attempt int, _ error) (time.Duration, error) {
-	most := firstBackoff << min(attempt, 5)
-	return most/2 + rand.N(most/2), nil
-}
-
-// WarmUp makes one call before the first request comes, so that no user waits
-// for the TLS handshake. Its outcome does not matter to anyone.
-func WarmUp(call func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
-	defer cancel()
-	_ = call(ctx)
 }
 
 // Exit logs why a program cannot start and ends it.

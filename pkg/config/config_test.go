@@ -86,94 +86,13 @@ func TestSessionConfigValues(t *testing.T) {
 	}
 }
 
-// complete sets every variable of a function to something good.
-func complete(t *testing.T) {
-	t.Helper()
-	for name, value := range map[string]string{
-		"SESSIONS_TABLE": "sessions", "USERS_TABLE": "users", "ATTEMPTS_TABLE": "attempts", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "",
-		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_PROFILE": "",
-		"SESSION_KEYS": key, "SESSION_IDLE_TIMEOUT": "20m", "SESSION_LIFETIME": "8h", "PUBLIC_ORIGIN": "https://shop.example",
-	} {
-		t.Setenv(name, value)
-	}
-}
-
-func TestDeployed(t *testing.T) {
-	complete(t)
-	d, err := config.Deployed(t.Context(), nil)
-	if err != nil || d.Client == nil || d.Store == nil || d.Sessions == nil || d.Origin != "https://shop.example" {
-		t.Fatalf("%+v, %v", d, err)
-	}
-	if door, users, err := config.DeployedDoor(d.Client); err != nil || door == nil || users == nil {
-		t.Fatalf("%v, %v, %v", door, users, err)
-	}
-}
-
-// Without the optional ones, and without a table it does not read, all is well.
-func TestDeployedNeedsNoMore(t *testing.T) {
-	complete(t)
-	for _, name := range []string{"USERS_TABLE", "ATTEMPTS_TABLE", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"} {
-		t.Setenv(name, "")
-	}
-	if d, err := config.Deployed(t.Context(), nil); err != nil || d.Origin != "" {
-		t.Fatalf("%+v, %v", d, err)
-	}
-}
-
-// Whatever is missing or malformed is named, and nothing else is.
-func TestDeployedNamesTheVariable(t *testing.T) {
-	variables := []string{"SESSIONS_TABLE", "USERS_TABLE", "ATTEMPTS_TABLE", "ATTEMPTS_LADDER", "ATTEMPTS_PER_NETWORK", "PASSWORD_PEPPERS", "AWS_REGION", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"}
-	for _, tt := range []struct{ name, value string }{
-		{"SESSIONS_TABLE", ""},
-		{"USERS_TABLE", ""},
-		{"ATTEMPTS_TABLE", ""},
-		{"ATTEMPTS_LADDER", "10"},
-		{"ATTEMPTS_LADDER", "ten,30s,1h,100"},
-		{"ATTEMPTS_LADDER", "10,30,1h,100"},
-		{"ATTEMPTS_LADDER", "10,30s,1h,100,200"},
-		{"ATTEMPTS_PER_NETWORK", "100"},
-		{"ATTEMPTS_PER_NETWORK", "100,"},
-		{"ATTEMPTS_PER_NETWORK", "many,10m"},
-		{"PASSWORD_PEPPERS", "2025"},
-		{"AWS_REGION", ""},
-		{"SESSION_KEYS", "c2hvcnQ="},
-		{"SESSION_KEYS", ","},
-		{"SESSION_KEYS", strings.TrimRight(key, "=")},
-		{"SESSION_IDLE_TIMEOUT", "20"},
-		{"SESSION_IDLE_TIMEOUT", "0s"},
-		{"SESSION_LIFETIME", "a day"},
-		{"SESSION_LIFETIME", "-8h"},
-		{"PUBLIC_ORIGIN", "shop.example"},
-		{"PUBLIC_ORIGIN", "https://shop.example/"},
-		{"PUBLIC_ORIGIN", "null"},
-	} {
-		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
-			complete(t)
-			t.Setenv(tt.name, tt.value)
-			d, err := config.Deployed(t.Context(), nil)
-			if err == nil {
-				_, _, err = config.DeployedDoor(d.Client)
-			}
-			for _, variable := range variables {
-				if named := err != nil && strings.Contains(err.Error(), variable); named != (variable == tt.name) {
-					t.Errorf("%s named: %v, in %v", variable, named, err)
-				}
-			}
-			if err != nil && tt.name == "SESSION_KEYS" && tt.value != "," && strings.Contains(err.Error(), tt.value) {
-				t.Errorf("the key is quoted: %v", err)
-			}
-		})
-	}
-}
-
 // What the limiter refuses is told by the names that an operator knows.
-func TestDoorNamesTheVariables(t *testing.T) {
+func TestAuthenticatorNamesTheVariables(t *testing.T) {
 	for name, value := range map[string]string{
 		"ATTEMPTS_LADDER": "0,30s,1h,100", "ATTEMPTS_PER_NETWORK": "0,10m",
 	} {
-		complete(t)
 		t.Setenv(name, value)
-		if _, err := config.Door(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts()); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := config.Authenticator(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts()); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s=%s: error %v does not name it", name, value, err)
 		}
 	}
@@ -181,15 +100,14 @@ func TestDoorNamesTheVariables(t *testing.T) {
 
 // TestLimits: the variables decide how many attempts are free.
 func TestLimits(t *testing.T) {
-	complete(t)
 	t.Setenv("ATTEMPTS_LADDER", "2,40s,1h,9")
 	t.Setenv("ATTEMPTS_PER_NETWORK", "3,20m")
-	door, err := config.Door(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts())
+	authenticator, err := config.Authenticator(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ name, by string }{{"a", ""}, {"a", ""}, {"a", "name"}, {"b", ""}, {"c", "network"}} {
-		_, err := door.Authenticate(t.Context(), accounts.Attempt{Username: tt.name, Password: "wrong", Address: "192.0.2.1"})
+		_, err := authenticator.Authenticate(t.Context(), accounts.Attempt{Username: tt.name, Password: "wrong", Address: "192.0.2.1"})
 		refused, _ := errors.AsType[*throttle.Refused](err)
 		switch {
 		case tt.by == "" && !errors.Is(err, accounts.ErrRefused), tt.by != "" && (refused == nil || refused.By != tt.by):
@@ -225,15 +143,6 @@ func TestOrigin(t *testing.T) {
 		if err != nil && !strings.Contains(err.Error(), "PUBLIC_ORIGIN") {
 			t.Errorf("error %q does not name PUBLIC_ORIGIN", err)
 		}
-	}
-}
-
-func TestDynamoDBNeedsARegion(t *testing.T) {
-	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	t.Setenv("AWS_CONFIG_FILE", "/dev/null")
-	if _, err := config.DynamoDB(t.Context()); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
-		t.Fatalf("error %v does not name AWS_REGION", err)
 	}
 }
 

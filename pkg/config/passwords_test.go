@@ -91,11 +91,11 @@ func TestDevisePepper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	door, err := config.Door(directory, memaccounts.NewAttempts())
+	authenticator, err := config.Authenticator(directory, memaccounts.NewAttempts())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := door.Authenticate(t.Context(), accounts.Attempt{Username: "alice", Password: "correct horse ☕"}); err != nil {
+	if _, err := authenticator.Authenticate(t.Context(), accounts.Attempt{Username: "alice", Password: "correct horse ☕"}); err != nil {
 		t.Errorf("Authenticate = %v", err)
 	}
 }

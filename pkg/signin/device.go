@@ -27,7 +27,7 @@ func device(r *http.Request) string {
 // remember makes a device that has just signed in known from then on. A device
 // cookie of another user is replaced: a browser has one.
 func (l login) remember(ctx context.Context, w http.ResponseWriter, proof *accounts.Proof, s *session.Session) {
-	value := l.door.NewDevice(proof)
+	value := l.authenticator.NewDevice(proof)
 	if value == "" {
 		return
 	}

@@ -20,13 +20,13 @@ const (
 )
 
 type login struct {
-	sessions *session.Manager
-	door     *accounts.Door
+	sessions      *session.Manager
+	authenticator *accounts.Authenticator
 }
 
 // Login returns the routes of /login.
-func Login(sessions *session.Manager, door *accounts.Door) Routes {
-	l := login{sessions, door}
+func Login(sessions *session.Manager, authenticator *accounts.Authenticator) Routes {
+	l := login{sessions, authenticator}
 	return Routes{
 		"GET /login":  l.show,
 		"POST /login": l.submit,
@@ -79,7 +79,7 @@ func again(w http.ResponseWriter, r *http.Request, err error, show func(problem 
 // signIn checks the credentials, makes the session and says so in the log.
 func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password string) (*session.Session, error) {
 	ctx := r.Context()
-	proof, err := prove(l.door, r, username, password)
+	proof, err := prove(l.authenticator, r, username, password)
 	if err != nil {
 		return nil, err
 	}
@@ -110,9 +110,9 @@ func (l login) start(w http.ResponseWriter, r *http.Request, proof *accounts.Pro
 	return s, err
 }
 
-// prove takes a password to the door, with what tells who knocks.
-func prove(door *accounts.Door, r *http.Request, username, password string) (*accounts.Proof, error) {
-	return door.Authenticate(r.Context(), accounts.Attempt{
+// prove has a password checked, with what tells who sent it.
+func prove(authenticator *accounts.Authenticator, r *http.Request, username, password string) (*accounts.Proof, error) {
+	return authenticator.Authenticate(r.Context(), accounts.Attempt{
 		Username: username, Password: password, Address: clientIP(r), Device: device(r),
 	})
 }

@@ -16,14 +16,14 @@ import (
 const passwordPath = "/password"
 
 type passwordChange struct {
-	sessions *session.Manager
-	door     *accounts.Door
+	sessions      *session.Manager
+	authenticator *accounts.Authenticator
 }
 
 // Password returns the routes of /password. A new password ends every session of
 // the user but the one that sets it, which gets a new token.
-func Password(sessions *session.Manager, door *accounts.Door) Routes {
-	c := passwordChange{sessions, door}
+func Password(sessions *session.Manager, authenticator *accounts.Authenticator) Routes {
+	c := passwordChange{sessions, authenticator}
 	return Routes{
 		"GET /password":  sessions.Require(http.HandlerFunc(c.show)).ServeHTTP,
 		"POST /password": sessions.Require(http.HandlerFunc(c.submit)).ServeHTTP,
@@ -60,7 +60,7 @@ func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, 
 	if err := password.CheckNew(next, s.Values[valueUsername]); err != nil {
 		return badRequest("%s", sentence(err))
 	}
-	proof, err := proveAgain(c.door, r, s, current)
+	proof, err := proveAgain(c.authenticator, r, s, current)
 	if err != nil {
 		return err
 	}

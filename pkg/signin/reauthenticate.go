@@ -10,14 +10,14 @@ import (
 )
 
 type reauthentication struct {
-	sessions *session.Manager
-	door     *accounts.Door
+	sessions      *session.Manager
+	authenticator *accounts.Authenticator
 }
 
 // Reauthenticate returns the routes of /reauthenticate, by which a signed-in user
 // proves again who they are.
-func Reauthenticate(sessions *session.Manager, door *accounts.Door) Routes {
-	a := reauthentication{sessions, door}
+func Reauthenticate(sessions *session.Manager, authenticator *accounts.Authenticator) Routes {
+	a := reauthentication{sessions, authenticator}
 	return Routes{
 		"GET /reauthenticate":  sessions.Require(http.HandlerFunc(a.show)).ServeHTTP,
 		"POST /reauthenticate": sessions.Require(http.HandlerFunc(a.submit)).ServeHTTP,
@@ -51,7 +51,7 @@ func (a reauthentication) submit(w http.ResponseWriter, r *http.Request) {
 func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password string) error {
 	ctx := r.Context()
 	s := session.FromContext(ctx)
-	proof, err := proveAgain(a.door, r, s, password)
+	proof, err := proveAgain(a.authenticator, r, s, password)
 	if err != nil {
 		return err
 	}
@@ -65,10 +65,10 @@ func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password
 	return err
 }
 
-// proveAgain takes the password of a signed-in user to the door, like anybody's. An
+// proveAgain has the password of a signed-in user checked, like anybody's. An
 // account of the same name that is another user's proves nothing.
-func proveAgain(door *accounts.Door, r *http.Request, s *session.Session, password string) (*accounts.Proof, error) {
-	proof, err := prove(door, r, s.Values[valueUsername], password)
+func proveAgain(authenticator *accounts.Authenticator, r *http.Request, s *session.Session, password string) (*accounts.Proof, error) {
+	proof, err := prove(authenticator, r, s.Values[valueUsername], password)
 	if err == nil && proof.Account.UserID != s.UserID {
 		err = accounts.ErrRefused
 	}

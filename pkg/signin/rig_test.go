@@ -98,16 +98,16 @@ const window = 15 * time.Minute
 
 // constructors are the functions that make Routes. A function serves one of
 // them, the monolith all; TestEveryRouteHasRows sees that none is missing.
-func constructors(m *session.Manager, directory *accounts.Directory, door *accounts.Door) map[string]Routes {
+func constructors(m *session.Manager, directory *accounts.Directory, authenticator *accounts.Authenticator) map[string]Routes {
 	return map[string]Routes{
-		"Login": Login(m, door), "Reauthenticate": Reauthenticate(m, door), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
-		"Password": Password(m, door), "Preferences": Preferences(m, directory, bcp47.Canonical),
+		"Login": Login(m, authenticator), "Reauthenticate": Reauthenticate(m, authenticator), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
+		"Password": Password(m, authenticator), "Preferences": Preferences(m, directory, bcp47.Canonical),
 	}
 }
 
 func (r *rig) routes() map[string]Routes {
 	directory := accounts.NewDirectory(r.accounts, password.Hasher{})
-	return constructors(r.sessions, directory, accounts.NewDoor(directory, r.limiter))
+	return constructors(r.sessions, directory, accounts.NewAuthenticator(directory, r.limiter))
 }
 
 // serveAt serves all routes to browsers that see the origin.

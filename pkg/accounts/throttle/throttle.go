@@ -1,4 +1,4 @@
-// Package throttle slows down guessing at the door, across all instances of a
+// Package throttle slows down the guessing of passwords, across all instances of a
 // program: every attempt to sign in is counted in a shared [Store] before a
 // password is looked at, so that guesses made at the same time cost no more hashes
 // than guesses made one after another.

@@ -9,26 +9,27 @@ import (
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
-// Door is where strangers knock: it counts every attempt, and looks at a password
-// only when the count lets it. It is safe for concurrent use.
-type Door struct {
+// Authenticator checks names and passwords. It counts every attempt, and looks at a
+// password only when the count allows it. It is safe for concurrent use.
+type Authenticator struct {
 	directory *Directory
 	limiter   *throttle.Limiter
 }
 
-// NewDoor returns the door of directory, guarded by limiter.
-func NewDoor(directory *Directory, limiter *throttle.Limiter) *Door {
-	return &Door{directory, limiter}
+// NewAuthenticator returns the Authenticator of directory, whose attempts limiter
+// counts.
+func NewAuthenticator(directory *Directory, limiter *throttle.Limiter) *Authenticator {
+	return &Authenticator{directory, limiter}
 }
 
-// Attempt is what somebody knocks with.
+// Attempt is one attempt to sign in.
 type Attempt struct {
 	Username, Password string
 	Address            string // the client's IP address
 	Device             string // the value of its device cookie, "" if it sent none
 }
 
-// Proof is an attempt that succeeded. Who has it tells the door how it went on:
+// Proof is an attempt that succeeded. Who has it tells how it went on:
 // [Proof.Confirm], [Proof.Settle] or [Proof.Withdraw].
 type Proof struct {
 	Account     *Account
@@ -52,7 +53,7 @@ type Proof struct {
 // A right password whose stored hash is another framework's, or weaker than
 // today's, is hashed anew and stored: at the cost of one hash and one write, once.
 // Until then a foreign hash takes its own time to check.
-func (d *Door) Authenticate(ctx context.Context, a Attempt) (*Proof, error) {
+func (d *Authenticator) Authenticate(ctx context.Context, a Attempt) (*Proof, error) {
 	name, err := Normalize(a.Username)
 	if err != nil || len(a.Password) > password.MaxBytes {
 		return nil, ErrRefused
@@ -110,4 +111,4 @@ func (p *Proof) Withdraw(ctx context.Context) { p.admission.Withdraw(ctx) }
 
 // NewDevice returns the value of the cookie by which this device will be known, or
 // "" if devices are not told apart.
-func (d *Door) NewDevice(p *Proof) string { return d.limiter.NewDevice(p.Account.Name) }
+func (d *Authenticator) NewDevice(p *Proof) string { return d.limiter.NewDevice(p.Account.Name) }

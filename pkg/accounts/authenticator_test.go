@@ -17,13 +17,13 @@ import (
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
-// doorRig is a door whose hashes are counted and whose tallies can be made to fail.
-type doorRig struct {
+// authenticatorRig is an Authenticator whose hashes are counted and whose tallies can be made to fail.
+type authenticatorRig struct {
 	*counted
-	door    *accounts.Door
-	limiter *throttle.Limiter
-	tallies *countingTallies
-	checked atomic.Int32 // hashes computed
+	authenticator *accounts.Authenticator
+	limiter       *throttle.Limiter
+	tallies       *countingTallies
+	checked       atomic.Int32 // hashes computed
 }
 
 // countingTallies counts the calls, and fails if it is told to.
@@ -51,9 +51,9 @@ func (s *countingTallies) Clear(ctx context.Context, key string) error {
 	return s.Store.Clear(ctx, key)
 }
 
-func newDoor(t *testing.T, cfg throttle.Config) *doorRig {
+func newAuthenticator(t *testing.T, cfg throttle.Config) *authenticatorRig {
 	t.Helper()
-	r := &doorRig{counted: newCounted(t), tallies: &countingTallies{Store: memaccounts.NewAttempts()}}
+	r := &authenticatorRig{counted: newCounted(t), tallies: &countingTallies{Store: memaccounts.NewAttempts()}}
 	r.SetVerify(func(encoded, pw string) (bool, error) {
 		r.checked.Add(1)
 		return plain.Verify(encoded, pw)
@@ -62,12 +62,12 @@ func newDoor(t *testing.T, cfg throttle.Config) *doorRig {
 	if r.limiter, err = throttle.New(r.tallies, cfg); err != nil {
 		t.Fatal(err)
 	}
-	r.door = accounts.NewDoor(r.Directory, r.limiter)
+	r.authenticator = accounts.NewAuthenticator(r.Directory, r.limiter)
 	return r
 }
 
-func (r *doorRig) knock(t *testing.T, username, pw string) (*accounts.Proof, error) {
-	return r.door.Authenticate(t.Context(), accounts.Attempt{Username: username, Password: pw, Address: "192.0.2.1"})
+func (r *authenticatorRig) signIn(t *testing.T, username, pw string) (*accounts.Proof, error) {
+	return r.authenticator.Authenticate(t.Context(), accounts.Attempt{Username: username, Password: pw, Address: "192.0.2.1"})
 }
 
 // refusedFor demands a refusal by the limiter.
@@ -83,11 +83,11 @@ func refusedFor(t *testing.T, err error, wait time.Duration) {
 // has the name or not.
 func TestParallelGuessesCostNoMoreHashes(t *testing.T) {
 	for _, name := range []string{"alice", "nobody"} {
-		r := newDoor(t, throttle.Config{Network: throttle.Window{Limit: 1000, Period: time.Hour}})
+		r := newAuthenticator(t, throttle.Config{Network: throttle.Window{Limit: 1000, Period: time.Hour}})
 		r.put(t, "alice", plain.Hash(phrase), false)
 		var wg sync.WaitGroup
 		for range 200 {
-			wg.Go(func() { r.knock(t, name, "wrong") })
+			wg.Go(func() { r.signIn(t, name, "wrong") })
 		}
 		wg.Wait()
 		if got := r.checked.Load(); got != 10 {
@@ -100,18 +100,18 @@ func TestParallelGuessesCostNoMoreHashes(t *testing.T) {
 // costs no hash.
 func TestThrottledNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newDoor(t, throttle.Config{})
+		r := newAuthenticator(t, throttle.Config{})
 		r.put(t, "alice", plain.Hash(phrase), false)
 		r.put(t, "disabled", plain.Hash(phrase), true)
 		for _, name := range []string{"alice", "nobody", "disabled"} {
 			for range 10 {
-				if _, err := r.knock(t, name, "wrong"); err != accounts.ErrRefused {
+				if _, err := r.signIn(t, name, "wrong"); err != accounts.ErrRefused {
 					t.Fatal(err)
 				}
 			}
 			hashes := r.checked.Load()
 			for _, pw := range []string{"wrong", phrase} {
-				_, err := r.knock(t, name, pw)
+				_, err := r.signIn(t, name, pw)
 				refusedFor(t, err, 30*time.Second)
 			}
 			if r.checked.Load() != hashes {
@@ -119,7 +119,7 @@ func TestThrottledNames(t *testing.T) {
 			}
 		}
 		time.Sleep(30 * time.Second)
-		if _, err := r.knock(t, "alice", phrase); err != nil {
+		if _, err := r.signIn(t, "alice", phrase); err != nil {
 			t.Errorf("after the wait: %v", err)
 		}
 	})
@@ -127,14 +127,14 @@ func TestThrottledNames(t *testing.T) {
 
 // One name has one tally, however it is written.
 func TestSpellingsShareATally(t *testing.T) {
-	r := newDoor(t, throttle.Config{})
+	r := newAuthenticator(t, throttle.Config{})
 	for i := range 10 {
 		spelling := []string{"ALICE", " alice", "Alice", "ａｌｉｃｅ"}[i%4]
-		if _, err := r.knock(t, spelling, "wrong"); err != accounts.ErrRefused {
+		if _, err := r.signIn(t, spelling, "wrong"); err != accounts.ErrRefused {
 			t.Fatalf("%q: %v", spelling, err)
 		}
 	}
-	if _, err := r.knock(t, "alice", "wrong"); err == accounts.ErrRefused {
+	if _, err := r.signIn(t, "alice", "wrong"); err == accounts.ErrRefused {
 		t.Error("an eleventh attempt is let through")
 	}
 }
@@ -142,12 +142,12 @@ func TestSpellingsShareATally(t *testing.T) {
 // Whatever becomes of the attempt, it is counted alike: one call for the name, one
 // for the network, one read, one hash; and a success takes it back.
 func TestEveryAttemptCostsTheSame(t *testing.T) {
-	r := newDoor(t, throttle.Config{})
+	r := newAuthenticator(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
 	r.put(t, "disabled", plain.Hash(phrase), true)
 	for _, test := range []struct{ name, pw string }{{"alice", "wrong"}, {"nobody", phrase}, {"disabled", phrase}, {"alice", phrase}} {
 		gets, counts, hashes := r.store.gets, r.tallies.counts.Load(), r.checked.Load()
-		proof, err := r.knock(t, test.name, test.pw)
+		proof, err := r.signIn(t, test.name, test.pw)
 		if r.store.gets != gets+1 || r.tallies.counts.Load() != counts+2 || r.checked.Load() != hashes+1 {
 			t.Errorf("%v: %d reads, %d counts, %d hashes; want 1, 2, 1", test, r.store.gets-gets, r.tallies.counts.Load()-counts, r.checked.Load()-hashes)
 		}
@@ -167,11 +167,11 @@ func TestEveryAttemptCostsTheSame(t *testing.T) {
 
 // While attempts cannot be counted nobody's password is looked at; and an outage
 // behind the count is nobody's failure.
-func TestDoorInAnOutage(t *testing.T) {
-	r := newDoor(t, throttle.Config{})
+func TestAuthenticatorInAnOutage(t *testing.T) {
+	r := newAuthenticator(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
 	r.tallies.down = true
-	if _, err := r.knock(t, "alice", phrase); err == nil || errors.Is(err, accounts.ErrRefused) || r.checked.Load() != 0 {
+	if _, err := r.signIn(t, "alice", phrase); err == nil || errors.Is(err, accounts.ErrRefused) || r.checked.Load() != 0 {
 		t.Errorf("Authenticate = %v with %d hashes; want an outage and none", err, r.checked.Load())
 	}
 	r.tallies.down = false
@@ -179,18 +179,18 @@ func TestDoorInAnOutage(t *testing.T) {
 	working := r.store.Store
 	r.store.Store = brokenStore{}
 	for range 30 {
-		if _, err := r.knock(t, "alice", phrase); err == nil || errors.Is(err, accounts.ErrRefused) {
+		if _, err := r.signIn(t, "alice", phrase); err == nil || errors.Is(err, accounts.ErrRefused) {
 			t.Errorf("Authenticate = %v, want an outage", err)
 		}
 	}
 	r.store.Store = working
-	proof, err := r.knock(t, "alice", phrase)
+	proof, err := r.signIn(t, "alice", phrase)
 	if err != nil || proof.Failures != 0 {
 		t.Fatalf("after the outage: %+v, %v; want no failures", proof, err)
 	}
 	for range 30 { // the session could not be stored
 		proof.Withdraw(t.Context())
-		if proof, err = r.knock(t, "alice", phrase); err != nil || proof.Failures != 0 {
+		if proof, err = r.signIn(t, "alice", phrase); err != nil || proof.Failures != 0 {
 			t.Fatalf("%+v, %v; want no failures", proof, err)
 		}
 	}
@@ -200,7 +200,7 @@ func TestDoorInAnOutage(t *testing.T) {
 // waits too long for its turn is an outage, not a failure.
 func TestHashesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newDoor(t, throttle.Config{Name: throttle.Ladder{Free: 100, First: time.Second, Longest: time.Second, Lock: 200}})
+		r := newAuthenticator(t, throttle.Config{Name: throttle.Ladder{Free: 100, First: time.Second, Longest: time.Second, Lock: 200}})
 		r.put(t, "alice", plain.Hash(phrase), false)
 		var now, most atomic.Int32
 		r.SetVerify(func(string, string) (bool, error) {
@@ -212,12 +212,12 @@ func TestHashesAtOnce(t *testing.T) {
 		processors := runtime.GOMAXPROCS(0)
 		var wg sync.WaitGroup
 		for range 3 * processors {
-			wg.Go(func() { r.knock(t, "alice", "wrong") })
+			wg.Go(func() { r.signIn(t, "alice", "wrong") })
 		}
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if _, err := r.door.Authenticate(ctx, accounts.Attempt{Username: "alice", Password: phrase}); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := r.authenticator.Authenticate(ctx, accounts.Attempt{Username: "alice", Password: phrase}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("one that cannot wait: %v, want an outage", err)
 		}
 		wg.Wait()
@@ -230,15 +230,15 @@ func TestHashesAtOnce(t *testing.T) {
 // A password change that meets an outage is nobody's failure either, and one that
 // succeeds forgets the failures before it.
 func TestChangesSettleTheirAttempt(t *testing.T) {
-	r := newDoor(t, throttle.Config{})
+	r := newAuthenticator(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
-	if _, err := r.knock(t, "alice", "wrong"); err != accounts.ErrRefused {
+	if _, err := r.signIn(t, "alice", "wrong"); err != accounts.ErrRefused {
 		t.Fatal(err)
 	}
 	working, down := r.store.Store, errors.New("down")
 	for range 15 {
 		r.store.Store = working
-		proof, err := r.knock(t, "alice", phrase)
+		proof, err := r.signIn(t, "alice", phrase)
 		if err != nil || proof.Failures != 1 {
 			t.Fatalf("%+v, %v; want the one failure", proof, err)
 		}
@@ -248,14 +248,14 @@ func TestChangesSettleTheirAttempt(t *testing.T) {
 		}
 	}
 	r.store.Store = working
-	proof, err := r.knock(t, "alice", phrase)
+	proof, err := r.signIn(t, "alice", phrase)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := proof.ChangePassword(t.Context(), better, ends); err != nil {
 		t.Fatal(err)
 	}
-	if proof, err := r.knock(t, "alice", better); err != nil || proof.Failures != 0 {
+	if proof, err := r.signIn(t, "alice", better); err != nil || proof.Failures != 0 {
 		t.Errorf("after the change: %+v, %v; want no failures", proof, err)
 	}
 }
@@ -268,16 +268,16 @@ func (brokenStore) Get(context.Context, string) (*accounts.Account, error) {
 
 // A device that signed in before is known at the next sign-in, by that name alone.
 func TestDevices(t *testing.T) {
-	r := newDoor(t, throttle.Config{DeviceKeys: [][]byte{[]byte(strings.Repeat("k", 32))}})
+	r := newAuthenticator(t, throttle.Config{DeviceKeys: [][]byte{[]byte(strings.Repeat("k", 32))}})
 	r.put(t, "alice", plain.Hash(phrase), false)
 	r.put(t, "bob", plain.Hash(phrase), false)
-	proof, err := r.knock(t, "ALICE", phrase)
+	proof, err := r.signIn(t, "ALICE", phrase)
 	if err != nil || proof.KnownDevice {
 		t.Fatalf("%+v, %v", proof, err)
 	}
-	device := r.door.NewDevice(proof)
+	device := r.authenticator.NewDevice(proof)
 	for name, want := range map[string]bool{"alice": true, "Alice ": true, "bob": false} {
-		proof, err := r.door.Authenticate(t.Context(), accounts.Attempt{Username: name, Password: phrase, Device: device})
+		proof, err := r.authenticator.Authenticate(t.Context(), accounts.Attempt{Username: name, Password: phrase, Device: device})
 		if err != nil || proof.KnownDevice != want {
 			t.Errorf("%s: %+v, %v; want a known device: %v", name, proof, err, want)
 		}
@@ -286,7 +286,7 @@ func TestDevices(t *testing.T) {
 
 // Names and passwords that only look odd work, and the last byte counts.
 func TestOddNamesAndPasswords(t *testing.T) {
-	r := newDoor(t, throttle.Config{})
+	r := newAuthenticator(t, throttle.Config{})
 	emoji, long := strings.Repeat("😀", 64), strings.Repeat("x", 99)
 	for i, test := range []struct{ name, pw, wrong string }{
 		{"nul in the password", "a\x00b", "a"},
@@ -303,16 +303,16 @@ func TestOddNamesAndPasswords(t *testing.T) {
 	} {
 		r.put(t, test.name, plain.Hash(test.pw), false)
 		address := fmt.Sprintf("192.0.2.%d", i)
-		if _, err := r.door.Authenticate(t.Context(), accounts.Attempt{Username: test.name, Password: test.pw, Address: address}); err != nil {
+		if _, err := r.authenticator.Authenticate(t.Context(), accounts.Attempt{Username: test.name, Password: test.pw, Address: address}); err != nil {
 			t.Errorf("%q: %v", test.name, err)
 		}
-		if _, err := r.door.Authenticate(t.Context(), accounts.Attempt{Username: test.name, Password: test.wrong, Address: address}); err != accounts.ErrRefused {
+		if _, err := r.authenticator.Authenticate(t.Context(), accounts.Attempt{Username: test.name, Password: test.wrong, Address: address}); err != accounts.ErrRefused {
 			t.Errorf("%q with another password: %v", test.name, err)
 		}
 	}
 	counts := r.tallies.counts.Load()
 	for _, name := range []string{strings.Repeat("n", 255), "a\x00", "a\nb", "a\x7f", "a\u0085", "a\xff", "", " "} {
-		if _, err := r.knock(t, name, phrase); err != accounts.ErrRefused || r.tallies.counts.Load() != counts {
+		if _, err := r.signIn(t, name, phrase); err != accounts.ErrRefused || r.tallies.counts.Load() != counts {
 			t.Errorf("%.10q: %v with %d counts, want ErrRefused and none", name, err, r.tallies.counts.Load()-counts)
 		}
 	}
