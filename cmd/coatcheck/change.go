@@ -9,6 +9,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 type setUser struct {
@@ -94,7 +95,7 @@ func (c *changePassword) Run(ctx context.Context) error {
 		return err
 	}
 	err = b.directory.ChangePassword(ctx, user, pw, func(ctx context.Context) error { return b.endSessions(ctx, user) })
-	if errors.Is(err, accounts.ErrBusy) {
+	if errors.Is(err, authn.ErrBusy) {
 		return fmt.Errorf("user %q is being changed by somebody else, or by a change that was interrupted; run it again in 15 seconds", user.Name)
 	}
 	if err != nil {

@@ -27,6 +27,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 const phrase = "correct horse battery staple"
@@ -150,11 +151,11 @@ func (s *shell) authenticate(name, pw string) (*accounts.Account, error) {
 		s.Fatal(err)
 	}
 	authenticator := accounts.NewAuthenticator(accounts.NewDirectory(s.users(), password.Hasher{}), limiter)
-	proof, err := authenticator.Authenticate(s.Context(), accounts.Attempt{Username: name, Password: pw})
+	proof, err := authenticator.Authenticate(s.Context(), authn.Attempt{Username: name, Password: pw})
 	if err != nil {
 		return nil, err
 	}
-	return proof.Account, nil
+	return proof.(*accounts.Proof).Account, nil
 }
 
 func (s *shell) client() *dynamodb.Client {

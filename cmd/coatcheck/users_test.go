@@ -13,6 +13,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // hostile is text that an account may hold and that could speak to a terminal: an
@@ -178,7 +179,7 @@ func TestUsersUnlock(t *testing.T) {
 	for _, name := range []string{"alice", "nobody"} {
 		refused := func() bool {
 			_, err := limiter.Admit(t.Context(), throttle.Attempt{Name: name, Address: "192.0.2.1"})
-			if _, ok := errors.AsType[*throttle.Refused](err); !ok && err != nil {
+			if _, ok := errors.AsType[*authn.ThrottledError](err); !ok && err != nil {
 				t.Fatal(err)
 			}
 			return err != nil
@@ -283,7 +284,7 @@ func TestUsersDisableEnable(t *testing.T) {
 			t.Errorf("disabled as %+v", now)
 		}
 	}
-	if _, err := sh.authenticate("alice", phrase); !errors.Is(err, accounts.ErrRefused) {
+	if _, err := sh.authenticate("alice", phrase); !errors.Is(err, authn.ErrRefused) {
 		t.Errorf("a disabled user signs in: %v", err)
 	}
 	if got, want := sh.ok("", "users", "enable", "alice"), "Enabled user \"alice\".\n"; got != want {
@@ -326,7 +327,7 @@ func (s *shell) signsIn(name, pw string) {
 	s.Helper()
 	for _, candidate := range []string{phrase, better} {
 		_, err := s.authenticate(name, candidate)
-		if candidate == pw && err != nil || candidate != pw && !errors.Is(err, accounts.ErrRefused) {
+		if candidate == pw && err != nil || candidate != pw && !errors.Is(err, authn.ErrRefused) {
 			s.Errorf("sign-in as %s with %q: %v", name, candidate, err)
 		}
 	}

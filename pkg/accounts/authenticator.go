@@ -3,10 +3,12 @@ package accounts
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // Authenticator checks names and passwords. It counts every attempt, and looks at a
@@ -22,26 +24,16 @@ func NewAuthenticator(directory *Directory, limiter *throttle.Limiter) *Authenti
 	return &Authenticator{directory, limiter}
 }
 
-// Attempt is one attempt to sign in.
-type Attempt struct {
-	Username, Password string
-	Address            string // the client's IP address
-	Device             string // the value of its device cookie, "" if it sent none
-}
-
-// Proof is an attempt that succeeded. Who has it tells how it went on:
-// [Proof.Confirm], [Proof.Settle] or [Proof.Withdraw].
+// Proof is an [authn.Proof] of an account.
 type Proof struct {
-	Account     *Account
-	KnownDevice bool // the device signed in to this account before
-	Failures    int  // attempts in a row that failed before this one
+	Account *Account
 
 	directory *Directory
+	limiter   *throttle.Limiter
 	admission *throttle.Admission
 }
 
-// Authenticate returns the proof that the attempt's name and password are right,
-// or ErrRefused, [ErrBusy] or a [*throttle.Refused]; anything else is an outage.
+// Authenticate implements [authn.Authenticator]. The proof is a [*Proof].
 //
 // The attempt is counted before the hash is computed, and while the account is
 // read. An unknown name, a wrong password and a disabled account look and cost the
@@ -53,10 +45,10 @@ type Proof struct {
 // A right password whose stored hash is another framework's, or weaker than
 // today's, is hashed anew and stored: at the cost of one hash and one write, once.
 // Until then a foreign hash takes its own time to check.
-func (d *Authenticator) Authenticate(ctx context.Context, a Attempt) (*Proof, error) {
+func (d *Authenticator) Authenticate(ctx context.Context, a authn.Attempt) (authn.Proof, error) {
 	name, err := Normalize(a.Username)
 	if err != nil || len(a.Password) > password.MaxBytes {
-		return nil, ErrRefused
+		return nil, authn.ErrRefused
 	}
 	var account *Account
 	var unread error
@@ -71,17 +63,53 @@ func (d *Authenticator) Authenticate(ctx context.Context, a Attempt) (*Proof, er
 		account, err = d.directory.prove(ctx, account, a.Password)
 	}
 	if err != nil {
-		if !errors.Is(err, ErrRefused) {
+		if !errors.Is(err, authn.ErrRefused) {
 			admission.Withdraw(ctx)
 		}
 		return nil, err
 	}
-	return &Proof{account, admission.KnownDevice, admission.Failures, d.directory, admission}, nil
+	return &Proof{account, d.directory, d.limiter, admission}, nil
 }
 
-// Confirm is what a sign-in asks once its session is stored: whether the proof
-// still holds. While it asks, the failures of the name are forgotten. Errors as
-// [Directory.Recheck].
+// CheckNew implements [authn.PasswordChanger] by [password.CheckNew].
+func (d *Authenticator) CheckNew(pw, username string) error { return password.CheckNew(pw, username) }
+
+// MinCharacters implements [authn.PasswordChanger].
+func (d *Authenticator) MinCharacters() int { return password.MinCharacters }
+
+// ChangePassword implements [authn.PasswordChanger] by [Directory.ChangePassword],
+// for a proof that Authenticate returned.
+func (d *Authenticator) ChangePassword(ctx context.Context, proof authn.Proof, pw string, end func(context.Context) error) error {
+	p, ok := proof.(*Proof)
+	if !ok {
+		return fmt.Errorf("a proof of another Authenticator, of type %T", proof)
+	}
+	defer p.Withdraw(ctx) // unless end was called
+	return d.directory.ChangePassword(ctx, p.Account, pw, func(ctx context.Context) error {
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		wg.Go(func() { p.Settle(ctx) })
+		return end(ctx)
+	})
+}
+
+// User implements [authn.Proof].
+func (p *Proof) User() authn.User {
+	a := p.Account
+	return authn.User{ID: a.UserID, Username: a.Username, DisplayName: a.DisplayName, Roles: a.Roles, Preferences: a.Preferences}
+}
+
+// KnownDevice implements [authn.Proof].
+func (p *Proof) KnownDevice() bool { return p.admission.KnownDevice }
+
+// NewDevice implements [authn.Proof] by [throttle.Limiter.NewDevice].
+func (p *Proof) NewDevice() string { return p.limiter.NewDevice(p.Account.Name) }
+
+// Failures implements [authn.Proof].
+func (p *Proof) Failures() int { return p.admission.Failures }
+
+// Confirm implements [authn.Proof] by [Directory.Recheck]. While that asks, the
+// failures of the name are forgotten.
 func (p *Proof) Confirm(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { p.Settle(ctx) })
@@ -90,25 +118,9 @@ func (p *Proof) Confirm(ctx context.Context) error {
 	return err
 }
 
-// ChangePassword is [Directory.ChangePassword] for the user whose current password
-// is the proof. While end works, the failures of the name are forgotten.
-func (p *Proof) ChangePassword(ctx context.Context, pw string, end func(context.Context) error) error {
-	defer p.Withdraw(ctx) // unless end was called
-	return p.directory.ChangePassword(ctx, p.Account, pw, func(ctx context.Context) error {
-		var wg sync.WaitGroup
-		defer wg.Wait()
-		wg.Go(func() { p.Settle(ctx) })
-		return end(ctx)
-	})
-}
-
-// Settle forgets the failures of the name. A failure to do so is logged.
+// Settle implements [authn.Proof]: it forgets the failures of the name. A failure to
+// do so is logged.
 func (p *Proof) Settle(ctx context.Context) { p.admission.Succeed(ctx) }
 
-// Withdraw says that the attempt came to nothing by an outage, so that it does not
-// count as a failure.
+// Withdraw implements [authn.Proof].
 func (p *Proof) Withdraw(ctx context.Context) { p.admission.Withdraw(ctx) }
-
-// NewDevice returns the value of the cookie by which this device will be known, or
-// "" if devices are not told apart.
-func (d *Authenticator) NewDevice(p *Proof) string { return d.limiter.NewDevice(p.Account.Name) }

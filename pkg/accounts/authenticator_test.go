@@ -15,6 +15,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // authenticatorRig is an Authenticator whose hashes are counted and whose tallies can be made to fail.
@@ -66,14 +67,14 @@ func newAuthenticator(t *testing.T, cfg throttle.Config) *authenticatorRig {
 	return r
 }
 
-func (r *authenticatorRig) signIn(t *testing.T, username, pw string) (*accounts.Proof, error) {
-	return r.authenticator.Authenticate(t.Context(), accounts.Attempt{Username: username, Password: pw, Address: "192.0.2.1"})
+func (r *authenticatorRig) signIn(t *testing.T, username, pw string) (authn.Proof, error) {
+	return r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: username, Password: pw, Address: "192.0.2.1"})
 }
 
 // refusedFor demands a refusal by the limiter.
 func refusedFor(t *testing.T, err error, wait time.Duration) {
 	t.Helper()
-	refused, ok := errors.AsType[*throttle.Refused](err)
+	refused, ok := errors.AsType[*authn.ThrottledError](err)
 	if !ok || refused.RetryAfter != wait {
 		t.Errorf("%v, want a refusal for %v", err, wait)
 	}
@@ -105,7 +106,7 @@ func TestThrottledNames(t *testing.T) {
 		r.put(t, "disabled", plain.Hash(phrase), true)
 		for _, name := range []string{"alice", "nobody", "disabled"} {
 			for range 10 {
-				if _, err := r.signIn(t, name, "wrong"); err != accounts.ErrRefused {
+				if _, err := r.signIn(t, name, "wrong"); err != authn.ErrRefused {
 					t.Fatal(err)
 				}
 			}
@@ -130,11 +131,11 @@ func TestSpellingsShareATally(t *testing.T) {
 	r := newAuthenticator(t, throttle.Config{})
 	for i := range 10 {
 		spelling := []string{"ALICE", " alice", "Alice", "ａｌｉｃｅ"}[i%4]
-		if _, err := r.signIn(t, spelling, "wrong"); err != accounts.ErrRefused {
+		if _, err := r.signIn(t, spelling, "wrong"); err != authn.ErrRefused {
 			t.Fatalf("%q: %v", spelling, err)
 		}
 	}
-	if _, err := r.signIn(t, "alice", "wrong"); err == accounts.ErrRefused {
+	if _, err := r.signIn(t, "alice", "wrong"); err == authn.ErrRefused {
 		t.Error("an eleventh attempt is let through")
 	}
 }
@@ -155,7 +156,7 @@ func TestEveryAttemptCostsTheSame(t *testing.T) {
 			t.Errorf("%v: taken back before its outcome is known", test)
 		}
 		if err == nil {
-			if proof.Failures != 1 || proof.KnownDevice {
+			if proof.Failures() != 1 || proof.KnownDevice() {
 				t.Errorf("%+v, want one failure before it", proof)
 			}
 			if err := proof.Confirm(t.Context()); err != nil || r.tallies.withdrawals.Load() != 1 || r.tallies.clears.Load() != 1 {
@@ -171,7 +172,7 @@ func TestAuthenticatorInAnOutage(t *testing.T) {
 	r := newAuthenticator(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
 	r.tallies.down = true
-	if _, err := r.signIn(t, "alice", phrase); err == nil || errors.Is(err, accounts.ErrRefused) || r.checked.Load() != 0 {
+	if _, err := r.signIn(t, "alice", phrase); err == nil || errors.Is(err, authn.ErrRefused) || r.checked.Load() != 0 {
 		t.Errorf("Authenticate = %v with %d hashes; want an outage and none", err, r.checked.Load())
 	}
 	r.tallies.down = false
@@ -179,18 +180,18 @@ func TestAuthenticatorInAnOutage(t *testing.T) {
 	working := r.store.Store
 	r.store.Store = brokenStore{}
 	for range 30 {
-		if _, err := r.signIn(t, "alice", phrase); err == nil || errors.Is(err, accounts.ErrRefused) {
+		if _, err := r.signIn(t, "alice", phrase); err == nil || errors.Is(err, authn.ErrRefused) {
 			t.Errorf("Authenticate = %v, want an outage", err)
 		}
 	}
 	r.store.Store = working
 	proof, err := r.signIn(t, "alice", phrase)
-	if err != nil || proof.Failures != 0 {
+	if err != nil || proof.Failures() != 0 {
 		t.Fatalf("after the outage: %+v, %v; want no failures", proof, err)
 	}
 	for range 30 { // the session could not be stored
 		proof.Withdraw(t.Context())
-		if proof, err = r.signIn(t, "alice", phrase); err != nil || proof.Failures != 0 {
+		if proof, err = r.signIn(t, "alice", phrase); err != nil || proof.Failures() != 0 {
 			t.Fatalf("%+v, %v; want no failures", proof, err)
 		}
 	}
@@ -217,7 +218,7 @@ func TestHashesAtOnce(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if _, err := r.authenticator.Authenticate(ctx, accounts.Attempt{Username: "alice", Password: phrase}); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := r.authenticator.Authenticate(ctx, authn.Attempt{Username: "alice", Password: phrase}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("one that cannot wait: %v, want an outage", err)
 		}
 		wg.Wait()
@@ -232,18 +233,18 @@ func TestHashesAtOnce(t *testing.T) {
 func TestChangesSettleTheirAttempt(t *testing.T) {
 	r := newAuthenticator(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
-	if _, err := r.signIn(t, "alice", "wrong"); err != accounts.ErrRefused {
+	if _, err := r.signIn(t, "alice", "wrong"); err != authn.ErrRefused {
 		t.Fatal(err)
 	}
 	working, down := r.store.Store, errors.New("down")
 	for range 15 {
 		r.store.Store = working
 		proof, err := r.signIn(t, "alice", phrase)
-		if err != nil || proof.Failures != 1 {
+		if err != nil || proof.Failures() != 1 {
 			t.Fatalf("%+v, %v; want the one failure", proof, err)
 		}
 		r.store.Store = failingStore{working, func(context.Context) error { return down }}
-		if err := proof.ChangePassword(t.Context(), better, ends); !errors.Is(err, down) {
+		if err := r.authenticator.ChangePassword(t.Context(), proof, better, ends); !errors.Is(err, down) {
 			t.Fatalf("ChangePassword = %v, want the outage", err)
 		}
 	}
@@ -252,10 +253,10 @@ func TestChangesSettleTheirAttempt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := proof.ChangePassword(t.Context(), better, ends); err != nil {
+	if err := r.authenticator.ChangePassword(t.Context(), proof, better, ends); err != nil {
 		t.Fatal(err)
 	}
-	if proof, err := r.signIn(t, "alice", better); err != nil || proof.Failures != 0 {
+	if proof, err := r.signIn(t, "alice", better); err != nil || proof.Failures() != 0 {
 		t.Errorf("after the change: %+v, %v; want no failures", proof, err)
 	}
 }
@@ -272,13 +273,13 @@ func TestDevices(t *testing.T) {
 	r.put(t, "alice", plain.Hash(phrase), false)
 	r.put(t, "bob", plain.Hash(phrase), false)
 	proof, err := r.signIn(t, "ALICE", phrase)
-	if err != nil || proof.KnownDevice {
+	if err != nil || proof.KnownDevice() {
 		t.Fatalf("%+v, %v", proof, err)
 	}
-	device := r.authenticator.NewDevice(proof)
+	device := proof.NewDevice()
 	for name, want := range map[string]bool{"alice": true, "Alice ": true, "bob": false} {
-		proof, err := r.authenticator.Authenticate(t.Context(), accounts.Attempt{Username: name, Password: phrase, Device: device})
-		if err != nil || proof.KnownDevice != want {
+		proof, err := r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: name, Password: phrase, Device: device})
+		if err != nil || proof.KnownDevice() != want {
 			t.Errorf("%s: %+v, %v; want a known device: %v", name, proof, err, want)
 		}
 	}
@@ -303,16 +304,16 @@ func TestOddNamesAndPasswords(t *testing.T) {
 	} {
 		r.put(t, test.name, plain.Hash(test.pw), false)
 		address := fmt.Sprintf("192.0.2.%d", i)
-		if _, err := r.authenticator.Authenticate(t.Context(), accounts.Attempt{Username: test.name, Password: test.pw, Address: address}); err != nil {
+		if _, err := r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: test.name, Password: test.pw, Address: address}); err != nil {
 			t.Errorf("%q: %v", test.name, err)
 		}
-		if _, err := r.authenticator.Authenticate(t.Context(), accounts.Attempt{Username: test.name, Password: test.wrong, Address: address}); err != accounts.ErrRefused {
+		if _, err := r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: test.name, Password: test.wrong, Address: address}); err != authn.ErrRefused {
 			t.Errorf("%q with another password: %v", test.name, err)
 		}
 	}
 	counts := r.tallies.counts.Load()
 	for _, name := range []string{strings.Repeat("n", 255), "a\x00", "a\nb", "a\x7f", "a\u0085", "a\xff", "", " "} {
-		if _, err := r.signIn(t, name, phrase); err != accounts.ErrRefused || r.tallies.counts.Load() != counts {
+		if _, err := r.signIn(t, name, phrase); err != authn.ErrRefused || r.tallies.counts.Load() != counts {
 			t.Errorf("%.10q: %v with %d counts, want ErrRefused and none", name, err, r.tallies.counts.Load()-counts)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // BenchmarkNoTells shows that no reason of a refusal answers faster than another:
@@ -39,7 +40,7 @@ func BenchmarkNoTells(b *testing.B) {
 		for range 300 {
 			for i, a := range attempts {
 				start := time.Now()
-				if _, err := authenticator.Authenticate(b.Context(), accounts.Attempt{Username: a.name, Password: a.password}); err != accounts.ErrRefused {
+				if _, err := authenticator.Authenticate(b.Context(), authn.Attempt{Username: a.name, Password: a.password}); err != authn.ErrRefused {
 					b.Fatal(err)
 				}
 				took[i] = append(took[i], time.Since(start))

@@ -6,12 +6,8 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/signin/authn"
 )
-
-// ErrBusy means that the account's password is being changed just now, or that a
-// change lost a race to another one. The password stays as it was. Answer 503: it
-// is soon over.
-var ErrBusy = errors.New("the account is being changed")
 
 // lease is how long a password change may take. Beyond it, a freeze is what a
 // process left that ended in between, and the next sign-in clears it.
@@ -29,7 +25,7 @@ const writeTries = 32
 // valid and the change can be repeated, or the new one is and no session is left
 // that the old one made.
 //
-// An error of end is returned as it is, and the password stays. [ErrBusy] if
+// An error of end is returned as it is, and the password stays. [authn.ErrBusy] if
 // another change is under way, or the account is no longer as the caller read it.
 // What [password.CheckNew] says against pw changes nothing.
 func (d *Directory) ChangePassword(ctx context.Context, account *Account, pw string, end func(context.Context) error) error {
@@ -56,7 +52,7 @@ func (d *Directory) ChangePassword(ctx context.Context, account *Account, pw str
 func (d *Directory) freeze(ctx context.Context, account *Account) (*Account, error) {
 	return d.modify(ctx, account, func(now *Account) error {
 		if now.Version != account.Version || time.Now().Before(now.FrozenUntil) {
-			return ErrBusy
+			return authn.ErrBusy
 		}
 		now.FrozenUntil = time.Now().UTC().Truncate(time.Second).Add(lease)
 		now.Version++
@@ -68,7 +64,7 @@ func (d *Directory) freeze(ctx context.Context, account *Account) (*Account, err
 func (d *Directory) thaw(ctx context.Context, frozen *Account, hash string) error {
 	_, err := d.modify(ctx, frozen, func(now *Account) error {
 		if now.Version != frozen.Version {
-			return ErrBusy
+			return authn.ErrBusy
 		}
 		now.PasswordHash, now.FrozenUntil = hash, time.Time{}
 		now.Version++
@@ -78,14 +74,14 @@ func (d *Directory) thaw(ctx context.Context, frozen *Account, hash string) erro
 }
 
 // thawExpired clears the freeze of a change that never ended. One that is under
-// way is ErrBusy.
+// way is authn.ErrBusy.
 func (d *Directory) thawExpired(ctx context.Context, account *Account) (*Account, error) {
 	if account.FrozenUntil.IsZero() {
 		return account, nil
 	}
 	return d.modify(ctx, account, func(now *Account) error {
 		if now.Version != account.Version || time.Now().Before(now.FrozenUntil) {
-			return ErrBusy
+			return authn.ErrBusy
 		}
 		now.FrozenUntil = time.Time{}
 		now.Version++
@@ -119,8 +115,22 @@ func (d *Directory) SetProfile(ctx context.Context, account *Account, displayNam
 	})
 }
 
-// SetPreferences sets the preferences that settings names, and leaves the others.
-func (d *Directory) SetPreferences(ctx context.Context, account *Account, settings map[string]string) error {
+// SetPreferences implements [authn.PreferenceSetter] by one read and one write.
+func (d *Directory) SetPreferences(ctx context.Context, userID, username string, settings map[string]string) error {
+	account, err := d.Find(ctx, username)
+	if err == nil {
+		if account.UserID != userID {
+			return authn.ErrNoUser
+		}
+		err = d.setPreferences(ctx, account, settings)
+	}
+	if errors.Is(err, ErrNotFound) {
+		return authn.ErrNoUser
+	}
+	return err
+}
+
+func (d *Directory) setPreferences(ctx context.Context, account *Account, settings map[string]string) error {
 	_, err := d.modify(ctx, account, func(now *Account) error {
 		if now.Preferences == nil {
 			now.Preferences = map[string]string{}
@@ -162,7 +172,7 @@ func (d *Directory) modify(ctx context.Context, account *Account, change func(no
 			return nil, ErrNotFound // another account of that name
 		}
 	}
-	return nil, ErrBusy
+	return nil, authn.ErrBusy
 }
 
 // write stores the account, and gives it its new revision.

@@ -12,6 +12,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 const better = "a much better phrase than before"
@@ -69,8 +70,8 @@ func (r *changeRig) signIn(pw string) error {
 	return err
 }
 
-func (r *changeRig) prove(pw string) (*accounts.Proof, error) {
-	proof, err := r.authenticator.Authenticate(r.t.Context(), accounts.Attempt{Username: "alice", Password: pw})
+func (r *changeRig) prove(pw string) (authn.Proof, error) {
+	proof, err := r.authenticator.Authenticate(r.t.Context(), authn.Attempt{Username: "alice", Password: pw})
 	if err == nil {
 		proof.Settle(r.t.Context())
 	}
@@ -86,7 +87,7 @@ func (r *changeRig) change(end func(context.Context) error) error {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return proof.ChangePassword(r.t.Context(), better, end)
+	return r.authenticator.ChangePassword(r.t.Context(), proof, better, end)
 }
 
 // signsIn demands that of the two passwords only pw signs in.
@@ -94,7 +95,7 @@ func (r *changeRig) signsIn(pw string) {
 	r.t.Helper()
 	for _, candidate := range []string{phrase, better} {
 		err := r.signIn(candidate)
-		if candidate == pw && err != nil || candidate != pw && err != accounts.ErrRefused {
+		if candidate == pw && err != nil || candidate != pw && err != authn.ErrRefused {
 			r.t.Errorf("sign-in with %q: %v", candidate, err)
 		}
 	}
@@ -118,7 +119,7 @@ func TestChangePassword(t *testing.T) {
 	if during.Version != before.Version+1 || during.PasswordHash != before.PasswordHash || !during.FrozenUntil.After(time.Now()) {
 		t.Errorf("frozen as %+v", during)
 	}
-	if want := []error{accounts.ErrBusy, accounts.ErrRefused, accounts.ErrBusy}; !slices.Equal(refused, want) {
+	if want := []error{authn.ErrBusy, authn.ErrRefused, authn.ErrBusy}; !slices.Equal(refused, want) {
 		t.Errorf("sign-ins with the right and the wrong password, and a second change, while it is frozen: %v; want %v", refused, want)
 	}
 	after := r.alice()
@@ -137,7 +138,7 @@ func TestChangePasswordRefusesABadOne(t *testing.T) {
 	before := r.alice()
 	for _, pw := range []string{"short", "alice-alice-alice-alice", "passwordpassword"} {
 		err := r.ChangePassword(t.Context(), before, pw, func(context.Context) error { t.Error("sessions ended"); return nil })
-		if err == nil || errors.Is(err, accounts.ErrBusy) || r.store.writes != 0 {
+		if err == nil || errors.Is(err, authn.ErrBusy) || r.store.writes != 0 {
 			t.Errorf("%q: %v with %d writes", pw, err, r.store.writes)
 		}
 	}
@@ -190,7 +191,7 @@ func TestCrashes(t *testing.T) {
 						t.Error("the new password is valid, and the sessions have not ended")
 					}
 					if frozen := !now.FrozenUntil.IsZero(); frozen {
-						if err := r.signIn(phrase); err != accounts.ErrBusy {
+						if err := r.signIn(phrase); err != authn.ErrBusy {
 							t.Errorf("while the freeze holds: %v, want ErrBusy", err)
 						}
 						if left := time.Until(now.FrozenUntil); left > accounts.Lease || left < accounts.Lease-time.Second {
@@ -229,7 +230,7 @@ func TestSignInCrossesAChange(t *testing.T) {
 		if err := r.change(func(ctx context.Context) error { during = early.Confirm(ctx); return nil }); err != nil {
 			t.Fatal(err)
 		}
-		if after := early.Confirm(t.Context()); at == "during" && during != accounts.ErrRefused || at == "after" && after != accounts.ErrRefused {
+		if after := early.Confirm(t.Context()); at == "during" && during != authn.ErrRefused || at == "after" && after != authn.ErrRefused {
 			t.Errorf("the re-check %s the change = %v, %v; want ErrRefused", at, during, after)
 		}
 	}
@@ -255,7 +256,7 @@ func TestExpiredFreeze(t *testing.T) {
 			}
 			return nil
 		})
-		if !errors.Is(err, accounts.ErrBusy) && !errors.Is(err, context.DeadlineExceeded) {
+		if !errors.Is(err, authn.ErrBusy) && !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("ChangePassword = %v; it must not finish", err)
 		}
 		r.signsIn(phrase)
@@ -284,16 +285,16 @@ func TestChangeCrossesOtherWrites(t *testing.T) {
 		check func(*accounts.Account) bool
 	}{
 		"preferences": {func(r *changeRig, now *accounts.Account) error {
-			return r.SetPreferences(r.t.Context(), now, map[string]string{"theme": "dark"})
+			return r.SetPreferencesOf(r.t.Context(), now, map[string]string{"theme": "dark"})
 		}, nil, func(a *accounts.Account) bool { return a.Preferences["theme"] == "dark" }},
 		"disabled": {func(r *changeRig, now *accounts.Account) error {
 			_, err := r.SetDisabled(r.t.Context(), now, true)
 			return err
-		}, accounts.ErrBusy, func(a *accounts.Account) bool { return a.Disabled }},
+		}, authn.ErrBusy, func(a *accounts.Account) bool { return a.Disabled }},
 		"roles": {func(r *changeRig, now *accounts.Account) error {
 			_, err := r.SetProfile(r.t.Context(), now, nil, &[]string{"guest"})
 			return err
-		}, accounts.ErrBusy, func(a *accounts.Account) bool { return a.Roles[0] == "guest" }},
+		}, authn.ErrBusy, func(a *accounts.Account) bool { return a.Roles[0] == "guest" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newChange(t)
@@ -334,14 +335,14 @@ func TestTwoChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := first.ChangePassword(t.Context(), better, ends); err != nil {
+	if err := r.authenticator.ChangePassword(t.Context(), first, better, ends); err != nil {
 		t.Fatal(err)
 	}
-	err = second.ChangePassword(t.Context(), "the phrase of a thief, surely", func(context.Context) error {
+	err = r.authenticator.ChangePassword(t.Context(), second, "the phrase of a thief, surely", func(context.Context) error {
 		t.Error("sessions ended")
 		return nil
 	})
-	if err != accounts.ErrBusy {
+	if err != authn.ErrBusy {
 		t.Errorf("the second change = %v, want ErrBusy", err)
 	}
 	r.signsIn(better)
@@ -359,10 +360,10 @@ func TestSetDisabled(t *testing.T) {
 			t.Errorf("SetDisabled = %+v, %v; want version %d", a, err, version)
 		}
 	}
-	if err := proof.Confirm(t.Context()); err != accounts.ErrRefused {
+	if err := proof.Confirm(t.Context()); err != authn.ErrRefused {
 		t.Errorf("the re-check = %v, want ErrRefused", err)
 	}
-	if err := r.signIn(phrase); err != accounts.ErrRefused {
+	if err := r.signIn(phrase); err != authn.ErrRefused {
 		t.Errorf("sign-in = %v, want ErrRefused", err)
 	}
 	if _, err := r.SetDisabled(t.Context(), r.alice(), false); err != nil {
@@ -397,7 +398,7 @@ func TestPreferencesAtOnce(t *testing.T) {
 	r := newChange(t)
 	stale := r.alice()
 	for key, setting := range map[string]string{"theme": "dark", "language": "de"} {
-		if err := r.SetPreferences(t.Context(), stale, map[string]string{key: setting}); err != nil {
+		if err := r.SetPreferencesOf(t.Context(), stale, map[string]string{key: setting}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -413,14 +414,20 @@ func TestChangesKnowTheirAccount(t *testing.T) {
 	if err := r.Delete(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.SetPreferences(t.Context(), old, map[string]string{"theme": "dark"}); !errors.Is(err, accounts.ErrNotFound) {
+	if err := r.SetPreferencesOf(t.Context(), old, map[string]string{"theme": "dark"}); !errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("gone: %v, want ErrNotFound", err)
 	}
 	if _, err := r.Register(t.Context(), "alice", "", nil, phrase); err != nil {
 		t.Fatal(err)
 	}
+	byID := func() error {
+		return r.SetPreferences(t.Context(), old.UserID, "alice", map[string]string{"theme": "dark"})
+	}
+	if err := byID(); err != authn.ErrNoUser {
+		t.Errorf("made anew, by ID: %v, want ErrNoUser", err)
+	}
 	again := r.alice()
-	if err := r.SetPreferences(t.Context(), old, map[string]string{"theme": "dark"}); !errors.Is(err, accounts.ErrNotFound) {
+	if err := r.SetPreferencesOf(t.Context(), old, map[string]string{"theme": "dark"}); !errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("made anew: %v, want ErrNotFound", err)
 	}
 	if err := r.Delete(t.Context(), old); !errors.Is(err, accounts.ErrChanged) {

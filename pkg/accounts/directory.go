@@ -13,11 +13,8 @@ import (
 	"unicode/utf8"
 
 	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/signin/authn"
 )
-
-// ErrRefused means that somebody may not sign in, and is the same for every
-// reason. Answer 401. Any other error of a [Directory] is an outage: 503.
-var ErrRefused = errors.New("user name or password wrong")
 
 // Directory is who may sign in, by the rules. It is safe for concurrent use.
 type Directory struct {
@@ -67,14 +64,14 @@ func (d *Directory) find(ctx context.Context, name string) (*Account, error) {
 	return account, nil
 }
 
-// prove returns the account as it is after pw has proved it, or ErrRefused.
+// prove returns the account as it is after pw has proved it, or authn.ErrRefused.
 func (d *Directory) prove(ctx context.Context, account *Account, pw string) (*Account, error) {
 	matches, err := d.matches(ctx, account, pw)
 	if err != nil {
 		return nil, err
 	}
 	if !matches || account.Disabled {
-		return nil, ErrRefused
+		return nil, authn.ErrRefused
 	}
 	if account, err = d.thawExpired(ctx, account); err != nil {
 		return nil, err
@@ -150,20 +147,20 @@ func (d *Directory) rehash(ctx context.Context, account *Account, pw string) *Ac
 	return account
 }
 
-// Recheck reads the account again and returns ErrRefused if what proved it no
+// Recheck reads the account again and returns authn.ErrRefused if what proved it no
 // longer holds: it is gone, disabled, or its Version has changed. Sign-in calls it
 // when the session is written and no cookie is sent yet, so that a change made in
 // between is not missed.
 func (d *Directory) Recheck(ctx context.Context, account *Account) error {
 	now, err := d.store.Get(ctx, account.Name)
 	if errors.Is(err, ErrNotFound) {
-		return ErrRefused
+		return authn.ErrRefused
 	}
 	if err != nil {
 		return fmt.Errorf("reading the account again: %w", err)
 	}
 	if now.Disabled || now.UserID != account.UserID || now.Version != account.Version {
-		return ErrRefused
+		return authn.ErrRefused
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 const phrase = "correct horse battery staple"
@@ -77,11 +78,11 @@ func authenticate(ctx context.Context, d *accounts.Directory, username, pw strin
 	if err != nil {
 		return nil, err
 	}
-	proof, err := accounts.NewAuthenticator(d, limiter).Authenticate(ctx, accounts.Attempt{Username: username, Password: pw})
+	proof, err := accounts.NewAuthenticator(d, limiter).Authenticate(ctx, authn.Attempt{Username: username, Password: pw})
 	if err != nil {
 		return nil, err
 	}
-	return proof.Account, nil
+	return proof.(*accounts.Proof).Account, nil
 }
 
 // put stores an account as it is, past the rules of Register.
@@ -148,7 +149,7 @@ func TestAuthenticate(t *testing.T) {
 			if test.ok && (err != nil || a == nil || a.Name != "alice") {
 				t.Errorf("Authenticate = %+v, %v; want alice", a, err)
 			}
-			if !test.ok && (a != nil || err != accounts.ErrRefused) {
+			if !test.ok && (a != nil || err != authn.ErrRefused) {
 				t.Errorf("Authenticate = %+v, %v; want nothing but ErrRefused", a, err)
 			}
 			if c.hashes != test.hashes || c.store.gets != test.gets || c.store.creates+c.store.updates != 0 {
@@ -179,7 +180,7 @@ func TestOutagesArePassedOn(t *testing.T) {
 		"Recheck":      c.Recheck(down, alice),
 		"Register":     register,
 	} {
-		if !errors.Is(err, context.Canceled) || errors.Is(err, accounts.ErrRefused) {
+		if !errors.Is(err, context.Canceled) || errors.Is(err, authn.ErrRefused) {
 			t.Errorf("%s = %v, want the store's error", name, err)
 		}
 	}
@@ -200,10 +201,10 @@ func TestRecheck(t *testing.T) {
 		{"display name, roles, preferences", func(now *accounts.Account) {
 			now.DisplayName, now.Roles, now.Preferences = "B", []string{"b"}, map[string]string{"theme": "dark"}
 		}, nil},
-		{"version", func(now *accounts.Account) { now.Version++ }, accounts.ErrRefused},
-		{"disabled", func(now *accounts.Account) { now.Disabled = true }, accounts.ErrRefused},
-		{"another account of that name", func(now *accounts.Account) { now.UserID = rand.Text() }, accounts.ErrRefused},
-		{"gone", func(now *accounts.Account) { now.Name = "renamed" }, accounts.ErrRefused},
+		{"version", func(now *accounts.Account) { now.Version++ }, authn.ErrRefused},
+		{"disabled", func(now *accounts.Account) { now.Disabled = true }, authn.ErrRefused},
+		{"another account of that name", func(now *accounts.Account) { now.UserID = rand.Text() }, authn.ErrRefused},
+		{"gone", func(now *accounts.Account) { now.Name = "renamed" }, authn.ErrRefused},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := &accounts.Account{Name: "alice", UserID: "u", PasswordHash: hash, Version: 7}

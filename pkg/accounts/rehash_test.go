@@ -14,6 +14,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 const (
@@ -47,7 +48,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 	c := newCounted(t)
 	before := c.put(t, "alice", foreignHash, false)
 	for _, pw := range []string{"wrong", ""} {
-		if _, err := authenticate(t.Context(), c.Directory, "alice", pw); err != accounts.ErrRefused {
+		if _, err := authenticate(t.Context(), c.Directory, "alice", pw); err != authn.ErrRefused {
 			t.Errorf("Authenticate with %q = %v, want ErrRefused", pw, err)
 		}
 	}
@@ -84,7 +85,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 func TestDisabledAccountKeepsItsHash(t *testing.T) {
 	c := newCounted(t)
 	c.put(t, "alice", foreignHash, true)
-	if _, err := authenticate(t.Context(), c.Directory, "alice", foreignPhrase); err != accounts.ErrRefused || c.store.updates != 0 {
+	if _, err := authenticate(t.Context(), c.Directory, "alice", foreignPhrase); err != authn.ErrRefused || c.store.updates != 0 {
 		t.Errorf("Authenticate = %v with %d hashes stored; want ErrRefused and none", err, c.store.updates)
 	}
 }
@@ -140,7 +141,7 @@ func TestRehashAndPasswordChange(t *testing.T) {
 	if got := get(t, memory, "alice"); got.PasswordHash != "changed" {
 		t.Errorf("the new password's hash was replaced by %.12s…", got.PasswordHash)
 	}
-	if err := directory.Recheck(t.Context(), account); err != accounts.ErrRefused {
+	if err := directory.Recheck(t.Context(), account); err != authn.ErrRefused {
 		t.Errorf("Recheck = %v, want ErrRefused", err)
 	}
 }
@@ -172,12 +173,12 @@ func TestMissingPepper(t *testing.T) {
 	c.put(t, "alice", password.Hasher{Peppers: []password.Pepper{pepper}}.Hash(phrase), false)
 	for _, pw := range []string{phrase, "wrong"} {
 		a, err := authenticate(t.Context(), c.Directory, "alice", pw)
-		if a != nil || !errors.Is(err, password.ErrNoPepper) || errors.Is(err, accounts.ErrRefused) {
+		if a != nil || !errors.Is(err, password.ErrNoPepper) || errors.Is(err, authn.ErrRefused) {
 			t.Errorf("Authenticate = %+v, %v; want ErrNoPepper and no refusal", a, err)
 		}
 	}
 	c.hashes = 0
-	if _, err := authenticate(t.Context(), c.Directory, "nobody", phrase); err != accounts.ErrRefused || c.hashes != 1 {
+	if _, err := authenticate(t.Context(), c.Directory, "nobody", phrase); err != authn.ErrRefused || c.hashes != 1 {
 		t.Errorf("an unknown name: %v with %d hashes; want ErrRefused and one", err, c.hashes)
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
 	"example.com/coatcheck/pkg/session/memstore"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // TestTraffic lets a user sign in, come back, change and renew sessions and log out,
@@ -122,7 +123,7 @@ func (tr *traffic) visit() {
 	disturbed := func() bool { return began%2 == 1 || tr.endings.Load() != began }
 	s, token, err := tr.signIn()
 	if err != nil {
-		if !disturbed() || !errors.Is(err, accounts.ErrRefused) && !errors.Is(err, accounts.ErrBusy) {
+		if !disturbed() || !errors.Is(err, authn.ErrRefused) && !errors.Is(err, authn.ErrBusy) {
 			tr.t.Errorf("a login failed: %v", err)
 		}
 		return

@@ -9,9 +9,9 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
-	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session/memstore"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" // 32 zero bytes
@@ -107,10 +107,10 @@ func TestLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ name, by string }{{"a", ""}, {"a", ""}, {"a", "name"}, {"b", ""}, {"c", "network"}} {
-		_, err := authenticator.Authenticate(t.Context(), accounts.Attempt{Username: tt.name, Password: "wrong", Address: "192.0.2.1"})
-		refused, _ := errors.AsType[*throttle.Refused](err)
+		_, err := authenticator.Authenticate(t.Context(), authn.Attempt{Username: tt.name, Password: "wrong", Address: "192.0.2.1"})
+		refused, _ := errors.AsType[*authn.ThrottledError](err)
 		switch {
-		case tt.by == "" && !errors.Is(err, accounts.ErrRefused), tt.by != "" && (refused == nil || refused.By != tt.by):
+		case tt.by == "" && !errors.Is(err, authn.ErrRefused), tt.by != "" && (refused == nil || refused.By != tt.by):
 			t.Errorf("%s: %v, want a refusal by %q", tt.name, err, tt.by)
 		case tt.by == "name" && (refused.RetryAfter > 40*time.Second || refused.RetryAfter < 30*time.Second):
 			t.Errorf("the first wait is %v, want 40 s", refused.RetryAfter)

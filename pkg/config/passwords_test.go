@@ -11,6 +11,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 const phrase = "correct horse battery staple"
@@ -95,7 +96,7 @@ func TestDevisePepper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := authenticator.Authenticate(t.Context(), accounts.Attempt{Username: "alice", Password: "correct horse ☕"}); err != nil {
+	if _, err := authenticator.Authenticate(t.Context(), authn.Attempt{Username: "alice", Password: "correct horse ☕"}); err != nil {
 		t.Errorf("Authenticate = %v", err)
 	}
 }

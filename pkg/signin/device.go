@@ -5,8 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 
-	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 const (
@@ -26,8 +26,8 @@ func device(r *http.Request) string {
 
 // remember makes a device that has just signed in known from then on. A device
 // cookie of another user is replaced: a browser has one.
-func (l login) remember(ctx context.Context, w http.ResponseWriter, proof *accounts.Proof, s *session.Session) {
-	value := l.authenticator.NewDevice(proof)
+func (l login) remember(ctx context.Context, w http.ResponseWriter, proof authn.Proof, s *session.Session) {
+	value := proof.NewDevice()
 	if value == "" {
 		return
 	}

@@ -11,9 +11,8 @@ import (
 	"strconv"
 	"time"
 
-	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // refusal is an answer that names what the client did wrong, in words for people.
@@ -47,7 +46,7 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) { report(w, r, err)
 func report(w http.ResponseWriter, r *http.Request, err error) *refusal {
 	answer := answerTo(err)
 	logFailure(r, answer, err)
-	if refused := (*throttle.Refused)(nil); errors.As(err, &refused) {
+	if refused := (*authn.ThrottledError)(nil); errors.As(err, &refused) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(refused.RetryAfter.Seconds()))))
 	}
 	return answer
@@ -75,7 +74,7 @@ func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 
 func answerTo(err error) *refusal {
 	var known *refusal
-	var tooMany *throttle.Refused
+	var tooMany *authn.ThrottledError
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -85,9 +84,9 @@ func answerTo(err error) *refusal {
 		return errSignIn
 	case errors.Is(err, session.ErrForbidden):
 		return errRole
-	case errors.Is(err, accounts.ErrRefused):
+	case errors.Is(err, authn.ErrRefused):
 		return errRefused
-	case errors.Is(err, accounts.ErrBusy):
+	case errors.Is(err, authn.ErrBusy):
 		return errBusy
 	case errors.Is(err, session.ErrInvalid):
 		return errBroken

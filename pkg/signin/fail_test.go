@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // What nobody has named is an outage, never "no session".
@@ -27,8 +27,8 @@ func TestFail(t *testing.T) {
 	}{
 		{session.ErrNoSession, 401, signInFirst, ""},
 		{session.ErrForbidden, 403, "Your account may not do this.", "WARN authz_fail ip=192.0.2.1 method=GET path=/profile"},
-		{accounts.ErrRefused, 401, refused, "WARN authn_login_fail ip=192.0.2.1 method=GET path=/profile"},
-		{accounts.ErrBusy, 503, "This account is being changed just now. Try again in a moment.", "ERROR sys_failure error=%s method=GET path=/profile status=503"},
+		{authn.ErrRefused, 401, refused, "WARN authn_login_fail ip=192.0.2.1 method=GET path=/profile"},
+		{authn.ErrBusy, 503, "This account is being changed just now. Try again in a moment.", "ERROR sys_failure error=%s method=GET path=/profile status=503"},
 		{session.ErrInvalid, 500, "Something went wrong on our side. Try again in a moment.", "ERROR sys_failure error=%s method=GET path=/profile status=500"},
 		{session.ErrConflict, 503, outage, "ERROR sys_failure error=%s method=GET path=/profile status=503"},
 		{accounts.ErrNotFound, 503, outage, "ERROR sys_failure error=%s method=GET path=/profile status=503"},
@@ -70,7 +70,7 @@ func TestTooManyAttempts(t *testing.T) {
 		{time.Hour, "3600", "60 minutes"},
 	} {
 		w := httptest.NewRecorder()
-		Fail(w, get("/login"), fmt.Errorf("wrapped: %w", &throttle.Refused{By: "name", RetryAfter: tt.wait}))
+		Fail(w, get("/login"), fmt.Errorf("wrapped: %w", &authn.ThrottledError{By: "name", RetryAfter: tt.wait}))
 		want := problemAnswer(429, "There were too many attempts to sign in. Try again in "+tt.words+".").with("Retry-After", tt.seconds)
 		same(t, response{w.Code, w.Result().Header, w.Body.String()}, want)
 		if events := r.events(); len(events) != 1 || !strings.HasPrefix(events[0], "WARN excess_rate_limit_exceeded ") || !strings.Contains(events[0], "ip=192.0.2.1") {

@@ -6,11 +6,11 @@ import (
 	"net/http"
 	"time"
 
-	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// The session's Values, copied from the account at login so that no later
+// The session's Values, copied from the user at login so that no later
 // request reads the users table.
 const (
 	valueUsername    = "username"
@@ -21,11 +21,11 @@ const (
 
 type login struct {
 	sessions      *session.Manager
-	authenticator *accounts.Authenticator
+	authenticator authn.Authenticator
 }
 
 // Login returns the routes of /login.
-func Login(sessions *session.Manager, authenticator *accounts.Authenticator) Routes {
+func Login(sessions *session.Manager, authenticator authn.Authenticator) Routes {
 	l := login{sessions, authenticator}
 	return Routes{
 		"GET /login":  l.show,
@@ -88,39 +88,35 @@ func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password
 		return nil, err
 	}
 	slog.InfoContext(ctx, "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
-	if proof.Failures > 0 {
-		slog.WarnContext(ctx, "authn_login_successafterfail", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "failures", proof.Failures)
+	if proof.Failures() > 0 {
+		slog.WarnContext(ctx, "authn_login_successafterfail", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "failures", proof.Failures())
 	}
-	if !proof.KnownDevice {
+	if !proof.KnownDevice() {
 		l.remember(ctx, w, proof, s)
 	}
 	return s, nil
 }
 
-func (l login) start(w http.ResponseWriter, r *http.Request, proof *accounts.Proof) (*session.Session, error) {
-	s, err := l.sessions.Create(w, r, session.User{
-		ID:      proof.Account.UserID,
-		Roles:   proof.Account.Roles,
-		Values:  values(proof.Account),
-		Confirm: proof.Confirm,
-	})
-	if err != nil && !errors.Is(err, accounts.ErrRefused) {
+func (l login) start(w http.ResponseWriter, r *http.Request, proof authn.Proof) (*session.Session, error) {
+	user := proof.User()
+	s, err := l.sessions.Create(w, r, session.User{ID: user.ID, Roles: user.Roles, Values: values(user), Confirm: proof.Confirm})
+	if err != nil && !errors.Is(err, authn.ErrRefused) {
 		proof.Withdraw(r.Context())
 	}
 	return s, err
 }
 
 // prove has a password checked, with what tells who sent it.
-func prove(authenticator *accounts.Authenticator, r *http.Request, username, password string) (*accounts.Proof, error) {
-	return authenticator.Authenticate(r.Context(), accounts.Attempt{
+func prove(authenticator authn.Authenticator, r *http.Request, username, password string) (authn.Proof, error) {
+	return authenticator.Authenticate(r.Context(), authn.Attempt{
 		Username: username, Password: password, Address: clientIP(r), Device: device(r),
 	})
 }
 
-func values(a *accounts.Account) map[string]string {
-	v := map[string]string{valueUsername: a.Username, valueDisplayName: a.DisplayName}
+func values(user authn.User) map[string]string {
+	v := map[string]string{valueUsername: user.Username, valueDisplayName: user.DisplayName}
 	for _, key := range []string{valueTheme, valueLanguage} {
-		if setting := a.Preferences[key]; setting != "" {
+		if setting := user.Preferences[key]; setting != "" {
 			v[key] = setting
 		}
 	}

@@ -8,22 +8,21 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 const passwordPath = "/password"
 
 type passwordChange struct {
-	sessions      *session.Manager
-	authenticator *accounts.Authenticator
+	sessions  *session.Manager
+	passwords authn.PasswordChanger
 }
 
 // Password returns the routes of /password. A new password ends every session of
 // the user but the one that sets it, which gets a new token.
-func Password(sessions *session.Manager, authenticator *accounts.Authenticator) Routes {
-	c := passwordChange{sessions, authenticator}
+func Password(sessions *session.Manager, passwords authn.PasswordChanger) Routes {
+	c := passwordChange{sessions, passwords}
 	return Routes{
 		"GET /password":  sessions.Require(http.HandlerFunc(c.show)).ServeHTTP,
 		"POST /password": sessions.Require(http.HandlerFunc(c.submit)).ServeHTTP,
@@ -39,7 +38,7 @@ func (c passwordChange) write(w http.ResponseWriter, r *http.Request, status int
 	writePage(w, status, "password", pageOf(s, passwordPath, "Change password", struct {
 		passwordForm
 		MinCharacters int
-	}{passwordForm{Username: s.Values[valueUsername], Problem: problem}, password.MinCharacters}))
+	}{passwordForm{Username: s.Values[valueUsername], Problem: problem}, c.passwords.MinCharacters()}))
 }
 
 func (c passwordChange) submit(w http.ResponseWriter, r *http.Request) {
@@ -57,14 +56,14 @@ func (c passwordChange) submit(w http.ResponseWriter, r *http.Request) {
 func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, next string) error {
 	ctx := r.Context()
 	s := session.FromContext(ctx)
-	if err := password.CheckNew(next, s.Values[valueUsername]); err != nil {
+	if err := c.passwords.CheckNew(next, s.Values[valueUsername]); err != nil {
 		return badRequest("%s", sentence(err))
 	}
-	proof, err := proveAgain(c.authenticator, r, s, current)
+	proof, err := proveAgain(c.passwords, r, s, current)
 	if err != nil {
 		return err
 	}
-	err = proof.ChangePassword(ctx, next, func(ctx context.Context) error {
+	err = c.passwords.ChangePassword(ctx, proof, next, func(ctx context.Context) error {
 		return c.sessions.ReauthenticateAlone(ctx, w, s)
 	})
 	if err != nil {

@@ -5,21 +5,21 @@ import (
 	"net/http"
 	"slices"
 
-	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 type preferenceChange struct {
-	sessions  *session.Manager
-	directory *accounts.Directory
-	language  func(tag string) (canonical string, err error)
+	sessions *session.Manager
+	users    authn.PreferenceSetter
+	language func(tag string) (canonical string, err error)
 }
 
-// Preferences returns the route of /preferences. It changes the account, for
+// Preferences returns the route of /preferences. It changes the user, for
 // sessions to come, and the session that asks. Language checks a language tag and
 // gives it its usual spelling: see package bcp47.
-func Preferences(sessions *session.Manager, directory *accounts.Directory, language func(tag string) (canonical string, err error)) Routes {
-	c := preferenceChange{sessions, directory, language}
+func Preferences(sessions *session.Manager, users authn.PreferenceSetter, language func(tag string) (canonical string, err error)) Routes {
+	c := preferenceChange{sessions, users, language}
 	return Routes{"POST /preferences": sessions.Require(http.HandlerFunc(c.submit)).ServeHTTP}
 }
 
@@ -42,14 +42,11 @@ func (c preferenceChange) change(r *http.Request, form map[string]string) error 
 	}
 	ctx := r.Context()
 	s := session.FromContext(ctx)
-	account, err := c.directory.Find(ctx, s.Values[valueUsername])
-	if errors.Is(err, accounts.ErrNotFound) || err == nil && account.UserID != s.UserID {
+	err = c.users.SetPreferences(ctx, s.UserID, s.Values[valueUsername], settings)
+	if errors.Is(err, authn.ErrNoUser) {
 		return session.ErrNoSession
 	}
 	if err != nil {
-		return err
-	}
-	if err := c.directory.SetPreferences(ctx, account, settings); err != nil {
 		return err
 	}
 	return c.sessions.Update(ctx, s, func(s *session.Session) {

@@ -5,18 +5,18 @@ import (
 	"net/http"
 	"sync"
 
-	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 type reauthentication struct {
 	sessions      *session.Manager
-	authenticator *accounts.Authenticator
+	authenticator authn.Authenticator
 }
 
 // Reauthenticate returns the routes of /reauthenticate, by which a signed-in user
 // proves again who they are.
-func Reauthenticate(sessions *session.Manager, authenticator *accounts.Authenticator) Routes {
+func Reauthenticate(sessions *session.Manager, authenticator authn.Authenticator) Routes {
 	a := reauthentication{sessions, authenticator}
 	return Routes{
 		"GET /reauthenticate":  sessions.Require(http.HandlerFunc(a.show)).ServeHTTP,
@@ -67,12 +67,12 @@ func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password
 
 // proveAgain has the password of a signed-in user checked, like anybody's. An
 // account of the same name that is another user's proves nothing.
-func proveAgain(authenticator *accounts.Authenticator, r *http.Request, s *session.Session, password string) (*accounts.Proof, error) {
+func proveAgain(authenticator authn.Authenticator, r *http.Request, s *session.Session, password string) (authn.Proof, error) {
 	proof, err := prove(authenticator, r, s.Values[valueUsername], password)
-	if err == nil && proof.Account.UserID != s.UserID {
-		err = accounts.ErrRefused
+	if err == nil && proof.User().ID != s.UserID {
+		err = authn.ErrRefused
 	}
-	if err == accounts.ErrRefused {
+	if err == authn.ErrRefused {
 		err = errPassword
 	}
 	return proof, err

@@ -177,7 +177,7 @@ func (r *rig) signIn() string {
 		r.t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	if _, err := r.sessions.Create(w, get("/login"), session.User{ID: alice.UserID, Roles: alice.Roles, Values: values(alice)}); err != nil {
+	if _, err := r.sessions.Create(w, get("/login"), session.User{ID: alice.UserID, Roles: alice.Roles, Values: values((&accounts.Proof{Account: alice}).User())}); err != nil {
 		r.t.Fatal(err)
 	}
 	resp := response{header: w.Result().Header}

@@ -15,6 +15,7 @@ import (
 
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 var key = bytes.Repeat([]byte("k"), 32)
@@ -94,7 +95,7 @@ func (r *rig) admitted(a throttle.Attempt) *throttle.Admission {
 func (r *rig) refused(a throttle.Attempt, by string, wait time.Duration) {
 	r.t.Helper()
 	admission, err := r.Admit(r.t.Context(), a)
-	refused, _ := err.(*throttle.Refused)
+	refused, _ := err.(*authn.ThrottledError)
 	if admission != nil || refused == nil || refused.By != by || refused.RetryAfter != wait {
 		r.t.Fatalf("Admit(%+v) = %v, %v; want a refusal by %s for %v", a, admission, err, by, wait)
 	}
@@ -335,7 +336,7 @@ func TestOutage(t *testing.T) {
 		r.store.fail[broken] = true
 		for range 20 {
 			_, err := r.Admit(t.Context(), alice)
-			if _, refused := err.(*throttle.Refused); err == nil || refused || !errors.Is(err, errDown) {
+			if _, refused := err.(*authn.ThrottledError); err == nil || refused || !errors.Is(err, errDown) {
 				t.Fatalf("%s down: Admit = %v, want an outage", broken, err)
 			}
 		}

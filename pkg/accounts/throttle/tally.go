@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // How long a tally is kept that nobody adds to. That of a name counts failures in
@@ -29,9 +31,10 @@ type tally struct {
 	keep    time.Duration // after the last attempt
 	counted bool
 
-	failures int      // if counted: with this attempt
-	refused  *Refused // if the ladder refused it
-	err      error    // if nobody knows
+	failures int                   // if counted: with this attempt
+	refused  *authn.ThrottledError // if the ladder refused it
+	locked   bool                  // if it did so without end
+	err      error                 // if nobody knows
 }
 
 // name is the tally of a name. Its key is a hash, because a name that nobody has
@@ -85,10 +88,10 @@ func (t *tally) count(ctx context.Context, store Store, now time.Time) {
 }
 
 func (t *tally) refuse(stored Tally, now time.Time) {
-	t.refused = &Refused{By: t.by}
+	t.refused = &authn.ThrottledError{By: t.by}
 	wait := t.ladder.wait(stored.Failures)
 	if wait == forever {
-		t.refused.locked, t.refused.RetryAfter = true, t.ladder.Longest
+		t.locked, t.refused.RetryAfter = true, t.ladder.Longest
 	} else {
 		t.refused.RetryAfter = stored.Last.Add(wait).Sub(now)
 	}

@@ -84,20 +84,6 @@ type Attempt struct {
 	Device  string // the value of its device cookie, "" if it sent none
 }
 
-// Refused means that an attempt may not go on, whether or not somebody has the
-// name and the password is right. Answer 429.
-type Refused struct {
-	By         string        // "name", "device" or "network"
-	RetryAfter time.Duration // more than 0; for a locked name the longest wait
-
-	locked bool
-}
-
-// Error implements error.
-func (r *Refused) Error() string {
-	return fmt.Sprintf("too many attempts of one %s; the next may come in %v", r.By, r.RetryAfter)
-}
-
 // Admission is an attempt that was counted and may go on. Tell it the outcome,
 // unless that is a wrong name or password, which is what was counted. Only the
 // first outcome counts.
@@ -111,8 +97,9 @@ type Admission struct {
 }
 
 // Admit counts the attempt and says whether it may go on: with one call for the
-// name, or the device, and one for the network, at the same time. A [*Refused]
-// error means no, and the attempt counts for nothing. Any other error is an outage:
+// name, or the device, and one for the network, at the same time. An
+// [*authn.ThrottledError] means no, and the attempt counts for nothing. Any other
+// error is an outage:
 // nobody may go on.
 func (l *Limiter) Admit(ctx context.Context, a Attempt) (*Admission, error) {
 	now := time.Now().UTC()
@@ -124,7 +111,7 @@ func (l *Limiter) Admit(ctx context.Context, a Attempt) (*Admission, error) {
 	var wg sync.WaitGroup
 	wg.Go(func() { network.count(ctx, l.store, now) })
 	who.count(ctx, l.store, now)
-	if who.refused != nil && who.refused.locked && known {
+	if who.locked && known {
 		who, known = l.name(a.Name), false
 		who.count(ctx, l.store, now)
 	}
