@@ -2,6 +2,7 @@
 package coatcheck_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"go/ast"
 	"go/parser"
@@ -26,14 +27,27 @@ type pkg struct {
 	Imports                            []string
 }
 
-func packages(t *testing.T) []pkg {
+// packages returns those of every module of the repository.
+func packages(t *testing.T) (all []pkg) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-json", "./...").Output()
+	files, err := filepath.Glob("*/go.mod")
 	if err != nil {
-		t.Fatalf("go list: %v", err)
+		t.Fatal(err)
 	}
-	var all []pkg
-	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+	for _, file := range append(files, "go.mod") {
+		list := exec.CommandContext(t.Context(), "go", "list", "-json", "./...")
+		list.Dir = filepath.Dir(file)
+		out, err := list.Output()
+		if err != nil {
+			t.Fatalf("go list in %s: %v", list.Dir, err)
+		}
+		all = append(all, decodePackages(t, out)...)
+	}
+	return all
+}
+
+func decodePackages(t *testing.T, list []byte) (all []pkg) {
+	for decoder := json.NewDecoder(bytes.NewReader(list)); ; {
 		var p pkg
 		if err := decoder.Decode(&p); err == io.EOF {
 			return all
@@ -42,6 +56,26 @@ func packages(t *testing.T) []pkg {
 		}
 		p.ImportPath = strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
 		all = append(all, p)
+	}
+}
+
+// TestModules: make visits every module.
+func TestModules(t *testing.T) {
+	files, err := filepath.Glob("*/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"."}
+	for _, file := range files {
+		want = append(want, filepath.Dir(file))
+	}
+	_, list, _ := strings.Cut(read(t, "Makefile"), "\nMODULES := ")
+	list, _, _ = strings.Cut(list, "\n")
+	got := strings.Fields(list)
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("the Makefile's MODULES are %q, the tree has %q", got, want)
 	}
 }
 
