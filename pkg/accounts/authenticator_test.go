@@ -18,49 +18,49 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// authenticatorRig is an Authenticator whose hashes are counted and whose tallies can be made to fail.
+// authenticatorRig is an Authenticator whose hashes are counted and whose counters can be made to fail.
 type authenticatorRig struct {
 	*counted
 	authenticator *accounts.Authenticator
 	limiter       *throttle.Limiter
-	tallies       *countingTallies
+	counters      *countingAttempts
 	checked       atomic.Int32 // hashes computed
 }
 
-// countingTallies counts the calls, and fails if it is told to.
-type countingTallies struct {
+// countingAttempts counts the calls, and fails if it is told to.
+type countingAttempts struct {
 	throttle.Store
 	counts, withdrawals, clears atomic.Int32
 	down                        bool
 }
 
-func (s *countingTallies) Count(ctx context.Context, c throttle.Count) (throttle.Tally, bool, error) {
+func (s *countingAttempts) Count(ctx context.Context, c throttle.Count) (throttle.Counter, bool, error) {
 	s.counts.Add(1)
 	if s.down {
-		return throttle.Tally{}, false, errors.New("down")
+		return throttle.Counter{}, false, errors.New("down")
 	}
 	return s.Store.Count(ctx, c)
 }
 
-func (s *countingTallies) Withdraw(ctx context.Context, key string) error {
+func (s *countingAttempts) Withdraw(ctx context.Context, key string) error {
 	s.withdrawals.Add(1)
 	return s.Store.Withdraw(ctx, key)
 }
 
-func (s *countingTallies) Clear(ctx context.Context, key string) error {
+func (s *countingAttempts) Clear(ctx context.Context, key string) error {
 	s.clears.Add(1)
 	return s.Store.Clear(ctx, key)
 }
 
 func newAuthenticator(t *testing.T, cfg throttle.Config) *authenticatorRig {
 	t.Helper()
-	r := &authenticatorRig{counted: newCounted(t), tallies: &countingTallies{Store: memaccounts.NewAttempts()}}
+	r := &authenticatorRig{counted: newCounted(t), counters: &countingAttempts{Store: memaccounts.NewAttempts()}}
 	r.SetVerify(func(encoded, pw string) (bool, error) {
 		r.checked.Add(1)
 		return plain.Verify(encoded, pw)
 	})
 	var err error
-	if r.limiter, err = throttle.New(r.tallies, cfg); err != nil {
+	if r.limiter, err = throttle.New(r.counters, cfg); err != nil {
 		t.Fatal(err)
 	}
 	r.authenticator = accounts.NewAuthenticator(r.Directory, r.limiter)
@@ -126,7 +126,7 @@ func TestThrottledNames(t *testing.T) {
 	})
 }
 
-// One name has one tally, however it is written.
+// One name has one counter, however it is written.
 func TestSpellingsShareATally(t *testing.T) {
 	r := newAuthenticator(t, throttle.Config{})
 	for i := range 10 {
@@ -147,20 +147,20 @@ func TestEveryAttemptCostsTheSame(t *testing.T) {
 	r.put(t, "alice", plain.Hash(phrase), false)
 	r.put(t, "disabled", plain.Hash(phrase), true)
 	for _, test := range []struct{ name, pw string }{{"alice", "wrong"}, {"nobody", phrase}, {"disabled", phrase}, {"alice", phrase}} {
-		gets, counts, hashes := r.store.gets, r.tallies.counts.Load(), r.checked.Load()
+		gets, counts, hashes := r.store.gets, r.counters.counts.Load(), r.checked.Load()
 		proof, err := r.signIn(t, test.name, test.pw)
-		if r.store.gets != gets+1 || r.tallies.counts.Load() != counts+2 || r.checked.Load() != hashes+1 {
-			t.Errorf("%v: %d reads, %d counts, %d hashes; want 1, 2, 1", test, r.store.gets-gets, r.tallies.counts.Load()-counts, r.checked.Load()-hashes)
+		if r.store.gets != gets+1 || r.counters.counts.Load() != counts+2 || r.checked.Load() != hashes+1 {
+			t.Errorf("%v: %d reads, %d counts, %d hashes; want 1, 2, 1", test, r.store.gets-gets, r.counters.counts.Load()-counts, r.checked.Load()-hashes)
 		}
-		if r.tallies.withdrawals.Load()+r.tallies.clears.Load() != 0 {
+		if r.counters.withdrawals.Load()+r.counters.clears.Load() != 0 {
 			t.Errorf("%v: taken back before its outcome is known", test)
 		}
 		if err == nil {
 			if proof.Failures() != 1 || proof.KnownDevice() {
 				t.Errorf("%+v, want one failure before it", proof)
 			}
-			if err := proof.Confirm(t.Context()); err != nil || r.tallies.withdrawals.Load() != 1 || r.tallies.clears.Load() != 1 {
-				t.Errorf("Confirm = %v with %d withdrawals and %d clears; want 1 and 1", err, r.tallies.withdrawals.Load(), r.tallies.clears.Load())
+			if err := proof.Confirm(t.Context()); err != nil || r.counters.withdrawals.Load() != 1 || r.counters.clears.Load() != 1 {
+				t.Errorf("Confirm = %v with %d withdrawals and %d clears; want 1 and 1", err, r.counters.withdrawals.Load(), r.counters.clears.Load())
 			}
 		}
 	}
@@ -171,11 +171,11 @@ func TestEveryAttemptCostsTheSame(t *testing.T) {
 func TestAuthenticatorInAnOutage(t *testing.T) {
 	r := newAuthenticator(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
-	r.tallies.down = true
+	r.counters.down = true
 	if _, err := r.signIn(t, "alice", phrase); err == nil || errors.Is(err, authn.ErrRefused) || r.checked.Load() != 0 {
 		t.Errorf("Authenticate = %v with %d hashes; want an outage and none", err, r.checked.Load())
 	}
-	r.tallies.down = false
+	r.counters.down = false
 
 	working := r.store.Store
 	r.store.Store = brokenStore{}
@@ -311,10 +311,10 @@ func TestOddNamesAndPasswords(t *testing.T) {
 			t.Errorf("%q with another password: %v", test.name, err)
 		}
 	}
-	counts := r.tallies.counts.Load()
+	counts := r.counters.counts.Load()
 	for _, name := range []string{strings.Repeat("n", 255), "a\x00", "a\nb", "a\x7f", "a\u0085", "a\xff", "", " "} {
-		if _, err := r.signIn(t, name, phrase); err != authn.ErrRefused || r.tallies.counts.Load() != counts {
-			t.Errorf("%.10q: %v with %d counts, want ErrRefused and none", name, err, r.tallies.counts.Load()-counts)
+		if _, err := r.signIn(t, name, phrase); err != authn.ErrRefused || r.counters.counts.Load() != counts {
+			t.Errorf("%.10q: %v with %d counts, want ErrRefused and none", name, err, r.counters.counts.Load()-counts)
 		}
 	}
 }

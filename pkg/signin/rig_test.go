@@ -362,9 +362,9 @@ type attemptStore struct {
 	*journal
 }
 
-func (s attemptStore) Count(ctx context.Context, c throttle.Count) (throttle.Tally, bool, error) {
+func (s attemptStore) Count(ctx context.Context, c throttle.Count) (throttle.Counter, bool, error) {
 	if err := s.note("attempts.Count"); err != nil {
-		return throttle.Tally{}, false, err
+		return throttle.Counter{}, false, err
 	}
 	return s.Store.Count(ctx, c)
 }

@@ -22,7 +22,7 @@ var (
 // AttemptAt returns an attempt so long after a start that is the same for all, on a
 // ladder of two free failures, waits of 10 and 20 seconds, and a lock at five.
 func AttemptAt(key string, after time.Duration) throttle.Count {
-	return throttle.Count{Key: key, ID: rand.Text(), At: start.Add(after), Rungs: ladder.Rungs(), Expires: expires}
+	return throttle.Count{Key: key, ID: rand.Text(), At: start.Add(after), Steps: ladder.Steps(), Expires: expires}
 }
 
 // RunAttempts tests a store of attempts to sign in. newStore returns an empty one.
@@ -33,7 +33,7 @@ func RunAttempts(t *testing.T, newStore func(*testing.T) throttle.Store) {
 
 // climb counts one attempt after another.
 func climb(t *testing.T, store throttle.Store) {
-	count := func(key string, after time.Duration, want throttle.Tally, counted bool) {
+	count := func(key string, after time.Duration, want throttle.Counter, counted bool) {
 		t.Helper()
 		got, ok, err := store.Count(t.Context(), AttemptAt(key, after))
 		if !reflect.DeepEqual(got, want) || ok != counted || err != nil {
@@ -46,40 +46,40 @@ func climb(t *testing.T, store throttle.Store) {
 			t.Fatal(err)
 		}
 	}
-	tally := func(failures int, last time.Time) throttle.Tally {
-		return throttle.Tally{Failures: failures, Last: last, Expires: expires}
+	counter := func(failures int, last time.Time) throttle.Counter {
+		return throttle.Counter{Failures: failures, Last: last, Expires: expires}
 	}
 	const s = time.Second
 
-	count("a", 0, tally(1, ms), true)
-	count("a", -time.Minute, tally(2, ms.Add(-time.Minute)), true) // by another clock
+	count("a", 0, counter(1, ms), true)
+	count("a", -time.Minute, counter(2, ms.Add(-time.Minute)), true) // by another clock
 	change(store.Clear, "a")
-	count("a", 0, tally(1, ms), true)
-	count("a", 0, tally(2, ms), true)
-	count("a", 0, tally(2, ms), false)
-	count("a", 10*s-time.Millisecond, tally(2, ms), false)
-	count("a", 10*s, tally(3, ms.Add(10*s)), true)
-	count("b", 10*s, tally(1, ms.Add(10*s)), true) // another's
-	count("a", 29*s, tally(3, ms.Add(10*s)), false)
-	count("a", 30*s, tally(4, ms.Add(30*s)), true)
-	count("a", 50*s, tally(5, ms.Add(50*s)), true)
-	count("a", 1e6*s, tally(5, ms.Add(50*s)), false) // locked
+	count("a", 0, counter(1, ms), true)
+	count("a", 0, counter(2, ms), true)
+	count("a", 0, counter(2, ms), false)
+	count("a", 10*s-time.Millisecond, counter(2, ms), false)
+	count("a", 10*s, counter(3, ms.Add(10*s)), true)
+	count("b", 10*s, counter(1, ms.Add(10*s)), true) // another's
+	count("a", 29*s, counter(3, ms.Add(10*s)), false)
+	count("a", 30*s, counter(4, ms.Add(30*s)), true)
+	count("a", 50*s, counter(5, ms.Add(50*s)), true)
+	count("a", 1e6*s, counter(5, ms.Add(50*s)), false) // locked
 
 	change(store.Withdraw, "a")
-	count("a", 60*s, tally(4, ms.Add(50*s)), false)
-	count("a", 70*s, tally(5, ms.Add(70*s)), true)
+	count("a", 60*s, counter(4, ms.Add(50*s)), false)
+	count("a", 70*s, counter(5, ms.Add(70*s)), true)
 	change(store.Keep, "a")
-	count("a", 80*s, throttle.Tally{Failures: 5, Last: ms.Add(70 * s), Expires: time.Time{}}, false)
+	count("a", 80*s, throttle.Counter{Failures: 5, Last: ms.Add(70 * s), Expires: time.Time{}}, false)
 	change(store.Clear, "a")
-	count("a", 80*s, tally(1, ms.Add(80*s)), true)
+	count("a", 80*s, counter(1, ms.Add(80*s)), true)
 	change(store.Withdraw, "a")
 	change(store.Withdraw, "a") // there is nothing to take
-	count("a", 80*s, tally(1, ms.Add(80*s)), true)
+	count("a", 80*s, counter(1, ms.Add(80*s)), true)
 
 	for _, method := range []func(context.Context, string) error{store.Clear, store.Withdraw, store.Keep} {
 		change(method, "nobody")
 	}
-	count("nobody", 0, tally(1, ms), true)
+	count("nobody", 0, counter(1, ms), true)
 
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -91,7 +91,7 @@ func climb(t *testing.T, store throttle.Store) {
 			t.Error("a cancelled context is no outage")
 		}
 	}
-	count("c", 0, tally(1, ms), true)
+	count("c", 0, counter(1, ms), true)
 }
 
 // crowd demands that of many attempts at once just as many are counted as the

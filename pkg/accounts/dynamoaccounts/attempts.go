@@ -19,7 +19,7 @@ import (
 // Attempts is a [throttle.Store] on a DynamoDB table with the hash key "key" (S). An item has
 // the fields failures (N), last_at (N, epoch milliseconds), attempt (S, the ID of
 // the last one) and expires_at (N, epoch seconds), which is the table's TTL and
-// absent from a tally that is kept.
+// absent from a counter that is kept.
 type Attempts struct {
 	table string
 
@@ -33,9 +33,9 @@ func NewAttempts(client *dynamodb.Client, table string) *Attempts {
 	return &Attempts{table: table, update: client.UpdateItem, delete: client.DeleteItem}
 }
 
-// Count implements [throttle.Store] by one UpdateItem, whose condition names the rungs.
-func (a *Attempts) Count(ctx context.Context, c throttle.Count) (throttle.Tally, bool, error) {
-	condition, values := rungCondition(c)
+// Count implements [throttle.Store] by one UpdateItem, whose condition names the steps.
+func (a *Attempts) Count(ctx context.Context, c throttle.Count) (throttle.Counter, bool, error) {
+	condition, values := stepCondition(c)
 	values[":zero"], values[":one"] = number(0), number(1)
 	values[":id"] = str(c.ID)
 	values[":at"], values[":expires"] = number(c.At.UnixMilli()), number(c.Expires.Unix())
@@ -50,27 +50,27 @@ func (a *Attempts) Count(ctx context.Context, c throttle.Count) (throttle.Tally,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	if refused, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-		tally, attempt, err := a.decode(c.Key, refused.Item)
-		return tally, attempt == c.ID, err
+		counter, attempt, err := a.decode(c.Key, refused.Item)
+		return counter, attempt == c.ID, err
 	}
 	if err != nil {
-		return throttle.Tally{}, false, a.failed(err)
+		return throttle.Counter{}, false, a.failed(err)
 	}
-	tally, _, err := a.decode(c.Key, out.Attributes)
-	return tally, err == nil, err
+	counter, _, err := a.decode(c.Key, out.Attributes)
+	return counter, err == nil, err
 }
 
-// rungCondition says in DynamoDB's words when an attempt is let through.
-func rungCondition(c throttle.Count) (condition string, values map[string]types.AttributeValue) {
+// stepCondition says in DynamoDB's words when an attempt is let through.
+func stepCondition(c throttle.Count) (condition string, values map[string]types.AttributeValue) {
 	var parts []string
 	values = map[string]types.AttributeValue{}
-	for i, rung := range c.Rungs[:len(c.Rungs)-1] {
+	for i, step := range c.Steps[:len(c.Steps)-1] {
 		n := strconv.Itoa(i)
 		part := "failures BETWEEN :from" + n + " AND :to" + n
-		values[":from"+n], values[":to"+n] = number(int64(rung.From)), number(int64(c.Rungs[i+1].From-1))
-		if rung.Wait > 0 {
+		values[":from"+n], values[":to"+n] = number(int64(step.From)), number(int64(c.Steps[i+1].From-1))
+		if step.Wait > 0 {
 			part += " AND last_at <= :due" + n
-			values[":due"+n] = number(c.At.Add(-rung.Wait).UnixMilli())
+			values[":due"+n] = number(c.At.Add(-step.Wait).UnixMilli())
 		}
 		parts = append(parts, part)
 	}
@@ -106,7 +106,7 @@ func (a *Attempts) Clear(ctx context.Context, key string) error {
 	return a.failed(err)
 }
 
-// unlessNothing makes a failed condition no error: there was no tally to change.
+// unlessNothing makes a failed condition no error: there was no counter to change.
 func unlessNothing(err error) error {
 	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return nil
@@ -114,9 +114,9 @@ func unlessNothing(err error) error {
 	return err
 }
 
-func (a *Attempts) decode(key string, stored map[string]types.AttributeValue) (throttle.Tally, string, error) {
+func (a *Attempts) decode(key string, stored map[string]types.AttributeValue) (throttle.Counter, string, error) {
 	item := dynamo.NewItem(a.table, key, stored)
-	t := throttle.Tally{
+	t := throttle.Counter{
 		Failures: int(item.Int("failures")),
 		Last:     time.UnixMilli(item.Int("last_at")).UTC(),
 		Expires:  epoch.Time(item.Optional().Int("expires_at")),

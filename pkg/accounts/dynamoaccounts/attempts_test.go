@@ -32,17 +32,17 @@ func TestAttemptsAreCountedOnce(t *testing.T) {
 	store, proxy := attemptsBehindProxy(t)
 	for n := range 2 {
 		proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
-		tally, counted, err := store.Count(t.Context(), accountstest.AttemptAt("a", 0))
-		if err != nil || !counted || tally.Failures != n+1 {
-			t.Fatalf("Count = %+v, %v, %v; want %d failures", tally, counted, err, n+1)
+		counter, counted, err := store.Count(t.Context(), accountstest.AttemptAt("a", 0))
+		if err != nil || !counted || counter.Failures != n+1 {
+			t.Fatalf("Count = %+v, %v, %v; want %d failures", counter, counted, err, n+1)
 		}
 		if calls := proxy.Take(); len(calls) != 2 {
 			t.Fatalf("%d calls, want 2: no answer was lost", len(calls))
 		}
 	}
 	proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
-	if tally, counted, err := store.Count(t.Context(), accountstest.AttemptAt("a", 0)); counted || tally.Failures != 2 || err != nil {
-		t.Errorf("Count = %+v, %v, %v; want a refusal", tally, counted, err)
+	if counter, counted, err := store.Count(t.Context(), accountstest.AttemptAt("a", 0)); counted || counter.Failures != 2 || err != nil {
+		t.Errorf("Count = %+v, %v, %v; want a refusal", counter, counted, err)
 	}
 }
 
@@ -81,7 +81,7 @@ func TestAttemptsOutage(t *testing.T) {
 	}
 }
 
-// A damaged tally lets nobody through, and says where the damage is.
+// A damaged counter lets nobody through, and says where the damage is.
 func TestAttemptsReportDamage(t *testing.T) {
 	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)["AttemptsTable"]
 	store := NewAttempts(client, table)

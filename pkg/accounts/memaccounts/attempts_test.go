@@ -38,8 +38,8 @@ func TestSweep(t *testing.T) {
 			}
 			time.Sleep(24 * time.Hour)
 		}
-		if got := len(attempts.tallies); got > 30_000 {
-			t.Errorf("%d tallies are kept; those of the last month are 9,000", got)
+		if got := len(attempts.counters); got > 30_000 {
+			t.Errorf("%d counters are kept; those of the last month are 9,000", got)
 		}
 		if err := admit("alice", "192.0.2.1"); err == nil {
 			t.Error("the lock has gone")

@@ -37,13 +37,13 @@ func (a *Attempts) CreateTable(ctx context.Context) error { return a.exec(ctx, A
 
 // Count implements [throttle.Store] by one INSERT that becomes an UPDATE, and a SELECT if it
 // is refused. It is sent once, on a connection of its own.
-func (a *Attempts) Count(ctx context.Context, c throttle.Count) (t throttle.Tally, counted bool, err error) {
+func (a *Attempts) Count(ctx context.Context, c throttle.Count) (t throttle.Counter, counted bool, err error) {
 	conn, err := a.db.Conn(ctx)
 	if err != nil {
 		return t, false, a.failed(err)
 	}
 	defer conn.Close()
-	condition, args := rungClause(c)
+	condition, args := stepClause(c)
 	t, err = scan(conn.QueryRowContext(ctx, `INSERT INTO coatcheck_attempts AS t (key, failures, last_at, expires_at) VALUES ($1, 1, $2, $3)
 		ON CONFLICT (key) DO UPDATE SET failures = t.failures + 1, last_at = $2, expires_at = $3 WHERE `+condition+`
 		RETURNING failures, last_at, expires_at`, args...))
@@ -56,24 +56,24 @@ func (a *Attempts) Count(ctx context.Context, c throttle.Count) (t throttle.Tall
 	return t, false, a.failed(err)
 }
 
-// rungClause says in SQL when an attempt is let through. Its first three
+// stepClause says in SQL when an attempt is let through. Its first three
 // arguments are those of the INSERT.
-func rungClause(c throttle.Count) (clause string, args []any) {
+func stepClause(c throttle.Count) (clause string, args []any) {
 	args = []any{c.Key, c.At.UnixMilli(), c.Expires.Unix()}
 	var parts []string
-	for i, rung := range c.Rungs[:len(c.Rungs)-1] {
+	for i, step := range c.Steps[:len(c.Steps)-1] {
 		part := fmt.Sprintf("t.failures BETWEEN $%d AND $%d", len(args)+1, len(args)+2)
-		args = append(args, rung.From, c.Rungs[i+1].From-1)
-		if rung.Wait > 0 {
+		args = append(args, step.From, c.Steps[i+1].From-1)
+		if step.Wait > 0 {
 			part += fmt.Sprintf(" AND t.last_at <= $%d", len(args)+1)
-			args = append(args, c.At.Add(-rung.Wait).UnixMilli())
+			args = append(args, c.At.Add(-step.Wait).UnixMilli())
 		}
 		parts = append(parts, part)
 	}
 	return strings.Join(parts, " OR "), args
 }
 
-func scan(row *sql.Row) (t throttle.Tally, err error) {
+func scan(row *sql.Row) (t throttle.Counter, err error) {
 	var last, expires int64
 	if err := row.Scan(&t.Failures, &last, &expires); err != nil {
 		return t, err

@@ -21,16 +21,16 @@ func (l *Limiter) NewDevice(name string) string {
 	return nonce + "." + deviceMAC(l.cfg.DeviceKeys[0], nonce, name)
 }
 
-// device returns the tally of the device whose cookie has the value, if it was
+// device returns the counter of the device whose cookie has the value, if it was
 // made for that name. A cookie made for another name counts as none.
-func (l *Limiter) device(value, name string) (*tally, bool) {
+func (l *Limiter) device(value, name string) (*counter, bool) {
 	nonce, mac, ok := strings.Cut(value, ".")
 	if !ok || !slices.ContainsFunc(l.cfg.DeviceKeys, func(key []byte) bool {
 		return hmac.Equal([]byte(deviceMAC(key, nonce, name)), []byte(mac))
 	}) {
 		return nil, false
 	}
-	return &tally{by: "device", key: "device/" + nonce, ladder: l.cfg.Device, keep: keepName}, true
+	return &counter{by: "device", key: "device/" + nonce, ladder: l.cfg.Device, keep: keepName}, true
 }
 
 // deviceMAC binds the nonce to the name. The first words keep it apart from the

@@ -17,9 +17,9 @@ type Ladder struct {
 // forever is the wait after a ladder has locked.
 const forever = time.Duration(math.MaxInt64)
 
-// Rung is a part of a ladder: from so many failures on, the next attempt is let
+// Step is a part of a ladder: from so many failures on, the next attempt is let
 // through Wait after the last one.
-type Rung struct {
+type Step struct {
 	From int
 	Wait time.Duration
 }
@@ -32,23 +32,23 @@ func (l Ladder) check() error {
 	return nil
 }
 
-// Rungs returns the ladder from the ground up. The first rung is for no failures.
-func (l Ladder) Rungs() []Rung {
-	all := []Rung{{From: 0}}
+// Steps returns the ladder from the ground up. The first step is for no failures.
+func (l Ladder) Steps() []Step {
+	all := []Step{{From: 0}}
 	for from, wait := l.Free, l.First; from < l.Lock; from, wait = from+1, wait*2 {
-		all = append(all, Rung{from, min(wait, l.Longest)})
+		all = append(all, Step{from, min(wait, l.Longest)})
 		if wait >= l.Longest {
 			break
 		}
 	}
-	return append(all, Rung{l.Lock, forever})
+	return append(all, Step{l.Lock, forever})
 }
 
 // wait returns how long after the last one the next attempt may come.
 func (l Ladder) wait(failures int) (wait time.Duration) {
-	for _, rung := range l.Rungs() {
-		if failures >= rung.From {
-			wait = rung.Wait
+	for _, step := range l.Steps() {
+		if failures >= step.From {
+			wait = step.Wait
 		}
 	}
 	return wait

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-func TestRungs(t *testing.T) {
+func TestSteps(t *testing.T) {
 	for name, test := range map[string]struct {
 		ladder Ladder
-		want   []Rung
+		want   []Step
 	}{
-		"the default": {Ladder{10, 30 * time.Second, time.Hour, 100}, []Rung{
+		"the default": {Ladder{10, 30 * time.Second, time.Hour, 100}, []Step{
 			{0, 0}, {10, 30 * time.Second}, {11, time.Minute}, {12, 2 * time.Minute}, {13, 4 * time.Minute},
 			{14, 8 * time.Minute}, {15, 16 * time.Minute}, {16, 32 * time.Minute}, {17, time.Hour}, {100, forever},
 		}},
-		"one wait":          {Ladder{1, time.Second, time.Second, 3}, []Rung{{0, 0}, {1, time.Second}, {3, forever}}},
-		"locks on the way":  {Ladder{2, time.Second, time.Hour, 4}, []Rung{{0, 0}, {2, time.Second}, {3, 2 * time.Second}, {4, forever}}},
-		"a limit, no waits": {Ladder{Free: 100, Lock: 100}, []Rung{{0, 0}, {100, forever}}},
+		"one wait":          {Ladder{1, time.Second, time.Second, 3}, []Step{{0, 0}, {1, time.Second}, {3, forever}}},
+		"locks on the way":  {Ladder{2, time.Second, time.Hour, 4}, []Step{{0, 0}, {2, time.Second}, {3, 2 * time.Second}, {4, forever}}},
+		"a limit, no waits": {Ladder{Free: 100, Lock: 100}, []Step{{0, 0}, {100, forever}}},
 	} {
-		if got := test.ladder.Rungs(); !reflect.DeepEqual(got, test.want) {
+		if got := test.ladder.Steps(); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}

@@ -30,7 +30,7 @@ type rig struct {
 type failing struct {
 	throttle.Store
 	fail map[string]bool // by method and the first part of the key: "Count name"
-	kept int             // tallies
+	kept int             // counters
 }
 
 var errDown = errors.New("down")
@@ -43,9 +43,9 @@ func (f *failing) outage(method, key string) error {
 	return nil
 }
 
-func (f *failing) Count(ctx context.Context, c throttle.Count) (throttle.Tally, bool, error) {
+func (f *failing) Count(ctx context.Context, c throttle.Count) (throttle.Counter, bool, error) {
 	if err := f.outage("Count", c.Key); err != nil {
-		return throttle.Tally{}, false, err
+		return throttle.Counter{}, false, err
 	}
 	return f.Store.Count(ctx, c)
 }
@@ -262,7 +262,7 @@ func TestKnownDevice(t *testing.T) {
 	})
 }
 
-// A known device has a small tally of its own. When that locks, it is a stranger.
+// A known device has a small counter of its own. When that locks, it is a stranger.
 func TestDeviceLadder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, throttle.Config{DeviceKeys: [][]byte{key}})

@@ -3,7 +3,7 @@
 // password is looked at, so that guesses made at the same time cost no more hashes
 // than guesses made one after another.
 //
-// Three tallies are kept. That of a name answers guesses at one account, from
+// Three counters are kept. That of a name answers guesses at one account, from
 // wherever they come; that of a network answers one guesser who tries many names;
 // and that of a device lets the owner of a name in, on a device that signed in
 // before, while strangers hammer the name.
@@ -46,7 +46,7 @@ type Window struct {
 	Period time.Duration // whole seconds
 }
 
-// Limiter applies a [Config] to the tallies in a [Store]. It is safe for
+// Limiter applies a [Config] to the counters in a [Store]. It is safe for
 // concurrent use.
 type Limiter struct {
 	store Store
@@ -92,7 +92,7 @@ type Admission struct {
 	Failures    int  // in a row before this attempt
 
 	store        Store
-	who, network *tally
+	who, network *counter
 	once         sync.Once // the outcome
 }
 
@@ -132,7 +132,7 @@ func (l *Limiter) Admit(ctx context.Context, a Attempt) (*Admission, error) {
 }
 
 // Succeed forgets the failures in a row, and takes this attempt off the network's
-// tally. A failure to do so is logged: it leaves the user with an attempt counted.
+// counter. A failure to do so is logged: it leaves the user with an attempt counted.
 func (a *Admission) Succeed(ctx context.Context) {
 	a.once.Do(func() {
 		var wg sync.WaitGroup
@@ -144,7 +144,7 @@ func (a *Admission) Succeed(ctx context.Context) {
 	})
 }
 
-// Withdraw takes the attempt off all tallies, as far as it can: it came to nothing
+// Withdraw takes the attempt off all counters, as far as it can: it came to nothing
 // by an outage, and is neither a success nor a failure.
 func (a *Admission) Withdraw(ctx context.Context) {
 	a.once.Do(func() {

@@ -14,8 +14,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
 
@@ -79,7 +79,7 @@ func Users(client *dynamodb.Client) (*dynamoaccounts.Store, error) {
 	return dynamoaccounts.New(client, table), nil
 }
 
-// Attempts returns the store of tallies in ATTEMPTS_TABLE.
+// Attempts returns the store of counters in ATTEMPTS_TABLE.
 func Attempts(client *dynamodb.Client) (*dynamoaccounts.Attempts, error) {
 	table, err := config.Required(config.AttemptsTable)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// How long a tally is kept that nobody adds to. That of a name counts failures in
+// How long a counter is kept that nobody adds to. That of a name counts failures in
 // a row however far apart they are, so it outlives a guesser's patience.
 const (
 	keepName    = 30 * 24 * time.Hour
@@ -22,8 +22,8 @@ const (
 
 const withdrawTime = time.Second
 
-// tally is one of the tallies that an attempt counts for, and what came of it.
-type tally struct {
+// counter is one of the counters that an attempt counts for, and what came of it.
+type counter struct {
 	by      string
 	key     string
 	ladder  Ladder
@@ -37,21 +37,21 @@ type tally struct {
 	err      error                 // if nobody knows
 }
 
-// name is the tally of a name. Its key is a hash, because a name that nobody has
+// name is the counter of a name. Its key is a hash, because a name that nobody has
 // may be a password, typed into the wrong field.
-func (l *Limiter) name(name string) *tally {
+func (l *Limiter) name(name string) *counter {
 	sum := sha256.Sum256([]byte("coatcheck attempts v1\x00" + name))
-	return &tally{by: "name", key: "name/" + base64.RawURLEncoding.EncodeToString(sum[:]), ladder: l.cfg.Name, keep: keepName}
+	return &counter{by: "name", key: "name/" + base64.RawURLEncoding.EncodeToString(sum[:]), ladder: l.cfg.Name, keep: keepName}
 }
 
-// network is the tally of the network that the address is in, in this window.
-func (l *Limiter) network(address string, now time.Time) *tally {
+// network is the counter of the network that the address is in, in this window.
+func (l *Limiter) network(address string, now time.Time) *counter {
 	network := address
 	if ip, err := netip.ParseAddr(address); err == nil {
 		network = networkOf(ip.Unmap().WithZone(""))
 	}
 	start := now.Truncate(l.cfg.Network.Period)
-	return &tally{
+	return &counter{
 		by:     "network",
 		key:    fmt.Sprintf("network/%s/%d", network, start.Unix()),
 		ladder: Ladder{Free: l.cfg.Network.Limit, Lock: l.cfg.Network.Limit},
@@ -70,9 +70,9 @@ func networkOf(ip netip.Addr) string {
 }
 
 // count counts one attempt, if the ladder lets it.
-func (t *tally) count(ctx context.Context, store Store, now time.Time) {
+func (t *counter) count(ctx context.Context, store Store, now time.Time) {
 	stored, counted, err := store.Count(ctx, Count{
-		Key: t.key, ID: rand.Text(), At: now, Rungs: t.ladder.Rungs(), Expires: now.Add(t.keep),
+		Key: t.key, ID: rand.Text(), At: now, Steps: t.ladder.Steps(), Expires: now.Add(t.keep),
 	})
 	if err != nil {
 		t.err = fmt.Errorf("counting an attempt of one %s: %w", t.by, err)
@@ -87,7 +87,7 @@ func (t *tally) count(ctx context.Context, store Store, now time.Time) {
 	}
 }
 
-func (t *tally) refuse(stored Tally, now time.Time) {
+func (t *counter) refuse(stored Counter, now time.Time) {
 	t.refused = &authn.ThrottledError{By: t.by}
 	wait := t.ladder.wait(stored.Failures)
 	if wait == forever {
@@ -101,17 +101,17 @@ func (t *tally) refuse(stored Tally, now time.Time) {
 	t.refused.RetryAfter = max(t.refused.RetryAfter, time.Second)
 }
 
-// lock sees to it that a locked name stays locked when its tally's time is over. A
+// lock sees to it that a locked name stays locked when its counter's time is over. A
 // call that fails is made up for by the next attempt.
-func (t *tally) lock(ctx context.Context, store Store, stored Tally) {
+func (t *counter) lock(ctx context.Context, store Store, stored Counter) {
 	slog.WarnContext(ctx, "authn_login_lock", "key", t.key, "failures", stored.Failures)
 	if err := store.Keep(ctx, t.key); err != nil {
 		slog.WarnContext(ctx, "the lock of a name may run out", "key", t.key, "error", err)
 	}
 }
 
-// withdraw takes the attempt off the tally, also when the request's own time is over.
-func (t *tally) withdraw(ctx context.Context, store Store) {
+// withdraw takes the attempt off the counter, also when the request's own time is over.
+func (t *counter) withdraw(ctx context.Context, store Store) {
 	if !t.counted {
 		return
 	}
