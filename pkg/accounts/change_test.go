@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/signin/authn"
@@ -78,7 +79,7 @@ func (r *changeRig) prove(pw string) (authn.Proof, error) {
 	return proof, err
 }
 
-func (r *changeRig) alice() *accounts.Account { return get(r.t, r.store.Store, "alice") }
+func (r *changeRig) alice() *accounts.Account { return accountstest.Get(r.t, r.store.Store, "alice") }
 
 // change proves the current password and sets the better one.
 func (r *changeRig) change(end func(context.Context) error) error {

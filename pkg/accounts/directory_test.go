@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
@@ -89,23 +90,7 @@ func authenticate(ctx context.Context, d *accounts.Directory, username, pw strin
 func (c *counted) put(t *testing.T, name, hash string, disabled bool) *accounts.Account {
 	t.Helper()
 	a := &accounts.Account{Name: name, Username: name, UserID: rand.Text(), PasswordHash: hash, Version: 1, Revision: rand.Text(), Disabled: disabled}
-	create(t, c.store.Store, a)
-	return a
-}
-
-func create(t *testing.T, store accounts.Store, a *accounts.Account) {
-	t.Helper()
-	if err := store.Create(t.Context(), a); err != nil {
-		t.Fatalf("Create(%q): %v", a.Name, err)
-	}
-}
-
-func get(t *testing.T, store accounts.Store, name string) *accounts.Account {
-	t.Helper()
-	a, err := store.Get(t.Context(), name)
-	if err != nil {
-		t.Fatalf("Get(%q): %v", name, err)
-	}
+	accountstest.Create(t, c.store.Store, a)
 	return a
 }
 
@@ -211,7 +196,7 @@ func TestRecheck(t *testing.T) {
 			now := before.Clone()
 			test.change(now)
 			c.store.Store = memaccounts.New()
-			create(t, c.store.Store, now)
+			accountstest.Create(t, c.store.Store, now)
 			c.store.gets = 0
 			if err := c.Recheck(t.Context(), before); err != test.want {
 				t.Errorf("Recheck = %v, want %v", err, test.want)
@@ -229,7 +214,7 @@ func TestRegister(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored := get(t, c.store, "alice")
+	stored := accountstest.Get(t, c.store, "alice")
 	if fmt.Sprint(stored) != fmt.Sprint(made) {
 		t.Errorf("stored %+v\nmade   %+v", stored, made)
 	}
@@ -303,7 +288,7 @@ func TestImported(t *testing.T) {
 	if c.hashes != 0 || c.store.creates != 0 {
 		t.Errorf("%d hashes, %d writes; want none", c.hashes, c.store.creates)
 	}
-	create(t, c.store, a)
+	accountstest.Create(t, c.store, a)
 	if got, err := authenticate(t.Context(), c.Directory, "alice", "correct horse ☕"); err != nil || got.UserID != a.UserID {
 		t.Errorf("Authenticate = %+v, %v; want alice", got, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/signin/authn"
@@ -60,7 +61,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	after := get(t, c.store, "alice")
+	after := accountstest.Get(t, c.store, "alice")
 	if ok, err := plain.Verify(after.PasswordHash, foreignPhrase); !ok || err != nil || !plain.Current(after.PasswordHash) {
 		t.Errorf("the stored hash is %.12s…, and verifies: %v, %v", after.PasswordHash, ok, err)
 	}
@@ -106,7 +107,7 @@ func TestRehashNeverFailsASignIn(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := captureLog(t)
 				store := failingStore{memaccounts.New(), test.update}
-				create(t, store, &accounts.Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
+				accountstest.Create(t, store, &accounts.Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
 				start := time.Now()
 				account, err := authenticate(t.Context(), accounts.NewDirectory(store, plain), "alice", foreignPhrase)
 				if err != nil || account.PasswordHash != foreignHash {
@@ -127,9 +128,9 @@ func TestRehashNeverFailsASignIn(t *testing.T) {
 // Recheck refuses the sign-in by the old password.
 func TestRehashAndPasswordChange(t *testing.T) {
 	memory := memaccounts.New()
-	create(t, memory, &accounts.Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
+	accountstest.Create(t, memory, &accounts.Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
 	directory := accounts.NewDirectory(failingStore{memory, func(context.Context) error {
-		changed := get(t, memory, "alice")
+		changed := accountstest.Get(t, memory, "alice")
 		changed.PasswordHash = "changed"
 		changed.Version++
 		return memory.Update(t.Context(), changed, rand.Text())
@@ -138,7 +139,7 @@ func TestRehashAndPasswordChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := get(t, memory, "alice"); got.PasswordHash != "changed" {
+	if got := accountstest.Get(t, memory, "alice"); got.PasswordHash != "changed" {
 		t.Errorf("the new password's hash was replaced by %.12s…", got.PasswordHash)
 	}
 	if err := directory.Recheck(t.Context(), account); err != authn.ErrRefused {
@@ -158,7 +159,7 @@ func TestPepperRotation(t *testing.T) {
 	if _, err := authenticate(t.Context(), rotated, "alice", phrase); err != nil {
 		t.Errorf("after the rotation: %v", err)
 	}
-	if got := get(t, store, "alice").PasswordHash; !strings.Contains(got, ",keyid=2026$") {
+	if got := accountstest.Get(t, store, "alice").PasswordHash; !strings.Contains(got, ",keyid=2026$") {
 		t.Errorf("the hash is %s, want one of the new pepper", got)
 	}
 	if _, err := authenticate(t.Context(), accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{second}}), "alice", phrase); err != nil {

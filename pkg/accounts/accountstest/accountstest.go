@@ -47,15 +47,15 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 				t.Fatalf("the sample has no %s, so this would not notice its loss", v.Type().Field(i).Name)
 			}
 		}
-		create(t, store, a)
-		if got := get(t, store, "alice"); !reflect.DeepEqual(got, a) {
+		Create(t, store, a)
+		if got := Get(t, store, "alice"); !reflect.DeepEqual(got, a) {
 			t.Errorf("got  %+v\nwant %+v", got, a)
 		}
 	})
 
 	t.Run("empty fields are kept", func(t *testing.T) {
-		create(t, store, &accounts.Account{Name: "bare", UserID: "u", Version: 1})
-		got := get(t, store, "bare")
+		Create(t, store, &accounts.Account{Name: "bare", UserID: "u", Version: 1})
+		got := Get(t, store, "bare")
 		if len(got.Roles) != 0 || len(got.Preferences) != 0 || got.DisplayName != "" || got.Disabled {
 			t.Errorf("got %+v, want nothing but a name, a user ID and a version", got)
 		}
@@ -71,13 +71,13 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 
 	t.Run("a taken name is ErrExists and stays", func(t *testing.T) {
 		first := Sample("taken")
-		create(t, store, first)
+		Create(t, store, first)
 		for _, a := range []*accounts.Account{Sample("taken"), first} {
 			if err := store.Create(ctx, a); !errors.Is(err, accounts.ErrExists) {
 				t.Errorf("Create = %v, want ErrExists", err)
 			}
 		}
-		if got := get(t, store, "taken"); !reflect.DeepEqual(got, first) {
+		if got := Get(t, store, "taken"); !reflect.DeepEqual(got, first) {
 			t.Errorf("got  %+v\nwant %+v", got, first)
 		}
 	})
@@ -103,10 +103,10 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 
 	t.Run("accounts are copies", func(t *testing.T) {
 		a := Sample("copies")
-		create(t, store, a)
+		Create(t, store, a)
 		scribble(a)
-		scribble(get(t, store, "copies"))
-		got := get(t, store, "copies")
+		scribble(Get(t, store, "copies"))
+		got := Get(t, store, "copies")
 		if want := Sample("copies"); got.Roles[0] != want.Roles[0] || got.Preferences["theme"] != want.Preferences["theme"] {
 			t.Errorf("a caller's change reached the store: %+v", got)
 		}
@@ -114,7 +114,7 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 
 	t.Run("an update replaces what may change", func(t *testing.T) {
 		before := Sample("updated")
-		create(t, store, before)
+		Create(t, store, before)
 		next := &accounts.Account{
 			Name: "updated", Username: "other", UserID: "other", DisplayName: "New", Roles: []string{"guest"},
 			Preferences: map[string]string{"theme": "light"}, PasswordHash: "$new$", Version: 7, Revision: before.Revision,
@@ -124,18 +124,18 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 		}
 		want := next.Clone()
 		want.Username, want.UserID, want.Revision = before.Username, before.UserID, "second"
-		if got := get(t, store, "updated"); !reflect.DeepEqual(got, want) {
+		if got := Get(t, store, "updated"); !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 		scribble(next)
-		if got := get(t, store, "updated"); !reflect.DeepEqual(got, want) {
+		if got := Get(t, store, "updated"); !reflect.DeepEqual(got, want) {
 			t.Errorf("a caller's change reached the store: %+v", got)
 		}
 	})
 
 	t.Run("an update sent twice is one", func(t *testing.T) {
 		a := Sample("twice")
-		create(t, store, a)
+		Create(t, store, a)
 		for range 2 {
 			if err := store.Update(ctx, a, "second"); err != nil {
 				t.Error(err)
@@ -145,7 +145,7 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 
 	t.Run("an account that has changed stays", func(t *testing.T) {
 		want := Sample("changed")
-		create(t, store, want)
+		Create(t, store, want)
 		for _, name := range []string{"changed", "nobody"} {
 			late := Sample(name)
 			late.PasswordHash = "$late$"
@@ -156,7 +156,7 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 		if err := store.Delete(ctx, Sample("changed")); err != accounts.ErrChanged {
 			t.Errorf("Delete = %v, want ErrChanged", err)
 		}
-		if got := get(t, store, "changed"); !reflect.DeepEqual(got, want) {
+		if got := Get(t, store, "changed"); !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 		if a, err := store.Get(ctx, "nobody"); !errors.Is(err, accounts.ErrNotFound) {
@@ -166,7 +166,7 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 
 	t.Run("one of 16 updates wins", func(t *testing.T) {
 		a := Sample("contended")
-		create(t, store, a)
+		Create(t, store, a)
 		var won atomic.Int32
 		var wg sync.WaitGroup
 		for range 16 {
@@ -188,7 +188,7 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 
 	t.Run("a deleted account is gone", func(t *testing.T) {
 		a := Sample("deleted")
-		create(t, store, a)
+		Create(t, store, a)
 		for range 2 {
 			if err := store.Delete(ctx, a); err != nil {
 				t.Error(err)
@@ -228,14 +228,16 @@ func scribble(a *accounts.Account) {
 	a.Preferences["theme"] = "changed"
 }
 
-func create(t *testing.T, store accounts.Store, a *accounts.Account) {
+// Create stores the account, or ends the test.
+func Create(t *testing.T, store accounts.Store, a *accounts.Account) {
 	t.Helper()
 	if err := store.Create(t.Context(), a); err != nil {
 		t.Fatalf("Create(%q): %v", a.Name, err)
 	}
 }
 
-func get(t *testing.T, store accounts.Store, name string) *accounts.Account {
+// Get returns the account of that name, or ends the test.
+func Get(t *testing.T, store accounts.Store, name string) *accounts.Account {
 	t.Helper()
 	a, err := store.Get(t.Context(), name)
 	if err != nil {

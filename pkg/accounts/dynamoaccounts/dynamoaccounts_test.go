@@ -22,22 +22,6 @@ func TestStore(t *testing.T) {
 	})
 }
 
-func create(t *testing.T, store accounts.Store, a *accounts.Account) {
-	t.Helper()
-	if err := store.Create(t.Context(), a); err != nil {
-		t.Fatalf("Create(%q): %v", a.Name, err)
-	}
-}
-
-func get(t *testing.T, store accounts.Store, name string) *accounts.Account {
-	t.Helper()
-	a, err := store.Get(t.Context(), name)
-	if err != nil {
-		t.Fatalf("Get(%q): %v", name, err)
-	}
-	return a
-}
-
 // behindProxy returns a store and the proxy that its calls go through.
 func behindProxy(t *testing.T) (*Store, *dynamotest.Proxy) {
 	proxy := dynamotest.NewProxy(t)
@@ -48,11 +32,11 @@ func TestCreateRecognisesItsOwnRetry(t *testing.T) {
 	store, proxy := behindProxy(t)
 	proxy.Fail("PutItem", dynamotest.LoseAnswer)
 	mine := accountstest.Sample("alice")
-	create(t, store, mine)
+	accountstest.Create(t, store, mine)
 	if calls := proxy.Take(); len(calls) != 2 {
 		t.Fatalf("%d calls, want 2: no answer was lost", len(calls))
 	}
-	if got := get(t, store, "alice"); !reflect.DeepEqual(got, mine) {
+	if got := accountstest.Get(t, store, "alice"); !reflect.DeepEqual(got, mine) {
 		t.Errorf("got  %+v\nwant %+v", got, mine)
 	}
 
@@ -65,7 +49,7 @@ func TestCreateRecognisesItsOwnRetry(t *testing.T) {
 func TestUpdateRecognisesItsOwnRetry(t *testing.T) {
 	store, proxy := behindProxy(t)
 	alice := accountstest.Sample("alice")
-	create(t, store, alice)
+	accountstest.Create(t, store, alice)
 	proxy.Take()
 	proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
 	if err := store.Update(t.Context(), alice, "second"); err != nil {
@@ -74,7 +58,7 @@ func TestUpdateRecognisesItsOwnRetry(t *testing.T) {
 	if calls := proxy.Take(); len(calls) != 2 {
 		t.Fatalf("%d calls, want 2: no answer was lost", len(calls))
 	}
-	if got := get(t, store, "alice"); got.Revision != "second" {
+	if got := accountstest.Get(t, store, "alice"); got.Revision != "second" {
 		t.Errorf("the revision is %s", got.Revision)
 	}
 
@@ -88,7 +72,7 @@ func TestUpdateRecognisesItsOwnRetry(t *testing.T) {
 func TestDeleteRecognisesItsOwnRetry(t *testing.T) {
 	store, proxy := behindProxy(t)
 	alice := accountstest.Sample("alice")
-	create(t, store, alice)
+	accountstest.Create(t, store, alice)
 	proxy.Fail("DeleteItem", dynamotest.LoseAnswer)
 	if err := store.Delete(t.Context(), alice); err != nil {
 		t.Error(err)
@@ -97,9 +81,9 @@ func TestDeleteRecognisesItsOwnRetry(t *testing.T) {
 
 func TestReadsConsistently(t *testing.T) {
 	store, proxy := behindProxy(t)
-	create(t, store, accountstest.Sample("alice"))
+	accountstest.Create(t, store, accountstest.Sample("alice"))
 	proxy.Take()
-	get(t, store, "alice")
+	accountstest.Get(t, store, "alice")
 	if calls := proxy.Take(); len(calls) != 1 || calls[0].Action != "GetItem" || calls[0].Read != 1 {
 		t.Errorf("calls %+v, want one GetItem of one unit: an eventually consistent one takes half", calls)
 	}
@@ -145,7 +129,7 @@ func TestReportsDamage(t *testing.T) {
 		put(field, nil)
 		switch field {
 		case "display_name", "roles", "preferences", "frozen_until":
-			get(t, store, "alice")
+			accountstest.Get(t, store, "alice")
 		default:
 			wantDamage(t, store, table, field, "is missing")
 		}

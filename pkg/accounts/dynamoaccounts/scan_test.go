@@ -23,7 +23,7 @@ func TestAllReadsEveryPage(t *testing.T) {
 	for i := range 5 {
 		a := accountstest.Sample(fmt.Sprintf("user %d", i))
 		a.PasswordHash = strings.Repeat("x", 380<<10)
-		create(t, store, a)
+		accountstest.Create(t, store, a)
 		want[a.Name] = a
 	}
 	proxy.Take()
@@ -59,7 +59,7 @@ func TestAllGoesOnAfterADamagedItem(t *testing.T) {
 	client, table := dynamotest.Client(t, proxy.URL), dynamotest.Tables(t)["UsersTable"]
 	store := New(client, table)
 	for _, name := range []string{"a", "b", "c"} {
-		create(t, store, accountstest.Sample(name))
+		accountstest.Create(t, store, accountstest.Sample(name))
 	}
 	item := encode(accountstest.Sample("b"))
 	item["version"] = &types.AttributeValueMemberS{Value: "1"}
