@@ -78,6 +78,7 @@ func inspect(t *testing.T, file string) (content []byte) {
 // programs, need. Even a stripped binary knows the names of its functions.
 var foreignCode = []string{
 	"example.com/coatcheck/pkg/session/sqlstore.", "example.com/coatcheck/pkg/session/redisstore.", "example.com/coatcheck/pkg/session/memstore.",
+	"example.com/coatcheck/pkg/accounts/sqlaccounts.", "example.com/coatcheck/pkg/accounts/memaccounts.",
 	"database/sql.(*DB)", "github.com/jackc/pgx", "modernc.org/", "github.com/redis/", "github.com/alecthomas/kong", "go.yaml.in/",
 }
 
