@@ -35,6 +35,10 @@ func startBrowser(t *testing.T) context.Context {
 	return ctx
 }
 
+// hung is when the browser has certainly stopped: no page of ours, on the busiest of
+// machines, takes as long. It fails what would never end, and judges nothing else.
+const hung = 5 * time.Minute
+
 // device is a browser with cookies of its own, and one tab.
 type device struct {
 	t   *testing.T
@@ -110,7 +114,7 @@ func call[P, R any](d *device, command cdp.Command[P, R], params P) R {
 // get performs an action and returns what it finds.
 func get[T any](d *device, action chromedp.Action[T]) T {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(d.ctx, hung)
 	defer cancel()
 	found, err := chromedp.Run(ctx, action)
 	if err != nil {
@@ -134,7 +138,7 @@ func (d *device) run(actions ...chromedp.Action[chromedp.Void]) {
 // load performs actions that load a page, and returns its status.
 func (d *device) load(actions ...chromedp.Action[chromedp.Void]) int64 {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(d.ctx, hung)
 	defer cancel()
 	response, err := chromedp.RunResponse(ctx, actions...)
 	if err != nil {
@@ -203,7 +207,7 @@ func (d *device) cookie() *network.Cookie {
 
 // snapshot is the page's text for a failure's message.
 func (d *device) snapshot() string {
-	ctx, cancel := context.WithTimeout(d.ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(d.ctx, time.Minute)
 	defer cancel()
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
 	if err != nil {

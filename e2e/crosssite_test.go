@@ -60,7 +60,7 @@ func crossSite(t *testing.T, browser context.Context, app string) {
 	t.Cleanup(evil.Close)
 	for _, path := range paths(t, d.current(cookie)) {
 		d.run(chromedp.Navigate(evil.URL + path))
-		get(d, chromedp.Poll[bool](`document.title === 'All sent'`))
+		get(d, chromedp.Poll[bool](`document.title === 'All sent'`, chromedp.WithPollingTimeout(0)))
 		// 401 comes from an authorizer, which gets no cookie from there.
 		if status := d.press("Win a coat"); status != http.StatusForbidden && status != http.StatusUnauthorized {
 			t.Errorf("another site's form posts to %s: status %d", path, status)

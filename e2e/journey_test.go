@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -162,7 +163,8 @@ func visit(t *testing.T, browser context.Context, url string) {
 func keyboard(t *testing.T, browser context.Context, url string) {
 	d := newDevice(t, browser, url)
 	d.open("/login")
-	d.run(chromedp.KeyEvent(demo.Username + kb.Tab + demo.Password))
+	d.typeInto("username", demo.Username+kb.Tab)
+	d.typeInto("password", demo.Password)
 	d.load(chromedp.KeyEvent(kb.Enter))
 	d.at("/profile", "Welcome to your profile, Alice!")
 	for range 20 {
@@ -174,4 +176,13 @@ func keyboard(t *testing.T, browser context.Context, url string) {
 		}
 	}
 	t.Error("the Tab key does not reach the button Log out")
+}
+
+// typeInto types when the field with the name has the focus, which the page's code
+// or the Tab key may give it a moment after the page has loaded.
+func (d *device) typeInto(field, keys string) {
+	d.t.Helper()
+	focused := fmt.Sprintf(`document.hasFocus() && document.activeElement.name === %q`, field)
+	get(d, chromedp.Poll[bool](focused, chromedp.WithPollingTimeout(0)))
+	d.run(chromedp.KeyEvent(keys))
 }
