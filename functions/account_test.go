@@ -25,17 +25,13 @@ func profile(cookie string) request { return request{method: "GET", path: "/prof
 func TestReauthenticate(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)
-	s.proxy.Slow(slow)
-	try := func(password string) reply {
-		return s.do(t, request{method: "POST", path: "/reauthenticate", cookie: cookie, contentType: "application/json", body: `{"password":"` + password + `"}`})
+	try := func(password string, b budget) reply {
+		return s.spend(t, request{method: "POST", path: "/reauthenticate", cookie: cookie, contentType: "application/json", body: `{"password":"` + password + `"}`}, b)
 	}
-	r := try("wrong")
-	status(t, r, http.StatusUnauthorized)
-	budget{[]string{"GetItem", "GetItem", "UpdateItem", "UpdateItem"}, 2, 2, 2}.check(t, r)
+	status(t, try("wrong", loadCost.and(refusalCost)), http.StatusUnauthorized)
 
-	r = try(password)
+	r := try(password, loadCost.and(refusalCost).and(budget{[]string{"UpdateItem DeleteItem UpdateItem"}, 0, 3}))
 	status(t, r, http.StatusNoContent)
-	budget{[]string{"GetItem", "GetItem", "UpdateItem", "UpdateItem", "UpdateItem", "DeleteItem", "UpdateItem"}, 3, 2, 5}.check(t, r)
 	if id := func(cookie string) string { return strings.Split(cookie, ".")[1] }; id(r.cookie()) != id(cookie) || r.cookie() == cookie {
 		t.Errorf("the cookie went from %.60s to %.60s", cookie, r.cookie())
 	}
@@ -44,22 +40,21 @@ func TestReauthenticate(t *testing.T) {
 }
 
 // TestPasswordChange ends the other sessions and keeps this one, within the budget:
-// authenticate; account and attempts; freeze; renew and list; delete; thaw.
+// authenticate; account and attempts; freeze; renew and list, while the attempts are
+// forgotten; delete; thaw.
 func TestPasswordChange(t *testing.T) {
 	s := newStack(t, nil)
 	others := []string{s.signIn(t), s.signIn(t), s.signIn(t)}
 	cookie := s.signIn(t)
-	s.proxy.Slow(slow)
-	r := s.do(t, changePassword(cookie, password, nextPassword))
-	status(t, r, http.StatusNoContent)
-	budget{[]string{
+	r := s.spend(t, changePassword(cookie, password, nextPassword), budget{[]string{
 		"GetItem",
-		"GetItem", "UpdateItem", "UpdateItem",
-		"UpdateItem", "DeleteItem", "UpdateItem",
-		"UpdateItem", "Query",
-		"DeleteItem", "DeleteItem", "DeleteItem",
+		"GetItem UpdateItem UpdateItem",
 		"UpdateItem",
-	}, 6, 3, 10}.check(t, r)
+		"UpdateItem Query DeleteItem UpdateItem",
+		"DeleteItem DeleteItem DeleteItem",
+		"UpdateItem",
+	}, 3, 10})
+	status(t, r, http.StatusNoContent)
 	for _, other := range append(others, cookie) {
 		status(t, s.do(t, profile(other)), http.StatusUnauthorized)
 	}
@@ -132,9 +127,9 @@ func (s *stack) expireFreeze(t *testing.T) {
 func TestPreferences(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)
-	r := s.do(t, request{method: "POST", path: "/preferences", cookie: cookie, contentType: "application/json", body: `{"theme":"dark","language":"pt-br"}`})
+	r := s.spend(t, request{method: "POST", path: "/preferences", cookie: cookie, contentType: "application/json", body: `{"theme":"dark","language":"pt-br"}`},
+		budget{[]string{"GetItem", "GetItem", "UpdateItem", "UpdateItem"}, 2, 2})
 	status(t, r, http.StatusNoContent)
-	budget{[]string{"GetItem", "GetItem", "UpdateItem", "UpdateItem"}, 4, 2, 2}.check(t, r)
 	for _, cookie := range []string{cookie, s.signIn(t)} {
 		if r := s.do(t, profile(cookie)); !strings.Contains(r.body, `"preferences":{"language":"pt-BR","theme":"dark"}`) {
 			t.Errorf("%d %s", r.status, r.body)

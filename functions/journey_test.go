@@ -20,40 +20,57 @@ var setCookie = regexp.MustCompile(`^__Host-SESSIONID=[\w-]{22}\.[\w-]{22}\.[\w-
 
 const clearCookie = "__Host-SESSIONID=; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
 
-// slow is how much longer a call takes where those made at the same time have to
-// be told from those made one after another.
-const slow = 50 * time.Millisecond
-
 // signInCost: the account is read while the name and the network are counted; the
 // session is written; the account is read again while the sessions are listed, the
 // name is forgotten and the network's attempt taken back.
-var signInCost = budget{[]string{"GetItem", "UpdateItem", "UpdateItem", "PutItem", "GetItem", "Query", "DeleteItem", "UpdateItem"}, 3, 3, 5}
+var signInCost = budget{[]string{"GetItem UpdateItem UpdateItem", "PutItem", "GetItem Query DeleteItem UpdateItem"}, 3, 5}
 
-// budget is what a request may cost: calls in all, calls one after another, and
-// DynamoDB's read and write units.
+// loadCost is that of a session that is read and needs nothing else.
+var loadCost = budget{[]string{"GetItem"}, 1, 0}
+
+// touchedCost is that of one that was not used for a tenth of the idle timeout.
+var touchedCost = budget{[]string{"GetItem", "UpdateItem"}, 1, 1}
+
+// oneDelete is for a session that has to go.
+var oneDelete = budget{[]string{"DeleteItem"}, 0, 1}
+
+// refusalCost is that of a wrong password: what is read and counted before the hash.
+var refusalCost = budget{[]string{"GetItem UpdateItem UpdateItem"}, 1, 2}
+
+// budget is what a request may cost: calls in waves, one after another, each wave's
+// calls at the same time; and DynamoDB's read and write units. There are as many waves
+// as round trips that the user waits for.
 type budget struct {
-	actions     []string
-	depth       int
+	waves       []string
 	read, write float64
 }
 
 // and returns the budget of b and what comes after it.
 func (b budget) and(more budget) budget {
-	return budget{slices.Concat(b.actions, more.actions), b.depth + more.depth, b.read + more.read, b.write + more.write}
+	return budget{slices.Concat(b.waves, more.waves), b.read + more.read, b.write + more.write}
 }
 
-func (b budget) check(t *testing.T, r reply) {
+// spend does a request that has to cost what the budget says.
+func (s *stack) spend(t *testing.T, in request, b budget) reply {
+	t.Helper()
+	s.proxy.Take()
+	s.proxy.Expect(b.waves...)
+	r := s.send(t, in)
+	b.check(t, r.calls)
+	return r
+}
+
+// check looks at the units; the waves are the proxy's to look at.
+func (b budget) check(t *testing.T, calls []dynamotest.Call) {
 	t.Helper()
 	var actions []string
 	var read, write float64
-	for _, call := range r.calls {
+	for _, call := range calls {
 		actions = append(actions, call.Action)
 		read, write = read+call.Read, write+call.Write
 	}
-	slices.Sort(actions) // some are made at the same time
-	if !slices.Equal(actions, slices.Sorted(slices.Values(b.actions))) || dynamotest.Depth(r.calls) != b.depth || read != b.read || write != b.write {
-		t.Errorf("cost: %v, %d one after another, %g read and %g write units; want %v, %d, %g, %g",
-			actions, dynamotest.Depth(r.calls), read, write, b.actions, b.depth, b.read, b.write)
+	if read != b.read || write != b.write {
+		t.Errorf("%v cost %g read and %g write units; want %q for %g and %g", actions, read, write, b.waves, b.read, b.write)
 	}
 }
 
@@ -68,43 +85,37 @@ func status(t *testing.T, r reply, want int) {
 // each step costs with the operation budget.
 func TestJourney(t *testing.T) {
 	s := newStack(t, nil)
-	s.proxy.Slow(slow)
 
-	r := s.do(t, request{method: "GET", path: "/profile"})
+	r := s.spend(t, request{method: "GET", path: "/profile"}, budget{})
 	status(t, r, http.StatusUnauthorized)
-	budget{}.check(t, r)
 
-	r = s.do(t, request{method: "GET", path: "/profile", accept: "text/html"})
+	r = s.spend(t, request{method: "GET", path: "/profile", accept: "text/html"}, budget{})
 	status(t, r, http.StatusSeeOther)
 	if to := r.header.Get("Location"); to != "/login?next=%2Fprofile" {
 		t.Errorf("a browser is sent to %q", to)
 	}
-	budget{}.check(t, r)
 
-	r = s.do(t, login("not the password, surely"))
+	r = s.spend(t, login("not the password, surely"), refusalCost)
 	status(t, r, http.StatusUnauthorized)
 	if got := r.header.Values("Set-Cookie"); len(got) > 0 {
 		t.Errorf("a failed sign-in sets %q", got)
 	}
-	budget{[]string{"GetItem", "UpdateItem", "UpdateItem"}, 1, 1, 2}.check(t, r)
 
-	r = s.do(t, login(password))
+	r = s.spend(t, login(password), signInCost)
 	status(t, r, http.StatusOK)
 	if got := r.header.Values("Set-Cookie"); len(got) != 1 || !setCookie.MatchString(got[0]) {
 		t.Errorf("Set-Cookie: %q", got)
 	}
-	signInCost.check(t, r)
 	cookie, _, _ := strings.Cut(r.header.Get("Set-Cookie"), ";")
 
-	r = s.do(t, request{method: "GET", path: "/profile", cookie: cookie})
+	r = s.spend(t, profile(cookie), loadCost)
 	status(t, r, http.StatusOK)
-	var profile struct {
+	var shown struct {
 		UserID string `json:"user_id"`
 	}
-	if err := json.Unmarshal([]byte(r.body), &profile); err != nil || profile.UserID != s.userID {
+	if err := json.Unmarshal([]byte(r.body), &shown); err != nil || shown.UserID != s.userID {
 		t.Errorf("profile: %s (%v), want user %s", r.body, err, s.userID)
 	}
-	budget{[]string{"GetItem"}, 1, 1, 0}.check(t, r)
 
 	r = s.do(t, request{method: "GET", path: "/profile", cookie: cookie, accept: "text/html"})
 	status(t, r, http.StatusOK)
@@ -112,29 +123,23 @@ func TestJourney(t *testing.T) {
 		t.Errorf("the page does not greet Alice or name her address:\n%s", r.body)
 	}
 
-	r = s.do(t, request{method: "POST", path: "/logout", cookie: cookie})
+	r = s.spend(t, request{method: "POST", path: "/logout", cookie: cookie}, oneDelete)
 	status(t, r, http.StatusNoContent)
 	if got := r.header.Values("Set-Cookie"); len(got) != 1 || got[0] != clearCookie {
 		t.Errorf("Set-Cookie: %q, want %q", got, clearCookie)
 	}
-	budget{[]string{"DeleteItem"}, 1, 0, 1}.check(t, r)
 
-	r = s.do(t, request{method: "GET", path: "/profile", cookie: cookie})
-	status(t, r, http.StatusUnauthorized)
-	budget{[]string{"GetItem"}, 1, 1, 0}.check(t, r)
+	status(t, s.spend(t, profile(cookie), loadCost), http.StatusUnauthorized)
 }
 
 // TestSignInAgain ends the session that the browser came with, at the cost of one
 // more call.
 func TestSignInAgain(t *testing.T) {
 	s := newStack(t, nil)
-	s.proxy.Slow(slow)
 	first := s.signIn(t)
 	again := login(password)
 	again.cookie = first
-	r := s.do(t, again)
-	status(t, r, http.StatusOK)
-	signInCost.and(budget{[]string{"DeleteItem"}, 1, 0, 1}).check(t, r)
+	status(t, s.spend(t, again, signInCost.and(oneDelete)), http.StatusOK)
 	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: first}), http.StatusUnauthorized)
 }
 
@@ -142,15 +147,11 @@ func TestSignInAgain(t *testing.T) {
 // costs one more write, and replaces it by ours, with the pepper that is set.
 func TestForeignHash(t *testing.T) {
 	s := newStack(t, map[string]string{"PASSWORD_PEPPERS": "2026:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
-	s.proxy.Slow(slow)
 	s.addForeignUser(t)
 	status(t, s.do(t, loginAs(foreignUser, password)), http.StatusUnauthorized)
-	r := s.do(t, loginAs(foreignUser, foreignPassword))
-	status(t, r, http.StatusOK)
-	signInCost.and(budget{[]string{"UpdateItem"}, 1, 0, 1}).check(t, r)
-	r = s.do(t, loginAs(foreignUser, foreignPassword))
-	status(t, r, http.StatusOK)
-	signInCost.check(t, r)
+	first := budget{slices.Insert(slices.Clone(signInCost.waves), 1, "UpdateItem"), signInCost.read, signInCost.write + 1}
+	status(t, s.spend(t, loginAs(foreignUser, foreignPassword), first), http.StatusOK)
+	status(t, s.spend(t, loginAs(foreignUser, foreignPassword), signInCost), http.StatusOK)
 	account, err := s.users(t).Get(t.Context(), foreignUser)
 	if err != nil || !strings.HasPrefix(account.PasswordHash, "$argon2id$") || !strings.Contains(account.PasswordHash, ",keyid=2026$") {
 		t.Errorf("stored: %.50s, %v; want a hash of ours with the pepper 2026", account.PasswordHash, err)
@@ -174,16 +175,14 @@ func TestForeignHashInAnOutage(t *testing.T) {
 // TestMissingPepper is an outage, and not a refusal.
 func TestMissingPepper(t *testing.T) {
 	s := newStack(t, nil)
-	s.proxy.Slow(slow)
 	pepper := hashes.Pepper{ID: "2025", Key: []byte("an example of a key of 32 bytes!")}
 	err := s.users(t).Create(t.Context(), &accounts.Account{Name: "bob", UserID: "bob-id", Version: 1,
 		PasswordHash: hashes.Hasher{Peppers: []hashes.Pepper{pepper}}.Hash(password)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := s.do(t, loginAs("bob", password))
+	r := s.spend(t, loginAs("bob", password), refusalCost.and(budget{[]string{"UpdateItem UpdateItem"}, 0, 2}))
 	status(t, r, http.StatusServiceUnavailable)
-	budget{[]string{"GetItem", "UpdateItem", "UpdateItem", "UpdateItem", "UpdateItem"}, 2, 1, 4}.check(t, r)
 }
 
 // TestForm signs in as a browser does; the gateway hands a form over in base64.
@@ -200,25 +199,15 @@ func TestForm(t *testing.T) {
 	}
 }
 
-// TestTouch waits until a touch is due: a tenth of the idle timeout.
+// TestTouch: four minutes without a request, and a touch is due: at a tenth of the idle
+// timeout.
 func TestTouch(t *testing.T) {
-	s := newStack(t, map[string]string{"SESSION_IDLE_TIMEOUT": "20s"})
+	s := newStack(t, nil)
 	cookie := s.signIn(t)
-	deadline := time.Now().Add(15 * time.Second)
-	for {
-		r := s.do(t, request{method: "GET", path: "/profile", cookie: cookie})
-		status(t, r, http.StatusOK)
-		if len(r.calls) > 1 {
-			budget{[]string{"GetItem", "UpdateItem"}, 2, 1, 1}.check(t, r)
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("no touch in 15 s, with an idle timeout of 20 s")
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	r := s.do(t, request{method: "GET", path: "/profile", cookie: cookie})
-	budget{[]string{"GetItem"}, 1, 1, 0}.check(t, r)
+	status(t, s.spend(t, profile(cookie), loadCost), http.StatusOK)
+	s.moveBack(t, "SessionsTable", "last_seen_at", 4*60)
+	status(t, s.spend(t, profile(cookie), touchedCost), http.StatusOK)
+	status(t, s.spend(t, profile(cookie), loadCost), http.StatusOK)
 }
 
 // TestWorthlessCookies cost no call at all.
@@ -251,6 +240,9 @@ func TestOutage(t *testing.T) {
 	cookie := s.signIn(t)
 	for name, fault := range map[string]dynamotest.Fault{"refused": dynamotest.Refuse, "hung": dynamotest.Hang} {
 		s.proxy.FailAll(fault)
+		if fault == dynamotest.Hang {
+			s.setTimeout(2 * time.Second)
+		}
 		for _, in := range []request{
 			login(password),
 			{method: "GET", path: "/profile", cookie: cookie},
@@ -265,6 +257,7 @@ func TestOutage(t *testing.T) {
 			}
 		}
 		s.proxy.FailAll(dynamotest.None)
+		s.setTimeout(patience)
 		status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookie}), http.StatusOK)
 	}
 }
@@ -272,7 +265,8 @@ func TestOutage(t *testing.T) {
 // TestPolicies compares what each function calls with what template.yaml lets it
 // call: nothing missing, nothing too much.
 func TestPolicies(t *testing.T) {
-	s := newStack(t, map[string]string{"SESSION_IDLE_TIMEOUT": "20s"})
+	s := newStack(t, nil)
+	idle := func() { s.moveBack(t, "SessionsTable", "last_seen_at", 4*60) } // a touch is due
 	uses := map[string][]dynamotest.Call{}
 	use := func(function string, in request) reply {
 		r := s.do(t, in)
@@ -288,19 +282,19 @@ func TestPolicies(t *testing.T) {
 	cookie = s.signIn(t)
 	r := use("LoginFunction", request{method: "POST", path: "/reauthenticate", cookie: cookie, contentType: "application/json", body: `{"password":"` + password + `"}`})
 	cookie = r.cookie()
-	time.Sleep(3 * time.Second) // a touch is due
+	idle()
 	use("PreferencesFunction", request{method: "POST", path: "/preferences", cookie: cookie, contentType: "application/json", body: `{"theme":"dark"}`})
 	r = use("PasswordFunction", changePassword(cookie, password, nextPassword))
 	cookie = r.cookie()
-	time.Sleep(3 * time.Second)
+	idle()
 	use("ProfileFunction", request{method: "GET", path: "/profile", cookie: cookie})
-	time.Sleep(3 * time.Second)
+	idle()
 	use("SessionsFunction", request{method: "GET", path: "/sessions", cookie: cookie})
 	use("SessionsFunction", request{method: "POST", path: "/sessions/revoke-all", cookie: cookie})
 	use("LogoutFunction", request{method: "POST", path: "/logout", cookie: cookie})
 	s.proxy.Take()
 	cookie = s.signInWith(t, nextPassword)
-	time.Sleep(3 * time.Second)
+	idle()
 	use("AuthorizerFunction", request{method: "GET", path: "/whoami", cookie: cookie}) // the calls are the authorizer's
 	for id, function := range s.template.Functions {
 		if got := dynamotest.Uses(uses[id], s.tables); !slices.Equal(got, function.Access) {
@@ -314,7 +308,7 @@ func TestPolicies(t *testing.T) {
 func TestWarmUp(t *testing.T) {
 	for id, function := range readTemplate(t).Functions {
 		s := &stack{tables: dynamotest.Tables(t), proxy: dynamotest.NewProxy(t)}
-		l := start(t, binary(function), s.environment(function, nil), time.Second)
+		l := start(t, binary(function), s.environment(function, nil))
 		l.waitUntilReady(t)
 		calls := s.proxy.Take()
 		if want := min(1, len(function.Access)); len(calls) != want {
@@ -336,7 +330,7 @@ func TestMissingVariables(t *testing.T) {
 				continue
 			}
 			s := &stack{tables: dynamotest.Tables(t), proxy: dynamotest.NewProxy(t)}
-			l := start(t, binary(function), s.environment(function, map[string]string{name: ""}), time.Second)
+			l := start(t, binary(function), s.environment(function, map[string]string{name: ""}))
 			select {
 			case <-l.exited:
 			case <-l.ready:

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // idOf returns the ID of the session that a Cookie header is for.
@@ -15,9 +14,12 @@ func idOf(cookie string) string { return strings.Split(cookie, ".")[1] }
 func TestSessionsBudget(t *testing.T) {
 	s := newStack(t, nil)
 	cookies := []string{s.signIn(t), s.signIn(t), s.signIn(t), s.signIn(t), s.signIn(t)}
-	s.proxy.Slow(slow)
-	get := func(cookie string) reply { return s.do(t, request{method: "GET", path: "/sessions", cookie: cookie}) }
-	post := func(path, cookie string) reply { return s.do(t, request{method: "POST", path: path, cookie: cookie}) }
+	get := func(cookie string, b budget) reply {
+		return s.spend(t, request{method: "GET", path: "/sessions", cookie: cookie}, b)
+	}
+	post := func(path, cookie string, b budget) reply {
+		return s.spend(t, request{method: "POST", path: path, cookie: cookie}, b)
+	}
 	dead := func(cookies ...string) {
 		t.Helper()
 		for _, cookie := range cookies {
@@ -25,9 +27,8 @@ func TestSessionsBudget(t *testing.T) {
 		}
 	}
 
-	r := get(cookies[0])
+	r := get(cookies[0], budget{[]string{"GetItem", "Query"}, 2, 0})
 	status(t, r, http.StatusOK)
-	budget{[]string{"GetItem", "Query"}, 2, 2, 0}.check(t, r)
 	var body struct {
 		Sessions []struct {
 			ID      string
@@ -40,22 +41,19 @@ func TestSessionsBudget(t *testing.T) {
 		t.Errorf("sessions: %s, %v", r.body, err)
 	}
 
-	r = post("/sessions/"+idOf(cookies[1])+"/revoke", cookies[0])
+	r = post("/sessions/"+idOf(cookies[1])+"/revoke", cookies[0], loadCost.and(oneDelete))
 	status(t, r, http.StatusNoContent)
-	budget{[]string{"GetItem", "DeleteItem"}, 2, 1, 1}.check(t, r)
 	dead(cookies[1])
-	r = post("/sessions/"+idOf(cookies[1])+"/revoke", cookies[0])
+	r = s.do(t, request{method: "POST", path: "/sessions/" + idOf(cookies[1]) + "/revoke", cookie: cookies[0]})
 	status(t, r, http.StatusNotFound)
 
-	r = post("/sessions/revoke-others", cookies[0])
+	r = post("/sessions/revoke-others", cookies[0], budget{[]string{"GetItem", "Query", "DeleteItem DeleteItem DeleteItem"}, 2, 3})
 	status(t, r, http.StatusNoContent)
-	budget{[]string{"GetItem", "Query", "DeleteItem", "DeleteItem", "DeleteItem"}, 3, 2, 3}.check(t, r)
 	dead(cookies[2:]...)
 
 	other := s.signIn(t)
-	r = post("/sessions/revoke-all", cookies[0])
+	r = post("/sessions/revoke-all", cookies[0], budget{[]string{"GetItem", "Query", "DeleteItem DeleteItem"}, 2, 2})
 	status(t, r, http.StatusNoContent)
-	budget{[]string{"GetItem", "Query", "DeleteItem", "DeleteItem"}, 3, 2, 2}.check(t, r)
 	if got := r.header.Values("Set-Cookie"); len(got) != 1 || got[0] != clearCookie {
 		t.Errorf("Set-Cookie: %q, want %q", got, clearCookie)
 	}
@@ -65,15 +63,14 @@ func TestSessionsBudget(t *testing.T) {
 // TestReauthenticationWindow: beyond the window nothing is ended, and the list is
 // still shown.
 func TestReauthenticationWindow(t *testing.T) {
-	s := newStack(t, map[string]string{"REAUTHENTICATION_WINDOW": "1s"})
+	s := newStack(t, map[string]string{"REAUTHENTICATION_WINDOW": "10m"})
 	cookie := s.signIn(t)
-	time.Sleep(1100 * time.Millisecond)
-	r := s.do(t, request{method: "POST", path: "/sessions/revoke-all", cookie: cookie})
+	s.moveBack(t, "SessionsTable", "authenticated_at", 10*60)
+	r := s.spend(t, request{method: "POST", path: "/sessions/revoke-all", cookie: cookie}, loadCost)
 	status(t, r, http.StatusForbidden)
 	if !strings.Contains(r.body, `"type":"reauthentication-required"`) {
 		t.Errorf("body %s", r.body)
 	}
-	budget{[]string{"GetItem"}, 1, 1, 0}.check(t, r)
 	r = s.do(t, request{method: "POST", path: "/sessions/revoke-all", cookie: cookie, accept: "text/html"})
 	if to := r.header.Get("Location"); r.status != http.StatusSeeOther || to != "/reauthenticate?next=%2Fsessions" {
 		t.Errorf("%d, Location %q", r.status, to)
@@ -89,17 +86,13 @@ func TestLimitOfSessions(t *testing.T) {
 	for range 10 {
 		cookies = append(cookies, s.signIn(t))
 	}
-	s.proxy.Slow(slow)
 	again := login(password)
 	again.cookie = cookies[9]
-	oneMore := signInCost.and(budget{[]string{"DeleteItem"}, 1, 0, 1})
-	r := s.do(t, again) // replaces the tenth: nothing has to go
+	oneMore := signInCost.and(oneDelete)
+	r := s.spend(t, again, oneMore) // replaces the tenth: nothing has to go
 	status(t, r, http.StatusOK)
-	oneMore.check(t, r)
 	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[0]}), http.StatusOK)
-	r = s.do(t, login(password))
-	status(t, r, http.StatusOK)
-	oneMore.check(t, r)
+	status(t, s.spend(t, login(password), oneMore), http.StatusOK)
 	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[0]}), http.StatusUnauthorized)
 	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[1]}), http.StatusOK)
 }

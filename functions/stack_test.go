@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/pkg/accounts"
@@ -105,7 +108,7 @@ func newStack(t testing.TB, settings map[string]string) *stack {
 	s.userID = account.UserID
 	g := &gateway{t: t, routes: map[string]*lambda{}, guards: map[string]*lambda{}}
 	for id, function := range template.Functions {
-		l := start(t, binary(function), s.environment(function, settings), 4*time.Second)
+		l := start(t, binary(function), s.environment(function, settings))
 		s.functions[id] = l
 		for _, route := range function.Routes {
 			if g.routes[route] != nil {
@@ -160,6 +163,38 @@ func (s *stack) environment(function samtemplate.Function, settings map[string]s
 	return environment
 }
 
+// setTimeout sets how much time the functions have.
+func (s *stack) setTimeout(timeout time.Duration) {
+	for _, l := range s.functions {
+		l.timeout.Store(int64(timeout))
+	}
+}
+
+// moveBack moves a time back in every item of a table that has it, by so many of the
+// field's units: to the functions it is as if that much more time had passed.
+func (s *stack) moveBack(t *testing.T, table, field string, by int64) {
+	t.Helper()
+	client, name := dynamotest.Client(t, dynamotest.Endpoint(t)), s.tables[table]
+	all, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range all.Items {
+		key := map[string]types.AttributeValue{}
+		for _, part := range s.template.Tables[table].CreateInput(name).KeySchema {
+			key[*part.AttributeName] = item[*part.AttributeName]
+		}
+		_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: &name, Key: key, UpdateExpression: new("SET #f = #f - :by"), ConditionExpression: new("attribute_exists(#f)"),
+			ExpressionAttributeNames:  map[string]string{"#f": field},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":by": &types.AttributeValueMemberN{Value: fmt.Sprint(by)}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // request is one request of a user, with the headers that matter.
 type request struct {
 	method, path string
@@ -180,6 +215,11 @@ type reply struct {
 func (s *stack) do(t testing.TB, in request) reply {
 	t.Helper()
 	s.proxy.Take()
+	return s.send(t, in)
+}
+
+func (s *stack) send(t testing.TB, in request) reply {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), in.method, s.url+in.path, strings.NewReader(in.body))
 	if err != nil {
 		t.Fatal(err)

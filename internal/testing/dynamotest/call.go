@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"example.com/coatcheck/internal/local/samtemplate"
 )
@@ -24,9 +23,8 @@ type Call struct {
 	// DynamoDB Local tells too few for a transaction that changes nothing.
 	Read, Write float64
 
-	Start, End time.Time
-	Fault      Fault
-	Status     int // of the HTTP answer; 0 if the sender got none
+	Fault  Fault
+	Status int // of the HTTP answer; 0 if the sender got none
 }
 
 // reading and writing are the actions that report the units they consume.
@@ -121,20 +119,4 @@ func Uses(calls []Call, tables map[string]string) []samtemplate.Access {
 	}
 	slices.SortFunc(uses, samtemplate.Access.Compare)
 	return slices.Compact(uses)
-}
-
-// Depth returns how many of the calls went one after another: the length of the
-// longest chain in which each began after the one before had ended. Calls made
-// at the same time may by chance not overlap; [Proxy.Slow] makes them.
-func Depth(calls []Call) int {
-	calls = slices.DeleteFunc(slices.Clone(calls), func(c Call) bool { return c.End.IsZero() })
-	slices.SortFunc(calls, func(a, b Call) int { return a.End.Compare(b.End) })
-	depth := 0
-	var end time.Time
-	for _, c := range calls {
-		if !c.Start.Before(end) {
-			depth, end = depth+1, c.End
-		}
-	}
-	return depth
 }

@@ -146,7 +146,6 @@ func TestProxyNotesCalls(t *testing.T) {
 		}, Call{Action: "DescribeTable", Uses: []samtemplate.Access{use("DescribeTable", "SessionsTable")}, Status: 200}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before := time.Now()
 			if err := c.call(); err != nil {
 				t.Fatal(err)
 			}
@@ -155,10 +154,6 @@ func TestProxyNotesCalls(t *testing.T) {
 				t.Fatalf("%d calls, want 1: %+v", len(calls), calls)
 			}
 			got := calls[0]
-			if got.Start.Before(before) || !got.End.After(got.Start) || got.End.After(time.Now()) {
-				t.Errorf("from %s to %s", got.Start, got.End)
-			}
-			got.Start, got.End = time.Time{}, time.Time{}
 			if fmt.Sprint(got) != fmt.Sprint(c.want) {
 				t.Errorf("\ngot  %+v\nwant %+v", got, c.want)
 			}
@@ -274,30 +269,120 @@ func TestHold(t *testing.T) {
 	}
 }
 
-func TestDepth(t *testing.T) {
+// witness is a test that may fail.
+type witness struct {
+	testing.TB
+	errors chan string
+}
+
+func (w witness) Errorf(format string, args ...any) { w.errors <- fmt.Sprintf(format, args...) }
+
+// watch takes the proxy's errors from the test.
+func (b *bench) watch() chan string {
+	errors := make(chan string, 10)
+	b.tb = witness{b.T, errors}
+	return errors
+}
+
+// together makes a call for each ID, all at the same time.
+func (b *bench) together(ids ...string) {
+	var wg sync.WaitGroup
+	for _, id := range ids {
+		wg.Go(func() {
+			if err := b.put(b.Context(), id); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestExpect(t *testing.T) {
 	b := newBench(t)
-	b.Slow(100 * time.Millisecond)
-	together := func(ids ...string) {
-		var wg sync.WaitGroup
-		for _, id := range ids {
-			wg.Go(func() {
-				if err := b.put(t.Context(), id); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
+	b.Expect("PutItem PutItem PutItem", "PutItem", "GetItem PutItem")
+	b.together("1", "2", "3")
+	b.together("4")
+	b.Fail("PutItem", Refuse) // which is in no wave
+	var wg sync.WaitGroup
+	wg.Go(func() { b.together("5") })
+	if _, err := b.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &b.table, Key: key("1")}); err != nil {
+		t.Error(err)
 	}
-	together("1", "2", "3")
-	together("4")
-	together("5", "6")
-	calls := b.Take()
-	if len(calls) != 6 || Depth(calls) != 3 {
-		t.Errorf("%d calls, %d one after another; want 6 and 3", len(calls), Depth(calls))
+	wg.Wait()
+	if calls := b.Take(); len(calls) != 7 {
+		t.Errorf("%d calls, want 7", len(calls))
 	}
-	if got := Depth(nil); got != 0 {
-		t.Errorf("depth of nothing is %d", got)
+	b.together("6") // nothing is expected any more
+}
+
+func TestExpectAndBeDisappointed(t *testing.T) {
+	for name, test := range map[string]struct {
+		waves []string
+		do    func(b *bench, errors chan string)
+		want  string
+	}{
+		"one after another": {[]string{"PutItem PutItem"}, func(b *bench, _ chan string) {
+			b.patience = time.Millisecond
+			b.together("1")
+			b.together("2")
+		}, `of the calls "PutItem PutItem", to be made at the same time, ["PutItem"] did not come in 1ms`},
+		"at the same time": {[]string{"PutItem", "PutItem"}, func(b *bench, errors chan string) {
+			resume := b.Pause(0)
+			var wg sync.WaitGroup
+			wg.Go(func() { b.together("1", "2") })
+			errors <- <-errors // until the second has come
+			resume()
+			wg.Wait()
+			b.together("3")
+		}, `PutItem came before the calls "PutItem" were answered, of which [] had not even come`},
+		"another": {[]string{"GetItem"}, func(b *bench, _ chan string) {
+			b.together("1")
+			b.client.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: &b.table, Key: key("1")})
+		}, `PutItem came before the calls "GetItem" were answered, of which ["GetItem"] had not even come`},
+		"one too many": {[]string{"PutItem"}, func(b *bench, _ chan string) {
+			b.together("1")
+			b.together("2")
+		}, "PutItem came, and no more calls were expected"},
+		"not one": {nil, func(b *bench, _ chan string) { b.together("1") }, "PutItem came, and no more calls were expected"},
+		"none":    {[]string{"PutItem"}, func(*bench, chan string) {}, `of the calls "PutItem", ["PutItem"] did not come`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			errors := b.watch()
+			b.Expect(test.waves...)
+			test.do(b, errors)
+			b.Take()
+			close(errors)
+			var got []string
+			for text := range errors {
+				got = append(got, text)
+			}
+			if want := []string{"dynamotest: " + test.want}; !slices.Equal(got, want) {
+				t.Errorf("errors %q, want %q", got, want)
+			}
+		})
 	}
+}
+
+func TestPause(t *testing.T) {
+	b := newBench(t)
+	resume := b.Pause(2)
+	b.together("1", "2")
+	b.Take()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.together("3")
+	}()
+	for len(b.Take()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if b.has("3") {
+		t.Error("carried out in the pause")
+	}
+	resume()
+	<-done
+	b.together("4")
 }
 
 func TestUses(t *testing.T) {

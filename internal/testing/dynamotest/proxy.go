@@ -28,8 +28,14 @@ type Proxy struct {
 	calls  []*Call
 	faults map[string][]Fault // for the next calls of an action
 	always Fault              // for all other calls
-	delay  time.Duration
 	held   []*http.Request
+
+	expecting bool          // between Expect and Take
+	waves     []*wave       // those that are still to come
+	patience  time.Duration // how long a call waits for a wave that does not become whole
+
+	passes int           // calls that a pause still lets through
+	paused chan struct{} // closed when the pause is over; nil if there is none
 }
 
 // Fault is what happens to a call in place of an answer.
@@ -50,7 +56,7 @@ func NewProxy(tb testing.TB) *Proxy {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Proxy{tb: tb, target: target, done: make(chan struct{}), faults: map[string][]Fault{}}
+	p := &Proxy{tb: tb, target: target, done: make(chan struct{}), faults: map[string][]Fault{}, patience: time.Minute}
 	server := httptest.NewServer(http.HandlerFunc(p.serve))
 	p.URL = server.URL
 	tb.Cleanup(func() {
@@ -76,19 +82,29 @@ func (p *Proxy) FailAll(fault Fault) {
 	p.always = fault
 }
 
-// Slow makes every call take d longer, so that calls made at the same time are
-// certain to overlap. See [Depth].
-func (p *Proxy) Slow(d time.Duration) {
+// Pause lets n more calls through, and holds those after them back until resume is
+// called.
+func (p *Proxy) Pause(n int) (resume func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.delay = d
+	paused := make(chan struct{})
+	p.passes, p.paused = n, paused
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.paused = nil
+		close(paused)
+	}
 }
 
 // Take returns the calls since the last Take, in the order of their arrival, and
-// forgets them. One that is still under way has no End.
+// forgets them. It ends what [Proxy.Expect] began: a call that was expected and has
+// not come is an error.
 func (p *Proxy) Take() []Call {
+	p.tb.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.finish()
 	calls := make([]Call, len(p.calls))
 	for i, c := range p.calls {
 		calls[i] = *c
@@ -126,11 +142,11 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		p.tb.Errorf("dynamotest: %v", err)
 	}
-	delay := p.note(call)
+	p.note(call)
 	out := p.onward(r, body)
 	switch call.Fault {
 	case None, LoseAnswer:
-		p.carryOut(w, out, call, delay)
+		p.carryOut(w, out, call)
 		return
 	case Hold:
 		p.hold(out)
@@ -153,15 +169,37 @@ func (p *Proxy) onward(r *http.Request, body []byte) *http.Request {
 	return out
 }
 
+// wait holds a call back while there is a pause.
+func (p *Proxy) wait() {
+	p.mu.Lock()
+	paused := p.paused
+	if paused != nil && p.passes > 0 {
+		p.passes--
+		paused = nil
+	}
+	p.mu.Unlock()
+	if paused != nil {
+		select {
+		case <-paused:
+		case <-p.done:
+		}
+	}
+}
+
 // carryOut has DynamoDB answer the call, and passes the answer on or loses it.
-func (p *Proxy) carryOut(w http.ResponseWriter, out *http.Request, call *Call, delay time.Duration) {
+func (p *Proxy) carryOut(w http.ResponseWriter, out *http.Request, call *Call) {
+	var wave *wave
+	if call.Fault == None {
+		wave = p.join(call)
+	}
+	p.wait()
 	status, header, answer, err := send(out)
 	if err != nil {
 		p.tb.Errorf("dynamotest: %v", err)
 		panic(http.ErrAbortHandler)
 	}
-	time.Sleep(delay)
 	p.end(call, status, answer)
+	p.leave(wave)
 	if call.Fault == LoseAnswer {
 		panic(http.ErrAbortHandler)
 	}
@@ -170,11 +208,10 @@ func (p *Proxy) carryOut(w http.ResponseWriter, out *http.Request, call *Call, d
 	w.Write(answer)
 }
 
-// note adds the call to the list, decides its fault and says how long to delay it.
-func (p *Proxy) note(call *Call) time.Duration {
+// note adds the call to the list and decides its fault.
+func (p *Proxy) note(call *Call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	call.Start = time.Now()
 	call.Fault = p.always
 	keys := []string{call.Action}
 	for _, use := range call.Uses {
@@ -186,14 +223,12 @@ func (p *Proxy) note(call *Call) time.Duration {
 		}
 	}
 	p.calls = append(p.calls, call)
-	return p.delay
 }
 
 // end completes the call in the list, before its sender can know the answer.
 func (p *Proxy) end(call *Call, status int, answer []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	call.End = time.Now()
 	if call.Fault == None {
 		call.Status = status
 	}
