@@ -213,7 +213,7 @@ func (s *shell) finishes(text string, rows int) {
 
 func TestImportInterrupted(t *testing.T) {
 	sh, proxy := newShell(t), dynamotest.NewProxy(t)
-	proxy.Slow(20 * time.Millisecond)
+	resume := proxy.Pause(20) // so that some writes are under way when the signal comes
 	const rows = 1000
 	text := someRows(rows)
 	cmd := sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL).command("users", "import", "-")
@@ -226,12 +226,11 @@ func TestImportInterrupted(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	half := len(text) / 2
+	half, calls := len(text)/2, 0
 	io.WriteString(stdin, text[:half]) // and no end: it has to stop while it waits for more, too
-	for deadline := time.Now().Add(30 * time.Second); len(sh.all()) < 20 && time.Now().Before(deadline); {
-		time.Sleep(10 * time.Millisecond)
-	}
+	waitFor(t, "20 users, and writes after them", func() bool { calls += len(proxy.Take()); return calls > 20 && len(sh.all()) == 20 })
 	cmd.Process.Signal(os.Interrupt)
+	resume()
 	cmd.Wait()
 	if code, want := cmd.ProcessState.ExitCode(), "coatcheck: interrupted; run it again for the rest\n"; code != 1 || stderr.String() != want {
 		t.Errorf("exit code %d, stderr %q; want 1, %q", code, stderr.String(), want)
@@ -241,6 +240,17 @@ func TestImportInterrupted(t *testing.T) {
 		t.Errorf("%d users are stored; it says %s", stored, stdout.String())
 	}
 	sh.finishes(text, rows)
+}
+
+// waitFor waits for what takes as long as it takes. It gives up when it will certainly
+// never come.
+func waitFor(t *testing.T, what string, there func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !there(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("there is still no sign of %s", what)
+		}
+	}
 }
 
 func TestImportStopsWhileItWaits(t *testing.T) {
@@ -255,9 +265,7 @@ func TestImportStopsWhileItWaits(t *testing.T) {
 	}
 	defer stdin.Close()
 	io.WriteString(stdin, "name,password_hash\nalice,!\n")
-	for deadline := time.Now().Add(30 * time.Second); len(sh.all()) < 1 && time.Now().Before(deadline); {
-		time.Sleep(10 * time.Millisecond)
-	}
+	waitFor(t, "a user", func() bool { return len(sh.all()) == 1 })
 	cmd.Process.Signal(syscall.SIGTERM)
 	if cmd.Wait(); cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("%v, want exit code 1", cmd.ProcessState)
@@ -272,9 +280,7 @@ func TestImportInterruptedTwice(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); len(proxy.Take()) == 0 && time.Now().Before(deadline); {
-		time.Sleep(10 * time.Millisecond)
-	}
+	waitFor(t, "a call", func() bool { return len(proxy.Take()) > 0 })
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -57,6 +57,9 @@ type shell struct {
 	env map[string]string
 }
 
+// patience is when something will certainly never come, on the busiest of machines.
+const patience = 3 * time.Minute
+
 // newShell returns a shell with the variables that the commands need, and tables.
 func newShell(t *testing.T) *shell {
 	t.Helper()
@@ -87,7 +90,7 @@ func (s *shell) with(name, value string) *shell {
 }
 
 func (s *shell) command(args ...string) *exec.Cmd {
-	ctx, cancel := context.WithTimeout(s.Context(), time.Minute) // a command that waits for ever
+	ctx, cancel := context.WithTimeout(s.Context(), patience) // a command that waits for ever
 	s.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, binary, args...)
 	for name, value := range s.env {

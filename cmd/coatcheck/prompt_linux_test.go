@@ -76,7 +76,7 @@ func (t *terminal) echoes() bool {
 // answer waits until the prompt is shown and what is typed is not, then types.
 func (t *terminal) answer(prompt, keys string) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !strings.HasSuffix(t.shown(), prompt) || t.echoes(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.HasSuffix(t.shown(), prompt) || t.echoes(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("no prompt %q without echo; the screen shows %q", prompt, t.shown())
 		}
@@ -150,7 +150,7 @@ func TestPromptGivesUp(t *testing.T) {
 // shows waits until the screen shows text, and checks that it never showed the password.
 func (t *terminal) shows(text string) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(t.shown(), text); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.Contains(t.shown(), text); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Errorf("the screen shows %q, want %q", t.shown(), text)
 			return
