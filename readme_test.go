@@ -87,7 +87,7 @@ func serve(t *testing.T) string {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/server").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	cmd := exec.CommandContext(ctx, binary, "-addr", "localhost:0")
 	var log bytes.Buffer
 	cmd.Stderr = &log

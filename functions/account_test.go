@@ -96,8 +96,9 @@ func TestPasswordChangeInterrupted(t *testing.T) {
 			}
 			if name == "thaw" {
 				status(t, s.do(t, profile(other)), http.StatusUnauthorized)
-				status(t, s.do(t, login(password)), http.StatusServiceUnavailable) // frozen
-				s.expireFreeze(t)
+				s.freezeUntil(t, time.Now().Add(time.Hour)) // however long the next request takes
+				status(t, s.do(t, login(password)), http.StatusServiceUnavailable)
+				s.freezeUntil(t, time.Unix(1, 0))
 			}
 			status(t, s.do(t, profile(cookie)), http.StatusOK)
 			status(t, s.do(t, login(password)), http.StatusOK)
@@ -109,16 +110,16 @@ func TestPasswordChangeInterrupted(t *testing.T) {
 	}
 }
 
-// expireFreeze lets the lease of a change that was interrupted run out.
-func (s *stack) expireFreeze(t *testing.T) {
+// freezeUntil moves the end of the freeze that a change left which was interrupted.
+func (s *stack) freezeUntil(t *testing.T, end time.Time) {
 	t.Helper()
 	users := s.users(t)
 	account, err := users.Get(t.Context(), username)
 	if err != nil || account.FrozenUntil.IsZero() {
 		t.Fatalf("the account is not frozen: %+v, %v", account, err)
 	}
-	account.FrozenUntil = time.Unix(1, 0)
-	if err := users.Update(t.Context(), account, "expired"); err != nil {
+	account.FrozenUntil = end.Truncate(time.Second)
+	if err := users.Update(t.Context(), account, "until "+end.String()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -162,15 +162,13 @@ func TestPasswdInterrupted(t *testing.T) {
 			f.outage(test.call, test.fault, test.after)
 			f.through.fails(1, test.want, better, "users", "passwd", "alice")
 			now := f.stored("alice")
-			if now.PasswordHash != f.alice.PasswordHash || (f.sessions() == 1) != test.signed || time.Now().Before(now.FrozenUntil) != test.frozen {
+			if now.PasswordHash != f.alice.PasswordHash || (f.sessions() == 1) != test.signed || now.FrozenUntil.IsZero() == test.frozen {
 				t.Errorf("after the outage %+v, with %d sessions", now, f.sessions())
 			}
 			if test.frozen {
+				f.freezeUntil(now, time.Now().Add(time.Hour)) // however long the next command takes
 				f.through.fails(1, `user "alice" is being changed by somebody else, or by a change that was interrupted; run it again in 15 seconds`, better, "users", "passwd", "alice")
-				now.FrozenUntil = time.Now().Add(-time.Second).Truncate(time.Second) // 15 seconds later
-				if err := f.users().Update(t.Context(), now, "later"); err != nil {
-					t.Fatal(err)
-				}
+				f.freezeUntil(f.stored("alice"), time.Now().Add(-time.Second)) // 15 seconds later
 			}
 			f.signsIn("alice", phrase)
 			f.through.ok(better, "users", "passwd", "alice")
@@ -179,6 +177,15 @@ func TestPasswdInterrupted(t *testing.T) {
 				t.Errorf("%d sessions are left", f.sessions())
 			}
 		})
+	}
+}
+
+// freezeUntil moves the end of a freeze.
+func (f *faulty) freezeUntil(a *accounts.Account, end time.Time) {
+	f.Helper()
+	a.FrozenUntil = end.Truncate(time.Second)
+	if err := f.users().Update(f.Context(), a, "until "+end.String()); err != nil {
+		f.Fatal(err)
 	}
 }
 

@@ -99,7 +99,9 @@ func (tr *traffic) run(rounds, devices int) {
 		if tr.t.Failed() {
 			break
 		}
-		tr.wait()
+		for int(tr.logins.Load()) <= round && !tr.t.Failed() {
+			tr.wait() // so that there is traffic to end, however the machine shares out its time
+		}
 		if round%20 == 19 {
 			tr.changePassword(round)
 		} else {
@@ -111,9 +113,6 @@ func (tr *traffic) run(rounds, devices int) {
 	traffic.Wait()
 	tr.stayDead(1000)
 	tr.t.Logf("%d logins, %d tokens that died, %d rounds", tr.logins.Load(), len(tr.dead), rounds)
-	if int(tr.logins.Load()) < rounds {
-		tr.t.Error("there was hardly any traffic")
-	}
 }
 
 // visit is what one device does from signing in to leaving.

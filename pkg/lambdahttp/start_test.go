@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 
 // TestStart plays Lambda's runtime API for two invocations of a real process.
 func TestStart(t *testing.T) {
-	deadline := time.Now().Add(time.Minute).Truncate(time.Millisecond)
+	deadline := time.Now().Add(5 * time.Minute).Truncate(time.Millisecond)
 	runtime := &runtimeAPI{
 		deadline: deadline,
 		events:   make(chan []byte, 2),

@@ -66,7 +66,7 @@ func TestMatrixOnEveryStore(t *testing.T) {
 			empty := on.open(t)
 			for _, x := range rows() {
 				x.run(t, on.server, func(t *testing.T, check func(*rig)) {
-					hung := time.AfterFunc(time.Minute, func() { panic(t.Name() + ": let time pass by rig.pass, not by time.Sleep") })
+					hung := time.AfterFunc(10*time.Minute, func() { panic(t.Name() + ": let time pass by rig.pass, not by time.Sleep") })
 					defer hung.Stop()
 					r := newRigOn(t, empty(t))
 					r.began = time.Now()
@@ -79,7 +79,7 @@ func TestMatrixOnEveryStore(t *testing.T) {
 
 func onSQLite(t *testing.T) func(*testing.T) stores {
 	file := filepath.Join(t.TempDir(), "coatcheck.db")
-	return onSQL(t, "sqlite", "file:"+file+"?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate", sqlstore.SQLite)
+	return onSQL(t, "sqlite", "file:"+file+"?_journal_mode=WAL&_busy_timeout=120000&_txlock=immediate", sqlstore.SQLite)
 }
 
 func onPostgreSQL(t *testing.T) func(*testing.T) stores {

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { postgrestest.Main(m) }
 // second time nothing is left to do.
 var databases = map[string]func(*testing.T) *sql.DB{
 	"SQLite": func(t *testing.T) *sql.DB {
-		return open(t, "sqlite", "file:"+filepath.Join(t.TempDir(), "users.db")+"?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate")
+		return open(t, "sqlite", "file:"+filepath.Join(t.TempDir(), "users.db")+"?_journal_mode=WAL&_busy_timeout=120000&_txlock=immediate")
 	},
 	"PostgreSQL": func(t *testing.T) *sql.DB { return open(t, "pgx", postgrestest.DSN(t)) },
 }

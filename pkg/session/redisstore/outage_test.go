@@ -65,6 +65,7 @@ func TestContext(t *testing.T) {
 
 // slow is a hook of go-redis that holds a command back and notes what it then says.
 type slow struct {
+	arrived chan struct{}
 	release chan struct{}
 	said    chan string
 }
@@ -77,6 +78,7 @@ func (slow) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPip
 
 func (h slow) ProcessHook(redis.ProcessHook) redis.ProcessHook {
 	return func(_ context.Context, cmd redis.Cmder) error {
+		h.arrived <- struct{}{}
 		<-h.release
 		h.said <- fmt.Sprintf("%q", cmd.Args())
 		return redis.ErrClosed
@@ -89,14 +91,17 @@ func TestAbandonedCall(t *testing.T) {
 	t.Parallel()
 	client := redis.NewClient(&redis.Options{})
 	defer client.Close()
-	hook := slow{release: make(chan struct{}), said: make(chan string)}
+	hook := slow{make(chan struct{}), make(chan struct{}), make(chan string)}
 	client.AddHook(hook)
 	store := redisstore.New(client, "p:")
 	for _, c := range all {
 		s := newSession()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-		want(t, c.do(ctx, store, s), context.DeadlineExceeded)
-		cancel()
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			<-hook.arrived
+			cancel()
+		}()
+		want(t, c.do(ctx, store, s), context.Canceled)
 		s.Roles[0], s.Values["count"] = "spoiled", "spoiled"
 		s.Secret, s.PreviousSecret = [32]byte([]byte(strings.Repeat("spoiled!", 4))), [32]byte([]byte(strings.Repeat("spoiled!", 4)))
 		hook.release <- struct{}{}

@@ -7,6 +7,7 @@ import (
 
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
 // While the server is down every answer is an outage; when it is back, so are
@@ -76,11 +77,18 @@ func TestDeadlineBehindAnotherWriter(t *testing.T) {
 				patient := make(chan error, 1) // in SQLite, at the head of the queue
 				go func() { patient <- create.do(t.Context(), r.store, newSession()) }()
 				for range 2 {
-					deadlineExceeded(t, c, r, s)
+					if r.dialect == sqlstore.SQLite { // the call waits in our own queue
+						deadlineExceeded(t, c, r, s)
+						continue
+					}
+					late, over := countdown(t)
+					answer := r.waiting(func() error { return c.do(late, r.store, s) })
+					over() // in the database by now, and not only on the way there
+					ranOut(t, <-answer)
+					r.nobodyWaits() // what was given up may be carried out as long as it waits
 				}
 				want(t, get.do(t.Context(), r.store, s), nil) // readers do not wait
 				want(t, list.do(t.Context(), r.store, s), nil)
-				r.nobodyWaits() // what was given up may be carried out as long as it waits
 				other.end(false)
 				want(t, <-patient, nil)
 				r.holds(s.Key(), s)
@@ -117,7 +125,33 @@ func deadlineExceeded(t *testing.T, c call, r *rig, s *session.Session) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), shortly)
 	defer cancel()
-	err := c.do(ctx, r.store, s)
+	ranOut(t, c.do(ctx, r.store, s))
+}
+
+func ranOut(t *testing.T, err error) {
+	t.Helper()
 	want(t, err, errOutage)
 	want(t, err, context.DeadlineExceeded)
+}
+
+// countdown returns a context whose time is over when over is called.
+func countdown(t *testing.T) (late context.Context, over func()) {
+	done := make(chan struct{})
+	return deadline{t.Context(), done}, func() { close(done) }
+}
+
+type deadline struct {
+	context.Context
+	done chan struct{}
+}
+
+func (d deadline) Done() <-chan struct{} { return d.done }
+
+func (d deadline) Err() error {
+	select {
+	case <-d.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
 }

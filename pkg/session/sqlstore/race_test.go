@@ -119,12 +119,15 @@ func (t *transaction) end(commit bool) {
 	}
 }
 
+// patience is when what is waited for will certainly never come.
+const patience = 3 * time.Minute
+
 // waiting starts the call and returns when PostgreSQL lets it wait for a lock.
 func (r *rig) waiting(call func() error) <-chan error {
 	r.Helper()
 	answer := make(chan error, 1)
 	go func() { answer <- call() }()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		if r.waiters() > 0 {
 			return answer
 		}
@@ -138,7 +141,7 @@ func (r *rig) waiting(call func() error) <-chan error {
 // but PostgreSQL forgets that if it comes before the statement does.
 func (r *rig) nobodyWaits() {
 	r.Helper()
-	for deadline := time.Now().Add(time.Minute); r.waiters() > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); r.waiters() > 0; time.Sleep(time.Millisecond) {
 		r.exec(`SELECT pg_cancel_backend(pid) FROM pg_locks WHERE ` + waiting)
 		if time.Now().After(deadline) {
 			r.Fatal("a call that was given up still waits")

@@ -34,7 +34,7 @@ var (
 	postgreSQL = server{"PostgreSQL", sqlstore.PostgreSQL, "pgx", postgrestest.DSN}
 
 	sqlite = server{"SQLite", sqlstore.SQLite, "sqlite", func(tb testing.TB) string {
-		return "file:" + filepath.Join(tb.TempDir(), "test.db") + "?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate"
+		return "file:" + filepath.Join(tb.TempDir(), "test.db") + "?_journal_mode=WAL&_busy_timeout=120000&_txlock=immediate"
 	}}
 
 	servers = []server{postgreSQL, sqlite}

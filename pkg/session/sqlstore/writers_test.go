@@ -51,6 +51,6 @@ func TestConcurrentWriters(t *testing.T) {
 func TestWritersQueue(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite)
-	impatient := r.through(strings.Replace(r.dsn, "_busy_timeout=10000", "_busy_timeout=0", 1))
+	impatient := r.through(strings.Replace(r.dsn, "_busy_timeout=120000", "_busy_timeout=0", 1))
 	atOnce(t, func(int) *rig { return impatient })
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/coatcheck/pkg/session"
@@ -137,25 +138,25 @@ func (st *staleList) List(_ context.Context, owner string) (list []*session.Sess
 	return list, nil
 }
 
-// laggingList does not see what was created in the last few milliseconds, like an
-// index that follows its table.
+// laggingList does not see what was created lately, like an index that follows its
+// table. It counts lists, and more of them than a rule makes, in place of time.
 type laggingList struct {
 	*mapStore
-	seen sync.Map // ID to the time when List begins to see it
+	lists atomic.Int64
+	seen  sync.Map // ID to the number of the list that begins to see it
 }
 
 func (st *laggingList) Create(ctx context.Context, s *session.Session) error {
-	st.seen.Store(s.ID, time.Now().Add(3*time.Millisecond))
-	err := st.mapStore.Create(ctx, s)
-	time.Sleep(time.Millisecond)
-	return err
+	st.seen.Store(s.ID, st.lists.Load()+100)
+	return st.mapStore.Create(ctx, s)
 }
 
 func (st *laggingList) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	now := st.lists.Add(1)
 	all, err := st.mapStore.List(ctx, owner)
 	return slices.DeleteFunc(all, func(s *session.Session) bool {
 		from, _ := st.seen.Load(s.ID)
-		return from.(time.Time).After(time.Now())
+		return from.(int64) > now
 	}), err
 }
 
