@@ -92,6 +92,10 @@ deploy: build ## Deploy to the AWS account and region of your environment
 smoke: ## Walk a user through what runs at URL; SMOKE_USER and SMOKE_PASSWORD say who
 	@go run ./cmd/smoke $(URL)
 
+.PHONY: pictures
+pictures: ## Take the pictures of pages in docs/pictures anew; needs curl and Chromium
+	.ci/pictures
+
 .PHONY: clean
 clean: ## Remove everything built or fetched
 	rm -rf .aws-sam .cache
