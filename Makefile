@@ -96,6 +96,10 @@ smoke: ## Walk a user through what runs at URL; SMOKE_USER and SMOKE_PASSWORD sa
 pictures: ## Take the pictures of pages in docs/pictures anew; needs curl and Chromium
 	.ci/pictures
 
+.PHONY: rename
+rename: ## Give the module another path, everywhere: make rename MODULE=github.com/you/coatcheck
+	@go run .ci/rename/rename.go '$(MODULE)'
+
 .PHONY: clean
 clean: ## Remove everything built or fetched
 	rm -rf .aws-sam .cache

@@ -1,0 +1,130 @@
+// Command rename gives the module, and those below it, another path: in go.mod,
+// in imports, and wherever else a file of this folder names it.
+//
+//	go run .ci/rename/rename.go github.com/you/coatcheck
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"go/format"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		exit("say which: make rename MODULE=github.com/you/coatcheck")
+	}
+	to := os.Args[1]
+	if err := check(to); err != nil {
+		exit(err)
+	}
+	out, err := exec.Command("go", "list", "-m").Output()
+	if err != nil {
+		exit(err)
+	}
+	from := strings.TrimSpace(string(out))
+	if to == from {
+		exit(to + " is the module's path already")
+	}
+	if err := renameAll(from, to); err != nil {
+		exit(err)
+	}
+}
+
+func exit(why any) {
+	fmt.Fprintln(os.Stderr, "rename:", why)
+	os.Exit(1)
+}
+
+// check asks the go command whether path can be a module's. It allows paths
+// without a host name, which only the standard library has.
+func check(path string) error {
+	folder, err := os.MkdirTemp("", "rename")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	cmd := exec.Command("go", "mod", "init", path)
+	cmd.Dir, cmd.Env = folder, append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%q is no module path: %s", path, bytes.TrimSpace(out))
+	}
+	if host, _, ok := strings.Cut(path, "/"); !ok || !strings.Contains(host, ".") {
+		return fmt.Errorf("%q is no module path: it must begin with a host name, as github.com/you/coatcheck does", path)
+	}
+	return nil
+}
+
+// renameAll changes every text file but those that were built or fetched.
+func renameAll(from, to string) error {
+	return filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := entry.Name(); entry.IsDir() && (name == ".git" || name == ".cache" || name == ".aws-sam") {
+			return filepath.SkipDir
+		}
+		if !entry.Type().IsRegular() {
+			return nil
+		}
+		return renameIn(path, from, to)
+	})
+}
+
+func renameIn(path, from, to string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if !bytes.Contains(text, []byte(from)) || bytes.IndexByte(text, 0) >= 0 {
+		return nil
+	}
+	text = replace(text, from, to)
+	if filepath.Ext(path) == ".go" {
+		// Imports may be in another order now.
+		if text, err = format.Source(text); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, text, info.Mode())
+}
+
+// replace leaves longer names alone: not every path that begins with the module's
+// is in the module, nor every one that ends with it.
+func replace(text []byte, from, to string) []byte {
+	var out []byte
+	for {
+		i := bytes.Index(text, []byte(from))
+		if i < 0 {
+			return append(out, text...)
+		}
+		end := i + len(from)
+		longer := i > 0 && inName(text[i-1]) || end < len(text) && inName(text[end]) && !endsSentence(text[end:])
+		out = append(out, text[:i]...)
+		if longer {
+			out = append(out, from...)
+		} else {
+			out = append(out, to...)
+		}
+		text = text[end:]
+	}
+}
+
+// inName says whether c can stand beside another letter in an element of a path.
+func inName(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
+
+// endsSentence says whether rest begins with a full stop that is none of a path.
+func endsSentence(rest []byte) bool {
+	return rest[0] == '.' && (len(rest) == 1 || !inName(rest[1]))
+}
