@@ -2,10 +2,12 @@ package coatcheck_test
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -27,6 +29,19 @@ func files(t *testing.T, suffix string) (found []string) {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// documents returns the text of every document by its path.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	for _, file := range files(t, ".md") {
+		texts[file] = read(t, file)
+	}
+	if len(texts) < 10 {
+		t.Fatalf("only %d documents found", len(texts))
+	}
+	return texts
 }
 
 // section returns what stands under the heading.
@@ -68,6 +83,61 @@ func everyPackage(t *testing.T) map[string]bool {
 	return all
 }
 
+func TestReadmeIsShort(t *testing.T) {
+	if lines := strings.Count(read(t, "README.md"), "\n"); lines > 150 {
+		t.Errorf("README.md has %d lines; at most 150", lines)
+	}
+}
+
+// TestGuarantees: each guarantee names its proof. That this exists is TestTestNames' matter.
+func TestGuarantees(t *testing.T) {
+	rows := regexp.MustCompile(`(?m)^\| ([A-Z].*) \| (.*) \|$`).FindAllStringSubmatch(read(t, "docs/guarantees.md"), -1)
+	if len(rows) < 30 {
+		t.Errorf("docs/guarantees.md has %d guarantees", len(rows))
+	}
+	for _, row := range rows {
+		if !testName.MatchString(row[2]) {
+			t.Errorf("docs/guarantees.md names no test as proof that: %s", row[1])
+		}
+	}
+}
+
+var testName = regexp.MustCompile(`\b(Test|Fuzz|Benchmark)[A-Z]\w*`)
+
+// TestTestNames: every test that a document names is there.
+func TestTestNames(t *testing.T) {
+	defined := map[string]bool{}
+	for _, file := range files(t, "_test.go") {
+		for _, match := range regexp.MustCompile(`(?m)^func (\w+)\(`).FindAllStringSubmatch(read(t, file), -1) {
+			defined[match[1]] = true
+		}
+	}
+	for file, text := range documents(t) {
+		for _, name := range testName.FindAllString(text, -1) {
+			if !defined[name] {
+				t.Errorf("%s names %s; there is no such test", file, name)
+			}
+		}
+	}
+}
+
+// TestTree: CONTRIBUTING.md's tree shows every package, and nothing that is not there.
+func TestTree(t *testing.T) {
+	shown := map[string]bool{}
+	for _, match := range regexp.MustCompile(`(?m)^(\S+) {2,}\S`).FindAllStringSubmatch(section(t, "CONTRIBUTING.md", "The tree"), -1) {
+		path := strings.TrimSuffix(match[1], "/")
+		shown[path] = true
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("CONTRIBUTING.md's tree shows %s, which is not there", path)
+		}
+	}
+	for path := range everyPackage(t) {
+		if !shown[path] {
+			t.Errorf("CONTRIBUTING.md's tree does not show %s", path)
+		}
+	}
+}
+
 // TestSentences: ARCHITECTURE.md has one sentence for each package, and for nothing
 // that is not there.
 func TestSentences(t *testing.T) {
@@ -95,5 +165,90 @@ func TestGlossary(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\| [^-|]+ \|`).FindAllString(section(t, "ARCHITECTURE.md", "Ten words"), -1)
 	if len(rows) != 1+10 {
 		t.Errorf("ARCHITECTURE.md's table of ten words has %d rows below its head", len(rows)-1)
+	}
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	fence   = regexp.MustCompile("(?ms)^```.*?^```$")
+)
+
+// TestLinks: what the documents link to in this repository is there, the heading too.
+func TestLinks(t *testing.T) {
+	texts := documents(t)
+	for file, text := range texts {
+		for _, match := range link.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+			path, anchor, hasAnchor := strings.Cut(match[1], "#")
+			if strings.Contains(path, ":") {
+				continue // another site
+			}
+			target := file
+			if path != "" {
+				target = filepath.ToSlash(filepath.Join(filepath.Dir(file), path))
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s, which is not there", file, match[1])
+			} else if hasAnchor && !slices.Contains(anchors(texts[target]), anchor) {
+				t.Errorf("%s links to %s; there is no such heading", file, match[1])
+			}
+		}
+	}
+}
+
+// anchors returns what the headings of a document are called in links, as GitHub
+// makes it of them.
+func anchors(text string) (all []string) {
+	for _, match := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(match[1]), "")
+		all = append(all, strings.ReplaceAll(name, " ", "-"))
+	}
+	return all
+}
+
+// TestPictures: every picture is shown somewhere, and none is large.
+func TestPictures(t *testing.T) {
+	all := strings.Join(slices.Collect(maps.Values(documents(t))), "\n")
+	pictures, err := filepath.Glob("docs/pictures/*")
+	if err != nil || len(pictures) == 0 {
+		t.Fatalf("no pictures: %v", err)
+	}
+	for _, picture := range pictures {
+		if !strings.Contains(all, "pictures/"+filepath.Base(picture)+")") {
+			t.Errorf("no document shows %s", picture)
+		}
+		if info, err := os.Stat(picture); err != nil || info.Size() > 60_000 {
+			t.Errorf("%s is over 60,000 bytes, or: %v", picture, err)
+		}
+	}
+}
+
+var (
+	code = regexp.MustCompile("(?ms)^```.*?^```$|`[^`\n]+`")
+
+	ownPath = regexp.MustCompile("(?m)(?:^|[\\s`(])(?:\\./)?((?:pkg|internal|cmd|functions|docs|e2e|bench|\\.ci)/[\\w./*-]*)")
+	targets = regexp.MustCompile("^`make((?: [a-z0-9]+)+)|\\bmake( [a-z0-9]+)") // one within a block
+)
+
+// TestPathsAndTargets: the files, folders and make targets that documents name in
+// code are there. NAME in a path stands for any name.
+func TestPathsAndTargets(t *testing.T) {
+	makefile := read(t, "Makefile")
+	for file, text := range documents(t) {
+		for _, piece := range code.FindAllString(text, -1) {
+			for _, match := range ownPath.FindAllStringSubmatch(piece, -1) {
+				pattern := strings.ReplaceAll(strings.TrimSuffix(match[1], "/..."), "NAME", "*")
+				if found, err := filepath.Glob(filepath.FromSlash(pattern)); err != nil || len(found) == 0 {
+					t.Errorf("%s names %s, which is not there", file, match[1])
+				}
+			}
+			for _, match := range targets.FindAllStringSubmatch(piece, -1) {
+				for target := range strings.FieldsSeq(match[1] + match[2]) {
+					if !strings.Contains(makefile, "\n"+target+":") {
+						t.Errorf("%s names make %s; the Makefile has no such target", file, target)
+					}
+				}
+			}
+		}
 	}
 }

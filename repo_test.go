@@ -10,7 +10,6 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -251,61 +250,5 @@ func TestFunctions(t *testing.T) {
 	}
 	if !strings.Contains(read(t, "Makefile"), "\nbuild-%Function:") {
 		t.Error("the Makefile has no rule that builds each function of template.yaml")
-	}
-}
-
-// TestGuarantees: the tests that README.md names as proof exist.
-func TestGuarantees(t *testing.T) {
-	_, table, _ := strings.Cut(read(t, "README.md"), "## What it guarantees")
-	table, _, _ = strings.Cut(table, "\n## ")
-	named := regexp.MustCompile("`(Test\\w+|Fuzz\\w+)`").FindAllStringSubmatch(table, -1)
-	if len(named) < 10 {
-		t.Fatalf("README.md names %d tests as proof of its guarantees", len(named))
-	}
-	defined := map[string]bool{}
-	for _, p := range packages(t) {
-		for _, name := range slices.Concat(p.TestGoFiles, p.XTestGoFiles) {
-			for _, match := range regexp.MustCompile(`(?m)^func (\w+)\(`).FindAllStringSubmatch(read(t, filepath.Join(p.Dir, name)), -1) {
-				defined[match[1]] = true
-			}
-		}
-	}
-	for _, match := range named {
-		if !defined[match[1]] {
-			t.Errorf("README.md names %s as proof; there is no such test", match[1])
-		}
-	}
-}
-
-// TestTree: the README's tree shows every package but the functions, and nothing
-// that is not there.
-func TestTree(t *testing.T) {
-	_, tree, _ := strings.Cut(read(t, "README.md"), "## The tree")
-	tree, _, _ = strings.Cut(tree, "\n## ")
-	shown := map[string]bool{}
-	for _, match := range regexp.MustCompile(`(?m)^ *([\w/]+)/ `).FindAllStringSubmatch(tree, -1) {
-		shown[match[1]] = true
-	}
-	delete(shown, "functions")
-	delete(shown, "cmd")
-	delete(shown, "internal")
-	delete(shown, "local")
-	delete(shown, "testing")
-	delete(shown, "e2e") // tests alone
-	for _, p := range packages(t) {
-		if len(p.GoFiles) == 0 || strings.HasPrefix(p.ImportPath, "functions/") {
-			continue
-		}
-		name := filepath.Base(p.ImportPath)
-		if p.ImportPath == "pkg/session" {
-			name = p.ImportPath
-		}
-		if !shown[name] {
-			t.Errorf("README.md's tree does not show %s", p.ImportPath)
-		}
-		delete(shown, name)
-	}
-	for name := range shown {
-		t.Errorf("README.md's tree shows %s, which is not there", name)
 	}
 }

@@ -1,0 +1,74 @@
+package coatcheck_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestAdopter does what README.md tells somebody else's program to do: its commands,
+// with a checkout beside the program, then its example. Nothing is fetched: the
+// program needs this module, and no other.
+func TestAdopter(t *testing.T) {
+	t.Parallel()
+	commands, example := blocks(t, "sh", "go mod edit"), blocks(t, "go", "package main")
+	folder := t.TempDir()
+	app := filepath.Join(folder, "app")
+	root, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(root, filepath.Join(folder, "coatcheck")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(app, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(app, "main.go"), []byte(example), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	inFolder(t, app, "go", "mod", "init", "shop.example/app")
+	inFolder(t, app, "sh", "-e", "-c", commands)
+	inFolder(t, app, "go", "vet", ".")
+
+	var file struct{ Require []struct{ Path string } }
+	if err := json.Unmarshal(inFolder(t, app, "go", "mod", "edit", "-json"), &file); err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Require) != 1 || file.Require[0].Path != module {
+		t.Errorf("go.mod requires %v; want %s alone", file.Require, module)
+	}
+	if sum, err := os.ReadFile(filepath.Join(app, "go.sum")); len(sum) > 0 || err != nil && !os.IsNotExist(err) {
+		t.Errorf("go.sum: %v\n%s", err, sum)
+	}
+}
+
+// blocks returns README.md's code block in the language that has the words in it.
+func blocks(t *testing.T, language, words string) string {
+	t.Helper()
+	for _, block := range strings.Split(read(t, "README.md"), "```"+language+"\n")[1:] {
+		if block, _, _ = strings.Cut(block, "```"); strings.Contains(block, words) {
+			return block
+		}
+	}
+	t.Fatalf("README.md has no %s block with %q", language, words)
+	return ""
+}
+
+// inFolder runs a command that the network cannot help.
+func inFolder(t *testing.T, folder, name string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOSUMDB=off", "GOFLAGS=-mod=mod", "GOWORK=off")
+	var errors strings.Builder
+	cmd.Stderr = &errors
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, &errors)
+	}
+	return out
+}
