@@ -89,6 +89,18 @@ func TestReadmeIsShort(t *testing.T) {
 	}
 }
 
+// TestDocumentsSayWhoTheyAreFor in their first line.
+func TestDocumentsSayWhoTheyAreFor(t *testing.T) {
+	for file, text := range documents(t) {
+		if folder := filepath.Dir(file); folder != "." && folder != "docs" {
+			continue
+		}
+		if _, first, _ := strings.Cut(text, "\n\n"); !strings.HasPrefix(first, "This page is for ") {
+			t.Errorf("%s does not begin with who it is for", file)
+		}
+	}
+}
+
 // TestGuarantees: each guarantee names its proof. That this exists is TestTestNames' matter.
 func TestGuarantees(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\| ([A-Z].*) \| (.*) \|$`).FindAllStringSubmatch(read(t, "docs/guarantees.md"), -1)
