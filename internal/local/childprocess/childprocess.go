@@ -3,8 +3,12 @@ package childprocess
 
 import (
 	"context"
-	"io"
+	"fmt"
+	"net"
+	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -12,28 +16,48 @@ import (
 // a Ctrl-C at the terminal reaches it by [Process.Stop] only.
 type Process struct {
 	cmd    *exec.Cmd
-	stdin  io.Closer     // see script
+	stdin  *os.File      // see script
 	exited chan struct{} // closed when the process has ended
 	err    error         // to be read after exited
 }
 
-// script runs the command it is given until standard input closes, which it does
-// at the latest when the parent process dies; then it sends the signal $0 to the
-// group. The command takes the shell's process ID.
+// script runs the command it is given until it reads a line, or until standard
+// input closes because the parent process has died. Then it sends the signal $0 to
+// the group. If there is a folder, $1, it ends the command alone first: a signal
+// that cannot be caught would end these lines too, and when the parent has died
+// nobody else is left to remove the folder. The command takes the shell's process ID.
 const script = `exec 3<&0
-{ trap '' HUP INT TERM; cat <&3; kill -"$0" -$$; } >/dev/null 2>&1 &
+{
+	trap '' HUP INT TERM QUIT
+	read -r line <&3
+	if [ "$1" ]; then
+		kill -"$0" $$
+		for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $$ && sleep 0.2; done
+		[ "$line" ] || rm -rf "$1"
+		set -- KILL
+	else
+		set -- "$0"
+	fi
+	kill -"$1" -$$
+} >/dev/null 2>&1 &
+shift
 exec "$@" 3<&-`
 
-// Signals are what can end a program: INT as Ctrl-C does, TERM, KILL at once.
+// Signals are what can end a program: INT as Ctrl-C does, TERM, QUIT, KILL at once.
 const (
 	INT  = "INT"
 	TERM = "TERM"
+	QUIT = "QUIT"
 	KILL = "KILL"
 )
 
 // Start starts a program, whose standard input must not be set. The signal is
 // what ends it and what it has started itself.
-func Start(cmd *exec.Cmd, signal string) (*Process, error) {
+func Start(cmd *exec.Cmd, signal string) (*Process, error) { return StartIn("", cmd, signal) }
+
+// StartIn is Start for a program that works in a folder of its own. The folder is
+// removed when this process dies before [Process.Stop]; after Stop it is still there.
+func StartIn(folder string, cmd *exec.Cmd, signal string) (*Process, error) {
 	if cmd.Err != nil {
 		return nil, cmd.Err
 	}
@@ -41,16 +65,20 @@ func Start(cmd *exec.Cmd, signal string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd.Args = append([]string{"sh", "-c", script, signal, cmd.Path}, cmd.Args[1:]...)
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer read.Close()
+	cmd.Args = append([]string{"sh", "-c", script, signal, folder, cmd.Path}, cmd.Args[1:]...)
 	cmd.Path = shell
+	cmd.Stdin = read
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	p := &Process{cmd: cmd, exited: make(chan struct{})}
-	if p.stdin, err = cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
 	if err := cmd.Start(); err != nil {
+		write.Close()
 		return nil, err
 	}
+	p := &Process{cmd: cmd, stdin: write, exited: make(chan struct{})}
 	go func() {
 		defer close(p.exited)
 		p.err = cmd.Wait()
@@ -58,10 +86,19 @@ func Start(cmd *exec.Cmd, signal string) (*Process, error) {
 	return p, nil
 }
 
+// PID is the process ID of the program.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Stop ends the process and returns when it is gone. Stopping twice is no harm.
 func (p *Process) Stop() {
-	p.stdin.Close()
+	p.release()
 	<-p.exited
+}
+
+// release has the script send its signal. A second time it does nothing.
+func (p *Process) release() {
+	p.stdin.WriteString("stop\n")
+	p.stdin.Close()
 }
 
 // Exited is closed when the process has ended.
@@ -72,10 +109,28 @@ func (p *Process) Exited() <-chan struct{} { return p.exited }
 func (p *Process) Wait(ctx context.Context) error {
 	select {
 	case <-p.exited:
-		p.stdin.Close()
+		p.release()
 		return p.err
 	case <-ctx.Done():
 		p.Stop()
 		return ctx.Err()
 	}
+}
+
+// LastPart cuts what a program said to what fits into an error.
+func LastPart(output string) string {
+	const most = 2000
+	output = strings.TrimSpace(output)
+	return output[max(0, len(output)-most):]
+}
+
+// FreePort returns a TCP port that was free on the host a moment ago, for
+// programs that cannot choose one themselves. An empty host means all of them.
+func FreePort(host string) (string, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return "", fmt.Errorf("finding a free port: %w", err)
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,21 +16,21 @@ import (
 	"time"
 )
 
-// abandonVariable makes this test binary start a program, print its process ID
-// and wait to be killed.
-const abandonVariable = "LEASH_TEST_ABANDON"
+// abandonVariable makes this test binary start a program in the folder that it
+// names, print its process ID and wait to be killed.
+const abandonVariable = "CHILDPROCESS_TEST_ABANDON"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(abandonVariable) == "" {
 		m.Run()
 		return
 	}
-	p, err := Start(exec.Command("sleep", "600"), TERM)
+	p, err := StartIn(os.Getenv(abandonVariable), exec.Command("sleep", "600"), KILL)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println(p.cmd.Process.Pid)
+	fmt.Println(p.PID())
 	select {}
 }
 
@@ -124,12 +125,35 @@ func TestWait(t *testing.T) {
 	if err := p.Wait(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Wait: %v", err)
 	}
-	waitUntilGone(t, p.cmd.Process.Pid)
+	waitUntilGone(t, p.PID())
 }
 
+// TestStopKeepsTheFolder: what a program has stored is there for its next start.
+func TestStopKeepsTheFolder(t *testing.T) {
+	for _, signal := range []string{TERM, KILL} {
+		folder := t.TempDir()
+		p, err := StartIn(folder, exec.Command("sleep", "600"), signal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Stop()
+		for deadline := time.Now().Add(time.Minute); syscall.Kill(-p.PID(), 0) == nil && time.Now().Before(deadline); {
+			time.Sleep(10 * time.Millisecond) // until the shell that removes folders is gone too
+		}
+		if _, err := os.Stat(folder); err != nil {
+			t.Errorf("%s: after Stop: %v", signal, err)
+		}
+	}
+}
+
+// TestEndsWithItsParent: nothing is left of the program, nor of its folder.
 func TestEndsWithItsParent(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "folder")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	parent := exec.CommandContext(t.Context(), os.Args[0])
-	parent.Env = append(os.Environ(), abandonVariable+"=1")
+	parent.Env = append(os.Environ(), abandonVariable+"="+folder)
 	parent.Stderr = os.Stderr
 	out, err := parent.StdoutPipe()
 	if err != nil {
@@ -151,6 +175,14 @@ func TestEndsWithItsParent(t *testing.T) {
 	}
 	parent.Wait()
 	waitUntilGone(t, child)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("its folder is still there after a minute")
+		}
+	}
 }
 
 func TestStartExplains(t *testing.T) {

@@ -7,11 +7,9 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -66,7 +64,7 @@ func Start(ctx context.Context, folder string, o Options) (*Server, error) {
 		return nil, err
 	}
 	if o.Port == "" {
-		if o.Port, err = freePort(); err != nil {
+		if o.Port, err = childprocess.FreePort(""); err != nil {
 			return nil, err
 		}
 	}
@@ -139,21 +137,5 @@ func (s *Server) explain(err error) error {
 	if strings.Contains(output, "UnsupportedClassVersionError") {
 		return fmt.Errorf("it needs Java 17 or newer, the java on the PATH is older")
 	}
-	return fmt.Errorf("%w; it said: %s", err, lastPart(output))
-}
-
-// lastPart cuts what a program said to what fits into an error.
-func lastPart(output string) string {
-	const most = 2000
-	output = strings.TrimSpace(output)
-	return output[max(0, len(output)-most):]
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", ":0")
-	if err != nil {
-		return "", fmt.Errorf("finding a free port for DynamoDB Local: %w", err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+	return fmt.Errorf("%w; it said: %s", err, childprocess.LastPart(output))
 }

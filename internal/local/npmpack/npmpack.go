@@ -10,7 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+
+	"example.com/coatcheck/internal/local/childprocess"
 )
 
 // Package is a folder of an npm package, which is fetched whole and as it was
@@ -87,14 +88,7 @@ func run(ctx context.Context, folder, name string, args ...string) error {
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s %s: %w: %s", filepath.Base(name), args[0], err, lastPart(output.String()))
+		return fmt.Errorf("%s %s: %w: %s", filepath.Base(name), args[0], err, childprocess.LastPart(output.String()))
 	}
 	return nil
-}
-
-// lastPart cuts what a program said to what fits into an error.
-func lastPart(output string) string {
-	const most = 2000
-	output = strings.TrimSpace(output)
-	return output[max(0, len(output)-most):]
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -12,10 +11,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"example.com/coatcheck/internal/local/childprocess"
 )
 
 // Server is a PostgreSQL of its own, as a child process. It listens on a socket
@@ -26,14 +26,8 @@ type Server struct {
 	account *account
 	bin     string // the folder of the programs
 	folder  string // of the socket and, below it, the data
-	*process
-}
-
-// process is one run of the server.
-type process struct {
-	stdin  io.WriteCloser // see leash
-	exited chan struct{}  // closed when the process has ended
-	output bytes.Buffer   // to be read after exited
+	process *childprocess.Process
+	output  *bytes.Buffer // of the process, to be read after it has ended
 }
 
 // Start makes an empty database and starts a server on it. It must be stopped
@@ -129,7 +123,7 @@ func (s *Server) initialize(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.Dir = s.folder
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("making a database for PostgreSQL: %w; initdb said: %s", err, lastPart(string(output)))
+		return fmt.Errorf("making a database for PostgreSQL: %w; initdb said: %s", err, childprocess.LastPart(string(output)))
 	}
 	return nil
 }
@@ -140,14 +134,18 @@ func (s *Server) Resume(ctx context.Context) error {
 	words := s.command("postgres", "-k", s.folder, "-c", "listen_addresses=",
 		"-c", "fsync=off", "-c", "full_page_writes=off", // the machine does not crash, only the server
 		"-c", "max_connections=200", "-c", "log_min_messages=fatal")
-	p := &process{exited: make(chan struct{})}
-	if err := p.launch(s.folder, words); err != nil {
+	s.output = &bytes.Buffer{}
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Dir = s.folder
+	cmd.Stdout, cmd.Stderr = s.output, s.output
+	process, err := childprocess.StartIn(s.folder, cmd, childprocess.QUIT) // PostgreSQL's immediate shutdown
+	if err != nil {
 		return fmt.Errorf("starting PostgreSQL: %w", err)
 	}
-	s.process = p
+	s.process = process
 	if err := s.wait(ctx); err != nil {
 		s.Crash()
-		return fmt.Errorf("PostgreSQL did not start: %w; it said: %s", err, lastPart(p.output.String()))
+		return fmt.Errorf("PostgreSQL did not start: %w; it said: %s", err, childprocess.LastPart(s.output.String()))
 	}
 	return nil
 }
@@ -156,49 +154,13 @@ func (s *Server) Resume(ctx context.Context) error {
 // knows it has from the log of committed writes. It returns when the process is
 // gone.
 func (s *Server) Crash() {
-	io.WriteString(s.stdin, "keep\n")
-	s.stdin.Close()
-	<-s.exited
+	s.process.Stop()
 }
 
 // Stop ends the server and removes its folder. Stopping twice is no harm.
 func (s *Server) Stop() {
 	s.Crash()
 	os.RemoveAll(s.folder)
-}
-
-// leash runs the command it is given until it reads a line or standard input
-// closes, which it does at the latest when the parent process dies; then nobody
-// else is left to remove the folder, its first argument. SIGQUIT is PostgreSQL's
-// immediate shutdown, which takes its own children with it. The command takes
-// the shell's process ID. A Ctrl-C at the terminal reaches all of them.
-const leash = `exec 3<&0
-{
-	trap '' INT TERM HUP
-	read -r word <&3
-	kill -QUIT $$
-	[ "$word" = keep ] && exit
-	for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $$ && sleep 0.2; done
-	rm -rf "$1"
-} >/dev/null 2>&1 &
-cd "$1" && shift && exec "$@" 3<&-`
-
-func (p *process) launch(folder string, words []string) error {
-	cmd := exec.Command("sh", append([]string{"-c", leash, "sh", folder}, words...)...)
-	cmd.Stdout, cmd.Stderr = &p.output, &p.output
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	p.stdin = stdin
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	go func() {
-		defer close(p.exited)
-		cmd.Wait()
-	}()
-	return nil
 }
 
 // wait returns when the server answers, has ended, or has run out of time.
@@ -211,7 +173,7 @@ func (s *Server) wait(ctx context.Context) error {
 			return conn.Close(ctx)
 		}
 		select {
-		case <-s.exited:
+		case <-s.process.Exited():
 			return fmt.Errorf("the process ended")
 		case <-ctx.Done():
 			return err
@@ -222,11 +184,4 @@ func (s *Server) wait(ctx context.Context) error {
 
 func dsn(folder string) string {
 	return "postgres:///postgres?" + url.Values{"host": {folder}, "port": {"5432"}, "user": {"postgres"}, "sslmode": {"disable"}}.Encode()
-}
-
-// lastPart cuts what a program said to what fits into an error.
-func lastPart(output string) string {
-	const most = 2000
-	output = strings.TrimSpace(output)
-	return output[max(0, len(output)-most):]
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"example.com/coatcheck/internal/local/childprocess"
 )
 
 // cluster is a Redis Cluster of three primaries.
@@ -42,7 +44,7 @@ func startCluster() (cluster, error) {
 // add starts one more node, gives it its share of the slots and makes the others
 // meet it.
 func (c *cluster) add(ctx context.Context) error {
-	bus, err := freePort()
+	bus, err := childprocess.FreePort("127.0.0.1")
 	if err != nil {
 		return err
 	}

@@ -5,15 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"example.com/coatcheck/internal/local/childprocess"
 )
 
 // Server is a redis-server of this machine, in a folder of its own.
@@ -22,10 +22,8 @@ type Server struct {
 	folder  string
 	args    []string
 
-	pid    int
-	stdin  io.WriteCloser // see leash
-	exited chan struct{}  // closed when the process has ended
-	output bytes.Buffer   // to be read after exited
+	process *childprocess.Process // nil before the first start
+	output  bytes.Buffer          // to be read after the process has ended
 }
 
 // startTimeout is far above the tenth of a second that a start takes.
@@ -34,7 +32,7 @@ const startTimeout = time.Minute
 // start starts a server on a free port. It ends when this process does, in
 // whatever way.
 func start(args ...string) (*Server, error) {
-	port, err := freePort()
+	port, err := childprocess.FreePort("127.0.0.1")
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +64,7 @@ func (s *Server) Start() error {
 	}
 	if err := s.wait(); err != nil {
 		s.Kill()
-		return fmt.Errorf("redis-server did not start: %w; it said: %s", err, lastPart(s.output.String()))
+		return fmt.Errorf("redis-server did not start: %w; it said: %s", err, childprocess.LastPart(s.output.String()))
 	}
 	return nil
 }
@@ -74,10 +72,8 @@ func (s *Server) Start() error {
 // Kill ends the server without notice and returns when its process is gone.
 // Killing it twice is no harm.
 func (s *Server) Kill() {
-	if s.stdin != nil {
-		io.WriteString(s.stdin, "kill\n")
-		s.stdin.Close()
-		<-s.exited
+	if s.process != nil {
+		s.process.Stop()
 	}
 }
 
@@ -87,29 +83,15 @@ func (s *Server) discard() {
 	os.RemoveAll(s.folder)
 }
 
-// leash runs the command it is given until it reads a line, or until standard
-// input closes because the parent process died; then it deletes the folder $0
-// too. The command takes the shell's process ID.
-const leash = `exec 3<&0
-{ read -r line <&3; kill -9 $$; [ "$line" ] || rm -rf "$0"; } >/dev/null 2>&1 &
-exec "$@" 3<&-`
-
 func (s *Server) launch(program string) error {
-	cmd := exec.Command("sh", append([]string{"-c", leash, s.folder, program}, s.args...)...)
+	cmd := exec.Command(program, s.args...)
 	s.output.Reset()
 	cmd.Stdout, cmd.Stderr = &s.output, &s.output
-	stdin, err := cmd.StdinPipe()
+	process, err := childprocess.StartIn(s.folder, cmd, childprocess.KILL)
 	if err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	s.pid, s.stdin, s.exited = cmd.Process.Pid, stdin, make(chan struct{})
-	go func() {
-		defer close(s.exited)
-		cmd.Wait()
-	}()
+	s.process = process
 	return nil
 }
 
@@ -125,31 +107,15 @@ func (s *Server) wait() error {
 	defer client.Close()
 	for {
 		info, err := client.Info(ctx, "server").Result()
-		if err == nil && strings.Contains(info, fmt.Sprintf("\nprocess_id:%d\r\n", s.pid)) && client.Ping(ctx).Err() == nil {
+		if err == nil && strings.Contains(info, fmt.Sprintf("\nprocess_id:%d\r\n", s.process.PID())) && client.Ping(ctx).Err() == nil {
 			return nil
 		}
 		select {
-		case <-s.exited:
+		case <-s.process.Exited():
 			return errors.New("the process ended")
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-}
-
-// lastPart cuts what a program said to what fits into an error.
-func lastPart(output string) string {
-	const most = 2000
-	output = strings.TrimSpace(output)
-	return output[max(0, len(output)-most):]
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("finding a free port for redis-server: %w", err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
 }
