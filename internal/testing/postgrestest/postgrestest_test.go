@@ -142,13 +142,53 @@ func TestPrograms(t *testing.T) {
 		{"the PATH first", in("16") + string(os.PathListSeparator) + in("14"), in("*"), in("14")},
 		{"none", in("16"), in("none/*"), ""},
 	} {
-		got, err := programs(c.path, c.installed)
-		if got != c.want || (err == nil) != (c.want != "") {
-			t.Errorf("%s: got %q, %v; want %q", c.name, got, err, c.want)
+		if got, ok := here(c.path, c.installed); got != c.want || ok != (c.want != "") {
+			t.Errorf("%s: got %q, %t; want %q", c.name, got, ok, c.want)
 		}
-		if err != nil && (!strings.Contains(err.Error(), "apt-get install postgresql") || !strings.Contains(err.Error(), Variable)) {
-			t.Errorf("%s: the error does not say what to do: %v", c.name, err)
+	}
+}
+
+// TestProgramsExplains: a part that is neither there nor fetched is an error that
+// says what to install.
+func TestProgramsExplains(t *testing.T) {
+	t.Chdir(t.TempDir()) // no repository, so no cache
+	t.Setenv("PATH", t.TempDir())
+	if folder, ok := here("", installed); ok {
+		t.Logf("this machine has PostgreSQL in %s", folder)
+		return
+	}
+	_, err := programs(t.Context())
+	for _, want := range []string{"neither on the PATH", "cannot be fetched", "apt-get install postgresql", Variable} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nwant in it: %s", err, want)
 		}
+	}
+}
+
+// TestFetched runs the PostgreSQL of a machine without one, and as root from a
+// place that the server's user does not reach.
+func TestFetched(t *testing.T) {
+	folder, err := fetch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	home, bin, _ := fetchedHome(folder)
+	closed := t.TempDir()
+	if err := os.Symlink(home, filepath.Join(closed, "home")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", filepath.Join(closed, "home", bin)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	s, err := Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	var version string
+	if err := open(t, s.DSN).QueryRow("SHOW server_version").Scan(&version); err != nil || !strings.HasPrefix(postgreSQL.Version, version) {
+		t.Errorf("PostgreSQL %s runs, %v; want that of the package, %s", version, err, postgreSQL.Version)
 	}
 }
 

@@ -3,13 +3,14 @@ package postgrestest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
@@ -34,7 +35,7 @@ type Server struct {
 // with [Server.Stop]; it also ends, and its folder is removed, when this process
 // does, in whatever way. Ctx bounds the start, not the server's life.
 func Start(ctx context.Context) (*Server, error) {
-	bin, err := programs(os.Getenv("PATH"), installed)
+	bin, err := programs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -56,25 +57,6 @@ func Start(ctx context.Context) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-// installed matches the folders where Debian puts the programs, which it leaves
-// off the PATH. The last is the newest.
-const installed = "/usr/lib/postgresql/[1-9][0-9]/bin"
-
-// programs returns the folder that has initdb and postgres.
-func programs(path, installed string) (string, error) {
-	found, _ := filepath.Glob(installed) // sorted; fails for a malformed pattern only
-	slices.Reverse(found)
-	for _, folder := range append(filepath.SplitList(path), found...) {
-		_, errInit := exec.LookPath(filepath.Join(folder, "initdb"))
-		_, errRun := exec.LookPath(filepath.Join(folder, "postgres"))
-		if errInit == nil && errRun == nil {
-			return folder, nil
-		}
-	}
-	return "", fmt.Errorf("PostgreSQL's programs initdb and postgres are neither on the PATH nor in %s: "+
-		"install PostgreSQL 12 or newer (Debian: apt-get install postgresql), or set %s to the DSN of a server to test with", installed, Variable)
 }
 
 // account is who runs the server when this process is root, which PostgreSQL
@@ -102,11 +84,36 @@ func unprivileged() (*account, error) {
 
 // command returns the words that run one of PostgreSQL's programs.
 func (s *Server) command(program string, args ...string) []string {
-	words := append([]string{filepath.Join(s.bin, program), "-D", s.data()}, args...)
-	if s.account == nil {
-		return words
+	return s.account.words(append([]string{filepath.Join(s.bin, program), "-D", s.data()}, args...)...)
+}
+
+// words returns the words that run a command as the account, if there is one.
+func (a *account) words(command ...string) []string {
+	if a == nil {
+		return command
 	}
-	return append([]string{"setpriv", fmt.Sprintf("--reuid=%d", s.account.uid), fmt.Sprintf("--regid=%d", s.account.gid), "--clear-groups"}, words...)
+	return append([]string{"setpriv", fmt.Sprintf("--reuid=%d", a.uid), fmt.Sprintf("--regid=%d", a.gid), "--clear-groups"}, command...)
+}
+
+// hand gives the folder to the account. Programs that were fetched to where the
+// account does not reach them, as in the home of root, are copied to the folder.
+func (s *Server) hand(ctx context.Context) error {
+	if err := os.Chown(s.folder, s.account.uid, s.account.gid); err != nil {
+		return err
+	}
+	home, bin, fetched := fetchedHome(s.bin)
+	try := s.account.words("test", "-x", filepath.Join(s.bin, "initdb"))
+	if !fetched || exec.CommandContext(ctx, try[0], try[1:]...).Run() == nil {
+		return nil
+	}
+	copied := filepath.Join(s.folder, "programs")
+	if err := os.CopyFS(copied, os.DirFS(home)); err != nil {
+		return err
+	}
+	s.bin = filepath.Join(copied, bin)
+	return filepath.WalkDir(copied, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, s.account.uid, s.account.gid))
+	})
 }
 
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
@@ -115,7 +122,7 @@ func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 // trusted: the folder keeps all others out.
 func (s *Server) initialize(ctx context.Context) error {
 	if s.account != nil {
-		if err := os.Chown(s.folder, s.account.uid, s.account.gid); err != nil {
+		if err := s.hand(ctx); err != nil {
 			return fmt.Errorf("giving PostgreSQL its folder: %w", err)
 		}
 	}

@@ -3,8 +3,9 @@
 // started again, and a [Proxy] that makes calls fail.
 //
 // COATCHECK_TEST_REDIS, a URL as in redis://user:password@host:6379/0, names a
-// server to use for [Options]. Everything else is redis-server from the PATH, at
-// least version 7.0, on free ports of this machine.
+// server to use for [Options]. Everything else is redis-server or valkey-server from
+// the PATH, at least version 7.0, or a Valkey that is fetched, on free ports of this
+// machine.
 package redistest
 
 import (

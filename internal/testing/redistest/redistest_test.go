@@ -109,18 +109,16 @@ func TestServerEndsWithItsParent(t *testing.T) {
 }
 
 func TestStartExplains(t *testing.T) {
-	for _, c := range []struct{ name, script, want string }{
-		{"no redis-server", "", "apt-get install redis-server"},
-		{"a redis-server that fails", "echo no memory >&2; exit 1", "the process ended; it said: no memory"},
+	for _, c := range []struct{ name, program, script, want string }{
+		{"a redis-server that fails", "redis-server", "echo no memory >&2; exit 1", "redis-server did not start: the process ended; it said: no memory"},
+		{"a valkey-server that fails", "valkey-server", "echo no memory >&2; exit 1", "valkey-server did not start: the process ended; it said: no memory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sh, err := exec.LookPath("sh")
 			check(t, err)
 			folder := t.TempDir()
 			check(t, os.Symlink(sh, filepath.Join(folder, "sh")))
-			if c.script != "" {
-				check(t, os.WriteFile(filepath.Join(folder, "redis-server"), []byte("#!"+sh+"\n"+c.script+"\n"), 0o755))
-			}
+			check(t, os.WriteFile(filepath.Join(folder, c.program), []byte("#!"+sh+"\n"+c.script+"\n"), 0o755))
 			t.Setenv("PATH", folder)
 			s, err := start()
 			if err == nil {
@@ -131,6 +129,37 @@ func TestStartExplains(t *testing.T) {
 				t.Errorf("%v\nwant in it: %s", err, c.want)
 			}
 		})
+	}
+}
+
+// TestFetched runs the Valkey of a machine without Redis.
+func TestFetched(t *testing.T) {
+	path, err := fetch(t.Context())
+	check(t, err)
+	folder := t.TempDir()
+	check(t, os.Symlink(path, filepath.Join(folder, "valkey-server")))
+	for _, name := range []string{"sh", "rm", "sleep"} {
+		tool, err := exec.LookPath(name)
+		check(t, err)
+		check(t, os.Symlink(tool, filepath.Join(folder, name)))
+	}
+	t.Setenv("PATH", folder)
+	info, err := newClient(t, Start(t).Options()).Info(t.Context(), "server").Result()
+	if err != nil || !strings.Contains(info, "server_name:valkey") {
+		t.Errorf("it is not Valkey: %s, %v", info, err)
+	}
+}
+
+// TestProgramExplains: a part that is neither there nor fetched is an error that
+// says what to install.
+func TestProgramExplains(t *testing.T) {
+	t.Chdir(t.TempDir()) // no repository, so no cache
+	t.Setenv("PATH", t.TempDir())
+	_, err := program(t.Context())
+	for _, want := range []string{"redis-server nor valkey-server", "cannot be fetched", "apt-get install redis-server", variable} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nwant in it: %s", err, want)
+		}
 	}
 }
 

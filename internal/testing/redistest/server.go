@@ -16,7 +16,7 @@ import (
 	"example.com/coatcheck/internal/local/childprocess"
 )
 
-// Server is a redis-server of this machine, in a folder of its own.
+// Server is a Redis or Valkey of this machine, in a folder of its own.
 type Server struct {
 	address string
 	folder  string
@@ -55,16 +55,16 @@ func (s *Server) Options() *redis.Options { return &redis.Options{Addr: s.addres
 // Start starts a server again that was killed, with its port and its data, and
 // returns when it answers.
 func (s *Server) Start() error {
-	program, err := exec.LookPath("redis-server")
+	program, err := program(context.Background())
 	if err != nil {
-		return fmt.Errorf("redis-server is not on the PATH: install Redis 7.0 or newer (Debian: apt-get install redis-server), or set %s to the URL of a server for the tests that need no server of their own", variable)
+		return err
 	}
 	if err := s.launch(program); err != nil {
-		return fmt.Errorf("starting redis-server: %w", err)
+		return fmt.Errorf("starting %s: %w", program, err)
 	}
 	if err := s.wait(); err != nil {
 		s.Kill()
-		return fmt.Errorf("redis-server did not start: %w; it said: %s", err, childprocess.LastPart(s.output.String()))
+		return fmt.Errorf("%s did not start: %w; it said: %s", program, err, childprocess.LastPart(s.output.String()))
 	}
 	return nil
 }
