@@ -26,6 +26,13 @@ SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 # other libraries, whose dependencies nobody gets who imports the product.
 MODULES := . e2e bench
 
+# make run compiles no store but the one that STORE names: that takes half the time.
+STORE_KIND = $(or $(filter memory sqlite postgres redis dynamodb,$(patsubst postgresql,postgres,$(patsubst rediss,redis,$(firstword $(subst :, ,$(STORE)))))),memory)
+LEFT_OUT   = $(filter-out no$(STORE_KIND),nosqlite nopostgres noredis nodynamodb)
+SERVER     = .cache/bin/server-$(STORE_KIND)
+# There while make run serves. Each make, of which this is the process ID, has one.
+RUNNING   := .cache/running-$(shell echo $$PPID)
+
 export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help
@@ -33,8 +40,17 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## Serve the product on http://localhost:8080; ADDR=host:port moves it, STORE=sqlite:FILE keeps it
-	go run ./cmd/server -demo
+run: $(RUNNING) ## Serve the product on http://localhost:8080; ADDR=host:port moves it, STORE=sqlite:FILE keeps it
+
+# A signal ends make when the server has ended, but of all signals make hands on
+# TERM alone. What it does for every signal is to remove the file that it was
+# making. So the server is told to run while there is this file.
+$(RUNNING):
+	@echo "Building the server with the store $(STORE_KIND); the first time this takes about a minute."
+	@mkdir -p $(@D)
+	@go build -v -tags "$(LEFT_OUT)" -o $(SERVER) ./cmd/server
+	@touch $@
+	@exec $(SERVER) -demo -while $@
 
 .PHONY: local
 local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT moves it

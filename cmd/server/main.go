@@ -27,6 +27,7 @@ func main() {
 	addr := flag.String("addr", fromEnv("ADDR", "localhost:8080"), "`host:port` to listen on; also ADDR")
 	store := flag.String("store", fromEnv("STORE", "memory"), "where sessions and users are kept; also STORE:\nmemory, sqlite:`PATH`, postgres://…, redis://… (users in memory) or dynamodb")
 	withDemo := flag.Bool("demo", false, "make missing SQL tables, and the user alice unless she is there; where users are in memory she always is")
+	whileFile := flag.String("while", "", "end when this `FILE` is removed, or the process that started this one ends: make run does")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "server: unexpected argument %q; see -help\n", flag.Arg(0))
@@ -36,7 +37,13 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	if err := run(ctx, *addr, *store, *withDemo); err != nil {
+	removed := func() {}
+	if *whileFile != "" {
+		ctx, removed = while(ctx, *whileFile)
+	}
+	err := run(ctx, *addr, *store, *withDemo)
+	removed()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "server:", err)
 		os.Exit(1)
 	}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// without returns the build tags that leave out all stores but one.
+func without(kept string) string {
+	var all []string
+	for scheme, tag := range tags {
+		if scheme != kept && tag != "no"+kept {
+			all = append(all, tag)
+		}
+	}
+	return strings.Join(all, ",")
+}
+
+// TestLeftOutIsNotCompiled: a server has the code of the store that was asked for,
+// and of no other. The one in memory has none of them.
+func TestLeftOutIsNotCompiled(t *testing.T) {
+	t.Parallel()
+	code := map[string][]string{
+		"sqlite":   {"modernc.org/"},
+		"postgres": {"github.com/jackc/"},
+		"redis":    {"github.com/redis/"},
+		"dynamodb": {"github.com/aws/"},
+	}
+	for _, kept := range []string{"memory", "sqlite", "postgres", "redis", "dynamodb"} {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", without(kept), ".").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for store, paths := range code {
+			for _, path := range paths {
+				if has := strings.Contains(string(out), "\n"+path); has != (store == kept) {
+					t.Errorf("the server with %s: it has packages of %s: %t", kept, path, has)
+				}
+			}
+		}
+	}
+}
+
+// TestLeftOutIsNamed: a store that the server was built without is not called unknown.
+func TestLeftOutIsNamed(t *testing.T) {
+	t.Parallel()
+	small := filepath.Join(t.TempDir(), "server")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", without("memory"), "-o", small, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for scheme, tag := range tags {
+		cmd := command(context.Background(), []string{"ADDR=localhost:0", "STORE=" + scheme + "://x"})
+		cmd.Path = small
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			t.Fatalf("it serves from %s: %s", scheme, out)
+		}
+		for _, want := range []string{`"` + scheme + `"`, "build tag " + tag, "make run", "go build ./cmd/server"} {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("%s: it does not say %s: %s", scheme, want, out)
+			}
+		}
+	}
+}

@@ -1,0 +1,99 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// makeRun starts make run in a process group of its own, as a terminal does, and
+// returns it and the address of the server.
+func makeRun(t *testing.T) (command *exec.Cmd, address string) {
+	t.Helper()
+	cmd := exec.Command("make", "--no-print-directory", "-C", "../..", "run", "ADDR=localhost:0")
+	// What make test, which may run this, has told its own children.
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS") })
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout = write
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	t.Cleanup(func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		cmd.Wait()
+		read.Close()
+	})
+	for lines := bufio.NewReader(read); ; {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatalf("make run does not say where the server is: %v", err)
+		}
+		if found := regexp.MustCompile(`^Coatcheck is at (http://\S+)`).FindStringSubmatch(line); found != nil {
+			u, err := url.Parse(found[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return cmd, u.Host
+		}
+	}
+}
+
+// TestMakeRunEnds: a signal that ends make ends the server, whoever sends it and
+// whether it goes to make alone or, as Ctrl-C does, to all of them.
+func TestMakeRunEnds(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {
+		for _, to := range []struct {
+			name string
+			sign int
+		}{{"make", 1}, {"all", -1}} {
+			if signal == syscall.SIGKILL && to.name == "all" {
+				continue // ends them by itself
+			}
+			t.Run(signal.String()+" to "+to.name, func(t *testing.T) {
+				cmd, address := makeRun(t)
+				if err := syscall.Kill(to.sign*cmd.Process.Pid, signal); err != nil {
+					t.Fatal(err)
+				}
+				ended := make(chan error, 1)
+				go func() { ended <- cmd.Wait() }()
+				select {
+				case <-ended:
+				case <-time.After(patience):
+					t.Errorf("make is still there after %v", patience)
+				}
+				waitUntilClosed(t, address)
+				if left, err := os.ReadDir("../../.cache"); err != nil || slices.ContainsFunc(left, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), "running-") }) {
+					t.Errorf("left in .cache: %v, %v", left, err)
+				}
+			})
+		}
+	}
+}
+
+// TestMakeRunServes: what make run has built answers.
+func TestMakeRunServes(t *testing.T) {
+	_, address := makeRun(t)
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host != "localhost" {
+		t.Fatalf("it is at %s: %v", address, err)
+	}
+	if status := statusWith(t, "http://localhost:"+port, ""); status != 401 {
+		t.Errorf("the profile answers %d", status)
+	}
+}
