@@ -65,6 +65,10 @@ test: ## Run every test; see the README for what it needs
 e2e: ## Walk users through make run and make local in a browser; needs Docker and Chromium
 	cd e2e && go test -count=1 -timeout 30m -v .
 
+.PHONY: bare
+bare: ## Run make test and make run on a bare Debian, in a folder; needs root, debootstrap and Go
+	.ci/bare
+
 .PHONY: lint
 lint: .cache/translated.json $(SCANNER)/installed ## Check Go, and lint and scan what SAM makes of the template; needs Python 3
 	@unformatted=$$(find . -name '*.go' -not -path './.*/*' -exec gofmt -l {} +); \
