@@ -12,27 +12,28 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// ErrNotAuthorized is an authorizer's answer to a request that comes from nobody
-// it knows.
+// ErrNotAuthorized is what an Authorizer returns for a request whose caller it does
+// not know.
 var ErrNotAuthorized = errors.New("not authorized")
 
-// Authorizer decides who a request comes from. What it returns is told to the
-// function behind the gateway, which has it from [Authorized]. ErrNotAuthorized
-// means that the request must not get there; any other error, that nobody knows.
+// Authorizer decides who a request comes from. The gateway passes the result to the
+// function behind it, which gets it from [Authorized]. ErrNotAuthorized means that
+// the request must not reach that function. Any other error means that the
+// Authorizer could not decide.
 type Authorizer func(*http.Request) (who map[string]string, err error)
 
 // StartAuthorizer serves a to Lambda as the authorizer of an HTTP API, with payload
 // format 2.0 and simple responses. It never returns; outside Lambda it ends the
 // program.
 //
-// The request has a URL and headers, cookies among them wherever the event has
-// them, and no body. A says yes only by returning somebody and no error. An event
-// that is no request, a panic, a deadline and an outage are errors of the
-// invocation, which the gateway answers with 500: they are no verdict on the
-// session, and the function behind is not called.
+// The request has a URL and headers, with cookies in the Cookie header wherever the
+// event has them, and no body. A request is allowed only if a returns a result that
+// is not empty, and no error. An event that is not a request, a panic, a deadline
+// and an outage are errors of the invocation. They say nothing about the session.
+// The gateway answers them with 500 and does not call the function behind it.
 func StartAuthorizer(a Authorizer) { lambda.Start(a) }
 
-// authorization is a simple response.
+// authorization is what API Gateway calls a simple response.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 type authorization struct {
 	IsAuthorized bool              `json:"isAuthorized"`
@@ -74,15 +75,15 @@ func (a Authorizer) decide(ctx context.Context, payload []byte) (who map[string]
 
 type authorizedKey struct{}
 
-// Authorized returns what the API's authorizer said of who a request comes from,
-// given the request's context; nil if there was none. It is what the gateway put
-// into the event, and nothing that a client can send.
+// Authorized returns what the API's authorizer said about the caller, given the
+// request's context. It is empty if there was no authorizer. The gateway puts this
+// into the event, and a client cannot send it.
 func Authorized(ctx context.Context) map[string]string {
 	who, _ := ctx.Value(authorizedKey{}).(map[string]string)
 	return who
 }
 
-// authorized returns the strings among what an authorizer said.
+// authorized returns the strings among the values that an authorizer returned.
 func (e *event) authorized() map[string]string {
 	who := map[string]string{}
 	for name, value := range e.RequestContext.Authorizer.Lambda {

@@ -1,44 +1,46 @@
-// Package lambdahttp serves a [net/http.Handler] from AWS Lambda, behind an
-// API Gateway HTTP API with payload format 2.0: Lambda as one more HTTP server.
-// Function URLs and sam local send events of the same format and work as well;
-// REST APIs and load balancers do not.
+// Package lambdahttp serves a [net/http.Handler] from AWS Lambda, behind an API
+// Gateway HTTP API with payload format 2.0. Function URLs and sam local send events
+// of the same format and work as well; REST APIs and load balancers do not.
 //
-// A function's main puts its handler together and ends with
+// A function's main builds its handler and ends with
 //
 //	slog.SetDefault(lambdacontext.NewLogger())
 //	lambdahttp.Start(handler)
 //
-// The context of each request descends from the invocation's, so the logger of
-// aws-lambda-go adds the request ID to every line logged with it:
-// slog.InfoContext(r.Context(), …). It writes JSON if AWS_LAMBDA_LOG_FORMAT is
-// JSON, which Lambda sets for functions whose LoggingConfig says so, else text.
+// The context of each request is derived from the invocation's. So the logger of
+// aws-lambda-go adds the request ID to every line that is logged with it:
+// slog.InfoContext(r.Context(), …). The logger writes JSON if AWS_LAMBDA_LOG_FORMAT
+// is JSON, else text. Lambda sets this variable from the function's LoggingConfig.
 //
 // # What the handler sees
 //
-// What net/http would have shown it. RemoteAddr is the client's address as the
-// gateway saw it, with port 0, never one from a forwarding header. Cookies are
-// in the Cookie header, wherever the event has them. A header sent twice arrives
-// comma-joined, since the gateway joins it, or as two values if the event spells
-// its name in two ways; where that matters the handler must refuse both.
+// The handler sees what net/http would have shown it. RemoteAddr is the client's
+// address as the gateway saw it, with port 0. It is never an address from a
+// forwarding header. Cookies are in the Cookie header, wherever the event has them.
+// If a client sends a header twice, its values arrive as one, joined with a comma,
+// because the gateway joins them. They arrive as two values if the event spells the
+// name in two ways. Where that matters, the handler must refuse both.
 //
-// The gateway decodes the path, so rawPath is taken as it is: decoding it again
-// would let %252e pass the gateway as one path and the handler as another. Hence
-// %2F is a slash here, and a function URL, which does not decode, shows the
-// handler the escapes themselves. A named stage is part of the path; use $default.
+// The gateway decodes the path, so rawPath is taken as it is. If it were decoded
+// again, the gateway and the handler would see %252e as different paths. So the
+// handler sees %2F as a slash. A function URL does not decode the path, so its
+// handler sees the escapes themselves. A named stage is part of the path; use
+// $default.
 //
-// [Authorized] has what the API's authorizer said of the caller, if the route has one.
+// [Authorized] returns what the API's authorizer said about the caller, if the route
+// has an authorizer.
 //
 // # Deadlines
 //
-// The request's context ends a second before the function's time is up, or when
-// three quarters of it are gone if that is later, so that a handler whose store
-// hangs can still answer 503. It runs in the goroutine of the invocation: one that
-// does not heed its context is not interrupted, Lambda kills it, and the client
-// gets the gateway's answer instead of ours.
+// The request's context ends one second before the function's timeout, or when three
+// quarters of the time have passed if that is later. So a handler whose store hangs
+// can still answer 503. The handler runs in the goroutine of the invocation. If it
+// ignores its context, it is not interrupted: Lambda kills it, and the client gets
+// the gateway's answer instead of ours.
 //
 // # What is not promised
 //
-// Bodies are whole, never streamed: there is no Flush, Hijack or ReadFrom. A
+// Bodies are sent whole, never streamed: there is no Flush, Hijack or ReadFrom. A
 // missing Content-Type is not guessed. Informational responses are dropped.
 //
 // This package may still change in ways that break programs.
@@ -59,11 +61,11 @@ import (
 // Start serves h to Lambda. It never returns; outside Lambda it ends the program.
 func Start(h http.Handler) { lambda.Start(Handler(h)) }
 
-// Handler returns h as a Lambda handler, safe for concurrent invocations if h
-// is. Its Invoke never returns an error, because the gateway would turn that into
-// an answer without our headers: an event that is no HTTP request is answered
-// 400, and a panic in h, [http.ErrAbortHandler] too, is logged and answered 500
-// in place of whatever h had written.
+// Handler returns h as a Lambda handler. It is safe for concurrent invocations if h
+// is. Its Invoke never returns an error, because the gateway would turn that into an
+// answer without our headers. An event that is not an HTTP request is answered with
+// 400. If h panics, even with [http.ErrAbortHandler], the panic is logged and
+// answered with 500, and everything that h had written is dropped.
 func Handler(h http.Handler) lambda.Handler { return adapter{h} }
 
 type adapter struct{ handler http.Handler }
@@ -74,7 +76,7 @@ func (a adapter) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return json.Marshal(a.answer(ctx, payload))
 }
 
-// withMargin ends ctx early enough to still answer the request.
+// withMargin returns a context that ends early enough to still answer the request.
 func withMargin(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -99,7 +101,7 @@ func (a adapter) answer(ctx context.Context, payload []byte) response {
 	return w.response(ctx)
 }
 
-// serve reports whether the handler came to its end without a panic.
+// serve reports whether the handler returned without a panic.
 func (a adapter) serve(w http.ResponseWriter, r *http.Request) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -5,10 +5,10 @@ import (
 	"net/http"
 )
 
-// problem writes a problem document (RFC 9457) in place of an answer that the
-// handler did not give, and the headers that no answer to a stranger should lack
-// (OWASP ASVS 3.4 and 14.3.2): the handler, which would have set its own, was not
-// asked or has failed. The detail is for the client's eyes.
+// problem writes a problem document (RFC 9457) when the handler was not called or
+// has failed. It also sets the headers that every response should have (OWASP ASVS
+// 3.4 and 14.3.2), because the handler did not set its own. The client sees the
+// detail.
 func problem(w http.ResponseWriter, status int, detail string) {
 	body, err := json.Marshal(struct {
 		Type   string `json:"type"`
@@ -16,7 +16,7 @@ func problem(w http.ResponseWriter, status int, detail string) {
 		Status int    `json:"status"`
 		Detail string `json:"detail"`
 	}{"about:blank", http.StatusText(status), status, detail})
-	if err != nil { // it cannot: these are text and a number
+	if err != nil { // cannot happen: the fields are strings and a number
 		panic(err)
 	}
 	h := w.Header()

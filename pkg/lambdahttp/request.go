@@ -16,9 +16,10 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// event is the part of a payload 2.0 event that makes up the request. The types
-// of aws-lambda-go's events package would refuse a request for a malformed part
-// that nobody reads. https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+// event is the part of a payload 2.0 event that makes up the request. The types of
+// aws-lambda-go's events package would refuse a request because of a malformed part
+// that nobody reads.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 type event struct {
 	Version         string            `json:"version"`
 	RawPath         string            `json:"rawPath"`
@@ -38,8 +39,9 @@ type event struct {
 	} `json:"requestContext"`
 }
 
-// newRequest reads an event. Its errors are for clients and logs: they quote
-// nothing that could be secret, and so never the JSON decoder's words.
+// newRequest makes a request from an event. Clients and logs see its errors, so they
+// quote nothing that could be secret. For this reason they never include the JSON
+// decoder's error.
 func newRequest(ctx context.Context, payload []byte) (*http.Request, error) {
 	var e event
 	if json.Unmarshal(payload, &e) != nil || e.Version != "2.0" || e.RequestContext.HTTP.Method == "" {
@@ -70,7 +72,7 @@ func newRequest(ctx context.Context, payload []byte) (*http.Request, error) {
 	return r, nil
 }
 
-// target is the URL as net/http would have read it from the wire.
+// target returns the URL as net/http would have read it from the connection.
 func (e *event) target() (*url.URL, error) {
 	sent := url.URL{Path: e.RawPath, RawQuery: e.RawQueryString}
 	target, err := url.ParseRequestURI(sent.RequestURI())
@@ -80,10 +82,11 @@ func (e *event) target() (*url.URL, error) {
 	return target, nil
 }
 
-// header folds the names' case and keeps every value, in the order of the names
-// as spelled: names that differ only in case become one header with two values.
-// The gateway moves cookies out of the headers, sam local copies them, and to
-// authorizers they come in the headers only: cookies replaces the header, if any.
+// header canonicalizes the names and keeps every value, in the order of the names as
+// spelled. Names that differ only in case become one header with two values. The
+// gateway moves cookies out of the headers, sam local copies them, and authorizers
+// get them in the headers only. So e.Cookies, if there are any, replace the Cookie
+// header.
 func (e *event) header() (http.Header, error) {
 	h := make(http.Header, len(e.Headers)+1)
 	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {

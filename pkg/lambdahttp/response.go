@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// response is the answer in payload format 2.0. Every field is always there: from
-// an answer without a status the gateway guesses one, and it refuses null maps.
+// response is the answer in payload format 2.0. Every field is always present: the
+// gateway guesses a status if there is none, and it refuses null maps.
 type response struct {
 	StatusCode      int               `json:"statusCode"`
 	Headers         map[string]string `json:"headers"`
@@ -22,12 +22,12 @@ type response struct {
 	IsBase64Encoded bool              `json:"isBase64Encoded"`
 }
 
-// responseWriter collects a response by the rules of [http.ResponseWriter].
+// responseWriter collects a response and follows the rules of [http.ResponseWriter].
 type responseWriter struct {
 	method string
 	status int         // 0 until written
-	header http.Header // the handler's own, to edit at any time
-	sent   http.Header // as it was when the status was written
+	header http.Header // the handler may change it at any time
+	sent   http.Header // copy of header, made when the status was written
 	body   bytes.Buffer
 }
 
@@ -57,9 +57,10 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
-// response joins the values of a header, except cookies, which have a list of
-// their own because they may hold commas (RFC 9110, section 5.3). A value with
-// control characters or bad UTF-8 is left out, and logged without being quoted.
+// response joins the values of a header with commas. Cookies have their own list,
+// because they may contain commas (RFC 9110, section 5.3). A value with control
+// characters or invalid UTF-8 is left out. That is logged, but the log does not
+// quote the value.
 func (w *responseWriter) response(ctx context.Context) response {
 	w.WriteHeader(http.StatusOK)
 	resp := response{StatusCode: w.status, Headers: make(map[string]string, len(w.sent)), Cookies: []string{}}
@@ -83,7 +84,8 @@ func (w *responseWriter) response(ctx context.Context) response {
 	return resp
 }
 
-// encode returns text as it is and anything else, which JSON cannot hold, in base64.
+// encode returns text unchanged, and anything else in base64, because JSON cannot
+// hold it.
 func encode(body []byte) (s string, isBase64 bool) {
 	if utf8.Valid(body) {
 		return string(body), false

@@ -10,61 +10,67 @@ import (
 	"time"
 )
 
-// Config tunes a [Manager]. The zero Config is ready for production. No field
-// can weaken the cookie: it is always Secure, HttpOnly, SameSite=Lax, Path=/ and
-// without Domain.
+// Config configures a [Manager]. The zero Config is ready for production. No field
+// can weaken the cookie: it is always Secure, HttpOnly, SameSite=Lax and Path=/, and
+// it never has a Domain.
 type Config struct {
 	// CookieName names the cookie. Default "__Host-SESSIONID". It must begin with
 	// "__Host-", which makes browsers refuse it from subdomains and from http
 	// (RFC 6265bis, section 4.1.3.2).
 	CookieName string
 
-	// IdleTimeout ends a session that has not been used for so long. Whole
-	// seconds, 10 at least. Default 30 minutes, or Lifetime if that is shorter (OWASP Session
-	// Management Cheat Sheet: 15 to 30 minutes; NIST SP 800-63B AAL2: at most 1 hour).
+	// IdleTimeout ends a session that has not been used for this long. It must be
+	// whole seconds, and at least 10. The default is 30 minutes, or Lifetime if that
+	// is shorter (OWASP Session Management Cheat Sheet: 15 to 30 minutes; NIST SP
+	// 800-63B AAL2: at most 1 hour).
 	IdleTimeout time.Duration
 
-	// Lifetime ends a session so long after its last authentication, however busy
-	// it is. Whole seconds, 400 days at most. Default 24 hours (NIST SP 800-63B AAL2).
+	// Lifetime ends a session this long after its last authentication, even if the
+	// session is in use. It must be whole seconds, and at most 400 days. The default
+	// is 24 hours (NIST SP 800-63B AAL2).
 	//
-	// Today's limits are applied to every session on every read, so shorter ones
-	// take effect at once. A longer IdleTimeout reaches a session at its next touch,
-	// a longer Lifetime its cookie at the next Renew or Reauthenticate.
+	// Every read applies the current limits to the session, so shorter limits take
+	// effect at once. A longer IdleTimeout takes effect for a session at its next
+	// touch. A longer Lifetime takes effect for its cookie at the next Renew or
+	// Reauthenticate.
 	Lifetime time.Duration
 
-	// SigningKeys, if any, put a MAC on every token. The first signs, all verify:
-	// rotate by adding a new key last everywhere, then moving it first, and removing
-	// the old one a Lifetime later.
-	// Each has at least 32 bytes; New copies them. Without keys forged tokens are
-	// refused all the same, at the cost of one read each. Setting the first key, or
+	// SigningKeys, if there are any, put a MAC on every token. The first key signs,
+	// and all keys verify. To rotate, add a new key at the end of the list in every
+	// process, then move it to the front, and remove the old key a Lifetime later.
+	// Each key has at least 32 bytes. New copies the keys. Without keys, forged
+	// tokens are refused too, but each costs one read. Setting the first key, or
 	// removing the last, ends all sessions made before.
 	SigningKeys [][]byte
 
-	// NotBefore ends every session last authenticated before it. Set it to the time
-	// of the change after a leak or after restoring a backup; sessions of the same
-	// second may end too. Default: the zero time, no cut-off.
+	// NotBefore ends every session whose last authentication is before this time.
+	// After a leak or a restored backup, set it to the time of the change. Sessions
+	// of the same second may end too. The default is the zero time, which ends no
+	// session.
 	NotBefore time.Time
 
-	// MaxSessions is how many live sessions a user may have. A login that would exceed
-	// it ends the oldest, by CreatedAt and then by ID, and never fails for it (ASVS 7.1.2
-	// wants the number and the outcome written down). Default 10; negative means no limit.
+	// MaxSessions is how many live sessions a user may have. A login that would
+	// exceed this number ends the oldest sessions, by CreatedAt and then by ID. A
+	// login never fails because of the limit (ASVS 7.1.2 wants the number and the
+	// outcome written down). The default is 10. A negative number means no limit.
 	MaxSessions int
 
-	// Logger receives one line per event, named as in OWASP's Logging Vocabulary
-	// (session_created, session_renewed, session_expired, …), with the session ID
-	// and never with a token. Default slog.Default().
+	// Logger receives one line per event. Events are named as in OWASP's Logging
+	// Vocabulary (session_created, session_renewed, session_expired, …). A line has
+	// the session ID and never a token. The default is slog.Default().
 	Logger *slog.Logger
 
-	// ErrorHandler answers for [Manager.Require] and [Manager.RequireRole] when
-	// they do not call the next handler: err is ErrNoSession, ErrForbidden, or an
-	// outage. It must not clear the cookie on an outage. Default: plain text with
-	// status 401, 403, or 503 and Retry-After.
+	// ErrorHandler writes the response for [Manager.Require] and
+	// [Manager.RequireRole] when they do not call the next handler. err is
+	// ErrNoSession, ErrForbidden, or an outage. On an outage it must not clear the
+	// cookie. The default writes plain text with status 401, 403, or 503 and
+	// Retry-After.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 }
 
 const (
-	maxLifetime  = 400 * 24 * time.Hour // browsers keep no cookie longer (RFC 6265bis, section 5.5)
-	minTimeout   = 10 * time.Second     // a tenth of it is a second, the finest step of a touch
+	maxLifetime  = 400 * 24 * time.Hour // browsers keep cookies no longer than this (RFC 6265bis, section 5.5)
+	minTimeout   = 10 * time.Second     // a tenth of it is one second, and a touch writes whole seconds
 	minKeyLength = 32                   // the output size of SHA-256 (RFC 2104, section 3)
 	retryAfter   = "5"                  // seconds
 )

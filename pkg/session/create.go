@@ -16,31 +16,33 @@ import (
 )
 
 const (
-	createTries = 2                      // each under a fresh key
-	discardTime = 500 * time.Millisecond // for cleaning up when the request's own time may be over
-	maxUserData = 4 << 10                // bytes of user ID, roles and values together
+	createTries = 2                      // each with a new key
+	discardTime = 500 * time.Millisecond // for the clean-up, because the request's own deadline may have passed
+	maxUserData = 4 << 10                // bytes; user ID, roles and values together
 )
 
-// User is what a login hands to [Manager.Create].
+// User is what a login passes to [Manager.Create].
 type User struct {
 	ID     string            // required; any valid UTF-8
 	Roles  []string          // for RequireRole and HasRole
 	Values map[string]string // small data kept in the session: names, preferences
 
-	// Confirm, if not nil, is called once the session is stored and before
-	// anything else is ended or sent: the place to read the account again, so that a
-	// password change or a disabled account that crossed this login is seen. An
-	// error from it undoes the new session and is what Create returns.
+	// Confirm, if not nil, is called after the new session is stored, and before any
+	// other session is ended or the cookie is set. Read the account again here: the
+	// login then sees a password change or a disabled account that came at the same
+	// time. If Confirm returns an error, Create deletes the new session and returns
+	// that error.
 	Confirm func(context.Context) error
 }
 
-// Create starts a session for u and sets its cookie on w. The caller has checked
-// the credentials. A fresh ID and secret are made whatever the request came with,
-// and the session it came with is ended (ASVS 7.2.4: no fixation). So are the
-// user's oldest beyond [Config.MaxSessions], the new one counted; if that fails, a
-// warning is logged and the next login mends it. ErrInvalid if a store could not
-// keep u: no ID, empty keys or roles, invalid UTF-8, NUL, more than 4 KB in all. On
-// any error no cookie is set.
+// Create starts a session for u and sets its cookie on w. The caller must have
+// checked the credentials. The session always gets a new ID and a new secret, and
+// Create ends the session that the request came with (ASVS 7.2.4: no fixation). It
+// also ends the user's oldest sessions beyond [Config.MaxSessions], where the new
+// session counts. If that fails, Create logs a warning, and the next login tries
+// again. Create returns ErrInvalid if a store could not keep u: no ID, empty keys or
+// roles, invalid UTF-8, NUL, or more than 4 KB in all. On any error no cookie is
+// set.
 func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Session, error) {
 	if err := validate(u.ID, u.Roles, u.Values); err != nil {
 		return nil, err
@@ -59,9 +61,9 @@ func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Sessi
 	return s, nil
 }
 
-// insert stores a new session. A write whose answer was lost is abandoned for a
-// fresh key and never sent again: arriving late it can make a session, but none
-// that anybody holds a token for.
+// insert stores a new session. If the answer to a write is lost, insert does not
+// send that write again but tries a new key. The lost write may arrive late and make
+// a session, but nobody holds a token for that session.
 func (m *Manager) insert(ctx context.Context, r *http.Request, u User) (*Session, string, error) {
 	for try := 1; ; try++ {
 		secret, hash := newSecret()
@@ -98,15 +100,15 @@ func (m *Manager) newSession(r *http.Request, u User, secret [32]byte) *Session 
 	}).Clone()
 }
 
-// settle runs the caller's check and then ends the session that the request came
-// with: in this order, so that a login that is refused or meets an outage costs
-// nobody the session they had. Keeping to the limit goes on beside both and adds
-// no round trip.
+// settle calls confirm and then ends the session that the request came with. In this
+// order a login that is refused, or that fails in an outage, does not end the user's
+// earlier session. The session limit is enforced at the same time and adds no round
+// trip.
 func (m *Manager) settle(r *http.Request, s *Session, confirm func(context.Context) error) error {
 	var limit sync.WaitGroup
 	defer limit.Wait()
 	confirmed := make(chan bool, 1)
-	defer close(confirmed) // which says no, if nothing said yes before
+	defer close(confirmed) // a closed channel means no, unless true was sent before
 	if m.cfg.MaxSessions > 0 {
 		limit.Go(func() { m.keepLimit(r, s, confirmed) })
 	}
@@ -120,10 +122,11 @@ func (m *Manager) settle(r *http.Request, s *Session, confirm func(context.Conte
 }
 
 // keepLimit ends the oldest of the user's live sessions beyond the limit. It lists
-// them when the new one is stored, so that of many logins at once the last to store
-// sees all. The session that the request came with ends anyway and does not count.
-// The new one does, and goes too if it is not among the youngest: sparing it would
-// leave one too many when logins overtake each other.
+// them after the new session is stored, so that of many logins at once, the last to
+// store sees all sessions. The session that the request came with ends anyway and
+// does not count. The new session counts. It is ended too if it is not among the
+// youngest: otherwise one session too many would be left when logins overtake each
+// other.
 func (m *Manager) keepLimit(r *http.Request, s *Session, confirmed <-chan bool) {
 	ctx := r.Context()
 	all, unread := m.store.List(ctx, s.Key().Owner)
@@ -138,7 +141,7 @@ func (m *Manager) keepLimit(r *http.Request, s *Session, confirmed <-chan bool) 
 	}
 }
 
-// discard removes, as well as it can, a session whose token nobody was given.
+// discard tries to delete a session whose token was given to nobody.
 func (m *Manager) discard(ctx context.Context, s *Session) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTime)
 	defer cancel()
@@ -147,10 +150,11 @@ func (m *Manager) discard(ctx context.Context, s *Session) {
 	}
 }
 
-// newVersion is random so that a write that was sent twice recognises itself.
+// newVersion returns a random number, so that a write that was sent twice recognises
+// its own first try.
 func newVersion() int64 { return 1 + rand.Int64N(math.MaxInt64) }
 
-// validate refuses what a store could not keep. Messages name keys, never values.
+// validate refuses what a store could not keep. Its errors name keys, never values.
 func validate(userID string, roles []string, values map[string]string) error {
 	size := 0
 	names := append([]string{userID}, roles...)

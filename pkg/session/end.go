@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// endWorkers is how many deletes one call has under way at once.
+// endWorkers is how many deletes one call runs at the same time.
 const endWorkers = 16
 
-// Destroy ends the session that r came with, in the store and in the browser.
-// A cookie that is missing, malformed or dead is a good logout too, and a token
-// that a renewal has just replaced still ends its session. If the store cannot be
-// reached the error is an outage and the cookie stays, so that logout can be
+// Destroy ends the session that r came with, in the store and in the browser. It
+// also succeeds if the cookie is missing or malformed, or if its session is dead. A
+// token that a renewal has just replaced still ends its session. If the store cannot
+// be reached, the error is an outage and the cookie stays, so that the logout can be
 // tried again.
 func (m *Manager) Destroy(w http.ResponseWriter, r *http.Request) error {
 	if err := m.endPresented(r, "logout"); err != nil {
@@ -28,8 +28,8 @@ func (m *Manager) Destroy(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// endPresented deletes the session that r's cookie proves, if there is one.
-// Whoever knows only an ID ends nothing.
+// endPresented deletes the session that r's cookie proves, if there is one. An ID
+// without its secret ends nothing.
 func (m *Manager) endPresented(r *http.Request, reason string) error {
 	c, ok := m.presented(r)
 	if !ok {
@@ -50,8 +50,8 @@ func (m *Manager) delete(ctx context.Context, key Key, secret *[32]byte, reason 
 	return err
 }
 
-// List returns the user's live sessions, oldest first, with everything written
-// before the call.
+// List returns the user's live sessions, oldest first. It includes everything that
+// was written before the call.
 func (m *Manager) List(ctx context.Context, userID string) ([]*Session, error) {
 	all, err := m.store.List(ctx, owner(userID))
 	if err != nil {
@@ -60,7 +60,7 @@ func (m *Manager) List(ctx context.Context, userID string) ([]*Session, error) {
 	return m.live(all), nil
 }
 
-// live keeps those of all that are alive, oldest first.
+// live returns the live sessions among all, oldest first.
 func (m *Manager) live(all []*Session) []*Session {
 	now := time.Now()
 	all = slices.DeleteFunc(all, func(s *Session) bool { return m.ended(s, now) != "" })
@@ -70,9 +70,9 @@ func (m *Manager) live(all []*Session) []*Session {
 	return all
 }
 
-// Revoke ends one session of the user. ErrNoSession if id is malformed, unknown,
-// expired by what is stored, or another user's. Only the session's next request
-// notices; no browser is told.
+// Revoke ends one session of the user. It returns ErrNoSession if id is malformed or
+// unknown, if the session is another user's, or if the stored ExpiresAt has passed.
+// The browser learns nothing until the session's next request fails.
 func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	if !canonical(id, idLength) {
 		return ErrNoSession
@@ -81,22 +81,23 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 }
 
 // RevokeAll ends every session of the user that was made before the call, except
-// those with the given IDs. On an error some may be left; call it again. Sessions
-// that cannot be read do not keep it from ending the others.
+// those with the given IDs. After an error some may be left; call it again. A
+// session that cannot be read does not stop RevokeAll from ending the others.
 func (m *Manager) RevokeAll(ctx context.Context, userID string, exceptIDs ...string) error {
 	all, unread := m.store.List(ctx, owner(userID))
 	return errors.Join(m.revoke(ctx, all, exceptIDs...), unread)
 }
 
-// ReauthenticateAlone is [Manager.Reauthenticate] and, of the user's other sessions,
-// [Manager.RevokeAll] in one, a round trip shorter than the two: for a changed
-// password, which must end whatever a thief holds. It misses a login whose session
-// is stored after the call began; let that one's Confirm see the change under way.
+// ReauthenticateAlone does the work of [Manager.Reauthenticate] for s and of
+// [Manager.RevokeAll] for the user's other sessions, with one round trip less than
+// the two. Use it when a password was changed: that must end every session that a
+// thief holds. It misses a login whose session is stored after the call began; the
+// Confirm function of that login must notice the change.
 //
-// Errors as Reauthenticate, and then no session was ended; or an outage, and then
-// some may be left. If it is only the others that it could not end, the new cookie
-// is set all the same: the old token is dead, and the browser must not be left with
-// it. Call it again.
+// If the reauthentication fails, ReauthenticateAlone returns its error and ends no
+// session. Any other error is an outage, and some of the other sessions may be left.
+// The new cookie is set even then: the old token is dead, and the browser must not
+// keep it. Call ReauthenticateAlone again.
 func (m *Manager) ReauthenticateAlone(ctx context.Context, w http.ResponseWriter, s *Session) error {
 	key := s.Key()
 	var all []*Session
@@ -116,8 +117,8 @@ func (m *Manager) revoke(ctx context.Context, all []*Session, exceptIDs ...strin
 	return m.endAll(ctx, all, "revoked")
 }
 
-// endAll deletes sessions, whoever holds them. One that has ended meanwhile is as
-// good as deleted.
+// endAll deletes sessions without asking for their secrets. A session that has ended
+// meanwhile counts as deleted.
 func (m *Manager) endAll(ctx context.Context, all []*Session, reason string) error {
 	errs := make([]error, len(all))
 	slots := make(chan struct{}, endWorkers)

@@ -20,15 +20,16 @@ func FromContext(ctx context.Context) *Session {
 	return s
 }
 
-// Require calls next for requests with a live session, which next gets from
-// [FromContext]; [Config.ErrorHandler] answers the others.
+// Require calls next for requests with a live session. There, [FromContext] returns
+// the session. [Config.ErrorHandler] answers all other requests.
 func (m *Manager) Require(next http.Handler) http.Handler {
 	return m.require(next, func(*Session) bool { return true })
 }
 
-// RequireRole is [Manager.Require] for sessions that have the role; others are
-// answered with ErrForbidden. It sees the roles kept in the session: after taking
-// a role away from a user, Update or revoke their sessions.
+// RequireRole is [Manager.Require] for sessions that have the role. For other
+// sessions the error is ErrForbidden. It checks the roles that are stored in the
+// session: after you take a role away from a user, call Update on their sessions or
+// revoke them.
 func (m *Manager) RequireRole(role string, next http.Handler) http.Handler {
 	return m.require(next, func(s *Session) bool { return s.HasRole(role) })
 }
@@ -61,8 +62,8 @@ func answerError(w http.ResponseWriter, _ *http.Request, err error) {
 	}
 }
 
-// clientIP is the peer's address without the port. Forwarding headers are not
-// looked at: anyone can send them.
+// clientIP returns the peer's address without the port. It ignores forwarding
+// headers, because anyone can send them.
 func clientIP(r *http.Request) string {
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		return host
@@ -70,8 +71,8 @@ func clientIP(r *http.Request) string {
 	return r.RemoteAddr
 }
 
-// userAgent is the request's User-Agent, cut to 256 bytes and without what is
-// not printable text in UTF-8, which some store could not keep.
+// userAgent returns the request's User-Agent, cut to 256 bytes. It removes control
+// characters and invalid UTF-8, because some stores could not keep them.
 func userAgent(r *http.Request) string {
 	ua := r.UserAgent()
 	ua = strings.ToValidUTF8(ua[:min(len(ua), 256)], "")

@@ -17,12 +17,12 @@ type Manager struct {
 	cfg   Config
 }
 
-// touchTimeout is how much of a request's time a touch may take: serving the
-// request matters more.
+// touchTimeout is how much of a request's time a touch may take. A touch must not
+// delay the request for long.
 const touchTimeout = time.Second
 
-// New returns a Manager on store. A Config it cannot accept is an error that
-// names the field and the value.
+// New returns a Manager on store. If it cannot accept the Config, its error names
+// the field and the value.
 func New(store Store, cfg Config) (*Manager, error) {
 	if store == nil {
 		return nil, errors.New("session: New needs a Store, got nil")
@@ -35,9 +35,10 @@ func New(store Store, cfg Config) (*Manager, error) {
 }
 
 // Load returns the live session that r's cookie proves, or ErrNoSession. It reads
-// the store once, or not at all if the cookie is missing, doubled, malformed or,
-// with signing keys, forged. It extends the idle timeout when a tenth of it has
-// passed; if only that fails, the request is served and a warning logged.
+// the store once. It does not read the store if the cookie is missing, sent twice or
+// malformed or, with signing keys, forged. Load extends the idle timeout when a
+// tenth of it has passed. If only that fails, Load logs a warning and still returns
+// the session.
 func (m *Manager) Load(r *http.Request) (*Session, error) {
 	c, ok := m.presented(r)
 	if !ok {
@@ -67,7 +68,8 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 	return s, nil
 }
 
-// judge returns ErrNoSession if s is dead, by the stored expiry or by today's limits.
+// judge returns ErrNoSession if s is dead, by the stored expiry or by the current
+// limits.
 func (m *Manager) judge(ctx context.Context, s *Session) error {
 	reason := m.ended(s, time.Now())
 	if reason == "" {
@@ -77,7 +79,7 @@ func (m *Manager) judge(ctx context.Context, s *Session) error {
 	return ErrNoSession
 }
 
-// ended says why s is dead at now, or "" if it is alive.
+// ended returns the reason why s is dead at now, or "" if s is alive.
 func (m *Manager) ended(s *Session, now time.Time) string {
 	if reason := m.outlived(s, now); reason != "" {
 		return reason
@@ -91,8 +93,8 @@ func (m *Manager) ended(s *Session, now time.Time) string {
 	return ""
 }
 
-// outlived is ended by the limits that no touch moves: it holds for a copy of the
-// session too that other requests have kept alive since.
+// outlived is like ended, but only for the limits that no touch moves. So its answer
+// is also right for an old copy of a session that other requests have touched since.
 func (m *Manager) outlived(s *Session, now time.Time) string {
 	switch {
 	case s.AuthenticatedAt.Before(m.cfg.NotBefore):
@@ -108,9 +110,10 @@ func (m *Manager) expiry(lastSeen, authenticated time.Time) time.Time {
 	return slices.MinFunc(ends, time.Time.Compare)
 }
 
-// touch extends the idle timeout if that is due. The expiry it writes is never
-// before the one that was read: a store takes a smaller one for a late arrival,
-// and after the configured timeouts were shortened LastSeenAt would stand still.
+// touch extends the idle timeout if that is due. It never writes an earlier expiry
+// than it has read. A store ignores a touch with an earlier expiry, because it looks
+// like a late write. After the configured timeouts were shortened, LastSeenAt would
+// then no longer change.
 func (m *Manager) touch(ctx context.Context, s *Session) error {
 	now := time.Now().UTC().Truncate(time.Second)
 	if now.Sub(s.LastSeenAt) < m.cfg.IdleTimeout/10 {

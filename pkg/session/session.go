@@ -1,5 +1,5 @@
-// Package session keeps login sessions on the server and carries each in one
-// cookie. It imports only the standard library.
+// Package session keeps login sessions on the server. The browser has only a token
+// for its session, in one cookie. The package imports only the standard library.
 //
 // Most programs need three calls:
 //
@@ -12,26 +12,28 @@
 //	// inside, session.FromContext(r.Context()) is never nil
 //	mux.Handle("GET /profile", sessions.Require(profile))
 //
-// and sessions.Destroy(w, r) in the logout handler. Replace memstore by
-// dynamostore, or by a [Store] of your own that passes storetest.Run, and
-// nothing else changes.
+// Call sessions.Destroy(w, r) in the logout handler. To use another store, replace
+// memstore by dynamostore, or by your own [Store] that passes storetest.Run. Nothing
+// else changes.
 //
 // # Tokens
 //
-// The cookie carries a token, <owner>.<id>.<secret>, 89 characters of base64url
-// and dots. Owner and ID address the stored session; the secret proves it. Only
-// the SHA-256 of the secret is stored, so a leaked table forges nothing. With
-// [Config.SigningKeys] a MAC follows, and forged tokens cost no store call; a
-// leaked signing key alone forges nothing either.
+// The cookie carries a token, <owner>.<id>.<secret>, 89 characters of base64url and
+// dots. Owner and ID are the key of the stored session. The secret proves that the
+// client may use it. Only the SHA-256 of the secret is stored, so a leaked table is
+// not enough to forge a token. With [Config.SigningKeys] a MAC follows, and forged
+// tokens cost no store call. A leaked signing key alone is not enough to forge a
+// token either.
 //
 // # Errors
 //
-// [ErrNoSession] means 401, [ErrForbidden] 403, [ErrConflict] a lost write race
-// and [ErrInvalid] a mistake in the calling program. Any other error is an
-// outage: answer 503 and leave the cookie alone, as [Manager.Require] does. An
-// outage never makes a user anonymous. It ends no session, except that a
-// [Manager.Renew] whose answer is lost may leave the browser with the old token,
-// and that a [Manager.Create] may have ended those beyond [Config.MaxSessions].
+// [ErrNoSession] means 401, [ErrForbidden] means 403, [ErrConflict] means that a
+// write lost a race, and [ErrInvalid] means a mistake in the calling program. Any
+// other error is an outage: answer 503 and leave the cookie alone, as
+// [Manager.Require] does. An outage never makes a user anonymous. It ends no
+// session, with two exceptions. If the answer to a [Manager.Renew] is lost, the
+// browser may be left with the old token. A [Manager.Create] may already have ended
+// the sessions beyond [Config.MaxSessions].
 //
 // # What is not promised
 //
@@ -50,8 +52,8 @@ import (
 )
 
 var (
-	// ErrNoSession means that there is no such session, or none any more: never
-	// made, ended, expired, or a token that does not prove it. Answer 401.
+	// ErrNoSession means that there is no live session: it was never made, has ended
+	// or expired, or the token does not prove it. Answer 401.
 	ErrNoSession = errors.New("session: no session")
 
 	// ErrConflict means that a write lost a race and was certainly not applied.
@@ -60,23 +62,23 @@ var (
 	// ErrForbidden means that the session lacks the role that [Manager.RequireRole] asks for.
 	ErrForbidden = errors.New("session: role missing")
 
-	// ErrInvalid means that the caller handed in a user ID, roles or values that
-	// a store could not keep. The wrapping error names the one at fault.
+	// ErrInvalid means that the caller passed a user ID, roles or values that a
+	// store could not keep. The wrapping error says which one.
 	ErrInvalid = errors.New("session: invalid")
 )
 
 // Session is one login of one user, as stored. Times are UTC; CreatedAt has
 // milliseconds, the others whole seconds.
 type Session struct {
-	ID     string // public handle, 22 characters, the same for the session's life; safe to list and log
+	ID     string // public identifier, 22 characters; it never changes and is safe to list and log
 	UserID string
 	Roles  []string
 	Values map[string]string
 
 	CreatedAt       time.Time
 	AuthenticatedAt time.Time // when the user last proved who they are; the lifetime counts from here
-	LastSeenAt      time.Time // at most a tenth of the idle timeout behind the last request
-	ExpiresAt       time.Time // idle end or end of the lifetime, whichever comes first
+	LastSeenAt      time.Time // at most a tenth of the idle timeout before the last request
+	ExpiresAt       time.Time // end of the idle timeout or of the lifetime, whichever comes first
 
 	Version int64 // random, positive, new on every Update
 
@@ -84,20 +86,21 @@ type Session struct {
 	UserAgent string // at login, cut to 256 bytes
 
 	Secret         [32]byte `json:"-"` // SHA-256 of the token's secret; never the secret
-	PreviousSecret [32]byte `json:"-"` // the one before the last renewal, good only for logging out
+	PreviousSecret [32]byte `json:"-"` // Secret before the last renewal, valid only for logging out
 }
 
-// Key addresses a session in a [Store]. Both parts are random-looking, fixed in
-// length and of the alphabet A–Z a–z 0–9 - _.
+// Key identifies a session in a [Store]. Both parts look random, have a fixed length
+// and use only the characters A–Z a–z 0–9 - _.
 type Key struct {
-	Owner string // groups one user's sessions: derived from the user ID, 22 characters
+	Owner string // the same for all sessions of a user; derived from the user ID, 22 characters
 	ID    string // [Session.ID]
 }
 
-// Key returns the address of s. It does not change during the session's life.
+// Key returns the key of s. It never changes.
 func (s *Session) Key() Key { return Key{Owner: owner(s.UserID), ID: s.ID} }
 
-// HasRole reports whether s has the role, compared byte by byte. A nil session has none.
+// HasRole reports whether s has the role. Roles are compared byte by byte. A nil
+// session has no role.
 func (s *Session) HasRole(role string) bool { return s != nil && slices.Contains(s.Roles, role) }
 
 // Clone returns a copy of s that shares nothing with it.
@@ -108,8 +111,9 @@ func (s *Session) Clone() *Session {
 	return &c
 }
 
-// owner derives the part of a token and key that groups one user's sessions. It
-// keeps user IDs, which may be names or addresses, out of cookies and keys.
+// owner derives the part of a token and of a key that is the same for all sessions
+// of a user. It keeps user IDs, which may be names or addresses, out of cookies and
+// keys.
 func owner(userID string) string {
 	sum := sha256.Sum256([]byte("coatcheck owner v1\x00" + userID))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])

@@ -9,16 +9,17 @@ import (
 	"strings"
 )
 
-// The characters of a token: <owner>.<id>.<secret>, and .<mac> with signing keys.
+// The lengths in characters of a token, <owner>.<id>.<secret>, and of its parts.
+// With signing keys, .<mac> follows.
 const (
-	idLength     = 22 // 16 bytes; owner, id and mac alike
+	idLength     = 22 // 16 bytes; the same for owner, id and mac
 	secretLength = 43 // 32 bytes
 	tokenLength  = idLength + 1 + idLength + 1 + secretLength
 	signedLength = tokenLength + 1 + idLength
 )
 
-// credential is what a presented token claims: the address of a session, and
-// the SHA-256 of the secret that must prove it.
+// credential is what a token claims: the key of a session, and the SHA-256 of the
+// secret that must prove it.
 type credential struct {
 	key    Key
 	secret [32]byte
@@ -29,8 +30,8 @@ func (c credential) ends(s *Session) bool {
 	return c.key == s.Key() && (c.secret == s.Secret || c.secret == s.PreviousSecret)
 }
 
-// newSecret returns a fresh secret as it stands in the token, and its hash as it
-// stands in the store. 256 random bits (ASVS 7.2.3 asks for 128).
+// newSecret returns a new secret as the token holds it, and its hash as the store
+// holds it. The secret has 256 random bits (ASVS 7.2.3 asks for 128).
 func newSecret() (secret string, hash [32]byte) {
 	secret = randomText(32)
 	return secret, sha256.Sum256([]byte(secret))
@@ -38,11 +39,11 @@ func newSecret() (secret string, hash [32]byte) {
 
 func randomText(bytes int) string {
 	b := make([]byte, bytes)
-	rand.Read(b) // never fails: crypto/rand
+	rand.Read(b) // crypto/rand never fails
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// token returns what the cookie carries for the session at key.
+// token returns the value of the cookie for the session at key.
 func (m *Manager) token(key Key, secret string) string {
 	text := key.Owner + "." + key.ID + "." + secret
 	if len(m.cfg.SigningKeys) == 0 {
@@ -51,7 +52,8 @@ func (m *Manager) token(key Key, secret string) string {
 	return text + "." + mac(m.cfg.SigningKeys[0], text)
 }
 
-// parseToken accepts exactly what token makes: one spelling for each session.
+// parseToken accepts exactly what token makes, so there is one spelling for each
+// token.
 func (m *Manager) parseToken(s string) (credential, bool) {
 	signed := len(m.cfg.SigningKeys) > 0
 	if signed && (len(s) != signedLength || s[tokenLength] != '.') || !signed && len(s) != tokenLength {
@@ -71,10 +73,10 @@ func (m *Manager) parseToken(s string) (credential, bool) {
 	return credential{Key{owner, id}, sha256.Sum256([]byte(secret))}, true
 }
 
-// canonical reports whether s is base64url of the given length in the one
-// spelling that an encoder makes. Strict refuses stray bits in the last
-// character; the alphabet is checked by decoding, but the decoder skips line
-// breaks, so the number of decoded bytes is compared too.
+// canonical reports whether s is base64url of the given length in the one spelling
+// that an encoder makes. Strict refuses stray bits in the last character. Decode
+// checks the alphabet but skips line breaks, so the number of decoded bytes is
+// compared too.
 func canonical(s string, length int) bool {
 	if len(s) != length {
 		return false

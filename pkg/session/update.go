@@ -8,16 +8,17 @@ import (
 	"time"
 )
 
-// updateTries bounds the races that one Update may lose. Each means that another
-// write got through, so only a store that is never satisfied comes near it.
+// updateTries is how many races one Update may lose. Each lost race means that
+// another write succeeded, so only a store that always reports a conflict reaches
+// this number.
 const updateTries = 32
 
-// Update lets change alter the Roles and Values of s, and stores them; what else
-// it alters is dropped. Values is never nil there. When another request got in
-// between, change runs again on what that one stored, so nothing is lost; it must
-// depend on its argument alone. On success s holds what was written. ErrNoSession
-// if the session has ended, ErrConflict if it was renewed meanwhile, ErrInvalid as
-// in Create.
+// Update calls change to alter the Roles and Values of s, and stores them. It
+// ignores all other alterations. Values is never nil in change. If another request
+// wrote in between, change runs again on what that request stored, so nothing is
+// lost; change must depend only on its argument. On success s holds what was
+// written. Update returns ErrNoSession if the session has ended, ErrConflict if it
+// was renewed meanwhile, and ErrInvalid as Create does.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session)) error {
 	return m.modify(ctx, s, func(next *Session) error {
 		changed := next.Clone()
@@ -30,17 +31,17 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session))
 	})
 }
 
-// Renew gives s a new secret and sets the new cookie on w; the old token is dead
-// at once. Call it before privileges grow, so that a token stolen earlier never has
-// them. ID, data and lifetime stay. Errors as Update; on an error no cookie is set,
-// and after an outage the old token may be dead all the same: only its answer was
-// lost.
+// Renew gives s a new secret and sets the new cookie on w; the old token is dead at
+// once. Call it before the user gets more privileges, so that a token stolen earlier
+// never has them. ID, data and lifetime stay. The errors are those of Update. On an
+// error no cookie is set. After an outage the old token may be dead too, if the
+// write was applied and only its answer was lost.
 func (m *Manager) Renew(ctx context.Context, w http.ResponseWriter, s *Session) error {
 	return m.renew(ctx, w, s, func(*Session) {})
 }
 
-// Reauthenticate is Renew for a user who has just proved again who they are: the
-// lifetime starts anew too.
+// Reauthenticate is Renew for a user who has just proved again who they are. It also
+// starts a new lifetime.
 func (m *Manager) Reauthenticate(ctx context.Context, w http.ResponseWriter, s *Session) error {
 	return m.renew(ctx, w, s, func(next *Session) {
 		now := time.Now().UTC().Truncate(time.Second)
@@ -63,9 +64,9 @@ func (m *Manager) renew(ctx context.Context, w http.ResponseWriter, s *Session, 
 	return nil
 }
 
-// modify applies change to s and stores it by compare-and-swap, again and again
-// from what is stored when it loses a race. A session that was renewed meanwhile
-// is not touched: the caller's request no longer proves it.
+// modify applies change to s and stores it by compare-and-swap. When it loses a
+// race, it starts again from what is stored. It does not change a session that was
+// renewed meanwhile, because the caller's request no longer proves that session.
 func (m *Manager) modify(ctx context.Context, s *Session, change func(*Session) error) error {
 	if m.outlived(s, time.Now()) != "" {
 		return ErrNoSession
@@ -78,7 +79,7 @@ func (m *Manager) modify(ctx context.Context, s *Session, change func(*Session) 
 		}
 		write := *next
 		if next.AuthenticatedAt.Equal(base.AuthenticatedAt) {
-			write.ExpiresAt = time.Time{} // leaves the stored one to Touch
+			write.ExpiresAt = time.Time{} // keeps the stored value, which a Touch may have moved
 		}
 		next.Version = newVersion()
 		err := m.store.Update(ctx, &write, time.Now(), next.Version)

@@ -1,6 +1,6 @@
-// Package dynamo holds what our DynamoDB tables need beside the SDK: items read
-// field by field, with errors that say where the damage is ([Item]), and the
-// answer to whether a call was sent more than once ([CountAttempts]).
+// Package dynamo has what our DynamoDB tables need besides the SDK. [Item] reads an
+// item field by field, with errors that name the damaged field. [CountAttempts]
+// counts how often a call was sent.
 package dynamo
 
 import (
@@ -10,13 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Item reads the fields of one stored item by type, without reflection. The
-// SDK's own decoder makes a zero value of a field that is missing or of the
-// wrong type; an Item makes it an error that names table, key and field.
+// Item reads the fields of one stored item by type, without reflection. If a field
+// is missing or of the wrong type, the SDK's own decoder returns a zero value. An
+// Item returns an error that names table, key and field.
 //
-// A method that cannot read its field returns the zero value, and the first such
-// error is kept: read every field, then look at [Item.Err] once. Errors never
-// quote what is stored. An Item is for one goroutine.
+// A method that cannot read its field returns the zero value, and the Item keeps the
+// first such error. Read every field, then check [Item.Err] once. Errors never quote
+// what is stored. An Item must be used by one goroutine only.
 type Item struct {
 	table, key string
 	attributes map[string]types.AttributeValue
@@ -24,8 +24,8 @@ type Item struct {
 	err        *error // shared with the view from Optional
 }
 
-// NewItem returns a reader of attributes. Table and key are for errors: write
-// the key as a person would, for example "owner/id".
+// NewItem returns a reader of attributes. Errors contain table and key: write the
+// key in a readable form, for example "owner/id".
 func NewItem(table, key string, attributes map[string]types.AttributeValue) *Item {
 	return &Item{table: table, key: key, attributes: attributes, err: new(error)}
 }
@@ -38,7 +38,8 @@ func (i *Item) Optional() *Item {
 	return &view
 }
 
-// Err returns the first error of the item and its optional view, nil if all was well.
+// Err returns the first error of the item and its optional view, or nil if there was
+// none.
 func (i *Item) Err() error { return *i.err }
 
 // String reads a field of type S.
@@ -117,8 +118,8 @@ func (i *Item) element(field string, v types.AttributeValue) string {
 	return ""
 }
 
-// member returns the field as an attribute of type M. Not ok means that there is
-// nothing to read: absent and optional, or an error that is now kept.
+// member returns the field as an attribute of type M. If ok is false, there is
+// nothing to read: the field is optional and absent, or member has kept an error.
 func member[M types.AttributeValue](i *Item, field string) (m M, ok bool) {
 	v, present := i.attributes[field]
 	if !present {

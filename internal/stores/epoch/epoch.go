@@ -1,4 +1,5 @@
-// Package epoch is how the stores keep a time that may be absent.
+// Package epoch converts a time that may be absent to the number that a store keeps,
+// and back.
 package epoch
 
 import "time"
@@ -11,7 +12,7 @@ func Seconds(t time.Time) int64 {
 	return t.Unix()
 }
 
-// Time returns the time, in UTC, of which [Seconds] made n.
+// Time returns the time from which [Seconds] made n, in UTC.
 func Time(n int64) time.Time {
 	if n == 0 {
 		return time.Time{}

@@ -1,6 +1,6 @@
-// Package authorizer lets other functions behind the same API trust the session: a
-// Lambda authorizer checks it, and they are told who is calling. The authorizer
-// itself is [New]; a function behind it asks [FromContext].
+// Package authorizer lets other functions behind the same API trust the session. A
+// Lambda authorizer checks the session, and the gateway tells the functions who the
+// caller is. [New] returns the authorizer; a function behind it calls [FromContext].
 //
 // This package may still change in ways that break programs.
 package authorizer
@@ -17,7 +17,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// Identity is who a request comes from, as the authorizer tells the functions
+// Identity says who a request comes from. The authorizer passes it to the functions
 // behind it.
 type Identity struct {
 	UserID          string    `json:"user_id"`
@@ -26,18 +26,20 @@ type Identity struct {
 	AuthenticatedAt time.Time `json:"authenticated_at"`
 }
 
-// The names of its parts in $context.authorizer. All are strings, which is what an
-// HTTP API hands on unchanged: a number would arrive as a floating-point one.
+// The names of the fields of Identity in $context.authorizer. All values are
+// strings, because an HTTP API passes strings on unchanged: a number would arrive as
+// a floating-point number.
 const (
 	userID          = "user_id"
 	sessionID       = "session_id"
-	roles           = "roles"            // a JSON array: a role may hold any separator
+	roles           = "roles"            // a JSON array, because a role may contain any separator
 	authenticatedAt = "authenticated_at" // RFC 3339, UTC
 )
 
-// New returns the authorizer: it says yes to requests with a live session, whose
-// idle timeout it extends as any request does, and no to those without. A store
-// that cannot be reached is neither.
+// New returns the authorizer. It allows requests with a live session and extends the
+// idle timeout of the session, as any request does. It refuses requests without a
+// live session. If the store cannot be reached, it returns an error, which is
+// neither.
 func New(sessions *session.Manager) lambdahttp.Authorizer {
 	return func(r *http.Request) (map[string]string, error) {
 		s, err := sessions.Load(r)
@@ -64,9 +66,9 @@ func encode(who Identity) (map[string]string, error) {
 	}, nil
 }
 
-// FromContext returns who a request comes from, given its context, in a handler
-// that package lambdahttp serves. It is an error if no authorizer stands before the
-// route, or not this one.
+// FromContext returns who a request comes from, given the request's context. It
+// works in a handler that package lambdahttp serves. It returns an error if the
+// route has no authorizer, or another one.
 func FromContext(ctx context.Context) (Identity, error) {
 	told := lambdahttp.Authorized(ctx)
 	who := Identity{UserID: told[userID], SessionID: told[sessionID]}

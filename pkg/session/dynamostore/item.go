@@ -11,7 +11,8 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// TTLAttribute is the name of the item's TTL attribute: Unix seconds.
+// TTLAttribute is the name of the TTL attribute of an item. Its value is in Unix
+// seconds.
 const TTLAttribute = "expires_at"
 
 type attributes = map[string]types.AttributeValue
@@ -36,8 +37,8 @@ func encode(s *session.Session) attributes {
 	}
 }
 
-// decode reads an item. A field that is missing or of the wrong type is an error
-// that names it: not a missing session, which would sign its user out.
+// decode reads an item. If a field is missing or of the wrong type, the error names
+// it. The error is not ErrNoSession, which would sign the user out.
 func (s *Store) decode(item attributes) (*session.Session, error) {
 	r := dynamo.NewItem(s.table, keyText(item), item)
 	sess := &session.Session{
@@ -61,7 +62,8 @@ func (s *Store) decode(item attributes) (*session.Session, error) {
 	return sess, nil
 }
 
-// keyText is how errors name an item: owner/id, neither of which is secret.
+// keyText returns the name of an item for errors: owner/id, neither of which is
+// secret.
 func keyText(item attributes) string {
 	part := func(name string) string {
 		s, _ := item[name].(*types.AttributeValueMemberS)

@@ -1,10 +1,10 @@
 // Package dynamostore keeps sessions in a DynamoDB table.
 //
-// The table has the hash key owner (S), the range key id (S) and, for cleaning
-// up, TTL on expires_at; template.yaml at the root of this module defines it. A
-// session is one item, usually under 500 bytes, so a read costs one read unit
-// and a write one write unit. TTL may run days late (AWS: "Using time to live in
-// DynamoDB"): no answer depends on it.
+// The table has the hash key owner (S), the range key id (S) and, for cleaning up,
+// TTL on expires_at; template.yaml at the root of this module defines it. A session
+// is one item, usually under 500 bytes, so a read costs one read unit and a write
+// one write unit. TTL may remove an item days late (AWS: "Using time to live in
+// DynamoDB"), but no answer depends on it.
 //
 // Programs in other languages may read the items:
 //
@@ -33,14 +33,13 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// Store is a [session.Store] on one table. Every read is strongly consistent,
-// which holds within one region: with global tables a logout reaches other
-// regions about a second late.
+// Store is a [session.Store] on one table. Every read is strongly consistent within
+// one region. With global tables a logout reaches other regions about a second late.
 type Store struct {
 	table string
 
-	// Method values, not the client in an interface: together with html/template,
-	// an interface makes the linker keep all of the client's operations.
+	// These are method values and not an interface: together with html/template, an
+	// interface makes the linker keep all operations of the client.
 	put    func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	get    func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 	update func(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
@@ -50,8 +49,8 @@ type Store struct {
 
 var _ session.Store = (*Store)(nil)
 
-// New returns a Store on the table. The client's timeouts and retries apply,
-// except that Create is never retried. Nothing is called yet.
+// New returns a Store on the table. The client's timeouts and retries apply, except
+// that Create is never retried. New does not call DynamoDB.
 func New(client *dynamodb.Client, table string) *Store {
 	return &Store{table, client.PutItem, client.GetItem, client.UpdateItem, client.DeleteItem, client.Query}
 }
@@ -119,7 +118,7 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 	case err != nil:
 		return err
 	case current.Version == newVersion:
-		return nil // an earlier try of this call
+		return nil // an earlier try of this call was applied
 	case !current.ExpiresAt.After(now):
 		return session.ErrNoSession
 	case *attempts > 1:
@@ -151,7 +150,7 @@ func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Ti
 	if err == nil && !current.ExpiresAt.After(now) {
 		return session.ErrNoSession
 	}
-	return err // nil: the session is alive and further on already
+	return err // nil: the session is alive and its stored times are not older
 }
 
 // Delete implements [session.Store]: one DeleteItem.
@@ -170,7 +169,7 @@ func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, n
 	}
 	if failed && len(stored) > 0 {
 		if _, err := s.decode(stored); err != nil {
-			return err // perhaps it is the stored secret that is wrong
+			return err // the stored secret may be the damaged field
 		}
 		return session.ErrNoSession // the wrong secret
 	}
@@ -184,7 +183,7 @@ func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, n
 	if err == nil && !removed.ExpiresAt.After(now) {
 		return session.ErrNoSession
 	}
-	return nil // also if the item was damaged: it is gone
+	return nil // also if the item was damaged: it is removed now
 }
 
 // List implements [session.Store]: one Query, and one more for each further
@@ -219,8 +218,8 @@ func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 	}
 }
 
-// conditionFailed returns the stored item if err says that a condition did not
-// hold; the item is empty where there is none.
+// conditionFailed reports whether err says that a condition did not hold, and
+// returns the stored item. The item is empty if there is none.
 func conditionFailed(err error) (attributes, bool) {
 	var failed *types.ConditionalCheckFailedException
 	if !errors.As(err, &failed) {

@@ -23,18 +23,18 @@ const (
 )
 
 // Store is a [session.Store] in memory; make one with [New]. It is safe for
-// concurrent use, starts no goroutine and sets no limit on live sessions. Dead
-// ones are freed now and then while new ones are created: a shard of the store is
-// swept whenever it holds twice what survived its last sweep. So memory follows
-// the most sessions that were alive at once, not how many there ever were.
+// concurrent use, starts no goroutine and sets no limit on live sessions. Create
+// also frees dead sessions: it sweeps a shard of the store when the shard holds
+// twice as many sessions as survived its last sweep. So memory use depends on the
+// largest number of sessions alive at one time, not on how many there ever were.
 type Store struct {
-	seed   maphash.Seed // secret, so that nobody can aim all owners at one shard
+	seed   maphash.Seed // secret, so that an attacker cannot put all owners into one shard
 	shards [shardCount]shard
 }
 
-// shard holds all sessions of some owners, which makes a List exact under one
-// lock. A stored session never changes: a write replaces it. So the lock guards
-// pointers only, and copies for callers are made outside it.
+// shard holds all sessions of some owners, so that List is exact and takes only one
+// lock. A stored session never changes: a write replaces it. So the lock protects
+// only pointers, and copies for callers are made without it.
 type shard struct {
 	mu      sync.Mutex
 	owners  map[string]map[string]*session.Session // by Key.Owner, then Key.ID
@@ -167,8 +167,8 @@ func (m *Store) lock(owner string) *shard {
 	return sh
 }
 
-// alive returns a copy of the session, to be changed and put in its place. Roles
-// and Values are still those of the stored one.
+// alive returns a copy of the session, which the caller changes and stores in its
+// place. The copy shares Roles and Values with the stored session.
 func (sh *shard) alive(key session.Key, now time.Time) (session.Session, bool) {
 	s := sh.owners[key.Owner][key.ID]
 	if s == nil || !s.ExpiresAt.After(now) {
@@ -193,8 +193,8 @@ func (sh *shard) remove(key session.Key) {
 	sh.size--
 }
 
-// sweep drops what is dead at now. The living move to new maps: a map from which
-// entries are deleted stays as large, and as slow to go through.
+// sweep removes what is dead at now. It moves the live sessions to new maps, because
+// a map does not shrink when entries are deleted and stays slow to iterate over.
 func (sh *shard) sweep(now time.Time) {
 	old := sh.owners
 	sh.reset()

@@ -8,11 +8,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// maxTries is how often a call is sent, the first time included.
+// maxTries is how often a call is sent at most, including the first time.
 const maxTries = 3
 
-// call runs a script, again if no answer comes, and says how often it was sent.
-// An error that the server answers is an answer.
+// call runs a script, and runs it again if no answer comes. It returns how often it
+// sent the script. An error from the server is an answer.
 func (s *Store) call(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply any, tries int, err error) {
 	for tries = 1; ; tries++ {
 		reply, err = s.send(ctx, script, keys, args...)
@@ -23,9 +23,9 @@ func (s *Store) call(ctx context.Context, script *redis.Script, keys []string, a
 	}
 }
 
-// send runs a script once. It waits in a goroutine of its own because go-redis
-// looks at a context before it sends, not while it waits: the goroutine may
-// outlast a cancelled call by the client's ReadTimeout.
+// send runs a script once. It uses a goroutine because go-redis checks a context
+// before it sends, but not while it waits. After a cancelled call the goroutine may
+// run for up to the client's ReadTimeout.
 func (s *Store) send(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply any, err error) {
 	done := make(chan *redis.Cmd, 1)
 	go func() { done <- script.Run(ctx, scripter{s.client}, keys, args...) }()
@@ -41,8 +41,8 @@ func (s *Store) send(ctx context.Context, script *redis.Script, keys []string, a
 	return reply, nil
 }
 
-// scripter is a client whose scripts go-redis does not send again by itself. A
-// write that was sent twice may have met its own first try, and go-redis does not
+// scripter is a client whose scripts go-redis does not send again by itself. A write
+// that was sent twice may find what its own first try wrote, and go-redis does not
 // tell how often it sent a command.
 type scripter struct{ redis.UniversalClient }
 
@@ -66,8 +66,8 @@ func (c scripter) eval(ctx context.Context, name, script string, keys []string, 
 	return cmd
 }
 
-// once is a command that is sent once.
+// once is a command that go-redis sends only once.
 type once struct{ *redis.Cmd }
 
-// NoRetry is what go-redis asks before it sends a command again.
+// NoRetry is called by go-redis before it sends a command again.
 func (once) NoRetry() bool { return true }

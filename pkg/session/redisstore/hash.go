@@ -29,7 +29,8 @@ func updateArgs(s *session.Session, now time.Time, newVersion int64) ([]any, err
 	return slices.Concat([]any{now.Unix(), s.Version, s.ExpiresAt.Unix()}, fields, ends(s)), err
 }
 
-// changeable returns the fields that every Update writes, each before its value.
+// changeable returns the fields that every Update writes, each followed by its
+// value.
 func changeable(s *session.Session, version int64) ([]any, error) {
 	roles, err := json.Marshal(s.Roles)
 	if err != nil {
@@ -45,14 +46,14 @@ func changeable(s *session.Session, version int64) ([]any, error) {
 	}, nil
 }
 
-// ends returns the fields that only some Updates write.
+// ends returns the fields that only some Updates write, each followed by its value.
 func ends(s *session.Session) []any {
 	return []any{"authenticated_at", s.AuthenticatedAt.Unix(), "expires_at", s.ExpiresAt.Unix()}
 }
 
-// decode reads a session from what HGETALL answers for its key. A field that is
-// missing or malformed is an error that names it: not a missing session, which
-// would sign its user out.
+// decode reads a session from the answer of HGETALL for its key. If a field is
+// missing or malformed, the error names it. The error is not ErrNoSession, which
+// would sign the user out.
 func decode(key, id string, reply any) (*session.Session, error) {
 	pairs, err := texts(key, reply)
 	if err != nil {
@@ -101,7 +102,7 @@ func texts(key string, reply any) ([]string, error) {
 	return all, nil
 }
 
-// hash reads the fields of one hash by type. The first error is kept; no error
+// hash reads the fields of one hash by type. It keeps the first error. No error
 // quotes what is stored.
 type hash struct {
 	key    string
@@ -134,8 +135,8 @@ func (h *hash) secret(field string) (secret [32]byte) {
 	return secret
 }
 
-// roles and values decode elements by pointer, since null would pass for an empty
-// string.
+// roles and values decode elements into pointers, because null would otherwise
+// become an empty string.
 
 func (h *hash) roles() []string {
 	var elements []*string

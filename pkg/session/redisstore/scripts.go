@@ -2,25 +2,27 @@ package redisstore
 
 import "github.com/redis/go-redis/v9"
 
-// The scripts name every key that they use in KEYS, as Redis demands. That also
-// makes List exact while a Redis Cluster moves a slot: with only some of the keys
-// at hand the server answers TRYAGAIN, where a script that found its keys by
-// itself would take the others for removed.
+// The scripts name all their keys in KEYS, as Redis requires. That also makes List
+// exact while a Redis Cluster moves a slot. If the server has only some of the keys,
+// it answers TRYAGAIN. If a script computed its keys itself, the missing ones would
+// look like removed sessions.
 //
-// A script whose condition fails returns what is stored, and Go judges that: it
-// may be gone, dead, newer, damaged, or this very call's own work.
+// If the condition of a script fails, the script returns what is stored, and Go
+// finds the reason. The session may be gone, dead, newer or damaged, or this call
+// may have written it before.
 //
-// Redis refuses the first write of a script if it refuses writes at all, being
-// full or without its replicas, and no later one. So a script is carried out
-// as a whole or not at all.
+// Redis refuses writes when it is full or without its replicas. It then refuses the
+// first write of a script, and never only a later one. So a script is carried out as
+// a whole or not at all.
 
-// applied is what a script returns when it wrote what it was asked to.
+// applied is what a script returns when it has written its values.
 const applied = int64(1)
 
-// put stores fields of a session that ends at expires. The session may stay for
-// an hour more, and the index as long as the last session in it. The index comes
-// first: it may turn out to be none, while the session has been read before.
-// %.0f, because Redis 7.2 makes the text 4e+12 of that number, which is no time.
+// put stores fields of a session that ends at expires. Redis may keep the session
+// for an hour more, and the index as long as the last session in it. The index is
+// written first: that fails if its key holds no sorted set. The key of the session
+// has been read before. The format is %.0f, because Redis 7.2 turns that number into
+// the text 4e+12, which is not a valid time.
 const put = `
 local function put(expires, ...)
 	local expiry = string.format('%.0f', (expires + 3600) * 1000)
@@ -32,7 +34,8 @@ local function put(expires, ...)
 end
 `
 
-// alive is false for what is no number, and for one that PEXPIREAT would refuse.
+// alive returns false if expires is not a number, or is one that PEXPIREAT would
+// refuse.
 const alive = `
 local function alive(expires, now)
 	return expires and expires > now and expires < 1e12
@@ -53,8 +56,9 @@ return put(ARGV[1], unpack(ARGV, 2))
 return redis.call('HGETALL', KEYS[1])
 `)
 
-	// KEYS: session, index. ARGV: now, version, expires_at or nothing, fields and
-	// values. Versions are compared as text, since a Lua number holds 53 bits.
+	// KEYS: session, index. ARGV: now, version, expires_at or an empty string,
+	// fields and values. Versions are compared as text, because a Lua number holds
+	// 53 bits.
 	updateScript = redis.NewScript(put + alive + `
 local stored = redis.call('HMGET', KEYS[1], 'version', 'expires_at')
 if stored[1] ~= ARGV[2] or not alive(tonumber(stored[2]), tonumber(ARGV[1])) then
@@ -74,7 +78,8 @@ end
 return put(ARGV[2], 'last_seen_at', ARGV[1], 'expires_at', ARGV[2])
 `)
 
-	// KEYS: session, index. ARGV: now, and a secret unless any will do.
+	// KEYS: session, index. ARGV: now and, unless the delete is unconditional, a
+	// secret.
 	deleteScript = redis.NewScript(`
 local stored = redis.call('HMGET', KEYS[1], 'secret', 'previous_secret', 'expires_at')
 if ARGV[2] and ARGV[2] ~= stored[1] and ARGV[2] ~= stored[2] and redis.call('EXISTS', KEYS[1]) == 1 then
@@ -96,8 +101,9 @@ return 'removed'
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `)
 
-	// KEYS: index, sessions. What Redis has removed leaves the index here. With
-	// pcall, since a server that refuses that can still list.
+	// KEYS: index, sessions. The script also removes from the index what Redis has
+	// removed. It uses pcall, so that a server that refuses this write can still
+	// list.
 	listScript = redis.NewScript(`
 local all = {}
 for i = 2, #KEYS do

@@ -3,9 +3,9 @@
 //
 // # Keys
 //
-// A session is one hash, beside one sorted set that indexes its owner's sessions.
-// The braces are a hash tag: a Redis Cluster keeps all that is one owner's in one
-// slot. Programs in other languages may read both.
+// A session is one hash. One sorted set is the index of an owner's sessions. The
+// braces are a hash tag: a Redis Cluster keeps all keys of one owner in one slot.
+// Programs in other languages may read both.
 //
 //	<prefix>{<owner>}          sorted set: IDs, by the time in milliseconds at which Redis may remove them
 //	<prefix>{<owner>}:<id>     hash:
@@ -18,18 +18,17 @@
 //	  last_seen_at, expires_at Unix seconds; at expires_at the session is dead
 //	  version                  63 random bits in decimal, new on every Update
 //
-// Redis removes a session an hour after its expires_at, and an index with the
-// last session in it. That is cleaning up: no answer depends on the server's
-// clock, unless it is more than an hour fast.
+// Redis removes a session an hour after its expires_at, and an index together with
+// the last session in it. This only cleans up: no answer depends on the server's
+// clock, unless the clock is more than an hour fast.
 //
 // # The client
 //
 // The caller opens the client, with any timeouts; its MaxRetries does not matter.
-// Every call is a script, so that it is atomic, and so that go-redis sends it to
-// a primary. ReadOnly, RouteByLatency, RouteRandomly and ReplicaOnly must not be
-// set all the same: with them a primary that was demoted goes on answering. A
-// redis.Ring must not be used, since it takes a server that is down for one that
-// holds nothing.
+// Every call is a script. So every call is atomic, and go-redis sends it to a
+// primary. ReadOnly, RouteByLatency, RouteRandomly and ReplicaOnly must still not be
+// set: with them a primary that was demoted continues to answer. A redis.Ring must
+// not be used, because it treats a server that is down as one that holds nothing.
 //
 // An ACL must allow, on the prefix, EVALSHA, EVAL, EXISTS, HSET, HMGET, HGETALL,
 // PEXPIREAT, ZADD, ZRANGE, ZREM and DEL. Redis 5.0 has all of them, and passed
@@ -37,34 +36,35 @@
 //
 // # What Redis does not promise
 //
-// By default Redis answers a write before its disk or a replica has it. So a
-// failure may undo the last writes, a logout among them: that session is back
-// until it expires or is ended again. How far this goes is configuration:
+// By default Redis answers a write before its disk or a replica has it. So a failure
+// may undo the last writes, for example a logout: the session is back until it
+// expires or is ended again. The configuration decides how much can be undone:
 //
 //   - maxmemory-policy noeviction. Under any other policy a full server removes
-//     sessions, which signs users out, and indexes, which hides sessions from List
-//     and so from logging out everywhere. With noeviction a full server refuses
-//     new sessions, as an outage; ending one still works.
-//   - appendonly yes with appendfsync always: a server that restarts has lost
-//     nothing that it answered. With everysec, the default, it may have lost about
-//     a second; without appendonly, all since the last snapshot.
+//     sessions, which signs users out. It also removes indexes, which hides sessions
+//     from List, so that logging out everywhere misses them. With noeviction a full
+//     server refuses new sessions, as an outage; ending one still works.
+//   - appendonly yes with appendfsync always: a restart loses nothing that the
+//     server has answered. With everysec, the default, a restart may lose about a
+//     second; without appendonly, everything since the last snapshot.
 //   - min-replicas-to-write 1 with min-replicas-max-lag: a primary that has lost its
-//     replicas for that time refuses writes, as an outage. This bounds what a
-//     failover undoes, but not at nothing.
+//     replicas for that time refuses writes, as an outage. This limits what a
+//     failover can undo, but does not prevent it.
 //   - WAIT, which this package does not send, tells how many replicas have received
-//     a write. A failover tries to promote the one that has received most, and
+//     a write. A failover tries to promote the replica that has received most, but
 //     does not promise it (Redis: WAIT, "Consistency and WAIT"). So WAIT would make
 //     an undone logout rarer, not impossible.
 //
-// A primary that is cut off also goes on answering reads of clients on its side,
-// in a Redis Cluster for cluster-node-timeout, else until it is demoted. To them a
-// session lives that was ended on the other side.
+// A primary that a network failure cuts off continues to answer reads of the clients
+// on its side: in a Redis Cluster for cluster-node-timeout, otherwise until it is
+// demoted. These clients still see a session that was ended on the other side.
 //
-// After a failover or a restored backup, [session.Config.NotBefore] ends every
-// session from before it, at the price of signing in again. Where a logout must
-// never be undone, use another store.
+// After a failover or a restored backup, set [session.Config.NotBefore]. It ends
+// every session from before that time, so the users must sign in again. Where a
+// logout must never be undone, use another store.
 //
-// While a Redis Cluster moves a slot, calls for its owners may be outages.
+// While a Redis Cluster moves a slot, calls for the owners in that slot may be
+// outages.
 package redisstore
 
 import (
@@ -79,10 +79,10 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// Store is a [session.Store] in Redis. A call is one round trip, List two. Every
-// call but Create is sent again if no answer comes, three times in all. It ends
-// with its context, whatever the client's options; a write may then still be
-// carried out.
+// Store is a [session.Store] in Redis. A call is one round trip, and List is two. If
+// no answer comes, every call except Create is sent again, three times in all. A
+// call ends when its context ends, whatever the options of the client are. Redis may
+// still carry out a write after that.
 type Store struct {
 	client redis.UniversalClient
 	prefix string
@@ -91,8 +91,8 @@ type Store struct {
 var _ session.Store = (*Store)(nil)
 
 // New returns a Store whose keys begin with the prefix, for example "coatcheck:".
-// The prefix must not contain braces, and no other program's keys may begin with
-// it. Nothing is sent yet.
+// The prefix must not contain braces, and no other program's keys may begin with it.
+// New sends nothing.
 func New(client redis.UniversalClient, prefix string) *Store { return &Store{client, prefix} }
 
 // Create implements [session.Store]; it is sent once.
@@ -134,7 +134,7 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 	case err != nil:
 		return err
 	case current.Version == newVersion:
-		return nil // an earlier try of this call
+		return nil // an earlier try of this call was applied
 	case !current.ExpiresAt.After(now):
 		return session.ErrNoSession
 	case tries > 1:
@@ -154,7 +154,7 @@ func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Ti
 	if err == nil && !current.ExpiresAt.After(now) {
 		return session.ErrNoSession
 	}
-	return err // nil: the session is alive and further on already
+	return err // nil: the session is alive and its stored times are not older
 }
 
 // Delete implements [session.Store].
@@ -175,9 +175,9 @@ func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, n
 	return session.ErrNoSession // absent, dead, or the wrong secret
 }
 
-// List implements [session.Store]. It reads the index, then the sessions in it:
-// two round trips, and one more for every further 500 sessions. A session whose
-// key never changes cannot slip through in between.
+// List implements [session.Store]. It reads the index, then the sessions in it: two
+// round trips, and one more for every further 500 sessions. The key of a session
+// never changes, so List misses none in between.
 func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, error) {
 	index := s.index(owner)
 	reply, _, err := s.call(ctx, indexScript, []string{index})
@@ -200,7 +200,7 @@ func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 			switch {
 			case err == nil:
 				all = append(all, sess)
-			case !errors.Is(err, session.ErrNoSession): // which Redis removed, or somebody since the index was read
+			case !errors.Is(err, session.ErrNoSession): // removed by Redis, or by another call since the index was read
 				damaged = append(damaged, err)
 			}
 		}

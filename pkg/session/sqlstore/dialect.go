@@ -2,34 +2,34 @@ package sqlstore
 
 import "fmt"
 
-// Dialect is the SQL that a database speaks: [PostgreSQL] or [SQLite].
+// Dialect is the SQL dialect of a database: [PostgreSQL] or [SQLite].
 type Dialect string
 
-// The dialects, as a command line may name them. Their differences are in this
-// file and in the schema.
+// The dialects, by the names that a command line may use. Their differences are in
+// this file and in the schema.
 const (
 	PostgreSQL Dialect = "postgresql" // 12 or newer
 	SQLite     Dialect = "sqlite"     // 3.37 or newer
 )
 
-// differences are the places where the dialects are not alike.
+// differences has the values that depend on the dialect.
 type differences struct {
-	// begin starts a transaction in which no other process migrates, and which
-	// sees what the one before it did.
+	// begin starts a transaction. While it runs, no other process can migrate. It
+	// sees what the migration before it did.
 	begin string
 
-	// migrated asks whether coatcheck_sessions_schema is there.
+	// migrated is the query whether the table coatcheck_sessions_schema exists.
 	migrated string
 
 	// connects is how often Migrate tries to connect.
 	connects int
 
-	// skipLocked makes a SELECT lock its rows, except those that are locked.
+	// skipLocked makes a SELECT lock its rows and skip rows that are locked already.
 	skipLocked string
 
-	// oneWriter says that writers wait for each other by asking again and again,
-	// each a little later. Under load some never get through in time: they
-	// had better queue.
+	// oneWriter says that the database allows one writer at a time, and that writers
+	// wait by trying again, each time a little later. Under load some writers would
+	// time out, so the Store lets them queue.
 	oneWriter bool
 }
 

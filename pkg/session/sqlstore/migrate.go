@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// schema has a folder for each dialect. Its files are applied in order, each
-// once; the number that a name begins with is what the file, at its end, writes
-// into coatcheck_sessions_schema. A file that was released never changes.
+// schema has a folder for each dialect. Migrate applies its files in order, each
+// once. The name of a file begins with a number, and at its end the file writes this
+// number into coatcheck_sessions_schema. A file that was released never changes.
 //
 //go:embed schema
 var schema embed.FS
@@ -27,22 +27,23 @@ func (d Dialect) migrations() []migration {
 	d.differences() // panics if there is no such dialect
 	files, err := fs.Glob(schema, path.Join("schema", string(d), "*.sql"))
 	if err != nil {
-		panic(err) // a malformed pattern
+		panic(err) // cannot happen: the pattern is well-formed
 	}
 	all := make([]migration, len(files))
 	for i, file := range files {
 		text, err := schema.ReadFile(file)
 		if err != nil {
-			panic(err) // embedded files are there
+			panic(err) // cannot happen: the file is embedded
 		}
 		all[i] = migration{version: i + 1, name: path.Base(file), sql: string(text)}
 	}
 	return all
 }
 
-// Schema returns the SQL that makes, in an empty database, what [Store.Migrate]
-// makes: for reading, or for applying by hand, in one transaction. Migrate then
-// finds its work done. It panics if the dialect is not one of this package's.
+// Schema returns the SQL that makes, in an empty database, the same tables as
+// [Store.Migrate]. You can read it, or apply it by hand in one transaction. Migrate
+// then finds nothing to do. Schema panics if the dialect is not one of this
+// package's.
 func (d Dialect) Schema() string {
 	var all strings.Builder
 	for _, m := range d.migrations() {
@@ -51,11 +52,11 @@ func (d Dialect) Schema() string {
 	return all.String()
 }
 
-// Migrate makes the tables, or brings those of an older release up to date. It
-// is for the start of a program whose database user may create tables; otherwise
-// apply [Dialect.Schema] by hand. If there is nothing to do it does nothing, and
-// a schema newer than this release stays as it is. All happens in one
-// transaction. Any number of processes may call it at once: one does the work,
+// Migrate creates the tables, or updates those of an older release. Call it at the
+// start of a program whose database user may create tables; otherwise apply
+// [Dialect.Schema] by hand. If there is nothing to do it does nothing, and it does
+// not change a schema that is newer than this release. Everything happens in one
+// transaction. Any number of processes may call it at once: one does the work, and
 // the others wait for it.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.connect(ctx); err != nil {
@@ -70,15 +71,16 @@ func (s *Store) Migrate(ctx context.Context) error {
 			_, err = conn.ExecContext(ctx, "COMMIT")
 		}
 		if err != nil {
-			conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // if this fails too, err says why
+			conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // if this fails too, err has the cause
 		}
 		return err
 	})
 }
 
-// connect sees to it that there is a connection. Another process may be turning
-// a new file of SQLite to WAL, as the DSN of this one asks for too: SQLite then
-// does not wait but fails, though all is over in an instant.
+// connect makes sure that there is a connection. Another process may be switching a
+// new SQLite file to WAL, which the DSN of this process asks for too. SQLite then
+// does not wait but fails, although the switch takes only a moment. So connect tries
+// again.
 func (s *Store) connect(ctx context.Context) error {
 	for try := 1; ; try++ {
 		conn, err := s.db.Conn(ctx)
@@ -92,7 +94,7 @@ func (s *Store) connect(ctx context.Context) error {
 	}
 }
 
-// migrate applies what is missing, inside a transaction.
+// migrate applies the missing migrations, inside a transaction.
 func (s *Store) migrate(ctx context.Context, conn *sql.Conn) error {
 	var migrated bool
 	if err := conn.QueryRowContext(ctx, s.dialect.differences().migrated).Scan(&migrated); err != nil {

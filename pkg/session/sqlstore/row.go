@@ -11,7 +11,8 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// columns are those of the table but owner, as Create writes and decode reads them.
+// columns are all columns of the table except owner, in the order in which Create
+// writes them and decode reads them.
 const columns = `id, secret, previous_secret, user_id, roles, "values",
 	created_at, authenticated_at, last_seen_at, expires_at, version, ip, user_agent`
 
@@ -22,8 +23,8 @@ func encode(s *session.Session) (roles, values string, err error) {
 	return string(r), string(v), errors.Join(errRoles, errValues)
 }
 
-// decode reads a row. What is damaged is an error that names the row and the
-// field, never a value: not a missing session, which would sign its user out.
+// decode reads a row. If it is damaged, the error names the row and the field, never
+// a value. The error is not ErrNoSession, which would sign the user out.
 func decode(owner string, row interface{ Scan(...any) error }) (*session.Session, error) {
 	var s session.Session
 	var roles, values, secret, previous []byte
@@ -56,8 +57,8 @@ func decode(owner string, row interface{ Scan(...any) error }) (*session.Session
 	return &s, nil
 }
 
-// noNull refuses null, of which the decoder would make an empty string, array or
-// object.
+// noNull refuses null, because the decoder would turn it into an empty string, array
+// or object.
 var noNull = json.WithUnmarshalers(json.JoinUnmarshalers(
 	json.UnmarshalFromFunc(refuseNull[string]),
 	json.UnmarshalFromFunc(refuseNull[[]string]),
@@ -68,5 +69,5 @@ func refuseNull[T any](d *jsontext.Decoder, _ *T) error {
 	if d.PeekKind() == 'n' {
 		return errors.New("null")
 	}
-	return errors.ErrUnsupported // goes on as if this function were not there
+	return errors.ErrUnsupported // the decoder goes on without this function
 }

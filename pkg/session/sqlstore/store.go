@@ -1,12 +1,12 @@
-// Package sqlstore keeps sessions in a table of PostgreSQL (12 or newer) or
-// SQLite (3.37 or newer), through database/sql. It imports no driver: the program
-// does, and opens the database.
+// Package sqlstore keeps sessions in a table of PostgreSQL (12 or newer) or SQLite
+// (3.37 or newer), through database/sql. It imports no driver: the program imports
+// one and opens the database.
 //
 //	import _ "github.com/jackc/pgx/v5/stdlib" // or _ "modernc.org/sqlite"
 //
 //	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))
 //	store := sqlstore.New(db, sqlstore.PostgreSQL)
-//	err = store.Migrate(ctx) // or once, by hand, what PostgreSQL.Schema prints
+//	err = store.Migrate(ctx) // or apply PostgreSQL.Schema once, by hand
 //
 // The tests use the drivers named here.
 //
@@ -14,17 +14,18 @@
 //
 //	postgres://coatcheck@db.example/app?sslmode=verify-full
 //
-// The server must be the primary, its default isolation READ COMMITTED (which it
-// is, unless changed). Every call takes one connection for one statement, so a
-// few serve many requests, but database/sql keeps only two that are idle:
+// The server must be the primary. Its default isolation must be READ COMMITTED,
+// which it is unless somebody changed it. Every call takes one connection for one
+// statement, so a few connections serve many requests. But database/sql keeps only
+// two idle connections:
 //
-//	db.SetMaxOpenConns(10)    // all processes together below the server's max_connections
+//	db.SetMaxOpenConns(10)    // all processes together must stay below the server's max_connections
 //	db.SetMaxIdleConns(10)
 //	db.SetConnMaxIdleTime(5 * time.Minute)
 //
-// What the primary loses, the sessions lose: with synchronous_commit = off a
-// crash, and with an asynchronous replica a failover, can undo a logout. Behind
-// PgBouncer before 1.21 in its transaction mode, add
+// If the primary loses data, the sessions in that data are lost too. A crash can
+// undo a logout if synchronous_commit is off. A failover can undo a logout if the
+// replica is asynchronous. Behind PgBouncer before 1.21 in its transaction mode, add
 // default_query_exec_mode=exec to the DSN.
 //
 // # SQLite
@@ -32,18 +33,17 @@
 //	file:coatcheck.db?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate
 //
 // With WAL, readers and the one writer do not wait for each other. Writers of one
-// Store queue; those of other processes ask again for up to the busy timeout,
-// here ten seconds, before they fail with "database is locked". _txlock is for
-// the program's own transactions; the Store does not need it. Leave synchronous
-// at FULL, its default: with NORMAL a power failure can undo a logout. The
-// database must be a file on a local disk; ":memory:" gives each connection a
-// database of its own.
+// Store queue. Writers of other processes try again for up to the busy timeout, here
+// ten seconds, before they fail with "database is locked". _txlock is for the
+// program's own transactions; the Store does not need it. Leave synchronous at FULL,
+// its default: with NORMAL a power failure can undo a logout. The database must be a
+// file on a local disk, because ":memory:" gives each connection its own database.
 //
 // # The table
 //
-// Programs in other languages may read coatcheck_sessions: see
-// [Dialect.Schema]. Sessions that have expired stay until
-// [Store.DeleteExpired]; no answer depends on it.
+// Programs in other languages may read coatcheck_sessions: see [Dialect.Schema].
+// Expired sessions stay in the table until [Store.DeleteExpired] removes them; no
+// answer depends on it.
 package sqlstore
 
 import (
@@ -61,21 +61,21 @@ import (
 // Store is a [session.Store] on one table. It starts no goroutine and closes
 // nothing.
 //
-// Every write is sent once, whatever the driver says: it goes through a
-// [sql.Conn]. A [sql.DB] sends a statement up to three times when the driver
-// answers [driver.ErrBadConn], which is right only if that driver is certain that
-// nothing was carried out. So when an answer is lost the error is an outage, and
-// ErrNoSession and ErrConflict are certain. Reads may be sent again.
+// Every write is sent once, whatever error the driver returns, because it uses a
+// [sql.Conn]. A [sql.DB] sends a statement up to three times when the driver returns
+// [driver.ErrBadConn]. That is right only if the driver is certain that nothing was
+// executed. So when an answer is lost, the error is an outage, and ErrNoSession and
+// ErrConflict are certain. Reads may be sent again.
 type Store struct {
 	db      *sql.DB
 	dialect Dialect
-	turn    chan struct{} // holds the writer whose turn it is; nil if they need not queue
+	turn    chan struct{} // full while a writer is busy; nil if writers need not queue
 }
 
 var _ session.Store = (*Store)(nil)
 
-// New returns a Store on db, which speaks the dialect. Nothing is called yet. It
-// panics if the dialect is not one of this package's.
+// New returns a Store on db, a database of the given dialect. New does not call the
+// database. It panics if the dialect is not one of this package's.
 func New(db *sql.DB, dialect Dialect) *Store {
 	s := &Store{db: db, dialect: dialect}
 	if dialect.differences().oneWriter {
@@ -84,8 +84,9 @@ func New(db *sql.DB, dialect Dialect) *Store {
 	return s
 }
 
-// The statements number their parameters in the order of appearance, so that
-// SQLite drivers that count and those that read agree on $1.
+// Every statement numbers its parameters in the order in which they appear. Some
+// SQLite drivers count the parameters, and others read their numbers; in this order
+// both find the same value for $1.
 
 // Create implements [session.Store]: one INSERT, sent once.
 func (s *Store) Create(ctx context.Context, sess *session.Session) error {
@@ -156,7 +157,7 @@ func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Ti
 			return err
 		}
 		_, err = current(ctx, conn, key, now)
-		return err // nil: the session is alive and further on already
+		return err // nil: the session is alive and its stored times are not older
 	})
 }
 
@@ -203,11 +204,12 @@ func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 	return all, failed("List", errors.Join(damaged...))
 }
 
-// DeleteExpired removes up to limit sessions that are dead at now, those that
-// expired first before others, and returns how many it removed. It is one
-// statement, and what it locks is soon free again; PostgreSQL passes over rows
-// that another statement is busy with. Nothing calls it but you: from a cron job,
-// say, until it finds less than it may remove. Several jobs at once are no harm.
+// DeleteExpired removes up to limit sessions that are dead at now, and returns how
+// many it removed. Sessions that expired first are removed first. It is one
+// statement, and it holds its locks only for a short time. PostgreSQL skips rows
+// that another statement has locked. The Store never calls it: call it yourself, for
+// example from a cron job, until it removes fewer sessions than it may. Several jobs
+// may run at once.
 //
 //	for n := limit; n == limit; {
 //		if n, err = store.DeleteExpired(ctx, time.Now(), limit); err != nil {
@@ -215,12 +217,13 @@ func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 //		}
 //	}
 //
-// A limit of 1,000 is a good one; below 1 it is an error.
+// A limit of 1,000 is a good choice. A limit below 1 is an error.
 func (s *Store) DeleteExpired(ctx context.Context, now time.Time, limit int) (n int, err error) {
 	if limit < 1 {
 		return 0, fmt.Errorf("sqlstore: DeleteExpired with a limit of %d; it must be at least 1", limit)
 	}
-	// WITH makes the list once. A subquery may run again, and more than limit go.
+	// WITH computes the list once. A subquery may run again, and then more than
+	// limit sessions are deleted.
 	remove := `WITH dead AS (
 			SELECT owner, id FROM coatcheck_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 ` + s.dialect.differences().skipLocked + `
 		)
@@ -232,8 +235,8 @@ func (s *Store) DeleteExpired(ctx context.Context, now time.Time, limit int) (n 
 	return n, err
 }
 
-// write runs one write of a method on a connection of its own, and waits for its
-// turn where only one can write at a time.
+// write runs one write of a method on its own connection. If only one writer can
+// write at a time, write first waits for its turn.
 func (s *Store) write(ctx context.Context, method string, do func(*sql.Conn) error) error {
 	if s.turn != nil {
 		select {
@@ -250,16 +253,17 @@ func (s *Store) write(ctx context.Context, method string, do func(*sql.Conn) err
 	defer conn.Close()
 	err = do(conn)
 	if errors.Is(err, driver.ErrBadConn) {
-		err = cmp.Or(ctx.Err(), err) // pgx says no more than this when ctx ends before it sends anything
+		err = cmp.Or(ctx.Err(), err) // pgx returns only ErrBadConn when ctx ends before it sends anything
 	}
 	return failed(method, err)
 }
 
-// current returns the version of a session that is alive at now, for a write that
-// changed nothing. It must be a statement of its own: at READ COMMITTED each sees
-// what was committed before it began, so one statement could not see the write
-// that it had to wait for, and lost to. What changes between the two statements
-// cannot turn the answer wrong, since the first is certain not to be applied.
+// current returns the version of a session that is alive at now. A write that
+// changed nothing calls it to find the reason. It must be a statement of its own: at
+// READ COMMITTED a statement sees only what was committed before the statement
+// began. So one statement alone could not see the other write that it waited for and
+// lost to. A change between the two statements cannot make the answer wrong, because
+// the first one is certain not to be applied.
 func current(ctx context.Context, conn *sql.Conn, key session.Key, now time.Time) (version int64, err error) {
 	const query = `SELECT version, expires_at FROM coatcheck_sessions WHERE owner = $1 AND id = $2`
 	var expires int64
@@ -270,7 +274,7 @@ func current(ctx context.Context, conn *sql.Conn, key session.Key, now time.Time
 	return version, err
 }
 
-// failed turns what a statement ended with into what the method returns.
+// failed turns the error of a statement into the error of the method.
 func failed(method string, err error) error {
 	switch {
 	case err == nil, err == session.ErrNoSession, err == session.ErrConflict:

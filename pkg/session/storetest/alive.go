@@ -39,7 +39,7 @@ func touchNeverGoesBack(p *probe) error {
 		p.touch(what, s.Key(), s.LastSeenAt.Add(move.seen), s.ExpiresAt.Add(move.expires), nil)
 		p.holds("after "+what, s)
 	}
-	for range 8 { // in a store that is wrong here, the last one may win by chance
+	for range 8 { // a store with this mistake may pass one round by chance
 		seen, expires := s.LastSeenAt, s.ExpiresAt
 		errs := atOnce(crowd, func(i int) error {
 			later := time.Duration(i+1) * time.Second
@@ -69,7 +69,7 @@ func nothingRevivesADeadSession(p *probe) error {
 	return p.err
 }
 
-// refuses demands that no Update or Touch finds s alive at now.
+// refuses checks that no Update or Touch finds s alive at now.
 func (p *probe) refuses(when string, s *session.Session, now time.Time) {
 	u := changed(s)
 	p.update("Update "+when, u.Clone(), now, newVersion(), session.ErrNoSession)
@@ -80,7 +80,8 @@ func (p *probe) refuses(when string, s *session.Session, now time.Time) {
 	p.touch("Touch "+when, s.Key(), now, now.Add(time.Hour), session.ErrNoSession)
 }
 
-// deadFromExpiresAtOn looks at the second around ExpiresAt, from far-off time zones.
+// deadFromExpiresAtOn tests times within a second of ExpiresAt, in distant time
+// zones.
 func deadFromExpiresAtOn(p *probe) error {
 	east, west := time.FixedZone("east", 14*60*60), time.FixedZone("west", -12*60*60)
 	s := p.created()
@@ -103,7 +104,8 @@ func deadFromExpiresAtOn(p *probe) error {
 	return p.err
 }
 
-// noClockIsRead works on a session that ended a minute ago, and says it is earlier.
+// noClockIsRead passes an earlier time to the methods, for a session that ended a
+// minute ago.
 func noClockIsRead(p *probe) error {
 	s := newSession()
 	s.ExpiresAt = time.Now().UTC().Truncate(time.Second).Add(-time.Minute)

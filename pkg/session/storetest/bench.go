@@ -10,10 +10,10 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// Benchmark measures what each call costs on the store, with allocations, in a
-// benchmark of its own: one call at a time, which succeeds, for a user of ten
-// sessions, as many as a [session.Manager] allows by default. Load is a request as the
-// Manager sees it. Sessions are left behind, as by [Run].
+// Benchmark measures the time and the allocations of each call of the store, each in
+// its own sub-benchmark. One call runs at a time, and it succeeds. The user has ten
+// sessions, as many as a [session.Manager] allows by default. Load measures a whole
+// request as the Manager handles it. The sessions are not deleted, as with [Run].
 func Benchmark(b *testing.B, store session.Store) {
 	for _, c := range []struct {
 		name string
@@ -66,7 +66,7 @@ func Benchmark(b *testing.B, store session.Store) {
 	b.Run("Load", func(b *testing.B) { load(b, store) })
 }
 
-// tenth returns the last session of a new user of ten.
+// tenth returns the last session of a new user who has ten.
 func tenth(b *testing.B, store session.Store) *session.Session {
 	b.Helper()
 	s := newSession()

@@ -60,8 +60,8 @@ func deleteRemovesTheDead(p *probe) error {
 	return p.err
 }
 
-// deleteWinsEveryRace deletes a session among Touches and an Update, each time in
-// another place of the queue.
+// deleteWinsEveryRace runs a Delete at the same time as an Update and many Touches.
+// In each round the Delete has another position among them.
 func deleteWinsEveryRace(p *probe) error {
 	for place := range crowd {
 		s := p.created()

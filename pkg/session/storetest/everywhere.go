@@ -13,10 +13,10 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// revokeAllEndsAll lets a Manager end all sessions of a user, or all but one, while
-// others of them are being made, renewed, changed and touched. A token handed out
-// before that began is never accepted after it has answered; one handed out
-// afterwards is.
+// revokeAllEndsAll makes a Manager end all sessions of a user, or all but one, while
+// other requests make, renew, change and touch sessions of this user. A token that
+// was issued before the call began is never accepted after the call has returned. A
+// token that is issued afterwards is accepted.
 func revokeAllEndsAll(p *probe) error {
 	manager, err := session.New(p.store, session.Config{MaxSessions: -1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -30,7 +30,7 @@ func revokeAllEndsAll(p *probe) error {
 	return p.err
 }
 
-// reauthenticateAlone ends all sessions of the user but a new one.
+// reauthenticateAlone ends all sessions of the user except a new one.
 func reauthenticateAlone(p *probe, manager *session.Manager, user string) error {
 	w := httptest.NewRecorder()
 	s, err := manager.Create(w, p.request(""), session.User{ID: user})
@@ -41,7 +41,7 @@ func reauthenticateAlone(p *probe, manager *session.Manager, user string) error 
 }
 
 func revokeDuringTraffic(p *probe, manager *session.Manager, user string, revoke func() error) {
-	const sessions = 6 // that each of the crowd makes
+	const sessions = 6 // made by each goroutine
 	lived := make(chan []string, crowd*sessions)
 	var traffic sync.WaitGroup
 	for range crowd {
@@ -72,9 +72,9 @@ func revokeDuringTraffic(p *probe, manager *session.Manager, user string, revoke
 	}
 }
 
-// loginsKeepToTheLimit lets many logins of one user meet. Whichever overtakes
-// which, none fails, and as many sessions are left as the limit allows: the
-// youngest.
+// loginsKeepToTheLimit runs many logins of one user at once. In whatever order they
+// are stored, none fails, and the youngest sessions are left, as many as the limit
+// allows.
 func loginsKeepToTheLimit(p *probe) error {
 	const logins, limit = 50, 10
 	manager, err := session.New(p.store, session.Config{MaxSessions: limit, Logger: slog.New(slog.DiscardHandler)})
@@ -104,8 +104,9 @@ func loginsKeepToTheLimit(p *probe) error {
 	return p.err
 }
 
-// liveOneSession takes a session through a login, an update and a renewal, and
-// returns the Cookie headers it got. Being revoked on the way is no breach.
+// liveOneSession makes a session by a login, updates and renews it, and returns the
+// Cookie headers that it got. It is not a failure if the session is revoked
+// meanwhile.
 func liveOneSession(p *probe, manager *session.Manager, user string) []string {
 	w := httptest.NewRecorder()
 	s, err := manager.Create(w, p.request(""), session.User{ID: user})

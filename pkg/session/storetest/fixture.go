@@ -12,9 +12,9 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// newSession returns the session of a new user, with something in every field. It
-// lives in the year 2100: a store that judges it by a clock is wrong about it, and
-// nothing that cleans up behind the store takes it away.
+// newSession returns the session of a new user, with a value in every field. Its
+// times are in the year 2100. So a store that compares them with a clock fails, and
+// no clean-up in the background removes the session.
 func newSession() *session.Session {
 	created := time.Date(2100, 2, 3, 4, 5, 6, int(789*time.Millisecond), time.UTC)
 	second := created.Truncate(time.Second)
@@ -42,8 +42,8 @@ func sibling(s *session.Session) *session.Session {
 	return other
 }
 
-// changed returns a copy of s with other Roles, Values and secrets: what an
-// Update may write.
+// changed returns a copy of s with other Roles, Values and secrets. These are the
+// fields that an Update may write.
 func changed(s *session.Session) *session.Session {
 	c := s.Clone()
 	c.Roles = []string{"guest"}
@@ -53,7 +53,7 @@ func changed(s *session.Session) *session.Session {
 	return c
 }
 
-// written returns what the store holds once u, an Update without expiry, has
+// written returns what the store holds after u, an Update without expiry, has
 // replaced s.
 func written(s, u *session.Session, version int64) *session.Session {
 	w := s.Clone()

@@ -13,11 +13,11 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// crowd is how many calls meet where a rule is about races.
+// crowd is how many calls run at once in the rules about races.
 const crowd = 16
 
-// probe takes a store through the steps of one rule. It keeps the first breach
-// that it meets; further steps then do nothing, so that a rule reads as a list.
+// probe runs the steps of one rule on a store. It keeps the first failure and skips
+// all steps after it, so that a rule is a plain list of steps.
 type probe struct {
 	ctx   context.Context
 	store session.Store
@@ -55,7 +55,7 @@ func (p *probe) created() *session.Session {
 	return s
 }
 
-// holds demands that Get and List both return the session, just as it is in want.
+// holds checks that Get and List both return the session exactly as it is in want.
 func (p *probe) holds(when string, want *session.Session) {
 	if p.err != nil {
 		return
@@ -78,7 +78,7 @@ func (p *probe) holds(when string, want *session.Session) {
 	}
 }
 
-// gone demands that neither Get nor List finds a session under the key.
+// gone checks that neither Get nor List finds a session under the key.
 func (p *probe) gone(when string, key session.Key) {
 	p.missing(when, key)
 	for _, s := range p.list(when, key.Owner) {
@@ -88,7 +88,7 @@ func (p *probe) gone(when string, key session.Key) {
 	}
 }
 
-// missing demands that Get finds no session under the key.
+// missing checks that Get finds no session under the key.
 func (p *probe) missing(when string, key session.Key) {
 	if p.err == nil {
 		_, err := p.store.Get(p.ctx, key)
@@ -96,7 +96,7 @@ func (p *probe) missing(when string, key session.Key) {
 	}
 }
 
-// list returns what List does, and demands that all of it is the owner's.
+// list returns what List returns, and checks that every session is the owner's.
 func (p *probe) list(when, owner string) []*session.Session {
 	if p.err != nil {
 		return nil
@@ -155,8 +155,8 @@ func atOnce(n int, f func(i int) error) []error {
 	return errs
 }
 
-// oneWon demands that one error is nil and the others are ErrConflict. It returns
-// the winner.
+// oneWon checks that one error is nil and the others are ErrConflict. It returns the
+// index of the nil error.
 func (p *probe) oneWon(what string, errs []error) int {
 	var winners []int
 	for i, err := range errs {
@@ -173,7 +173,8 @@ func (p *probe) oneWon(what string, errs []error) int {
 	return winners[0]
 }
 
-// differences says in which fields the sessions differ, or "" if in none.
+// differences says in which fields the sessions differ. It returns "" if they are
+// equal.
 func differences(got, want *session.Session) string {
 	if got == nil {
 		return "nil"
@@ -189,8 +190,8 @@ func differences(got, want *session.Session) string {
 	return strings.Join(list, "; ")
 }
 
-// equal compares two fields. Times are equal when they are the same instant and
-// both in UTC, slices and maps without elements whether nil or not.
+// equal compares two fields. Times are equal when they are the same instant and both
+// in UTC. Slices and maps without elements are equal, whether they are nil or not.
 func equal(got, want any) bool {
 	if t, ok := got.(time.Time); ok {
 		return t.Equal(want.(time.Time)) && t.Location() == time.UTC
@@ -213,7 +214,7 @@ func printable(field any) string {
 	return fmt.Sprintf("%#v", field)
 }
 
-// excerpts cuts two long texts to where they begin to differ.
+// excerpts cuts two long texts to the part where they begin to differ.
 func excerpts(a, b string) (string, string) {
 	const before, after = 20, 60
 	i := 0

@@ -25,9 +25,9 @@ func aMissingSessionIsErrNoSession(p *probe) error {
 	return p.err
 }
 
-// keysAreComparedExactly looks for a session under keys that a store might take
-// for the right one: of another case, cut, lengthened, with a wildcard of SQL, or
-// with the boundary between owner and ID moved.
+// keysAreComparedExactly looks for a session under keys that a store might confuse
+// with the right one. Such a key has another case, is cut or longer, has a wildcard
+// of SQL, or has the boundary between owner and ID moved.
 func keysAreComparedExactly(p *probe) error {
 	s, twin, stranger := p.created(), newSession(), p.created()
 	twin.UserID, twin.ID = s.UserID, swapCase(s.ID)
@@ -54,7 +54,8 @@ func keysAreComparedExactly(p *probe) error {
 	return p.err
 }
 
-// lookalikes returns texts like the given one, the first in swapped case.
+// lookalikes returns texts that are similar to s. The first one has its case
+// swapped.
 func lookalikes(s string) []string {
 	last := len(s) - 1
 	wildcard := "_"
@@ -64,7 +65,7 @@ func lookalikes(s string) []string {
 	return []string{swapCase(s), s[:last], s[:1], s + "A", s + s, s[:last] + wildcard}
 }
 
-// absent demands that no method but Create finds a session under the key.
+// absent checks that Get, Touch and Delete find no session under the key.
 func (p *probe) absent(key session.Key, like *session.Session) {
 	name := fmt.Sprintf("with the key %q instead of %q", key, like.Key())
 	p.missing(name, key)
@@ -163,7 +164,7 @@ func sessionsAreCopies(p *probe) error {
 	return p.err
 }
 
-// spoil changes all of s that could be shared.
+// spoil changes every part of s that the store could share with the caller.
 func spoil(s *session.Session) {
 	if s == nil {
 		return

@@ -1,13 +1,12 @@
-// Package storetest is the contract of [session.Store] as tests. A store is
-// proven by one call, on the real thing behind it, never on an imitation:
+// Package storetest tests the contract of [session.Store]. One call tests a store.
+// Use the real database behind the store, never a fake:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) session.Store { return open(t) })
 //	}
 //
-// It proves nothing about outages, and nothing about answers that are lost on
-// the way: those need a server that can be made to fail, which only the store's
-// own tests have.
+// It does not test outages, or answers that are lost on the way. That needs a server
+// that can be made to fail, which only the tests of the store itself have.
 package storetest
 
 import (
@@ -21,11 +20,11 @@ import (
 // Run tests the store against the contract, each rule in a subtest of its own.
 //
 // newStore is called once for every rule, from several goroutines at once. It may
-// return the same store each time: every rule makes users of its own with random
-// IDs, so a database that other tests use will do, and a second run too. Sessions
-// are left behind; newStore cleans up, with [testing.T.Cleanup], if that matters.
-// If dead sessions are removed in the background, as by a TTL, let that be off or
-// an hour late.
+// return the same store each time, because every rule makes its own users with
+// random IDs. So you may use a database that other tests use, and run the tests
+// again. The sessions are not deleted; if that matters, newStore cleans up with
+// [testing.T.Cleanup]. If dead sessions are removed in the background, for example
+// by a TTL, turn that off or delay it by an hour.
 //
 // The rules run in parallel and never sleep; one creates 1,000 sessions, 32 at a
 // time. Run returns when all have ended. Use the race detector.
@@ -42,8 +41,8 @@ func Run(t *testing.T, newStore func(t *testing.T) session.Store) {
 	})
 }
 
-// rule is one rule of the contract: what it says, and steps that a store breaking
-// it does not get through.
+// rule is one rule of the contract: its text, and a check that fails if a store
+// breaks it.
 type rule struct {
 	name  string
 	says  string

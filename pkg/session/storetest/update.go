@@ -113,7 +113,8 @@ func updateKnowsNoOtherWrite(p *probe) error {
 	return p.err
 }
 
-// updateAndTouchKeepEachOthersWork lets them follow one another, then meet.
+// updateAndTouchKeepEachOthersWork runs an Update and a Touch one after the other,
+// then at the same time.
 func updateAndTouchKeepEachOthersWork(p *probe) error {
 	s := p.created()
 	u, next := changed(s), newVersion()
@@ -127,7 +128,7 @@ func updateAndTouchKeepEachOthersWork(p *probe) error {
 		u, next := changed(s), newVersion()
 		seen, expires := s.LastSeenAt.Add(time.Second), s.ExpiresAt.Add(time.Second)
 		errs := atOnce(2, func(i int) error {
-			if i == round%2 { // each goes first now and then
+			if i == round%2 { // Update and Touch take turns in starting first
 				return p.store.Update(p.ctx, u.Clone(), s.LastSeenAt, next)
 			}
 			return p.store.Touch(p.ctx, s.Key(), seen, expires)
