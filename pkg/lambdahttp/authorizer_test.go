@@ -62,7 +62,7 @@ func TestAuthorizerThatPanics(t *testing.T) {
 	}
 }
 
-// An authorizer whose store hangs fails before Lambda would end it.
+// An authorizer whose store hangs fails before Lambda would stop it.
 func TestAuthorizerThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -94,8 +94,8 @@ func TestAuthorizerRefusesOtherEvents(t *testing.T) {
 	}
 }
 
-// Who a request comes from is what the gateway says in its place in the event, and
-// strings only.
+// Authorized returns only strings, and only what the gateway wrote in its own part
+// of the event.
 func TestAuthorized(t *testing.T) {
 	const http200 = `"requestContext":{"http":{"method":"GET","sourceIp":"192.0.2.1"}`
 	for name, test := range map[string]struct {

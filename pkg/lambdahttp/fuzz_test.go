@@ -12,9 +12,9 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// FuzzInvoke feeds any bytes as an event to a handler that gives back what it
-// got: status, headers, cookies and body as the event says. Whatever comes in, a
-// response goes out that the gateway accepts.
+// FuzzInvoke sends any bytes as an event to a handler that echoes the request:
+// status, headers, cookies and body. Whatever the event is, the gateway must accept
+// the response.
 func FuzzInvoke(f *testing.F) {
 	logTo(f, io.Discard)
 	f.Fuzz(func(t *testing.T, payload []byte) {

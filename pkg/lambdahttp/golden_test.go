@@ -70,7 +70,8 @@ func read(t testing.TB, file string) []byte {
 	return b
 }
 
-// indent also sorts the members of objects, and keeps null apart from empty.
+// indent also sorts the members of objects. It keeps the difference between null and
+// empty.
 func indent(t *testing.T, b []byte) []byte {
 	t.Helper()
 	var v any

@@ -80,8 +80,8 @@ func TestStatusThatHTTPHasNot(t *testing.T) {
 	}
 }
 
-// TestDeadline hangs until the context ends and answers then, as a handler with
-// a hung store does: in time for the gateway.
+// TestDeadline uses a handler that waits until its context ends, as if its store
+// hung. The answer must still come in time for the gateway.
 func TestDeadline(t *testing.T) {
 	for _, test := range []struct{ function, handler time.Duration }{
 		{30 * time.Second, 29 * time.Second},
@@ -124,8 +124,8 @@ func TestNoDeadline(t *testing.T) {
 	}
 }
 
-// TestConcurrentInvocations is for the race detector, and for requests that see
-// one another.
+// TestConcurrentInvocations finds data races, and requests that get the data of
+// others.
 func TestConcurrentInvocations(t *testing.T) {
 	h := lambdahttp.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Method) }))
 	var wg sync.WaitGroup

@@ -40,8 +40,8 @@ func event(method string) []byte {
 		"requestContext": {"http": {"method": "` + method + `", "sourceIp": "203.0.113.7"}}}`)
 }
 
-// TestResponse compares whole responses, and each with what net/http's own server
-// makes of the same handler.
+// TestResponse compares whole responses with the expected ones. It does the same
+// with net/http's own server and the same handler.
 func TestResponse(t *testing.T) {
 	png := "\x89PNG\r\n\x1a\n"
 	text := map[string]string{"Content-Type": "text/plain"}
@@ -148,7 +148,7 @@ func equal(t *testing.T, server string, got, want response) {
 	}
 }
 
-// overHTTP returns what a server of net/http answers, in the gateway's shape.
+// overHTTP returns what a server of net/http answers, in the gateway's format.
 func overHTTP(t *testing.T, method string, h http.HandlerFunc) response {
 	t.Helper()
 	server := httptest.NewServer(h)
@@ -199,7 +199,7 @@ func TestResponseDropsBrokenHeaders(t *testing.T) {
 	}
 }
 
-// logTo sends the log to w as JSON, for the test's time.
+// logTo sends the log to w as JSON, until the test ends.
 func logTo(t testing.TB, w io.Writer) {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(w, nil)))

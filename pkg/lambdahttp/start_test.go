@@ -20,7 +20,7 @@ import (
 	"example.com/coatcheck/pkg/lambdahttp"
 )
 
-// TestMain is the function under test when the test binary runs itself as one.
+// TestMain is the Lambda function under test if the test binary was started as one.
 func TestMain(m *testing.M) {
 	if os.Getenv("LAMBDAHTTP_TEST_FUNCTION") == "" {
 		os.Exit(m.Run())
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// TestStart plays Lambda's runtime API for two invocations of a real process.
+// TestStart imitates Lambda's runtime API for two invocations of a real process.
 func TestStart(t *testing.T) {
 	deadline := time.Now().Add(5 * time.Minute).Truncate(time.Millisecond)
 	runtime := &runtimeAPI{
@@ -80,14 +80,14 @@ func TestStart(t *testing.T) {
 		`"message":"panic",.*"requestId":"BOOM"}`,
 		`"message":"called","requestId":"GET"}`,
 	} {
-		if !regexp.MustCompile(want).Match(log.Bytes()) { // . stays within a line
+		if !regexp.MustCompile(want).Match(log.Bytes()) { // the pattern's . does not match a line break
 			t.Errorf("the log has no line %s:\n%s", want, &log)
 		}
 	}
 }
 
-// runtimeAPI hands out events, whose method is their request ID, and keeps answers.
-// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+// runtimeAPI serves events and keeps the answers. The request ID of an event is its
+// method. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 type runtimeAPI struct {
 	deadline time.Time
 	events   chan []byte

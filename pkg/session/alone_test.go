@@ -33,8 +33,8 @@ func TestReauthenticateAlone(t *testing.T) {
 	})
 }
 
-// If the session itself cannot be renewed, the others stay: whoever failed here
-// has shown nothing.
+// If the session itself cannot be renewed, the others stay, because the caller has
+// proved nothing.
 func TestReauthenticateAloneEndsNobodyInVain(t *testing.T) {
 	for name, test := range map[string]struct {
 		err   error
@@ -65,8 +65,8 @@ func TestReauthenticateAloneEndsNobodyInVain(t *testing.T) {
 	}
 }
 
-// An outage after the renewal is an error, but the browser has the new token: the
-// old one is dead.
+// An outage after the renewal is an error, but the browser gets the new token,
+// because the old one is dead.
 func TestReauthenticateAloneKeepsTheNewToken(t *testing.T) {
 	for _, call := range []string{"List", "Delete"} {
 		t.Run(call, func(t *testing.T) {

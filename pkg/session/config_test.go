@@ -93,7 +93,8 @@ func TestZeroConfig(t *testing.T) {
 	if got := s.ExpiresAt.Sub(s.LastSeenAt); got != 30*time.Minute {
 		t.Errorf("idle timeout is %v, want 30m", got)
 	}
-	// TestMaxSessions proves the ten sessions, and TestSetCookieLines the cookie's name and the lifetime of 24 hours.
+	// TestMaxSessions tests the ten sessions. TestSetCookieLines tests the name of
+	// the cookie and the lifetime of 24 hours.
 
 	s, _ = newRig(t, session.Config{Lifetime: 10 * time.Minute}).login("u1")
 	if got := s.ExpiresAt.Sub(s.LastSeenAt); got != 10*time.Minute {
@@ -101,7 +102,7 @@ func TestZeroConfig(t *testing.T) {
 	}
 }
 
-// Keys belong to the Manager: a program may wipe its own copy after New.
+// The Manager has its own copy of the keys: a program may erase its copy after New.
 func TestSigningKeysAreCopied(t *testing.T) {
 	key := bytes.Clone(keyA)
 	keys := [][]byte{key}
@@ -119,7 +120,7 @@ func TestLoggerDefaultsToSlogDefault(t *testing.T) {
 	slog.SetDefault(log.logger())
 	m, err := session.New(memstore.New(), session.Config{})
 	want(t, err, nil)
-	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil))) // the default at New counts
+	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil))) // only the default at the time of New counts
 
 	s, err := m.Create(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), session.User{ID: "u1"})
 	want(t, err, nil)

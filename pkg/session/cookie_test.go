@@ -84,8 +84,8 @@ func TestCookieHeaders(t *testing.T) {
 	r.alive(token2)
 }
 
-// Servers that fold case or trim Unicode blanks take these for the real cookie,
-// though browsers let anybody set them.
+// Servers that fold case or trim Unicode spaces take these names for that of the
+// real cookie, although browsers let any site set them.
 func TestLookalikeNamesAreAbsent(t *testing.T) {
 	r := newRig(t, session.Config{})
 	_, token := r.login("u1")
@@ -128,7 +128,7 @@ func TestLookalikeNamesAreAbsent(t *testing.T) {
 	}
 }
 
-// The cookie is the only carrier (ASVS 14.2.1).
+// A token is accepted only from the cookie (ASVS 14.2.1).
 func TestTokenElsewhereIsNotLookedAt(t *testing.T) {
 	r := newRig(t, session.Config{})
 	_, token := r.login("u1")
@@ -140,8 +140,8 @@ func TestTokenElsewhereIsNotLookedAt(t *testing.T) {
 	want(t, err, session.ErrNoSession)
 }
 
-// wantSetCookie demands that the response sets exactly this cookie, and is kept
-// out of caches.
+// wantSetCookie checks that the response sets exactly this cookie and is kept out of
+// caches.
 func wantSetCookie(t *testing.T, w http.ResponseWriter, line string) {
 	t.Helper()
 	if got := w.Header()["Set-Cookie"]; !slices.Equal(got, []string{line}) {
@@ -198,8 +198,8 @@ func TestCookieFollowsConfig(t *testing.T) {
 	r.dead(token) // under the default name
 }
 
-// A handler may create, renew and destroy in one response: the last one counts,
-// and cookies of others stay.
+// A handler may create, renew and destroy in one response. Only the last cookie is
+// sent, and cookies with other names stay.
 func TestOneSetCookieLinePerResponse(t *testing.T) {
 	r := newRig(t, session.Config{})
 	w := httptest.NewRecorder()

@@ -157,7 +157,7 @@ func TestInvalidUsersAreRefused(t *testing.T) {
 			}
 
 			if tt.user.ID != s.UserID {
-				return // no Update changes the ID
+				return // Update cannot change the ID
 			}
 			err = r.Update(t.Context(), s, func(s *session.Session) {
 				s.Roles, s.Values = tt.user.Roles, tt.user.Values
@@ -178,7 +178,7 @@ func TestFourKilobytesAreKept(t *testing.T) {
 	want(t, err, nil)
 }
 
-// A login ends the session that the request came with, whoever's it is
+// A login ends the session that the request came with, whichever user it belongs to
 // (ASVS 7.2.4).
 func TestCreateEndsThePresentedSession(t *testing.T) {
 	for _, user := range []string{"u1", "u2"} {
@@ -231,8 +231,8 @@ func TestCreateFailsIfThePresentedSessionStays(t *testing.T) {
 	r.alive(oldToken)
 }
 
-// A login that is refused at the last moment, or meets an outage there, costs
-// nobody the session they had.
+// If Confirm refuses a login or fails in an outage, the session that the request
+// came with stays.
 func TestFailedConfirmKeepsThePresentedSession(t *testing.T) {
 	for name, failure := range map[string]error{"refuses": errors.New("account disabled"), "outage": errOutage} {
 		t.Run(name, func(t *testing.T) {
@@ -285,8 +285,8 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
-// The request's time may be over when a session has to be removed again, and the
-// store may hang.
+// The request's deadline may have passed when Create has to delete the session
+// again, and the store may hang.
 func TestDiscardOutlivesTheRequestButNotLong(t *testing.T) {
 	for name, hook := range map[string]hook{"answers": nil, "hangs": hangs, "down": fails} {
 		t.Run(name, func(t *testing.T) {
@@ -321,8 +321,8 @@ func TestDiscardOutlivesTheRequestButNotLong(t *testing.T) {
 	}
 }
 
-// lateStore loses the answer of the first Create; the write itself arrives when
-// the test says so.
+// lateStore loses the answer of the first Create. The write itself is applied when
+// the test calls arrive.
 type lateStore struct {
 	session.Store
 	sent []*session.Session
@@ -398,7 +398,7 @@ func TestCreateGivesUp(t *testing.T) {
 	})
 }
 
-// A taken key is somebody else's session.
+// A key that is taken belongs to another session, so Create must not delete it.
 func TestCreateLeavesATakenKeyAlone(t *testing.T) {
 	r := newRig(t, session.Config{})
 	r.store.before["Create"] = once(func(context.Context) error { return fmt.Errorf("put: %w", session.ErrConflict) })
@@ -415,6 +415,6 @@ func TestCreateAcceptsDoubledCookies(t *testing.T) {
 	_, b := r.login("u2")
 	_, token := r.login("u3", cookie(a)+"; "+cookie(b))
 	r.alive(token)
-	r.alive(a) // which of the two was meant is not known
+	r.alive(a) // nobody knows which of the two was meant
 	r.alive(b)
 }

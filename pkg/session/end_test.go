@@ -36,8 +36,8 @@ func TestDestroy(t *testing.T) {
 	r.alive(other)
 }
 
-// Whatever cookie a logout comes with, the browser is rid of it afterwards, and
-// no live session that the cookie does not prove is touched.
+// A logout clears the cookie in the browser, whatever its value is. It ends no live
+// session that the cookie does not prove.
 func TestDestroyWithoutALiveSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{})
@@ -67,7 +67,7 @@ func TestDestroyWithoutALiveSession(t *testing.T) {
 	})
 }
 
-// A logout that crosses a renewal still ends the session.
+// A logout at the same time as a renewal still ends the session.
 func TestDestroyWithThePreviousSecret(t *testing.T) {
 	r := newRig(t, session.Config{})
 	s, oldToken := r.login("u1")
@@ -114,7 +114,7 @@ func ids(all []*session.Session) []string {
 func TestList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{MaxSessions: -1})
-		r.login("u1") // idle when the list is taken
+		r.login("u1") // has been idle for too long when List runs
 		stolen, _ := r.login("u1")
 		time.Sleep(idle - time.Minute)
 		var expected []string
@@ -225,7 +225,7 @@ func TestRevokeAll(t *testing.T) {
 		time.Sleep(idle)
 		var tokens []string
 		var kept []string
-		for i := range 25 { // more than are deleted at once, fewer than make memstore sweep
+		for i := range 25 { // more than are deleted at once, but too few for memstore to sweep
 			s, token := r.login("u1")
 			if i%10 == 7 {
 				kept = append(kept, s.ID)
@@ -257,7 +257,7 @@ func TestRevokeAll(t *testing.T) {
 		if n := r.sessions("u1"); n != 0 {
 			t.Errorf("%d sessions left, want none", n)
 		}
-		want(t, r.RevokeAll(t.Context(), "u1"), nil) // nothing to do is no error
+		want(t, r.RevokeAll(t.Context(), "u1"), nil) // it is not an error if there is nothing to do
 	})
 }
 
@@ -269,7 +269,7 @@ func TestRevokeAllLogsEachLiveSession(t *testing.T) {
 	r.log.holds("INFO session_expired reason=revoked session_id=" + s.ID)
 }
 
-// One delete that fails is an error, and no reason to spare the others.
+// If one delete fails, that is an error, but the other sessions are still deleted.
 func TestRevokeAllWithAFailingDelete(t *testing.T) {
 	r := newRig(t, session.Config{MaxSessions: -1})
 	for range 20 {
@@ -286,7 +286,7 @@ func TestRevokeAllWithAFailingDelete(t *testing.T) {
 	}
 }
 
-// A session that cannot be read does not shield the others.
+// A session that cannot be read does not stop the others from being ended.
 func TestRevokeAllWithADamagedSession(t *testing.T) {
 	r := newRig(t, session.Config{})
 	dir := t.TempDir()
@@ -307,7 +307,7 @@ func TestRevokeAllWithADamagedSession(t *testing.T) {
 	r.dead(token)
 }
 
-// A session that ends by itself meanwhile is as good as deleted.
+// A session that ends meanwhile counts as deleted.
 func TestRevokeAllCrossingALogout(t *testing.T) {
 	r := newRig(t, session.Config{})
 	_, token := r.login("u1")
@@ -332,8 +332,8 @@ func TestRevokeAllIsParallelButBounded(t *testing.T) {
 	})
 }
 
-// An outage is its own outcome: in no method, and at none of its calls, is it
-// taken for an answer.
+// No method reports an outage as any other result, whichever of its store calls
+// fails.
 func TestOutages(t *testing.T) {
 	type step struct {
 		call string // the store's method that fails

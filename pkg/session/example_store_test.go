@@ -16,11 +16,11 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// A dirStore keeps each session in a file of its own. It suits a program that is
-// one process and whose users stay signed in when it restarts.
+// A dirStore keeps each session in its own file. It suits a program that runs as one
+// process and whose users stay signed in when it restarts.
 type dirStore struct {
 	dir string
-	mu  sync.Mutex // one call at a time: most depend on what is stored
+	mu  sync.Mutex // lets one call run at a time, because most depend on what is stored
 }
 
 func (d *dirStore) Create(ctx context.Context, s *session.Session) error {
@@ -44,7 +44,7 @@ func (d *dirStore) Get(ctx context.Context, key session.Key) (s *session.Session
 func (d *dirStore) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
 	return d.change(ctx, s.Key(), now, func(stored *session.Session) error {
 		switch stored.Version {
-		case newVersion: // this very write, sent twice
+		case newVersion: // this write was sent twice
 			return nil
 		case s.Version:
 		default:
@@ -107,7 +107,8 @@ func (d *dirStore) List(ctx context.Context, owner string) (all []*session.Sessi
 	return all, err
 }
 
-// file names a session's file in hex: some file systems do not tell a from A.
+// file returns the name of a session's file. It is in hex because some file systems
+// ignore case.
 func file(key session.Key) string { return fmt.Sprintf("%x.%x", key.Owner, key.ID) }
 
 func (d *dirStore) locked(ctx context.Context, do func() error) error {
@@ -136,7 +137,7 @@ func (d *dirStore) change(ctx context.Context, key session.Key, now time.Time, d
 	})
 }
 
-// read tells a missing file from one that cannot be read, which is an outage.
+// read returns ErrNoSession if the file is missing. Any other error is an outage.
 func (d *dirStore) read(name string) (*session.Session, error) {
 	f, err := os.Open(filepath.Join(d.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -153,7 +154,7 @@ func (d *dirStore) read(name string) (*session.Session, error) {
 	return s, nil
 }
 
-// write puts the whole file in place at once.
+// write replaces the whole file atomically.
 func (d *dirStore) write(s *session.Session) error {
 	f, err := os.CreateTemp(d.dir, "new")
 	if err != nil {
@@ -165,8 +166,8 @@ func (d *dirStore) write(s *session.Session) error {
 	return os.Rename(f.Name(), filepath.Join(d.dir, file(s.Key())))
 }
 
-// A Store of your own: each method follows its comment in [session.Store], and
-// storetest.Run proves that it does. This one keeps sessions in files.
+// This Store keeps sessions in files. Each method follows its comment in
+// [session.Store], and storetest.Run tests that it does.
 func ExampleStore() {
 	dir, err := os.MkdirTemp("", "sessions")
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"example.com/coatcheck/pkg/session/memstore"
 )
 
-// A program's whole use of sessions: sign in, be recognised, sign out.
+// A complete program signs a user in, recognises the user, and signs the user out.
 func Example() {
 	sessions, err := session.New(memstore.New(), session.Config{})
 	if err != nil {
@@ -50,8 +50,8 @@ func Example() {
 	// 401 Sign in first.
 }
 
-// Confirm closes the gap between checking a password and storing the session: an
-// account that was disabled in it gets no session.
+// Confirm closes the gap between checking the password and storing the session. An
+// account that is disabled in between gets no session.
 func ExampleManager_Create() {
 	sessions, err := session.New(memstore.New(), session.Config{})
 	if err != nil {
@@ -90,7 +90,8 @@ func ExampleManager_Create() {
 	// 401 Wrong name or password.
 }
 
-// Pages send people to the login page; the other answers stay plain.
+// Requests without a session are sent to the login page. The other errors are
+// answered in plain text.
 func ExampleManager_Require() {
 	sessions, err := session.New(memstore.New(), session.Config{
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
@@ -129,8 +130,8 @@ func ExampleManager_Require() {
 	// 403 Not for you.
 }
 
-// Two requests that change a session at once both get through: the function runs
-// again on what the other one stored.
+// Two requests that change a session at once both succeed: the function runs again
+// on what the other request stored.
 func ExampleManager_Update() {
 	sessions, err := session.New(memstore.New(), session.Config{})
 	if err != nil {
@@ -155,8 +156,8 @@ func ExampleManager_Update() {
 	// map[language:de theme:dark] <nil>
 }
 
-// A user gets a new token before new privileges, so that one stolen earlier never
-// has them.
+// A user gets a new token before new privileges, so that a token stolen earlier
+// never has them.
 func ExampleManager_Renew() {
 	sessions, err := session.New(memstore.New(), session.Config{})
 	if err != nil {
@@ -195,7 +196,7 @@ func ExampleManager_RevokeAll() {
 		log.Fatal(err)
 	}
 	if err := sessions.RevokeAll(laptop.Context(), s.UserID, s.ID); err != nil {
-		log.Fatal(err) // some may be left: say so, and let the user try again
+		log.Fatal(err) // some may be left: tell the user to try again
 	}
 
 	_, err = sessions.Load(laptop)

@@ -13,7 +13,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// corpusKey signed the tokens in testdata that are signed.
+// corpusKey signed those tokens in testdata that have a signature.
 var corpusKey = bytes.Repeat([]byte("k"), 32)
 
 var (
@@ -21,7 +21,7 @@ var (
 	ourCookies  = regexp.MustCompile(`(^|;)[ \t]*__Host-SESSIONID=([^;.]*\.[^;.]*\.)?`) // up to the secret
 )
 
-// keyStore has no sessions; it notes the keys that it was asked for.
+// keyStore has no sessions. It records the keys that it was asked for.
 type keyStore struct {
 	session.Store
 	keys []session.Key
@@ -41,8 +41,8 @@ func (k *keyStore) Delete(_ context.Context, key session.Key, _ *[32]byte, _ tim
 	return session.ErrNoSession
 }
 
-// No request makes the Manager panic, and the store is asked only for a key that
-// stands in the cookie in its one spelling.
+// No request makes the Manager panic. The store is asked only for a key that is in
+// the cookie, in its only valid spelling.
 func FuzzCookieHeader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second string) {
 		for _, keys := range [][][]byte{nil, {corpusKey}} {

@@ -109,7 +109,7 @@ func TestRequireReadsOnce(t *testing.T) {
 	}
 }
 
-// Wrapped ResponseWriters lose http.Flusher and the like.
+// A wrapped ResponseWriter would hide http.Flusher and similar interfaces.
 func TestRequirePassesTheResponseWriterOn(t *testing.T) {
 	r := newRig(t, session.Config{})
 	_, token := r.login("u1")
@@ -181,7 +181,7 @@ func TestSessionAsJSONShowsNoSecret(t *testing.T) {
 	}
 }
 
-// A browser that turns up elsewhere is an event, not a refusal.
+// A request from another client than at login is logged, but not refused.
 func TestChangedClientIsLogged(t *testing.T) {
 	r := newRig(t, session.Config{})
 	s, token := r.login("u1")
@@ -203,7 +203,7 @@ func TestChangedClientIsLogged(t *testing.T) {
 	r.log.holds()
 }
 
-// An ordinary life leaves one line an event and no other.
+// Normal use of a session logs one line for each event and nothing else.
 func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{})
@@ -227,7 +227,8 @@ func TestEvents(t *testing.T) {
 	})
 }
 
-// noSecret watches every log line and error of these tests; here it is watched.
+// noSecret checks every log line and error of these tests. This test checks
+// noSecret.
 func TestNoSecretFindsSecrets(t *testing.T) {
 	r := newRig(t, session.Config{SigningKeys: [][]byte{keyA}})
 	s, token := r.login("u1")

@@ -25,7 +25,7 @@ func (r *rig) logins(n int, userID string) (tokens []string) {
 	return tokens
 }
 
-// only demands that of the tokens exactly those from the given place on are alive.
+// only checks that exactly the tokens from index from on are alive.
 func (r *rig) only(from int, tokens []string) {
 	r.t.Helper()
 	for i, token := range tokens {
@@ -50,7 +50,8 @@ func TestMaxSessions(t *testing.T) {
 	})
 }
 
-// The oldest goes by when it was made, not by when it was used or renewed.
+// The oldest session is the one that was created first, even if it was used or
+// renewed since.
 func TestMaxSessionsEndsTheOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{MaxSessions: 3})
@@ -70,7 +71,7 @@ func TestMaxSessionsEndsTheOldest(t *testing.T) {
 	})
 }
 
-// Of sessions made in the same millisecond those with the smaller IDs go.
+// Of sessions made in the same millisecond, those with the smaller IDs are ended.
 func TestMaxSessionsInOneMillisecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{MaxSessions: 3})
@@ -98,7 +99,7 @@ func TestDeadSessionsDoNotCount(t *testing.T) {
 		tokens = append(tokens, r.logins(2, "u1")...)
 		r.only(0, tokens)
 
-		// Nor do those that are dead by today's limits alone.
+		// Sessions that are dead only by the current limits do not count either.
 		r = r.with(session.Config{MaxSessions: 2, IdleTimeout: time.Minute})
 		r.only(0, append(tokens[1:], r.logins(1, "u1")...)[1:])
 		if n := r.sessions("u1"); n != 5 {
@@ -107,15 +108,16 @@ func TestDeadSessionsDoNotCount(t *testing.T) {
 	})
 }
 
-// limited returns a rig with a limit of three, whose deletes are so slow that every
-// list still has what they are about to delete.
+// limited returns a rig with a limit of three. Its deletes are so slow that every
+// list still has the sessions that are about to be deleted.
 func limited(t *testing.T) *rig {
 	r := newRig(t, session.Config{MaxSessions: 3})
 	r.store.before["Delete"] = func(context.Context) error { time.Sleep(time.Second); return nil }
 	return r
 }
 
-// The session that a login replaces takes no other with it.
+// The session that a login replaces does not count, so no other session is ended
+// because of it.
 func TestThePresentedSessionDoesNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for place := range 3 {
@@ -127,20 +129,21 @@ func TestThePresentedSessionDoesNotCount(t *testing.T) {
 			r.only(0, append(slices.Delete(tokens, place, place+1), token))
 		}
 
-		// By the secret before the last renewal it is replaced too.
+		// The secret from before the last renewal also proves which session to
+		// replace.
 		r := limited(t)
 		tokens := r.logins(3, "u1")
 		want(t, r.Renew(t.Context(), httptest.NewRecorder(), r.alive(tokens[2])), nil)
 		r.login("u1", cookie(tokens[2]))
 		r.only(0, tokens[:2])
 
-		// What the cookie does not prove stays, and counts.
+		// A session that the cookie does not prove stays, and counts.
 		r = limited(t)
 		tokens = r.logins(3, "u1")
 		_, token := r.login("u1", cookie(tokens[2][:secretStart]+tokens[1][secretStart:]))
 		r.only(1, append(tokens, token))
 
-		// Another user's does not count anyway.
+		// Another user's session never counts.
 		r = limited(t)
 		tokens = r.logins(3, "u1")
 		others := r.logins(1, "u2")
@@ -150,8 +153,8 @@ func TestThePresentedSessionDoesNotCount(t *testing.T) {
 	})
 }
 
-// Keeping to the limit never makes a login fail, and the next one mends what this
-// one could not.
+// A login never fails because the limit could not be enforced. The next login ends
+// the sessions that this one could not end.
 func TestLimitInAnOutage(t *testing.T) {
 	for _, test := range []struct {
 		call    string
@@ -187,8 +190,7 @@ func TestLimitInAnOutage(t *testing.T) {
 	}
 }
 
-// With the list hanging, the session that the request came with is replaced all
-// the same.
+// If List hangs, the session that the request came with is still replaced.
 func TestHangingListDoesNotKeepThePresentedSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{})
@@ -204,23 +206,23 @@ func TestHangingListDoesNotKeepThePresentedSession(t *testing.T) {
 	})
 }
 
-// Sessions that cannot be read do not keep the others from being counted.
+// A session that cannot be read does not stop the others from being counted.
 func TestLimitWithADamagedSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{MaxSessions: 3})
-		r.store.after["List"] = fails // with those that could be read
+		r.store.after["List"] = fails // List also returns those that could be read
 		r.only(1, r.logins(4, "u1"))
 	})
 }
 
-// A login that is refused ends nobody's session, however many there are.
+// A login that is refused ends no session, even if the limit is reached.
 func TestRefusedLoginsEndNoSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{MaxSessions: 3})
 		tokens := r.logins(3, "u1")
 		refusal := errors.New("account disabled")
 		_, err := r.Create(httptest.NewRecorder(), r.request(), session.User{ID: "u1", Confirm: func(context.Context) error {
-			time.Sleep(time.Second) // long after the list has come
+			time.Sleep(time.Second) // long after List has returned
 			return refusal
 		}})
 		want(t, err, refusal)
@@ -230,12 +232,12 @@ func TestRefusedLoginsEndNoSession(t *testing.T) {
 			defer func() { recover() }()
 			r.Create(httptest.NewRecorder(), r.request(), session.User{ID: "u1", Confirm: func(context.Context) error { panic("mistake") }})
 		}()
-		r.only(0, tokens) // and no goroutine waits for ever: the bubble would not end
+		r.only(0, tokens) // and no goroutine waits for ever, or synctest would not end
 	})
 }
 
-// The list is taken while Confirm runs, and the oldest end together with the
-// session that the request came with.
+// List runs at the same time as Confirm. The oldest session and the session that the
+// request came with are deleted at the same time.
 func TestLimitTakesNoTimeOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{MaxSessions: 3})
@@ -257,7 +259,8 @@ func TestLimitTakesNoTimeOfItsOwn(t *testing.T) {
 	})
 }
 
-// A login that others overtake is one of the oldest, and ends as such.
+// A login that stores its session late is among the oldest, and is ended as one of
+// them.
 func TestOvertakenLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{MaxSessions: 3})

@@ -14,7 +14,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// All methods at once, on one user's sessions: nothing races, nobody meets an
+// All methods run at once, on one user's sessions. There is no data race and no
 // outage, and at the end no token is alive.
 func TestParallelUse(t *testing.T) {
 	r := newRig(t, session.Config{SigningKeys: [][]byte{keyB, keyA}, MaxSessions: -1})
@@ -70,7 +70,7 @@ func TestParallelUse(t *testing.T) {
 	}
 }
 
-// Every call of the store has the caller's context, and so its deadline.
+// Every call of the store gets the caller's context, and so its deadline.
 func TestStoreCallsHaveTheCallersContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{})
@@ -112,7 +112,7 @@ func TestStoreCallsHaveTheCallersContext(t *testing.T) {
 	})
 }
 
-// mapStore is the least that Create and Load need of a store: a map.
+// mapStore has only what Create and Load need of a store: a map.
 type mapStore struct {
 	session.Store
 	sessions map[session.Key]*session.Session
@@ -131,8 +131,8 @@ func (m mapStore) Get(_ context.Context, key session.Key) (*session.Session, err
 	return s.Clone(), nil
 }
 
-// BenchmarkLoad loads a session inside the touch window, beside the same cookie
-// looked up in a map: no parsing, no hash, no copy, no expiry.
+// BenchmarkLoad loads a session that needs no touch. For comparison, it also looks
+// up the same cookie in a map, without parsing, hash, copy or expiry.
 func BenchmarkLoad(b *testing.B) {
 	m, err := session.New(mapStore{sessions: map[session.Key]*session.Session{}}, session.Config{
 		IdleTimeout: lifetime,

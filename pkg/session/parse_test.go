@@ -17,7 +17,7 @@ var (
 	signed   = &Manager{cfg: Config{CookieName: "__Host-SESSIONID", SigningKeys: [][]byte{signingKey}}}
 )
 
-// The expected value is that of
+// The expected value is the output of
 //
 //	printf %s "$zeroToken" | openssl dgst -sha256 -hmac kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk -binary | head -c 16 | base64
 func TestMACIsHMACSHA256(t *testing.T) {
@@ -26,7 +26,7 @@ func TestMACIsHMACSHA256(t *testing.T) {
 	}
 }
 
-// A part of a token has one spelling: the one that an encoder makes.
+// Each part of a token has only one valid spelling: the one that an encoder makes.
 func TestCanonical(t *testing.T) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	for length, spare := range map[int]int{idLength: 4, secretLength: 2} {
@@ -45,8 +45,8 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-// Whatever is accepted is what token makes of the same parts, so no session has
-// two spellings.
+// If parseToken accepts a text, token makes the same text from its parts. So no
+// token has two spellings.
 func FuzzParseToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, m := range []*Manager{unsigned, signed} {
@@ -71,8 +71,8 @@ func FuzzParseToken(f *testing.F) {
 	})
 }
 
-// BenchmarkCookie reads the token from a request, beside what net/http does for
-// any cookie.
+// BenchmarkCookie reads the token from a request. For comparison, net/http reads a
+// cookie.
 func BenchmarkCookie(b *testing.B) {
 	r := &http.Request{Header: http.Header{"Cookie": {"theme=dark; __Host-SESSIONID=" + zeroToken + "; lang=de"}}}
 	sr := &http.Request{Header: http.Header{"Cookie": {"theme=dark; __Host-SESSIONID=" + signed.token(Key{zeroToken[:22], zeroToken[:22]}, zeroToken[46:]) + "; lang=de"}}}

@@ -25,10 +25,10 @@ const (
 	idle       = 30 * time.Minute   // the default
 	lifetime   = 24 * time.Hour     // the default
 	touchDue   = idle / 10
-	canary     = "canary" // stands in whatever must never be logged
+	canary     = "canary" // is a part of everything that must never be logged
 )
 
-// errOutage is what a test store answers when it is down.
+// errOutage is what a test store returns when it is down.
 var errOutage = errors.New("connection refused")
 
 // rig is a Manager, its log, and its store, which can be made to fail.
@@ -62,8 +62,8 @@ func (r *rig) on(t *testing.T) *rig {
 	return &rig{Manager: r.Manager, t: t, store: r.store, log: r.log}
 }
 
-// request returns a request with the given Cookie headers, after one that
-// belongs to somebody else.
+// request returns a request with the given Cookie headers, after a cookie of another
+// program.
 func (r *rig) request(cookies ...string) *http.Request {
 	req := httptest.NewRequest("GET", "https://app.example/", nil).WithContext(r.t.Context())
 	req.Header["Cookie"] = append([]string{"other=" + canary}, cookies...)
@@ -101,7 +101,8 @@ func (r *rig) dead(token string) {
 	want(r.t, err, session.ErrNoSession)
 }
 
-// stored returns what the store holds of s, or nil, behind the back of the rig.
+// stored returns what the store holds of s, or nil. It reads the store directly, so
+// the call is not counted and no hook runs.
 func (r *rig) stored(s *session.Session) *session.Session {
 	r.t.Helper()
 	got, err := r.store.Store.Get(context.Background(), s.Key())
@@ -141,8 +142,8 @@ func wantNoCookie(t *testing.T, w http.ResponseWriter) {
 	}
 }
 
-// want demands that got is target. An outage is never a verdict on the session
-// at the same time, and no error carries a secret.
+// want checks that got is target. An outage must not be one of the errors of package
+// session too, and no error may contain a secret.
 func want(t *testing.T, got, target error) {
 	t.Helper()
 	if got != nil {
@@ -168,8 +169,8 @@ func noSecret(t *testing.T, text string) {
 	}
 }
 
-// logbook is a log, one text a line: the level, the event, and its attributes
-// by name.
+// logbook records a log, one string for each line. A string has the level, the
+// event, and the attributes, sorted by name.
 type logbook struct {
 	t     *testing.T
 	mu    sync.Mutex
@@ -195,7 +196,7 @@ func (l *logbook) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// holds demands that the log has exactly these lines since it was last looked at.
+// holds checks that the log has exactly these lines since the last check.
 func (l *logbook) holds(lines ...string) {
 	l.t.Helper()
 	l.mu.Lock()

@@ -10,15 +10,15 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// hook is what a test does at a call of the store. If it returns an error, that
-// is the call's answer.
+// hook is what a test runs at a call of the store. If it returns an error, the call
+// returns that error.
 type hook func(context.Context) error
 
 var methods = []string{"Create", "Get", "Update", "Touch", "Delete", "List"}
 
-// testStore is a Store that counts its calls and lets a test step in. A hook
-// before a call may hang, let another request through first, or refuse the call;
-// one after a call may lose its answer. Hooks are set while no call is under way.
+// testStore is a Store that counts its calls and runs the hooks of a test. A hook
+// before a call may hang, run another request first, or refuse the call. A hook
+// after a call may lose its answer. A test sets hooks only while no call is running.
 type testStore struct {
 	session.Store
 	before, after map[string]hook // by method
@@ -27,8 +27,8 @@ type testStore struct {
 	calls map[string]int
 }
 
-// down answers every call of these methods, or of all methods, with an outage
-// until up is called.
+// down makes every call of these methods, or of all methods, fail as an outage until
+// up is called.
 func (s *testStore) down(only ...string) {
 	for _, method := range methods {
 		if len(only) == 0 || slices.Contains(only, method) {
@@ -37,7 +37,7 @@ func (s *testStore) down(only ...string) {
 	}
 }
 
-// up takes all hooks away.
+// up removes all hooks.
 func (s *testStore) up() {
 	clear(s.before)
 	clear(s.after)
@@ -51,8 +51,8 @@ func hangs(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// once makes a hook of f that runs at its first call only, and not at those that
-// f makes itself.
+// once returns a hook that runs f at the first call only. Calls that f itself makes
+// do not run f again.
 func once(f hook) hook {
 	var ran atomic.Bool
 	return func(ctx context.Context) error {

@@ -70,7 +70,8 @@ func TestExpiredButStored(t *testing.T) {
 	})
 }
 
-// Whoever knows an ID but not its secret learns nothing, and writes no log.
+// A client that knows an ID but not its secret learns nothing, and nothing is
+// logged.
 func TestExpiryIsNoneOfAStrangersBusiness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{})
@@ -82,7 +83,7 @@ func TestExpiryIsNoneOfAStrangersBusiness(t *testing.T) {
 	})
 }
 
-// The stored expiry counts beside today's limits, so longer ones do not revive.
+// The stored expiry counts too, so longer limits do not revive a session.
 func TestStoredExpiryCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{IdleTimeout: time.Minute})
@@ -180,8 +181,8 @@ func TestTouchThatFindsTheSessionGone(t *testing.T) {
 	})
 }
 
-// A request that was read before a Reauthenticate and touches after it knows the
-// old lifetime only.
+// A request that loaded the session before a Reauthenticate and touches it
+// afterwards knows only the old lifetime.
 func TestStaleTouchDoesNotShorten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, session.Config{})
@@ -204,7 +205,7 @@ func TestStaleTouchDoesNotShorten(t *testing.T) {
 func TestShortenedTimeouts(t *testing.T) {
 	for name, tt := range map[string]struct {
 		cfg    session.Config
-		unused time.Duration // long enough to be dead under cfg, not before
+		unused time.Duration // after this time the session is dead under cfg, and not earlier
 		reason string
 	}{
 		"idle":     {session.Config{IdleTimeout: time.Minute}, time.Minute, "idle"},
@@ -222,14 +223,15 @@ func TestShortenedTimeouts(t *testing.T) {
 				before.log.forget()
 				after.dead(token)
 				before.log.holds("INFO session_expired reason=" + tt.reason + " session_id=" + s.ID + " user_id=u1")
-				before.alive(token) // judged, not deleted: the old setting finds it again
+				before.alive(token) // refused but not deleted: it is alive under the old setting
 			})
 		})
 	}
 }
 
-// Sessions from before a change keep the expiry that was written for them, and a
-// store takes a touch with a smaller one for a late arrival.
+// Sessions from before a change of the settings keep the expiry that was written for
+// them. A store ignores a touch with an earlier expiry, because it looks like a late
+// write.
 func TestShortenedIdleTimeoutKeepsActiveUsers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := newRig(t, session.Config{})
@@ -254,7 +256,7 @@ func TestLengthenedTimeouts(t *testing.T) {
 		_, used := before.login("u1")
 		_, unused := before.login("u1")
 		time.Sleep(9 * time.Minute)
-		after.alive(used) // touched: it has the new limits now
+		after.alive(used) // this touch gives it the new limits
 		time.Sleep(time.Minute)
 		after.dead(unused)
 		time.Sleep(58 * time.Minute)
@@ -274,12 +276,12 @@ func TestNotBefore(t *testing.T) {
 		proven, _ := r.login("u1")
 		time.Sleep(time.Minute)
 		after := r.with(session.Config{NotBefore: time.Now()})
-		_, same := r.login("u1") // in the very second
+		_, same := r.login("u1") // in the same second
 		time.Sleep(time.Minute)
 		r.log.forget()
 		after.dead(ended)
 		r.log.holds("INFO session_expired reason=not_before session_id=" + s.ID + " user_id=u1")
-		after.dead(tokenIn(t, w)) // renewal is no authentication
+		after.dead(tokenIn(t, w)) // a renewal is not an authentication
 		after.alive(same)
 		w = httptest.NewRecorder()
 		want(t, r.Reauthenticate(t.Context(), w, proven), nil)

@@ -14,7 +14,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// Where the parts of a token stand.
+// The positions of the parts of a token.
 const (
 	ownerEnd    = 22
 	idEnd       = 45
@@ -73,13 +73,14 @@ func TestTokensAreUnique(t *testing.T) {
 			bits += 8 * len(raw)
 		}
 	}
-	// Half the bits are ones. The deviation allowed is eight sigma of 768,000 coins.
+	// Half of the 768,000 bits should be ones. The test allows a deviation of eight
+	// sigma.
 	if d := ones - bits/2; d < -3506 || d > 3506 {
 		t.Errorf("%d of %d bits are ones", ones, bits)
 	}
 }
 
-// The expected values are those of
+// The expected values are the output of
 //
 //	printf 'coatcheck owner v1\0u1' | sha256sum | head -c 32
 func TestOwnerIsDerivedFromTheUserID(t *testing.T) {
@@ -107,12 +108,12 @@ func TestStoreHoldsHashesOnly(t *testing.T) {
 	if r.stored(s).PreviousSecret != [32]byte{} {
 		t.Error("a new session has a previous secret")
 	}
-	// What a leaked table shows is no way in.
+	// A leaked table does not let anybody in.
 	hash := r.stored(s).Secret
 	r.dead(token[:secretStart] + base64.RawURLEncoding.EncodeToString(hash[:]))
 }
 
-// variants returns tokens that are not token, by what was done to it. None may
+// variants returns wrong variants of token, by the name of the change. None may
 // reach the store.
 func variants(token string) map[string]string {
 	parts := strings.Split(token, ".")
@@ -152,8 +153,8 @@ func variants(token string) map[string]string {
 	return v
 }
 
-// nextSpelling changes the unused bits of the last character: lenient decoders
-// read the same bytes from it.
+// nextSpelling changes the unused bits of the last character. Lenient decoders read
+// the same bytes from the result.
 func nextSpelling(part string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := len(part) - 1

@@ -30,7 +30,7 @@ func TestUpdate(t *testing.T) {
 			t.Errorf("the %s session has roles %v and values %v", name, got.Roles, got.Values)
 		}
 	}
-	// The session is good for another Update, with no read in between.
+	// The session can be updated again, with no read in between.
 	r.store.count()
 	want(t, r.Update(t.Context(), s, setTheme("dark")), nil)
 	if n := r.store.count("Update"); n != 1 || r.store.count() != 0 {
@@ -56,7 +56,7 @@ func TestUpdateChangesRolesAndValuesOnly(t *testing.T) {
 	}
 }
 
-// A user without values gets the first one like any other.
+// A session without values can get its first value.
 func TestUpdateOfNoValues(t *testing.T) {
 	r := newRig(t, session.Config{})
 	s, err := r.Create(httptest.NewRecorder(), r.request(), session.User{ID: "u1"})
@@ -95,7 +95,7 @@ func TestConcurrentUpdatesLoseNothing(t *testing.T) {
 	}
 }
 
-// meanwhile lets f run just before the next Update reaches the store.
+// meanwhile runs f just before the next Update reaches the store.
 func (r *rig) meanwhile(f func(ctx context.Context)) {
 	r.store.before["Update"] = once(func(ctx context.Context) error { f(ctx); return nil })
 }
@@ -244,7 +244,7 @@ func TestFailedWrites(t *testing.T) {
 	}
 }
 
-// A token that replaces another is made by Renew and by both kinds of Reauthenticate alike.
+// Renew, Reauthenticate and ReauthenticateAlone replace the token in the same way.
 func TestRenewal(t *testing.T) {
 	for _, method := range []string{"Renew", "Reauthenticate", "ReauthenticateAlone"} {
 		t.Run(method, func(t *testing.T) {
@@ -310,7 +310,7 @@ func TestLifetimeAfterRenewal(t *testing.T) {
 	}
 }
 
-// One that is two renewals old is not even good for a logout.
+// A token that is two renewals old cannot even end the session.
 func TestOnlyTheLastTwoSecretsAreKept(t *testing.T) {
 	r := newRig(t, session.Config{})
 	s, first := r.login("u1")

@@ -17,7 +17,8 @@ import (
 	"example.com/coatcheck/pkg/session/memstore"
 )
 
-// behind returns who a handler takes the caller for, when the gateway tells it this.
+// behind returns what FromContext returns in a handler to which the gateway passes
+// these values.
 func behind(t *testing.T, told map[string]string) (who Identity, err error) {
 	t.Helper()
 	payload, marshalErr := json.Marshal(map[string]any{
@@ -37,7 +38,7 @@ func behind(t *testing.T, told map[string]string) (who Identity, err error) {
 	return who, err
 }
 
-// What the authorizer says arrives unchanged.
+// An Identity arrives unchanged at the function behind the authorizer.
 func TestIdentity(t *testing.T) {
 	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 	for _, roles := range [][]string{{}, {"member"}, {"a b", "a,b", `"[]`, "عضو", "</script>"}} {
