@@ -20,7 +20,7 @@ var ErrNotAuthorized = errors.New("not authorized")
 // function behind it, which gets it from [Authorized]. ErrNotAuthorized means that
 // the request must not reach that function. Any other error means that the
 // Authorizer could not decide.
-type Authorizer func(*http.Request) (who map[string]string, err error)
+type Authorizer func(*http.Request) (caller map[string]string, err error)
 
 // StartAuthorizer serves a to Lambda as the authorizer of an HTTP API, with payload
 // format 2.0 and simple responses. It never returns; outside Lambda it ends the
@@ -42,9 +42,9 @@ type authorization struct {
 
 // Invoke implements [lambda.Handler].
 func (a Authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	ctx, cancel := withMargin(ctx)
+	ctx, cancel := withEarlierDeadline(ctx)
 	defer cancel()
-	who, err := a.decide(ctx, payload)
+	caller, err := a.decide(ctx, payload)
 	switch {
 	case errors.Is(err, ErrNotAuthorized):
 		return json.Marshal(authorization{})
@@ -52,25 +52,25 @@ func (a Authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error) 
 		slog.ErrorContext(ctx, "authorizer failed", "error", err)
 		return nil, err
 	}
-	return json.Marshal(authorization{IsAuthorized: true, Context: who})
+	return json.Marshal(authorization{IsAuthorized: true, Context: caller})
 }
 
-func (a Authorizer) decide(ctx context.Context, payload []byte) (who map[string]string, err error) {
+func (a Authorizer) decide(ctx context.Context, payload []byte) (caller map[string]string, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			slog.ErrorContext(ctx, "panic", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			who, err = nil, errors.New("the authorizer panicked")
+			caller, err = nil, errors.New("the authorizer panicked")
 		}
 	}()
 	r, err := newRequest(ctx, payload)
 	if err != nil {
 		return nil, err
 	}
-	who, err = a(r)
-	if err == nil && len(who) == 0 {
+	caller, err = a(r)
+	if err == nil && len(caller) == 0 {
 		err = errors.New("the authorizer said yes to nobody")
 	}
-	return who, err
+	return caller, err
 }
 
 type authorizedKey struct{}
@@ -79,17 +79,17 @@ type authorizedKey struct{}
 // request's context. It is empty if there was no authorizer. The gateway puts this
 // into the event, and a client cannot send it.
 func Authorized(ctx context.Context) map[string]string {
-	who, _ := ctx.Value(authorizedKey{}).(map[string]string)
-	return who
+	caller, _ := ctx.Value(authorizedKey{}).(map[string]string)
+	return caller
 }
 
 // authorized returns the strings among the values that an authorizer returned.
 func (e *event) authorized() map[string]string {
-	who := map[string]string{}
+	caller := map[string]string{}
 	for name, value := range e.RequestContext.Authorizer.Lambda {
 		if text, ok := value.(string); ok {
-			who[name] = text
+			caller[name] = text
 		}
 	}
-	return who
+	return caller
 }

@@ -15,8 +15,8 @@ import (
 	"example.com/coatcheck/pkg/lambdahttp"
 )
 
-// question is a real event that an HTTP API sends to its authorizer.
-func question(t *testing.T) []byte {
+// authorizerEvent is a real event that an HTTP API sends to its authorizer.
+func authorizerEvent(t *testing.T) []byte {
 	t.Helper()
 	payload, err := os.ReadFile("testdata/authorizer.event.json")
 	if err != nil {
@@ -27,9 +27,9 @@ func question(t *testing.T) []byte {
 
 func TestAuthorizerAnswers(t *testing.T) {
 	for name, test := range map[string]struct {
-		who  map[string]string
-		err  error
-		want string // "" for an error
+		caller map[string]string
+		err    error
+		want   string // "" for an error
 	}{
 		"yes":                   {map[string]string{"user_id": "u1"}, nil, `{"isAuthorized":true,"context":{"user_id":"u1"}}`},
 		"no":                    {nil, lambdahttp.ErrNotAuthorized, `{"isAuthorized":false}`},
@@ -45,9 +45,9 @@ func TestAuthorizerAnswers(t *testing.T) {
 				if c, err := r.Cookie("__Host-SESSIONID"); err != nil || c.Value != "owner.id.secret" || r.URL.Path != "/profile" || r.RemoteAddr != "203.0.113.7:0" {
 					t.Errorf("the authorizer sees %v, %v, %s, %s", c, err, r.URL, r.RemoteAddr)
 				}
-				return test.who, test.err
+				return test.caller, test.err
 			})
-			got, err := a.Invoke(t.Context(), question(t))
+			got, err := a.Invoke(t.Context(), authorizerEvent(t))
 			if string(got) != test.want || (err == nil) != (test.want != "") {
 				t.Errorf("answer %q, %v; want %q", got, err, test.want)
 			}
@@ -57,7 +57,7 @@ func TestAuthorizerAnswers(t *testing.T) {
 
 func TestAuthorizerThatPanics(t *testing.T) {
 	a := lambdahttp.Authorizer(func(*http.Request) (map[string]string, error) { panic("boom") })
-	if got, err := a.Invoke(t.Context(), question(t)); err == nil || got != nil {
+	if got, err := a.Invoke(t.Context(), authorizerEvent(t)); err == nil || got != nil {
 		t.Errorf("answer %q, %v; want an error alone", got, err)
 	}
 }
@@ -72,7 +72,7 @@ func TestAuthorizerThatHangs(t *testing.T) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})
-		got, err := a.Invoke(ctx, question(t))
+		got, err := a.Invoke(ctx, authorizerEvent(t))
 		if !errors.Is(err, context.DeadlineExceeded) || got != nil || time.Since(start) != 9*time.Second {
 			t.Errorf("answer %q, %v, after %v; want an error after 9s", got, err, time.Since(start))
 		}
@@ -86,7 +86,7 @@ func TestAuthorizerRefusesOtherEvents(t *testing.T) {
 	})
 	for _, payload := range []string{
 		"", "null", "[]", "{}", `"x"`, "{", `{"version":"1.0","type":"REQUEST","methodArn":"arn","headers":{}}`,
-		strings.Replace(string(question(t)), `"2.0"`, `"1.0"`, 1),
+		strings.Replace(string(authorizerEvent(t)), `"2.0"`, `"1.0"`, 1),
 	} {
 		if got, err := a.Invoke(t.Context(), []byte(payload)); err == nil || got != nil {
 			t.Errorf("event %.60s: %q, %v; want an error alone", payload, got, err)
@@ -97,20 +97,20 @@ func TestAuthorizerRefusesOtherEvents(t *testing.T) {
 // Authorized returns only strings, and only what the gateway wrote in its own part
 // of the event.
 func TestAuthorized(t *testing.T) {
-	const http200 = `"requestContext":{"http":{"method":"GET","sourceIp":"192.0.2.1"}`
+	const requestContext = `"requestContext":{"http":{"method":"GET","sourceIp":"192.0.2.1"}`
 	for name, test := range map[string]struct {
 		event string
 		want  map[string]string
 	}{
-		"none":            {http200 + `}`, nil},
-		"somebody":        {http200 + `,"authorizer":{"lambda":{"user_id":"u1","roles":"[]"}}}`, map[string]string{"user_id": "u1", "roles": "[]"}},
-		"not strings":     {http200 + `,"authorizer":{"lambda":{"user_id":"u1","n":1,"list":["x"],"nothing":null,"deep":{"user_id":"u2"}}}}`, map[string]string{"user_id": "u1"}},
-		"null":            {http200 + `,"authorizer":null}`, nil},
-		"null inside":     {http200 + `,"authorizer":{"lambda":null}}`, nil},
-		"another kind":    {http200 + `,"authorizer":{"jwt":{"claims":{"user_id":"u1"}}}}`, nil},
-		"beside":          {http200 + `},"authorizer":{"lambda":{"user_id":"u1"}}`, nil},
-		"in headers":      {`"headers":{"authorizer":"{\"lambda\":{\"user_id\":\"u1\"}}","user_id":"u1"},` + http200 + `}`, nil},
-		"in another case": {http200 + `,"Authorizer":{"Lambda":{"user_id":"u1"}}}`, nil},
+		"none":            {requestContext + `}`, nil},
+		"somebody":        {requestContext + `,"authorizer":{"lambda":{"user_id":"u1","roles":"[]"}}}`, map[string]string{"user_id": "u1", "roles": "[]"}},
+		"not strings":     {requestContext + `,"authorizer":{"lambda":{"user_id":"u1","n":1,"list":["x"],"nothing":null,"deep":{"user_id":"u2"}}}}`, map[string]string{"user_id": "u1"}},
+		"null":            {requestContext + `,"authorizer":null}`, nil},
+		"null inside":     {requestContext + `,"authorizer":{"lambda":null}}`, nil},
+		"another kind":    {requestContext + `,"authorizer":{"jwt":{"claims":{"user_id":"u1"}}}}`, nil},
+		"beside":          {requestContext + `},"authorizer":{"lambda":{"user_id":"u1"}}`, nil},
+		"in headers":      {`"headers":{"authorizer":"{\"lambda\":{\"user_id\":\"u1\"}}","user_id":"u1"},` + requestContext + `}`, nil},
+		"in another case": {requestContext + `,"Authorizer":{"Lambda":{"user_id":"u1"}}}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			called := false

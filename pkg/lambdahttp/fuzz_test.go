@@ -18,11 +18,11 @@ import (
 func FuzzInvoke(f *testing.F) {
 	logTo(f, io.Discard)
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		checkResponse(t, invoke(t, t.Context(), http.HandlerFunc(reflect), payload))
+		checkResponse(t, invoke(t, t.Context(), http.HandlerFunc(echo), payload))
 	})
 }
 
-func reflect(w http.ResponseWriter, r *http.Request) {
+func echo(w http.ResponseWriter, r *http.Request) {
 	w.Header()["X-Back"] = append(r.Header["Accept"], r.URL.Path, r.URL.RawQuery, r.Host)
 	w.Header()["Set-Cookie"] = r.Header["Cookie"]
 	if status, err := strconv.Atoi(r.Header.Get("X-Status")); err == nil {

@@ -70,7 +70,7 @@ func TestNextInvocationAfterPanic(t *testing.T) {
 	}
 }
 
-func TestStatusThatHTTPHasNot(t *testing.T) {
+func TestInvalidStatus(t *testing.T) {
 	logTo(t, io.Discard)
 	for _, status := range []int{-1, 0, 99, 600, 1000} {
 		got := respondTo(t, "GET", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })

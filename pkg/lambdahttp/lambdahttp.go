@@ -71,13 +71,14 @@ func Handler(h http.Handler) lambda.Handler { return adapter{h} }
 type adapter struct{ handler http.Handler }
 
 func (a adapter) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	ctx, cancel := withMargin(ctx)
+	ctx, cancel := withEarlierDeadline(ctx)
 	defer cancel()
 	return json.Marshal(a.answer(ctx, payload))
 }
 
-// withMargin returns a context that ends early enough to still answer the request.
-func withMargin(ctx context.Context) (context.Context, context.CancelFunc) {
+// withEarlierDeadline returns a context that ends early enough to still answer the
+// request.
+func withEarlierDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)

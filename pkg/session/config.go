@@ -86,7 +86,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.MaxSessions = cmp.Or(c.MaxSessions, 10)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.ErrorHandler == nil {
-		c.ErrorHandler = answerError
+		c.ErrorHandler = defaultErrorHandler
 	}
 	if !hostCookieName.MatchString(c.CookieName) {
 		return c, fmt.Errorf("session: Config.CookieName is %q; it must be a cookie name that begins with __Host-", c.CookieName)

@@ -89,14 +89,14 @@ func TestNewNeedsAStore(t *testing.T) {
 }
 
 func TestZeroConfig(t *testing.T) {
-	s, _ := newRig(t, session.Config{}).login("u1")
+	s, _ := newFixture(t, session.Config{}).login("u1")
 	if got := s.ExpiresAt.Sub(s.LastSeenAt); got != 30*time.Minute {
 		t.Errorf("idle timeout is %v, want 30m", got)
 	}
 	// TestMaxSessions tests the ten sessions. TestSetCookieLines tests the name of
 	// the cookie and the lifetime of 24 hours.
 
-	s, _ = newRig(t, session.Config{Lifetime: 10 * time.Minute}).login("u1")
+	s, _ = newFixture(t, session.Config{Lifetime: 10 * time.Minute}).login("u1")
 	if got := s.ExpiresAt.Sub(s.LastSeenAt); got != 10*time.Minute {
 		t.Errorf("idle timeout is %v, want that of the shorter lifetime, 10m", got)
 	}
@@ -106,17 +106,17 @@ func TestZeroConfig(t *testing.T) {
 func TestSigningKeysAreCopied(t *testing.T) {
 	key := bytes.Clone(keyA)
 	keys := [][]byte{key}
-	r := newRig(t, session.Config{SigningKeys: keys})
+	r := newFixture(t, session.Config{SigningKeys: keys})
 	clear(key)
 	keys[0] = keyB
 	_, token := r.login("u1")
-	r.with(session.Config{SigningKeys: [][]byte{keyA}}).alive(token)
+	r.withConfig(session.Config{SigningKeys: [][]byte{keyA}}).wantAlive(token)
 }
 
 func TestLoggerDefaultsToSlogDefault(t *testing.T) {
 	before := slog.Default()
 	defer slog.SetDefault(before)
-	log := &logbook{t: t}
+	log := &logRecorder{t: t}
 	slog.SetDefault(log.logger())
 	m, err := session.New(memstore.New(), session.Config{})
 	want(t, err, nil)
@@ -124,7 +124,7 @@ func TestLoggerDefaultsToSlogDefault(t *testing.T) {
 
 	s, err := m.Create(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), session.User{ID: "u1"})
 	want(t, err, nil)
-	log.holds("INFO session_created session_id=" + s.ID + " user_id=u1")
+	log.wantLines("INFO session_created session_id=" + s.ID + " user_id=u1")
 }
 
 func TestImportsOnlyTheStandardLibrary(t *testing.T) {

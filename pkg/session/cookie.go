@@ -39,8 +39,8 @@ func cookieValue(headers []string, name string) (value string, n int) {
 }
 
 // setCookie sets the cookie to the token, for the rest of the lifetime.
-func (m *Manager) setCookie(w http.ResponseWriter, token string, rest time.Duration) {
-	m.writeCookie(w, &http.Cookie{Value: token, MaxAge: int(rest / time.Second)})
+func (m *Manager) setCookie(w http.ResponseWriter, token string, maxAge time.Duration) {
+	m.writeCookie(w, &http.Cookie{Value: token, MaxAge: int(maxAge / time.Second)})
 }
 
 // ClearCookie makes the browser delete the cookie. Use it in the response to a

@@ -14,7 +14,7 @@ import (
 )
 
 func TestCookieHeaders(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	_, token := r.login("u1")
 	_, token2 := r.login("u2")
 	good, other := cookie(token), cookie(token2)
@@ -66,7 +66,7 @@ func TestCookieHeaders(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := r.on(t)
+			r := r.forTest(t)
 			r.store.count()
 			_, err := r.Load(r.request(tt.headers...))
 			if tt.live {
@@ -80,14 +80,14 @@ func TestCookieHeaders(t *testing.T) {
 			}
 		})
 	}
-	r.alive(token)
-	r.alive(token2)
+	r.wantAlive(token)
+	r.wantAlive(token2)
 }
 
 // Servers that fold case or trim Unicode spaces take these names for that of the
 // real cookie, although browsers let any site set them.
-func TestLookalikeNamesAreAbsent(t *testing.T) {
-	r := newRig(t, session.Config{})
+func TestSimilarCookieNamesAreIgnored(t *testing.T) {
+	r := newFixture(t, session.Config{})
 	_, token := r.login("u1")
 	for _, lookalike := range []string{
 		strings.ToLower(cookieName),
@@ -108,7 +108,7 @@ func TestLookalikeNamesAreAbsent(t *testing.T) {
 		"SESSIONID",
 	} {
 		t.Run(fmt.Sprintf("%q", lookalike), func(t *testing.T) {
-			r := r.on(t)
+			r := r.forTest(t)
 			r.store.count()
 			_, err := r.Load(r.request(lookalike + "=" + token))
 			want(t, err, session.ErrNoSession)
@@ -129,8 +129,8 @@ func TestLookalikeNamesAreAbsent(t *testing.T) {
 }
 
 // A token is accepted only from the cookie (ASVS 14.2.1).
-func TestTokenElsewhereIsNotLookedAt(t *testing.T) {
-	r := newRig(t, session.Config{})
+func TestTokenOutsideTheCookieIsIgnored(t *testing.T) {
+	r := newFixture(t, session.Config{})
 	_, token := r.login("u1")
 	req := httptest.NewRequest("POST", "https://app.example/?"+cookie(token), strings.NewReader(cookie(token)))
 	for _, name := range []string{"Authorization", "X-Session", "X-" + cookieName, cookieName, "Cookie2"} {
@@ -156,7 +156,7 @@ const clearingCookie = cookieName + "=; Path=/; Expires=Thu, 01 Jan 1970 00:00:0
 
 func TestSetCookieLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		line := func(w http.ResponseWriter, maxAge int) string {
 			return fmt.Sprintf("%s=%s; Path=/; Max-Age=%d; HttpOnly; Secure; SameSite=Lax", cookieName, tokenIn(t, w), maxAge)
 		}
@@ -184,7 +184,7 @@ func TestSetCookieLines(t *testing.T) {
 }
 
 func TestCookieFollowsConfig(t *testing.T) {
-	r := newRig(t, session.Config{CookieName: "__Host-shop.sid", Lifetime: time.Hour})
+	r := newFixture(t, session.Config{CookieName: "__Host-shop.sid", Lifetime: time.Hour})
 	w := httptest.NewRecorder()
 	_, err := r.Create(w, r.request(), session.User{ID: "u1"})
 	want(t, err, nil)
@@ -195,13 +195,13 @@ func TestCookieFollowsConfig(t *testing.T) {
 	want(t, err, nil)
 	_, err = r.Load(r.request("__Host-shopXsid=" + token))
 	want(t, err, session.ErrNoSession)
-	r.dead(token) // under the default name
+	r.wantDead(token) // under the default name
 }
 
 // A handler may create, renew and destroy in one response. Only the last cookie is
 // sent, and cookies with other names stay.
 func TestOneSetCookieLinePerResponse(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	w := httptest.NewRecorder()
 	foreign := []string{cookieName + "2=x", "theme=dark"}
 	w.Header()["Set-Cookie"] = slices.Clone(foreign)
@@ -215,7 +215,7 @@ func TestOneSetCookieLinePerResponse(t *testing.T) {
 	}
 	c, err := http.ParseSetCookie(lines[2])
 	want(t, err, nil)
-	r.alive(c.Value)
+	r.wantAlive(c.Value)
 
 	want(t, r.Destroy(w, r.request()), nil)
 	if got := w.Header()["Set-Cookie"]; !slices.Equal(got, append(foreign, clearingCookie)) {

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	createTries = 2                      // each with a new key
-	discardTime = 500 * time.Millisecond // for the clean-up, because the request's own deadline may have passed
-	maxUserData = 4 << 10                // bytes; user ID, roles and values together
+	createTries    = 2                      // each with a new key
+	discardTimeout = 500 * time.Millisecond // for the clean-up, because the request's own deadline may have passed
+	maxUserData    = 4 << 10                // bytes; user ID, roles and values together
 )
 
 // User is what a login passes to [Manager.Create].
@@ -52,7 +52,7 @@ func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Sessi
 	if err != nil {
 		return nil, err
 	}
-	if err := m.settle(r, s, u.Confirm); err != nil {
+	if err := m.confirmAndReplace(r, s, u.Confirm); err != nil {
 		m.discard(ctx, s)
 		return nil, err
 	}
@@ -100,17 +100,17 @@ func (m *Manager) newSession(r *http.Request, u User, secret [32]byte) *Session 
 	}).Clone()
 }
 
-// settle calls confirm and then ends the session that the request came with. In this
-// order a login that is refused, or that fails in an outage, does not end the user's
-// earlier session. The session limit is enforced at the same time and adds no round
-// trip.
-func (m *Manager) settle(r *http.Request, s *Session, confirm func(context.Context) error) error {
+// confirmAndReplace calls confirm and then ends the session that the request came
+// with. In this order a login that is refused, or that fails in an outage, does not
+// end the user's earlier session. The session limit is enforced at the same time and
+// adds no round trip.
+func (m *Manager) confirmAndReplace(r *http.Request, s *Session, confirm func(context.Context) error) error {
 	var limit sync.WaitGroup
 	defer limit.Wait()
 	confirmed := make(chan bool, 1)
 	defer close(confirmed) // a closed channel means no, unless true was sent before
 	if m.cfg.MaxSessions > 0 {
-		limit.Go(func() { m.keepLimit(r, s, confirmed) })
+		limit.Go(func() { m.enforceLimit(r, s, confirmed) })
 	}
 	if confirm != nil {
 		if err := confirm(r.Context()); err != nil {
@@ -121,29 +121,29 @@ func (m *Manager) settle(r *http.Request, s *Session, confirm func(context.Conte
 	return m.endPresented(r, "replaced")
 }
 
-// keepLimit ends the oldest of the user's live sessions beyond the limit. It lists
-// them after the new session is stored, so that of many logins at once, the last to
-// store sees all sessions. The session that the request came with ends anyway and
-// does not count. The new session counts. It is ended too if it is not among the
-// youngest: otherwise one session too many would be left when logins overtake each
-// other.
-func (m *Manager) keepLimit(r *http.Request, s *Session, confirmed <-chan bool) {
+// enforceLimit ends the oldest of the user's live sessions beyond the limit. It
+// lists them after the new session is stored, so that of many logins at once, the
+// last to store sees all sessions. The session that the request came with ends
+// anyway and does not count. The new session counts. It is ended too if it is not
+// among the youngest: otherwise one session too many would be left when logins
+// overtake each other.
+func (m *Manager) enforceLimit(r *http.Request, s *Session, confirmed <-chan bool) {
 	ctx := r.Context()
-	all, unread := m.store.List(ctx, s.Key().Owner)
+	all, listErr := m.store.List(ctx, s.Key().Owner)
 	if !<-confirmed {
 		return
 	}
 	presented, _ := m.presented(r)
 	live := slices.DeleteFunc(m.live(all), presented.ends)
 	surplus := live[:max(0, len(live)-m.cfg.MaxSessions)]
-	if err := errors.Join(m.endAll(ctx, surplus, "limit"), unread); err != nil {
+	if err := errors.Join(m.endAll(ctx, surplus, "limit"), listErr); err != nil {
 		m.log(ctx, slog.LevelWarn, "session_limit_failed", s.ID, "user_id", s.UserID, "error", err)
 	}
 }
 
 // discard tries to delete a session whose token was given to nobody.
 func (m *Manager) discard(ctx context.Context, s *Session) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
 	defer cancel()
 	if err := m.store.Delete(ctx, s.Key(), nil, time.Now()); err != nil && !errors.Is(err, ErrNoSession) {
 		m.log(ctx, slog.LevelWarn, "session_discard_failed", s.ID, "error", err)

@@ -17,7 +17,7 @@ import (
 
 func TestCreateFillsTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		time.Sleep(1234567 * time.Microsecond)
 		now := time.Now().UTC()
 		req := r.request()
@@ -59,7 +59,7 @@ func TestCreateFillsTheSession(t *testing.T) {
 }
 
 func TestVersionsAreRandom(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	seen := map[int64]bool{}
 	for range 1000 {
 		s, _ := r.login("u1")
@@ -71,7 +71,7 @@ func TestVersionsAreRandom(t *testing.T) {
 }
 
 func TestClientAddress(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	for addr, ip := range map[string]string{
 		"192.0.2.1:1234":     "192.0.2.1",
 		"[2001:db8::1]:1234": "2001:db8::1",
@@ -91,7 +91,7 @@ func TestClientAddress(t *testing.T) {
 }
 
 func TestUserAgentIsCut(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	tests := []struct{ name, sent, kept string }{
 		{"none", "", ""},
 		{"256 bytes", strings.Repeat("x", 256), strings.Repeat("x", 256)},
@@ -142,7 +142,7 @@ func TestInvalidUsersAreRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newRig(t, session.Config{})
+			r := newFixture(t, session.Config{})
 			s, token := r.login("u1")
 			r.store.count()
 			w := httptest.NewRecorder()
@@ -171,7 +171,7 @@ func TestInvalidUsersAreRefused(t *testing.T) {
 }
 
 func TestFourKilobytesAreKept(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	_, err := r.Create(httptest.NewRecorder(), r.request(), session.User{
 		ID: "u1", Roles: []string{"ünï"}, Values: map[string]string{"k": strings.Repeat("x", 4096-2-5-1)},
 	})
@@ -182,21 +182,21 @@ func TestFourKilobytesAreKept(t *testing.T) {
 // (ASVS 7.2.4).
 func TestCreateEndsThePresentedSession(t *testing.T) {
 	for _, user := range []string{"u1", "u2"} {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		old, oldToken := r.login("u1")
 		other, otherToken := r.login("u1")
-		r.log.forget()
+		r.log.reset()
 		s, token := r.login(user, cookie(oldToken))
-		r.dead(oldToken)
+		r.wantDead(oldToken)
 		if r.stored(old) != nil {
 			t.Error("the presented session is still stored")
 		}
-		r.alive(token)
-		r.alive(otherToken)
+		r.wantAlive(token)
+		r.wantAlive(otherToken)
 		if s.ID == old.ID || token[secretStart:] == oldToken[secretStart:] || other.ID == s.ID {
 			t.Error("the new session shares ID or secret with the old one")
 		}
-		r.log.holds(
+		r.log.wantLines(
 			"INFO session_expired reason=replaced session_id="+old.ID,
 			"INFO session_created session_id="+s.ID+" user_id="+user,
 		)
@@ -205,30 +205,30 @@ func TestCreateEndsThePresentedSession(t *testing.T) {
 
 // Session fixation: a token that an attacker planted never becomes the user's.
 func TestCreateNeverAdoptsAPlantedToken(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	planted := (&session.Session{UserID: "u1"}).Key().Owner + "." + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43)
 	s, token := r.login("u1", cookie(planted))
 	if s.ID == planted[ownerEnd+1:idEnd] || token[secretStart:] == planted[secretStart:] {
 		t.Error("the login adopted the planted ID or secret")
 	}
-	r.dead(planted)
-	if n := r.sessions("u1"); n != 1 {
+	r.wantDead(planted)
+	if n := r.sessionCount("u1"); n != 1 {
 		t.Errorf("%d sessions, want 1", n)
 	}
 }
 
 func TestCreateFailsIfThePresentedSessionStays(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	_, oldToken := r.login("u1")
 	r.store.before["Delete"] = once(fails)
 	w := httptest.NewRecorder()
 	_, err := r.Create(w, r.request(cookie(oldToken)), session.User{ID: "u1"})
 	want(t, err, errOutage)
 	wantNoCookie(t, w)
-	if n := r.sessions("u1"); n != 1 {
+	if n := r.sessionCount("u1"); n != 1 {
 		t.Errorf("%d sessions, want the presented one alone", n)
 	}
-	r.alive(oldToken)
+	r.wantAlive(oldToken)
 }
 
 // If Confirm refuses a login or fails in an outage, the session that the request
@@ -236,14 +236,14 @@ func TestCreateFailsIfThePresentedSessionStays(t *testing.T) {
 func TestFailedConfirmKeepsThePresentedSession(t *testing.T) {
 	for name, failure := range map[string]error{"refuses": errors.New("account disabled"), "outage": errOutage} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, session.Config{})
+			r := newFixture(t, session.Config{})
 			_, oldToken := r.login("u1")
 			w := httptest.NewRecorder()
 			_, err := r.Create(w, r.request(cookie(oldToken)), session.User{ID: "u1", Confirm: func(context.Context) error { return failure }})
 			want(t, err, failure)
 			wantNoCookie(t, w)
-			r.alive(oldToken)
-			if n := r.sessions("u1"); n != 1 {
+			r.wantAlive(oldToken)
+			if n := r.sessionCount("u1"); n != 1 {
 				t.Errorf("%d sessions, want the presented one alone", n)
 			}
 		})
@@ -254,13 +254,13 @@ func TestConfirm(t *testing.T) {
 	refusal := errors.New("account disabled")
 	for name, refusal := range map[string]error{"agrees": nil, "refuses": refusal, "outage": errOutage} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, session.Config{})
+			r := newFixture(t, session.Config{})
 			w := httptest.NewRecorder()
 			calls := 0
 			s, err := r.Create(w, r.request(), session.User{ID: "u1", Confirm: func(ctx context.Context) error {
 				calls++
 				wantNoCookie(t, w)
-				if n := r.sessions("u1"); n != 1 {
+				if n := r.sessionCount("u1"); n != 1 {
 					t.Errorf("%d sessions stored when Confirm was called, want 1", n)
 				}
 				want(t, ctx.Err(), nil)
@@ -273,25 +273,25 @@ func TestConfirm(t *testing.T) {
 				t.Errorf("Confirm was called %d times", calls)
 			}
 			if refusal == nil {
-				r.alive(tokenIn(t, w))
+				r.wantAlive(tokenIn(t, w))
 				return
 			}
 			wantNoCookie(t, w)
-			if n := r.sessions("u1"); n != 0 || s != nil {
+			if n := r.sessionCount("u1"); n != 0 || s != nil {
 				t.Errorf("%d sessions stored and %v returned, want none", n, s)
 			}
-			r.log.holds()
+			r.log.wantLines()
 		})
 	}
 }
 
 // The request's deadline may have passed when Create has to delete the session
 // again, and the store may hang.
-func TestDiscardOutlivesTheRequestButNotLong(t *testing.T) {
+func TestDiscardHasItsOwnTimeout(t *testing.T) {
 	for name, hook := range map[string]hook{"answers": nil, "hangs": hangs, "down": fails} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, session.Config{})
+				r := newFixture(t, session.Config{})
 				ctx, cancel := context.WithCancel(t.Context())
 				var id string
 				confirm := func(context.Context) error {
@@ -306,7 +306,7 @@ func TestDiscardOutlivesTheRequestButNotLong(t *testing.T) {
 				_, err := r.Create(httptest.NewRecorder(), r.request().WithContext(ctx), session.User{ID: "u1", Confirm: confirm})
 				want(t, err, errOutage)
 				if hook == nil {
-					if n := r.sessions("u1"); n != 0 {
+					if n := r.sessionCount("u1"); n != 0 {
 						t.Errorf("%d sessions, want none", n)
 					}
 					return
@@ -315,7 +315,7 @@ func TestDiscardOutlivesTheRequestButNotLong(t *testing.T) {
 					t.Errorf("removing took %v, want 500ms at most", took)
 				}
 				cause := map[string]string{"hangs": "context deadline exceeded", "down": "connection refused"}[name]
-				r.log.holds("WARN session_discard_failed error=" + cause + " session_id=" + id)
+				r.log.wantLines("WARN session_discard_failed error=" + cause + " session_id=" + id)
 			})
 		})
 	}
@@ -342,7 +342,7 @@ func (l *lateStore) arrive(t *testing.T) {
 }
 
 func TestLateCreateMakesNoValidToken(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	late := &lateStore{Store: r.store.Store}
 	r.store.Store = late
 
@@ -351,70 +351,70 @@ func TestLateCreateMakesNoValidToken(t *testing.T) {
 	if first.ID == second.ID || first.Secret == second.Secret {
 		t.Error("the second try used the first one's ID or secret")
 	}
-	r.alive(token)
+	r.wantAlive(token)
 
 	want(t, r.RevokeAll(t.Context(), "u1"), nil)
 	late.arrive(t)
-	r.dead(token)
-	r.dead(token[:ownerEnd+1] + first.ID + token[idEnd:])
+	r.wantDead(token)
+	r.wantDead(token[:ownerEnd+1] + first.ID + token[idEnd:])
 }
 
 func TestCreateAbandonsALostTry(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	r.store.after["Create"] = once(fails)
 	_, token := r.login("u1")
-	r.alive(token)
+	r.wantAlive(token)
 	if n := r.store.count("Create"); n != 2 {
 		t.Errorf("%d tries, want 2", n)
 	}
-	if n := r.sessions("u1"); n != 1 {
+	if n := r.sessionCount("u1"); n != 1 {
 		t.Errorf("%d sessions, want 1: the abandoned one is removed", n)
 	}
 }
 
 func TestCreateGivesUp(t *testing.T) {
 	t.Run("after two tries", func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		r.store.after["Create"] = fails
 		w := httptest.NewRecorder()
 		_, err := r.Create(w, r.request(), session.User{ID: "u1"})
 		want(t, err, errOutage)
 		wantNoCookie(t, w)
-		if n := r.store.count("Create"); n != 2 || r.sessions("u1") != 0 {
-			t.Errorf("%d tries, %d sessions, want 2 and 0", n, r.sessions("u1"))
+		if n := r.store.count("Create"); n != 2 || r.sessionCount("u1") != 0 {
+			t.Errorf("%d tries, %d sessions, want 2 and 0", n, r.sessionCount("u1"))
 		}
 	})
 	t.Run("when the request is over", func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		ctx, cancel := context.WithCancel(t.Context())
 		r.store.after["Create"] = func(context.Context) error { cancel(); return errOutage }
 		w := httptest.NewRecorder()
 		_, err := r.Create(w, r.request().WithContext(ctx), session.User{ID: "u1"})
 		want(t, err, errOutage)
 		wantNoCookie(t, w)
-		if n := r.store.count("Create"); n != 1 || r.sessions("u1") != 0 {
-			t.Errorf("%d tries, %d sessions, want 1 and 0", n, r.sessions("u1"))
+		if n := r.store.count("Create"); n != 1 || r.sessionCount("u1") != 0 {
+			t.Errorf("%d tries, %d sessions, want 1 and 0", n, r.sessionCount("u1"))
 		}
 	})
 }
 
 // A key that is taken belongs to another session, so Create must not delete it.
 func TestCreateLeavesATakenKeyAlone(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	r.store.before["Create"] = once(func(context.Context) error { return fmt.Errorf("put: %w", session.ErrConflict) })
 	_, token := r.login("u1")
-	r.alive(token)
+	r.wantAlive(token)
 	if n := r.store.count("Delete"); n != 0 {
 		t.Errorf("%d deletes, want 0", n)
 	}
 }
 
 func TestCreateAcceptsDoubledCookies(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	_, a := r.login("u1")
 	_, b := r.login("u2")
 	_, token := r.login("u3", cookie(a)+"; "+cookie(b))
-	r.alive(token)
-	r.alive(a) // nobody knows which of the two was meant
-	r.alive(b)
+	r.wantAlive(token)
+	r.wantAlive(a) // nobody knows which of the two was meant
+	r.wantAlive(b)
 }

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// endWorkers is how many deletes one call runs at the same time.
-const endWorkers = 16
+// maxParallelDeletes is how many deletes one call runs at the same time.
+const maxParallelDeletes = 16
 
 // Destroy ends the session that r came with, in the store and in the browser. It
 // also succeeds if the cookie is missing or malformed, or if its session is dead. A
@@ -63,7 +63,7 @@ func (m *Manager) List(ctx context.Context, userID string) ([]*Session, error) {
 // live returns the live sessions among all, oldest first.
 func (m *Manager) live(all []*Session) []*Session {
 	now := time.Now()
-	all = slices.DeleteFunc(all, func(s *Session) bool { return m.ended(s, now) != "" })
+	all = slices.DeleteFunc(all, func(s *Session) bool { return m.endReason(s, now) != "" })
 	slices.SortFunc(all, func(a, b *Session) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
 	})
@@ -84,8 +84,8 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 // those with the given IDs. After an error some may be left; call it again. A
 // session that cannot be read does not stop RevokeAll from ending the others.
 func (m *Manager) RevokeAll(ctx context.Context, userID string, exceptIDs ...string) error {
-	all, unread := m.store.List(ctx, owner(userID))
-	return errors.Join(m.revoke(ctx, all, exceptIDs...), unread)
+	all, listErr := m.store.List(ctx, owner(userID))
+	return errors.Join(m.revoke(ctx, all, exceptIDs...), listErr)
 }
 
 // ReauthenticateAlone does the work of [Manager.Reauthenticate] for s and of
@@ -101,15 +101,15 @@ func (m *Manager) RevokeAll(ctx context.Context, userID string, exceptIDs ...str
 func (m *Manager) ReauthenticateAlone(ctx context.Context, w http.ResponseWriter, s *Session) error {
 	key := s.Key()
 	var all []*Session
-	var unread error
+	var listErr error
 	var list sync.WaitGroup
-	list.Go(func() { all, unread = m.store.List(ctx, key.Owner) })
+	list.Go(func() { all, listErr = m.store.List(ctx, key.Owner) })
 	err := m.Reauthenticate(ctx, w, s)
 	list.Wait()
 	if err != nil {
 		return err
 	}
-	return errors.Join(m.revoke(ctx, all, key.ID), unread)
+	return errors.Join(m.revoke(ctx, all, key.ID), listErr)
 }
 
 func (m *Manager) revoke(ctx context.Context, all []*Session, exceptIDs ...string) error {
@@ -121,7 +121,7 @@ func (m *Manager) revoke(ctx context.Context, all []*Session, exceptIDs ...strin
 // meanwhile counts as deleted.
 func (m *Manager) endAll(ctx context.Context, all []*Session, reason string) error {
 	errs := make([]error, len(all))
-	slots := make(chan struct{}, endWorkers)
+	slots := make(chan struct{}, maxParallelDeletes)
 	var wg sync.WaitGroup
 	for i, s := range all {
 		slots <- struct{}{}

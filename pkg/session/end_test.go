@@ -17,30 +17,30 @@ import (
 )
 
 func TestDestroy(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	s, token := r.login("u1")
 	_, other := r.login("u1")
 	r.store.count()
-	r.log.forget()
+	r.log.reset()
 	w := httptest.NewRecorder()
 	want(t, r.Destroy(w, r.request(cookie(token))), nil)
 	wantSetCookie(t, w, clearingCookie)
 	if n := r.store.count("Delete"); n != 1 || r.store.count() != 0 {
 		t.Errorf("%d deletes and more, want 1 and nothing else", n)
 	}
-	r.log.holds("INFO session_expired reason=logout session_id=" + s.ID)
+	r.log.wantLines("INFO session_expired reason=logout session_id=" + s.ID)
 	if r.stored(s) != nil {
 		t.Error("the session is still stored")
 	}
-	r.dead(token)
-	r.alive(other)
+	r.wantDead(token)
+	r.wantAlive(other)
 }
 
 // A logout clears the cookie in the browser, whatever its value is. It ends no live
 // session that the cookie does not prove.
 func TestDestroyWithoutALiveSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		_, expired := r.login("u1")
 		time.Sleep(idle)
 		_, token := r.login("u1")
@@ -55,26 +55,26 @@ func TestDestroyWithoutALiveSession(t *testing.T) {
 			"unknown":      {cookie(strings.Repeat("A", 22) + "." + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43))},
 			"wrong secret": {cookie(token[:secretStart] + gone[secretStart:])},
 		} {
-			r.log.forget()
+			r.log.reset()
 			w := httptest.NewRecorder()
 			if err := r.Destroy(w, r.request(cookies...)); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 			wantSetCookie(t, w, clearingCookie)
-			r.log.holds()
+			r.log.wantLines()
 		}
-		r.alive(token)
+		r.wantAlive(token)
 	})
 }
 
 // A logout at the same time as a renewal still ends the session.
 func TestDestroyWithThePreviousSecret(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	s, oldToken := r.login("u1")
 	w := httptest.NewRecorder()
 	want(t, r.Renew(t.Context(), w, s), nil)
 	want(t, r.Destroy(httptest.NewRecorder(), r.request(cookie(oldToken))), nil)
-	r.dead(tokenIn(t, w))
+	r.wantDead(tokenIn(t, w))
 	if r.stored(s) != nil {
 		t.Error("the session is still stored")
 	}
@@ -83,7 +83,7 @@ func TestDestroyWithThePreviousSecret(t *testing.T) {
 func TestDestroyInAnOutageKeepsTheCookie(t *testing.T) {
 	for name, lost := range map[string]bool{"refused": false, "answer lost": true} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, session.Config{})
+			r := newFixture(t, session.Config{})
 			_, token := r.login("u1")
 			if lost {
 				r.store.after["Delete"] = fails
@@ -98,7 +98,7 @@ func TestDestroyInAnOutageKeepsTheCookie(t *testing.T) {
 			w = httptest.NewRecorder()
 			want(t, r.Destroy(w, r.request(cookie(token))), nil)
 			wantSetCookie(t, w, clearingCookie)
-			r.dead(token)
+			r.wantDead(token)
 		})
 	}
 }
@@ -113,7 +113,7 @@ func ids(all []*session.Session) []string {
 
 func TestList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{MaxSessions: -1})
+		r := newFixture(t, session.Config{MaxSessions: -1})
 		r.login("u1") // has been idle for too long when List runs
 		stolen, _ := r.login("u1")
 		time.Sleep(idle - time.Minute)
@@ -144,11 +144,11 @@ func TestList(t *testing.T) {
 		if want(t, err, nil); len(all) != 0 {
 			t.Errorf("%d sessions of nobody", len(all))
 		}
-		all, err = r.with(session.Config{IdleTimeout: time.Minute}).List(t.Context(), "u1")
+		all, err = r.withConfig(session.Config{IdleTimeout: time.Minute}).List(t.Context(), "u1")
 		if want(t, err, nil); len(all) != 0 {
 			t.Errorf("%d sessions listed that are dead under today's limits", len(all))
 		}
-		all, err = r.with(session.Config{NotBefore: time.Now()}).List(t.Context(), "u1")
+		all, err = r.withConfig(session.Config{NotBefore: time.Now()}).List(t.Context(), "u1")
 		if want(t, err, nil); len(all) != 0 {
 			t.Errorf("%d sessions listed from before NotBefore", len(all))
 		}
@@ -156,8 +156,8 @@ func TestList(t *testing.T) {
 }
 
 // A session made a moment ago is in the list, and a renewed one still is.
-func TestListMissesNothing(t *testing.T) {
-	r := newRig(t, session.Config{})
+func TestListIncludesRecentWrites(t *testing.T) {
+	r := newFixture(t, session.Config{})
 	s, _ := r.login("u1")
 	for range 3 {
 		want(t, r.Renew(t.Context(), httptest.NewRecorder(), s), nil)
@@ -170,20 +170,20 @@ func TestListMissesNothing(t *testing.T) {
 }
 
 func TestRevoke(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	s, token := r.login("u1")
 	_, other := r.login("u1")
-	r.log.forget()
+	r.log.reset()
 	want(t, r.Revoke(t.Context(), "u1", s.ID), nil)
-	r.log.holds("INFO session_expired reason=revoked session_id=" + s.ID)
-	r.dead(token)
-	r.alive(other)
+	r.log.wantLines("INFO session_expired reason=revoked session_id=" + s.ID)
+	r.wantDead(token)
+	r.wantAlive(other)
 	want(t, r.Revoke(t.Context(), "u1", s.ID), session.ErrNoSession)
 }
 
 func TestRevokeRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		expired, _ := r.login("u1")
 		time.Sleep(idle)
 		s, token := r.login("u1")
@@ -195,7 +195,7 @@ func TestRevokeRefuses(t *testing.T) {
 			"empty":           {"", 0},
 			"short":           {s.ID[:21], 0},
 			"long":            {s.ID + "A", 0},
-			"second spelling": {nextSpelling(s.ID), 0},
+			"second spelling": {nonCanonical(s.ID), 0},
 			"newline":         {s.ID[:21] + "\n", 0},
 			"other alphabet":  {s.ID[:20] + "+A", 0},
 			"a token":         {token, 0},
@@ -204,23 +204,23 @@ func TestRevokeRefuses(t *testing.T) {
 			"expired":         {expired.ID, 1},
 		} {
 			r.store.count()
-			r.log.forget()
+			r.log.reset()
 			if err := r.Revoke(t.Context(), "u1", tt.id); !errors.Is(err, session.ErrNoSession) {
 				t.Errorf("%s: error is %v, want ErrNoSession", name, err)
 			}
 			if n := r.store.count(); n != tt.calls {
 				t.Errorf("%s: %d store calls, want %d", name, n, tt.calls)
 			}
-			r.log.holds()
+			r.log.wantLines()
 		}
-		r.alive(token)
-		r.alive(othersToken)
+		r.wantAlive(token)
+		r.wantAlive(othersToken)
 	})
 }
 
 func TestRevokeAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{MaxSessions: -1})
+		r := newFixture(t, session.Config{MaxSessions: -1})
 		expired, _ := r.login("u1")
 		time.Sleep(idle)
 		var tokens []string
@@ -244,17 +244,17 @@ func TestRevokeAll(t *testing.T) {
 			t.Errorf("%d Lists, want 1", n)
 		}
 		for _, token := range tokens {
-			r.dead(token)
+			r.wantDead(token)
 		}
 		all, err := r.store.Store.List(t.Context(), (&session.Session{UserID: "u1"}).Key().Owner)
 		want(t, err, nil)
 		if got := ids(all); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(kept))) {
 			t.Errorf("left are %v, want the excepted %v: the dead go too", got, kept)
 		}
-		r.alive(othersToken)
+		r.wantAlive(othersToken)
 
 		want(t, r.RevokeAll(t.Context(), "u1"), nil)
-		if n := r.sessions("u1"); n != 0 {
+		if n := r.sessionCount("u1"); n != 0 {
 			t.Errorf("%d sessions left, want none", n)
 		}
 		want(t, r.RevokeAll(t.Context(), "u1"), nil) // it is not an error if there is nothing to do
@@ -262,33 +262,33 @@ func TestRevokeAll(t *testing.T) {
 }
 
 func TestRevokeAllLogsEachLiveSession(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	s, _ := r.login("u1")
-	r.log.forget()
+	r.log.reset()
 	want(t, r.RevokeAll(t.Context(), "u1"), nil)
-	r.log.holds("INFO session_expired reason=revoked session_id=" + s.ID)
+	r.log.wantLines("INFO session_expired reason=revoked session_id=" + s.ID)
 }
 
 // If one delete fails, that is an error, but the other sessions are still deleted.
 func TestRevokeAllWithAFailingDelete(t *testing.T) {
-	r := newRig(t, session.Config{MaxSessions: -1})
+	r := newFixture(t, session.Config{MaxSessions: -1})
 	for range 20 {
 		r.login("u1")
 	}
 	r.store.before["Delete"] = once(fails)
 	want(t, r.RevokeAll(t.Context(), "u1"), errOutage)
-	if n := r.sessions("u1"); n != 1 {
+	if n := r.sessionCount("u1"); n != 1 {
 		t.Errorf("%d sessions left, want the one whose delete failed", n)
 	}
 	want(t, r.RevokeAll(t.Context(), "u1"), nil) // called again
-	if n := r.sessions("u1"); n != 0 {
+	if n := r.sessionCount("u1"); n != 0 {
 		t.Errorf("%d sessions left, want none", n)
 	}
 }
 
 // A session that cannot be read does not stop the others from being ended.
 func TestRevokeAllWithADamagedSession(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	dir := t.TempDir()
 	r.store.Store = &dirStore{dir: dir}
 	damaged, damagedToken := r.login("u1")
@@ -304,12 +304,12 @@ func TestRevokeAllWithADamagedSession(t *testing.T) {
 			t.Errorf("%s: error is %v, want one about the damage", name, err)
 		}
 	}
-	r.dead(token)
+	r.wantDead(token)
 }
 
 // A session that ends meanwhile counts as deleted.
-func TestRevokeAllCrossingALogout(t *testing.T) {
-	r := newRig(t, session.Config{})
+func TestRevokeAllDuringALogout(t *testing.T) {
+	r := newFixture(t, session.Config{})
 	_, token := r.login("u1")
 	r.store.before["Delete"] = once(func(context.Context) error {
 		return r.Destroy(httptest.NewRecorder(), r.request(cookie(token)))
@@ -319,7 +319,7 @@ func TestRevokeAllCrossingALogout(t *testing.T) {
 
 func TestRevokeAllIsParallelButBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{MaxSessions: -1})
+		r := newFixture(t, session.Config{MaxSessions: -1})
 		for range 32 {
 			r.login("u1")
 		}
@@ -337,38 +337,43 @@ func TestRevokeAllIsParallelButBounded(t *testing.T) {
 func TestOutages(t *testing.T) {
 	type step struct {
 		call string // the store's method that fails
-		do   func(r *rig, s *session.Session, token string) error
+		do   func(r *fixture, s *session.Session, token string) error
 	}
 	w := httptest.NewRecorder()
 	steps := map[string]step{
-		"Load": {"Get", func(r *rig, _ *session.Session, token string) error { _, err := r.load(token); return err }},
-		"Create": {"Create", func(r *rig, _ *session.Session, _ string) error {
+		"Load": {"Get", func(r *fixture, _ *session.Session, token string) error { _, err := r.load(token); return err }},
+		"Create": {"Create", func(r *fixture, _ *session.Session, _ string) error {
 			_, err := r.Create(w, r.request(), session.User{ID: "u1"})
 			return err
 		}},
-		"Create, presented": {"Delete", func(r *rig, _ *session.Session, token string) error {
+		"Create, presented": {"Delete", func(r *fixture, _ *session.Session, token string) error {
 			_, err := r.Create(w, r.request(cookie(token)), session.User{ID: "u1"})
 			return err
 		}},
-		"Update": {"Update", func(r *rig, s *session.Session, _ string) error {
+		"Update": {"Update", func(r *fixture, s *session.Session, _ string) error {
 			return r.Update(r.t.Context(), s, func(*session.Session) {})
 		}},
-		"Renew":          {"Update", func(r *rig, s *session.Session, _ string) error { return r.Renew(r.t.Context(), w, s) }},
-		"Reauthenticate": {"Update", func(r *rig, s *session.Session, _ string) error { return r.Reauthenticate(r.t.Context(), w, s) }},
-		"ReauthenticateAlone": {"Update", func(r *rig, s *session.Session, _ string) error {
+		"Renew":          {"Update", func(r *fixture, s *session.Session, _ string) error { return r.Renew(r.t.Context(), w, s) }},
+		"Reauthenticate": {"Update", func(r *fixture, s *session.Session, _ string) error { return r.Reauthenticate(r.t.Context(), w, s) }},
+		"ReauthenticateAlone": {"Update", func(r *fixture, s *session.Session, _ string) error {
 			return r.ReauthenticateAlone(r.t.Context(), w, s)
 		}},
-		"Destroy":   {"Delete", func(r *rig, _ *session.Session, token string) error { return r.Destroy(w, r.request(cookie(token))) }},
-		"List":      {"List", func(r *rig, _ *session.Session, _ string) error { _, err := r.List(r.t.Context(), "u1"); return err }},
-		"Revoke":    {"Delete", func(r *rig, s *session.Session, _ string) error { return r.Revoke(r.t.Context(), "u1", s.ID) }},
-		"RevokeAll": {"List", func(r *rig, _ *session.Session, _ string) error { return r.RevokeAll(r.t.Context(), "u1") }},
-		"RevokeAll, delete": {"Delete", func(r *rig, _ *session.Session, _ string) error {
+		"Destroy": {"Delete", func(r *fixture, _ *session.Session, token string) error {
+			return r.Destroy(w, r.request(cookie(token)))
+		}},
+		"List": {"List", func(r *fixture, _ *session.Session, _ string) error {
+			_, err := r.List(r.t.Context(), "u1")
+			return err
+		}},
+		"Revoke":    {"Delete", func(r *fixture, s *session.Session, _ string) error { return r.Revoke(r.t.Context(), "u1", s.ID) }},
+		"RevokeAll": {"List", func(r *fixture, _ *session.Session, _ string) error { return r.RevokeAll(r.t.Context(), "u1") }},
+		"RevokeAll, delete": {"Delete", func(r *fixture, _ *session.Session, _ string) error {
 			return r.RevokeAll(r.t.Context(), "u1")
 		}},
 	}
 	for name, step := range steps {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, session.Config{})
+			r := newFixture(t, session.Config{})
 			s, token := r.login("u1")
 			before := r.stored(s)
 			r.store.down(step.call)
@@ -381,7 +386,7 @@ func TestOutages(t *testing.T) {
 			}
 			wantNoCookie(t, w)
 			r.store.up()
-			r.alive(token)
+			r.wantAlive(token)
 			if got := r.stored(s); got.Version != before.Version || got.Secret != before.Secret {
 				t.Error("the outage changed the session")
 			}

@@ -90,19 +90,19 @@ func (d *dirStore) Delete(ctx context.Context, key session.Key, secret *[32]byte
 
 func (d *dirStore) List(ctx context.Context, owner string) (all []*session.Session, err error) {
 	err = d.locked(ctx, func() error {
-		entries, unread := os.ReadDir(d.dir)
+		entries, readErr := os.ReadDir(d.dir)
 		for _, entry := range entries {
 			if !strings.HasPrefix(entry.Name(), file(session.Key{Owner: owner})) {
 				continue
 			}
 			s, err := d.read(entry.Name())
 			if err != nil {
-				unread = errors.Join(unread, err)
+				readErr = errors.Join(readErr, err)
 				continue
 			}
 			all = append(all, s)
 		}
-		return unread
+		return readErr
 	})
 	return all, err
 }

@@ -21,22 +21,22 @@ var (
 	ourCookies  = regexp.MustCompile(`(^|;)[ \t]*__Host-SESSIONID=([^;.]*\.[^;.]*\.)?`) // up to the secret
 )
 
-// keyStore has no sessions. It records the keys that it was asked for.
-type keyStore struct {
+// keyRecorder has no sessions. It records the keys that it was asked for.
+type keyRecorder struct {
 	session.Store
 	keys []session.Key
 }
 
-func (k *keyStore) Create(context.Context, *session.Session) error { return nil }
+func (k *keyRecorder) Create(context.Context, *session.Session) error { return nil }
 
-func (k *keyStore) List(context.Context, string) ([]*session.Session, error) { return nil, nil }
+func (k *keyRecorder) List(context.Context, string) ([]*session.Session, error) { return nil, nil }
 
-func (k *keyStore) Get(_ context.Context, key session.Key) (*session.Session, error) {
+func (k *keyRecorder) Get(_ context.Context, key session.Key) (*session.Session, error) {
 	k.keys = append(k.keys, key)
 	return nil, session.ErrNoSession
 }
 
-func (k *keyStore) Delete(_ context.Context, key session.Key, _ *[32]byte, _ time.Time) error {
+func (k *keyRecorder) Delete(_ context.Context, key session.Key, _ *[32]byte, _ time.Time) error {
 	k.keys = append(k.keys, key)
 	return session.ErrNoSession
 }
@@ -46,8 +46,8 @@ func (k *keyStore) Delete(_ context.Context, key session.Key, _ *[32]byte, _ tim
 func FuzzCookieHeader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second string) {
 		for _, keys := range [][][]byte{nil, {corpusKey}} {
-			store := &keyStore{}
-			m, err := session.New(store, session.Config{SigningKeys: keys, Logger: (&logbook{t: t}).logger()})
+			store := &keyRecorder{}
+			m, err := session.New(store, session.Config{SigningKeys: keys, Logger: (&logRecorder{t: t}).logger()})
 			want(t, err, nil)
 			r := &http.Request{Header: http.Header{"Cookie": {first, second}}}
 			_, err = m.Load(r)

@@ -48,8 +48,8 @@ func (m *Manager) require(next http.Handler, allowed func(*Session) bool) http.H
 	})
 }
 
-// answerError is the default Config.ErrorHandler.
-func answerError(w http.ResponseWriter, _ *http.Request, err error) {
+// defaultErrorHandler is the default Config.ErrorHandler.
+func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {
 	w.Header().Set("Cache-Control", "no-store")
 	switch {
 	case errors.Is(err, ErrNoSession):

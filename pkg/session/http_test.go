@@ -15,13 +15,13 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// guarded is a handler behind Require that answers with the user's ID.
-var guarded = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// protectedHandler is a handler behind Require that answers with the user's ID.
+var protectedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte(session.FromContext(r.Context()).UserID))
 })
 
 func TestRequire(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	_, reader := r.login("u1") // has the role reader
 	tests := []struct {
 		name    string
@@ -32,14 +32,14 @@ func TestRequire(t *testing.T) {
 		body    string
 		retry   string
 	}{
-		{"live", r.Require(guarded), reader, false, 200, "u1", ""},
-		{"no session", r.Require(guarded), "", false, 401, "Sign in first.\n", ""},
-		{"outage", r.Require(guarded), reader, true, 503, "Sessions are unavailable. Try again in a moment; you are still signed in.\n", "5"},
-		{"role", r.RequireRole("reader", guarded), reader, false, 200, "u1", ""},
-		{"no role", r.RequireRole("admin", guarded), reader, false, 403, "Your account may not do this.\n", ""},
-		{"role in another case", r.RequireRole("Reader", guarded), reader, false, 403, "Your account may not do this.\n", ""},
-		{"role, no session", r.RequireRole("reader", guarded), "", false, 401, "Sign in first.\n", ""},
-		{"role, outage", r.RequireRole("reader", guarded), reader, true, 503, "Sessions are unavailable. Try again in a moment; you are still signed in.\n", "5"},
+		{"live", r.Require(protectedHandler), reader, false, 200, "u1", ""},
+		{"no session", r.Require(protectedHandler), "", false, 401, "Sign in first.\n", ""},
+		{"outage", r.Require(protectedHandler), reader, true, 503, "Sessions are unavailable. Try again in a moment; you are still signed in.\n", "5"},
+		{"role", r.RequireRole("reader", protectedHandler), reader, false, 200, "u1", ""},
+		{"no role", r.RequireRole("admin", protectedHandler), reader, false, 403, "Your account may not do this.\n", ""},
+		{"role in another case", r.RequireRole("Reader", protectedHandler), reader, false, 403, "Your account may not do this.\n", ""},
+		{"role, no session", r.RequireRole("reader", protectedHandler), "", false, 401, "Sign in first.\n", ""},
+		{"role, outage", r.RequireRole("reader", protectedHandler), reader, true, 503, "Sessions are unavailable. Try again in a moment; you are still signed in.\n", "5"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -61,12 +61,12 @@ func TestRequire(t *testing.T) {
 			wantNoCookie(t, w)
 		})
 	}
-	r.alive(reader)
+	r.wantAlive(reader)
 }
 
 func TestErrorHandler(t *testing.T) {
 	var got error
-	r := newRig(t, session.Config{ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+	r := newFixture(t, session.Config{ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 		got = err
 		w.WriteHeader(http.StatusTeapot)
 	}})
@@ -78,10 +78,10 @@ func TestErrorHandler(t *testing.T) {
 		down    bool
 		err     error
 	}{
-		{"no session", r.Require(guarded), "", false, session.ErrNoSession},
-		{"no role", r.RequireRole("admin", guarded), token, false, session.ErrForbidden},
-		{"outage", r.Require(guarded), token, true, errOutage},
-		{"live", r.Require(guarded), token, false, nil},
+		{"no session", r.Require(protectedHandler), "", false, session.ErrNoSession},
+		{"no role", r.RequireRole("admin", protectedHandler), token, false, session.ErrForbidden},
+		{"outage", r.Require(protectedHandler), token, true, errOutage},
+		{"live", r.Require(protectedHandler), token, false, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.down {
@@ -100,18 +100,18 @@ func TestErrorHandler(t *testing.T) {
 }
 
 func TestRequireReadsOnce(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	_, token := r.login("u1")
 	r.store.count()
-	r.Require(guarded).ServeHTTP(httptest.NewRecorder(), r.request(cookie(token)))
+	r.Require(protectedHandler).ServeHTTP(httptest.NewRecorder(), r.request(cookie(token)))
 	if n := r.store.count("Get"); n != 1 || r.store.count() != 0 {
 		t.Errorf("%d reads and more, want 1 and nothing else", n)
 	}
 }
 
 // A wrapped ResponseWriter would hide http.Flusher and similar interfaces.
-func TestRequirePassesTheResponseWriterOn(t *testing.T) {
-	r := newRig(t, session.Config{})
+func TestRequireDoesNotWrapTheResponseWriter(t *testing.T) {
+	r := newFixture(t, session.Config{})
 	_, token := r.login("u1")
 	w := httptest.NewRecorder()
 	var got http.ResponseWriter
@@ -132,13 +132,13 @@ func TestFromContext(t *testing.T) {
 	if session.FromContext(t.Context()).HasRole("reader") {
 		t.Error("no session has a role")
 	}
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	_, token := r.login("u1")
 	type key struct{}
 	req := r.request(cookie(token))
 	req = req.WithContext(context.WithValue(req.Context(), key{}, "kept"))
 	r.Require(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
-		if s := session.FromContext(req.Context()); !reflect.DeepEqual(s, r.alive(token)) {
+		if s := session.FromContext(req.Context()); !reflect.DeepEqual(s, r.wantAlive(token)) {
 			t.Errorf("the session in the context is %+v", s)
 		}
 		if req.Context().Value(key{}) != "kept" {
@@ -157,7 +157,7 @@ func TestHasRole(t *testing.T) {
 }
 
 func TestClone(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	s, _ := r.login("u1")
 	c := s.Clone()
 	if !reflect.DeepEqual(s, c) {
@@ -170,7 +170,7 @@ func TestClone(t *testing.T) {
 }
 
 func TestSessionAsJSONShowsNoSecret(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	s, _ := r.login("u1")
 	want(t, r.Renew(t.Context(), httptest.NewRecorder(), s), nil)
 	text, err := json.Marshal(s)
@@ -183,54 +183,54 @@ func TestSessionAsJSONShowsNoSecret(t *testing.T) {
 
 // A request from another client than at login is logged, but not refused.
 func TestChangedClientIsLogged(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	s, token := r.login("u1")
 	for name, change := range map[string]func(*http.Request){
 		" ip=198.51.100.7 session_id=" + s.ID + " user_agent=test/1.0": func(req *http.Request) { req.RemoteAddr = "198.51.100.7:80" },
 		" ip=192.0.2.1 session_id=" + s.ID + " user_agent=curl/8":      func(req *http.Request) { req.Header.Set("User-Agent", "curl/8") },
 	} {
-		r.log.forget()
+		r.log.reset()
 		req := r.request(cookie(token))
 		change(req)
 		_, err := r.Load(req)
 		want(t, err, nil)
-		r.log.holds("WARN session_client_changed" + name + " user_id=u1")
+		r.log.wantLines("WARN session_client_changed" + name + " user_id=u1")
 	}
 	req := r.request(cookie(token))
 	req.RemoteAddr = "192.0.2.1:9" // only the port is another
 	_, err := r.Load(req)
 	want(t, err, nil)
-	r.log.holds()
+	r.log.wantLines()
 }
 
 // Normal use of a session logs one line for each event and nothing else.
 func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		s, token := r.login("u1")
 		id := " session_id=" + s.ID
-		r.log.holds("INFO session_created" + id + " user_id=u1")
+		r.log.wantLines("INFO session_created" + id + " user_id=u1")
 		time.Sleep(touchDue)
-		r.alive(token)
+		r.wantAlive(token)
 		want(t, r.Update(t.Context(), s, setTheme("light")), nil)
 		_, err := r.List(t.Context(), "u1")
 		want(t, err, nil)
-		r.log.holds()
+		r.log.wantLines()
 		want(t, r.Renew(t.Context(), httptest.NewRecorder(), s), nil)
-		r.log.holds("INFO session_renewed" + id + " user_id=u1")
-		r.dead(token)
-		r.log.holds("WARN authn_token_reuse" + id + " user_id=u1")
+		r.log.wantLines("INFO session_renewed" + id + " user_id=u1")
+		r.wantDead(token)
+		r.log.wantLines("WARN authn_token_reuse" + id + " user_id=u1")
 		want(t, r.Destroy(httptest.NewRecorder(), r.request(cookie(token))), nil)
-		r.log.holds("INFO session_expired reason=logout" + id)
-		r.dead(token)
-		r.log.holds()
+		r.log.wantLines("INFO session_expired reason=logout" + id)
+		r.wantDead(token)
+		r.log.wantLines()
 	})
 }
 
 // noSecret checks every log line and error of these tests. This test checks
 // noSecret.
 func TestNoSecretFindsSecrets(t *testing.T) {
-	r := newRig(t, session.Config{SigningKeys: [][]byte{keyA}})
+	r := newFixture(t, session.Config{SigningKeys: [][]byte{keyA}})
 	s, token := r.login("u1")
 	for name, text := range map[string]string{
 		"token":         "x " + token + " y",

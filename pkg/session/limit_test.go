@@ -14,7 +14,7 @@ import (
 )
 
 // logins creates sessions of the user, a millisecond apart.
-func (r *rig) logins(n int, userID string) (tokens []string) {
+func (r *fixture) logins(n int, userID string) (tokens []string) {
 	r.t.Helper()
 	for range n {
 		time.Sleep(time.Millisecond)
@@ -25,8 +25,8 @@ func (r *rig) logins(n int, userID string) (tokens []string) {
 	return tokens
 }
 
-// only checks that exactly the tokens from index from on are alive.
-func (r *rig) only(from int, tokens []string) {
+// wantAliveFrom checks that exactly the tokens from index from on are alive.
+func (r *fixture) wantAliveFrom(from int, tokens []string) {
 	r.t.Helper()
 	for i, token := range tokens {
 		if _, err := r.load(token); (err == nil) != (i >= from) {
@@ -38,11 +38,11 @@ func (r *rig) only(from int, tokens []string) {
 func TestMaxSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, test := range []struct{ configured, limit int }{{0, 10}, {1, 1}, {3, 3}, {-1, 20}} {
-			r := newRig(t, session.Config{MaxSessions: test.configured})
+			r := newFixture(t, session.Config{MaxSessions: test.configured})
 			others := r.logins(1, "u2")
 			tokens := r.logins(20, "u1")
-			r.only(20-test.limit, tokens)
-			r.only(0, others)
+			r.wantAliveFrom(20-test.limit, tokens)
+			r.wantAliveFrom(0, others)
 			if n := r.store.count("List"); (n > 0) != (test.configured >= 0) {
 				t.Errorf("MaxSessions %d: %d Lists", test.configured, n)
 			}
@@ -54,27 +54,27 @@ func TestMaxSessions(t *testing.T) {
 // renewed since.
 func TestMaxSessionsEndsTheOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{MaxSessions: 3})
+		r := newFixture(t, session.Config{MaxSessions: 3})
 		oldest, token := r.login("u1")
 		tokens := r.logins(2, "u1")
 		time.Sleep(touchDue)
 		w := httptest.NewRecorder()
-		want(t, r.Reauthenticate(t.Context(), w, r.alive(token)), nil)
-		r.log.forget()
+		want(t, r.Reauthenticate(t.Context(), w, r.wantAlive(token)), nil)
+		r.log.reset()
 		s, newest := r.login("u1")
-		r.log.holds(
+		r.log.wantLines(
 			"INFO session_expired reason=limit session_id="+oldest.ID,
 			"INFO session_created session_id="+s.ID+" user_id=u1",
 		)
-		r.dead(tokenIn(t, w))
-		r.only(0, append(tokens, newest))
+		r.wantDead(tokenIn(t, w))
+		r.wantAliveFrom(0, append(tokens, newest))
 	})
 }
 
 // Of sessions made in the same millisecond, those with the smaller IDs are ended.
 func TestMaxSessionsInOneMillisecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{MaxSessions: 3})
+		r := newFixture(t, session.Config{MaxSessions: 3})
 		var made []string
 		for range 8 {
 			s, _ := r.login("u1")
@@ -91,27 +91,27 @@ func TestMaxSessionsInOneMillisecond(t *testing.T) {
 
 func TestDeadSessionsDoNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{MaxSessions: 3})
+		r := newFixture(t, session.Config{MaxSessions: 3})
 		r.logins(2, "u1") // idle at the end
 		time.Sleep(idle - time.Minute)
 		tokens := r.logins(1, "u1")
 		time.Sleep(2 * time.Minute)
 		tokens = append(tokens, r.logins(2, "u1")...)
-		r.only(0, tokens)
+		r.wantAliveFrom(0, tokens)
 
 		// Sessions that are dead only by the current limits do not count either.
-		r = r.with(session.Config{MaxSessions: 2, IdleTimeout: time.Minute})
-		r.only(0, append(tokens[1:], r.logins(1, "u1")...)[1:])
-		if n := r.sessions("u1"); n != 5 {
+		r = r.withConfig(session.Config{MaxSessions: 2, IdleTimeout: time.Minute})
+		r.wantAliveFrom(0, append(tokens[1:], r.logins(1, "u1")...)[1:])
+		if n := r.sessionCount("u1"); n != 5 {
 			t.Errorf("%d sessions are stored, want 5: three that are dead, for whatever reason, and two", n)
 		}
 	})
 }
 
-// limited returns a rig with a limit of three. Its deletes are so slow that every
-// list still has the sessions that are about to be deleted.
-func limited(t *testing.T) *rig {
-	r := newRig(t, session.Config{MaxSessions: 3})
+// newFixtureWithSlowDeletes returns a fixture with a limit of three. Its deletes are
+// so slow that every list still has the sessions that are about to be deleted.
+func newFixtureWithSlowDeletes(t *testing.T) *fixture {
+	r := newFixture(t, session.Config{MaxSessions: 3})
 	r.store.before["Delete"] = func(context.Context) error { time.Sleep(time.Second); return nil }
 	return r
 }
@@ -121,35 +121,35 @@ func limited(t *testing.T) *rig {
 func TestThePresentedSessionDoesNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for place := range 3 {
-			r := limited(t)
+			r := newFixtureWithSlowDeletes(t)
 			tokens := r.logins(3, "u1")
 			presented := tokens[place]
 			_, token := r.login("u1", cookie(presented))
-			r.dead(presented)
-			r.only(0, append(slices.Delete(tokens, place, place+1), token))
+			r.wantDead(presented)
+			r.wantAliveFrom(0, append(slices.Delete(tokens, place, place+1), token))
 		}
 
 		// The secret from before the last renewal also proves which session to
 		// replace.
-		r := limited(t)
+		r := newFixtureWithSlowDeletes(t)
 		tokens := r.logins(3, "u1")
-		want(t, r.Renew(t.Context(), httptest.NewRecorder(), r.alive(tokens[2])), nil)
+		want(t, r.Renew(t.Context(), httptest.NewRecorder(), r.wantAlive(tokens[2])), nil)
 		r.login("u1", cookie(tokens[2]))
-		r.only(0, tokens[:2])
+		r.wantAliveFrom(0, tokens[:2])
 
 		// A session that the cookie does not prove stays, and counts.
-		r = limited(t)
+		r = newFixtureWithSlowDeletes(t)
 		tokens = r.logins(3, "u1")
 		_, token := r.login("u1", cookie(tokens[2][:secretStart]+tokens[1][secretStart:]))
-		r.only(1, append(tokens, token))
+		r.wantAliveFrom(1, append(tokens, token))
 
 		// Another user's session never counts.
-		r = limited(t)
+		r = newFixtureWithSlowDeletes(t)
 		tokens = r.logins(3, "u1")
 		others := r.logins(1, "u2")
 		_, token = r.login("u1", cookie(others[0]))
-		r.dead(others[0])
-		r.only(1, append(tokens, token))
+		r.wantDead(others[0])
+		r.wantAliveFrom(1, append(tokens, token))
 	})
 }
 
@@ -168,23 +168,23 @@ func TestLimitInAnOutage(t *testing.T) {
 	} {
 		t.Run(test.call+", "+test.cause, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, session.Config{MaxSessions: 3})
+				r := newFixture(t, session.Config{MaxSessions: 3})
 				tokens := r.logins(3, "u1")
 				r.store.before[test.call] = test.failure
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				r.log.forget()
+				r.log.reset()
 				w := httptest.NewRecorder()
 				s, err := r.Create(w, r.request().WithContext(ctx), session.User{ID: "u1"})
 				want(t, err, nil)
-				r.log.holds(
+				r.log.wantLines(
 					"WARN session_limit_failed error="+test.cause+" session_id="+s.ID+" user_id=u1",
 					"INFO session_created session_id="+s.ID+" user_id=u1",
 				)
 				r.store.up()
 				tokens = append(tokens, tokenIn(t, w))
-				r.only(0, tokens)
-				r.only(2, append(tokens, r.logins(1, "u1")...))
+				r.wantAliveFrom(0, tokens)
+				r.wantAliveFrom(2, append(tokens, r.logins(1, "u1")...))
 			})
 		})
 	}
@@ -193,7 +193,7 @@ func TestLimitInAnOutage(t *testing.T) {
 // If List hangs, the session that the request came with is still replaced.
 func TestHangingListDoesNotKeepThePresentedSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		_, old := r.login("u1")
 		r.store.before["List"] = hangs
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -201,24 +201,24 @@ func TestHangingListDoesNotKeepThePresentedSession(t *testing.T) {
 		w := httptest.NewRecorder()
 		_, err := r.Create(w, r.request(cookie(old)).WithContext(ctx), session.User{ID: "u1"})
 		want(t, err, nil)
-		r.dead(old)
-		r.alive(tokenIn(t, w))
+		r.wantDead(old)
+		r.wantAlive(tokenIn(t, w))
 	})
 }
 
 // A session that cannot be read does not stop the others from being counted.
 func TestLimitWithADamagedSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{MaxSessions: 3})
+		r := newFixture(t, session.Config{MaxSessions: 3})
 		r.store.after["List"] = fails // List also returns those that could be read
-		r.only(1, r.logins(4, "u1"))
+		r.wantAliveFrom(1, r.logins(4, "u1"))
 	})
 }
 
 // A login that is refused ends no session, even if the limit is reached.
 func TestRefusedLoginsEndNoSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{MaxSessions: 3})
+		r := newFixture(t, session.Config{MaxSessions: 3})
 		tokens := r.logins(3, "u1")
 		refusal := errors.New("account disabled")
 		_, err := r.Create(httptest.NewRecorder(), r.request(), session.User{ID: "u1", Confirm: func(context.Context) error {
@@ -226,21 +226,21 @@ func TestRefusedLoginsEndNoSession(t *testing.T) {
 			return refusal
 		}})
 		want(t, err, refusal)
-		r.only(0, tokens)
+		r.wantAliveFrom(0, tokens)
 
 		func() {
 			defer func() { recover() }()
 			r.Create(httptest.NewRecorder(), r.request(), session.User{ID: "u1", Confirm: func(context.Context) error { panic("mistake") }})
 		}()
-		r.only(0, tokens) // and no goroutine waits for ever, or synctest would not end
+		r.wantAliveFrom(0, tokens) // and no goroutine waits for ever, or synctest would not end
 	})
 }
 
 // List runs at the same time as Confirm. The oldest session and the session that the
 // request came with are deleted at the same time.
-func TestLimitTakesNoTimeOfItsOwn(t *testing.T) {
+func TestLimitAddsNoRoundTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{MaxSessions: 3})
+		r := newFixture(t, session.Config{MaxSessions: 3})
 		tokens := r.logins(3, "u1")
 		_, presented := r.login("u2")
 		slow := func(context.Context) error { time.Sleep(time.Second); return nil }
@@ -254,23 +254,23 @@ func TestLimitTakesNoTimeOfItsOwn(t *testing.T) {
 			t.Errorf("the login took %v, want 3s: Create, then Confirm and List, then the two Deletes", took)
 		}
 		r.store.up()
-		r.only(1, tokens)
-		r.dead(presented)
+		r.wantAliveFrom(1, tokens)
+		r.wantDead(presented)
 	})
 }
 
 // A login that stores its session late is among the oldest, and is ended as one of
 // them.
-func TestOvertakenLogin(t *testing.T) {
+func TestLoginStoredLateIsEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{MaxSessions: 3})
+		r := newFixture(t, session.Config{MaxSessions: 3})
 		r.store.before["Create"] = once(func(context.Context) error { time.Sleep(time.Hour / 4); return nil })
 		var overtaken string
 		var wg sync.WaitGroup
 		wg.Go(func() { _, overtaken = r.login("u1") })
 		tokens := r.logins(3, "u1")
 		wg.Wait()
-		r.dead(overtaken)
-		r.only(0, tokens)
+		r.wantDead(overtaken)
+		r.wantAliveFrom(0, tokens)
 	})
 }

@@ -17,7 +17,7 @@ import (
 // All methods run at once, on one user's sessions. There is no data race and no
 // outage, and at the end no token is alive.
 func TestParallelUse(t *testing.T) {
-	r := newRig(t, session.Config{SigningKeys: [][]byte{keyB, keyA}, MaxSessions: -1})
+	r := newFixture(t, session.Config{SigningKeys: [][]byte{keyB, keyA}, MaxSessions: -1})
 	var tokens []string
 	step := func(do func(*session.Session) error) func(s *session.Session, token string) error {
 		return func(_ *session.Session, token string) error {
@@ -63,9 +63,9 @@ func TestParallelUse(t *testing.T) {
 	}
 	want(t, r.RevokeAll(ctx, "u1"), nil)
 	for _, token := range tokens {
-		r.dead(token)
+		r.wantDead(token)
 	}
-	if n := r.sessions("u1"); n != 0 {
+	if n := r.sessionCount("u1"); n != 0 {
 		t.Errorf("%d sessions are left", n)
 	}
 }
@@ -73,7 +73,7 @@ func TestParallelUse(t *testing.T) {
 // Every call of the store gets the caller's context, and so its deadline.
 func TestStoreCallsHaveTheCallersContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		s, token := r.login("u1")
 		time.Sleep(touchDue)
 		type key struct{}

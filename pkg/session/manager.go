@@ -55,7 +55,7 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 		}
 		return nil, ErrNoSession
 	}
-	if err := m.judge(ctx, s); err != nil {
+	if err := m.checkAlive(ctx, s); err != nil {
 		return nil, err
 	}
 	if err := m.touch(ctx, s); err != nil {
@@ -68,10 +68,10 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 	return s, nil
 }
 
-// judge returns ErrNoSession if s is dead, by the stored expiry or by the current
-// limits.
-func (m *Manager) judge(ctx context.Context, s *Session) error {
-	reason := m.ended(s, time.Now())
+// checkAlive returns ErrNoSession if s is dead, by the stored expiry or by the
+// current limits.
+func (m *Manager) checkAlive(ctx context.Context, s *Session) error {
+	reason := m.endReason(s, time.Now())
 	if reason == "" {
 		return nil
 	}
@@ -79,9 +79,9 @@ func (m *Manager) judge(ctx context.Context, s *Session) error {
 	return ErrNoSession
 }
 
-// ended returns the reason why s is dead at now, or "" if s is alive.
-func (m *Manager) ended(s *Session, now time.Time) string {
-	if reason := m.outlived(s, now); reason != "" {
+// endReason returns the reason why s is dead at now, or "" if s is alive.
+func (m *Manager) endReason(s *Session, now time.Time) string {
+	if reason := m.absoluteEndReason(s, now); reason != "" {
 		return reason
 	}
 	switch {
@@ -93,9 +93,10 @@ func (m *Manager) ended(s *Session, now time.Time) string {
 	return ""
 }
 
-// outlived is like ended, but only for the limits that no touch moves. So its answer
-// is also right for an old copy of a session that other requests have touched since.
-func (m *Manager) outlived(s *Session, now time.Time) string {
+// absoluteEndReason is like endReason, but only for the limits that no touch moves.
+// So its answer is also right for an old copy of a session that other requests have
+// touched since.
+func (m *Manager) absoluteEndReason(s *Session, now time.Time) string {
 	switch {
 	case s.AuthenticatedAt.Before(m.cfg.NotBefore):
 		return "not_before"

@@ -21,17 +21,17 @@ func TestIdleTimeout(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, tt.cfg)
+				r := newFixture(t, tt.cfg)
 				_, used := r.login("u1")
 				s, unused := r.login("u1")
 
 				time.Sleep(tt.idle - time.Second)
-				r.alive(used)
-				r.log.forget()
+				r.wantAlive(used)
+				r.log.reset()
 				time.Sleep(time.Second)
-				r.dead(unused)
-				r.log.holds("INFO session_expired reason=idle session_id=" + s.ID + " user_id=u1")
-				r.alive(used)
+				r.wantDead(unused)
+				r.log.wantLines("INFO session_expired reason=idle session_id=" + s.ID + " user_id=u1")
+				r.wantAlive(used)
 			})
 		})
 	}
@@ -39,75 +39,75 @@ func TestIdleTimeout(t *testing.T) {
 
 func TestLifetime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		s, token := r.login("u1")
 		end := s.AuthenticatedAt.Add(lifetime)
 		for time.Until(end) > idle/2 {
 			time.Sleep(idle / 2)
-			if s = r.alive(token); s.ExpiresAt.After(end) {
+			if s = r.wantAlive(token); s.ExpiresAt.After(end) {
 				t.Fatalf("a touch moved the expiry to %v, beyond the lifetime's end %v", s.ExpiresAt, end)
 			}
 		}
 		time.Sleep(time.Until(end) - time.Second)
-		r.alive(token)
-		r.log.forget()
+		r.wantAlive(token)
+		r.log.reset()
 		time.Sleep(time.Second)
-		r.dead(token)
-		r.log.holds("INFO session_expired reason=lifetime session_id=" + s.ID + " user_id=u1")
+		r.wantDead(token)
+		r.log.wantLines("INFO session_expired reason=lifetime session_id=" + s.ID + " user_id=u1")
 	})
 }
 
 // A store's own clean-up may be days late.
 func TestExpiredButStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		s, token := r.login("u1")
 		time.Sleep(24 * time.Hour)
 		if r.stored(s) == nil {
 			t.Fatal("the store removed the session; this test needs one that does not")
 		}
-		r.dead(token)
+		r.wantDead(token)
 	})
 }
 
 // A client that knows an ID but not its secret learns nothing, and nothing is
 // logged.
-func TestExpiryIsNoneOfAStrangersBusiness(t *testing.T) {
+func TestWrongSecretLogsNoExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		_, token := r.login("u1")
 		time.Sleep(idle)
-		r.log.forget()
-		r.dead(token[:secretStart] + strings.Repeat("A", 43))
-		r.log.holds()
+		r.log.reset()
+		r.wantDead(token[:secretStart] + strings.Repeat("A", 43))
+		r.log.wantLines()
 	})
 }
 
 // The stored expiry counts too, so longer limits do not revive a session.
 func TestStoredExpiryCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{IdleTimeout: time.Minute})
+		r := newFixture(t, session.Config{IdleTimeout: time.Minute})
 		s, token := r.login("u1")
 		time.Sleep(time.Minute)
-		r.log.forget()
-		r.with(session.Config{IdleTimeout: time.Hour}).dead(token)
-		r.log.holds("INFO session_expired reason=expired session_id=" + s.ID + " user_id=u1")
+		r.log.reset()
+		r.withConfig(session.Config{IdleTimeout: time.Hour}).wantDead(token)
+		r.log.wantLines("INFO session_expired reason=expired session_id=" + s.ID + " user_id=u1")
 	})
 }
 
 func TestTouch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		s, token := r.login("u1")
 		start, version := s.LastSeenAt, s.Version
 
 		time.Sleep(touchDue - time.Second)
-		if got := r.alive(token); !got.LastSeenAt.Equal(start) || r.store.count("Touch") != 0 {
+		if got := r.wantAlive(token); !got.LastSeenAt.Equal(start) || r.store.count("Touch") != 0 {
 			t.Errorf("a touch came before it was due")
 		}
 		time.Sleep(1500 * time.Millisecond)
 		now := start.Add(touchDue)
-		for name, got := range map[string]*session.Session{"returned": r.alive(token), "stored": r.stored(s)} {
+		for name, got := range map[string]*session.Session{"returned": r.wantAlive(token), "stored": r.stored(s)} {
 			if !got.LastSeenAt.Equal(now) || !got.ExpiresAt.Equal(now.Add(idle)) || got.Version != version {
 				t.Errorf("the %s session was last seen at %v, expires at %v, version %d, want %v, %v, %d",
 					name, got.LastSeenAt, got.ExpiresAt, got.Version, now, now.Add(idle), version)
@@ -118,12 +118,12 @@ func TestTouch(t *testing.T) {
 
 func TestTouchAtMostOncePerTenthOfIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		_, token := r.login("u1")
 		r.store.count()
 		for range 10 * 60 { // seconds; touches are due after 180, 360 and 540
 			time.Sleep(time.Second)
-			r.alive(token)
+			r.wantAlive(token)
 		}
 		if n := r.store.count("Touch"); n != 3 {
 			t.Errorf("%d touches in ten minutes, want 3", n)
@@ -145,22 +145,22 @@ func TestFailedTouchServesTheRequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, session.Config{})
+				r := newFixture(t, session.Config{})
 				s, token := r.login("u1")
 				time.Sleep(touchDue)
-				r.log.forget()
+				r.log.reset()
 				r.store.before["Touch"] = tt.hook
 				start := time.Now()
-				if got := r.alive(token); !got.LastSeenAt.Equal(s.LastSeenAt) || !got.ExpiresAt.Equal(s.ExpiresAt) {
+				if got := r.wantAlive(token); !got.LastSeenAt.Equal(s.LastSeenAt) || !got.ExpiresAt.Equal(s.ExpiresAt) {
 					t.Error("the session pretends to have been touched")
 				}
 				if took := time.Since(start); took != tt.takes {
 					t.Errorf("the request took %v, want %v", took, tt.takes)
 				}
-				r.log.holds("WARN session_touch_failed error=" + tt.error + " session_id=" + s.ID)
+				r.log.wantLines("WARN session_touch_failed error=" + tt.error + " session_id=" + s.ID)
 
 				r.store.up()
-				if got := r.alive(token); !got.LastSeenAt.After(s.LastSeenAt) {
+				if got := r.wantAlive(token); !got.LastSeenAt.After(s.LastSeenAt) {
 					t.Error("the next request did not touch again")
 				}
 			})
@@ -170,11 +170,11 @@ func TestFailedTouchServesTheRequest(t *testing.T) {
 
 func TestTouchThatFindsTheSessionGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		s, token := r.login("u1")
 		time.Sleep(touchDue)
 		r.store.before["Touch"] = func(ctx context.Context) error { return r.Revoke(ctx, "u1", s.ID) }
-		r.dead(token)
+		r.wantDead(token)
 		if r.stored(s) != nil {
 			t.Error("the touch brought the session back")
 		}
@@ -185,12 +185,12 @@ func TestTouchThatFindsTheSessionGone(t *testing.T) {
 // afterwards knows only the old lifetime.
 func TestStaleTouchDoesNotShorten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		s, token := r.login("u1")
 		end := s.AuthenticatedAt.Add(lifetime)
 		for time.Until(end) > idle/2 {
 			time.Sleep(idle / 2)
-			s = r.alive(token)
+			s = r.wantAlive(token)
 		}
 		time.Sleep(touchDue)
 		r.store.before["Touch"] = once(func(ctx context.Context) error { return r.Reauthenticate(ctx, httptest.NewRecorder(), s) })
@@ -213,17 +213,17 @@ func TestShortenedTimeouts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				before := newRig(t, session.Config{})
-				after := before.with(tt.cfg)
+				before := newFixture(t, session.Config{})
+				after := before.withConfig(tt.cfg)
 				_, used := before.login("u1")
 				s, token := before.login("u1")
 				time.Sleep(tt.unused - time.Second)
-				after.alive(used)
+				after.wantAlive(used)
 				time.Sleep(time.Second)
-				before.log.forget()
-				after.dead(token)
-				before.log.holds("INFO session_expired reason=" + tt.reason + " session_id=" + s.ID + " user_id=u1")
-				before.alive(token) // refused but not deleted: it is alive under the old setting
+				before.log.reset()
+				after.wantDead(token)
+				before.log.wantLines("INFO session_expired reason=" + tt.reason + " session_id=" + s.ID + " user_id=u1")
+				before.wantAlive(token) // refused but not deleted: it is alive under the old setting
 			})
 		})
 	}
@@ -234,57 +234,57 @@ func TestShortenedTimeouts(t *testing.T) {
 // write.
 func TestShortenedIdleTimeoutKeepsActiveUsers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		before := newRig(t, session.Config{})
-		after := before.with(session.Config{IdleTimeout: time.Minute, Lifetime: time.Hour})
+		before := newFixture(t, session.Config{})
+		after := before.withConfig(session.Config{IdleTimeout: time.Minute, Lifetime: time.Hour})
 		s, token := before.login("u1")
 		for time.Since(s.AuthenticatedAt) < 59*time.Minute {
 			time.Sleep(30 * time.Second)
-			after.alive(token)
+			after.wantAlive(token)
 			if got := after.stored(s).LastSeenAt; !got.Equal(time.Now()) {
 				t.Fatalf("last seen at %v, want now, %v", got, time.Now())
 			}
 		}
 		time.Sleep(time.Minute)
-		after.dead(token) // the hour is over
+		after.wantDead(token) // the hour is over
 	})
 }
 
 func TestLengthenedTimeouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		before := newRig(t, session.Config{IdleTimeout: 10 * time.Minute, Lifetime: 10 * time.Minute})
-		after := before.with(session.Config{IdleTimeout: time.Hour, Lifetime: 2 * time.Hour})
+		before := newFixture(t, session.Config{IdleTimeout: 10 * time.Minute, Lifetime: 10 * time.Minute})
+		after := before.withConfig(session.Config{IdleTimeout: time.Hour, Lifetime: 2 * time.Hour})
 		_, used := before.login("u1")
 		_, unused := before.login("u1")
 		time.Sleep(9 * time.Minute)
-		after.alive(used) // this touch gives it the new limits
+		after.wantAlive(used) // this touch gives it the new limits
 		time.Sleep(time.Minute)
-		after.dead(unused)
+		after.wantDead(unused)
 		time.Sleep(58 * time.Minute)
-		after.alive(used)
+		after.wantAlive(used)
 		time.Sleep(52 * time.Minute)
-		after.dead(used)
+		after.wantDead(used)
 	})
 }
 
 func TestNotBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		s, ended := r.login("u1")
 		renewed, _ := r.login("u1")
 		w := httptest.NewRecorder()
 		want(t, r.Renew(t.Context(), w, renewed), nil)
 		proven, _ := r.login("u1")
 		time.Sleep(time.Minute)
-		after := r.with(session.Config{NotBefore: time.Now()})
+		after := r.withConfig(session.Config{NotBefore: time.Now()})
 		_, same := r.login("u1") // in the same second
 		time.Sleep(time.Minute)
-		r.log.forget()
-		after.dead(ended)
-		r.log.holds("INFO session_expired reason=not_before session_id=" + s.ID + " user_id=u1")
-		after.dead(tokenIn(t, w)) // a renewal is not an authentication
-		after.alive(same)
+		r.log.reset()
+		after.wantDead(ended)
+		r.log.wantLines("INFO session_expired reason=not_before session_id=" + s.ID + " user_id=u1")
+		after.wantDead(tokenIn(t, w)) // a renewal is not an authentication
+		after.wantAlive(same)
 		w = httptest.NewRecorder()
 		want(t, r.Reauthenticate(t.Context(), w, proven), nil)
-		after.alive(tokenIn(t, w))
+		after.wantAlive(tokenIn(t, w))
 	})
 }

@@ -41,7 +41,7 @@ func TestTokenShape(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, token := newRig(t, session.Config{SigningKeys: tt.keys}).login("u1")
+			s, token := newFixture(t, session.Config{SigningKeys: tt.keys}).login("u1")
 			if !regexp.MustCompile(tt.shape).MatchString(token) || len(token) != tt.length {
 				t.Errorf("token of %d characters %q, want %d like %s", len(token), token, tt.length, tt.shape)
 			}
@@ -53,7 +53,7 @@ func TestTokenShape(t *testing.T) {
 }
 
 func TestTokensAreUnique(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	seen := map[string]bool{}
 	ones, bits := 0, 0
 	for range 2000 {
@@ -100,7 +100,7 @@ func TestOwnerIsDerivedFromTheUserID(t *testing.T) {
 }
 
 func TestStoreHoldsHashesOnly(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	s, token := r.login("u1")
 	if want := sha256.Sum256([]byte(token[secretStart:secretEnd])); r.stored(s).Secret != want {
 		t.Errorf("stored secret is %x, want the SHA-256 of the 43 characters, %x", r.stored(s).Secret, want)
@@ -110,12 +110,12 @@ func TestStoreHoldsHashesOnly(t *testing.T) {
 	}
 	// A leaked table does not let anybody in.
 	hash := r.stored(s).Secret
-	r.dead(token[:secretStart] + base64.RawURLEncoding.EncodeToString(hash[:]))
+	r.wantDead(token[:secretStart] + base64.RawURLEncoding.EncodeToString(hash[:]))
 }
 
-// variants returns wrong variants of token, by the name of the change. None may
-// reach the store.
-func variants(token string) map[string]string {
+// malformedTokens returns wrong variants of token, by the name of the change. None
+// may reach the store.
+func malformedTokens(token string) map[string]string {
 	parts := strings.Split(token, ".")
 	v := map[string]string{
 		"empty":            "",
@@ -147,15 +147,15 @@ func variants(token string) map[string]string {
 	}
 	for i, name := range []string{"owner", "ID", "secret", "MAC"}[:len(parts)] {
 		other := append([]string(nil), parts...)
-		other[i] = nextSpelling(parts[i])
+		other[i] = nonCanonical(parts[i])
 		v["second spelling of "+name] = strings.Join(other, ".")
 	}
 	return v
 }
 
-// nextSpelling changes the unused bits of the last character. Lenient decoders read
+// nonCanonical changes the unused bits of the last character. Lenient decoders read
 // the same bytes from the result.
-func nextSpelling(part string) string {
+func nonCanonical(part string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := len(part) - 1
 	return part[:last] + string(alphabet[strings.IndexByte(alphabet, part[last])+1])
@@ -163,13 +163,13 @@ func nextSpelling(part string) string {
 
 func TestMalformedTokensNeverReachTheStore(t *testing.T) {
 	for kind, keys := range map[string][][]byte{"unsigned": nil, "signed": {keyA}} {
-		r := newRig(t, session.Config{SigningKeys: keys, MaxSessions: -1})
+		r := newFixture(t, session.Config{SigningKeys: keys, MaxSessions: -1})
 		_, token := r.login("u1")
-		for name, variant := range variants(token) {
+		for name, variant := range malformedTokens(token) {
 			t.Run(kind+"/"+name, func(t *testing.T) {
-				r := r.on(t)
+				r := r.forTest(t)
 				r.store.count()
-				r.dead(variant)
+				r.wantDead(variant)
 				w := httptest.NewRecorder()
 				want(t, r.Destroy(w, r.request(cookie(variant))), nil)
 				if n := r.store.count(); n != 0 {
@@ -181,13 +181,13 @@ func TestMalformedTokensNeverReachTheStore(t *testing.T) {
 				}
 			})
 		}
-		r.alive(token)
+		r.wantAlive(token)
 	}
 }
 
 // A token that is well-formed but wrong costs one read without signing keys.
 func TestGuessedToken(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	_, token := r.login("u1")
 	_, other := r.login("u2")
 	tests := map[string]string{
@@ -199,20 +199,20 @@ func TestGuessedToken(t *testing.T) {
 	}
 	for name, guess := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := r.on(t)
+			r := r.forTest(t)
 			r.store.count()
-			r.dead(guess)
+			r.wantDead(guess)
 			if n := r.store.count("Get"); n != 1 || r.store.count() != 0 {
 				t.Errorf("%d reads and more, want 1 and nothing else", n)
 			}
 		})
 	}
-	r.alive(token)
-	r.alive(other)
+	r.wantAlive(token)
+	r.wantAlive(other)
 }
 
 func TestMAC(t *testing.T) {
-	r := newRig(t, session.Config{SigningKeys: [][]byte{keyA}})
+	r := newFixture(t, session.Config{SigningKeys: [][]byte{keyA}})
 	_, token := r.login("u1")
 	_, other := r.login("u1")
 	sign := func(key []byte, text string) string {
@@ -240,19 +240,19 @@ func TestMAC(t *testing.T) {
 		t.Errorf("forged tokens caused %d store calls, want 0", n)
 	}
 	// A leaked signing key alone forges nothing.
-	r.dead(sign(keyA, token[:secretStart]+other[secretStart:secretEnd]))
-	r.alive(token)
+	r.wantDead(sign(keyA, token[:secretStart]+other[secretStart:secretEnd]))
+	r.wantAlive(token)
 }
 
 func TestSigningKeysRotate(t *testing.T) {
-	unsigned := newRig(t, session.Config{})
-	onA := unsigned.with(session.Config{SigningKeys: [][]byte{keyA}})
-	onBA := unsigned.with(session.Config{SigningKeys: [][]byte{keyB, keyA}})
-	onB := unsigned.with(session.Config{SigningKeys: [][]byte{keyB}})
-	rigs := map[string]*rig{"unsigned": unsigned, "A": onA, "B,A": onBA, "B": onB}
+	unsigned := newFixture(t, session.Config{})
+	onA := unsigned.withConfig(session.Config{SigningKeys: [][]byte{keyA}})
+	onBA := unsigned.withConfig(session.Config{SigningKeys: [][]byte{keyB, keyA}})
+	onB := unsigned.withConfig(session.Config{SigningKeys: [][]byte{keyB}})
+	fixtures := map[string]*fixture{"unsigned": unsigned, "A": onA, "B,A": onBA, "B": onB}
 	tests := []struct {
 		name  string
-		login *rig
+		login *fixture
 		alive []string
 	}{
 		{"turning signing on or off ends the sessions", unsigned, []string{"unsigned"}},
@@ -263,7 +263,7 @@ func TestSigningKeysRotate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, token := tt.login.login("u1")
-			for name, r := range rigs {
+			for name, r := range fixtures {
 				want := error(session.ErrNoSession)
 				for _, a := range tt.alive {
 					if a == name {

@@ -68,7 +68,7 @@ func (m *Manager) renew(ctx context.Context, w http.ResponseWriter, s *Session, 
 // race, it starts again from what is stored. It does not change a session that was
 // renewed meanwhile, because the caller's request no longer proves that session.
 func (m *Manager) modify(ctx context.Context, s *Session, change func(*Session) error) error {
-	if m.outlived(s, time.Now()) != "" {
+	if m.absoluteEndReason(s, time.Now()) != "" {
 		return ErrNoSession
 	}
 	base := s
@@ -93,7 +93,7 @@ func (m *Manager) modify(ctx context.Context, s *Session, change func(*Session) 
 		if base, err = m.store.Get(ctx, s.Key()); err != nil {
 			return err
 		}
-		if err := m.judge(ctx, base); err != nil {
+		if err := m.checkAlive(ctx, base); err != nil {
 			return err
 		}
 		if base.Secret != s.Secret {

@@ -19,13 +19,13 @@ func setTheme(theme string) func(*session.Session) {
 }
 
 func TestUpdate(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	s, token := r.login("u1")
 	want(t, r.Update(t.Context(), s, func(s *session.Session) {
 		s.Roles = append(s.Roles, "writer")
 		s.Values["theme"] = "light"
 	}), nil)
-	for name, got := range map[string]*session.Session{"caller's": s, "stored": r.stored(s), "loaded": r.alive(token)} {
+	for name, got := range map[string]*session.Session{"caller's": s, "stored": r.stored(s), "loaded": r.wantAlive(token)} {
 		if !slices.Equal(got.Roles, []string{"reader", "writer"}) || got.Values["theme"] != "light" {
 			t.Errorf("the %s session has roles %v and values %v", name, got.Roles, got.Values)
 		}
@@ -39,7 +39,7 @@ func TestUpdate(t *testing.T) {
 }
 
 func TestUpdateChangesRolesAndValuesOnly(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	s, _ := r.login("u1")
 	before := r.stored(s)
 	want(t, r.Update(t.Context(), s, func(s *session.Session) {
@@ -57,8 +57,8 @@ func TestUpdateChangesRolesAndValuesOnly(t *testing.T) {
 }
 
 // A session without values can get its first value.
-func TestUpdateOfNoValues(t *testing.T) {
-	r := newRig(t, session.Config{})
+func TestUpdateWithoutValues(t *testing.T) {
+	r := newFixture(t, session.Config{})
 	s, err := r.Create(httptest.NewRecorder(), r.request(), session.User{ID: "u1"})
 	want(t, err, nil)
 	want(t, r.Update(t.Context(), s, setTheme("dark")), nil)
@@ -68,14 +68,14 @@ func TestUpdateOfNoValues(t *testing.T) {
 }
 
 func TestConcurrentUpdatesLoseNothing(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	_, token := r.login("u1")
 	const n = 16
 	errs := make([]error, n)
 	start := make(chan struct{})
 	var wg sync.WaitGroup
 	for i := range n {
-		s := r.alive(token)
+		s := r.wantAlive(token)
 		wg.Go(func() {
 			<-start
 			errs[i] = r.Update(t.Context(), s, func(s *session.Session) {
@@ -89,22 +89,22 @@ func TestConcurrentUpdatesLoseNothing(t *testing.T) {
 	for _, err := range errs {
 		want(t, err, nil)
 	}
-	s := r.alive(token)
+	s := r.wantAlive(token)
 	if len(s.Values) != n+1 || len(s.Roles) != n+1 {
 		t.Errorf("%d values and %d roles are stored, want %d each", len(s.Values), len(s.Roles), n+1)
 	}
 }
 
-// meanwhile runs f just before the next Update reaches the store.
-func (r *rig) meanwhile(f func(ctx context.Context)) {
+// beforeNextUpdate runs f just before the next Update reaches the store.
+func (r *fixture) beforeNextUpdate(f func(ctx context.Context)) {
 	r.store.before["Update"] = once(func(ctx context.Context) error { f(ctx); return nil })
 }
 
 func TestUpdateRunsAgainOnWhatIsStored(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	s, token := r.login("u1")
-	other := r.alive(token)
-	r.meanwhile(func(ctx context.Context) {
+	other := r.wantAlive(token)
+	r.beforeNextUpdate(func(ctx context.Context) {
 		want(t, r.Update(ctx, other, func(s *session.Session) { s.Roles = append(s.Roles, "writer") }), nil)
 	})
 	var seen []int
@@ -122,10 +122,10 @@ func TestUpdateRunsAgainOnWhatIsStored(t *testing.T) {
 
 func TestUpdateKeepsATouchMadeMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		s, token := r.login("u1")
 		time.Sleep(touchDue)
-		touched := r.alive(token)
+		touched := r.wantAlive(token)
 		want(t, r.Update(t.Context(), s, setTheme("light")), nil)
 		if got := r.stored(s); !got.LastSeenAt.Equal(touched.LastSeenAt) || !got.ExpiresAt.Equal(touched.ExpiresAt) {
 			t.Errorf("last seen at %v, expires at %v, want %v and %v", got.LastSeenAt, got.ExpiresAt, touched.LastSeenAt, touched.ExpiresAt)
@@ -134,7 +134,7 @@ func TestUpdateKeepsATouchMadeMeanwhile(t *testing.T) {
 }
 
 // writers are the methods that change a session.
-func writers(r *rig) map[string]func(*session.Session) (*httptest.ResponseRecorder, error) {
+func writers(r *fixture) map[string]func(*session.Session) (*httptest.ResponseRecorder, error) {
 	return map[string]func(*session.Session) (*httptest.ResponseRecorder, error){
 		"Update": func(s *session.Session) (*httptest.ResponseRecorder, error) {
 			return httptest.NewRecorder(), r.Update(r.t.Context(), s, setTheme("light"))
@@ -159,60 +159,60 @@ func TestFailedWrites(t *testing.T) {
 		name  string
 		err   error
 		tries int
-		setUp func(r *rig, s *session.Session, token string)
+		setUp func(r *fixture, s *session.Session, token string)
 	}{
-		{"after a logout", session.ErrNoSession, 1, func(r *rig, s *session.Session, token string) {
+		{"after a logout", session.ErrNoSession, 1, func(r *fixture, s *session.Session, token string) {
 			want(t, r.Destroy(httptest.NewRecorder(), r.request(cookie(token))), nil)
 		}},
-		{"crossing a logout", session.ErrNoSession, 1, func(r *rig, s *session.Session, token string) {
-			r.meanwhile(func(context.Context) {
+		{"crossing a logout", session.ErrNoSession, 1, func(r *fixture, s *session.Session, token string) {
+			r.beforeNextUpdate(func(context.Context) {
 				want(t, r.Destroy(httptest.NewRecorder(), r.request(cookie(token))), nil)
 			})
 		}},
-		{"a logout between two tries", session.ErrNoSession, 2, func(r *rig, s *session.Session, token string) {
-			other := r.alive(token)
-			r.meanwhile(func(ctx context.Context) { want(t, r.Update(ctx, other, setTheme("x")), nil) })
+		{"a logout between two tries", session.ErrNoSession, 2, func(r *fixture, s *session.Session, token string) {
+			other := r.wantAlive(token)
+			r.beforeNextUpdate(func(ctx context.Context) { want(t, r.Update(ctx, other, setTheme("x")), nil) })
 			r.store.before["Get"] = func(ctx context.Context) error { return r.Revoke(ctx, "u1", s.ID) }
 		}},
-		{"after expiry", session.ErrNoSession, 1, func(*rig, *session.Session, string) { time.Sleep(idle) }},
-		{"expiry under shorter limits, between two tries", session.ErrNoSession, 1, func(r *rig, s *session.Session, token string) {
-			other := r.alive(token)
-			r.meanwhile(func(ctx context.Context) {
+		{"after expiry", session.ErrNoSession, 1, func(*fixture, *session.Session, string) { time.Sleep(idle) }},
+		{"expiry under shorter limits, between two tries", session.ErrNoSession, 1, func(r *fixture, s *session.Session, token string) {
+			other := r.wantAlive(token)
+			r.beforeNextUpdate(func(ctx context.Context) {
 				want(t, r.store.Store.Update(ctx, other, time.Now(), other.Version/2), nil)
 				time.Sleep(time.Minute)
 			})
-			r.Manager = r.with(session.Config{IdleTimeout: time.Minute}).Manager
+			r.Manager = r.withConfig(session.Config{IdleTimeout: time.Minute}).Manager
 		}},
-		{"after expiry under shorter limits, between two tries", session.ErrNoSession, 2, func(r *rig, s *session.Session, token string) {
-			other := r.alive(token)
-			r.meanwhile(func(ctx context.Context) {
+		{"after expiry under shorter limits, between two tries", session.ErrNoSession, 2, func(r *fixture, s *session.Session, token string) {
+			other := r.wantAlive(token)
+			r.beforeNextUpdate(func(ctx context.Context) {
 				want(t, r.Update(ctx, other, setTheme("x")), nil)
 				time.Sleep(time.Minute)
 			})
-			r.Manager = r.with(session.Config{IdleTimeout: time.Minute}).Manager
+			r.Manager = r.withConfig(session.Config{IdleTimeout: time.Minute}).Manager
 		}},
-		{"after the lifetime under shorter limits", session.ErrNoSession, 0, func(r *rig, s *session.Session, token string) {
-			r.Manager = r.with(session.Config{IdleTimeout: time.Minute, Lifetime: time.Minute}).Manager
+		{"after the lifetime under shorter limits", session.ErrNoSession, 0, func(r *fixture, s *session.Session, token string) {
+			r.Manager = r.withConfig(session.Config{IdleTimeout: time.Minute, Lifetime: time.Minute}).Manager
 			time.Sleep(time.Minute)
 		}},
-		{"before the cut-off", session.ErrNoSession, 0, func(r *rig, s *session.Session, token string) {
-			r.Manager = r.with(session.Config{NotBefore: time.Now().Add(time.Second)}).Manager
+		{"before the cut-off", session.ErrNoSession, 0, func(r *fixture, s *session.Session, token string) {
+			r.Manager = r.withConfig(session.Config{NotBefore: time.Now().Add(time.Second)}).Manager
 		}},
-		{"renewed before", session.ErrConflict, 1, func(r *rig, s *session.Session, token string) {
-			want(t, r.Renew(t.Context(), httptest.NewRecorder(), r.alive(token)), nil)
+		{"renewed before", session.ErrConflict, 1, func(r *fixture, s *session.Session, token string) {
+			want(t, r.Renew(t.Context(), httptest.NewRecorder(), r.wantAlive(token)), nil)
 		}},
-		{"crossing a renewal", session.ErrConflict, 2, func(r *rig, s *session.Session, token string) {
-			other := r.alive(token)
-			r.meanwhile(func(ctx context.Context) { want(t, r.Renew(ctx, httptest.NewRecorder(), other), nil) })
+		{"crossing a renewal", session.ErrConflict, 2, func(r *fixture, s *session.Session, token string) {
+			other := r.wantAlive(token)
+			r.beforeNextUpdate(func(ctx context.Context) { want(t, r.Renew(ctx, httptest.NewRecorder(), other), nil) })
 		}},
-		{"an outage", errOutage, 1, func(r *rig, s *session.Session, token string) { r.store.down("Update") }},
-		{"a lost answer", errOutage, 1, func(r *rig, s *session.Session, token string) { r.store.after["Update"] = fails }},
-		{"an outage between two tries", errOutage, 2, func(r *rig, s *session.Session, token string) {
-			other := r.alive(token)
-			r.meanwhile(func(ctx context.Context) { want(t, r.Update(ctx, other, setTheme("x")), nil) })
+		{"an outage", errOutage, 1, func(r *fixture, s *session.Session, token string) { r.store.down("Update") }},
+		{"a lost answer", errOutage, 1, func(r *fixture, s *session.Session, token string) { r.store.after["Update"] = fails }},
+		{"an outage between two tries", errOutage, 2, func(r *fixture, s *session.Session, token string) {
+			other := r.wantAlive(token)
+			r.beforeNextUpdate(func(ctx context.Context) { want(t, r.Update(ctx, other, setTheme("x")), nil) })
 			r.store.down("Get")
 		}},
-		{"conflicts without end", session.ErrConflict, 32, func(r *rig, s *session.Session, token string) {
+		{"conflicts without end", session.ErrConflict, 32, func(r *fixture, s *session.Session, token string) {
 			r.store.before["Update"] = func(context.Context) error { return fmt.Errorf("update: %w", session.ErrConflict) }
 		}},
 	}
@@ -220,7 +220,7 @@ func TestFailedWrites(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(method+"/"+tt.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					r := newRig(t, session.Config{})
+					r := newFixture(t, session.Config{})
 					s, token := r.login("u1")
 					before := s.Clone()
 					tt.setUp(r, s, token)
@@ -236,7 +236,7 @@ func TestFailedWrites(t *testing.T) {
 					}
 					if tt.err == session.ErrNoSession {
 						r.store.up()
-						r.dead(token)
+						r.wantDead(token)
 					}
 				})
 			})
@@ -249,14 +249,14 @@ func TestRenewal(t *testing.T) {
 	for _, method := range []string{"Renew", "Reauthenticate", "ReauthenticateAlone"} {
 		t.Run(method, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, session.Config{})
+				r := newFixture(t, session.Config{})
 				s, oldToken := r.login("u1")
 				before := r.stored(s)
 				time.Sleep(10*time.Minute + 300*time.Millisecond)
-				r.log.forget()
+				r.log.reset()
 				w, err := writers(r)[method](s)
 				want(t, err, nil)
-				r.log.holds("INFO session_renewed session_id=" + s.ID + " user_id=u1")
+				r.log.wantLines("INFO session_renewed session_id=" + s.ID + " user_id=u1")
 				token := tokenIn(t, w)
 
 				expected := before.Clone()
@@ -279,10 +279,10 @@ func TestRenewal(t *testing.T) {
 				if token[:secretStart] != oldToken[:secretStart] || token[secretStart:] == oldToken[secretStart:] {
 					t.Error("the new token does not have the old owner and ID, and another secret")
 				}
-				r.log.forget()
-				r.dead(oldToken)
-				r.log.holds("WARN authn_token_reuse session_id=" + s.ID + " user_id=u1")
-				r.alive(token)
+				r.log.reset()
+				r.wantDead(oldToken)
+				r.log.wantLines("WARN authn_token_reuse session_id=" + s.ID + " user_id=u1")
+				r.wantAlive(token)
 			})
 		})
 	}
@@ -294,17 +294,17 @@ func TestLifetimeAfterRenewal(t *testing.T) {
 	for method, after := range map[string]time.Duration{"Renew": 0, "Reauthenticate": 10 * time.Hour, "ReauthenticateAlone": 10 * time.Hour} {
 		t.Run(method, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, session.Config{IdleTimeout: lifetime})
+				r := newFixture(t, session.Config{IdleTimeout: lifetime})
 				s, token := r.login("u1")
 				end := s.AuthenticatedAt.Add(lifetime + after)
 				time.Sleep(10 * time.Hour)
-				w, err := writers(r)[method](r.alive(token))
+				w, err := writers(r)[method](r.wantAlive(token))
 				want(t, err, nil)
 				token = tokenIn(t, w)
 				time.Sleep(time.Until(end) - time.Second)
-				r.alive(token)
+				r.wantAlive(token)
 				time.Sleep(time.Second)
-				r.dead(token)
+				r.wantDead(token)
 			})
 		})
 	}
@@ -312,46 +312,46 @@ func TestLifetimeAfterRenewal(t *testing.T) {
 
 // A token that is two renewals old cannot even end the session.
 func TestOnlyTheLastTwoSecretsAreKept(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	s, first := r.login("u1")
 	want(t, r.Renew(t.Context(), httptest.NewRecorder(), s), nil)
 	w := httptest.NewRecorder()
 	want(t, r.Renew(t.Context(), w, s), nil)
-	r.log.forget()
-	r.dead(first)
-	r.log.holds()
+	r.log.reset()
+	r.wantDead(first)
+	r.log.wantLines()
 	want(t, r.Destroy(httptest.NewRecorder(), r.request(cookie(first))), nil)
-	r.alive(tokenIn(t, w))
+	r.wantAlive(tokenIn(t, w))
 }
 
 func TestRenewalThatLosesToAnUpdateTriesAgain(t *testing.T) {
 	for _, method := range []string{"Renew", "Reauthenticate", "ReauthenticateAlone"} {
 		t.Run(method, func(t *testing.T) {
-			r := newRig(t, session.Config{})
+			r := newFixture(t, session.Config{})
 			s, oldToken := r.login("u1")
-			other := r.alive(oldToken)
-			r.meanwhile(func(ctx context.Context) { want(t, r.Update(ctx, other, setTheme("light")), nil) })
+			other := r.wantAlive(oldToken)
+			r.beforeNextUpdate(func(ctx context.Context) { want(t, r.Update(ctx, other, setTheme("light")), nil) })
 			w, err := writers(r)[method](s)
 			want(t, err, nil)
-			got := r.alive(tokenIn(t, w))
+			got := r.wantAlive(tokenIn(t, w))
 			if got.Values["theme"] != "light" || s.Values["theme"] != "light" {
 				t.Error("the renewal lost the other request's Update")
 			}
-			r.dead(oldToken)
+			r.wantDead(oldToken)
 			want(t, r.Destroy(httptest.NewRecorder(), r.request(cookie(oldToken))), nil)
-			r.dead(tokenIn(t, w)) // the secret it replaced was kept for the logout
+			r.wantDead(tokenIn(t, w)) // the secret it replaced was kept for the logout
 		})
 	}
 }
 
 func TestOneOfTwoRenewalsWins(t *testing.T) {
-	r := newRig(t, session.Config{})
+	r := newFixture(t, session.Config{})
 	s, oldToken := r.login("u1")
-	other := r.alive(oldToken)
+	other := r.wantAlive(oldToken)
 	winner, loser := httptest.NewRecorder(), httptest.NewRecorder()
-	r.meanwhile(func(ctx context.Context) { want(t, r.Renew(ctx, winner, other), nil) })
+	r.beforeNextUpdate(func(ctx context.Context) { want(t, r.Renew(ctx, winner, other), nil) })
 	want(t, r.Renew(t.Context(), loser, s), session.ErrConflict)
 	wantNoCookie(t, loser)
-	r.alive(tokenIn(t, winner))
-	r.dead(oldToken)
+	r.wantAlive(tokenIn(t, winner))
+	r.wantDead(oldToken)
 }

@@ -53,16 +53,16 @@ func New(sessions *session.Manager) lambdahttp.Authorizer {
 	}
 }
 
-func encode(who Identity) (map[string]string, error) {
-	list, err := json.Marshal(append([]string{}, who.Roles...))
+func encode(caller Identity) (map[string]string, error) {
+	list, err := json.Marshal(append([]string{}, caller.Roles...))
 	if err != nil {
 		return nil, err
 	}
 	return map[string]string{
-		userID:          who.UserID,
-		sessionID:       who.SessionID,
+		userID:          caller.UserID,
+		sessionID:       caller.SessionID,
 		roles:           string(list),
-		authenticatedAt: who.AuthenticatedAt.UTC().Format(time.RFC3339),
+		authenticatedAt: caller.AuthenticatedAt.UTC().Format(time.RFC3339),
 	}, nil
 }
 
@@ -70,17 +70,17 @@ func encode(who Identity) (map[string]string, error) {
 // works in a handler that package lambdahttp serves. It returns an error if the
 // route has no authorizer, or another one.
 func FromContext(ctx context.Context) (Identity, error) {
-	told := lambdahttp.Authorized(ctx)
-	who := Identity{UserID: told[userID], SessionID: told[sessionID]}
-	if who.UserID == "" || who.SessionID == "" {
+	values := lambdahttp.Authorized(ctx)
+	caller := Identity{UserID: values[userID], SessionID: values[sessionID]}
+	if caller.UserID == "" || caller.SessionID == "" {
 		return Identity{}, errors.New("no authorizer said who the caller is")
 	}
-	if err := json.Unmarshal([]byte(told[roles]), &who.Roles); err != nil || who.Roles == nil {
-		return Identity{}, fmt.Errorf("the authorizer's roles %q are not a JSON array of strings", told[roles])
+	if err := json.Unmarshal([]byte(values[roles]), &caller.Roles); err != nil || caller.Roles == nil {
+		return Identity{}, fmt.Errorf("the authorizer's roles %q are not a JSON array of strings", values[roles])
 	}
 	var err error
-	if who.AuthenticatedAt, err = time.Parse(time.RFC3339, told[authenticatedAt]); err != nil {
-		return Identity{}, fmt.Errorf("the authorizer's authenticated_at %q is not a time in RFC 3339", told[authenticatedAt])
+	if caller.AuthenticatedAt, err = time.Parse(time.RFC3339, values[authenticatedAt]); err != nil {
+		return Identity{}, fmt.Errorf("the authorizer's authenticated_at %q is not a time in RFC 3339", values[authenticatedAt])
 	}
-	return who, nil
+	return caller, nil
 }

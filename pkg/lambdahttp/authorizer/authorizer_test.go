@@ -17,25 +17,25 @@ import (
 	"example.com/coatcheck/pkg/session/memstore"
 )
 
-// behind returns what FromContext returns in a handler to which the gateway passes
-// these values.
-func behind(t *testing.T, told map[string]string) (who Identity, err error) {
+// identityInHandler returns what FromContext returns in a handler to which the
+// gateway passes these values.
+func identityInHandler(t *testing.T, values map[string]string) (caller Identity, err error) {
 	t.Helper()
 	payload, marshalErr := json.Marshal(map[string]any{
 		"version": "2.0", "rawPath": "/",
 		"requestContext": map[string]any{
 			"http":       map[string]string{"method": "GET", "sourceIp": "192.0.2.1"},
-			"authorizer": map[string]any{"lambda": told},
+			"authorizer": map[string]any{"lambda": values},
 		},
 	})
 	if marshalErr != nil {
 		t.Fatal(marshalErr)
 	}
-	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { who, err = FromContext(r.Context()) })
+	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { caller, err = FromContext(r.Context()) })
 	if _, err := lambdahttp.Handler(h).Invoke(t.Context(), payload); err != nil {
 		t.Fatal(err)
 	}
-	return who, err
+	return caller, err
 }
 
 // An Identity arrives unchanged at the function behind the authorizer.
@@ -43,25 +43,25 @@ func TestIdentity(t *testing.T) {
 	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 	for _, roles := range [][]string{{}, {"member"}, {"a b", "a,b", `"[]`, "عضو", "</script>"}} {
 		want := Identity{"u1 \"é", "5pxVmlyBnNXvUyxlnBSeqQ", roles, at}
-		told, err := encode(want)
+		values, err := encode(want)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := behind(t, told)
+		got, err := identityInHandler(t, values)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v, %v; want %+v", got, err, want)
 		}
 	}
-	told, err := encode(Identity{UserID: "u1", SessionID: "s1", AuthenticatedAt: at.In(time.FixedZone("", 3600))})
+	values, err := encode(Identity{UserID: "u1", SessionID: "s1", AuthenticatedAt: at.In(time.FixedZone("", 3600))})
 	want := map[string]string{"user_id": "u1", "session_id": "s1", "roles": "[]", "authenticated_at": "2026-11-23T14:00:00Z"}
-	if err != nil || !reflect.DeepEqual(told, want) {
-		t.Errorf("told %v, %v; want %v", told, err, want)
+	if err != nil || !reflect.DeepEqual(values, want) {
+		t.Errorf("told %v, %v; want %v", values, err, want)
 	}
 }
 
 func TestFromContextRefuses(t *testing.T) {
 	whole := map[string]string{"user_id": "u1", "session_id": "s1", "roles": "[]", "authenticated_at": "2026-11-23T14:00:00Z"}
-	if _, err := behind(t, whole); err != nil {
+	if _, err := identityInHandler(t, whole); err != nil {
 		t.Fatal(err)
 	}
 	for _, change := range []struct{ name, value string }{
@@ -69,13 +69,13 @@ func TestFromContextRefuses(t *testing.T) {
 		{"roles", ""}, {"roles", "null"}, {"roles", "member"}, {"roles", `["a"`}, {"roles", `[1]`}, {"roles", `{}`},
 		{"authenticated_at", ""}, {"authenticated_at", "1700000000"}, {"authenticated_at", "2026-11-23"},
 	} {
-		told := map[string]string{}
+		values := map[string]string{}
 		for name, value := range whole {
-			told[name] = value
+			values[name] = value
 		}
-		told[change.name] = change.value
-		if who, err := behind(t, told); err == nil || !reflect.DeepEqual(who, Identity{}) {
-			t.Errorf("%s is %q: %+v, %v; want an error alone", change.name, change.value, who, err)
+		values[change.name] = change.value
+		if caller, err := identityInHandler(t, values); err == nil || !reflect.DeepEqual(caller, Identity{}) {
+			t.Errorf("%s is %q: %+v, %v; want an error alone", change.name, change.value, caller, err)
 		}
 	}
 	if _, err := FromContext(t.Context()); err == nil {
@@ -108,20 +108,20 @@ func TestNew(t *testing.T) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.AddCookie(w.Result().Cookies()[0])
 
-		who, err := New(sessions)(r)
+		caller, err := New(sessions)(r)
 		want := map[string]string{"user_id": "u1", "session_id": s.ID, "roles": `["member"]`, "authenticated_at": "2000-01-01T00:00:00Z"}
-		if err != nil || !reflect.DeepEqual(who, want) {
-			t.Errorf("%v, %v; want %v", who, err, want)
+		if err != nil || !reflect.DeepEqual(caller, want) {
+			t.Errorf("%v, %v; want %v", caller, err, want)
 		}
-		if who, err := New(manager(brokenStore{store}))(r); !errors.Is(err, errOutage) || errors.Is(err, lambdahttp.ErrNotAuthorized) || who != nil {
-			t.Errorf("in an outage: %v, %v", who, err)
+		if caller, err := New(manager(brokenStore{store}))(r); !errors.Is(err, errOutage) || errors.Is(err, lambdahttp.ErrNotAuthorized) || caller != nil {
+			t.Errorf("in an outage: %v, %v", caller, err)
 		}
-		if who, err := New(sessions)(httptest.NewRequest("GET", "/", nil)); !errors.Is(err, lambdahttp.ErrNotAuthorized) || who != nil {
-			t.Errorf("without a cookie: %v, %v", who, err)
+		if caller, err := New(sessions)(httptest.NewRequest("GET", "/", nil)); !errors.Is(err, lambdahttp.ErrNotAuthorized) || caller != nil {
+			t.Errorf("without a cookie: %v, %v", caller, err)
 		}
 		time.Sleep(30 * time.Minute)
-		if who, err := New(sessions)(r); !errors.Is(err, lambdahttp.ErrNotAuthorized) || who != nil {
-			t.Errorf("expired: %v, %v", who, err)
+		if caller, err := New(sessions)(r); !errors.Is(err, lambdahttp.ErrNotAuthorized) || caller != nil {
+			t.Errorf("expired: %v, %v", caller, err)
 		}
 	})
 }

@@ -28,7 +28,7 @@ func (s *Store) call(ctx context.Context, script *redis.Script, keys []string, a
 // run for up to the client's ReadTimeout.
 func (s *Store) send(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply any, err error) {
 	done := make(chan *redis.Cmd, 1)
-	go func() { done <- script.Run(ctx, scripter{s.client}, keys, args...) }()
+	go func() { done <- script.Run(ctx, noRetryClient{s.client}, keys, args...) }()
 	select {
 	case cmd := <-done:
 		reply, err = cmd.Result()
@@ -41,20 +41,20 @@ func (s *Store) send(ctx context.Context, script *redis.Script, keys []string, a
 	return reply, nil
 }
 
-// scripter is a client whose scripts go-redis does not send again by itself. A write
-// that was sent twice may find what its own first try wrote, and go-redis does not
-// tell how often it sent a command.
-type scripter struct{ redis.UniversalClient }
+// noRetryClient is a client whose scripts go-redis does not send again by itself. A
+// write that was sent twice may find what its own first try wrote, and go-redis does
+// not tell how often it sent a command.
+type noRetryClient struct{ redis.UniversalClient }
 
-func (c scripter) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+func (c noRetryClient) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	return c.eval(ctx, "evalsha", sha, keys, args)
 }
 
-func (c scripter) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+func (c noRetryClient) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
 	return c.eval(ctx, "eval", script, keys, args)
 }
 
-func (c scripter) eval(ctx context.Context, name, script string, keys []string, args []any) *redis.Cmd {
+func (c noRetryClient) eval(ctx context.Context, name, script string, keys []string, args []any) *redis.Cmd {
 	words := make([]any, 0, 3+len(keys)+len(args))
 	words = append(words, name, script, len(keys))
 	for _, key := range keys {
@@ -62,12 +62,12 @@ func (c scripter) eval(ctx context.Context, name, script string, keys []string, 
 	}
 	cmd := redis.NewCmd(ctx, append(words, args...)...)
 	cmd.SetFirstKeyPos(3)
-	_ = c.Process(ctx, once{cmd}) // cmd keeps the error
+	_ = c.Process(ctx, noRetryCmd{cmd}) // cmd keeps the error
 	return cmd
 }
 
-// once is a command that go-redis sends only once.
-type once struct{ *redis.Cmd }
+// noRetryCmd is a command that go-redis sends only once.
+type noRetryCmd struct{ *redis.Cmd }
 
 // NoRetry is called by go-redis before it sends a command again.
-func (once) NoRetry() bool { return true }
+func (noRetryCmd) NoRetry() bool { return true }

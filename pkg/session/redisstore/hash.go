@@ -13,8 +13,8 @@ import (
 
 // createArgs returns the arguments of createScript.
 func createArgs(s *session.Session) ([]any, error) {
-	fields, err := changeable(s, s.Version)
-	return slices.Concat([]any{s.ExpiresAt.Unix()}, fields, ends(s), []any{
+	fields, err := updateFields(s, s.Version)
+	return slices.Concat([]any{s.ExpiresAt.Unix()}, fields, expiryFields(s), []any{
 		"user_id", s.UserID, "ip", s.IP, "user_agent", s.UserAgent,
 		"created_at", s.CreatedAt.UnixMilli(), "last_seen_at", s.LastSeenAt.Unix(),
 	}), err
@@ -22,16 +22,16 @@ func createArgs(s *session.Session) ([]any, error) {
 
 // updateArgs returns the arguments of updateScript.
 func updateArgs(s *session.Session, now time.Time, newVersion int64) ([]any, error) {
-	fields, err := changeable(s, newVersion)
+	fields, err := updateFields(s, newVersion)
 	if s.ExpiresAt.IsZero() {
 		return append([]any{now.Unix(), s.Version, ""}, fields...), err
 	}
-	return slices.Concat([]any{now.Unix(), s.Version, s.ExpiresAt.Unix()}, fields, ends(s)), err
+	return slices.Concat([]any{now.Unix(), s.Version, s.ExpiresAt.Unix()}, fields, expiryFields(s)), err
 }
 
-// changeable returns the fields that every Update writes, each followed by its
+// updateFields returns the fields that every Update writes, each followed by its
 // value.
-func changeable(s *session.Session, version int64) ([]any, error) {
+func updateFields(s *session.Session, version int64) ([]any, error) {
 	roles, err := json.Marshal(s.Roles)
 	if err != nil {
 		return nil, fmt.Errorf("redisstore: encoding the roles of session %s: %w", s.ID, err)
@@ -46,8 +46,9 @@ func changeable(s *session.Session, version int64) ([]any, error) {
 	}, nil
 }
 
-// ends returns the fields that only some Updates write, each followed by its value.
-func ends(s *session.Session) []any {
+// expiryFields returns the fields that only some Updates write, each followed by its
+// value.
+func expiryFields(s *session.Session) []any {
 	return []any{"authenticated_at", s.AuthenticatedAt.Unix(), "expires_at", s.ExpiresAt.Unix()}
 }
 
@@ -55,7 +56,7 @@ func ends(s *session.Session) []any {
 // missing or malformed, the error names it. The error is not ErrNoSession, which
 // would sign the user out.
 func decode(key, id string, reply any) (*session.Session, error) {
-	pairs, err := texts(key, reply)
+	pairs, err := stringArray(key, reply)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +88,8 @@ func decode(key, id string, reply any) (*session.Session, error) {
 	return s, nil
 }
 
-// texts reads an array of strings.
-func texts(key string, reply any) ([]string, error) {
+// stringArray reads an array of strings.
+func stringArray(key string, reply any) ([]string, error) {
 	array, ok := reply.([]any)
 	if !ok {
 		return nil, fmt.Errorf("redisstore: key %q: the server answered with %T, want an array", key, reply)

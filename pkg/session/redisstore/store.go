@@ -184,7 +184,7 @@ func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 	if err != nil {
 		return nil, err
 	}
-	ids, err := texts(index, reply)
+	ids, err := stringArray(index, reply)
 	if err != nil {
 		return nil, err
 	}

@@ -21,33 +21,33 @@ type differences struct {
 	// migrated is the query whether the table coatcheck_sessions_schema exists.
 	migrated string
 
-	// connects is how often Migrate tries to connect.
-	connects int
+	// connectTries is how often Migrate tries to connect.
+	connectTries int
 
 	// skipLocked makes a SELECT lock its rows and skip rows that are locked already.
 	skipLocked string
 
-	// oneWriter says that the database allows one writer at a time, and that writers
-	// wait by trying again, each time a little later. Under load some writers would
-	// time out, so the Store lets them queue.
-	oneWriter bool
+	// singleWriter says that the database allows one writer at a time, and that
+	// writers wait by trying again, each time a little later. Under load some
+	// writers would time out, so the Store lets them queue.
+	singleWriter bool
 }
 
 func (d Dialect) differences() differences {
 	switch d {
 	case PostgreSQL:
 		return differences{
-			begin:      `BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(hashtext('coatcheck_sessions_schema'))`,
-			migrated:   `SELECT to_regclass('coatcheck_sessions_schema') IS NOT NULL`,
-			connects:   1,
-			skipLocked: `FOR UPDATE SKIP LOCKED`,
+			begin:        `BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(hashtext('coatcheck_sessions_schema'))`,
+			migrated:     `SELECT to_regclass('coatcheck_sessions_schema') IS NOT NULL`,
+			connectTries: 1,
+			skipLocked:   `FOR UPDATE SKIP LOCKED`,
 		}
 	case SQLite:
 		return differences{
-			begin:     `BEGIN IMMEDIATE`,
-			migrated:  `SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'coatcheck_sessions_schema'`,
-			connects:  20,
-			oneWriter: true,
+			begin:        `BEGIN IMMEDIATE`,
+			migrated:     `SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'coatcheck_sessions_schema'`,
+			connectTries: 20,
+			singleWriter: true,
 		}
 	}
 	panic(fmt.Sprintf("sqlstore: no dialect %q: there are %q and %q", d, PostgreSQL, SQLite))

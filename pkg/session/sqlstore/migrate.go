@@ -60,7 +60,7 @@ func (d Dialect) Schema() string {
 // the others wait for it.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.connect(ctx); err != nil {
-		return failed("Migrate", err)
+		return methodError("Migrate", err)
 	}
 	return s.write(ctx, "Migrate", func(conn *sql.Conn) error {
 		_, err := conn.ExecContext(ctx, s.dialect.differences().begin)
@@ -87,7 +87,7 @@ func (s *Store) connect(ctx context.Context) error {
 		if err == nil {
 			return conn.Close()
 		}
-		if try >= s.dialect.differences().connects || ctx.Err() != nil {
+		if try >= s.dialect.differences().connectTries || ctx.Err() != nil {
 			return err
 		}
 		time.Sleep(25 * time.Millisecond)

@@ -67,9 +67,9 @@ import (
 // executed. So when an answer is lost, the error is an outage, and ErrNoSession and
 // ErrConflict are certain. Reads may be sent again.
 type Store struct {
-	db      *sql.DB
-	dialect Dialect
-	turn    chan struct{} // full while a writer is busy; nil if writers need not queue
+	db        *sql.DB
+	dialect   Dialect
+	writeLock chan struct{} // full while a writer is busy; nil if writers need not queue
 }
 
 var _ session.Store = (*Store)(nil)
@@ -78,8 +78,8 @@ var _ session.Store = (*Store)(nil)
 // database. It panics if the dialect is not one of this package's.
 func New(db *sql.DB, dialect Dialect) *Store {
 	s := &Store{db: db, dialect: dialect}
-	if dialect.differences().oneWriter {
-		s.turn = make(chan struct{}, 1)
+	if dialect.differences().singleWriter {
+		s.writeLock = make(chan struct{}, 1)
 	}
 	return s
 }
@@ -95,7 +95,7 @@ func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 		ON CONFLICT (owner, id) DO NOTHING`
 	roles, values, err := encode(sess)
 	if err != nil {
-		return failed("Create", err)
+		return methodError("Create", err)
 	}
 	return s.write(ctx, "Create", func(conn *sql.Conn) error {
 		created, err := affected(conn.ExecContext(ctx, insert, sess.Key().Owner, sess.ID, sess.Secret[:], sess.PreviousSecret[:],
@@ -112,7 +112,7 @@ func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 func (s *Store) Get(ctx context.Context, key session.Key) (*session.Session, error) {
 	const query = `SELECT ` + columns + ` FROM coatcheck_sessions WHERE owner = $1 AND id = $2`
 	sess, err := decode(key.Owner, s.db.QueryRowContext(ctx, query, key.Owner, key.ID))
-	return sess, failed("Get", err)
+	return sess, methodError("Get", err)
 }
 
 // Update implements [session.Store]: one UPDATE and, if it changes nothing, one
@@ -124,7 +124,7 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 		WHERE owner = $8 AND id = $9 AND version = $10 AND expires_at > $11`
 	roles, values, err := encode(sess)
 	if err != nil {
-		return failed("Update", err)
+		return methodError("Update", err)
 	}
 	var authenticated, expires sql.NullInt64
 	if !sess.ExpiresAt.IsZero() {
@@ -138,7 +138,7 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 		if err != nil || updated > 0 {
 			return err
 		}
-		version, err := current(ctx, conn, key, now)
+		version, err := currentVersion(ctx, conn, key, now)
 		if version == newVersion || err != nil {
 			return err // nil: this write was applied before
 		}
@@ -156,7 +156,7 @@ func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Ti
 		if err != nil || touched > 0 {
 			return err
 		}
-		_, err = current(ctx, conn, key, now)
+		_, err = currentVersion(ctx, conn, key, now)
 		return err // nil: the session is alive and its stored times are not older
 	})
 }
@@ -185,7 +185,7 @@ func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 	const query = `SELECT ` + columns + ` FROM coatcheck_sessions WHERE owner = $1`
 	rows, err := s.db.QueryContext(ctx, query, owner)
 	if err != nil {
-		return nil, failed("List", err)
+		return nil, methodError("List", err)
 	}
 	defer rows.Close()
 	var all []*session.Session
@@ -199,9 +199,9 @@ func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 		all = append(all, sess)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, failed("List", err)
+		return nil, methodError("List", err)
 	}
-	return all, failed("List", errors.Join(damaged...))
+	return all, methodError("List", errors.Join(damaged...))
 }
 
 // DeleteExpired removes up to limit sessions that are dead at now, and returns how
@@ -238,33 +238,33 @@ func (s *Store) DeleteExpired(ctx context.Context, now time.Time, limit int) (n 
 // write runs one write of a method on its own connection. If only one writer can
 // write at a time, write first waits for its turn.
 func (s *Store) write(ctx context.Context, method string, do func(*sql.Conn) error) error {
-	if s.turn != nil {
+	if s.writeLock != nil {
 		select {
-		case s.turn <- struct{}{}:
-			defer func() { <-s.turn }()
+		case s.writeLock <- struct{}{}:
+			defer func() { <-s.writeLock }()
 		case <-ctx.Done():
-			return failed(method, ctx.Err())
+			return methodError(method, ctx.Err())
 		}
 	}
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
-		return failed(method, err)
+		return methodError(method, err)
 	}
 	defer conn.Close()
 	err = do(conn)
 	if errors.Is(err, driver.ErrBadConn) {
 		err = cmp.Or(ctx.Err(), err) // pgx returns only ErrBadConn when ctx ends before it sends anything
 	}
-	return failed(method, err)
+	return methodError(method, err)
 }
 
-// current returns the version of a session that is alive at now. A write that
+// currentVersion returns the version of a session that is alive at now. A write that
 // changed nothing calls it to find the reason. It must be a statement of its own: at
 // READ COMMITTED a statement sees only what was committed before the statement
 // began. So one statement alone could not see the other write that it waited for and
 // lost to. A change between the two statements cannot make the answer wrong, because
 // the first one is certain not to be applied.
-func current(ctx context.Context, conn *sql.Conn, key session.Key, now time.Time) (version int64, err error) {
+func currentVersion(ctx context.Context, conn *sql.Conn, key session.Key, now time.Time) (version int64, err error) {
 	const query = `SELECT version, expires_at FROM coatcheck_sessions WHERE owner = $1 AND id = $2`
 	var expires int64
 	err = conn.QueryRowContext(ctx, query, key.Owner, key.ID).Scan(&version, &expires)
@@ -274,8 +274,8 @@ func current(ctx context.Context, conn *sql.Conn, key session.Key, now time.Time
 	return version, err
 }
 
-// failed turns the error of a statement into the error of the method.
-func failed(method string, err error) error {
+// methodError turns the error of a statement into the error of the method.
+func methodError(method string, err error) error {
 	switch {
 	case err == nil, err == session.ErrNoSession, err == session.ErrConflict:
 		return err

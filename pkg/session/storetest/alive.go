@@ -8,24 +8,24 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-func touchMovesTheTimesOnly(p *probe) error {
-	s, bystander := p.created(), newSession()
-	bystander.UserID = s.UserID
-	p.create("Create of a second session", bystander.Clone(), nil)
+func touchMovesTheTimesOnly(p *checker) error {
+	s, unrelated := p.created(), newSession()
+	unrelated.UserID = s.UserID
+	p.create("Create of a second session", unrelated.Clone(), nil)
 	for _, later := range []time.Duration{time.Second, time.Hour} {
 		s.ExpiresAt = s.ExpiresAt.Add(later)
 		s.LastSeenAt = s.LastSeenAt.Add(time.Second)
 		p.touch("Touch", s.Key(), s.LastSeenAt, s.ExpiresAt, nil)
-		p.holds("after Touch", s)
+		p.wantStored("after Touch", s)
 	}
 	s.LastSeenAt = s.LastSeenAt.Add(time.Second)
 	p.touch("Touch with the stored ExpiresAt", s.Key(), s.LastSeenAt, s.ExpiresAt, nil)
-	p.holds("after Touch with the stored ExpiresAt", s)
-	p.holds("after Touch of another session", bystander)
+	p.wantStored("after Touch with the stored ExpiresAt", s)
+	p.wantStored("after Touch of another session", unrelated)
 	return p.err
 }
 
-func touchNeverGoesBack(p *probe) error {
+func touchNeverGoesBack(p *checker) error {
 	s := p.created()
 	for _, move := range []struct{ seen, expires time.Duration }{
 		{-time.Second, -time.Second},
@@ -37,40 +37,40 @@ func touchNeverGoesBack(p *probe) error {
 	} {
 		what := fmt.Sprintf("Touch with now moved by %v and expires by %v from what is stored", move.seen, move.expires)
 		p.touch(what, s.Key(), s.LastSeenAt.Add(move.seen), s.ExpiresAt.Add(move.expires), nil)
-		p.holds("after "+what, s)
+		p.wantStored("after "+what, s)
 	}
 	for range 8 { // a store with this mistake may pass one round by chance
 		seen, expires := s.LastSeenAt, s.ExpiresAt
-		errs := atOnce(crowd, func(i int) error {
+		errs := inParallel(parallelCalls, func(i int) error {
 			later := time.Duration(i+1) * time.Second
 			return p.store.Touch(p.ctx, s.Key(), seen.Add(later), expires.Add(later))
 		})
 		p.expect("Touch while others were under way", cmp.Or(errs...), nil)
-		s.LastSeenAt, s.ExpiresAt = seen.Add(crowd*time.Second), expires.Add(crowd*time.Second)
-		p.holds("after many Touches at the same time", s)
+		s.LastSeenAt, s.ExpiresAt = seen.Add(parallelCalls*time.Second), expires.Add(parallelCalls*time.Second)
+		p.wantStored("after many Touches at the same time", s)
 	}
 	return p.err
 }
 
-func nothingRevivesADeletedSession(p *probe) error {
+func nothingRevivesADeletedSession(p *checker) error {
 	s := p.created()
 	p.delete("Delete", s.Key(), nil, s.LastSeenAt, nil)
-	p.gone("after Delete", s.Key())
-	p.refuses("after Delete", s, s.LastSeenAt.Add(time.Minute))
-	p.gone("after Update and Touch of a deleted session", s.Key())
+	p.wantGone("after Delete", s.Key())
+	p.wantRefused("after Delete", s, s.LastSeenAt.Add(time.Minute))
+	p.wantGone("after Update and Touch of a deleted session", s.Key())
 	p.delete("a second Delete", s.Key(), nil, s.LastSeenAt, session.ErrNoSession)
 	return p.err
 }
 
-func nothingRevivesADeadSession(p *probe) error {
+func nothingRevivesADeadSession(p *checker) error {
 	s := p.created()
-	p.refuses("of a dead session", s, s.ExpiresAt.Add(time.Hour))
-	p.holds("after Update and Touch of a dead session", s)
+	p.wantRefused("of a dead session", s, s.ExpiresAt.Add(time.Hour))
+	p.wantStored("after Update and Touch of a dead session", s)
 	return p.err
 }
 
-// refuses checks that no Update or Touch finds s alive at now.
-func (p *probe) refuses(when string, s *session.Session, now time.Time) {
+// wantRefused checks that no Update or Touch finds s alive at now.
+func (p *checker) wantRefused(when string, s *session.Session, now time.Time) {
 	u := changed(s)
 	p.update("Update "+when, u.Clone(), now, newVersion(), session.ErrNoSession)
 	u.Version ^= 1
@@ -82,7 +82,7 @@ func (p *probe) refuses(when string, s *session.Session, now time.Time) {
 
 // deadFromExpiresAtOn tests times within a second of ExpiresAt, in distant time
 // zones.
-func deadFromExpiresAtOn(p *probe) error {
+func deadFromExpiresAtOn(p *checker) error {
 	east, west := time.FixedZone("east", 14*60*60), time.FixedZone("west", -12*60*60)
 	s := p.created()
 	before := s.ExpiresAt.Add(-time.Millisecond).In(east)
@@ -91,14 +91,14 @@ func deadFromExpiresAtOn(p *probe) error {
 	s = written(s, u, next)
 	s.LastSeenAt = s.ExpiresAt.Add(-time.Second)
 	p.touch("Touch a second before ExpiresAt", s.Key(), s.LastSeenAt, s.ExpiresAt, nil)
-	p.holds("after Update and Touch just before ExpiresAt", s)
+	p.wantStored("after Update and Touch just before ExpiresAt", s)
 	p.delete("Delete a millisecond before ExpiresAt", s.Key(), nil, before, nil)
 
 	for _, late := range []time.Duration{0, time.Millisecond, time.Second} {
 		s := p.created()
 		when := fmt.Sprintf("%v after ExpiresAt", late)
-		p.refuses(when, s, s.ExpiresAt.Add(late).In(west))
-		p.holds("after Update and Touch "+when, s)
+		p.wantRefused(when, s, s.ExpiresAt.Add(late).In(west))
+		p.wantStored("after Update and Touch "+when, s)
 		p.delete("Delete "+when, s.Key(), nil, s.ExpiresAt.Add(late).In(west), session.ErrNoSession)
 	}
 	return p.err
@@ -106,7 +106,7 @@ func deadFromExpiresAtOn(p *probe) error {
 
 // noClockIsRead passes an earlier time to the methods, for a session that ended a
 // minute ago.
-func noClockIsRead(p *probe) error {
+func noClockIsRead(p *checker) error {
 	s := newSession()
 	s.ExpiresAt = time.Now().UTC().Truncate(time.Second).Add(-time.Minute)
 	s.LastSeenAt = s.ExpiresAt.Add(-time.Hour)
@@ -115,7 +115,7 @@ func noClockIsRead(p *probe) error {
 	p.touch("Touch, told an earlier time than today", s.Key(), s.LastSeenAt, s.ExpiresAt, nil)
 	u, next := changed(s), newVersion()
 	p.update("Update, told an earlier time than today", u.Clone(), s.LastSeenAt, next, nil)
-	p.holds("after Touch and Update", written(s, u, next))
+	p.wantStored("after Touch and Update", written(s, u, next))
 	p.delete("Delete, told an earlier time than today", s.Key(), nil, s.LastSeenAt, nil)
 
 	s = p.created()

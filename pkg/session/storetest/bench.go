@@ -39,7 +39,7 @@ func Benchmark(b *testing.B, store session.Store) {
 		}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			s := tenth(b, store)
+			s := lastOfTen(b, store)
 			b.ReportAllocs()
 			for b.Loop() {
 				must(b, c.call(b.Context(), store, s))
@@ -53,7 +53,7 @@ func Benchmark(b *testing.B, store session.Store) {
 		}
 	})
 	b.Run("Delete", func(b *testing.B) {
-		s := tenth(b, store)
+		s := lastOfTen(b, store)
 		b.ReportAllocs()
 		for b.Loop() {
 			must(b, store.Delete(b.Context(), s.Key(), &s.Secret, s.LastSeenAt))
@@ -66,8 +66,8 @@ func Benchmark(b *testing.B, store session.Store) {
 	b.Run("Load", func(b *testing.B) { load(b, store) })
 }
 
-// tenth returns the last session of a new user who has ten.
-func tenth(b *testing.B, store session.Store) *session.Session {
+// lastOfTen returns the last session of a new user who has ten.
+func lastOfTen(b *testing.B, store session.Store) *session.Session {
 	b.Helper()
 	s := newSession()
 	for range 9 {

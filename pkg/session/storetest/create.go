@@ -11,13 +11,13 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-func everyFieldIsKept(p *probe) error {
+func everyFieldIsKept(p *checker) error {
 	s := p.created()
-	p.holds("after Create", s)
+	p.wantStored("after Create", s)
 	return p.err
 }
 
-func extremeValuesAreKept(p *probe) error {
+func extremeValuesAreKept(p *checker) error {
 	small, large := newSession(), newSession()
 	small.Version = 1
 	small.CreatedAt = small.CreatedAt.Truncate(time.Second).Add(time.Millisecond)
@@ -34,12 +34,12 @@ func extremeValuesAreKept(p *probe) error {
 	}
 	for _, s := range []*session.Session{small, large} {
 		p.create("Create", s.Clone(), nil)
-		p.holds("after Create", s)
+		p.wantStored("after Create", s)
 	}
 	return p.err
 }
 
-func emptyValuesAreKept(p *probe) error {
+func emptyValuesAreKept(p *checker) error {
 	absent, empty := newSession(), newSession()
 	absent.Roles, absent.Values = nil, nil
 	absent.IP, absent.UserAgent = "", ""
@@ -49,12 +49,12 @@ func emptyValuesAreKept(p *probe) error {
 	blank.Values = map[string]string{"empty": "", "blank": " "}
 	for _, s := range []*session.Session{absent, empty, blank} {
 		p.create("Create", s.Clone(), nil)
-		p.holds("after Create", s)
+		p.wantStored("after Create", s)
 	}
 	return p.err
 }
 
-func anyTextIsKept(p *probe) error {
+func anyTextIsKept(p *checker) error {
 	texts := []string{
 		"Zoë", "Zoe\u0308", // the same letter as one code point and as two, which a store must not normalize
 		"名前", "שם", "👩‍💻", "\U0010ffff", "\ufeffmark",
@@ -70,18 +70,18 @@ func anyTextIsKept(p *probe) error {
 		s.Values[text] = text
 	}
 	p.create("Create", s.Clone(), nil)
-	p.holds("after Create", s)
+	p.wantStored("after Create", s)
 
 	u := changed(s)
 	u.Roles, u.Values = texts[1:], maps.Clone(s.Values)
 	delete(u.Values, texts[0])
 	next := newVersion()
 	p.update("Update", u.Clone(), s.LastSeenAt, next, nil)
-	p.holds("after Update", written(s, u, next))
+	p.wantStored("after Update", written(s, u, next))
 	return p.err
 }
 
-func anyNumberOfRolesIsKept(p *probe) error {
+func anyNumberOfRolesIsKept(p *checker) error {
 	for _, n := range []int{0, 1, 100} {
 		s := newSession()
 		s.Roles = nil
@@ -89,30 +89,30 @@ func anyNumberOfRolesIsKept(p *probe) error {
 			s.Roles = append(s.Roles, fmt.Sprintf("role-%d", n-i))
 		}
 		p.create("Create", s.Clone(), nil)
-		p.holds(fmt.Sprintf("after Create with %d roles", n), s)
+		p.wantStored(fmt.Sprintf("after Create with %d roles", n), s)
 	}
 	return p.err
 }
 
-func createRefusesATakenKey(p *probe) error {
+func createRefusesATakenKey(p *checker) error {
 	s := p.created()
 	p.create("Create of the same session again", s.Clone(), session.ErrConflict)
 	other := changed(s)
 	other.Version, other.ExpiresAt, other.IP = newVersion(), s.ExpiresAt.Add(time.Hour), "192.0.2.2"
 	p.create("Create of another session with the same key", other, session.ErrConflict)
-	p.holds("after the refused Creates", s)
+	p.wantStored("after the refused Creates", s)
 	return p.err
 }
 
-func oneOfManyCreatesWins(p *probe) error {
+func oneOfManyCreatesWins(p *checker) error {
 	first := newSession()
-	rivals := make([]*session.Session, crowd)
+	rivals := make([]*session.Session, parallelCalls)
 	for i := range rivals {
 		rivals[i] = changed(first)
 		rivals[i].Version, rivals[i].ExpiresAt = newVersion(), first.ExpiresAt
 	}
-	errs := atOnce(crowd, func(i int) error { return p.store.Create(p.ctx, rivals[i].Clone()) })
-	winner := p.oneWon("Create of one key at the same time", errs)
-	p.holds("after the Creates", rivals[winner])
+	errs := inParallel(parallelCalls, func(i int) error { return p.store.Create(p.ctx, rivals[i].Clone()) })
+	winner := p.wantOneWinner("Create of one key at the same time", errs)
+	p.wantStored("after the Creates", rivals[winner])
 	return p.err
 }

@@ -6,24 +6,24 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-func deleteTakesTheRightSecret(p *probe) error {
+func deleteTakesTheRightSecret(p *checker) error {
 	for what, secret := range map[string]func(*session.Session) *[32]byte{
 		"the current secret":  func(s *session.Session) *[32]byte { return &s.Secret },
 		"the previous secret": func(s *session.Session) *[32]byte { return &s.PreviousSecret },
 		"no secret":           func(*session.Session) *[32]byte { return nil },
 	} {
 		s := p.created()
-		bystander := sibling(s)
-		p.create("Create of a second session", bystander.Clone(), nil)
+		unrelated := sibling(s)
+		p.create("Create of a second session", unrelated.Clone(), nil)
 		p.delete("Delete with "+what, s.Key(), secret(s), s.LastSeenAt, nil)
-		p.gone("after Delete with "+what, s.Key())
-		p.holds("after Delete of another session", bystander)
+		p.wantGone("after Delete with "+what, s.Key())
+		p.wantStored("after Delete of another session", unrelated)
 		p.delete("a second Delete with "+what, s.Key(), secret(s), s.LastSeenAt, session.ErrNoSession)
 	}
 	return p.err
 }
 
-func deleteRefusesAWrongSecret(p *probe) error {
+func deleteRefusesAWrongSecret(p *checker) error {
 	s := p.created()
 	random, oneBit := newSecret(), s.Secret
 	oneBit[31] ^= 1
@@ -34,20 +34,20 @@ func deleteRefusesAWrongSecret(p *probe) error {
 		"that of another user": &p.created().Secret,
 	} {
 		p.delete("Delete with "+what, s.Key(), secret, s.LastSeenAt, session.ErrNoSession)
-		p.holds("after Delete with "+what, s)
+		p.wantStored("after Delete with "+what, s)
 		p.delete("Delete of a dead session with "+what, s.Key(), secret, s.ExpiresAt, session.ErrNoSession)
-		p.holds("after Delete of a dead session with "+what, s)
+		p.wantStored("after Delete of a dead session with "+what, s)
 	}
 	u, next := changed(s), newVersion()
 	p.update("Update of the secrets", u.Clone(), s.LastSeenAt, next, nil)
 	p.delete("Delete with the secret before the previous", s.Key(), &s.PreviousSecret, s.LastSeenAt, session.ErrNoSession)
-	p.holds("after Delete with the secret before the previous", written(s, u, next))
+	p.wantStored("after Delete with the secret before the previous", written(s, u, next))
 	p.delete("Delete with the secret that was just replaced", s.Key(), &s.Secret, s.LastSeenAt, nil)
-	p.gone("after Delete with the secret that was just replaced", s.Key())
+	p.wantGone("after Delete with the secret that was just replaced", s.Key())
 	return p.err
 }
 
-func deleteRemovesTheDead(p *probe) error {
+func deleteRemovesTheDead(p *checker) error {
 	for _, withSecret := range []bool{false, true} {
 		s := p.created()
 		secret := &s.Secret
@@ -55,23 +55,23 @@ func deleteRemovesTheDead(p *probe) error {
 			secret = nil
 		}
 		p.delete("Delete of a dead session", s.Key(), secret, s.ExpiresAt.Add(time.Minute), session.ErrNoSession)
-		p.gone("after Delete of a dead session", s.Key())
+		p.wantGone("after Delete of a dead session", s.Key())
 	}
 	return p.err
 }
 
 // deleteWinsEveryRace runs a Delete at the same time as an Update and many Touches.
 // In each round the Delete has another position among them.
-func deleteWinsEveryRace(p *probe) error {
-	for place := range crowd {
+func deleteWinsEveryRace(p *checker) error {
+	for place := range parallelCalls {
 		s := p.created()
-		errs := atOnce(crowd, func(i int) error {
+		errs := inParallel(parallelCalls, func(i int) error {
 			switch i {
 			case place:
 				p.delete("Delete among other writes", s.Key(), &s.Secret, s.LastSeenAt, nil)
-				p.gone("after Delete among other writes", s.Key())
+				p.wantGone("after Delete among other writes", s.Key())
 				return nil
-			case (place + crowd/2) % crowd:
+			case (place + parallelCalls/2) % parallelCalls:
 				return p.store.Update(p.ctx, changed(s), s.LastSeenAt, newVersion())
 			}
 			later := time.Duration(i+1) * time.Second
@@ -82,7 +82,7 @@ func deleteWinsEveryRace(p *probe) error {
 				p.expect("Touch or Update around a Delete", err, session.ErrNoSession)
 			}
 		}
-		p.gone("after Delete and the writes that crossed it", s.Key())
+		p.wantGone("after Delete and the writes that crossed it", s.Key())
 	}
 	return p.err
 }

@@ -11,46 +11,46 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-func aMissingSessionIsErrNoSession(p *probe) error {
+func aMissingSessionIsErrNoSession(p *checker) error {
 	present := p.created()
 	for _, s := range []*session.Session{newSession(), sibling(present)} {
-		p.missing("without a Create", s.Key())
+		p.wantMissing("without a Create", s.Key())
 		p.update("Update without a Create", changed(s), s.LastSeenAt, newVersion(), session.ErrNoSession)
 		p.touch("Touch without a Create", s.Key(), s.LastSeenAt.Add(time.Minute), s.ExpiresAt.Add(time.Minute), session.ErrNoSession)
 		p.delete("Delete without a Create", s.Key(), nil, s.LastSeenAt, session.ErrNoSession)
 		p.delete("Delete with a secret, without a Create", s.Key(), &s.Secret, s.LastSeenAt, session.ErrNoSession)
-		p.gone("after writes without a Create", s.Key())
+		p.wantGone("after writes without a Create", s.Key())
 	}
-	p.holds("after writes to missing sessions", present)
+	p.wantStored("after writes to missing sessions", present)
 	return p.err
 }
 
 // keysAreComparedExactly looks for a session under keys that a store might confuse
 // with the right one. Such a key has another case, is cut or longer, has a wildcard
 // of SQL, or has the boundary between owner and ID moved.
-func keysAreComparedExactly(p *probe) error {
+func keysAreComparedExactly(p *checker) error {
 	s, twin, stranger := p.created(), newSession(), p.created()
 	twin.UserID, twin.ID = s.UserID, swapCase(s.ID)
 	p.create("Create of an ID that differs in case only", twin.Clone(), nil)
-	p.holds("beside an ID that differs in case only", s)
-	p.holds("beside an ID that differs in case only", twin)
+	p.wantStored("beside an ID that differs in case only", s)
+	p.wantStored("beside an ID that differs in case only", twin)
 
 	owner, id := s.Key().Owner, s.ID
 	for _, wrong := range lookalikes(owner) {
 		p.list("for a similar owner", wrong)
-		p.absent(session.Key{Owner: wrong, ID: id}, s)
+		p.wantAbsent(session.Key{Owner: wrong, ID: id}, s)
 	}
 	for _, wrong := range lookalikes(id)[1:] {
-		p.absent(session.Key{Owner: owner, ID: wrong}, s)
+		p.wantAbsent(session.Key{Owner: owner, ID: wrong}, s)
 	}
-	p.absent(session.Key{Owner: owner + id[:1], ID: id[1:]}, s)
-	p.absent(session.Key{Owner: owner[:len(owner)-1], ID: owner[len(owner)-1:] + id}, s)
-	p.absent(session.Key{Owner: id, ID: owner}, s)
-	p.absent(session.Key{Owner: stranger.Key().Owner, ID: id}, s)
+	p.wantAbsent(session.Key{Owner: owner + id[:1], ID: id[1:]}, s)
+	p.wantAbsent(session.Key{Owner: owner[:len(owner)-1], ID: owner[len(owner)-1:] + id}, s)
+	p.wantAbsent(session.Key{Owner: id, ID: owner}, s)
+	p.wantAbsent(session.Key{Owner: stranger.Key().Owner, ID: id}, s)
 
-	p.holds("after writes to similar keys", s)
-	p.holds("after writes to similar keys", twin)
-	p.holds("after writes to similar keys", stranger)
+	p.wantStored("after writes to similar keys", s)
+	p.wantStored("after writes to similar keys", twin)
+	p.wantStored("after writes to similar keys", stranger)
 	return p.err
 }
 
@@ -65,15 +65,15 @@ func lookalikes(s string) []string {
 	return []string{swapCase(s), s[:last], s[:1], s + "A", s + s, s[:last] + wildcard}
 }
 
-// absent checks that Get, Touch and Delete find no session under the key.
-func (p *probe) absent(key session.Key, like *session.Session) {
+// wantAbsent checks that Get, Touch and Delete find no session under the key.
+func (p *checker) wantAbsent(key session.Key, like *session.Session) {
 	name := fmt.Sprintf("with the key %q instead of %q", key, like.Key())
-	p.missing(name, key)
+	p.wantMissing(name, key)
 	p.touch("Touch "+name, key, like.LastSeenAt.Add(time.Minute), like.ExpiresAt.Add(time.Minute), session.ErrNoSession)
 	p.delete("Delete "+name, key, nil, like.LastSeenAt, session.ErrNoSession)
 }
 
-func listHoldsOneUsersSessions(p *probe) error {
+func listHoldsOneUsersSessions(p *checker) error {
 	ann := []*session.Session{p.created()}
 	bob := []*session.Session{p.created()}
 	for range 2 {
@@ -82,16 +82,16 @@ func listHoldsOneUsersSessions(p *probe) error {
 	}
 	for _, user := range [][]*session.Session{ann, bob} {
 		for _, s := range user {
-			p.holds("beside another user's sessions", s)
+			p.wantStored("beside another user's sessions", s)
 		}
 		if all := p.list("of a user", user[0].Key().Owner); len(all) != len(user) {
-			p.breach("List returned %d sessions of a user who has %d", len(all), len(user))
+			p.failf("List returned %d sessions of a user who has %d", len(all), len(user))
 		}
 	}
 	return p.err
 }
 
-func listIsComplete(p *probe) error {
+func listIsComplete(p *checker) error {
 	const total, atATime = 1000, 32
 	sessions := make([]*session.Session, total)
 	sessions[0] = newSession()
@@ -117,55 +117,55 @@ func listIsComplete(p *probe) error {
 		found[s.ID] = s
 	}
 	if len(all) != total || len(found) != total {
-		p.breach("List returned %d sessions, %d of them different, of a user who has %d", len(all), len(found), total)
+		p.failf("List returned %d sessions, %d of them different, of a user who has %d", len(all), len(found), total)
 	}
 	for _, s := range sessions {
 		if p.err == nil {
-			p.same("List of 1,000 sessions", found[s.ID], s)
+			p.wantEqual("List of 1,000 sessions", found[s.ID], s)
 		}
 	}
 	return p.err
 }
 
-func deadSessionsAreShown(p *probe) error {
+func deadSessionsAreShown(p *checker) error {
 	s := newSession()
 	end := time.Now().UTC().Truncate(time.Second).Add(-time.Minute)
 	s.ExpiresAt, s.LastSeenAt, s.AuthenticatedAt = end, end.Add(-time.Hour), end.Add(-time.Hour)
 	s.CreatedAt = end.Add(-time.Hour)
 	p.create("Create", s.Clone(), nil)
-	p.holds("a minute after ExpiresAt", s)
+	p.wantStored("a minute after ExpiresAt", s)
 	return p.err
 }
 
-func sessionsAreCopies(p *probe) error {
+func sessionsAreCopies(p *checker) error {
 	s := newSession()
-	handed := s.Clone()
-	p.create("Create", handed, nil)
-	spoil(handed)
-	p.holds("after the session handed to Create was changed", s)
+	passed := s.Clone()
+	p.create("Create", passed, nil)
+	overwrite(passed)
+	p.wantStored("after the session handed to Create was changed", s)
 
 	u, next := changed(s), newVersion()
-	handed = u.Clone()
-	p.update("Update", handed, s.LastSeenAt, next, nil)
-	spoil(handed)
+	passed = u.Clone()
+	p.update("Update", passed, s.LastSeenAt, next, nil)
+	overwrite(passed)
 	s = written(s, u, next)
-	p.holds("after the session handed to Update was changed", s)
+	p.wantStored("after the session handed to Update was changed", s)
 
 	if p.err == nil {
 		got, err := p.store.Get(p.ctx, s.Key())
 		p.expect("Get", err, nil)
-		spoil(got)
+		overwrite(got)
 	}
-	p.holds("after the session that Get returned was changed", s)
+	p.wantStored("after the session that Get returned was changed", s)
 	for _, listed := range p.list("of a user", s.Key().Owner) {
-		spoil(listed)
+		overwrite(listed)
 	}
-	p.holds("after the sessions that List returned were changed", s)
+	p.wantStored("after the sessions that List returned were changed", s)
 	return p.err
 }
 
-// spoil changes every part of s that the store could share with the caller.
-func spoil(s *session.Session) {
+// overwrite changes every part of s that the store could share with the caller.
+func overwrite(s *session.Session) {
 	if s == nil {
 		return
 	}
@@ -178,16 +178,16 @@ func spoil(s *session.Session) {
 	s.Version, s.IP = -1, "spoiled"
 }
 
-func aCancelledContextIsAnOutage(p *probe) error {
+func aCancelledContextIsAnOutage(p *checker) error {
 	s, other := p.created(), newSession()
 	ctx, cancel := context.WithCancel(p.ctx)
 	cancel()
 	outage := func(what string, err error) {
 		switch {
 		case err == nil:
-			p.breach("%s with a cancelled context: want an error, got none", what)
+			p.failf("%s with a cancelled context: want an error, got none", what)
 		case errors.Is(err, session.ErrNoSession), errors.Is(err, session.ErrConflict):
-			p.breach("%s with a cancelled context: want an outage, got: %w", what, err)
+			p.failf("%s with a cancelled context: want an outage, got: %w", what, err)
 		}
 	}
 	later := s.LastSeenAt.Add(time.Minute)

@@ -46,11 +46,11 @@ func Run(t *testing.T, newStore func(t *testing.T) session.Store) {
 type rule struct {
 	name  string
 	says  string
-	check func(*probe) error
+	check func(*checker) error
 }
 
 func (r rule) test(ctx context.Context, store session.Store) error {
-	if err := r.check(&probe{ctx: ctx, store: store}); err != nil {
+	if err := r.check(&checker{ctx: ctx, store: store}); err != nil {
 		return fmt.Errorf("%w\nthe contract: %s", err, r.says)
 	}
 	return nil

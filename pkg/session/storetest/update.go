@@ -8,43 +8,43 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-func updateReplacesWhatItNames(p *probe) error {
+func updateReplacesWhatItNames(p *checker) error {
 	s := p.created()
 	u, next := changed(s), newVersion()
 	p.update("Update", u.Clone(), s.LastSeenAt, next, nil)
 	s = written(s, u, next)
-	p.holds("after Update", s)
+	p.wantStored("after Update", s)
 
 	u, next = changed(s), newVersion()
 	u.Roles, u.Values = nil, nil
 	p.update("Update without Roles and Values", u.Clone(), s.LastSeenAt, next, nil)
-	p.holds("after Update without Roles and Values", written(s, u, next))
+	p.wantStored("after Update without Roles and Values", written(s, u, next))
 	return p.err
 }
 
-func updateLeavesTheRest(p *probe) error {
-	s, bystander := p.created(), newSession()
-	bystander.UserID, bystander.Version = s.UserID, s.Version
-	p.create("Create of a second session", bystander.Clone(), nil)
+func updateLeavesTheRest(p *checker) error {
+	s, unrelated := p.created(), newSession()
+	unrelated.UserID, unrelated.Version = s.UserID, s.Version
+	p.create("Create of a second session", unrelated.Clone(), nil)
 	u, next := changed(s), newVersion()
 	u.CreatedAt, u.LastSeenAt = s.CreatedAt.Add(time.Minute), s.LastSeenAt.Add(time.Minute)
 	u.IP, u.UserAgent = "192.0.2.2", "another"
 	p.update("Update", u, s.LastSeenAt, next, nil)
-	p.holds("after Update", written(s, u, next))
-	p.holds("after Update of another session", bystander)
+	p.wantStored("after Update", written(s, u, next))
+	p.wantStored("after Update of another session", unrelated)
 	return p.err
 }
 
-func updateWithoutExpiryLeavesTheTimes(p *probe) error {
+func updateWithoutExpiryLeavesTheTimes(p *checker) error {
 	s := p.created()
 	u, next := changed(s), newVersion()
 	u.AuthenticatedAt = s.AuthenticatedAt.Add(time.Minute)
 	p.update("Update without ExpiresAt", u, s.LastSeenAt, next, nil)
-	p.holds("after Update without ExpiresAt", written(s, u, next))
+	p.wantStored("after Update without ExpiresAt", written(s, u, next))
 	return p.err
 }
 
-func updateWithExpiryReplacesTheTimes(p *probe) error {
+func updateWithExpiryReplacesTheTimes(p *checker) error {
 	s := p.created()
 	for _, by := range []time.Duration{time.Hour, -time.Minute} {
 		u, next := changed(s), newVersion()
@@ -53,12 +53,12 @@ func updateWithExpiryReplacesTheTimes(p *probe) error {
 		p.update("Update with ExpiresAt", u.Clone(), s.LastSeenAt, next, nil)
 		s = written(s, u, next)
 		s.AuthenticatedAt, s.ExpiresAt = u.AuthenticatedAt, u.ExpiresAt
-		p.holds(fmt.Sprintf("after Update with an ExpiresAt moved by %v", by), s)
+		p.wantStored(fmt.Sprintf("after Update with an ExpiresAt moved by %v", by), s)
 	}
 	return p.err
 }
 
-func updateComparesVersions(p *probe) error {
+func updateComparesVersions(p *checker) error {
 	s := p.created()
 	for _, wrong := range []int64{s.Version ^ 1, newVersion()} {
 		u := changed(s)
@@ -66,42 +66,42 @@ func updateComparesVersions(p *probe) error {
 		p.update("Update of another version", u, s.LastSeenAt, newVersion(), session.ErrConflict)
 		u.AuthenticatedAt, u.ExpiresAt = s.AuthenticatedAt.Add(time.Minute), s.ExpiresAt.Add(time.Minute)
 		p.update("Update of another version, with ExpiresAt", u, s.LastSeenAt, newVersion(), session.ErrConflict)
-		p.holds("after the refused Updates", s)
+		p.wantStored("after the refused Updates", s)
 	}
 	return p.err
 }
 
-func oneOfManyUpdatesWins(p *probe) error {
+func oneOfManyUpdatesWins(p *checker) error {
 	s := p.created()
-	rivals := make([]*session.Session, crowd)
-	versions := make([]int64, crowd)
+	rivals := make([]*session.Session, parallelCalls)
+	versions := make([]int64, parallelCalls)
 	for i := range rivals {
 		rivals[i], versions[i] = changed(s), newVersion()
 	}
-	errs := atOnce(crowd, func(i int) error {
+	errs := inParallel(parallelCalls, func(i int) error {
 		return p.store.Update(p.ctx, rivals[i].Clone(), s.LastSeenAt, versions[i])
 	})
-	winner := p.oneWon("Update of one version at the same time", errs)
-	p.holds("after the Updates", written(s, rivals[winner], versions[winner]))
+	winner := p.wantOneWinner("Update of one version at the same time", errs)
+	p.wantStored("after the Updates", written(s, rivals[winner], versions[winner]))
 	return p.err
 }
 
-func updateKnowsItsOwnRetry(p *probe) error {
+func updateKnowsItsOwnRetry(p *checker) error {
 	s := p.created()
 	u, next := changed(s), newVersion()
 	p.update("Update", u.Clone(), s.LastSeenAt, next, nil)
 	p.update("the same Update again", u.Clone(), s.LastSeenAt, next, nil)
 	s = written(s, u, next)
-	p.holds("after the same Update twice", s)
+	p.wantStored("after the same Update twice", s)
 
 	s.LastSeenAt, s.ExpiresAt = s.LastSeenAt.Add(time.Minute), s.ExpiresAt.Add(time.Minute)
 	p.touch("Touch", s.Key(), s.LastSeenAt, s.ExpiresAt, nil)
 	p.update("the same Update again, after a Touch", u.Clone(), s.LastSeenAt, next, nil)
-	p.holds("after the same Update again, after a Touch", s)
+	p.wantStored("after the same Update again, after a Touch", s)
 	return p.err
 }
 
-func updateKnowsNoOtherWrite(p *probe) error {
+func updateKnowsNoOtherWrite(p *checker) error {
 	s := p.created()
 	u, next := changed(s), newVersion()
 	p.update("Update", u.Clone(), s.LastSeenAt, next, nil)
@@ -109,25 +109,25 @@ func updateKnowsNoOtherWrite(p *probe) error {
 	u2, next2 := changed(over), newVersion()
 	p.update("a second Update", u2.Clone(), s.LastSeenAt, next2, nil)
 	p.update("the first Update again, after a second", u.Clone(), s.LastSeenAt, next, session.ErrConflict)
-	p.holds("after the refused Update", written(over, u2, next2))
+	p.wantStored("after the refused Update", written(over, u2, next2))
 	return p.err
 }
 
 // updateAndTouchKeepEachOthersWork runs an Update and a Touch one after the other,
 // then at the same time.
-func updateAndTouchKeepEachOthersWork(p *probe) error {
+func updateAndTouchKeepEachOthersWork(p *checker) error {
 	s := p.created()
 	u, next := changed(s), newVersion()
 	s.LastSeenAt, s.ExpiresAt = s.LastSeenAt.Add(time.Minute), s.ExpiresAt.Add(time.Minute)
 	p.touch("Touch", s.Key(), s.LastSeenAt, s.ExpiresAt, nil)
 	p.update("Update by a request that read the session before the Touch", u.Clone(), s.LastSeenAt, next, nil)
 	s = written(s, u, next)
-	p.holds("after Touch and Update", s)
+	p.wantStored("after Touch and Update", s)
 
-	for round := range crowd {
+	for round := range parallelCalls {
 		u, next := changed(s), newVersion()
 		seen, expires := s.LastSeenAt.Add(time.Second), s.ExpiresAt.Add(time.Second)
-		errs := atOnce(2, func(i int) error {
+		errs := inParallel(2, func(i int) error {
 			if i == round%2 { // Update and Touch take turns in starting first
 				return p.store.Update(p.ctx, u.Clone(), s.LastSeenAt, next)
 			}
@@ -136,7 +136,7 @@ func updateAndTouchKeepEachOthersWork(p *probe) error {
 		p.expect("Update and Touch at the same time", cmp.Or(errs...), nil)
 		s = written(s, u, next)
 		s.LastSeenAt, s.ExpiresAt = seen, expires
-		p.holds("after an Update and a Touch at the same time", s)
+		p.wantStored("after an Update and a Touch at the same time", s)
 	}
 	return p.err
 }

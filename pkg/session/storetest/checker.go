@@ -13,56 +13,57 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// crowd is how many calls run at once in the rules about races.
-const crowd = 16
+// parallelCalls is how many calls run at once in the rules about races.
+const parallelCalls = 16
 
-// probe runs the steps of one rule on a store. It keeps the first failure and skips
-// all steps after it, so that a rule is a plain list of steps.
-type probe struct {
+// checker runs the steps of one rule on a store. It keeps the first failure and
+// skips all steps after it, so that a rule is a plain list of steps.
+type checker struct {
 	ctx   context.Context
 	store session.Store
 	err   error
 }
 
-func (p *probe) create(what string, s *session.Session, want error) {
+func (p *checker) create(what string, s *session.Session, want error) {
 	if p.err == nil {
 		p.expect(what, p.store.Create(p.ctx, s), want)
 	}
 }
 
-func (p *probe) update(what string, s *session.Session, now time.Time, newVersion int64, want error) {
+func (p *checker) update(what string, s *session.Session, now time.Time, newVersion int64, want error) {
 	if p.err == nil {
 		p.expect(what, p.store.Update(p.ctx, s, now, newVersion), want)
 	}
 }
 
-func (p *probe) touch(what string, key session.Key, now, expires time.Time, want error) {
+func (p *checker) touch(what string, key session.Key, now, expires time.Time, want error) {
 	if p.err == nil {
 		p.expect(what, p.store.Touch(p.ctx, key, now, expires), want)
 	}
 }
 
-func (p *probe) delete(what string, key session.Key, secret *[32]byte, now time.Time, want error) {
+func (p *checker) delete(what string, key session.Key, secret *[32]byte, now time.Time, want error) {
 	if p.err == nil {
 		p.expect(what, p.store.Delete(p.ctx, key, secret, now), want)
 	}
 }
 
 // created returns a new session that the store holds.
-func (p *probe) created() *session.Session {
+func (p *checker) created() *session.Session {
 	s := newSession()
 	p.create("Create", s.Clone(), nil)
 	return s
 }
 
-// holds checks that Get and List both return the session exactly as it is in want.
-func (p *probe) holds(when string, want *session.Session) {
+// wantStored checks that Get and List both return the session exactly as it is in
+// want.
+func (p *checker) wantStored(when string, want *session.Session) {
 	if p.err != nil {
 		return
 	}
 	got, err := p.store.Get(p.ctx, want.Key())
 	if p.expect(when+", Get", err, nil); p.err == nil {
-		p.same(when+", Get", got, want)
+		p.wantEqual(when+", Get", got, want)
 	}
 	var listed []*session.Session
 	for _, s := range p.list(when, want.Key().Owner) {
@@ -71,25 +72,25 @@ func (p *probe) holds(when string, want *session.Session) {
 		}
 	}
 	if p.err == nil && len(listed) != 1 {
-		p.breach("%s, List returned the session %d times instead of once", when, len(listed))
+		p.failf("%s, List returned the session %d times instead of once", when, len(listed))
 	}
 	if p.err == nil {
-		p.same(when+", List", listed[0], want)
+		p.wantEqual(when+", List", listed[0], want)
 	}
 }
 
-// gone checks that neither Get nor List finds a session under the key.
-func (p *probe) gone(when string, key session.Key) {
-	p.missing(when, key)
+// wantGone checks that neither Get nor List finds a session under the key.
+func (p *checker) wantGone(when string, key session.Key) {
+	p.wantMissing(when, key)
 	for _, s := range p.list(when, key.Owner) {
 		if s.ID == key.ID {
-			p.breach("%s, List still returned the session", when)
+			p.failf("%s, List still returned the session", when)
 		}
 	}
 }
 
-// missing checks that Get finds no session under the key.
-func (p *probe) missing(when string, key session.Key) {
+// wantMissing checks that Get finds no session under the key.
+func (p *checker) wantMissing(when string, key session.Key) {
 	if p.err == nil {
 		_, err := p.store.Get(p.ctx, key)
 		p.expect(when+", Get", err, session.ErrNoSession)
@@ -97,7 +98,7 @@ func (p *probe) missing(when string, key session.Key) {
 }
 
 // list returns what List returns, and checks that every session is the owner's.
-func (p *probe) list(when, owner string) []*session.Session {
+func (p *checker) list(when, owner string) []*session.Session {
 	if p.err != nil {
 		return nil
 	}
@@ -105,42 +106,42 @@ func (p *probe) list(when, owner string) []*session.Session {
 	p.expect(when+", List", err, nil)
 	for _, s := range all {
 		if s == nil {
-			p.breach("%s, List returned a nil among the sessions", when)
+			p.failf("%s, List returned a nil among the sessions", when)
 			return nil
 		}
 		if s.Key().Owner != owner {
-			p.breach("%s, List of owner %q returned a session of owner %q", when, owner, s.Key().Owner)
+			p.failf("%s, List of owner %q returned a session of owner %q", when, owner, s.Key().Owner)
 			return nil
 		}
 	}
 	return all
 }
 
-func (p *probe) expect(what string, got, want error) {
+func (p *checker) expect(what string, got, want error) {
 	names := map[error]string{nil: "no error", session.ErrNoSession: "ErrNoSession", session.ErrConflict: "ErrConflict"}
 	switch {
 	case errors.Is(got, want):
 	case got == nil:
-		p.breach("%s: want %s, got no error", what, names[want])
+		p.failf("%s: want %s, got no error", what, names[want])
 	default:
-		p.breach("%s: want %s, got: %w", what, names[want], got)
+		p.failf("%s: want %s, got: %w", what, names[want], got)
 	}
 }
 
-func (p *probe) same(what string, got, want *session.Session) {
+func (p *checker) wantEqual(what string, got, want *session.Session) {
 	if d := differences(got, want); d != "" {
-		p.breach("%s returned another session than expected: %s", what, d)
+		p.failf("%s returned another session than expected: %s", what, d)
 	}
 }
 
-func (p *probe) breach(format string, args ...any) {
+func (p *checker) failf(format string, args ...any) {
 	if p.err == nil {
 		p.err = fmt.Errorf(format, args...)
 	}
 }
 
-// atOnce calls f(0) to f(n-1) at the same time and returns their errors.
-func atOnce(n int, f func(i int) error) []error {
+// inParallel calls f(0) to f(n-1) at the same time and returns their errors.
+func inParallel(n int, f func(i int) error) []error {
 	errs := make([]error, n)
 	start := make(chan struct{})
 	var wg sync.WaitGroup
@@ -155,9 +156,9 @@ func atOnce(n int, f func(i int) error) []error {
 	return errs
 }
 
-// oneWon checks that one error is nil and the others are ErrConflict. It returns the
-// index of the nil error.
-func (p *probe) oneWon(what string, errs []error) int {
+// wantOneWinner checks that one error is nil and the others are ErrConflict. It
+// returns the index of the nil error.
+func (p *checker) wantOneWinner(what string, errs []error) int {
 	var winners []int
 	for i, err := range errs {
 		if err == nil {
@@ -167,7 +168,7 @@ func (p *probe) oneWon(what string, errs []error) int {
 		}
 	}
 	if len(winners) != 1 {
-		p.breach("%d of %d succeeded instead of one: %s", len(winners), len(errs), what)
+		p.failf("%d of %d succeeded instead of one: %s", len(winners), len(errs), what)
 		return 0
 	}
 	return winners[0]

@@ -17,7 +17,7 @@ import (
 // other requests make, renew, change and touch sessions of this user. A token that
 // was issued before the call began is never accepted after the call has returned. A
 // token that is issued afterwards is accepted.
-func revokeAllEndsAll(p *probe) error {
+func revokeAllEndsAll(p *checker) error {
 	manager, err := session.New(p.store, session.Config{MaxSessions: -1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
@@ -31,7 +31,7 @@ func revokeAllEndsAll(p *probe) error {
 }
 
 // reauthenticateAlone ends all sessions of the user except a new one.
-func reauthenticateAlone(p *probe, manager *session.Manager, user string) error {
+func reauthenticateAlone(p *checker, manager *session.Manager, user string) error {
 	w := httptest.NewRecorder()
 	s, err := manager.Create(w, p.request(""), session.User{ID: user})
 	if err != nil {
@@ -40,31 +40,31 @@ func reauthenticateAlone(p *probe, manager *session.Manager, user string) error 
 	return manager.ReauthenticateAlone(p.ctx, w, s)
 }
 
-func revokeDuringTraffic(p *probe, manager *session.Manager, user string, revoke func() error) {
+func revokeDuringTraffic(p *checker, manager *session.Manager, user string, revoke func() error) {
 	const sessions = 6 // made by each goroutine
-	lived := make(chan []string, crowd*sessions)
+	issued := make(chan []string, parallelCalls*sessions)
 	var traffic sync.WaitGroup
-	for range crowd {
+	for range parallelCalls {
 		traffic.Go(func() {
 			for range sessions {
-				lived <- liveOneSession(p, manager, user)
+				issued <- useOneSession(p, manager, user)
 			}
 		})
 	}
-	var handedOut []string
-	for range crowd {
-		handedOut = append(handedOut, <-lived...)
+	var issuedBefore []string
+	for range parallelCalls {
+		issuedBefore = append(issuedBefore, <-issued...)
 	}
 	p.expect("ending all, with logins, renewals and updates under way", revoke(), nil)
-	for _, cookie := range handedOut {
+	for _, cookie := range issuedBefore {
 		if _, err := manager.Load(p.request(cookie)); !errors.Is(err, session.ErrNoSession) && p.err == nil {
-			p.breach("all had ended, and a token handed out before it began was accepted afterwards (%v)", err)
+			p.failf("all had ended, and a token handed out before it began was accepted afterwards (%v)", err)
 		}
 	}
 	traffic.Wait()
-	after := liveOneSession(p, manager, user)
+	after := useOneSession(p, manager, user)
 	if p.err == nil && len(after) == 0 {
-		p.breach("no session could be made after all had ended")
+		p.failf("no session could be made after all had ended")
 	}
 	if p.err == nil {
 		_, err := manager.Load(p.request(after[len(after)-1]))
@@ -75,7 +75,7 @@ func revokeDuringTraffic(p *probe, manager *session.Manager, user string, revoke
 // loginsKeepToTheLimit runs many logins of one user at once. In whatever order they
 // are stored, none fails, and the youngest sessions are left, as many as the limit
 // allows.
-func loginsKeepToTheLimit(p *probe) error {
+func loginsKeepToTheLimit(p *checker) error {
 	const logins, limit = 50, 10
 	manager, err := session.New(p.store, session.Config{MaxSessions: limit, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -83,7 +83,7 @@ func loginsKeepToTheLimit(p *probe) error {
 	}
 	user := newSession().UserID
 	made := make([]*session.Session, logins)
-	for _, err := range atOnce(logins, func(i int) (err error) {
+	for _, err := range inParallel(logins, func(i int) (err error) {
 		made[i], err = manager.Create(httptest.NewRecorder(), p.request(""), session.User{ID: user})
 		return err
 	}) {
@@ -99,15 +99,15 @@ func loginsKeepToTheLimit(p *probe) error {
 	})
 	same := func(a, b *session.Session) bool { return a.ID == b.ID }
 	if !slices.EqualFunc(left, made[logins-limit:], same) {
-		p.breach("of %d logins at once %d sessions are left, want the %d youngest", logins, len(left), limit)
+		p.failf("of %d logins at once %d sessions are left, want the %d youngest", logins, len(left), limit)
 	}
 	return p.err
 }
 
-// liveOneSession makes a session by a login, updates and renews it, and returns the
+// useOneSession makes a session by a login, updates and renews it, and returns the
 // Cookie headers that it got. It is not a failure if the session is revoked
 // meanwhile.
-func liveOneSession(p *probe, manager *session.Manager, user string) []string {
+func useOneSession(p *checker, manager *session.Manager, user string) []string {
 	w := httptest.NewRecorder()
 	s, err := manager.Create(w, p.request(""), session.User{ID: user})
 	if err != nil {
@@ -124,7 +124,7 @@ func liveOneSession(p *probe, manager *session.Manager, user string) []string {
 	return cookies
 }
 
-func (p *probe) request(cookie string) *http.Request {
+func (p *checker) request(cookie string) *http.Request {
 	r := httptest.NewRequestWithContext(p.ctx, http.MethodGet, "/", nil)
 	if cookie != "" {
 		r.Header.Set("Cookie", cookie)

@@ -12,22 +12,22 @@ import (
 
 func TestReauthenticateAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		s, token := r.login("u1")
 		other, othersToken := r.login("u1")
 		_, strangersToken := r.login("u2")
 		time.Sleep(time.Minute)
-		r.log.forget()
+		r.log.reset()
 		w := httptest.NewRecorder()
 		want(t, r.ReauthenticateAlone(t.Context(), w, s), nil)
-		r.log.holds(
+		r.log.wantLines(
 			"INFO session_renewed session_id="+s.ID+" user_id=u1",
 			"INFO session_expired reason=revoked session_id="+other.ID,
 		)
-		r.dead(token)
-		r.dead(othersToken)
-		r.alive(strangersToken)
-		if got := r.alive(tokenIn(t, w)); got.ID != s.ID || !got.AuthenticatedAt.Equal(time.Now().UTC().Truncate(time.Second)) {
+		r.wantDead(token)
+		r.wantDead(othersToken)
+		r.wantAlive(strangersToken)
+		if got := r.wantAlive(tokenIn(t, w)); got.ID != s.ID || !got.AuthenticatedAt.Equal(time.Now().UTC().Truncate(time.Second)) {
 			t.Errorf("session %s, authenticated at %v; want %s, now", got.ID, got.AuthenticatedAt, s.ID)
 		}
 	})
@@ -35,21 +35,21 @@ func TestReauthenticateAlone(t *testing.T) {
 
 // If the session itself cannot be renewed, the others stay, because the caller has
 // proved nothing.
-func TestReauthenticateAloneEndsNobodyInVain(t *testing.T) {
+func TestFailedReauthenticateAloneEndsNoSession(t *testing.T) {
 	for name, test := range map[string]struct {
 		err   error
-		setUp func(r *rig, s *session.Session)
+		setUp func(r *fixture, s *session.Session)
 	}{
-		"ended": {session.ErrNoSession, func(r *rig, s *session.Session) {
+		"ended": {session.ErrNoSession, func(r *fixture, s *session.Session) {
 			want(t, r.Revoke(t.Context(), "u1", s.ID), nil)
 		}},
-		"renewed": {session.ErrConflict, func(r *rig, s *session.Session) {
+		"renewed": {session.ErrConflict, func(r *fixture, s *session.Session) {
 			want(t, r.Renew(t.Context(), httptest.NewRecorder(), s.Clone()), nil)
 		}},
-		"outage": {errOutage, func(r *rig, _ *session.Session) { r.store.down("Update") }},
+		"outage": {errOutage, func(r *fixture, _ *session.Session) { r.store.down("Update") }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, session.Config{})
+			r := newFixture(t, session.Config{})
 			_, other := r.login("u1")
 			s, _ := r.login("u1")
 			test.setUp(r, s)
@@ -60,7 +60,7 @@ func TestReauthenticateAloneEndsNobodyInVain(t *testing.T) {
 			if n := r.store.count("Delete"); n != 0 {
 				t.Errorf("%d Deletes, want none", n)
 			}
-			r.alive(other)
+			r.wantAlive(other)
 		})
 	}
 }
@@ -70,28 +70,28 @@ func TestReauthenticateAloneEndsNobodyInVain(t *testing.T) {
 func TestReauthenticateAloneKeepsTheNewToken(t *testing.T) {
 	for _, call := range []string{"List", "Delete"} {
 		t.Run(call, func(t *testing.T) {
-			r := newRig(t, session.Config{})
+			r := newFixture(t, session.Config{})
 			_, other := r.login("u1")
 			s, old := r.login("u1")
 			r.store.down(call)
 			w := httptest.NewRecorder()
 			want(t, r.ReauthenticateAlone(t.Context(), w, s), errOutage)
 			r.store.up()
-			r.dead(old)
-			r.alive(tokenIn(t, w))
-			r.alive(other)
+			r.wantDead(old)
+			r.wantAlive(tokenIn(t, w))
+			r.wantAlive(other)
 
 			w = httptest.NewRecorder()
 			want(t, r.ReauthenticateAlone(t.Context(), w, s), nil) // called again
-			r.alive(tokenIn(t, w))
-			r.dead(other)
+			r.wantAlive(tokenIn(t, w))
+			r.wantDead(other)
 		})
 	}
 }
 
 func TestReauthenticateAloneTakesTwoRoundTrips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, session.Config{})
+		r := newFixture(t, session.Config{})
 		r.logins(5, "u1")
 		s, _ := r.login("u1")
 		for _, method := range methods {

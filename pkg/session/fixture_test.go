@@ -31,40 +31,40 @@ const (
 // errOutage is what a test store returns when it is down.
 var errOutage = errors.New("connection refused")
 
-// rig is a Manager, its log, and its store, which can be made to fail.
-type rig struct {
+// fixture is a Manager, its log, and its store, which can be made to fail.
+type fixture struct {
 	*session.Manager
 	t     *testing.T
 	store *testStore
-	log   *logbook
+	log   *logRecorder
 }
 
-// newRig returns a rig with an empty store. Any Logger in cfg is replaced.
-func newRig(t *testing.T, cfg session.Config) *rig {
+// newFixture returns a fixture with an empty store. Any Logger in cfg is replaced.
+func newFixture(t *testing.T, cfg session.Config) *fixture {
 	t.Helper()
-	r := &rig{t: t, log: &logbook{t: t}}
+	r := &fixture{t: t, log: &logRecorder{t: t}}
 	r.store = &testStore{Store: memstore.New(), calls: map[string]int{}, before: map[string]hook{}, after: map[string]hook{}}
-	return r.with(cfg)
+	return r.withConfig(cfg)
 }
 
-// with returns a rig with another Config on the same store and log, as after a
-// deployment.
-func (r *rig) with(cfg session.Config) *rig {
+// withConfig returns a fixture with another Config on the same store and log, as
+// after a deployment.
+func (r *fixture) withConfig(cfg session.Config) *fixture {
 	r.t.Helper()
 	cfg.Logger = r.log.logger()
 	m, err := session.New(r.store, cfg)
 	want(r.t, err, nil)
-	return &rig{Manager: m, t: r.t, store: r.store, log: r.log}
+	return &fixture{Manager: m, t: r.t, store: r.store, log: r.log}
 }
 
-// on returns the rig for a subtest.
-func (r *rig) on(t *testing.T) *rig {
-	return &rig{Manager: r.Manager, t: t, store: r.store, log: r.log}
+// forTest returns the fixture for a subtest.
+func (r *fixture) forTest(t *testing.T) *fixture {
+	return &fixture{Manager: r.Manager, t: t, store: r.store, log: r.log}
 }
 
 // request returns a request with the given Cookie headers, after a cookie of another
 // program.
-func (r *rig) request(cookies ...string) *http.Request {
+func (r *fixture) request(cookies ...string) *http.Request {
 	req := httptest.NewRequest("GET", "https://app.example/", nil).WithContext(r.t.Context())
 	req.Header["Cookie"] = append([]string{"other=" + canary}, cookies...)
 	req.Header.Set("User-Agent", "test/1.0")
@@ -72,7 +72,7 @@ func (r *rig) request(cookies ...string) *http.Request {
 }
 
 // login creates a session and returns it with its token.
-func (r *rig) login(userID string, cookies ...string) (*session.Session, string) {
+func (r *fixture) login(userID string, cookies ...string) (*session.Session, string) {
 	r.t.Helper()
 	w := httptest.NewRecorder()
 	s, err := r.Create(w, r.request(cookies...), session.User{
@@ -84,18 +84,18 @@ func (r *rig) login(userID string, cookies ...string) (*session.Session, string)
 	return s, tokenIn(r.t, w)
 }
 
-func (r *rig) load(token string) (*session.Session, error) {
+func (r *fixture) load(token string) (*session.Session, error) {
 	return r.Load(r.request(cookie(token)))
 }
 
-func (r *rig) alive(token string) *session.Session {
+func (r *fixture) wantAlive(token string) *session.Session {
 	r.t.Helper()
 	s, err := r.load(token)
 	want(r.t, err, nil)
 	return s
 }
 
-func (r *rig) dead(token string) {
+func (r *fixture) wantDead(token string) {
 	r.t.Helper()
 	_, err := r.load(token)
 	want(r.t, err, session.ErrNoSession)
@@ -103,7 +103,7 @@ func (r *rig) dead(token string) {
 
 // stored returns what the store holds of s, or nil. It reads the store directly, so
 // the call is not counted and no hook runs.
-func (r *rig) stored(s *session.Session) *session.Session {
+func (r *fixture) stored(s *session.Session) *session.Session {
 	r.t.Helper()
 	got, err := r.store.Store.Get(context.Background(), s.Key())
 	if errors.Is(err, session.ErrNoSession) {
@@ -113,8 +113,9 @@ func (r *rig) stored(s *session.Session) *session.Session {
 	return got
 }
 
-// sessions returns how many sessions the store holds for the user, dead or alive.
-func (r *rig) sessions(userID string) int {
+// sessionCount returns how many sessions the store holds for the user, dead or
+// alive.
+func (r *fixture) sessionCount(userID string) int {
 	r.t.Helper()
 	all, err := r.store.Store.List(context.Background(), (&session.Session{UserID: userID}).Key().Owner)
 	want(r.t, err, nil)
@@ -169,16 +170,16 @@ func noSecret(t *testing.T, text string) {
 	}
 }
 
-// logbook records a log, one string for each line. A string has the level, the
+// logRecorder records a log, one string for each line. A string has the level, the
 // event, and the attributes, sorted by name.
-type logbook struct {
+type logRecorder struct {
 	t     *testing.T
 	mu    sync.Mutex
 	lines []string
 }
 
 // Write takes one line in JSON.
-func (l *logbook) Write(line []byte) (int, error) {
+func (l *logRecorder) Write(line []byte) (int, error) {
 	noSecret(l.t, string(line))
 	var attrs map[string]any
 	if err := json.Unmarshal(line, &attrs); err != nil {
@@ -196,8 +197,8 @@ func (l *logbook) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// holds checks that the log has exactly these lines since the last check.
-func (l *logbook) holds(lines ...string) {
+// wantLines checks that the log has exactly these lines since the last check.
+func (l *logRecorder) wantLines(lines ...string) {
 	l.t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -207,10 +208,10 @@ func (l *logbook) holds(lines ...string) {
 	l.lines = nil
 }
 
-func (l *logbook) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(l, nil)) }
+func (l *logRecorder) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(l, nil)) }
 
-// forget drops the lines so far.
-func (l *logbook) forget() {
+// reset drops the lines so far.
+func (l *logRecorder) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = nil
