@@ -14,9 +14,9 @@ import (
 // can weaken the cookie: it is always Secure, HttpOnly, SameSite=Lax and Path=/, and
 // it never has a Domain.
 type Config struct {
-	// CookieName names the cookie. Default "__Host-SESSIONID". It must begin with
-	// "__Host-", which makes browsers refuse it from subdomains and from http
-	// (RFC 6265bis, section 4.1.3.2).
+	// CookieName is the name of the cookie. The default is "__Host-SESSIONID". It
+	// must begin with "__Host-": browsers refuse such a cookie from subdomains and
+	// from http (RFC 6265bis, section 4.1.3.2).
 	CookieName string
 
 	// IdleTimeout ends a session that has not been used for this long. It must be

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Manager applies the rules of login sessions on top of a [Store]. Make one at
-// start and share it; it is safe for concurrent use.
+// Manager applies the rules of login sessions on top of a [Store]. Make one when the
+// program starts, and share it; it is safe for concurrent use.
 type Manager struct {
 	store Store
 	cfg   Config

@@ -37,9 +37,9 @@
 //
 // # What is not promised
 //
-// There are no anonymous sessions, flash messages or CSRF tokens; use
-// [http.CrossOriginProtection] beside this package. A request that was accepted
-// before a logout may still finish after it, but it cannot bring the session back.
+// There are no anonymous sessions, flash messages or CSRF tokens; against CSRF, use
+// [http.CrossOriginProtection]. A request that was accepted before a logout may
+// still finish after it, but it cannot bring the session back.
 package session
 
 import (
@@ -82,8 +82,8 @@ type Session struct {
 
 	Version int64 // random, positive, new on every Update
 
-	IP        string // of the client at login, from [http.Request.RemoteAddr]
-	UserAgent string // at login, cut to 256 bytes
+	IP        string // address of the client at login, from [http.Request.RemoteAddr]
+	UserAgent string // of the client at login, cut to 256 bytes
 
 	Secret         [32]byte `json:"-"` // SHA-256 of the token's secret; never the secret
 	PreviousSecret [32]byte `json:"-"` // Secret before the last renewal, valid only for logging out

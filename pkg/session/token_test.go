@@ -239,7 +239,7 @@ func TestMAC(t *testing.T) {
 	if n := r.store.count(); n != 0 {
 		t.Errorf("forged tokens caused %d store calls, want 0", n)
 	}
-	// A leaked signing key alone forges nothing.
+	// A leaked signing key alone is not enough to forge a token.
 	r.wantDead(sign(keyA, token[:secretStart]+other[secretStart:secretEnd]))
 	r.wantAlive(token)
 }

@@ -23,7 +23,7 @@ func full() map[string]types.AttributeValue {
 	}
 }
 
-// readers read a field as the type they are named by.
+// readers has functions that read a field as a type, by the name of the type.
 var readers = map[string]func(*Item, string) any{
 	"S":    func(i *Item, f string) any { return i.String(f) },
 	"N":    func(i *Item, f string) any { return i.Int(f) },

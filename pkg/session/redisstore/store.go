@@ -154,7 +154,7 @@ func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Ti
 	if err == nil && !current.ExpiresAt.After(now) {
 		return session.ErrNoSession
 	}
-	return err // nil: the session is alive and its stored times are not older
+	return err // nil: the session is alive, and its stored times must not go back
 }
 
 // Delete implements [session.Store].

@@ -157,7 +157,7 @@ func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Ti
 			return err
 		}
 		_, err = currentVersion(ctx, conn, key, now)
-		return err // nil: the session is alive and its stored times are not older
+		return err // nil: the session is alive, and its stored times must not go back
 	})
 }
 
