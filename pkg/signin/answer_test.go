@@ -19,9 +19,10 @@ import (
 
 const policy = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// answer is a response without what is random. Of a header with several lines
-// all are kept, so that a doubled one shows. The body is whole for programs; for
-// people it is the heading of the page and, after a bar, its alert.
+// answer is a response without its random parts. A header with several lines keeps
+// all of them, so that a repeated header is noticed. The body is complete for
+// programs. For people it is the heading of the page and, after a bar, the alert on
+// the page.
 type answer struct {
 	status int
 	header map[string]string
@@ -59,7 +60,8 @@ func problemAnswer(status int, detail string) answer {
 	return newAnswer(status, body+"\n").with("Content-Type", "application/problem+json")
 }
 
-// pageAnswer's policy names the style sheet that the page really holds.
+// pageAnswer returns the answer with a page. Its policy contains the hash of the
+// style sheet that the page contains.
 func pageAnswer(status int, heading string, alert ...string) answer {
 	body := strings.Join(append([]string{heading}, alert...), " | ")
 	return newAnswer(status, body).
@@ -81,7 +83,7 @@ var (
 	alertElement = regexp.MustCompile(`role="alert"[^>]*>([^<]*)<`)
 )
 
-// answer takes the random parts out of the response.
+// answer returns the response without its random parts.
 func (resp response) answer() answer {
 	a := answer{resp.status, map[string]string{}, sessionID.ReplaceAllString(resp.body, `"id":"<id>"`)}
 	for name, lines := range resp.header {
@@ -99,7 +101,7 @@ func (resp response) answer() answer {
 	return a
 }
 
-// sha256Of names a text as CSP Level 3, section 2.3.1, does.
+// sha256Of returns the hash of a text as CSP Level 3, section 2.3.1, writes it.
 func sha256Of(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
@@ -112,7 +114,7 @@ func texts(shape *regexp.Regexp, page string) (found []string) {
 	return found
 }
 
-// same compares whole: status, every header, body.
+// same compares complete answers: the status, all headers and the body.
 func same(t *testing.T, resp response, want answer) {
 	t.Helper()
 	if got := resp.answer().String(); got != want.String() {
@@ -130,7 +132,7 @@ func (a answer) String() string {
 	return b.String()
 }
 
-// behindGateway sends a request as API Gateway hands it to a function.
+// behindGateway sends a request in the event that API Gateway sends to a function.
 func behindGateway(t *testing.T, h http.Handler, req *http.Request) response {
 	t.Helper()
 	body, err := io.ReadAll(req.Body)

@@ -11,11 +11,11 @@ import (
 
 const (
 	deviceCookie = "__Host-DEVICE"
-	deviceMaxAge = 400 * 24 * 60 * 60 // seconds; browsers keep no cookie longer (RFC 6265bis, section 5.5)
+	deviceMaxAge = 400 * 24 * 60 * 60 // seconds; browsers keep a cookie no longer than this (RFC 6265bis, section 5.5)
 )
 
-// device returns the value of the cookie that says which device this is, "" if
-// there is none or more than one. It need not be genuine.
+// device returns the value of the device cookie. It returns "" if the request has no
+// device cookie or more than one. The value may be forged.
 func device(r *http.Request) string {
 	cookies := r.CookiesNamed(deviceCookie)
 	if len(cookies) != 1 {
@@ -24,8 +24,8 @@ func device(r *http.Request) string {
 	return cookies[0].Value
 }
 
-// remember makes a device that has just signed in known from then on. A device
-// cookie of another user is replaced: a browser has one.
+// remember sets a cookie by which a device that has just signed in is recognised
+// later. A browser has one device cookie, so the new one replaces another user's.
 func (l login) remember(ctx context.Context, w http.ResponseWriter, proof authn.Proof, s *session.Session) {
 	value := proof.NewDevice()
 	if value == "" {

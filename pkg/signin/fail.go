@@ -15,7 +15,8 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// refusal is an answer that names what the client did wrong, in words for people.
+// refusal is an error that the client gets as the answer: a status and a text for
+// people.
 type refusal struct {
 	status int
 	detail string
@@ -37,12 +38,12 @@ var (
 	errNotYours = &refusal{http.StatusNotFound, "You have no such session; it may have ended already."}
 )
 
-// Fail answers a request that met err. It is meant as [session.Config]'s
-// ErrorHandler too.
+// Fail answers a request that failed with err. It can also be used as the
+// ErrorHandler of [session.Config].
 func Fail(w http.ResponseWriter, r *http.Request, err error) { report(w, r, err).write(w, r) }
 
-// report returns the answer to err, once it has written its line in the log and
-// the header that comes with it. It is the one place where errors become statuses.
+// report logs err, sets the Retry-After header if the error needs one, and returns
+// the answer to err. Statuses are chosen from errors only here.
 func report(w http.ResponseWriter, r *http.Request, err error) *refusal {
 	answer := answerTo(err)
 	logFailure(r, answer, err)
@@ -52,7 +53,7 @@ func report(w http.ResponseWriter, r *http.Request, err error) *refusal {
 	return answer
 }
 
-// write sends the answer to a person or a program.
+// write sends the answer: a page or a redirect to a browser, JSON to a program.
 func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case e == errProve && wantsPage(r):
@@ -110,7 +111,8 @@ func logFailure(r *http.Request, answer *refusal, err error) {
 	}
 }
 
-// inWords rounds a wait up to what people say.
+// inWords returns a wait in words. It rounds the wait up to whole seconds, or to
+// whole minutes if it is longer than 90 seconds.
 func inWords(wait time.Duration) string {
 	n, unit := int(math.Ceil(wait.Seconds())), "second"
 	if n > 90 {
@@ -122,7 +124,7 @@ func inWords(wait time.Duration) string {
 	return fmt.Sprintf("%d %ss", n, unit)
 }
 
-// redirect sends a browser to a local path by GET.
+// redirect makes a browser load a local path with GET.
 func redirect(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
 	writeStatus(w, http.StatusSeeOther)

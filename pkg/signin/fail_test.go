@@ -16,7 +16,7 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// What nobody has named is an outage, never "no session".
+// TestFail: an unknown error is an outage, and never "no session".
 func TestFail(t *testing.T) {
 	r := newRig(t)
 	for _, tt := range []struct {
@@ -54,8 +54,8 @@ func TestFail(t *testing.T) {
 	}
 }
 
-// Retry-After is for programs, in whole seconds that are never too few; people are
-// told in words.
+// TestTooManyAttempts: Retry-After is for programs. It is in whole seconds, rounded
+// up. People get the wait in words.
 func TestTooManyAttempts(t *testing.T) {
 	r := newRig(t)
 	for _, tt := range []struct {
@@ -79,8 +79,9 @@ func TestTooManyAttempts(t *testing.T) {
 	}
 }
 
-// A write that met no session cannot be repeated by following a link, so the
-// login leads home; a page that was to be read is what it leads back to.
+// TestSignInFirst: a write without a session cannot be repeated by following a link,
+// so the page after the login is home. A page that was requested without a session is
+// the page after the login.
 func TestSignInFirst(t *testing.T) {
 	for method, next := range map[string]string{"GET": "%2Fsessions%3Fa%3Db", "HEAD": "%2Fsessions%3Fa%3Db", "POST": "%2Fprofile", "DELETE": "%2Fprofile"} {
 		w := httptest.NewRecorder()
@@ -91,7 +92,8 @@ func TestSignInFirst(t *testing.T) {
 	}
 }
 
-// One process serves many users at once and mixes up none.
+// TestUsersInParallel: one process serves many users at the same time and never
+// confuses them.
 func TestUsersInParallel(t *testing.T) {
 	r := newRig(t)
 	names := []string{"eve", "mallory", "trent"}

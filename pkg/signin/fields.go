@@ -13,8 +13,9 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// fields reads a body that must hold exactly the named text fields, once each, as
-// a form or as a JSON object. A form may also say where it leads, in "next".
+// fields reads the body, a form or a JSON object. The body must contain exactly the
+// named text fields, each of them once. A form may also contain the field "next", the
+// page that comes after it.
 func fields(r *http.Request, names ...string) (map[string]string, error) {
 	got, err := someFields(r, names...)
 	if err != nil {
@@ -28,7 +29,8 @@ func fields(r *http.Request, names ...string) (map[string]string, error) {
 	return got, nil
 }
 
-// someFields is fields for a body that may lack some of them, but not all.
+// someFields does the same as fields, but some of the named fields may be missing. At
+// least one of them must be present.
 func someFields(r *http.Request, names ...string) (map[string]string, error) {
 	got, form, err := decode(r)
 	if err != nil {
@@ -49,13 +51,13 @@ func someFields(r *http.Request, names ...string) (map[string]string, error) {
 	return got, nil
 }
 
-// decode reads the fields of a body, and says whether it is a form.
+// decode reads the fields of the body and reports whether the body is a form.
 func decode(r *http.Request) (got map[string]string, form bool, err error) {
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if charset := params["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		kind = ""
 	}
-	body, err := io.ReadAll(r.Body) // from memory: see receive
+	body, err := io.ReadAll(r.Body) // in memory already: see receive
 	if err != nil {
 		return nil, false, err
 	}
@@ -88,10 +90,10 @@ func decodeForm(body []byte) (map[string]string, error) {
 	return got, nil
 }
 
-// decodeJSON leans on a decoder that refuses what encoding/json lets pass:
-// duplicate names, invalid UTF-8, names in another case.
+// decodeJSON uses a decoder that is stricter than encoding/json. It refuses duplicate
+// names, invalid UTF-8 and names with other upper and lower case.
 func decodeJSON(body []byte) (map[string]string, error) {
-	var values map[string]*string // pointers tell null from ""
+	var values map[string]*string // a pointer distinguishes null from ""
 	if err := json.Unmarshal(body, &values); err != nil || values == nil {
 		return nil, badRequest("The body must be one JSON object whose values are strings, with no name twice.")
 	}

@@ -27,8 +27,8 @@ const (
 	tooLarge        = "The request is larger than 8 KB."
 )
 
-// TestBodies sends login bodies with the right name and password in them. An
-// empty detail means that they are accepted; the others reach no store.
+// TestBodies sends login bodies that contain the right name and password. An empty
+// detail means that the body is accepted. For the other bodies no store is called.
 func TestBodies(t *testing.T) {
 	const p = `"password":"correct horse battery staple"`
 	for _, tt := range []struct{ name, kind, body, detail string }{
@@ -129,7 +129,7 @@ func TestContentType(t *testing.T) {
 		"Application/JSON":                               true,
 		"application/json;charset=utf-8":                 true,
 		`application/json; charset="UTF-8"`:              true,
-		"application/json; charset=Utf-8":                true, // RFC 9110, section 8.3.2: in any case
+		"application/json; charset=Utf-8":                true, // RFC 9110, section 8.3.2: upper and lower case are the same
 		"application/json; charset=latin1":               false,
 		"application/json; charset=utf-16":               false,
 		"application/json; charset=utf-8; charset=utf-7": false,
@@ -172,7 +172,8 @@ func TestContentType(t *testing.T) {
 	same(t, r.do(req), problemAnswer(415, otherType))
 }
 
-// A body has 8 KB at most, whether its length is announced or not.
+// TestBodySize: a body has 8 KB at most, whether or not the request states its
+// length.
 func TestBodySize(t *testing.T) {
 	r := newRig(t)
 	server := httptest.NewServer(r.handler)
@@ -206,7 +207,7 @@ func TestBodySize(t *testing.T) {
 						}
 						return
 					}
-					resp.header.Del("Connection") // the server closes one whose body it did not read
+					resp.header.Del("Connection") // the server closes a connection if it did not read the whole body
 					same(t, resp, problemAnswer(413, tooLarge))
 					if calls := r.made(); calls != "" {
 						t.Errorf("calls: %s", calls)
@@ -217,8 +218,8 @@ func TestBodySize(t *testing.T) {
 	}
 }
 
-// That holds on every route, whatever it would answer, also where nobody reads
-// the body.
+// TestBodySizeEverywhere: the limit is the same on every route, also on routes that
+// do not read the body.
 func TestBodySizeEverywhere(t *testing.T) {
 	r := newRig(t)
 	cookie := r.signIn()
@@ -253,8 +254,8 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// FuzzFields: what is accepted is what was sent, by the standard library's
-// account, and nothing else; what is not is a 400, 413 or 415.
+// FuzzFields: if a body is accepted, the fields are what the standard library reads
+// from it. If it is refused, the status is 400, 413 or 415.
 func FuzzFields(f *testing.F) {
 	f.Add(asJSON, rightJSON)
 	f.Add(asForm, rightForm+"&next=/")

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// gate refuses requests that no route should see.
+// gate refuses requests before a route handles them.
 type gate struct {
-	origin     string // scheme and host that browsers see; "" if unknown
+	origin     string // the scheme and the host that browsers use; "" if they are not known
 	protection http.CrossOriginProtection
 }
 
 func (g *gate) check(r *http.Request) error {
 	for _, name := range []string{"Origin", "Sec-Fetch-Site", "Content-Type"} {
-		// API Gateway joins a repeated header with commas, and which of the two
-		// was meant nobody knows.
+		// API Gateway joins the values of a repeated header with commas. Nobody can
+		// then know which of the values was meant.
 		if values := r.Header.Values(name); len(values) > 1 || len(values) == 1 && strings.Contains(values[0], ",") {
 			return &refusal{http.StatusBadRequest, fmt.Sprintf("The header %s came twice; send it once.", name)}
 		}
@@ -28,11 +28,12 @@ func (g *gate) check(r *http.Request) error {
 	return nil
 }
 
-// checkOrigin refuses writes that another site's page makes the browser send
-// (ASVS 3.5.1). [http.CrossOriginProtection] compares the Origin header with the
-// Host header alone, which is wrong behind a CDN and blind to the scheme; with
-// the public origin known, an old browser's Origin must equal it. With neither
-// Sec-Fetch-Site nor Origin the request does not come from a browser's page.
+// checkOrigin refuses writes that a page of another site makes the browser send (ASVS
+// 3.5.1). [http.CrossOriginProtection] compares the Origin header only with the Host
+// header. Behind a CDN the Host header is another one, and the comparison ignores the
+// scheme. So if the public origin is known, the Origin header of an old browser must
+// be equal to it. A request with neither Sec-Fetch-Site nor Origin does not come from
+// a page in a browser.
 func (g *gate) checkOrigin(r *http.Request) error {
 	origin := r.Header.Get("Origin")
 	if g.origin == "" || origin == "" || r.Header.Get("Sec-Fetch-Site") != "" || safe(r.Method) {

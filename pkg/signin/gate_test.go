@@ -8,19 +8,19 @@ import (
 	"testing"
 )
 
-// TestCrossOrigin sends a browser's write with the headers that browsers and
-// gateways may add. What is refused is refused before a store is asked, so also
-// before a password is hashed.
+// TestCrossOrigin sends a browser's write with the headers that browsers and gateways
+// may add. A refused request is refused before any store is called, and so before a
+// password is hashed.
 func TestCrossOrigin(t *testing.T) {
-	const host, public = "", "https://shop.example" // what the origin is judged by
+	const host, public = "", "https://shop.example" // what the Origin header is compared with
 	type headers map[string][]string
 	site := func(values ...string) headers { return headers{"Sec-Fetch-Site": values} }
 	origin := func(values ...string) headers { return headers{"Origin": values} }
 	for _, tt := range []struct {
 		name    string
-		public  string // PUBLIC_ORIGIN; the Host header is example.com throughout
+		public  string // PUBLIC_ORIGIN; the Host header is always example.com
 		headers headers
-		status  int // 0: it passes
+		status  int // 0: the request is accepted
 	}{
 		{"neither header", host, nil, 0},
 		{"same-origin", host, site("same-origin"), 0},
@@ -88,7 +88,7 @@ func TestCrossOrigin(t *testing.T) {
 				resp := r.do(req)
 				calls := r.made()
 				switch {
-				case tt.status == 0 && (resp.status >= 300 && resp.status != http.StatusNotFound || calls == ""): // the session of nobodysID
+				case tt.status == 0 && (resp.status >= 300 && resp.status != http.StatusNotFound || calls == ""): // 404 is the answer for the session nobodysID
 					t.Fatalf("%d %s", resp.status, resp.body)
 				case tt.status == 0:
 					return
@@ -116,7 +116,7 @@ func headerIn(headers map[string][]string) string {
 	return ""
 }
 
-// Links from elsewhere work; reading changes nothing.
+// TestCrossOriginReads: links from other sites work, because reading changes nothing.
 func TestCrossOriginReads(t *testing.T) {
 	r := newRig(t)
 	for _, origin := range []string{"", "https://shop.example"} {
@@ -134,7 +134,8 @@ func TestCrossOriginReads(t *testing.T) {
 	}
 }
 
-// Other unsafe methods are judged too, before anything says whether they work.
+// TestCrossOriginMethods: other unsafe methods are checked too, before the answer
+// shows whether they are supported.
 func TestCrossOriginMethods(t *testing.T) {
 	r := newRig(t)
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "get"} {

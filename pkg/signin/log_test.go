@@ -14,8 +14,8 @@ import (
 
 var randomID = regexp.MustCompile(`session_id=[\w-]{22}$`)
 
-// events returns the lines logged, each as its level, name and fields in order
-// of their names, without the time and with the session's ID masked.
+// events returns the logged lines. Each is its level, its name and its fields, sorted
+// by their names. The time is left out, and the session's ID is masked.
 func (r *rig) events() (events []string) {
 	r.t.Helper()
 	for _, line := range r.take() {
@@ -34,8 +34,8 @@ func (r *rig) events() (events []string) {
 	return events
 }
 
-// TestEvents lists what each kind of request logs: one line for one event, in
-// the words of OWASP's Logging Vocabulary.
+// TestEvents lists what each kind of request logs: one line for each event, in the
+// words of OWASP's Logging Vocabulary.
 func TestEvents(t *testing.T) {
 	const created = "INFO session_created session_id=<id> user_id=alice-id"
 	const success = "INFO authn_login_success ip=192.0.2.1 session_id=<id> user_agent=Firefox user_id=alice-id"
@@ -87,8 +87,9 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// What a client sends can neither forge a line nor break one (ASVS 16.4.1), and
-// a name, which may be a password in the wrong field, is not logged at all.
+// TestLogInjection: a client's input can neither forge a log line nor break one (ASVS
+// 16.4.1). A name is not logged at all, because it may be a password in the wrong
+// field.
 func TestLogInjection(t *testing.T) {
 	const forged = "\r\n" + `{"time":"x","level":"INFO","msg":"authn_login_success","user_id":"root"}` + "\r\n\x1b[2J\u2028\u202e"
 	name, err := json.Marshal(map[string]string{"username": forged, "password": forged})
@@ -116,7 +117,7 @@ func TestLogInjection(t *testing.T) {
 		r := newRig(t)
 		r.serveAt("https://shop.example")
 		r.do(req)
-		lines := r.take() // which checks that each is JSON
+		lines := r.take() // take checks that each line is JSON
 		want := 1
 		if what == "user agent" {
 			want = 2 // session_created and authn_login_success

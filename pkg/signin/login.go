@@ -10,8 +10,8 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// The session's Values, copied from the user at login so that no later
-// request reads the users table.
+// The keys of the session's Values. Login copies the values from the user, so that no
+// later request has to read the users table.
 const (
 	valueUsername    = "username"
 	valueDisplayName = "display_name"
@@ -33,7 +33,7 @@ func Login(sessions *session.Manager, authenticator authn.Authenticator) Routes 
 	}
 }
 
-// loginForm is what the login page shows.
+// loginForm is the data of the login page.
 type loginForm struct{ Username, Next, Problem string }
 
 func (l login) show(w http.ResponseWriter, r *http.Request) {
@@ -64,8 +64,9 @@ func (l login) submit(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, signedIn(s))
 }
 
-// again answers what a form met. A person who can do better in the same form gets
-// it from show, with what was wrong.
+// again answers a form that failed with err. If the person can correct the mistake,
+// it calls show, which shows the form again with the problem. Otherwise it sends the
+// answer to err.
 func again(w http.ResponseWriter, r *http.Request, err error, show func(problem *refusal)) {
 	answer := report(w, r, err)
 	switch {
@@ -76,7 +77,7 @@ func again(w http.ResponseWriter, r *http.Request, err error, show func(problem 
 	}
 }
 
-// signIn checks the credentials, makes the session and says so in the log.
+// signIn checks the name and the password, creates the session and logs the sign-in.
 func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password string) (*session.Session, error) {
 	ctx := r.Context()
 	proof, err := prove(l.authenticator, r, username, password)
@@ -106,7 +107,8 @@ func (l login) start(w http.ResponseWriter, r *http.Request, proof authn.Proof) 
 	return s, err
 }
 
-// prove has a password checked, with what tells who sent it.
+// prove checks a name and a password. It passes on the client's address and device
+// cookie, because attempts are counted for them.
 func prove(authenticator authn.Authenticator, r *http.Request, username, password string) (authn.Proof, error) {
 	return authenticator.Authenticate(r.Context(), authn.Attempt{
 		Username: username, Password: password, Address: clientIP(r), Device: device(r),
@@ -123,7 +125,7 @@ func values(user authn.User) map[string]string {
 	return v
 }
 
-// signedIn is what a program is told after a login.
+// signedIn returns the JSON that a program gets after a login.
 func signedIn(s *session.Session) any {
 	type user struct {
 		UserID      string   `json:"user_id"`
@@ -145,7 +147,7 @@ func signedIn(s *session.Session) any {
 	}
 }
 
-// notNil makes JSON say [] rather than null.
+// notNil makes the JSON of an empty list [] and not null.
 func notNil(list []string) []string {
 	if list == nil {
 		return []string{}

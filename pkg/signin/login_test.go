@@ -15,8 +15,9 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// Journey: refused, wrong, right, seen, out, and the old cookie is dead, as a
-// page and as JSON, on both servers.
+// TestJourney requests the profile without a session, signs in with a wrong password
+// and then with the right one, requests the profile, and signs out. After that the
+// old cookie no longer works. It does this as pages and as JSON, on both servers.
 func TestJourney(t *testing.T) {
 	for server, transport := range map[string]func(*testing.T, http.Handler, *http.Request) response{"net/http": directly, "Lambda": behindGateway} {
 		for _, page := range []bool{true, false} {
@@ -48,7 +49,8 @@ func TestJourney(t *testing.T) {
 	}
 }
 
-// A login makes a new token and ends the session it came with (ASVS 7.2.4).
+// TestLoginReplacesTheSession: a login makes a new token and ends the session of the
+// request's cookie (ASVS 7.2.4).
 func TestLoginReplacesTheSession(t *testing.T) {
 	r := newRig(t)
 	first := r.signIn()
@@ -64,7 +66,8 @@ func TestLoginReplacesTheSession(t *testing.T) {
 	}
 }
 
-// A token that somebody planted is never adopted, and never repeated.
+// TestPlantedToken: a token that an attacker planted is never accepted, and never
+// repeated in an answer.
 func TestPlantedToken(t *testing.T) {
 	r := newRig(t)
 	own := strings.TrimPrefix(r.signIn(), "__Host-SESSIONID=")
@@ -92,7 +95,7 @@ func TestPlantedToken(t *testing.T) {
 	}
 }
 
-// The cookie is the only carrier of a token (ASVS 14.2.1).
+// TestTokenElsewhere: a token is accepted only in the cookie (ASVS 14.2.1).
 func TestTokenElsewhere(t *testing.T) {
 	r := newRig(t)
 	cookie := r.signIn()
@@ -114,7 +117,8 @@ func TestTokenElsewhere(t *testing.T) {
 	}
 }
 
-// What fails leaves the session it came with alone and sets no cookie.
+// TestFailedLoginLeavesTheSession: a failed login does not end the session of the
+// request's cookie, and sets no cookie.
 func TestFailedLoginLeavesTheSession(t *testing.T) {
 	for name, tt := range map[string]struct {
 		body   string
@@ -149,7 +153,8 @@ func TestFailedLoginLeavesTheSession(t *testing.T) {
 	}
 }
 
-// Whoever is disabled while their password is being hashed gets nothing.
+// TestDisabledDuringLogin: a user who is disabled while their password is being
+// hashed gets no session.
 func TestDisabledDuringLogin(t *testing.T) {
 	r := newRig(t)
 	disableAfterCreate(r)
@@ -160,7 +165,8 @@ func TestDisabledDuringLogin(t *testing.T) {
 	}
 }
 
-// Unknown, wrong and disabled are the same to the byte (ASVS 6.3.8).
+// TestRefusalsAreIdentical: the answers for an unknown name, a wrong password and a
+// disabled account are the same in every byte (ASVS 6.3.8).
 func TestRefusalsAreIdentical(t *testing.T) {
 	for _, page := range []bool{true, false} {
 		var answers []response
@@ -194,7 +200,8 @@ func TestRefusalsAreIdentical(t *testing.T) {
 	}
 }
 
-// The session gets what the profile shows, and nothing else of the account.
+// TestSessionHoldsTheProfile: the session gets the fields that the profile shows, and
+// no other field of the account.
 func TestSessionHoldsTheProfile(t *testing.T) {
 	r := newRig(t)
 	r.addAccount(&accounts.Account{Name: "eve", Username: "Eve", UserID: "eve-id", DisplayName: "Eve Moneypenny", Roles: []string{"admin", "member"},
@@ -218,7 +225,8 @@ func TestSessionHoldsTheProfile(t *testing.T) {
 	}
 }
 
-// JSON says [] and {} for what an account does not have, and shows what it has.
+// TestProfileJSON: in JSON, a list or a map that the account does not have is [] or
+// {}.
 func TestProfileJSON(t *testing.T) {
 	for name, tt := range map[string]struct {
 		account             accounts.Account
@@ -248,7 +256,8 @@ func TestProfileJSON(t *testing.T) {
 	}
 }
 
-// More than a session holds is our mistake, said as such, and leaves no session.
+// TestTooMuchForASession: if the values are too large for a session, this is our
+// mistake. The answer says so, and no session is left.
 func TestTooMuchForASession(t *testing.T) {
 	r := newRig(t)
 	r.addAccount(&accounts.Account{Name: "eve", Username: "Eve", UserID: "eve-id", Roles: []string{strings.Repeat("x", 5000)}})
@@ -259,8 +268,8 @@ func TestTooMuchForASession(t *testing.T) {
 	}
 }
 
-// A logout that the store did not hear of leaves the cookie, so that it can be
-// tried again, and then works.
+// TestLogoutInAnOutage: if the store fails, a logout keeps the cookie. The user can
+// try again, and then it works.
 func TestLogoutInAnOutage(t *testing.T) {
 	r := newRig(t)
 	cookie := r.signIn()
@@ -277,7 +286,8 @@ func TestLogoutInAnOutage(t *testing.T) {
 	}
 }
 
-// Answers hold no token, and errors nothing from inside (ASVS 13.4.6).
+// TestNothingFromInside: answers contain no token, and error answers contain nothing
+// internal (ASVS 13.4.6).
 func TestNothingFromInside(t *testing.T) {
 	for _, x := range rows() {
 		for _, page := range []bool{true, false} {
@@ -306,7 +316,7 @@ func TestNextAfterLogin(t *testing.T) {
 		form := url.Values{"username": {"alice"}, "password": {phrase}, "next": {next}}
 		same(t, r.do(fromBrowser(post("/login", asForm, form.Encode()))), redirectAnswer(want).with("Set-Cookie", newCookie))
 
-		// The page carries it to the form, and through a refusal.
+		// The page puts it into the form, and the form keeps it after a refusal.
 		form.Set("password", wrongPhrase)
 		for _, resp := range []response{
 			r.do(get("/login?" + url.Values{"next": {next}}.Encode())),
@@ -318,7 +328,8 @@ func TestNextAfterLogin(t *testing.T) {
 			}
 		}
 	}
-	// In the query of the POST it means nothing: the form says where to go.
+	// In the query of the POST it has no effect, because the form contains the next
+	// page.
 	resp := r.do(fromBrowser(post("/login?next=/elsewhere", asForm, rightForm)))
 	same(t, resp, redirectAnswer("/profile").with("Set-Cookie", newCookie))
 }

@@ -6,7 +6,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// Logout returns the route of /logout. It answers the same whether or not there
+// Logout returns the route of /logout. The answer is the same whether or not there
 // was a session to end.
 func Logout(sessions *session.Manager) Routes {
 	return Routes{"POST /logout": func(w http.ResponseWriter, r *http.Request) {
@@ -18,9 +18,10 @@ func Logout(sessions *session.Manager) Routes {
 	}}
 }
 
-// leave answers a request after which the browser has no session any more.
+// leave answers a request that ended the browser's own session.
 func leave(w http.ResponseWriter, r *http.Request) {
-	// Not "cookies": that would clear those of sibling applications too (ASVS 14.3.1).
+	// The value "cookies" is left out on purpose: it would also delete the cookies of
+	// other applications on the same site (ASVS 14.3.1).
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	done(w, r, "/login")
 }

@@ -15,7 +15,8 @@ const (
 	busy          = "This account is being changed just now. Try again in a moment."
 )
 
-// guardedRows: what a route answers where a session is asked for first, and there is none.
+// guardedRows are the rows of a route that needs a session, for requests that have
+// none.
 func guardedRows(route, form, json string) []row {
 	method, path, _ := strings.Cut(route, " ")
 	next := "%2Fprofile"
@@ -39,7 +40,8 @@ func guardedRows(route, form, json string) []row {
 func downPage() answer    { return problemPage(503, outage).with("Retry-After", "5") }
 func downProgram() answer { return problemAnswer(503, outage).with("Retry-After", "5") }
 
-// passwordPageRows: the pages that ask a signed-in user for a password.
+// passwordPageRows are the rows of the pages that ask a signed-in user for the
+// password.
 func passwordPageRows() (all []row) {
 	for route, heading := range map[string]string{"GET /reauthenticate": "Confirm it is you", "GET /password": "Change password"} {
 		page := pageAnswer(200, heading)
@@ -169,7 +171,7 @@ func preferencesRows() []row {
 	}...)
 }
 
-// revokeAll ends alice's sessions behind the journal's back.
+// revokeAll ends alice's sessions. The journal does not see its calls.
 func (r *rig) revokeAll() error {
 	behind, err := session.New(r.stores.sessions, session.Config{})
 	if err != nil {

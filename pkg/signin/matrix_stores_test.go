@@ -37,21 +37,22 @@ func TestMain(m *testing.M) {
 	dynamotest.Main(inside(func() { postgrestest.Main(inside(func() { redistest.Main(m) })) }))
 }
 
-// inside lets one package's Main run within another's.
+// inside runs the Main function of one package inside that of another.
 type inside func()
 
 func (f inside) Run() int { f(); return 0 }
 
-// stores are where sessions, users and attempts to sign in are kept.
+// stores are the stores of sessions, users and attempts to sign in.
 type stores struct {
 	sessions session.Store
 	accounts accounts.Store
 	attempts throttle.Store
 }
 
-// TestMatrixOnEveryStore runs the rows of the matrix on real servers, with users and
-// attempts where cmd/server keeps them beside that store. Which server the routes
-// stand behind makes no difference to a store: DynamoDB's is Lambda.
+// TestMatrixOnEveryStore runs the rows of the matrix on real servers. Users and
+// attempts are in the stores that cmd/server combines with that session store. One
+// server in front of the routes is enough, because it makes no difference to a store.
+// For DynamoDB it is Lambda.
 func TestMatrixOnEveryStore(t *testing.T) {
 	for name, on := range map[string]struct {
 		server string
@@ -130,7 +131,8 @@ func onDynamoDB(t *testing.T) func(*testing.T) stores {
 	}
 }
 
-// emptyTable takes a tenth of the time that making a new one does.
+// emptyTable deletes all items. This takes a tenth of the time of creating a new
+// table.
 func emptyTable(t *testing.T, client *dynamodb.Client, table string, key []string) {
 	t.Helper()
 	found, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
@@ -145,15 +147,15 @@ func emptyTable(t *testing.T, client *dynamodb.Client, table string, key []strin
 	}
 }
 
-// clock is how a rig stands to time: in a bubble, unless it says when it began
-// outside of one.
+// clock is the time of a rig. If began is zero, the rig runs in a bubble of synctest,
+// with a fake clock. Otherwise it runs outside of a bubble since began.
 type clock struct {
 	began  time.Time
-	passed time.Duration // by pass, outside of a bubble
+	passed time.Duration // the time that pass has added, outside of a bubble
 }
 
-// pass lets time pass. Outside of a bubble it is alice's sessions that grow older, by
-// whole minutes, because time goes on by itself there.
+// pass lets time pass. Outside of a bubble it makes alice's sessions older instead.
+// It uses only whole minutes, because the real time goes on too.
 func (r *rig) pass(d time.Duration) {
 	r.t.Helper()
 	if r.began.IsZero() {
@@ -183,8 +185,9 @@ var (
 	maxAge      = regexp.MustCompile(`Max-Age=\d+`)
 )
 
-// bubbled returns the response as it would be in a bubble. Outside of one its times
-// are moved to where they would be there, and rounded to the minute, as are ages.
+// bubbled returns the response as it would be in a bubble. Outside of a bubble it
+// moves the times in it to the time of a bubble. It rounds times and cookies' Max-Age
+// to the minute.
 func (r *rig) bubbled(resp response) response {
 	r.t.Helper()
 	if r.began.IsZero() {

@@ -26,7 +26,7 @@ const (
 	newCookie     = "__Host-SESSIONID=<token>; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=Lax"
 	clearedCookie = "__Host-SESSIONID=; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
 
-	// What an attempt costs in calls that count it.
+	// The calls that count an attempt, by its outcome.
 	failed    = "Count Count"
 	succeeded = "Clear Count Count Withdraw"
 	withdrawn = "Count Count Withdraw Withdraw"
@@ -37,8 +37,8 @@ const (
 		`"signed_in_at":"2000-01-01T00:00:00Z","expires_at":"2000-01-01T00:30:00Z"}`
 )
 
-// states are what every route must have a row for. Each makes the state and
-// returns the Cookie header to send.
+// states are the states for which every route must have a row. Each function creates
+// the state and returns the Cookie header to send.
 var states = map[string]func(*rig) string{
 	"no session": func(*rig) string { return "" },
 	"signed in":  (*rig).signIn,
@@ -64,19 +64,20 @@ var states = map[string]func(*rig) string{
 	},
 }
 
-// row is one outcome of one route: what is sent, what people and programs get,
-// and which calls to the stores it takes. An empty kind is that of form and json.
-// It is run in a bubble and on real servers, so it lets time pass by rig.pass alone.
+// row is one outcome of one route: the request, the answers to people and to
+// programs, and the calls to the stores. If kind is empty, form and json have their
+// own content type. A row runs in a bubble and on real servers, so only rig.pass may
+// let time pass.
 type row struct {
 	route, outcome string
-	given          func(*rig) string // nil: that of the state called outcome
+	given          func(*rig) string // nil: the state with the name in outcome
 	query          string
 	form, json     string
 	kind           string
 	change         func(*http.Request)
 	page, program  answer
 	calls          string
-	attempts       string // calls that count attempts, sorted
+	attempts       string // calls to the store of attempts, sorted
 }
 
 func (x row) request(r *rig, page bool) *http.Request {
@@ -117,7 +118,8 @@ func rows() []row {
 		sessionsRows(), revokeRows(), revokeOthersRows(), revokeAllRows())
 }
 
-// homeRows and loginPageRows: what nobody's session or account has a part in.
+// homeRows and loginPageRows are the rows of requests to which sessions and accounts
+// make no difference.
 func homeRows() (all []row) {
 	for outcome := range states {
 		all = append(all, row{route: "GET /{$}", outcome: outcome, page: redirectAnswer("/profile"), program: redirectAnswer("/profile")})
@@ -272,7 +274,8 @@ func originTwice(req *http.Request) {
 	req.Header["Origin"] = []string{"http://example.com", "http://example.com"}
 }
 
-// disableAfterCreate disables alice while her new session is being written.
+// disableAfterCreate makes the store disable alice while her new session is being
+// written.
 func disableAfterCreate(r *rig) string {
 	r.hooks["sessions.Create"] = func() error {
 		r.accounts.edit = func(a *accounts.Account) { a.Disabled = true }
@@ -281,10 +284,10 @@ func disableAfterCreate(r *rig) string {
 	return ""
 }
 
-// transports are the servers that the routes stand behind.
+// transports are the servers in front of the routes.
 var transports = map[string]func(*testing.T, http.Handler, *http.Request) response{"net/http": directly, "Lambda": behindGateway}
 
-// TestMatrix compares every answer whole, on both servers.
+// TestMatrix compares every complete answer, on both servers.
 func TestMatrix(t *testing.T) {
 	for _, x := range rows() {
 		for server := range transports {
@@ -295,7 +298,8 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// run has each reader ask on a rig of its own, which test hands to check.
+// run sends the row's request for each kind of reader. The function test makes a new
+// rig for each, and calls check with it.
 func (x row) run(t *testing.T, server string, test func(t *testing.T, check func(*rig))) {
 	for reader, want := range map[string]answer{"page": x.page, "program": x.program} {
 		t.Run(strings.Join([]string{x.route, x.outcome, reader, server}, ", "), func(t *testing.T) {
@@ -340,7 +344,8 @@ func TestEveryRouteHasRows(t *testing.T) {
 	}
 }
 
-// declaredConstructors returns the functions of the package's source that return Routes.
+// declaredConstructors returns the functions in the package's source that return
+// Routes.
 func declaredConstructors(t *testing.T) (names []string) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {

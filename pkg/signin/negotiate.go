@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// wantsPage reports whether to answer with a page: when Accept names text/html
-// with a quality that is not zero and at least that of JSON (RFC 9110, section
-// 12.5.1). Wildcards ask for nothing in particular and get JSON.
+// wantsPage reports whether the answer should be a page. That is so if Accept names
+// text/html with a quality above zero that is at least the quality of JSON (RFC 9110,
+// section 12.5.1). Wildcards do not count, so a client that sends only wildcards gets
+// JSON.
 func wantsPage(r *http.Request) bool {
 	html, json := 0.0, 0.0
 	for _, header := range r.Header.Values("Accept") {
@@ -35,17 +36,17 @@ func wantsPage(r *http.Request) bool {
 	return html > 0 && html >= json
 }
 
-// home is where a login leads when it is not told otherwise.
+// home is the page after a login if the request names no other page.
 const home = "/profile"
 
-// maxNext bounds a local path, in bytes, so that the login form stays within
-// maxBody when it carries the longest one, encoded.
+// maxNext is the maximum length of a local path, in bytes. With it a login form that
+// contains the longest path, encoded, is smaller than maxBody.
 const maxNext = 1 << 10
 
-// localPath returns next if it can only lead to a page of this site, and home
-// otherwise. Browsers read "//host" and "/\host" as another site, and servers
-// and proxies in between may decode, so anything but a clean, plainly spelt path
-// is refused, encoded or not.
+// localPath returns next if it can only lead to a page of this site. Otherwise it
+// returns home. Browsers understand "//host" and "/\host" as another site, and
+// servers and proxies on the way may decode the path. So localPath accepts only a
+// clean path in its plain spelling. Everything else is refused, encoded or not.
 func localPath(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || !strings.HasPrefix(next, "/") || u.Host != "" || u.User != nil || u.Fragment != "" {
@@ -60,5 +61,5 @@ func localPath(next string) string {
 	return home
 }
 
-// suspect tells characters that have no place in our own paths and queries.
+// suspect reports whether c never occurs in our own paths and queries.
 func suspect(c rune) bool { return c <= ' ' || c >= 0x7f || c == '\\' }

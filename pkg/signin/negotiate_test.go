@@ -57,7 +57,8 @@ func TestWantsPage(t *testing.T) {
 	}
 }
 
-// The body's type and the answer's are independent of each other.
+// TestFormFromAProgram: the content type of the answer does not depend on that of the
+// body.
 func TestFormFromAProgram(t *testing.T) {
 	r := newRig(t)
 	if resp := r.do(post("/login", asForm, rightForm)); resp.status != 200 || resp.header.Get("Content-Type") != asJSON {
@@ -105,7 +106,7 @@ func TestLocalPath(t *testing.T) {
 	}
 }
 
-// FuzzLocalPath: whatever is asked for, browsers and proxies stay on this site.
+// FuzzLocalPath: for any next, browsers and proxies stay on this site.
 func FuzzLocalPath(f *testing.F) {
 	f.Add("/profile?a=b")
 	f.Fuzz(func(t *testing.T, next string) {
@@ -125,7 +126,7 @@ func FuzzLocalPath(f *testing.F) {
 				t.Fatalf("%s: %q leads to %q, %v", base, got, origin, err)
 			}
 		}
-		for range 3 { // as often as proxies may decode
+		for range 3 { // as many times as proxies may decode it
 			decoded, err := url.PathUnescape(got)
 			if err != nil {
 				break
@@ -146,9 +147,9 @@ func resolveByRFC(base *url.URL, ref string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// resolveByWHATWG does what the URL Standard's parser does to a reference before
-// it looks for an authority: trims control characters and blanks, drops tabs and
-// newlines, and reads a backslash as a slash.
+// resolveByWHATWG does what the parser of the URL Standard does before it looks for
+// an authority. It trims control characters and spaces, removes tabs and newlines,
+// and reads a backslash as a slash.
 func resolveByWHATWG(base *url.URL, ref string) (string, error) {
 	ref = strings.TrimFunc(ref, func(c rune) bool { return c <= ' ' })
 	ref = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(ref)
@@ -163,7 +164,8 @@ func resolveByWHATWG(base *url.URL, ref string) (string, error) {
 	return base.Scheme + "://" + base.Host, nil
 }
 
-// What the fuzz target above relies on, it must be able to see.
+// TestResolveByWHATWG: the fuzz target above needs resolveByWHATWG to find references
+// that leave the site.
 func TestResolveByWHATWG(t *testing.T) {
 	base := &url.URL{Scheme: "https", Host: "shop.example"}
 	for ref, stays := range map[string]bool{
@@ -175,10 +177,11 @@ func TestResolveByWHATWG(t *testing.T) {
 	}
 }
 
-// A login page that was asked for with a long next can still be submitted.
+// TestLongNextFitsTheForm: the form of a login page with a long next can be
+// submitted.
 func TestLongNextFitsTheForm(t *testing.T) {
 	r := newRig(t)
-	next := "/" + strings.Repeat("&", maxNext-1) // three bytes each in a form
+	next := "/" + strings.Repeat("&", maxNext-1) // & takes three bytes in a form
 	form := url.Values{"username": {strings.Repeat("ä", 127)}, "password": {strings.Repeat("ä", 512)}, "next": {localPath(next)}}
 	resp := r.do(post("/login", asForm, form.Encode()))
 	if resp.status != http.StatusUnauthorized {

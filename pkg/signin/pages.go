@@ -19,20 +19,21 @@ var files embed.FS
 //go:embed pages/style.css
 var style string
 
-// page is what every page shows around its own Data.
+// page is the data of the layout that all pages share. Data is the data of the single
+// page.
 type page struct {
 	Title string
 	Theme string // light or dark; anything else follows the system
-	Here  string // its path, if it is a page for those who are signed in
+	Here  string // the path of the page, if it is for signed-in users
 	Data  any
 }
 
-// pageOf is a page, at the path, of somebody who is signed in.
+// pageOf returns the page at the path here, for the signed-in user of s.
 func pageOf(s *session.Session, here, title string, data any) page {
 	return page{Title: title, Theme: s.Values[valueTheme], Here: here, Data: data}
 }
 
-// link leads to a page for those who are signed in.
+// link is an entry of the menu for signed-in users.
 type link struct{ Path, Name string }
 
 var menu = []link{{home, "Profile"}, {devicesPath, "Devices"}, {passwordPath, "Password"}}
@@ -42,7 +43,7 @@ var (
 	pagePolicy = policyWithStyle(hashOf(style))
 )
 
-// parsePages combines each page with the layout that all share.
+// parsePages combines each page with the layout that all pages share.
 func parsePages(names ...string) map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
 		"style": func() template.CSS { return template.CSS(style) },
@@ -58,13 +59,14 @@ func parsePages(names ...string) map[string]*template.Template {
 	return parsed
 }
 
-// hashOf is how a Content-Security-Policy names the one style sheet it allows.
+// hashOf returns the hash by which a Content-Security-Policy allows the one style
+// sheet.
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// ago says how long something is past, in the largest unit that fits.
+// ago returns in words how long ago something was, in the largest unit that fits.
 func ago(d time.Duration) string {
 	for _, unit := range []struct {
 		name   string
@@ -83,11 +85,11 @@ func ago(d time.Duration) string {
 func writePage(w http.ResponseWriter, status int, name string, p page) {
 	var body bytes.Buffer
 	if err := pages[name].Execute(&body, p); err != nil {
-		panic(fmt.Errorf("page %s: %w", name, err)) // a mistake in the page: answered as any panic
+		panic(fmt.Errorf("page %s: %w", name, err)) // an error in the template; recoverPanic answers it
 	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	writeStatus(w, status)
-	w.Write(body.Bytes()) // an error means that the client is gone
+	w.Write(body.Bytes()) // an error means that the client has disconnected
 }

@@ -13,7 +13,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// element is one element of a page, with the text directly inside it.
+// element is one element of a page, and the text directly in it.
 type element struct {
 	name string
 	attr map[string]string
@@ -25,8 +25,8 @@ type pageTree []*element
 // void elements have no end tag (HTML Standard, section 13.1.2).
 var void = []string{"meta", "input", "link", "br", "hr", "img"}
 
-// parsePage reads a page by a stricter rule than HTML's: every element that is
-// not void is closed, in order, and every attribute stands once.
+// parsePage reads a page. It is stricter than HTML: every element that is not void
+// must be closed, in order, and no attribute may be repeated.
 func parsePage(t *testing.T, page string) (tree pageTree) {
 	t.Helper()
 	rest, ok := strings.CutPrefix(page, "<!doctype html>\n")
@@ -93,7 +93,7 @@ func (tree pageTree) one(t *testing.T, name, attr, value string) *element {
 	return found[0]
 }
 
-// everyPage returns each page of the product, by a name.
+// everyPage returns each page of the product, with a name as its key.
 func everyPage(r *rig) map[string]string {
 	cookie := r.signIn()
 	pages := map[string]string{

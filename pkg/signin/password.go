@@ -19,8 +19,8 @@ type passwordChange struct {
 	passwords authn.PasswordChanger
 }
 
-// Password returns the routes of /password. A new password ends every session of
-// the user but the one that sets it, which gets a new token.
+// Password returns the routes of /password. A new password ends all sessions of the
+// user except the one that sets it. That session gets a new token.
 func Password(sessions *session.Manager, passwords authn.PasswordChanger) Routes {
 	c := passwordChange{sessions, passwords}
 	return Routes{
@@ -73,7 +73,7 @@ func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, 
 	return nil
 }
 
-// sentence makes a sentence for people of an error's text.
+// sentence returns the text of err as a sentence for people.
 func sentence(err error) string {
 	first, size := utf8.DecodeRuneInString(err.Error())
 	return string(unicode.ToUpper(first)) + strings.TrimSuffix(err.Error()[size:], ".") + "."

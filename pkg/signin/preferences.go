@@ -15,9 +15,9 @@ type preferenceChange struct {
 	language func(tag string) (canonical string, err error)
 }
 
-// Preferences returns the route of /preferences. It changes the user, for
-// sessions to come, and the session that asks. Language checks a language tag and
-// gives it its usual spelling: see package bcp47.
+// Preferences returns the route of /preferences. It changes the user, for future
+// sessions, and the session of the request. The function language checks a language
+// tag and returns its usual spelling: see package bcp47.
 func Preferences(sessions *session.Manager, users authn.PreferenceSetter, language func(tag string) (canonical string, err error)) Routes {
 	c := preferenceChange{sessions, users, language}
 	return Routes{"POST /preferences": sessions.Require(http.HandlerFunc(c.submit)).ServeHTTP}
@@ -58,7 +58,8 @@ func (c preferenceChange) change(r *http.Request, form map[string]string) error 
 
 var themes = []string{"system", "light", "dark"}
 
-// check returns the settings as they are stored: known ones, with known values.
+// check returns the settings to store. It accepts only known settings with known
+// values.
 func (c preferenceChange) check(form map[string]string) (map[string]string, error) {
 	settings := map[string]string{}
 	if theme, ok := form[valueTheme]; ok {

@@ -7,8 +7,8 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// Profile returns the routes of the profile, and of / which leads there. All it
-// shows comes from the session.
+// Profile returns the routes of the profile and of /, which redirects to it.
+// Everything that the profile shows comes from the session.
 func Profile(sessions *session.Manager) Routes {
 	return Routes{
 		"GET /{$}":     func(w http.ResponseWriter, r *http.Request) { redirect(w, home) },
@@ -16,7 +16,7 @@ func Profile(sessions *session.Manager) Routes {
 	}
 }
 
-// profile is an allow-list (ASVS 15.3.1): what is not named here is not sent.
+// profile is an allow-list (ASVS 15.3.1): only these fields are sent.
 type profile struct {
 	UserID      string            `json:"user_id"`
 	Username    string            `json:"username"`

@@ -14,8 +14,8 @@ type reauthentication struct {
 	authenticator authn.Authenticator
 }
 
-// Reauthenticate returns the routes of /reauthenticate, by which a signed-in user
-// proves again who they are.
+// Reauthenticate returns the routes of /reauthenticate, where a signed-in user gives
+// the password again.
 func Reauthenticate(sessions *session.Manager, authenticator authn.Authenticator) Routes {
 	a := reauthentication{sessions, authenticator}
 	return Routes{
@@ -24,7 +24,7 @@ func Reauthenticate(sessions *session.Manager, authenticator authn.Authenticator
 	}
 }
 
-// passwordForm is what the pages show that ask a signed-in user for a password.
+// passwordForm is the data of the pages that ask a signed-in user for the password.
 type passwordForm struct{ Username, Next, Problem string }
 
 func (a reauthentication) show(w http.ResponseWriter, r *http.Request) {
@@ -65,8 +65,9 @@ func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password
 	return err
 }
 
-// proveAgain has the password of a signed-in user checked, like anybody's. An
-// account of the same name that is another user's proves nothing.
+// proveAgain checks the password of a signed-in user. The attempt is counted as any
+// other is. If the name belongs to another user now, the right password of that user
+// is refused too.
 func proveAgain(authenticator authn.Authenticator, r *http.Request, s *session.Session, password string) (authn.Proof, error) {
 	proof, err := prove(authenticator, r, s.Values[valueUsername], password)
 	if err == nil && proof.User().ID != s.UserID {
@@ -78,7 +79,7 @@ func proveAgain(authenticator authn.Authenticator, r *http.Request, s *session.S
 	return proof, err
 }
 
-// done answers a write that there is nothing to say about.
+// done answers a successful write whose answer has no body.
 func done(w http.ResponseWriter, r *http.Request, next string) {
 	if wantsPage(r) {
 		redirect(w, next)

@@ -6,19 +6,20 @@ import (
 	"net/http"
 )
 
-// basePolicy allows nothing but forms that post to ourselves; policyWithStyle adds
-// to it.
+// basePolicy is the Content-Security-Policy that allows only forms that post to our
+// own origin. policyWithStyle adds to it.
 const basePolicy = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// retryAfter is how many seconds a client waits before it tries an outage again.
-// pkg/session names the same number in the answers it writes by itself.
+// retryAfter is how many seconds a client should wait after an outage before it tries
+// again. pkg/session uses the same number in the answers that it writes.
 const retryAfter = "5"
 
-// setHeaders sets what every response carries: not to be stored (OWASP ASVS
-// 14.3.2), over HTTPS for a year, subdomains too (3.4.1), never sniffed (3.4.4),
-// framed (3.4.6) or loaded by another origin, and with a Content-Security-Policy
-// that allows nothing (3.4.3). It replaces what was set before, a page's policy
-// too. The referrer is kept within the origin rather than dropped, because
+// setHeaders sets the headers of every response (OWASP ASVS sections): it must not be
+// stored (14.3.2); the browser uses only HTTPS for a year, for subdomains too
+// (3.4.1); the browser must not guess the content type (3.4.4), show the response in
+// a frame (3.4.6) or let another origin load it; and the Content-Security-Policy
+// allows nothing (3.4.3). It replaces headers that were set before, including the
+// policy of a page. The referrer is limited to the origin and not removed, because
 // Chromium sends "Origin: null" with the forms of a page that has no-referrer.
 func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
@@ -30,16 +31,17 @@ func setHeaders(h http.Header) {
 	h.Set("X-Frame-Options", "DENY")
 }
 
-// policyWithStyle returns the Content-Security-Policy of a page: that of setHeaders,
-// and the one inline style sheet with the given hash, written "sha256-" and the
-// standard base64 of the SHA-256 of the text between the style tags (CSP Level
-// 3, section 2.3.1). No script is ever allowed.
+// policyWithStyle returns the Content-Security-Policy of a page: the policy of
+// setHeaders, and permission for the one inline style sheet with the given hash. The
+// hash is "sha256-" and the standard base64 of the SHA-256 of the text between the
+// style tags (CSP Level 3, section 2.3.1). Scripts are never allowed.
 func policyWithStyle(styleHash string) string {
 	return basePolicy + "; style-src '" + styleHash + "'"
 }
 
-// writeStatus writes the status line. Every response of ours goes through it, pages
-// too, so that none says 503 without a Retry-After; one set before stays.
+// writeStatus writes the status line. Every response of this package goes through it,
+// pages too, so that every 503 has a Retry-After. It keeps a Retry-After that was set
+// before.
 func writeStatus(w http.ResponseWriter, status int) {
 	if h := w.Header(); status == http.StatusServiceUnavailable && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", retryAfter)
@@ -47,21 +49,23 @@ func writeStatus(w http.ResponseWriter, status int) {
 	w.WriteHeader(status)
 }
 
-// writeJSON writes v, which encoding/json must be able to encode: it panics when v is
-// of a type that cannot be, a mistake in the program. The status must allow a body.
+// writeJSON writes v as JSON. It panics if encoding/json cannot encode a value of v's
+// type, because that is a mistake in the program. The status must be one that allows
+// a body.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	write(w, status, "application/json", v)
 }
 
 // writeProblem writes a problem document (RFC 9457). Its type is about:blank, so its
-// title is the status in words, and detail says what was wrong and what to do.
-// It is for the client's eyes: never the text of an error from inside.
+// title is the status in words. The detail says what was wrong and what the client
+// can do. The client sees it, so it must never be the text of an internal error.
 func writeProblem(w http.ResponseWriter, status int, detail string) {
 	writeTypedProblem(w, "about:blank", status, detail)
 }
 
-// writeTypedProblem is writeProblem with a type, by which programs tell it from others with
-// the same status. It is a name to compare, not a page to fetch.
+// writeTypedProblem does the same as writeProblem, with a type. Programs compare the
+// type to distinguish problems with the same status. It is a name, not the address of
+// a page.
 func writeTypedProblem(w http.ResponseWriter, kind string, status int, detail string) {
 	write(w, status, "application/problem+json", struct {
 		Type   string `json:"type"`
@@ -71,7 +75,8 @@ func writeTypedProblem(w http.ResponseWriter, kind string, status int, detail st
 	}{kind, http.StatusText(status), status, detail})
 }
 
-// write ends the body with a newline, which keeps a terminal's prompt in its place.
+// write writes v as JSON. The newline at the end of the body makes a terminal show
+// its prompt on a new line.
 func write(w http.ResponseWriter, status int, contentType string, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -80,5 +85,5 @@ func write(w http.ResponseWriter, status int, contentType string, v any) {
 	setHeaders(w.Header())
 	w.Header().Set("Content-Type", contentType)
 	writeStatus(w, status)
-	w.Write(append(body, '\n')) // an error means that the client is gone
+	w.Write(append(body, '\n')) // an error means that the client has disconnected
 }

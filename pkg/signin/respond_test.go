@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// everyResponse is written out, not derived: it is the contract.
+// everyResponse returns the headers of every response. They are written out and not
+// taken from the code, because they are the contract.
 func everyResponse() http.Header {
 	return http.Header{
 		"Cache-Control":                {"no-store"},

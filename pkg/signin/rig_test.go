@@ -37,23 +37,23 @@ const (
 	asJSON = "application/json"
 )
 
-// rig is the whole product on stores that note every call and can be made to
-// fail. Whatever a test does with it, its log is checked at the end.
+// rig is the whole product on stores that record every call and can be made to fail.
+// At the end of every test its log is checked.
 type rig struct {
 	t        *testing.T
 	handler  http.Handler
-	stores   stores // as they are, without the journal
+	stores   stores // the stores themselves, without the journal
 	sessions *session.Manager
 	accounts *accountStore
 	limiter  *throttle.Limiter
 	log      syncBuffer
-	secrets  []string // of the tokens seen: none may be logged
-	id       string   // what {id} in a route stands for; "" for that of no session
+	secrets  []string // the secrets of all tokens in requests and answers; none may be logged
+	id       string   // replaces {id} in a route; "" means an ID of no session
 	clock
 	journal
 }
 
-// newRig is a rig in memory, at home in a bubble.
+// newRig returns a rig in memory, for use in a bubble.
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	return newRigOn(t, stores{memstore.New(), memaccounts.New(), memaccounts.NewAttempts()})
@@ -74,7 +74,7 @@ func newRigOn(t *testing.T, stores stores) *rig {
 	var err error
 	r.sessions, err = session.New(sessionStore{stores.sessions, &r.journal}, session.Config{
 		ErrorHandler: Fail,
-		MaxSessions:  -1, // keeping to a limit takes a call that comes at any time among a login's others
+		MaxSessions:  -1, // a limit needs a call at a time that is not fixed among the other calls of a login
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func newRigOn(t *testing.T, stores stores) *rig {
 	return r
 }
 
-// limit replaces what attempts to sign in are limited by.
+// limit replaces the limits of attempts to sign in.
 func (r *rig) limit(cfg throttle.Config) {
 	r.t.Helper()
 	var err error
@@ -93,11 +93,12 @@ func (r *rig) limit(cfg throttle.Config) {
 	r.serveAt("")
 }
 
-// window is how long after a login one may end sessions.
+// window is how long after a login a user may end sessions.
 const window = 15 * time.Minute
 
-// constructors are the functions that make Routes. A function serves one of
-// them, the monolith all; TestEveryRouteHasRows sees that none is missing.
+// constructors returns the Routes of every function that makes Routes, by its name. A
+// Lambda function serves one of them, and the monolith serves all.
+// TestEveryRouteHasRows checks that none is missing here.
 func constructors(m *session.Manager, directory *accounts.Directory, authenticator *accounts.Authenticator) map[string]Routes {
 	return map[string]Routes{
 		"Login": Login(m, authenticator), "Reauthenticate": Reauthenticate(m, authenticator), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
@@ -110,7 +111,7 @@ func (r *rig) routes() map[string]Routes {
 	return constructors(r.sessions, directory, accounts.NewAuthenticator(directory, r.limiter))
 }
 
-// serveAt serves all routes to browsers that see the origin.
+// serveAt serves all routes at the public origin.
 func (r *rig) serveAt(origin string) {
 	var all []Routes
 	for _, routes := range r.routes() {
@@ -131,7 +132,7 @@ func (r *rig) addAccount(a *accounts.Account) {
 	}
 }
 
-// response is what a client gets.
+// response is the response to a client.
 type response struct {
 	status int
 	header http.Header
@@ -140,7 +141,7 @@ type response struct {
 
 func (resp response) cookies() []string { return resp.header["Set-Cookie"] }
 
-// do sends a request straight to the handler and starts the journal anew.
+// do sends a request directly to the handler and empties the journal before.
 func (r *rig) do(req *http.Request) response { return r.over(directly, req) }
 
 func directly(_ *testing.T, h http.Handler, req *http.Request) response {
@@ -168,8 +169,8 @@ func (r *rig) remember(lines []string) {
 	}
 }
 
-// signIn returns the Cookie header of a new session of alice's, as a login makes
-// it but without the cost of a hash.
+// signIn returns the Cookie header of a new session of alice. It is like the session
+// of a login, but costs no hash.
 func (r *rig) signIn() string {
 	r.t.Helper()
 	alice, err := r.accounts.Store.Get(context.Background(), "alice")
@@ -185,13 +186,15 @@ func (r *rig) signIn() string {
 	return cookieOf(resp)
 }
 
-// cookieOf returns what a browser makes of the response's one Set-Cookie.
+// cookieOf returns the Cookie header that a browser sends after the response's one
+// Set-Cookie.
 func cookieOf(resp response) string {
 	pair, _, _ := strings.Cut(resp.cookies()[0], ";")
 	return pair
 }
 
-// profileStatus tells whether a cookie is good: 200 or 401.
+// profileStatus returns the status of the profile for the cookie: 200 if the cookie
+// is valid, 401 if not.
 func (r *rig) profileStatus(cookie string) int {
 	r.t.Helper()
 	return r.do(with(get("/profile"), "Cookie", cookie)).status
@@ -222,14 +225,15 @@ func with(req *http.Request, name, value string) *http.Request {
 	return req
 }
 
-// fromBrowser makes a request one that asks for a page, as Firefox does.
+// fromBrowser adds the Accept header of Firefox, which asks for a page.
 func fromBrowser(req *http.Request) *http.Request {
 	return with(req, "Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
 }
 
-// journal notes the calls to the stores in their order; those that count attempts
-// apart, because they are made beside others. A hook runs before the call it is
-// named after; an error of its is the call's outcome.
+// journal records the calls to the stores in their order. It records calls to the
+// store of attempts separately, because they are made at the same time as others. A
+// hook runs before the call that it is named after. If the hook returns an error, the
+// call returns it.
 type journal struct {
 	mu       sync.Mutex
 	calls    []string
@@ -257,15 +261,17 @@ func (j *journal) startOver() {
 	j.calls, j.attempts = nil, nil
 }
 
-// made returns the calls since the last request began. A change of password lists
-// the sessions while it renews one: which is noted first is chance.
+// made returns the calls since the last request began. A password change lists the
+// sessions at the same time as it renews one session, so the order of these two calls
+// is random. made returns them in a fixed order.
 func (j *journal) made() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return strings.ReplaceAll(strings.Join(j.calls, " "), "sessions.List sessions.Update", "sessions.Update sessions.List")
 }
 
-// counted returns the calls that count attempts, sorted, since the last request began.
+// counted returns the calls to the store of attempts since the last request began,
+// sorted.
 func (j *journal) counted() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -332,7 +338,7 @@ func (s sessionStore) List(ctx context.Context, owner string) ([]*session.Sessio
 	return s.Store.List(ctx, owner)
 }
 
-// accountStore can also show every account other than it is stored.
+// accountStore can also change every account that it returns.
 type accountStore struct {
 	accounts.Store
 	*journal
@@ -394,8 +400,8 @@ func (b *syncBuffer) Write(p []byte) (int, error) {
 	return b.b.Write(p)
 }
 
-// take returns the lines written since the last take, for a test to judge.
-// What it returned is checked as the rest is.
+// take returns the log lines written since the last take, for a test to check. It
+// checks them itself too, as all other lines are checked.
 func (r *rig) take() []string {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
@@ -407,8 +413,8 @@ func (r *rig) take() []string {
 
 func (r *rig) checkLog() { r.t.Helper(); r.take() }
 
-// checkLines demands of every line that it is JSON and holds no secret: no
-// password, cookie, token, secret of a token, or password hash (ASVS 16.2.5).
+// checkLines checks that every line is JSON and contains no secret: no password,
+// cookie, token, secret of a token, or password hash (ASVS 16.2.5).
 func (r *rig) checkLines(lines []string) {
 	r.t.Helper()
 	secrets := append([]string{phrase, "correct+horse", "__Host-SESSIONID", "$argon2id$"}, r.secrets...)

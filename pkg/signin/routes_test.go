@@ -74,7 +74,8 @@ func TestWrongMethod(t *testing.T) {
 	}
 }
 
-// A preflight request gets nothing that would let another origin in (ASVS 3.4.2).
+// TestPreflight: the answer to a preflight request has no header that would allow
+// another origin (ASVS 3.4.2).
 func TestPreflight(t *testing.T) {
 	r := newRig(t)
 	for _, origin := range []string{"https://evil.example", "null", "http://example.com"} {
@@ -85,7 +86,7 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-// No header or field changes the method (ASVS 4.1.4).
+// TestMethodOverride: no header or field changes the method (ASVS 4.1.4).
 func TestMethodOverride(t *testing.T) {
 	r := newRig(t)
 	cookie := r.signIn()
@@ -121,7 +122,8 @@ func TestUnknownPath(t *testing.T) {
 	}
 }
 
-// A function answers for its own paths only; together they answer for all.
+// TestFunctionsAlone: a function serves only its own paths. Together the functions
+// serve all paths.
 func TestFunctionsAlone(t *testing.T) {
 	r := newRig(t)
 	for constructor, routes := range r.routes() {
@@ -131,7 +133,7 @@ func TestFunctionsAlone(t *testing.T) {
 			_, own := routes[pattern]
 			resp := r.do(httptest.NewRequest(method, pathOf(pattern), nil))
 			if !own && hasPath(routes, pathOf(pattern)) {
-				continue // a path shared by two functions would be no path of either
+				continue // this function serves the path with another method
 			}
 			if own == (resp.status == 404) {
 				t.Errorf("%s alone answers %s with %d", constructor, pattern, resp.status)
@@ -198,7 +200,7 @@ func overTheWire(t *testing.T, method, url string, headers ...string) response {
 	return roundTrip(t, req)
 }
 
-// roundTrip follows no redirects and drops the headers that net/http's server adds.
+// roundTrip follows no redirects and removes the headers that net/http's server adds.
 func roundTrip(t *testing.T, req *http.Request) response {
 	t.Helper()
 	resp, err := http.DefaultTransport.RoundTrip(req)
@@ -215,11 +217,12 @@ func roundTrip(t *testing.T, req *http.Request) response {
 	return response{resp.StatusCode, resp.Header, string(body)}
 }
 
-// HEAD is GET without the body, for every GET route, in every state.
+// TestHead: the answer to HEAD is the answer to GET without the body, for every GET
+// route and every state.
 func TestHead(t *testing.T) {
 	for _, x := range rows() {
 		if !strings.HasPrefix(x.route, "GET ") || strings.HasPrefix(x.outcome, "idle") || x.outcome == "dead session" {
-			continue // needs the clock of the matrix
+			continue // this state needs the clock of the matrix
 		}
 		for _, accept := range []string{"text/html", "application/json"} {
 			t.Run(strings.Join([]string{x.route, x.outcome, accept}, ", "), func(t *testing.T) {

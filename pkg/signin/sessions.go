@@ -14,15 +14,16 @@ import (
 
 const devicesPath = "/sessions"
 
-// devices shows users where they are signed in, and lets them end it.
+// devices shows users where they are signed in, and lets them end their sessions.
 type devices struct {
 	sessions *session.Manager
 	window   time.Duration
 }
 
-// Sessions returns the routes of /sessions. To end a session one must have given
-// the password within the window, so that whoever finds a browser open cannot lock
-// its user out of the others (ASVS 7.5.2). To look at them one need not.
+// Sessions returns the routes of /sessions. A user can end sessions only if they have
+// given the password within the window. So a person who finds an open browser cannot
+// sign the user out everywhere else (ASVS 7.5.2). Showing the sessions does not need
+// the password.
 func Sessions(sessions *session.Manager, window time.Duration) Routes {
 	d := devices{sessions, window}
 	return Routes{
@@ -33,7 +34,7 @@ func Sessions(sessions *session.Manager, window time.Duration) Routes {
 	}
 }
 
-// proven calls next for users who have lately proved who they are.
+// proven calls next if the user has given the password within the window.
 func (d devices) proven(next http.HandlerFunc) http.HandlerFunc {
 	return d.sessions.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s := session.FromContext(r.Context()); time.Since(s.AuthenticatedAt) >= d.window {
@@ -44,7 +45,8 @@ func (d devices) proven(next http.HandlerFunc) http.HandlerFunc {
 	})).ServeHTTP
 }
 
-// handle is an allow-list, as profile is: what a session is to its user.
+// handle holds the fields of a session that its user may see. It is an allow-list, as
+// profile is.
 type handle struct {
 	ID         string    `json:"id"`
 	CreatedAt  time.Time `json:"created_at"`
@@ -54,7 +56,7 @@ type handle struct {
 	Current    bool      `json:"current"`
 }
 
-// Device is what the session is used with, in words.
+// Device describes the browser and the system of the session in words.
 func (h handle) Device() string { return useragent.Describe(h.UserAgent) }
 
 func (d devices) show(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +76,8 @@ func (d devices) show(w http.ResponseWriter, r *http.Request) {
 	}{handles})
 }
 
-// handlesOf puts the current session first, then the last active ones.
+// handlesOf returns the current session first. The other sessions follow, the last
+// active one first.
 func handlesOf(all []*session.Session, current string) []handle {
 	handles := make([]handle, 0, len(all))
 	for _, s := range all {
@@ -92,8 +95,8 @@ func handlesOf(all []*session.Session, current string) []handle {
 	return handles
 }
 
-// revoke ends one session. Another user's, one that has ended and one that never
-// was are the same to whoever asks.
+// revoke ends one session. The answer is the same for another user's session, a
+// session that has ended and a session that never existed.
 func (d devices) revoke(w http.ResponseWriter, r *http.Request) {
 	s, id := session.FromContext(r.Context()), r.PathValue("id")
 	err := d.sessions.Revoke(r.Context(), s.UserID, id)

@@ -8,7 +8,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// nobodysID is shaped as the ID of a session is.
+// nobodysID looks like the ID of a session, but no session has it.
 const nobodysID = "AAAAAAAAAAAAAAAAAAAAAA"
 
 const (
@@ -24,13 +24,13 @@ var (
 	leftProgram = newAnswer(204, "").with("Set-Cookie", clearedCookie).with("Clear-Site-Data", `"cache", "storage"`)
 )
 
-// another signs in on another device, and has {id} stand for its session.
+// another signs in on another device and sets {id} to the ID of that session.
 func another(r *rig) {
 	r.signIn()
 	r.id = r.newest("alice-id").ID
 }
 
-// newest returns the session of the user that was made last.
+// newest returns the newest session of the user.
 func (r *rig) newest(userID string) *session.Session {
 	r.t.Helper()
 	all, err := r.sessions.List(r.t.Context(), userID)
@@ -40,21 +40,23 @@ func (r *rig) newest(userID string) *session.Session {
 	return all[len(all)-1]
 }
 
-// stale is a session whose user last gave the password as long ago as the window.
+// stale returns the cookie of a session whose user gave the password exactly one
+// window ago.
 func stale(r *rig) string {
 	cookie := r.signIn()
 	r.pass(window)
 	return cookie
 }
 
-// fresh is one whose window ends in a second.
+// fresh returns the cookie of a session whose window ends in one second.
 func fresh(r *rig) string {
 	cookie := r.signIn()
 	r.pass(window - time.Second)
 	return cookie
 }
 
-// proven is a session made long ago whose user has just given the password again.
+// proven returns the cookie of an old session whose user has just given the password
+// again.
 func proven(r *rig) string {
 	stale(r)
 	w := httptest.NewRecorder()
@@ -64,7 +66,7 @@ func proven(r *rig) string {
 	return cookieOf(response{header: w.Result().Header})
 }
 
-// refusals are the rows that every route has which ends sessions.
+// refusals returns the rows that every route that ends sessions has.
 func refusals(route string) []row {
 	next := redirectAnswer("/login?next=%2Fprofile")
 	none := problemAnswer(401, signInFirst)

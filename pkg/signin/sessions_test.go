@@ -24,8 +24,8 @@ func (r *rig) strangersID() string {
 	return s.ID
 }
 
-// signInWith returns the Cookie header and the ID of a new session of alice's,
-// from a device.
+// signInWith returns the Cookie header and the ID of a new session of alice, on a
+// device.
 func (r *rig) signInWith(userAgent, address string) (cookie, id string) {
 	r.t.Helper()
 	w, req := httptest.NewRecorder(), with(get("/login"), "User-Agent", userAgent)
@@ -44,7 +44,7 @@ const (
 	phone   = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1"
 )
 
-// listed returns what a program is told of the sessions.
+// listed returns the list of sessions that a program gets.
 func (r *rig) listed(cookie string) (all []map[string]any) {
 	r.t.Helper()
 	resp := r.do(with(get("/sessions"), "Cookie", cookie))
@@ -55,7 +55,9 @@ func (r *rig) listed(cookie string) (all []map[string]any) {
 	return body.Sessions
 }
 
-// The current one is first; then those last active; and no others are there.
+// TestSessionsAreOrdered: the current session is first, then the others follow, the
+// last active one first. Ended sessions and other users' sessions are not in the
+// list.
 func TestSessionsAreOrdered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -147,7 +149,7 @@ func TestDevicesPage(t *testing.T) {
 	})
 }
 
-// only ends all sessions of alice's but that of the cookie, which it returns.
+// only ends all sessions of alice except that of the cookie. It returns the cookie.
 func (r *rig) only(t *testing.T, cookie string) string {
 	t.Helper()
 	if resp := r.do(with(post("/sessions/revoke-others", "", ""), "Cookie", cookie)); resp.status != 204 || r.live() != 1 {
@@ -156,9 +158,10 @@ func (r *rig) only(t *testing.T, cookie string) string {
 	return cookie
 }
 
-// What is ended is signed out at its next click, and nothing else is.
+// TestRevoking: the next request of an ended session is not signed in. Other sessions
+// are still signed in.
 func TestRevoking(t *testing.T) {
-	for route, alive := range map[string][3]int{ // this device, another, a third
+	for route, alive := range map[string][3]int{ // statuses on this device, on a second one and on a third one
 		"/sessions/%s/revoke":     {200, 401, 200},
 		"/sessions/revoke-others": {200, 401, 401},
 		"/sessions/revoke-all":    {401, 401, 401},
@@ -187,7 +190,8 @@ func TestRevoking(t *testing.T) {
 	}
 }
 
-// Whatever an ID is that is no live session of one's own, the answer is the same.
+// TestRevokeTellsNothing: the answer is the same for every ID that is not a live
+// session of the user.
 func TestRevokeTellsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -231,7 +235,7 @@ func TestAgo(t *testing.T) {
 	}
 }
 
-// The menu is on the pages of those who are signed in, and says where one is.
+// TestMenu: the menu is on the pages for signed-in users, and marks the current page.
 func TestMenu(t *testing.T) {
 	r := newRig(t)
 	cookie := r.signIn()

@@ -1,6 +1,6 @@
-// Package signin is what users meet: the routes, pages and JSON answers of the
-// product as net/http handlers. They are the same on every server, behind API
-// Gateway or in one process, and never see a Lambda event.
+// Package signin contains the routes, pages and JSON answers of the product as
+// net/http handlers. They are the same behind API Gateway and in one process. They
+// never see a Lambda event.
 //
 // This package may still change in ways that break programs.
 package signin
@@ -18,20 +18,21 @@ import (
 	"strings"
 )
 
-// maxBody bounds a request's body, in bytes: no form or document of ours comes near it.
+// maxBody is the maximum size of a request's body, in bytes. All our forms and
+// documents are much smaller.
 const maxBody = 8 << 10
 
-// Routes maps patterns of [http.ServeMux], each with a method, to handlers. A
-// function serves those it is made for, the monolith all of them.
+// Routes maps patterns of [http.ServeMux], each with a method, to handlers. A Lambda
+// function serves only its own routes. The monolith serves all of them.
 type Routes map[string]http.HandlerFunc
 
-// Handler serves routes, and answers what they do not: 404 for an unknown path
-// and 405 for a method that a path lacks. Around them it sets the headers of
-// every response, refuses what no route should see (doubled headers, cross-origin
-// writes, bodies over 8 KB), and turns a panic into a logged 500.
+// Handler serves routes. It answers 404 for an unknown path and 405 for a method that
+// a path does not support. It also sets the headers of every response. It refuses
+// requests that no route should get: repeated headers, cross-origin writes, bodies
+// over 8 KB. It turns a panic into a logged 500.
 //
-// Origin is the scheme and host that browsers see, such as https://example.org.
-// If it is empty, the Host header is believed instead.
+// The origin is the scheme and the host that browsers use, such as
+// https://example.org. If it is empty, Handler trusts the Host header instead.
 func Handler(origin string, routes ...Routes) http.Handler {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
@@ -54,7 +55,7 @@ func Handler(origin string, routes ...Routes) http.Handler {
 			Fail(w, r, err)
 			return
 		}
-		if r.URL.Path != path.Clean(r.URL.Path) { // which ServeMux would redirect
+		if r.URL.Path != path.Clean(r.URL.Path) { // ServeMux would redirect it
 			Fail(w, r, errNotFound)
 			return
 		}
@@ -66,8 +67,9 @@ func Handler(origin string, routes ...Routes) http.Handler {
 	})
 }
 
-// receive reads the whole body before any route sees the request, so that one
-// too large is refused also where nobody would read it, announced or not.
+// receive reads the whole body before a route gets the request. So a body that is too
+// large is refused on every route, also on routes that do not read the body, and
+// whether or not the request states its length.
 func receive(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength == 0 {
 		return nil
@@ -95,8 +97,9 @@ func methodNotAllowed(allowed []string) http.HandlerFunc {
 	}
 }
 
-// recoverPanic answers 500 and keeps the process. Nothing that the handler was
-// about to send is sent: a cookie may stand for what is half done.
+// recoverPanic answers 500 and keeps the process running. It drops everything that
+// the handler was about to send, because a cookie may belong to work that is only
+// half done.
 func recoverPanic(w http.ResponseWriter, r *http.Request) {
 	if p := recover(); p != nil {
 		slog.ErrorContext(r.Context(), "sys_crash", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))

@@ -22,8 +22,9 @@ func credentials(name, pw string) string {
 	return url.Values{"username": {name}, "password": {pw}}.Encode()
 }
 
-// A throttled name answers 429 to the byte alike, whether somebody has it, whether
-// they are disabled, and whether the password is right; to people with the form.
+// TestThrottledAnswersAreIdentical: for a throttled name the answer is 429 and the
+// same in every byte, whether or not the name exists, the account is disabled and the
+// password is right. People get it with the form.
 func TestThrottledAnswersAreIdentical(t *testing.T) {
 	for _, page := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -45,7 +46,7 @@ func TestThrottledAnswersAreIdentical(t *testing.T) {
 				}
 				for _, pw := range []string{wrongPhrase, phrase} {
 					resp := r.do(request(name, pw))
-					resp.body = strings.Replace(resp.body, `value="`+name+`"`, `value="…"`, 1) // the form keeps what was typed
+					resp.body = strings.Replace(resp.body, `value="`+name+`"`, `value="…"`, 1) // the form contains the name that was typed
 					answers = append(answers, resp)
 				}
 			}
@@ -68,8 +69,8 @@ func TestThrottledAnswersAreIdentical(t *testing.T) {
 	}
 }
 
-// One network that tries many names is stopped, others are not; what a client says
-// about its address means nothing (ASVS 4.1.3).
+// TestNetworkLimit: a network that tries many names is stopped, and other networks
+// are not. What a client says about its own address has no effect (ASVS 4.1.3).
 func TestNetworkLimit(t *testing.T) {
 	r := newRig(t)
 	r.limit(throttle.Config{Network: throttle.Window{Limit: 5, Period: time.Hour}})
@@ -90,7 +91,8 @@ func TestNetworkLimit(t *testing.T) {
 	}
 }
 
-// A sign-in from another site is refused before anything is counted or hashed.
+// TestCrossSiteLoginIsNotCounted: a sign-in from another site is refused before it is
+// counted or a password is hashed.
 func TestCrossSiteLoginIsNotCounted(t *testing.T) {
 	r := newRig(t)
 	for range 20 {
@@ -105,12 +107,13 @@ func TestCrossSiteLoginIsNotCounted(t *testing.T) {
 	}
 }
 
-// withDevices makes the rig one with signing keys, which devices need.
+// withDevices gives the rig signing keys. Device cookies need them.
 func (r *rig) withDevices() {
 	r.limit(throttle.Config{DeviceKeys: [][]byte{bytes.Repeat([]byte("k"), 32)}, Network: throttle.Window{Limit: 1000, Period: time.Hour}})
 }
 
-// deviceOf returns the device cookie that a response sets, as a browser sends it.
+// deviceOf returns the device cookie that a response sets, as a browser sends it
+// back.
 func deviceOf(resp response) string {
 	for _, line := range resp.cookies() {
 		if pair, attributes, _ := strings.Cut(line, "; "); strings.HasPrefix(pair, "__Host-DEVICE=") &&
@@ -121,8 +124,9 @@ func deviceOf(resp response) string {
 	return ""
 }
 
-// The owner gets in, on a device that signed in before, while strangers hammer the
-// name. A device that is new is an event; a known one gets no new cookie.
+// TestDeviceCookie: the owner of a name can sign in on a known device while others
+// attack the name. A sign-in on a new device is logged. A known device gets no new
+// cookie.
 func TestDeviceCookie(t *testing.T) {
 	r := newRig(t)
 	if resp := r.do(post("/login", asJSON, rightJSON)); len(resp.cookies()) != 1 {
@@ -159,7 +163,8 @@ func TestDeviceCookie(t *testing.T) {
 	}
 }
 
-// It is no session, and a failed sign-in sets none.
+// TestDeviceCookieIsNoSession: a device cookie is not a session, and a failed sign-in
+// sets none.
 func TestDeviceCookieIsNoSession(t *testing.T) {
 	r := newRig(t)
 	r.withDevices()
@@ -178,7 +183,8 @@ func TestDeviceCookieIsNoSession(t *testing.T) {
 	}
 }
 
-// A success that comes after failures is an event of its own.
+// TestSuccessAfterFailures: a successful sign-in after failed ones is logged as an
+// event of its own.
 func TestSuccessAfterFailures(t *testing.T) {
 	r := newRig(t)
 	for range 3 {
@@ -192,8 +198,8 @@ func TestSuccessAfterFailures(t *testing.T) {
 	}
 }
 
-// Re-authentication and the current password of a change go through the same
-// throttle as a sign-in, and count for the same name.
+// TestOneThrottleForAllPasswords: re-authentication and the current password of a
+// password change are throttled as a sign-in is, and count for the same name.
 func TestOneThrottleForAllPasswords(t *testing.T) {
 	r := newRig(t)
 	cookie := r.signIn()
@@ -224,7 +230,8 @@ func TestOneThrottleForAllPasswords(t *testing.T) {
 	}
 }
 
-// A sign-in that began before a password change, or in it, gets nothing.
+// TestLoginCrossesAPasswordChange: a sign-in that began before or during a password
+// change gets no session.
 func TestLoginCrossesAPasswordChange(t *testing.T) {
 	for name, edit := range map[string]func(*accounts.Account){
 		"frozen":  func(a *accounts.Account) { a.FrozenUntil = time.Now().Add(10 * time.Second); a.Version++ },
@@ -239,7 +246,7 @@ func TestLoginCrossesAPasswordChange(t *testing.T) {
 	r := newRig(t)
 	r.accounts.edit = func(a *accounts.Account) { a.FrozenUntil = time.Now().Add(10 * time.Second) }
 	same(t, r.do(post("/login", asJSON, rightJSON)), problemAnswer(503, busy).with("Retry-After", "5"))
-	same(t, r.do(post("/login", asJSON, wrongJSON)), problemAnswer(401, refused)) // which tells a guesser nothing
+	same(t, r.do(post("/login", asJSON, wrongJSON)), problemAnswer(401, refused)) // the same answer as for a wrong password
 	if r.live() != 0 {
 		t.Errorf("%d sessions are left", r.live())
 	}

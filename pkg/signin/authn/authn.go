@@ -1,6 +1,6 @@
-// Package authn is what stands between package signin and whoever knows the users:
-// the questions that signin asks, and the answers that it understands. Package
-// accounts answers them in this product.
+// Package authn is the contract between package signin and a package that knows the
+// users. It defines the calls that signin makes and the results that signin
+// understands. In this product package accounts implements them.
 //
 // This package may still change in ways that break programs.
 package authn
@@ -13,22 +13,24 @@ import (
 )
 
 var (
-	// ErrRefused means that somebody may not sign in, and is the same for every
-	// reason: an unknown name, a wrong password, a disabled account. Answer 401.
+	// ErrRefused means that a user may not sign in. It is the same for every reason:
+	// an unknown name, a wrong password, a disabled account. Answer 401.
 	ErrRefused = errors.New("user name or password wrong")
 
-	// ErrBusy means that the account is being changed just now, or that a change
-	// lost a race to another one. Nothing was changed. Answer 503: it is soon over.
+	// ErrBusy means that another change of the account is in progress, or that a
+	// change lost a race to another change. Nothing was changed. Answer 503: a later
+	// try succeeds soon.
 	ErrBusy = errors.New("the account is being changed")
 
-	// ErrNoUser means that there is no such user any more.
+	// ErrNoUser means that this user no longer exists.
 	ErrNoUser = errors.New("no such user")
 )
 
-// ThrottledError means that an attempt may not go on, whether or not somebody has
-// the name and the password is right. Answer 429.
+// ThrottledError means that an attempt is refused because there were too many
+// attempts. It is the same whether or not the name exists and the password is right.
+// Answer 429.
 type ThrottledError struct {
-	By         string        // whose attempts are too many: "name", "device" or "network"
+	By         string        // what made too many attempts: "name", "device" or "network"
 	RetryAfter time.Duration // more than 0; for a locked name the longest wait
 }
 
@@ -44,48 +46,49 @@ type Attempt struct {
 	Device             string // the value of its device cookie, "" if it sent none
 }
 
-// User is who was proved.
+// User is the user whose password was checked.
 type User struct {
-	ID          string // the same for the user's life
-	Username    string // as the user knows it
+	ID          string // never changes
+	Username    string // as the user typed it when the account was made
 	DisplayName string
 	Roles       []string
-	Preferences map[string]string // "theme", "language"; an absent one is the product's default
+	Preferences map[string]string // "theme", "language"; if one is absent, the product's default applies
 }
 
-// Authenticator checks who somebody is. It is safe for concurrent use.
+// Authenticator checks names and passwords. It is safe for concurrent use.
 type Authenticator interface {
-	// Authenticate returns the proof that the attempt's name and password are right,
-	// or [ErrRefused], [ErrBusy] or a [*ThrottledError]; anything else is an outage.
+	// Authenticate returns a Proof if the name and the password of the attempt are
+	// right. Otherwise it returns [ErrRefused], [ErrBusy] or a [*ThrottledError]. Any
+	// other error is an outage.
 	Authenticate(ctx context.Context, a Attempt) (Proof, error)
 }
 
-// Proof is an attempt that succeeded. Who has it tells how it went on, by one of
-// Confirm, Settle and Withdraw.
+// Proof is an attempt whose name and password were right. The caller must report how
+// the sign-in ended: it calls one of Confirm, Settle and Withdraw.
 type Proof interface {
-	// User returns who was proved. What it shares is not to be changed.
+	// User returns the user. The caller must not change the slices and maps in it.
 	User() User
 
-	// KnownDevice reports whether the device signed in as this user before.
+	// KnownDevice reports whether this user has signed in on this device before.
 	KnownDevice() bool
 
-	// NewDevice returns the value of the cookie by which this device will be known,
-	// or "" if devices are not told apart.
+	// NewDevice returns the value of a cookie by which this device is recognised
+	// later. It is "" if devices are not recognised.
 	NewDevice() string
 
-	// Failures is how many attempts in a row failed before this one.
+	// Failures returns how many attempts in a row failed before this one.
 	Failures() int
 
-	// Confirm is what a sign-in asks once its session is stored: whether the proof
-	// still holds. ErrRefused if it does not; any other error is an outage. It
-	// settles the attempt too.
+	// Confirm checks that the proof is still valid. A sign-in calls it after it has
+	// stored the session. It returns ErrRefused if the proof is no longer valid. Any
+	// other error is an outage. Confirm also settles the attempt, as Settle does.
 	Confirm(ctx context.Context) error
 
-	// Settle says that the attempt was a success.
+	// Settle reports that the attempt succeeded.
 	Settle(ctx context.Context)
 
-	// Withdraw says that the attempt came to nothing by an outage, so that it does
-	// not count as a failure.
+	// Withdraw reports that an outage ended the attempt. The attempt then does not
+	// count as a failed one.
 	Withdraw(ctx context.Context)
 }
 
@@ -93,27 +96,31 @@ type Proof interface {
 type PasswordChanger interface {
 	Authenticator
 
-	// CheckNew returns what speaks against a new password of the user with that
-	// name, in words for the user; nil if nothing does. It makes no call.
+	// CheckNew returns an error if the user called username may not have this new
+	// password. The error's text is for the user. CheckNew makes no call to a store.
 	CheckNew(password, username string) error
 
-	// MinCharacters is how many characters a new password has at least.
+	// MinCharacters returns the minimum number of characters in a new password.
 	MinCharacters() int
 
-	// ChangePassword gives the user whose current password p proves the new one,
-	// once end has ended the user's other sessions. From before the call of end on
-	// nobody can sign in by the old password; while end works, p is settled. If the
-	// change is interrupted anywhere, the old password is valid, or the new one is
-	// and no session is left that the old one made.
+	// ChangePassword replaces the password of the user in p. The proof p shows that
+	// the user knows the current password. ChangePassword first makes sure that
+	// nobody can sign in with the old password any more. Then it calls end, which
+	// must end the user's other sessions, and then it stores the new password. While
+	// end runs, p is settled. A process that stops at any point leaves one of two
+	// states: the old password is valid, or the new password is valid and no session
+	// is left that was made with the old one.
 	//
-	// An error of end is returned as it is, and the password stays. ErrBusy if the
-	// account is being changed already.
+	// If end returns an error, ChangePassword returns it unchanged, and the password
+	// stays the same. It returns ErrBusy if another change of the account is in
+	// progress.
 	ChangePassword(ctx context.Context, p Proof, password string, end func(context.Context) error) error
 }
 
-// PreferenceSetter keeps the preferences of users.
+// PreferenceSetter stores the preferences of users.
 type PreferenceSetter interface {
-	// SetPreferences sets the preferences that settings names, and leaves the
-	// others. ErrNoUser if the user with that ID does not have that name any more.
+	// SetPreferences sets the preferences that are in settings and leaves the others
+	// as they are. It returns ErrNoUser if the user with that ID no longer has that
+	// name.
 	SetPreferences(ctx context.Context, userID, username string, settings map[string]string) error
 }

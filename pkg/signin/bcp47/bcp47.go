@@ -1,6 +1,6 @@
-// Package bcp47 checks language tags. It stands by itself because the tables of
-// golang.org/x/text/language would make every function larger that imports it, and
-// one function needs it.
+// Package bcp47 checks language tags. It is a package of its own because it imports
+// the tables of golang.org/x/text/language. Every function that imports them becomes
+// larger, and only one function needs them.
 package bcp47
 
 import (
@@ -9,11 +9,12 @@ import (
 	"golang.org/x/text/language"
 )
 
-// maxBytes is the room for tags that RFC 5646, section 4.4.1, asks for.
+// maxBytes is the length of the longest tag that RFC 5646, section 4.4.1, asks
+// software to accept.
 const maxBytes = 35
 
-// Canonical returns a well-formed tag of known parts in its usual spelling, such as
-// pt-BR for PT-br. An error does not quote the tag.
+// Canonical returns the usual spelling of a tag, such as pt-BR for PT-br. The tag
+// must be well-formed, and its parts must be known. The error does not quote the tag.
 func Canonical(tag string) (string, error) {
 	if len(tag) > maxBytes {
 		return "", fmt.Errorf("a language tag of %d bytes; at most %d are kept", len(tag), maxBytes)

@@ -1,18 +1,20 @@
-// Package useragent says in words what sent a request, from its User-Agent
-// header: "Firefox on Windows". That is enough for people to know their own
-// devices again. It is a hint for them and nothing to decide by: anyone can send
-// any User-Agent.
+// Package useragent describes the program that sent a request, from its User-Agent
+// header: "Firefox on Windows". The description is good enough for users to recognise
+// their own devices. It is only a hint. Do not base a decision on it, because a
+// client can send any User-Agent.
 package useragent
 
 import "strings"
 
-// product is a name for what a User-Agent with the mark in it comes from.
+// product is a browser or a system: the mark that its User-Agent contains, and its
+// name.
 type product struct{ mark, name string }
 
-// browsers come in this order because browsers carry the marks of those they want
-// to be taken for: Edge those of Chrome, Chrome that of Safari. Apps that show
-// pages by themselves come before the engine they show them with. Brave, Arc and
-// others send Chrome's User-Agent unchanged.
+// browsers is sorted so that the first match is the right one. A browser's User-Agent
+// also contains the marks of the browsers that it imitates: Edge contains Chrome's
+// marks, and Chrome contains Safari's. Apps that show web pages come before the
+// engine that they use. Brave, Arc and others send Chrome's User-Agent unchanged, so
+// they are described as Chrome.
 var browsers = []product{
 	{"FBAN/", "Facebook"}, {"FBAV/", "Facebook"},
 	{"Instagram ", "Instagram"},
@@ -52,9 +54,10 @@ var browsers = []product{
 	{"Java/", "a Java program"}, {"Java-http-client/", "a Java program"},
 }
 
-// systems come in this order because phones and consoles carry the marks of the
-// systems that theirs are made from. An iPad that asks for desktop pages, as it
-// does unless told otherwise, is a Mac by all it says.
+// systems is sorted so that the first match is the right one. The User-Agent of a
+// phone or a console also contains the mark of the system that its own system is
+// based on. An iPad asks for desktop pages unless its user changes that setting. Its
+// User-Agent is then the same as a Mac's.
 var systems = []product{
 	{"Windows Phone", "Windows Phone"},
 	{"Xbox", "Xbox"},
@@ -75,8 +78,9 @@ var systems = []product{
 	{"Linux", "Linux"}, {"linux", "Linux"}, {"X11", "Unix"},
 }
 
-// Describe returns browser and system in words, as far as the header names them,
-// and "Unknown device" if it names neither. It never repeats any of the header.
+// Describe returns the browser and the system in words, as far as the header names
+// them. It returns "Unknown device" if the header names neither. The result never
+// contains text of the header.
 func Describe(header string) string {
 	browser, system := find(browsers, header), find(systems, header)
 	switch {
@@ -100,7 +104,7 @@ func find(products []product, header string) string {
 	return ""
 }
 
-// sentence makes "an app" "An app", and leaves names as they spell themselves.
+// sentence changes "an app" to "An app". It leaves the names of products as they are.
 func sentence(name string) string {
 	for _, article := range []string{"a ", "an ", "the "} {
 		if strings.HasPrefix(name, article) {

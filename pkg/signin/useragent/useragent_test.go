@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// User agents as they were sent.
+// sent holds User-Agent headers that real programs sent.
 var sent = []struct{ header, want string }{
 	// Desktop.
 	{"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36", "Chrome on Windows"},
@@ -96,7 +96,8 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// A session keeps 256 bytes of the header, which is enough of those above.
+// TestDescribeWhatIsKept: a session keeps 256 bytes of the header. That is enough for
+// the headers above.
 func TestDescribeWhatIsKept(t *testing.T) {
 	for _, test := range sent {
 		if len(test.header) > 256 {
@@ -105,7 +106,7 @@ func TestDescribeWhatIsKept(t *testing.T) {
 	}
 }
 
-// Every mark can be met: none stands behind one that is part of it.
+// TestMarks: no mark contains an earlier mark. Otherwise it could never match first.
 func TestMarks(t *testing.T) {
 	for _, products := range [][]product{browsers, systems} {
 		for i, p := range products {
