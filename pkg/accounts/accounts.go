@@ -1,6 +1,6 @@
-// Package accounts knows who may sign in. [Directory] holds the rules, a [Store]
-// keeps the accounts: one of the packages memaccounts, dynamoaccounts and
-// sqlaccounts below this one.
+// Package accounts decides who may sign in. [Directory] applies the rules, and a
+// [Store] keeps the accounts. The stores are the packages memaccounts, dynamoaccounts
+// and sqlaccounts below this one.
 //
 // This package may still change in ways that break programs.
 package accounts
@@ -20,35 +20,36 @@ var (
 	// ErrExists means that an account has the name already.
 	ErrExists = errors.New("the account exists already")
 
-	// ErrChanged means that the account is no longer as the caller read it, or
-	// gone, and that nothing was written.
+	// ErrChanged means that the account has changed since the caller read it, or that
+	// it was deleted. Nothing was written.
 	ErrChanged = errors.New("the account has changed")
 )
 
 // Account is one user.
 type Account struct {
-	Name        string            // the key: what [Normalize] makes of Username
+	Name        string            // the key: the result of [Normalize] for Username
 	Username    string            // as typed when the account was made
-	UserID      string            // random, 22 characters of base64url, the same for the account's life
+	UserID      string            // random, 22 characters of base64url; it never changes
 	DisplayName string            // how pages address the user
-	Roles       []string          // what a session gets at sign-in
-	Preferences map[string]string // "theme", "language"; an absent one is the product's default
+	Roles       []string          // a session gets them at sign-in
+	Preferences map[string]string // "theme", "language"; if one is absent, the product's default applies
 
 	PasswordHash string    `json:"-"` // see package password
-	Disabled     bool      // may not sign in
-	FrozenUntil  time.Time // whole seconds: nobody signs in before, because the password is being changed; zero if it is not
+	Disabled     bool      // the user may not sign in
+	FrozenUntil  time.Time // whole seconds: nobody can sign in before this time, because the password is being changed; zero if it is not
 
-	// Version is that of what a sign-in relies on. It grows when the account is
-	// frozen, thawed, disabled or enabled, and when its roles change, and tells a
-	// sign-in under way that it must not succeed.
+	// Version counts the changes that affect a sign-in: it grows when the account is
+	// frozen, thawed, disabled or enabled, and when its roles change. A sign-in that
+	// is in progress must fail if Version has changed.
 	Version int64
 
-	// Revision is random and new with every write, so that of two writes one wins,
-	// and one that was sent twice recognises itself.
+	// Revision is random, and every write sets a new one. So only one of two
+	// concurrent writes succeeds, and a write that was sent twice can recognise
+	// itself.
 	Revision string
 }
 
-// Clone returns a copy that shares nothing with a.
+// Clone returns a deep copy of a.
 func (a *Account) Clone() *Account {
 	c := *a
 	c.Roles = slices.Clone(a.Roles)
@@ -56,24 +57,27 @@ func (a *Account) Clone() *Account {
 	return &c
 }
 
-// Store keeps accounts by Name. It is dumb and safe for concurrent use. An error
-// other than those named here is an outage: the answer is not known.
+// Store keeps accounts by Name. It applies no rules and is safe for concurrent use.
+// An error other than the errors named here is an outage: the result is unknown.
 type Store interface {
-	// Get returns the account with everything written before the call (a strongly
-	// consistent read), as the caller's own copy. ErrNotFound if there is none.
+	// Get returns a copy of the account that belongs to the caller. It sees every
+	// write that finished before the call (a strongly consistent read). It returns
+	// ErrNotFound if there is no such account.
 	Get(ctx context.Context, name string) (*Account, error)
 
-	// Create stores a new account under a.Name. ErrExists if the name is taken;
-	// what is stored under it stays as it is.
+	// Create stores a new account under a.Name. It returns ErrExists if the name is
+	// taken, and then leaves the stored account as it is.
 	Create(ctx context.Context, a *Account) error
 
-	// Update stores a under a.Name, with newRevision as its revision, if the stored
-	// revision is a.Revision. Name, Username and UserID stay as they are. If the
-	// stored revision is newRevision already, this write was applied before: nil.
-	// ErrChanged if it is another and it is certain that this write was not applied.
+	// Update stores a under a.Name and sets the revision to newRevision, if the
+	// stored revision is a.Revision. It does not change Name, Username and UserID. If
+	// the stored revision is already newRevision, this write was applied before, and
+	// Update returns nil. It returns ErrChanged if the stored revision is another one
+	// and it is certain that this write was not applied.
 	Update(ctx context.Context, a *Account, newRevision string) error
 
-	// Delete removes the account if the stored revision is a.Revision. One that is
-	// gone already is no error. ErrChanged if the revision is another.
+	// Delete removes the account if the stored revision is a.Revision. It returns nil
+	// if the account is already gone. It returns ErrChanged if the stored revision is
+	// another one.
 	Delete(ctx context.Context, a *Account) error
 }

@@ -11,15 +11,15 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// Authenticator checks names and passwords. It counts every attempt, and looks at a
-// password only when the count allows it. It is safe for concurrent use.
+// Authenticator checks names and passwords. It counts every attempt, and checks the
+// password only if the attempt may go on. It is safe for concurrent use.
 type Authenticator struct {
 	directory *Directory
 	limiter   *throttle.Limiter
 }
 
-// NewAuthenticator returns the Authenticator of directory, whose attempts limiter
-// counts.
+// NewAuthenticator returns an Authenticator for the accounts in directory. The
+// limiter counts its attempts.
 func NewAuthenticator(directory *Directory, limiter *throttle.Limiter) *Authenticator {
 	return &Authenticator{directory, limiter}
 }
@@ -35,16 +35,17 @@ type Proof struct {
 
 // Authenticate implements [authn.Authenticator]. The proof is a [*Proof].
 //
-// The attempt is counted before the hash is computed, and while the account is
-// read. An unknown name, a wrong password and a disabled account look and cost the
-// same: one count, one read and one hash (ASVS 6.3.8). What no account can have is
-// refused before any: a name that [Normalize] refuses, a password over
-// [password.MaxBytes]. A stored hash that cannot be read is logged and refused;
-// one whose pepper is not configured is an outage.
+// The attempt is counted before the hash is computed, and at the same time as the
+// account is read. An unknown name, a wrong password and a disabled account look the
+// same and cost the same: one count, one read and one hash (ASVS 6.3.8). Two kinds of
+// input are refused before that, because no account can have them: a name that
+// [Normalize] refuses, and a password over [password.MaxBytes]. If a stored hash
+// cannot be read, this is logged and the attempt is refused. If the pepper of a
+// stored hash is not configured, this is an outage.
 //
-// A right password whose stored hash is another framework's, or weaker than
-// today's, is hashed anew and stored: at the cost of one hash and one write, once.
-// Until then a foreign hash takes its own time to check.
+// If the password is right and its stored hash comes from another framework or is
+// weaker than a new one, the password is hashed again and stored. This costs one hash
+// and one write, once. Until then a foreign hash takes its own time to check.
 func (d *Authenticator) Authenticate(ctx context.Context, a authn.Attempt) (authn.Proof, error) {
 	name, err := Normalize(a.Username)
 	if err != nil || len(a.Password) > password.MaxBytes {
@@ -77,14 +78,14 @@ func (d *Authenticator) CheckNew(pw, username string) error { return password.Ch
 // MinCharacters implements [authn.PasswordChanger].
 func (d *Authenticator) MinCharacters() int { return password.MinCharacters }
 
-// ChangePassword implements [authn.PasswordChanger] by [Directory.ChangePassword],
-// for a proof that Authenticate returned.
+// ChangePassword implements [authn.PasswordChanger] by [Directory.ChangePassword].
+// The proof must come from Authenticate.
 func (d *Authenticator) ChangePassword(ctx context.Context, proof authn.Proof, pw string, end func(context.Context) error) error {
 	p, ok := proof.(*Proof)
 	if !ok {
 		return fmt.Errorf("a proof of another Authenticator, of type %T", proof)
 	}
-	defer p.Withdraw(ctx) // unless end was called
+	defer p.Withdraw(ctx) // it does nothing if end was called
 	return d.directory.ChangePassword(ctx, p.Account, pw, func(ctx context.Context) error {
 		var wg sync.WaitGroup
 		defer wg.Wait()
@@ -108,8 +109,8 @@ func (p *Proof) NewDevice() string { return p.limiter.NewDevice(p.Account.Name) 
 // Failures implements [authn.Proof].
 func (p *Proof) Failures() int { return p.admission.Failures }
 
-// Confirm implements [authn.Proof] by [Directory.Recheck]. While that asks, the
-// failures of the name are forgotten.
+// Confirm implements [authn.Proof] by [Directory.Recheck]. At the same time it clears
+// the failures of the name.
 func (p *Proof) Confirm(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { p.Settle(ctx) })
@@ -118,8 +119,8 @@ func (p *Proof) Confirm(ctx context.Context) error {
 	return err
 }
 
-// Settle implements [authn.Proof]: it forgets the failures of the name. A failure to
-// do so is logged.
+// Settle implements [authn.Proof]: it clears the failures of the name. If that fails,
+// it logs the error.
 func (p *Proof) Settle(ctx context.Context) { p.admission.Succeed(ctx) }
 
 // Withdraw implements [authn.Proof].

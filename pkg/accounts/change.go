@@ -9,25 +9,27 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// lease is how long a password change may take. Beyond it, a freeze is what a
-// process left that ended in between, and the next sign-in clears it.
+// lease is the maximum time of a password change. A freeze that is older was left by
+// a process that stopped during the change. The next sign-in clears it.
 const lease = 15 * time.Second
 
-// writeTries bounds the races that one change may lose. Each means that another
-// write got through.
+// writeTries limits how often one change tries its write again. Each failed try means
+// that another write of the account succeeded.
 const writeTries = 32
 
-// ChangePassword gives account, as the caller has just read or proved it, the
-// password pw, and ends its sessions in between by calling end. The order of the
-// writes is what makes it safe: the account is frozen, so that no sign-in by the
-// old password can succeed from then on; its sessions end; the new hash is stored
-// and the account thawed. Whichever of these is the last, the old password is
-// valid and the change can be repeated, or the new one is and no session is left
-// that the old one made.
+// ChangePassword sets the password of the account to pw and ends the sessions of the
+// account by calling end. The account must be as the caller has just read it or
+// authenticated it. The order of the writes makes the change safe. First the account
+// is frozen, so that no sign-in with the old password can succeed any more. Then its
+// sessions end. Then the new hash is stored and the account is thawed. A process that
+// stops after any of these steps leaves one of two states: the old password is valid
+// and the change can be repeated, or the new password is valid and no session is left
+// that was made with the old one.
 //
-// An error of end is returned as it is, and the password stays. [authn.ErrBusy] if
-// another change is under way, or the account is no longer as the caller read it.
-// What [password.CheckNew] says against pw changes nothing.
+// If end returns an error, ChangePassword returns it unchanged, and the password
+// stays the same. It returns [authn.ErrBusy] if another change is in progress, or if
+// the account has changed since the caller read it. If [password.CheckNew] refuses
+// pw, nothing is changed.
 func (d *Directory) ChangePassword(ctx context.Context, account *Account, pw string, end func(context.Context) error) error {
 	if err := password.CheckNew(pw, account.Name); err != nil {
 		return err
@@ -48,7 +50,7 @@ func (d *Directory) ChangePassword(ctx context.Context, account *Account, pw str
 	return d.thaw(during, frozen, hash)
 }
 
-// freeze keeps everybody from signing in for the time of the lease.
+// freeze makes every sign-in fail for the time of the lease.
 func (d *Directory) freeze(ctx context.Context, account *Account) (*Account, error) {
 	return d.modify(ctx, account, func(now *Account) error {
 		if now.Version != account.Version || time.Now().Before(now.FrozenUntil) {
@@ -60,7 +62,8 @@ func (d *Directory) freeze(ctx context.Context, account *Account) (*Account, err
 	})
 }
 
-// thaw ends a freeze of our own: the version tells it from that of others.
+// thaw ends the freeze that this change made. The version distinguishes it from the
+// freeze of another change.
 func (d *Directory) thaw(ctx context.Context, frozen *Account, hash string) error {
 	_, err := d.modify(ctx, frozen, func(now *Account) error {
 		if now.Version != frozen.Version {
@@ -73,8 +76,8 @@ func (d *Directory) thaw(ctx context.Context, frozen *Account, hash string) erro
 	return err
 }
 
-// thawExpired clears the freeze of a change that never ended. One that is under
-// way is authn.ErrBusy.
+// thawExpired clears the freeze of a change that was interrupted. It returns
+// authn.ErrBusy if the change is still in progress.
 func (d *Directory) thawExpired(ctx context.Context, account *Account) (*Account, error) {
 	if account.FrozenUntil.IsZero() {
 		return account, nil
@@ -89,8 +92,8 @@ func (d *Directory) thawExpired(ctx context.Context, account *Account) (*Account
 	})
 }
 
-// SetDisabled says whether the user may sign in, and returns the account as it is
-// then. Sessions that the user has are the caller's to end, afterwards.
+// SetDisabled sets whether the user may sign in, and returns the changed account. The
+// caller must end the user's sessions afterwards.
 func (d *Directory) SetDisabled(ctx context.Context, account *Account, disabled bool) (*Account, error) {
 	return d.modify(ctx, account, func(now *Account) error {
 		now.Disabled, now.FrozenUntil = disabled, time.Time{}
@@ -99,9 +102,9 @@ func (d *Directory) SetDisabled(ctx context.Context, account *Account, disabled 
 	})
 }
 
-// SetProfile replaces what displayName and roles are not nil for, and returns the
-// account as it is then. Sessions with the old roles are the caller's to end,
-// afterwards; no new one gets them.
+// SetProfile replaces the display name and the roles, unless the argument is nil, and
+// returns the changed account. The caller must end the sessions with the old roles
+// afterwards. No new session gets the old roles.
 func (d *Directory) SetProfile(ctx context.Context, account *Account, displayName *string, roles *[]string) (*Account, error) {
 	return d.modify(ctx, account, func(now *Account) error {
 		if displayName != nil {
@@ -143,14 +146,16 @@ func (d *Directory) setPreferences(ctx context.Context, account *Account, settin
 	return err
 }
 
-// Delete removes an account that nobody can sign in to any more: disable it and end
-// its sessions first. [ErrChanged] if it is no longer as the caller read it.
+// Delete removes an account. Nobody may be able to sign in to it any more, so the
+// caller must disable it and end its sessions first. It returns [ErrChanged] if the
+// account has changed since the caller read it.
 func (d *Directory) Delete(ctx context.Context, account *Account) error {
 	return d.store.Delete(ctx, account)
 }
 
-// modify applies change to account and stores it, again from what is stored when
-// it loses a race. An error of change ends it, and nothing is written.
+// modify applies change to the account and stores the result. If it loses a race to
+// another write, it reads the account again and repeats the change. If change returns
+// an error, modify stops and writes nothing.
 func (d *Directory) modify(ctx context.Context, account *Account, change func(now *Account) error) (*Account, error) {
 	base := account
 	for range writeTries {
@@ -169,13 +174,13 @@ func (d *Directory) modify(ctx context.Context, account *Account, change func(no
 			return nil, err
 		}
 		if base.UserID != account.UserID {
-			return nil, ErrNotFound // another account of that name
+			return nil, ErrNotFound // the name belongs to another account now
 		}
 	}
 	return nil, authn.ErrBusy
 }
 
-// write stores the account, and gives it its new revision.
+// write stores the account and sets its new revision.
 func (d *Directory) write(ctx context.Context, account *Account) error {
 	revision := randomID()
 	if err := d.store.Update(ctx, account, revision); err != nil {

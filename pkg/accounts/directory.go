@@ -16,21 +16,23 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// Directory is who may sign in, by the rules. It is safe for concurrent use.
+// Directory applies the rules for accounts to the accounts in a Store. It is safe for
+// concurrent use.
 type Directory struct {
 	store  Store
 	hasher password.Hasher
-	nobody *Account // stands in for an account that does not exist
+	nobody *Account // used in place of an account that does not exist
 	verify func(encoded, password string) (bool, error)
-	slots  chan struct{} // one for each hash that is being computed
+	slots  chan struct{} // holds one element for each hash that is being computed
 }
 
-// rehashTimeout bounds what replacing a hash may take from a sign-in's time.
+// rehashTimeout limits how long a sign-in may take to replace a hash.
 const rehashTimeout = 2 * time.Second
 
-// NewDirectory returns a directory of the accounts in store, whose passwords
-// hasher makes and checks. It computes no more hashes at once than the process has
-// processors: more would take memory and make none of them faster.
+// NewDirectory returns a directory of the accounts in store. The hasher makes and
+// checks their passwords' hashes. The directory computes at most as many hashes at
+// once as the process has processors. More would need more memory and would not make
+// any of them faster.
 func NewDirectory(store Store, hasher password.Hasher) *Directory {
 	return &Directory{
 		store:  store,
@@ -41,8 +43,8 @@ func NewDirectory(store Store, hasher password.Hasher) *Directory {
 	}
 }
 
-// Find returns the account of that name, or ErrNotFound. The error does not quote a
-// name that no account can have.
+// Find returns the account with that name, or ErrNotFound. If no account can have
+// such a name, the error does not quote it.
 func (d *Directory) Find(ctx context.Context, username string) (*Account, error) {
 	name, err := Normalize(username)
 	if err != nil {
@@ -51,8 +53,8 @@ func (d *Directory) Find(ctx context.Context, username string) (*Account, error)
 	return d.store.Get(ctx, name)
 }
 
-// find is Find for a normalised name and a sign-in: nobody stands in for a name that
-// no account has.
+// find returns the account for a sign-in by a normalised name. If no account has the
+// name, it returns nobody.
 func (d *Directory) find(ctx context.Context, name string) (*Account, error) {
 	account, err := d.store.Get(ctx, name)
 	if errors.Is(err, ErrNotFound) {
@@ -64,7 +66,8 @@ func (d *Directory) find(ctx context.Context, name string) (*Account, error) {
 	return account, nil
 }
 
-// prove returns the account as it is after pw has proved it, or authn.ErrRefused.
+// prove checks pw and returns the account, or authn.ErrRefused. It thaws an account
+// whose freeze has expired and replaces an old hash.
 func (d *Directory) prove(ctx context.Context, account *Account, pw string) (*Account, error) {
 	matches, err := d.matches(ctx, account, pw)
 	if err != nil {
@@ -102,7 +105,8 @@ func (d *Directory) acquire(ctx context.Context) error {
 
 func (d *Directory) release() { <-d.slots }
 
-// matches computes exactly one hash, whatever is stored, unless it is an outage.
+// matches reports whether pw is the account's password. It always computes exactly
+// one hash, also if the stored hash is damaged. Only an outage computes none.
 func (d *Directory) matches(ctx context.Context, account *Account, pw string) (bool, error) {
 	if err := d.acquire(ctx); err != nil {
 		return false, err
@@ -121,12 +125,12 @@ func (d *Directory) matches(ctx context.Context, account *Account, pw string) (b
 }
 
 // rehash replaces the hash of an account whose password is pw, and returns the
-// account as it is then. It is done here, and not later in the sign-in, because
-// nothing after it has the password.
+// changed account. It is called here and not later in the sign-in, because the later
+// steps do not have the password.
 //
-// The account's Version stays: the credentials are the same, and a new Version
-// would make [Directory.Recheck] refuse this sign-in and any other under way. A
-// failure harms nobody: the next sign-in tries again.
+// The account's Version stays the same, because the password is the same. A new
+// Version would make [Directory.Recheck] refuse this sign-in and others in progress.
+// A failure does no harm: the next sign-in tries again.
 func (d *Directory) rehash(ctx context.Context, account *Account, pw string) *Account {
 	ctx, cancel := context.WithTimeout(ctx, rehashTimeout)
 	defer cancel()
@@ -140,17 +144,18 @@ func (d *Directory) rehash(ctx context.Context, account *Account, pw string) *Ac
 		slog.InfoContext(ctx, "password_rehashed", "user_id", account.UserID)
 		return next
 	case errors.Is(err, ErrChanged):
-		// Another sign-in or a password change was faster. Recheck tells them apart.
+		// Another sign-in or a password change wrote first. Recheck refuses this
+		// sign-in only if it was a password change.
 	default:
 		slog.WarnContext(ctx, "password hash not renewed; the next sign-in tries again", "user_id", account.UserID, "error", err)
 	}
 	return account
 }
 
-// Recheck reads the account again and returns authn.ErrRefused if what proved it no
-// longer holds: it is gone, disabled, or its Version has changed. Sign-in calls it
-// when the session is written and no cookie is sent yet, so that a change made in
-// between is not missed.
+// Recheck reads the account again. It returns authn.ErrRefused if the account may no
+// longer sign in: if it is gone or disabled, or if its Version has changed. A sign-in
+// calls it after it has written the session and before it sends the cookie, so that
+// it notices a change made in between.
 func (d *Directory) Recheck(ctx context.Context, account *Account) error {
 	now, err := d.store.Get(ctx, account.Name)
 	if errors.Is(err, ErrNotFound) {
@@ -165,9 +170,9 @@ func (d *Directory) Recheck(ctx context.Context, account *Account) error {
 	return nil
 }
 
-// Register stores a new account and returns it. An empty displayName means
-// username. The error says what is wrong with an argument, wraps [ErrExists] if
-// the name is taken, or is an outage.
+// Register stores a new account and returns it. If displayName is empty, username is
+// used. The error says what is wrong with an argument, or wraps [ErrExists] if the
+// name is taken, or is an outage.
 func (d *Directory) Register(ctx context.Context, username, displayName string, roles []string, pw string) (*Account, error) {
 	account, err := newAccount(username, displayName, roles)
 	if err != nil {
@@ -185,10 +190,10 @@ func (d *Directory) Register(ctx context.Context, username, displayName string, 
 	return account, nil
 }
 
-// Imported returns a new account whose password another system has hashed, for
-// [Store.Create]: it stores nothing and computes no hash. The other arguments are
-// those of [Directory.Register]. The error says what is wrong with one, and never
-// quotes hash.
+// Imported returns a new account whose password was hashed by another system. The
+// caller stores it with [Store.Create]. Imported itself stores nothing and computes
+// no hash. The other arguments are the same as those of [Directory.Register]. The
+// error says what is wrong with an argument, and never quotes hash.
 func (d *Directory) Imported(username, displayName string, roles []string, hash string) (*Account, error) {
 	account, err := newAccount(username, displayName, roles)
 	if err != nil {
@@ -227,11 +232,12 @@ func newAccount(username, displayName string, roles []string) (*Account, error) 
 	}, nil
 }
 
-// maxRoles is how many bytes a user's roles may have together. With the names they
-// have to fit into a session, which holds 4 KB.
+// maxRoles is the maximum total size of a user's roles, in bytes. The roles and the
+// names must fit into a session, which holds 4 KB.
 const maxRoles = 2048
 
-// checkProfile quotes nothing: an import may have put a hash in the wrong place.
+// checkProfile returns an error that does not quote the text, because an import may
+// contain a hash in the wrong place.
 func checkProfile(displayName string, roles []string) error {
 	if err := checkText(displayName); err != nil {
 		return fmt.Errorf("the display name %w", err)

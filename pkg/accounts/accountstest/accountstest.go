@@ -1,5 +1,6 @@
-// Package accountstest is the contracts of [accounts.Store] and [throttle.Store] as
-// tests, for the stores of this repository and for others.
+// Package accountstest contains the contracts of [accounts.Store] and
+// [throttle.Store] as tests. They are for the stores of this repository and for other
+// stores.
 //
 // This package may still change in ways that break programs.
 package accountstest
@@ -18,7 +19,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// Sample returns an account of that name with a value in every field.
+// Sample returns an account with that name and a value in every field.
 func Sample(name string) *accounts.Account {
 	return &accounts.Account{
 		Name:         name,
@@ -35,7 +36,7 @@ func Sample(name string) *accounts.Account {
 	}
 }
 
-// Run tests a store, which must be empty at first.
+// Run tests a store. The store must be empty at the start.
 func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 	store := newStore(t)
 	ctx := t.Context()

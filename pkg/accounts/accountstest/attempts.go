@@ -19,19 +19,21 @@ var (
 	ladder  = throttle.Ladder{Free: 2, First: 10 * time.Second, Longest: 20 * time.Second, Lock: 5}
 )
 
-// AttemptAt returns an attempt so long after a start that is the same for all, on a
-// ladder of two free failures, waits of 10 and 20 seconds, and a lock at five.
+// AttemptAt returns an attempt at a time after a fixed start, which is the same for
+// all attempts. Its ladder has two free failures, waits of 10 and 20 seconds, and a
+// lock at five failures.
 func AttemptAt(key string, after time.Duration) throttle.Count {
 	return throttle.Count{Key: key, ID: rand.Text(), At: start.Add(after), Steps: ladder.Steps(), Expires: expires}
 }
 
-// RunAttempts tests a store of attempts to sign in. newStore returns an empty one.
+// RunAttempts tests a store of attempts to sign in. The function newStore returns an
+// empty store.
 func RunAttempts(t *testing.T, newStore func(*testing.T) throttle.Store) {
 	t.Run("the ladder", func(t *testing.T) { climb(t, newStore(t)) })
 	t.Run("many at once", func(t *testing.T) { crowd(t, newStore(t)) })
 }
 
-// climb counts one attempt after another.
+// climb counts attempts one after another and compares the counter after each.
 func climb(t *testing.T, store throttle.Store) {
 	count := func(key string, after time.Duration, want throttle.Counter, counted bool) {
 		t.Helper()
@@ -52,14 +54,14 @@ func climb(t *testing.T, store throttle.Store) {
 	const s = time.Second
 
 	count("a", 0, counter(1, ms), true)
-	count("a", -time.Minute, counter(2, ms.Add(-time.Minute)), true) // by another clock
+	count("a", -time.Minute, counter(2, ms.Add(-time.Minute)), true) // an instance whose clock is a minute slow
 	change(store.Clear, "a")
 	count("a", 0, counter(1, ms), true)
 	count("a", 0, counter(2, ms), true)
 	count("a", 0, counter(2, ms), false)
 	count("a", 10*s-time.Millisecond, counter(2, ms), false)
 	count("a", 10*s, counter(3, ms.Add(10*s)), true)
-	count("b", 10*s, counter(1, ms.Add(10*s)), true) // another's
+	count("b", 10*s, counter(1, ms.Add(10*s)), true) // the counter of another key
 	count("a", 29*s, counter(3, ms.Add(10*s)), false)
 	count("a", 30*s, counter(4, ms.Add(30*s)), true)
 	count("a", 50*s, counter(5, ms.Add(50*s)), true)
@@ -73,7 +75,7 @@ func climb(t *testing.T, store throttle.Store) {
 	change(store.Clear, "a")
 	count("a", 80*s, counter(1, ms.Add(80*s)), true)
 	change(store.Withdraw, "a")
-	change(store.Withdraw, "a") // there is nothing to take
+	change(store.Withdraw, "a") // the counter has no failures to take off
 	count("a", 80*s, counter(1, ms.Add(80*s)), true)
 
 	for _, method := range []func(context.Context, string) error{store.Clear, store.Withdraw, store.Keep} {
@@ -94,8 +96,8 @@ func climb(t *testing.T, store throttle.Store) {
 	count("c", 0, counter(1, ms), true)
 }
 
-// crowd demands that of many attempts at once just as many are counted as the
-// ladder has free.
+// crowd counts many attempts at the same time. Exactly as many must be counted as the
+// ladder has free failures.
 func crowd(t *testing.T, store throttle.Store) {
 	var counted atomic.Int32
 	var wg sync.WaitGroup

@@ -16,14 +16,14 @@ import (
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
-// Attempts is a [throttle.Store] on a DynamoDB table with the hash key "key" (S). An item has
-// the fields failures (N), last_at (N, epoch milliseconds), attempt (S, the ID of
-// the last one) and expires_at (N, epoch seconds), which is the table's TTL and
-// absent from a counter that is kept.
+// Attempts is a [throttle.Store] on a DynamoDB table with the hash key "key" (S). An
+// item has the fields failures (N), last_at (N, epoch milliseconds), attempt (S, the
+// ID of the last attempt) and expires_at (N, epoch seconds). The table's TTL is on
+// expires_at. A counter without expires_at never expires.
 type Attempts struct {
 	table string
 
-	// The calls it makes, not the client: see [Store].
+	// These are the calls that it makes, and not the client: see [Store].
 	update func(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	delete func(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 }
@@ -33,7 +33,8 @@ func NewAttempts(client *dynamodb.Client, table string) *Attempts {
 	return &Attempts{table: table, update: client.UpdateItem, delete: client.DeleteItem}
 }
 
-// Count implements [throttle.Store] by one UpdateItem, whose condition names the steps.
+// Count implements [throttle.Store] by one UpdateItem. Its condition contains the
+// steps.
 func (a *Attempts) Count(ctx context.Context, c throttle.Count) (throttle.Counter, bool, error) {
 	condition, values := stepCondition(c)
 	values[":zero"], values[":one"] = number(0), number(1)
@@ -60,7 +61,7 @@ func (a *Attempts) Count(ctx context.Context, c throttle.Count) (throttle.Counte
 	return counter, err == nil, err
 }
 
-// stepCondition says in DynamoDB's words when an attempt is let through.
+// stepCondition returns the DynamoDB condition under which an attempt may be counted.
 func stepCondition(c throttle.Count) (condition string, values map[string]types.AttributeValue) {
 	var parts []string
 	values = map[string]types.AttributeValue{}
@@ -106,7 +107,7 @@ func (a *Attempts) Clear(ctx context.Context, key string) error {
 	return a.failed(err)
 }
 
-// unlessNothing makes a failed condition no error: there was no counter to change.
+// unlessNothing returns nil for a failed condition: there was no counter to change.
 func unlessNothing(err error) error {
 	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return nil

@@ -27,8 +27,9 @@ import (
 type Store struct {
 	table string
 
-	// The calls it makes, not the client: beside html/template the linker
-	// keeps all of the client's operations once the client is in an interface.
+	// These are the calls that it makes, and not the client. A program that also uses
+	// html/template becomes larger if the client is in an interface: the linker then
+	// keeps all operations of the client.
 	get    func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 	put    func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	update func(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
@@ -40,8 +41,8 @@ func New(client *dynamodb.Client, table string) *Store {
 	return &Store{table: table, get: client.GetItem, put: client.PutItem, update: client.UpdateItem, delete: client.DeleteItem}
 }
 
-// Get implements [accounts.Store] by one consistent GetItem. A damaged item is an outage
-// whose error names table, key and field.
+// Get implements [accounts.Store] by one GetItem with a consistent read. A damaged
+// item is an outage; the error names the table, the key and the field.
 func (s *Store) Get(ctx context.Context, name string) (*accounts.Account, error) {
 	out, err := s.get(ctx, &dynamodb.GetItemInput{
 		TableName:      &s.table,
@@ -57,19 +58,20 @@ func (s *Store) Get(ctx context.Context, name string) (*accounts.Account, error)
 	return s.decode(name, out.Item)
 }
 
-// Create implements [accounts.Store] by one PutItem, conditional on absence.
+// Create implements [accounts.Store] by one PutItem, on the condition that the item
+// does not exist.
 func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 	attempts, count := dynamo.CountAttempts()
 	_, err := s.put(ctx, &dynamodb.PutItemInput{
 		TableName:                           &s.table,
 		Item:                                encode(a),
 		ConditionExpression:                 new("attribute_not_exists(#name)"),
-		ExpressionAttributeNames:            map[string]string{"#name": "name"}, // a reserved word
+		ExpressionAttributeNames:            map[string]string{"#name": "name"}, // name is a reserved word
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}, count)
 	if taken, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-		// The user ID is random, so an item that carries it is this call's own
-		// earlier attempt, whose answer was lost.
+		// The user ID is random. If the stored item has it, this call's own earlier
+		// attempt wrote the item, and the answer to that attempt was lost.
 		stored := dynamo.NewItem(s.table, a.Name, taken.Item)
 		if *attempts > 1 && stored.String("user_id") == a.UserID {
 			return nil
@@ -82,12 +84,12 @@ func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 	return nil
 }
 
-// Update implements [accounts.Store] by one UpdateItem, conditional on the revision. Fields
-// that it does not know stay.
+// Update implements [accounts.Store] by one UpdateItem, on the condition that the
+// revision is the same. It keeps fields that it does not know.
 func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	attempts, count := dynamo.CountAttempts()
 	fields := encode(a)
-	names := map[string]string{} // some are reserved words
+	names := map[string]string{} // some field names are reserved words
 	values := map[string]types.AttributeValue{":old": str(a.Revision), ":new": str(newRevision)}
 	sets := []string{"revision = :new"}
 	for _, field := range []string{"display_name", "roles", "preferences", "password_hash", "disabled", "frozen_until", "version"} {
@@ -112,9 +114,10 @@ func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision str
 	return nil
 }
 
-// changed tells what an update means whose condition failed. Its own earlier
-// attempt, whose answer was lost, may have made it fail; another write may since
-// have come on top of that one, so that only a first attempt is certain.
+// changed returns the result of an update whose condition failed. The condition may
+// have failed because the update's own earlier attempt was applied and the answer to
+// it was lost. Another write may then have changed the item again. So it is certain
+// that the update was not applied only if there was one attempt.
 func (s *Store) changed(name string, stored map[string]types.AttributeValue, attempts int, newRevision string) error {
 	switch revision := dynamo.NewItem(s.table, name, stored).Optional().String("revision"); {
 	case revision == newRevision:
@@ -125,7 +128,8 @@ func (s *Store) changed(name string, stored map[string]types.AttributeValue, att
 	return accounts.ErrChanged
 }
 
-// Delete implements [accounts.Store] by one DeleteItem, conditional on the revision.
+// Delete implements [accounts.Store] by one DeleteItem, on the condition that the
+// revision is the same.
 func (s *Store) Delete(ctx context.Context, a *accounts.Account) error {
 	_, err := s.delete(ctx, &dynamodb.DeleteItemInput{
 		TableName:                 &s.table,

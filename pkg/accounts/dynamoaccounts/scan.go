@@ -12,15 +12,17 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// All returns every account in a table of a [Store], in no order: those there when
-// the call is made, and some or none of those that come and go meanwhile. It reads a
-// page at a time, by consistent Scans, and holds no more than one.
+// All returns every account in a table of a [Store], in no order. It returns the
+// accounts that exist when the call is made. An account that is added or deleted
+// during the call may be returned or not. All reads the table page by page, by
+// consistent Scans, and holds at most one page.
 //
-// An item that is damaged comes as an error in place of the account, and the others
-// follow. A page that cannot be read comes as an error too, the last.
+// For a damaged item it returns an error in place of the account, and goes on with
+// the next item. If a page cannot be read, it returns an error and stops.
 //
-// It is for an operator, and no method of Store: the functions must not be able to
-// list who has an account, and do not link it.
+// It is a tool for operators, and it is not a method of Store. The functions must not
+// be able to list who has an account, and without the method they do not link this
+// code.
 func All(ctx context.Context, client *dynamodb.Client, table string) iter.Seq2[*accounts.Account, error] {
 	return func(yield func(*accounts.Account, error) bool) {
 		users := &Store{table: table}

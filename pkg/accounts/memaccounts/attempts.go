@@ -13,7 +13,7 @@ import (
 type Attempts struct {
 	mu       sync.Mutex
 	counters map[string]throttle.Counter
-	sweepAt  int // size at which expired counters are looked for
+	sweepAt  int // the number of counters at which expired ones are removed
 }
 
 // NewAttempts returns an empty store.
@@ -38,8 +38,8 @@ func (m *Attempts) Count(ctx context.Context, c throttle.Count) (throttle.Counte
 	return t, true, nil
 }
 
-// sweep removes expired counters whenever their number has doubled, so that names
-// that nobody has do not fill the memory.
+// sweep removes expired counters each time their number has doubled. Otherwise
+// attempts with unknown names could fill the memory.
 func (m *Attempts) sweep(now time.Time) {
 	if len(m.counters) < m.sweepAt {
 		return

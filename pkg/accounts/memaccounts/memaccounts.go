@@ -1,5 +1,5 @@
 // Package memaccounts keeps accounts, and the attempts to sign in to them, in the
-// memory of one process: for trying out and for tests.
+// memory of one process. It is for tests and for trying the product.
 //
 // This package may still change in ways that break programs.
 package memaccounts

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// The cost of a new hash: OWASP's first choice for Argon2id (Password Storage
-// Cheat Sheet, ASVS 11.4.2).
+// The cost of a new hash. It is the first choice of OWASP for Argon2id (Password
+// Storage Cheat Sheet, ASVS 11.4.2).
 const (
 	memory  = 19456 // KiB
 	passes  = 2
@@ -20,16 +20,17 @@ const (
 	keyLen  = 32
 )
 
-// phc is an Argon2 hash in parts.
+// phc holds the parts of an Argon2 hash.
 type phc struct {
 	variant        string // "argon2id" or "argon2i"
 	memory, passes uint32
 	lanes          uint8
-	pepper         string // its ID, "" for none
+	pepper         string // the ID of the pepper, "" for none
 	salt, key      []byte
 }
 
-// fresh returns a hash with today's parameters and a new salt, but no key yet.
+// fresh returns a hash with the parameters of new hashes and a new salt. It has no
+// key yet.
 func (h Hasher) fresh() phc {
 	return phc{variant: "argon2id", memory: memory, passes: passes, lanes: lanes, pepper: h.newest().ID, salt: random(saltLen)}
 }
@@ -50,7 +51,8 @@ func (p phc) String() string {
 		base64.RawStdEncoding.EncodeToString(p.salt), base64.RawStdEncoding.EncodeToString(p.key))
 }
 
-// argon2Hash reads what follows the scheme's prefix, which the variant ends.
+// argon2Hash reads the part of a hash after the scheme's prefix. The prefix ends with
+// the variant.
 func argon2Hash(variant string) func(Hasher, string) (check, error) {
 	return func(h Hasher, rest string) (check, error) {
 		p, err := parsePHC("$" + variant + "$" + rest)
@@ -67,9 +69,9 @@ func argon2Hash(variant string) func(Hasher, string) (check, error) {
 	}
 }
 
-// parsePHC takes apart what [phc.String] writes, and nothing else: one hash has
-// one spelling. It bounds what [argon2.IDKey] would panic at, and what would cost
-// too much.
+// parsePHC reads what [phc.String] writes, and nothing else, so that one hash has
+// only one spelling. It refuses parameters that would make [argon2.IDKey] panic or
+// would cost too much.
 func parsePHC(encoded string) (phc, error) {
 	parts := strings.Split(encoded, "$")
 	if len(parts) != 6 {
@@ -78,7 +80,8 @@ func parsePHC(encoded string) (phc, error) {
 	p := phc{variant: parts[1]}
 	numbers, pepper, _ := strings.Cut(parts[3], ",keyid=")
 	p.pepper = pepper
-	// What these three cannot read they leave out, and then the comparison fails.
+	// Parts that these three lines cannot read stay empty, and then the comparison
+	// below fails.
 	fmt.Sscanf(numbers, "m=%d,t=%d,p=%d", &p.memory, &p.passes, &p.lanes)
 	p.salt, _ = base64.RawStdEncoding.DecodeString(parts[4])
 	p.key, _ = base64.RawStdEncoding.DecodeString(parts[5])
@@ -96,6 +99,6 @@ func parsePHC(encoded string) (phc, error) {
 
 func random(n int) []byte {
 	b := make([]byte, n)
-	rand.Read(b) // never fails
+	rand.Read(b) // rand.Read never fails
 	return b
 }

@@ -12,9 +12,9 @@ import (
 
 var bcryptBase64 = base64.NewEncoding("./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789").WithPadding(base64.NoPadding).Strict()
 
-// bcryptHash reads "12$", a salt of 22 characters and a key of 31. The versions
-// 2a, 2b and 2y before it name the same computation: they differ in which
-// mistakes of old implementations they rule out.
+// bcryptHash reads "12$", a salt of 22 characters and a key of 31. The version comes
+// before them. The versions 2a, 2b and 2y mean the same computation. They differ only
+// in the bugs of old implementations that they exclude.
 func bcryptHash(_ Hasher, rest string) (check, error) {
 	digits, secret, _ := strings.Cut(rest, "$")
 	if len(digits) != 2 || len(secret) != 53 {
@@ -26,7 +26,7 @@ func bcryptHash(_ Hasher, rest string) (check, error) {
 	}
 	salt, saltErr := bcryptBase64.DecodeString(secret[:22])
 	key, keyErr := bcryptBase64.DecodeString(secret[22:])
-	if saltErr != nil || keyErr != nil || len(salt) != 16 || len(key) != 23 { // the decoder skips line ends
+	if saltErr != nil || keyErr != nil || len(salt) != 16 || len(key) != 23 { // the decoder ignores line ends
 		return nil, errors.New("salt or key are not written as bcrypt writes them")
 	}
 	encoded := []byte("$2b$" + rest)
@@ -39,7 +39,7 @@ func bcryptHash(_ Hasher, rest string) (check, error) {
 	}, nil
 }
 
-// anyBcrypt reads a whole bcrypt hash, version and all.
+// anyBcrypt reads a whole bcrypt hash, with the version.
 func anyBcrypt(h Hasher, rest string) (check, error) {
 	for _, version := range []string{"$2a$", "$2b$", "$2y$"} {
 		if rest, ok := strings.CutPrefix(rest, version); ok {
@@ -49,8 +49,8 @@ func anyBcrypt(h Hasher, rest string) (check, error) {
 	return nil, errors.New("version is not 2a, 2b or 2y")
 }
 
-// deviseBcrypt adds the pepper that Devise adds. Ruby's bcrypt is the one that
-// writes 2a without a framework's prefix; PHP writes 2y, Python and Node 2b.
+// deviseBcrypt adds the pepper of Devise to the password. Only Ruby's bcrypt writes
+// 2a without the prefix of a framework. PHP writes 2y, and Python and Node write 2b.
 func deviseBcrypt(h Hasher, rest string) (check, error) {
 	matches, err := bcryptHash(h, rest)
 	if err != nil {
@@ -59,8 +59,8 @@ func deviseBcrypt(h Hasher, rest string) (check, error) {
 	return func(password string) (bool, error) { return matches(password + h.DevisePepper) }, nil
 }
 
-// hexSHA256 hashes a password before parse's check sees it, as Django does to
-// get round bcrypt's 72 bytes.
+// hexSHA256 hashes a password with SHA-256 before the check that parse returns gets
+// it. Django does this because bcrypt sees only 72 bytes.
 func hexSHA256(parse func(Hasher, string) (check, error)) func(Hasher, string) (check, error) {
 	return func(h Hasher, rest string) (check, error) {
 		matches, err := parse(h, rest)

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// djangoMD5 reads "salt$key": MD5 of salt and password, in hex.
+// djangoMD5 reads "salt$key". The key is the MD5 of the salt and the password, in
+// hex.
 func djangoMD5(_ Hasher, rest string) (check, error) {
 	salt, digest, _ := strings.Cut(rest, "$")
 	key, err := keyIn(digest, unhex)
@@ -20,8 +21,8 @@ func djangoMD5(_ Hasher, rest string) (check, error) {
 	}), nil
 }
 
-// springSHA256 reads 8 bytes of salt and the key, in hex and in one: SHA-256 of
-// salt and password, 1,024 times over.
+// springSHA256 reads 8 bytes of salt and the key, in one hex string. The key is
+// SHA-256 of the salt and the password, computed 1,024 times in a row.
 func springSHA256(_ Hasher, rest string) (check, error) {
 	both, err := unhex(rest)
 	if err != nil || len(both) != 8+sha256.Size {
@@ -36,8 +37,8 @@ func springSHA256(_ Hasher, rest string) (check, error) {
 	}), nil
 }
 
-// springMessageDigest reads "{salt}key": SHA-256 of the password and the salt in
-// its braces, in hex.
+// springMessageDigest reads "{salt}key". The key is the SHA-256 of the password and
+// the salt with its braces, in hex.
 func springMessageDigest(_ Hasher, rest string) (check, error) {
 	end := strings.Index(rest, "}") + 1
 	salt := rest[:end]
@@ -54,7 +55,7 @@ func springMessageDigest(_ Hasher, rest string) (check, error) {
 	}), nil
 }
 
-// noop is a password in plain text.
+// noop reads a password in plain text.
 func noop(_ Hasher, rest string) (check, error) {
 	if rest == "" {
 		return nil, errors.New("the password is empty")

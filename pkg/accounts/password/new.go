@@ -10,12 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// CheckNew returns an error that says why the user called name may not have
-// password, or nil. It refuses what guessers try first (NIST SP 800-63B-4, section
-// 3.1.1.2; ASVS 6.2.4): a password of the shipped list, one piece repeated, and
-// one of which fewer than 8 characters are left without name, the product's name
-// and runs of the keyboard or the alphabet. Upper and lower case are the same
-// here. There are no rules about which characters it has to have.
+// CheckNew returns an error if the user called name may not have this password. The
+// error says why. CheckNew refuses passwords that attackers try first (NIST SP
+// 800-63B-4, section 3.1.1.2; ASVS 6.2.4): a password in the shipped list, one piece
+// that is repeated, and a password of which fewer than 8 characters are left without
+// the name, the product's name and runs of the keyboard or the alphabet. Upper and
+// lower case count as the same. There are no rules about the kinds of characters.
 func CheckNew(password, name string) error {
 	switch {
 	case len(password) > MaxBytes:
@@ -38,21 +38,21 @@ func CheckNew(password, name string) error {
 	return nil
 }
 
-// common holds the common passwords of at least MinCharacters, in lower case, one
-// a line; common.md says where they are from.
+// common holds the common passwords that have at least MinCharacters, in lower case,
+// one in each line. The file common.md says where they come from.
 //
 //go:embed common.txt
 var common string
 
-// product is a word that guessers of our users' passwords think of.
+// product is the name of the product. Attackers try it in the passwords of its users.
 const product = "coatcheck"
 
-// tooShort reports whether what is left of a password could be guessed: fewer
-// characters than ASVS 6.2.1 asks of any password.
+// tooShort reports whether the rest of a password could be guessed, because it has
+// fewer characters than ASVS 6.2.1 requires of any password.
 func tooShort(rest string) bool { return utf8.RuneCountInString(rest) < 8 }
 
-// repeats reports whether text is a piece of itself two times or more, the last
-// of which may be cut off.
+// repeats reports whether text is one piece repeated two times or more. The last
+// repetition may be cut off.
 func repeats(text string) bool {
 	for n := 1; n <= len(text)/2; n++ {
 		if text[n:] == text[:len(text)-n] {
@@ -62,21 +62,22 @@ func repeats(text string) bool {
 	return false
 }
 
-// withoutNames removes the product's name, the user's, and the parts of the
-// user's: those of alice@example.org are alice, example and org.
+// withoutNames removes the product's name, the user's name, and the parts of the
+// user's name. The parts of alice@example.org are alice, example and org.
 func withoutNames(text, name string) string {
 	name = strings.ToLower(name)
 	parts := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
 	for _, word := range append([]string{product, name}, parts...) {
-		if utf8.RuneCountInString(word) >= 3 { // a shorter one is in many words
+		if utf8.RuneCountInString(word) >= 3 { // a shorter word is part of many other words
 			text = strings.ReplaceAll(text, word, "")
 		}
 	}
 	return text
 }
 
-// lines are what fingers run along: the rows of the usual keyboards, the slanted
-// columns below the digits, the alphabet; forward and backward.
+// lines are the sequences that people type along: the rows of common keyboards, the
+// slanted columns below the digits, and the alphabet. Each is there forward and
+// backward.
 var lines = forward + "\n" + reverse(forward)
 
 const forward = "01234567890-=\nqwertyuiop[]\nqwertzuiop\nazertyuiop\nasdfghjkl;'\nzxcvbnm,./\n" +
@@ -88,8 +89,8 @@ func reverse(text string) string {
 	return string(r)
 }
 
-// withoutRuns removes what follows a line, or repeats one character, for 4
-// characters or more.
+// withoutRuns removes every run of 4 characters or more. A run follows one of the
+// lines or repeats one character.
 func withoutRuns(text string) string {
 	var rest []rune
 	for r := []rune(text); len(r) > 0; {
@@ -102,7 +103,7 @@ func withoutRuns(text string) string {
 	return string(rest)
 }
 
-// run returns how many characters at the beginning of r are a run.
+// run returns the length of the run at the beginning of r.
 func run(r []rune) int {
 	line, same := 1, 1
 	for line < len(r) && strings.Contains(lines, string(r[:line+1])) {

@@ -1,10 +1,11 @@
-// Package password keeps passwords as Argon2id hashes, written as PHC strings:
+// Package password makes and checks password hashes. New hashes are Argon2id hashes,
+// written as PHC strings:
 //
 //	$argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>
 //
-// It also checks the hashes that other frameworks left behind, so that their
-// users sign in with the passwords they have; see [Hasher.Verify] for which. A
-// password is the bytes that were received: neither trimmed nor normalised.
+// The package also checks hashes that other frameworks made, so that their users can
+// sign in with their old passwords. [Hasher.Verify] lists them. A password is the
+// bytes that were received. It is neither trimmed nor normalised.
 package password
 
 import (
@@ -17,64 +18,65 @@ import (
 )
 
 const (
-	// MaxBytes is the longest password that is ever hashed. ASVS 6.2.9 asks for
-	// 64 characters at least; the limit keeps strangers from choosing what a
-	// sign-in costs.
+	// MaxBytes is the maximum length of a password. A longer one is never hashed.
+	// ASVS 6.2.9 asks for at least 64 characters. Without a limit, anybody could
+	// choose how much a sign-in costs.
 	MaxBytes = 1024
 
-	// MinCharacters is the shortest password that may be set. NIST SP 800-63B-4,
+	// MinCharacters is the minimum length of a new password. NIST SP 800-63B-4,
 	// section 3.1.1.2, asks for 15 where a password is the only factor.
 	MinCharacters = 15
 )
 
-// ErrNoPepper means that a hash was made with a pepper that this [Hasher] lacks,
-// so that nobody can tell whether a password is right. It is an outage, not a
-// refusal.
+// ErrNoPepper means that a hash was made with a pepper that this [Hasher] does not
+// have. So it is unknown whether a password is right. This is an outage, not a wrong
+// password.
 var ErrNoPepper = errors.New("the pepper of the password hash is not configured")
 
-// Hasher makes and checks hashes. Its fields are the secrets that are kept
-// outside the database; the zero Hasher has none and is ready for use. It is
-// safe for concurrent use while nobody changes the fields.
+// Hasher makes and checks hashes. Its fields are the secrets that are kept outside
+// the database. The zero Hasher has no secrets and is ready for use. A Hasher is safe
+// for concurrent use while nobody changes the fields.
 type Hasher struct {
-	// Peppers are keys that a password goes through before it is hashed, newest
-	// first: HMAC-SHA-256 as in NIST SP 800-63B-4, section 3.1.1.2. Who has only
-	// the database can then not even guess. The newest makes new hashes, the
-	// others check old ones; without any, hashes are made without.
+	// Peppers are keys for the HMAC-SHA-256 of a password, which is what gets hashed
+	// (NIST SP 800-63B-4, section 3.1.1.2). The newest is first. An attacker who has
+	// only the database cannot even guess passwords. The newest pepper makes new
+	// hashes, and the others check old ones. Without peppers, hashes are made without
+	// a pepper.
 	Peppers []Pepper
 
-	// DevisePepper is config.pepper of the Rails application that wrote the
-	// "$2a$" hashes, for users of the gem Devise. It is appended to the password.
+	// DevisePepper is config.pepper of the Rails application that wrote the "$2a$"
+	// hashes. It is for users of the gem Devise, which appends it to the password.
 	DevisePepper string
 }
 
-// Pepper is a secret key with a name. The hash that it made says the name, as
+// Pepper is a secret key with an ID. A hash that was made with it contains the ID, as
 // "keyid" among the parameters of the PHC string.
 type Pepper struct {
 	ID  string // letters and digits
 	Key []byte // 32 random bytes or more
 }
 
-// Hash returns the PHC string to store for password, with a salt of its own. It
-// takes about 20 ms and 19 MiB. The caller has asked [CheckNew] before.
+// Hash returns the PHC string to store for password. It makes a new salt each time.
+// It takes about 20 ms and 19 MiB. The caller must have called [CheckNew] before.
 func (h Hasher) Hash(password string) string {
 	fresh := h.fresh()
 	fresh.key = fresh.derive(h.newest().apply(password), keyLen)
 	return fresh.String()
 }
 
-// Decoy returns a PHC string that no password matches. To verify against it
-// costs what a hash of [Hasher.Hash] costs, so that a name nobody has is
-// answered no faster than one that somebody has.
+// Decoy returns a PHC string that no password matches. Verifying a password against
+// it costs the same as against a hash of [Hasher.Hash]. So an answer is not faster
+// for an unknown name than for a known one.
 func (h Hasher) Decoy() string {
 	decoy := h.fresh()
 	decoy.key = random(keyLen)
 	return decoy.String()
 }
 
-// Current reports whether encoded is what [Hasher.Hash] would store today, salt
-// and key aside. If not, the password should be hashed again at the next sign-in,
-// which alone has it: encoded has other parameters, an older pepper or none, or
-// is another framework's.
+// Current reports whether encoded is as [Hasher.Hash] would make it now, except for
+// the salt and the key. If it is not, encoded has other parameters, an older pepper
+// or none, or it comes from another framework. Then the password should be hashed
+// again at the next sign-in, because only a sign-in has the password.
 func (h Hasher) Current(encoded string) bool {
 	stored, err := parsePHC(encoded)
 	if err != nil || len(stored.salt) != saltLen || len(stored.key) != keyLen {
@@ -86,20 +88,20 @@ func (h Hasher) Current(encoded string) bool {
 }
 
 // Verify reports whether encoded was made from password. It knows Argon2id and
-// Argon2i as PHC strings (our own, PHP, Laravel), bcrypt (PHP, Laravel, Node,
-// Devise), and what Werkzeug, Django and Spring Security make of these, of
-// PBKDF2, scrypt and plain digests. Django's unusable passwords ("!…") match
-// nothing, at the cost of a hash.
+// Argon2i as PHC strings (our own, PHP, Laravel), and bcrypt (PHP, Laravel, Node,
+// Devise). It also knows the formats in which Werkzeug, Django and Spring Security
+// write these, PBKDF2, scrypt and plain digests. Django's unusable passwords ("!…")
+// match no password, and checking one costs a hash.
 //
-// Bcrypt sees the first 72 bytes of a password, as it does in the frameworks that
+// Bcrypt sees only the first 72 bytes of a password, as it did in the frameworks that
 // made these hashes. Digests ("md5$", "{sha256}", "{SHA-256}") and plain text
-// ("{noop}") protect nobody whose database leaks; they are accepted so that their
-// users need no new password, and the first sign-in replaces them.
+// ("{noop}") give no protection if the database leaks. They are accepted so that
+// their users do not need a new password, and the first sign-in replaces them.
 //
-// A password longer than [MaxBytes] matches nothing and is not hashed. An error
-// means that nothing was hashed: encoded is damaged or of an unknown scheme, asks
-// for more than the bounds in this package, or wraps [ErrNoPepper]. It names the
-// parameter at fault and holds neither salt nor key.
+// A password longer than [MaxBytes] matches no hash and is not hashed. An error means
+// that nothing was hashed: encoded is damaged, is of an unknown scheme or asks for
+// more than the limits in this package, or the error wraps [ErrNoPepper]. The error
+// names the wrong parameter and contains neither the salt nor the key.
 func (h Hasher) Verify(encoded, password string) (bool, error) {
 	matches, err := h.parse(encoded)
 	if err != nil || len(password) > MaxBytes {
@@ -108,19 +110,19 @@ func (h Hasher) Verify(encoded, password string) (bool, error) {
 	return matches(password)
 }
 
-// check reports whether a hash, already taken apart and found affordable, was
-// made from password.
+// check reports whether a hash was made from password. The hash is already parsed,
+// and its cost is within the limits.
 type check func(password string) (bool, error)
 
-// Check returns the error that [Hasher.Verify] would return for encoded, whatever
-// the password. It hashes nothing: it is for hashes that are about to be imported.
+// Check returns the error that [Hasher.Verify] returns for encoded with any password.
+// It hashes nothing. It is for hashes that are about to be imported.
 func (h Hasher) Check(encoded string) error {
 	_, err := h.parse(encoded)
 	return err
 }
 
-// Scheme returns what the scheme of encoded is called, for people: "Argon2id",
-// "Django's pbkdf2_sha256"; "unknown" if it is of none that [Hasher.Verify] knows.
+// Scheme returns the name of encoded's scheme, for people: "Argon2id", "Django's
+// pbkdf2_sha256". It returns "unknown" if [Hasher.Verify] does not know the scheme.
 func Scheme(encoded string) string {
 	s, _ := schemeOf(encoded)
 	return cmp.Or(s.name, "unknown")
@@ -150,7 +152,7 @@ func (h Hasher) parse(encoded string) (check, error) {
 	return matches, nil
 }
 
-// newest returns the pepper of new hashes, the zero Pepper if there is none.
+// newest returns the pepper for new hashes, or the zero Pepper if there is none.
 func (h Hasher) newest() Pepper {
 	if len(h.Peppers) == 0 {
 		return Pepper{}
@@ -158,7 +160,7 @@ func (h Hasher) newest() Pepper {
 	return h.Peppers[0]
 }
 
-// pepper returns the pepper called id; the zero Pepper is called "".
+// pepper returns the pepper with the ID. The ID of the zero Pepper is "".
 func (h Hasher) pepper(id string) (Pepper, error) {
 	if id == "" {
 		return Pepper{}, nil

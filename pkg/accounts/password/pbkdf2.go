@@ -16,14 +16,15 @@ func pbkdf2Check(digest func() hash.Hash, salt string, rounds int, key []byte) c
 	})
 }
 
-// djangoPBKDF2 reads "rounds$salt$key"; the salt is text, the key base64.
+// djangoPBKDF2 reads "rounds$salt$key". The salt is text, and the key is base64.
 func djangoPBKDF2(digest func() hash.Hash) func(Hasher, string) (check, error) {
 	return func(_ Hasher, rest string) (check, error) {
 		return roundsSaltKey(digest, rest, unbase64)
 	}
 }
 
-// werkzeugPBKDF2 reads "digest:rounds$salt$key"; the salt is text, the key hex.
+// werkzeugPBKDF2 reads "digest:rounds$salt$key". The salt is text, and the key is
+// hex.
 func werkzeugPBKDF2(_ Hasher, rest string) (check, error) {
 	name, rest, _ := strings.Cut(rest, ":")
 	digest := map[string]func() hash.Hash{"sha1": sha1.New, "sha256": sha256.New, "sha512": sha512.New}[name]
@@ -49,8 +50,8 @@ func roundsSaltKey(digest func() hash.Hash, text string, decode func(string) ([]
 	return pbkdf2Check(digest, parts[1], rounds, key), nil
 }
 
-// springPBKDF2 reads salt and key, in hex and in one. The string does not say how
-// it was made: these are Spring's settings of the time.
+// springPBKDF2 reads the salt and the key in one hex string. The string does not
+// contain the parameters. They are the settings that Spring used at that time.
 func springPBKDF2(digest func() hash.Hash, rounds, saltLen int) func(Hasher, string) (check, error) {
 	return func(_ Hasher, rest string) (check, error) {
 		both, err := unhex(rest)

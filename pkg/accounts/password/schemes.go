@@ -11,16 +11,16 @@ import (
 	"strconv"
 )
 
-// scheme is one way in which hashes are written.
+// scheme is one format of hashes.
 type scheme struct {
 	prefix string
 	name   string
 	parse  func(h Hasher, rest string) (check, error)
 }
 
-// schemes are all that are known. The first whose prefix fits
-// is asked, so a prefix never begins with an earlier one. Each parse gets what
-// follows the prefix, and hashes nothing.
+// schemes are all known schemes. The first scheme with a matching prefix is used, so
+// no prefix may begin with an earlier one. Each parse function gets the part after
+// the prefix, and hashes nothing.
 var schemes = []scheme{
 	{"$argon2id$", "Argon2id", argon2Hash("argon2id")},
 	{"$argon2i$", "Argon2i", argon2Hash("argon2i")},
@@ -54,23 +54,24 @@ var schemes = []scheme{
 	{"{noop}", "Spring's noop", noop},
 }
 
-// What a stored hash may ask for. A hash beyond it is damaged or hostile, and
-// computing it could take the process down. The frameworks' own defaults stay
-// well below: Django's Argon2 takes 100 MiB, its PBKDF2 1.2 million rounds.
+// The limits of a stored hash. A hash beyond them is damaged or made by an attacker,
+// and computing it could crash the process. The defaults of the frameworks are far
+// below: Django's Argon2 takes 100 MiB, its PBKDF2 1.2 million rounds.
 const (
-	maxMemory  = 128 << 20 // bytes that Argon2 or scrypt may take
+	maxMemory  = 128 << 20 // bytes of memory, of Argon2 and scrypt
 	maxPasses  = 16        // of Argon2
 	maxLanes   = 16        // of Argon2 and scrypt
 	maxBlock   = 32        // scrypt's r
 	maxRounds  = 5_000_000 // of PBKDF2
 	maxCost    = 16        // of bcrypt: 65,536 rounds
 	minSalt    = 8         // bytes, of Argon2: RFC 9106, section 3.1
-	minKey     = 16        // bytes: a short key matches by chance, an empty one always
-	maxKey     = 64        // bytes: PBKDF2 takes its time for each block of a key
+	minKey     = 16        // bytes: a short key matches by chance, an empty key always
+	maxKey     = 64        // bytes: the time of PBKDF2 grows with each block of the key
 	maxEncoded = MaxBytes + 256
 )
 
-// derived checks a password by the key that derive makes of it.
+// derived returns a check that compares key with the key that derive makes from the
+// password.
 func derived(key []byte, derive func(password string) ([]byte, error)) check {
 	return func(password string) (bool, error) {
 		got, err := derive(password)
@@ -78,8 +79,8 @@ func derived(key []byte, derive func(password string) ([]byte, error)) check {
 	}
 }
 
-// unusable is Django's mark of an account without a password. It costs a hash, so
-// that it is answered no faster than a wrong password.
+// unusable reads Django's mark of an account without a password. The check costs a
+// hash, so that it is not faster than for a wrong password.
 func unusable(h Hasher, _ string) (check, error) {
 	decoy := h.fresh()
 	return derived(random(keyLen), func(password string) ([]byte, error) {
@@ -89,7 +90,7 @@ func unusable(h Hasher, _ string) (check, error) {
 
 var errShape = errors.New("not of the scheme's parts")
 
-// whole reads a number that is written as Go writes it.
+// whole reads a whole number in the spelling that Go writes.
 func whole(name, text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || strconv.Itoa(n) != text {
@@ -105,7 +106,7 @@ func within(name string, n, least, most int) error {
 	return nil
 }
 
-// keyIn decodes a key; unhex and unbase64 are its decoders.
+// keyIn decodes a key. The decoders are unhex and unbase64.
 func keyIn(text string, decode func(string) ([]byte, error)) ([]byte, error) {
 	key, err := decode(text)
 	if err != nil {
@@ -114,7 +115,7 @@ func keyIn(text string, decode func(string) ([]byte, error)) ([]byte, error) {
 	return key, within("bytes of key", len(key), minKey, maxKey)
 }
 
-// unhex refuses capitals: one hash has one spelling.
+// unhex refuses upper case, so that one hash has only one spelling.
 func unhex(text string) ([]byte, error) {
 	b, err := hex.DecodeString(text)
 	if err != nil || hex.EncodeToString(b) != text {
@@ -123,7 +124,8 @@ func unhex(text string) ([]byte, error) {
 	return b, nil
 }
 
-// unbase64 refuses line ends and loose last bits: one hash has one spelling.
+// unbase64 refuses line ends and unused bits that are not zero, so that one hash has
+// only one spelling.
 func unbase64(text string) ([]byte, error) {
 	b, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || base64.StdEncoding.EncodeToString(b) != text {

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// scryptCheck takes 128·n·r bytes, and time in proportion to that times p.
+// scryptCheck returns a check that needs 128·n·r bytes, and time in proportion to
+// 128·n·r·p.
 func scryptCheck(n, r, p int, salt, key []byte) (check, error) {
 	err := firstError(
 		within("r", r, 1, maxBlock),
@@ -28,7 +29,7 @@ func scryptCheck(n, r, p int, salt, key []byte) (check, error) {
 	}), nil
 }
 
-// scryptText reads the parts as Werkzeug and Django write them; the salt is text.
+// scryptText reads the parts as Werkzeug and Django write them. The salt is text.
 func scryptText(n, r, p, salt, key string, decode func(string) ([]byte, error)) (check, error) {
 	nn, nErr := whole("N", n)
 	rr, rErr := whole("r", r)
@@ -40,7 +41,7 @@ func scryptText(n, r, p, salt, key string, decode func(string) ([]byte, error)) 
 	return scryptCheck(nn, rr, pp, []byte(salt), k)
 }
 
-// werkzeugScrypt reads "N:r:p$salt$key", the key in hex.
+// werkzeugScrypt reads "N:r:p$salt$key". The key is hex.
 func werkzeugScrypt(_ Hasher, rest string) (check, error) {
 	parts := strings.Split(rest, "$")
 	numbers := strings.Split(parts[0], ":")
@@ -50,7 +51,7 @@ func werkzeugScrypt(_ Hasher, rest string) (check, error) {
 	return scryptText(numbers[0], numbers[1], numbers[2], parts[1], parts[2], unhex)
 }
 
-// djangoScrypt reads "N$salt$r$p$key", the key in base64.
+// djangoScrypt reads "N$salt$r$p$key". The key is base64.
 func djangoScrypt(_ Hasher, rest string) (check, error) {
 	parts := strings.Split(rest, "$")
 	if len(parts) != 5 {
@@ -59,8 +60,8 @@ func djangoScrypt(_ Hasher, rest string) (check, error) {
 	return scryptText(parts[0], parts[2], parts[3], parts[1], parts[4], unbase64)
 }
 
-// springScrypt reads "$e0801$salt$key": log2 N, r and p in hex, two digits each
-// for r and p; salt and key in base64.
+// springScrypt reads "$e0801$salt$key". The first part is log2 N, r and p in hex,
+// with two digits each for r and p. The salt and the key are base64.
 func springScrypt(_ Hasher, rest string) (check, error) {
 	parts := strings.Split(rest, "$")
 	if len(parts) != 4 || parts[0] != "" {

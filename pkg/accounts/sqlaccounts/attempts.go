@@ -12,9 +12,9 @@ import (
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
-// AttemptsSchema makes the table of [Attempts], in PostgreSQL and in SQLite. It does
-// nothing if the table is there. Rows whose time is over are of no use to anyone;
-// remove them now and then with
+// AttemptsSchema creates the table of [Attempts], in PostgreSQL and in SQLite. It
+// does nothing if the table exists. Expired rows are not used any more. Remove them
+// from time to time with
 //
 //	DELETE FROM coatcheck_attempts WHERE expires_at BETWEEN 1 AND <epoch seconds>
 const AttemptsSchema = `CREATE TABLE IF NOT EXISTS coatcheck_attempts (
@@ -32,11 +32,12 @@ type Attempts struct{ db *sql.DB }
 // NewAttempts returns a store on db. It makes no call.
 func NewAttempts(db *sql.DB) *Attempts { return &Attempts{db} }
 
-// CreateTable makes the table unless it is there.
+// CreateTable creates the table if it does not exist.
 func (a *Attempts) CreateTable(ctx context.Context) error { return a.exec(ctx, AttemptsSchema) }
 
-// Count implements [throttle.Store] by one INSERT that becomes an UPDATE, and a SELECT if it
-// is refused. It is sent once, on a connection of its own.
+// Count implements [throttle.Store] by one INSERT that becomes an UPDATE if the row
+// exists, and by a SELECT if the attempt is refused. The statement is sent only once,
+// on a connection of its own.
 func (a *Attempts) Count(ctx context.Context, c throttle.Count) (t throttle.Counter, counted bool, err error) {
 	conn, err := a.db.Conn(ctx)
 	if err != nil {
@@ -56,8 +57,8 @@ func (a *Attempts) Count(ctx context.Context, c throttle.Count) (t throttle.Coun
 	return t, false, a.failed(err)
 }
 
-// stepClause says in SQL when an attempt is let through. Its first three
-// arguments are those of the INSERT.
+// stepClause returns the SQL condition under which an attempt may be counted. Its
+// first three arguments are those of the INSERT.
 func stepClause(c throttle.Count) (clause string, args []any) {
 	args = []any{c.Key, c.At.UnixMilli(), c.Expires.Unix()}
 	var parts []string

@@ -15,8 +15,8 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// Schema makes the table of a [Store], in PostgreSQL and in SQLite. It
-// does nothing if the table is there.
+// Schema creates the table of a [Store], in PostgreSQL and in SQLite. It does nothing
+// if the table exists.
 const Schema = `CREATE TABLE IF NOT EXISTS coatcheck_users (
 	name          TEXT    PRIMARY KEY,
 	username      TEXT    NOT NULL,
@@ -38,7 +38,7 @@ type Store struct{ db *sql.DB }
 // New returns a store on db. It makes no call.
 func New(db *sql.DB) *Store { return &Store{db} }
 
-// CreateTable makes the table unless it is there.
+// CreateTable creates the table if it does not exist.
 func (s *Store) CreateTable(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, Schema)
 	return s.failed(err)
@@ -82,7 +82,8 @@ func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 		a.PasswordHash, a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, a.Revision)
 }
 
-// Update implements [accounts.Store] by one UPDATE, conditional on the revision.
+// Update implements [accounts.Store] by one UPDATE, on the condition that the
+// revision is the same.
 func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	const update = `UPDATE coatcheck_users SET display_name = $1, roles = $2, preferences = $3, password_hash = $4,
 		disabled = $5, frozen_until = $6, version = $7, revision = $8 WHERE name = $9 AND revision IN ($8, $10)`
@@ -94,8 +95,8 @@ func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision str
 		a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, newRevision, a.Name, a.Revision)
 }
 
-// Delete implements [accounts.Store] by one DELETE, conditional on the revision, and a look
-// at what is left if it removed nothing.
+// Delete implements [accounts.Store] by one DELETE, on the condition that the
+// revision is the same. If it removes no row, it reads the account to see why.
 func (s *Store) Delete(ctx context.Context, a *accounts.Account) error {
 	err := s.once(ctx, accounts.ErrChanged, `DELETE FROM coatcheck_users WHERE name = $1 AND revision = $2`, a.Name, a.Revision)
 	if errors.Is(err, accounts.ErrChanged) {
@@ -106,7 +107,7 @@ func (s *Store) Delete(ctx context.Context, a *accounts.Account) error {
 	return err
 }
 
-// once sends one statement, once, and returns none if it changed no row.
+// once sends one statement only once, and returns none if it changed no row.
 func (s *Store) once(ctx context.Context, none error, statement string, args ...any) error {
 	changed, err := execOnce(ctx, s.db, statement, args...)
 	if err == nil && changed == 0 {
@@ -115,9 +116,9 @@ func (s *Store) once(ctx context.Context, none error, statement string, args ...
 	return s.failed(err)
 }
 
-// execOnce sends one statement on a connection of its own, and returns how many
-// rows it changed: a [sql.DB] might send it again after its answer was lost, and
-// then meet its own first try.
+// execOnce sends one statement on a connection of its own, and returns how many rows
+// it changed. A [sql.DB] might send the statement again after the answer was lost.
+// The second try would then find the change of the first.
 func execOnce(ctx context.Context, db *sql.DB, statement string, args ...any) (changed int64, err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {

@@ -13,38 +13,40 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// How long a counter is kept that nobody adds to. That of a name counts failures in
-// a row however far apart they are, so it outlives a guesser's patience.
+// How long a counter is kept after the last attempt. The counter of a name counts
+// failures in a row, also if they are far apart. So it is kept longer than an
+// attacker is likely to wait.
 const (
 	keepName    = 30 * 24 * time.Hour
-	keepNetwork = time.Hour // beyond its window
+	keepNetwork = time.Hour // after the end of its window
 )
 
 const withdrawTime = time.Second
 
-// counter is one of the counters that an attempt counts for, and what came of it.
+// counter is a counter for which an attempt is counted, and the result of counting
+// it.
 type counter struct {
 	by      string
 	key     string
 	ladder  Ladder
-	ends    time.Time     // of a window; zero if there is none
-	keep    time.Duration // after the last attempt
+	ends    time.Time     // the end of the window; zero if there is no window
+	keep    time.Duration // how long the counter is kept after the last attempt
 	counted bool
 
-	failures int                   // if counted: with this attempt
-	refused  *authn.ThrottledError // if the ladder refused it
-	locked   bool                  // if it did so without end
-	err      error                 // if nobody knows
+	failures int                   // if counted: the failures, including this attempt
+	refused  *authn.ThrottledError // set if the ladder refused the attempt
+	locked   bool                  // set if the ladder is locked
+	err      error                 // set if the store failed, so that the result is unknown
 }
 
-// name is the counter of a name. Its key is a hash, because a name that nobody has
-// may be a password, typed into the wrong field.
+// name returns the counter of a name. Its key contains a hash of the name, because an
+// unknown name may be a password that was typed into the wrong field.
 func (l *Limiter) name(name string) *counter {
 	sum := sha256.Sum256([]byte("coatcheck attempts v1\x00" + name))
 	return &counter{by: "name", key: "name/" + base64.RawURLEncoding.EncodeToString(sum[:]), ladder: l.cfg.Name, keep: keepName}
 }
 
-// network is the counter of the network that the address is in, in this window.
+// network returns the counter of the address's network in the current window.
 func (l *Limiter) network(address string, now time.Time) *counter {
 	network := address
 	if ip, err := netip.ParseAddr(address); err == nil {
@@ -60,8 +62,8 @@ func (l *Limiter) network(address string, now time.Time) *counter {
 	}
 }
 
-// networkOf returns what one customer of a provider usually has: an IPv4 address,
-// or the first 64 bits of an IPv6 one.
+// networkOf returns the addresses that one customer of a provider usually has: an
+// IPv4 address, or the first 64 bits of an IPv6 address.
 func networkOf(ip netip.Addr) string {
 	if ip.Is4() {
 		return ip.String()
@@ -69,7 +71,7 @@ func networkOf(ip netip.Addr) string {
 	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
-// count counts one attempt, if the ladder lets it.
+// count counts one attempt, if the ladder allows it.
 func (t *counter) count(ctx context.Context, store Store, now time.Time) {
 	stored, counted, err := store.Count(ctx, Count{
 		Key: t.key, ID: rand.Text(), At: now, Steps: t.ladder.Steps(), Expires: now.Add(t.keep),
@@ -101,8 +103,8 @@ func (t *counter) refuse(stored Counter, now time.Time) {
 	t.refused.RetryAfter = max(t.refused.RetryAfter, time.Second)
 }
 
-// lock sees to it that a locked name stays locked when its counter's time is over. A
-// call that fails is made up for by the next attempt.
+// lock keeps a locked name locked after the time of its counter is over. If the call
+// fails, the next attempt repeats it.
 func (t *counter) lock(ctx context.Context, store Store, stored Counter) {
 	slog.WarnContext(ctx, "authn_login_lock", "key", t.key, "failures", stored.Failures)
 	if err := store.Keep(ctx, t.key); err != nil {
@@ -110,7 +112,8 @@ func (t *counter) lock(ctx context.Context, store Store, stored Counter) {
 	}
 }
 
-// withdraw takes the attempt off the counter, also when the request's own time is over.
+// withdraw takes the attempt off the counter. It works also after the request's own
+// time is over.
 func (t *counter) withdraw(ctx context.Context, store Store) {
 	if !t.counted {
 		return

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// NewDevice returns the value of a cookie by which a device that has just signed
-// in to name is known later, or "" if no keys are configured. It proves nothing
-// but that: it is no session. (OWASP, "Slow Down Online Guessing Attacks with
-// Device Cookies".)
+// NewDevice returns the value of a cookie. By this cookie a device that has just
+// signed in to name is recognised later. NewDevice returns "" if no keys are
+// configured. The cookie proves only that the device has signed in before. It is not
+// a session. (OWASP, "Slow Down Online Guessing Attacks with Device Cookies".)
 func (l *Limiter) NewDevice(name string) string {
 	if len(l.cfg.DeviceKeys) == 0 {
 		return ""
@@ -21,8 +21,8 @@ func (l *Limiter) NewDevice(name string) string {
 	return nonce + "." + deviceMAC(l.cfg.DeviceKeys[0], nonce, name)
 }
 
-// device returns the counter of the device whose cookie has the value, if it was
-// made for that name. A cookie made for another name counts as none.
+// device returns the counter of the device whose cookie has the value, if the cookie
+// was made for that name. A cookie that was made for another name is ignored.
 func (l *Limiter) device(value, name string) (*counter, bool) {
 	nonce, mac, ok := strings.Cut(value, ".")
 	if !ok || !slices.ContainsFunc(l.cfg.DeviceKeys, func(key []byte) bool {
@@ -33,8 +33,9 @@ func (l *Limiter) device(value, name string) (*counter, bool) {
 	return &counter{by: "device", key: "device/" + nonce, ladder: l.cfg.Device, keep: keepName}, true
 }
 
-// deviceMAC binds the nonce to the name. The first words keep it apart from the
-// MAC of a session's token, which the same keys make.
+// deviceMAC binds the nonce to the name. The MAC of a session's token is made with
+// the same keys. The text at the beginning makes sure that the two are never the
+// same.
 func deviceMAC(key []byte, nonce, name string) string {
 	h := hmac.New(sha256.New, key)
 	h.Write([]byte("coatcheck device v1\x00" + nonce + "\x00" + name))

@@ -6,19 +6,20 @@ import (
 	"time"
 )
 
-// Ladder is how long the next attempt has to wait after so many failures in a row.
+// Ladder says how long the next attempt must wait after a number of failures in a
+// row.
 type Ladder struct {
-	Free    int           // failures after which there is no wait yet
-	First   time.Duration // the wait after one more; each failure doubles it
-	Longest time.Duration // until it is this
-	Lock    int           // failures after which no attempt is let through
+	Free    int           // number of failures that cause no wait
+	First   time.Duration // the wait after one more failure; each further failure doubles it
+	Longest time.Duration // the maximum of the wait
+	Lock    int           // number of failures after which no attempt is allowed
 }
 
-// forever is the wait after a ladder has locked.
+// forever is the wait of a locked ladder.
 const forever = time.Duration(math.MaxInt64)
 
-// Step is a part of a ladder: from so many failures on, the next attempt is let
-// through Wait after the last one.
+// Step is a part of a ladder. When a counter has From failures or more, the next
+// attempt is allowed only after Wait has passed since the last one.
 type Step struct {
 	From int
 	Wait time.Duration
@@ -32,7 +33,8 @@ func (l Ladder) check() error {
 	return nil
 }
 
-// Steps returns the ladder from the ground up. The first step is for no failures.
+// Steps returns the steps of the ladder, in the order of From. The first step is for
+// no failures.
 func (l Ladder) Steps() []Step {
 	all := []Step{{From: 0}}
 	for from, wait := l.Free, l.First; from < l.Lock; from, wait = from+1, wait*2 {
@@ -44,7 +46,7 @@ func (l Ladder) Steps() []Step {
 	return append(all, Step{l.Lock, forever})
 }
 
-// wait returns how long after the last one the next attempt may come.
+// wait returns how long the next attempt must wait after the last one.
 func (l Ladder) wait(failures int) (wait time.Duration) {
 	for _, step := range l.Steps() {
 		if failures >= step.From {

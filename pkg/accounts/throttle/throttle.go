@@ -1,12 +1,12 @@
 // Package throttle slows down the guessing of passwords, across all instances of a
-// program: every attempt to sign in is counted in a shared [Store] before a
-// password is looked at, so that guesses made at the same time cost no more hashes
-// than guesses made one after another.
+// program. Every attempt to sign in is counted in a shared [Store] before its
+// password is checked. So guesses made at the same time cost no more hashes than
+// guesses made one after another.
 //
-// Three counters are kept. That of a name answers guesses at one account, from
-// wherever they come; that of a network answers one guesser who tries many names;
-// and that of a device lets the owner of a name in, on a device that signed in
-// before, while strangers hammer the name.
+// There are three kinds of counters. The counter of a name limits guesses at one
+// account, from any network. The counter of a network limits one attacker who tries
+// many names. The counter of a device lets the owner of a name sign in on a device
+// that signed in before, while others attack the name.
 package throttle
 
 import (
@@ -18,29 +18,31 @@ import (
 	"time"
 )
 
-// Config is how many failures are borne. The zero Config has the defaults.
+// Config says how many failed attempts are allowed. The zero Config has the defaults.
 type Config struct {
 	// Name is the ladder of a name on devices that are not known. Default: 10
-	// failures, then 30 s doubling to 1 h, and at 100 failures in a row locked until
-	// an operator unlocks it (NIST SP 800-63B-4, section 3.2.2: no more than 100).
+	// failures without a wait; then a wait of 30 s that doubles up to 1 h; at 100
+	// failures in a row the name is locked until an operator unlocks it (NIST SP
+	// 800-63B-4, section 3.2.2: no more than 100).
 	Name Ladder
 
 	// Device is the ladder of a name on a device that signed in to it before. When it
-	// locks, the device is a stranger again. Default: 5 failures, the waits of Name,
-	// and locked at 20.
+	// locks, the device counts as unknown again. Default: 5 failures, the waits of
+	// Name, and a lock at 20 failures.
 	Device Ladder
 
-	// Network is how many attempts that are no success one network may make: an IPv4
-	// address, or the /64 of an IPv6 one. Default: 100 in 10 minutes. It is wide,
-	// because a network may be an office or a mobile carrier.
+	// Network is how many attempts that do not succeed one network may make. A
+	// network is an IPv4 address, or the /64 of an IPv6 address. Default: 100 in 10
+	// minutes. The limit is high, because a network may be an office or a mobile
+	// carrier.
 	Network Window
 
-	// DeviceKeys sign the cookies of known devices: the first signs, all verify.
-	// Without any, no device is ever known.
+	// DeviceKeys sign the cookies of known devices. The first key signs, and all keys
+	// verify. Without keys no device is ever known.
 	DeviceKeys [][]byte
 }
 
-// Window is a limit by the clock: so many in each period.
+// Window is a limit of a fixed time window: at most Limit attempts in each Period.
 type Window struct {
 	Limit  int
 	Period time.Duration // whole seconds
@@ -53,7 +55,7 @@ type Limiter struct {
 	cfg   Config
 }
 
-// New returns a Limiter on store. An error names the part of cfg that cannot be.
+// New returns a Limiter on store. The error names the invalid part of cfg.
 func New(store Store, cfg Config) (*Limiter, error) {
 	if cfg.Name == (Ladder{}) {
 		cfg.Name = Ladder{Free: 10, First: 30 * time.Second, Longest: time.Hour, Lock: 100}
@@ -79,28 +81,27 @@ func (w Window) check() error {
 
 // Attempt is one attempt to sign in.
 type Attempt struct {
-	Name    string // normalised; nobody needs to have it
+	Name    string // normalised; it may be a name that no account has
 	Address string // the client's IP address
 	Device  string // the value of its device cookie, "" if it sent none
 }
 
-// Admission is an attempt that was counted and may go on. Tell it the outcome,
-// unless that is a wrong name or password, which is what was counted. Only the
-// first outcome counts.
+// Admission is an attempt that was counted and may go on. The caller must report its
+// outcome, except for a wrong name or password: the attempt is already counted as
+// failed. Only the first outcome has an effect.
 type Admission struct {
-	KnownDevice bool // it signed in to this name before
-	Failures    int  // in a row before this attempt
+	KnownDevice bool // the device has signed in to this name before
+	Failures    int  // failed attempts in a row before this one
 
 	store        Store
 	who, network *counter
-	once         sync.Once // the outcome
+	once         sync.Once // for the first outcome
 }
 
-// Admit counts the attempt and says whether it may go on: with one call for the
-// name, or the device, and one for the network, at the same time. An
-// [*authn.ThrottledError] means no, and the attempt counts for nothing. Any other
-// error is an outage:
-// nobody may go on.
+// Admit counts the attempt and decides whether it may go on. It makes one call for
+// the name or the device, and at the same time one for the network. If the attempt is
+// refused, Admit returns an [*authn.ThrottledError], and the attempt does not count.
+// Any other error is an outage, and the attempt must not go on.
 func (l *Limiter) Admit(ctx context.Context, a Attempt) (*Admission, error) {
 	now := time.Now().UTC()
 	network := l.network(a.Address, now)
@@ -131,8 +132,8 @@ func (l *Limiter) Admit(ctx context.Context, a Attempt) (*Admission, error) {
 	return admission, nil
 }
 
-// Succeed forgets the failures in a row, and takes this attempt off the network's
-// counter. A failure to do so is logged: it leaves the user with an attempt counted.
+// Succeed clears the failures in a row, and takes this attempt off the network's
+// counter. If that fails, it logs the error, and the attempt stays counted.
 func (a *Admission) Succeed(ctx context.Context) {
 	a.once.Do(func() {
 		var wg sync.WaitGroup
@@ -144,8 +145,8 @@ func (a *Admission) Succeed(ctx context.Context) {
 	})
 }
 
-// Withdraw takes the attempt off all counters, as far as it can: it came to nothing
-// by an outage, and is neither a success nor a failure.
+// Withdraw takes the attempt off all counters, as far as it can. It is for an attempt
+// that an outage ended, which neither succeeded nor failed.
 func (a *Admission) Withdraw(ctx context.Context) {
 	a.once.Do(func() {
 		var wg sync.WaitGroup
@@ -155,7 +156,7 @@ func (a *Admission) Withdraw(ctx context.Context) {
 	})
 }
 
-// Unlock forgets the failures of a name, as an operator asks to.
+// Unlock clears the failures of a name. It is for operators.
 func (l *Limiter) Unlock(ctx context.Context, name string) error {
 	return l.store.Clear(ctx, l.name(name).key)
 }
