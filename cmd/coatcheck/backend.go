@@ -14,7 +14,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// backend is what the commands on users and their sessions work on.
+// backend gives the commands access to users and their sessions.
 type backend struct {
 	client    *dynamodb.Client
 	users     *dynamoaccounts.Store
@@ -55,7 +55,7 @@ func newBackend(client *dynamodb.Client) (*backend, error) {
 	return &backend{client: client, users: users, directory: directory}, nil
 }
 
-// find returns the user of that name, typed as people type it.
+// find returns the user with that name. The name is as a person types it.
 func (b *backend) find(ctx context.Context, name string) (*accounts.Account, error) {
 	key, err := accounts.Normalize(name)
 	if err != nil {

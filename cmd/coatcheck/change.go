@@ -36,8 +36,8 @@ func (c *setUser) Validate() error {
 
 func (c *setUser) changesRoles() bool { return c.NoRoles || c.Role != nil }
 
-// Run implements the command. Sessions end also when the user has these roles
-// already: a run before this one may have failed to end them.
+// Run implements the command. It ends the sessions even if the user already has these
+// roles, because an earlier run may have failed to end them.
 func (c *setUser) Run(ctx context.Context) error {
 	open, roles := openUsers, (*[]string)(nil)
 	if c.changesRoles() {
@@ -126,8 +126,8 @@ func (c *disableUser) Run(ctx context.Context) error {
 	return c.done(user, "Disabled user %q and ended all sessions.", user.Name)
 }
 
-// disable keeps the user from signing in, then ends the sessions: the other way round
-// a sign-in in between would be missed.
+// disable makes sign-ins of the user fail and then ends the sessions. In the other
+// order, a sign-in between the two steps would keep its session.
 func disable(ctx context.Context, name string) (*backend, *accounts.Account, error) {
 	b, err := openSessions(ctx)
 	if err != nil {
@@ -211,7 +211,7 @@ func (c *unlockName) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	limiter, err := throttle.New(attempts, throttle.Config{}) // what is borne does not matter here
+	limiter, err := throttle.New(attempts, throttle.Config{}) // the limits do not matter here
 	if err != nil {
 		return err
 	}

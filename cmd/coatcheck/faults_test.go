@@ -13,7 +13,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// damage makes the user's item one that cannot be read.
+// damage changes the user's item so that it cannot be read.
 func (s *shell) damage(name string) {
 	s.Helper()
 	table := s.env["USERS_TABLE"]
@@ -28,7 +28,8 @@ func (s *shell) damage(name string) {
 	}
 }
 
-// faulty is alice, with a session, and a shell whose calls a proxy can make fail.
+// faulty is a shell whose calls go through a proxy that can make them fail, and the
+// user alice, who has a session.
 type faulty struct {
 	*shell
 	through *shell
@@ -44,15 +45,16 @@ func newFaulty(t *testing.T) *faulty {
 	return f
 }
 
-// outage makes one call fail with all its tries, after some of the same kind that
-// pass. The call is an action and the variable of a table.
+// outage makes all tries of one call fail. The first calls of the same kind still
+// succeed; after is their number. The call is an action and the variable of a table.
 func (f *faulty) outage(call string, fault dynamotest.Fault, after int) {
 	action, variable, _ := strings.Cut(call, " ")
 	faults := make([]dynamotest.Fault, after)
 	f.proxy.Fail(action+" "+f.env[variable], append(faults, fault, fault, fault)...)
 }
 
-// sessions counts what is in the store, also when the user is gone.
+// sessions returns the number of alice's sessions in the store. It works also after
+// alice was deleted.
 func (f *faulty) sessions() int {
 	f.Helper()
 	live, err := f.manager().List(f.Context(), f.alice.UserID)
@@ -66,13 +68,14 @@ const hint = `the call to DynamoDB failed; check .*: `
 
 const again = "some sessions may be left, run it again: .*"
 
-// Wherever disable, set and delete are cut off: what was done is in the right
-// order, it is told, and to run the command again finishes the job.
+// TestChangesInterrupted interrupts disable, set and delete after each of their
+// steps. The steps are done in the right order, the error says what was done, and
+// running the command again does the rest.
 func TestChangesInterrupted(t *testing.T) {
 	const users, sessions = "USERS_TABLE", "SESSIONS_TABLE"
 	for _, test := range []struct {
 		name, args, call, want string
-		changed, signedOut     bool // after the first run
+		changed, signedOut     bool // the state after the first run
 	}{
 		{"disable", "disable alice", "UpdateItem " + users, hint + `disabling user "alice", run it again: .*`, false, false},
 		{"disable, sessions not listed", "disable alice", "Query " + sessions, hint + `user "alice" is disabled: ` + again, true, false},
@@ -120,7 +123,8 @@ func TestChangesInterrupted(t *testing.T) {
 	}
 }
 
-// A write whose answer was lost is recognised by its second try.
+// TestChangesWithLostAnswers: if the answer to a write is lost, the second try
+// recognises the write.
 func TestChangesWithLostAnswers(t *testing.T) {
 	f := newFaulty(t)
 	for _, call := range []string{"UpdateItem", "DeleteItem"} {
@@ -134,8 +138,9 @@ func TestChangesWithLostAnswers(t *testing.T) {
 	}
 }
 
-// Wherever passwd is cut off, the old password stays valid until the sessions are
-// ended, and to run it again finishes the job.
+// TestPasswdInterrupted interrupts passwd after each of its steps. The old password
+// stays valid until the sessions are ended, and running the command again does the
+// rest.
 func TestPasswdInterrupted(t *testing.T) {
 	const prefix = hint + `the password of user "alice" may still be the old one; run it again in 15 seconds: `
 	for _, test := range []struct {
@@ -166,9 +171,9 @@ func TestPasswdInterrupted(t *testing.T) {
 				t.Errorf("after the outage %+v, with %d sessions", now, f.sessions())
 			}
 			if test.frozen {
-				f.freezeUntil(now, time.Now().Add(time.Hour)) // however long the next command takes
+				f.freezeUntil(now, time.Now().Add(time.Hour)) // so that the freeze outlasts the next command
 				f.through.fails(1, `user "alice" is being changed by somebody else, or by a change that was interrupted; run it again in 15 seconds`, better, "users", "passwd", "alice")
-				f.freezeUntil(f.stored("alice"), time.Now().Add(-time.Second)) // 15 seconds later
+				f.freezeUntil(f.stored("alice"), time.Now().Add(-time.Second)) // as if 15 seconds had passed
 			}
 			f.signsIn("alice", phrase)
 			f.through.ok(better, "users", "passwd", "alice")
@@ -189,8 +194,8 @@ func (f *faulty) freezeUntil(a *accounts.Account, end time.Time) {
 	}
 }
 
-// The account is changed before its sessions are listed: the other way round a
-// sign-in in between would be missed.
+// TestOrderOfWrites: a command changes the account before it lists the sessions. In
+// the other order, a sign-in between the two steps would keep its session.
 func TestOrderOfWrites(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"disable alice", "UpdateItem Query DeleteItem"},

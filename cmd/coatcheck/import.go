@@ -31,10 +31,10 @@ again. Bad rows are told with their line, and the others are imported; of two ro
 --json it prints JSON Lines: each bad row, and the summary last. A row is a line, of 64 KB at most.`
 }
 
-// Two numbers of an import.
+// The limits of an import.
 const (
-	importWorkers = 10 // writes at once: the SDK keeps as many connections
-	importTries   = 8  // of one write: some three seconds, in which a table that throttles recovers
+	importWorkers = 10 // writes at the same time: the SDK keeps this many connections
+	importTries   = 8  // tries of one write: they take about three seconds, in which a throttled table can recover
 )
 
 // Run implements the command.
@@ -68,13 +68,13 @@ type importer struct {
 	results chan rowResult
 }
 
-// job is a good row.
+// job is a row without errors, and its account.
 type job struct {
 	row
 	account *accounts.Account
 }
 
-// rowResult is what became of a row.
+// rowResult is the result of importing a row.
 type rowResult struct {
 	row
 	outcome outcome
@@ -83,14 +83,14 @@ type rowResult struct {
 type outcome int
 
 const (
-	added   outcome = iota // or would be
-	present                // the name is there already
+	added   outcome = iota // or, in a dry run, would be added
+	present                // an account has the name already
 	bad
 )
 
-// run imports the rows of file, and hands what became of each to add. What it
-// returns is why it stopped before the end of the file: the file cannot be read, an
-// outage, or the end of ctx. Writes that are under way then are waited for.
+// run imports the rows of file, and calls add with the result of each. It returns the
+// reason if it stopped before the end of the file: the file cannot be read, there was
+// an outage, or ctx ended. It waits for writes that are in progress.
 func (i *importer) run(ctx context.Context, file io.Reader, add func(rowResult)) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -114,9 +114,10 @@ func (i *importer) run(ctx context.Context, file io.Reader, add func(rowResult))
 	}
 }
 
-// read turns rows into jobs. It may wait for standard input when all is over.
+// read turns rows into jobs. It may still wait for standard input when run has
+// returned.
 func (i *importer) read(ctx context.Context, stop context.CancelCauseFunc, file io.Reader) {
-	seed, seen := maphash.MakeSeed(), map[uint64]int{} // lines, by a hash of the name: some 20 bytes a row
+	seed, seen := maphash.MakeSeed(), map[uint64]int{} // line numbers, by a hash of the name: about 20 bytes for each row
 	for r, err := range rows(file) {
 		if err != nil {
 			stop(err)
@@ -147,7 +148,7 @@ func (i *importer) read(ctx context.Context, stop context.CancelCauseFunc, file 
 	close(i.jobs)
 }
 
-// check returns the account that a row is about.
+// check returns the account for a row.
 func (i *importer) check(r row) (*accounts.Account, error) {
 	if r.bad != nil {
 		return nil, r.bad
@@ -174,7 +175,8 @@ func (i *importer) work(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
-// do writes one account, or looks whether it would. Any error is an outage.
+// do writes one account. In a dry run it only checks whether the account exists. Any
+// error is an outage.
 func (i *importer) do(ctx context.Context, j job) (rowResult, error) {
 	var err error
 	if i.dryRun {

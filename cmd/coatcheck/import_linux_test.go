@@ -15,8 +15,8 @@ import (
 	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
-// feed runs an import that reads what write writes, and returns what it tells and the
-// most memory that it had, in MB.
+// feed runs an import whose input is what write writes. It returns the import's
+// output and its peak memory, in MB.
 func feed(tb testing.TB, cmd *exec.Cmd, write func(io.Writer)) (stdout string, peak int) {
 	tb.Helper()
 	stdin, err := cmd.StdinPipe()
@@ -29,7 +29,8 @@ func feed(tb testing.TB, cmd *exec.Cmd, write func(io.Writer)) (stdout string, p
 		tb.Fatal(err)
 	}
 	write(stdin)
-	// What wait tells of a child begins with the memory of its parent.
+	// The memory that wait reports for a child process starts with the memory of its
+	// parent. So it is read from /proc.
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
 	if err != nil {
 		tb.Fatal(err)
@@ -43,8 +44,8 @@ func feed(tb testing.TB, cmd *exec.Cmd, write func(io.Writer)) (stdout string, p
 	return out.String(), kilobytes >> 10
 }
 
-// 200 MB go through in a part of that: the file is never held, and neither is what
-// waits to be written.
+// TestImportStreams imports 200 MB with much less memory. The import holds neither
+// the whole file nor many rows that wait to be written.
 func TestImportStreams(t *testing.T) {
 	sh := newShell(t)
 	const rows, bad = 3000, 3000
@@ -85,8 +86,8 @@ func BenchmarkImport(b *testing.B) {
 	}
 }
 
-// On a terminal an import shows how far it is, and takes that away when it has
-// something to say; for a script it is quiet.
+// TestImportShowsProgress: on a terminal an import shows its progress, and removes it
+// before it prints a message. With --json it shows no progress.
 func TestImportShowsProgress(t *testing.T) {
 	sh := newShell(t)
 	text := someRows(300) + "bad,,x,\n" + strings.ReplaceAll(someRows(300)[len("name,display_name,password_hash,roles\n"):], "user", "more")

@@ -19,14 +19,14 @@ import (
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 )
 
-// Hashes of "correct horse ☕", by other frameworks, that cost little.
+// Hashes of "correct horse ☕" that other frameworks made. They are cheap to check.
 const (
 	legacyPhrase = "correct horse ☕"
 	django       = "pbkdf2_sha1$1000$seasaltseasalt12345678$xiQTl0PdSFq19F/GDZWOB3d94AE="
 	werkzeug     = "pbkdf2:sha1:1000$MOLO1VgpRpIcIsHP$ccef0eb9b8ecafaed62505ea601533a843da3ad1"
 )
 
-// all returns the stored users by name, less the one of newShell.
+// all returns the stored users by name, without the one that newShell stores.
 func (s *shell) all() map[string]*accounts.Account {
 	s.Helper()
 	all := map[string]*accounts.Account{}
@@ -40,7 +40,7 @@ func (s *shell) all() map[string]*accounts.Account {
 	return all
 }
 
-// wants compares a run with what it should leave.
+// wants compares the result of a run with the expected one.
 func (s *shell) wants(got result, code int, stdout, stderr string) {
 	s.Helper()
 	if got.code != code || got.stdout != stdout || got.stderr != stderr {
@@ -175,7 +175,7 @@ func TestImportDryRun(t *testing.T) {
 	}
 }
 
-// someRows is CSV with n good rows.
+// someRows returns CSV with n rows without errors.
 func someRows(n int) string {
 	var text strings.Builder
 	text.WriteString("name,display_name,password_hash,roles\n")
@@ -185,7 +185,7 @@ func someRows(n int) string {
 	return text.String()
 }
 
-// sum reads the counts of a summary.
+// sum returns the counts in a summary.
 func (s *shell) sum(stdout string) (rows, added, present, bad int) {
 	s.Helper()
 	if _, err := fmt.Sscanf(stdout, strings.ReplaceAll(counts(0, 0, 0, 0), "0", "%d"), &rows, &added, &present, &bad); err != nil {
@@ -194,8 +194,8 @@ func (s *shell) sum(stdout string) (rows, added, present, bad int) {
 	return rows, added, present, bad
 }
 
-// finishes demands that to run the import again adds what was missing, and leaves
-// alone what was there.
+// finishes runs the import again. It checks that this run adds the missing users and
+// leaves the existing ones unchanged.
 func (s *shell) finishes(text string, rows int) {
 	s.Helper()
 	before := s.all()
@@ -213,7 +213,7 @@ func (s *shell) finishes(text string, rows int) {
 
 func TestImportInterrupted(t *testing.T) {
 	sh, proxy := newShell(t), dynamotest.NewProxy(t)
-	resume := proxy.Pause(20) // so that some writes are under way when the signal comes
+	resume := proxy.Pause(20) // so that some writes are in progress when the signal comes
 	const rows = 1000
 	text := someRows(rows)
 	cmd := sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL).command("users", "import", "-")
@@ -227,7 +227,7 @@ func TestImportInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	half, calls := len(text)/2, 0
-	io.WriteString(stdin, text[:half]) // and no end: it has to stop while it waits for more, too
+	io.WriteString(stdin, text[:half]) // without an end, so the import must also stop while it waits for more
 	waitFor(t, "20 users, and writes after them", func() bool { calls += len(proxy.Take()); return calls > 20 && len(sh.all()) == 20 })
 	cmd.Process.Signal(os.Interrupt)
 	resume()
@@ -242,8 +242,7 @@ func TestImportInterrupted(t *testing.T) {
 	sh.finishes(text, rows)
 }
 
-// waitFor waits for what takes as long as it takes. It gives up when it will certainly
-// never come.
+// waitFor waits until there returns true. After patience it fails the test.
 func waitFor(t *testing.T, what string, there func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !there(); time.Sleep(10 * time.Millisecond) {
@@ -272,7 +271,8 @@ func TestImportStopsWhileItWaits(t *testing.T) {
 	}
 }
 
-// Who does not want to wait for what is under way sends the signal again.
+// TestImportInterruptedTwice: an operator can send the signal a second time to end
+// the import without waiting for the writes in progress.
 func TestImportInterruptedTwice(t *testing.T) {
 	sh, proxy := newShell(t), dynamotest.NewProxy(t)
 	proxy.FailAll(dynamotest.Hang)
@@ -299,8 +299,8 @@ func TestImportInterruptedTwice(t *testing.T) {
 	}
 }
 
-// Writes that fail and answers that are lost are made up for; a longer outage stops
-// the import, and it can be run again.
+// TestImportInAnOutage: the import repeats failed writes and writes whose answers
+// were lost. A longer outage stops it, and it can be run again.
 func TestImportInAnOutage(t *testing.T) {
 	sh, proxy := newShell(t), dynamotest.NewProxy(t)
 	through := sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL)

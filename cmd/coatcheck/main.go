@@ -1,8 +1,9 @@
-// Command coatcheck is the operator's command line: it adds, changes and imports
-// users, shows and ends sessions, and makes the tables of a local DynamoDB.
+// Command coatcheck is a command-line tool for operators. It adds, changes and
+// imports users, shows and ends sessions, and creates the tables of a local DynamoDB.
 //
-// It exits with 0 on success, 1 on failure and 2 when called wrongly. Results go
-// to standard output; errors are one line on standard error.
+// It exits with 0 on success, 1 on failure and 2 if it was called with wrong
+// arguments. It writes results to standard output, and errors to standard error, each
+// in one line.
 package main
 
 import (
@@ -52,10 +53,10 @@ type commands struct {
 }
 
 func main() {
-	slog.SetLogLoggerLevel(slog.LevelWarn) // what was done is told on standard output
+	slog.SetLogLoggerLevel(slog.LevelWarn) // the commands report what they did on standard output
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for what is under way
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program without waiting
 	parser := kong.Must(&commands{}, kong.Name("coatcheck"), kong.Description(description), kong.BindTo(ctx, new(context.Context)))
 	call, err := parser.Parse(os.Args[1:])
 	if err != nil {
@@ -66,7 +67,7 @@ func main() {
 	}
 }
 
-// called returns as much of the command as was understood: "coatcheck users".
+// called returns the part of the command that was understood: "coatcheck users".
 func called(err error) string {
 	words := []string{"coatcheck"}
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
@@ -89,7 +90,7 @@ func complain(message string) {
 	fmt.Fprintln(os.Stderr, "coatcheck:", strings.ReplaceAll(message, "\n", "; "))
 }
 
-// explain puts what to look at before the SDK's own words.
+// explain adds what the operator should check before the error of the SDK.
 func explain(err error) string {
 	if _, ok := errors.AsType[*smithy.OperationError](err); ok {
 		return "the call to DynamoDB failed; check the table's name, AWS_REGION, the credentials and AWS_ENDPOINT_URL_DYNAMODB: " + err.Error()

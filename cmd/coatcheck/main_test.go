@@ -32,7 +32,7 @@ import (
 
 const phrase = "correct horse battery staple"
 
-// binary is the program under test, built once by TestMain.
+// binary is the path of the program under test. TestMain builds it once.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -51,13 +51,14 @@ func TestMain(m *testing.M) {
 	dynamotest.Main(m)
 }
 
-// shell runs the binary with an environment of its own.
+// shell runs the binary with its own environment variables.
 type shell struct {
 	*testing.T
 	env map[string]string
 }
 
-// patience is when something will certainly never come, on the busiest of machines.
+// patience is the time after which a test gives up waiting. It is enough on very busy
+// machines.
 const patience = 3 * time.Minute
 
 // newShell returns a shell with the variables that the commands need, and tables.
@@ -82,7 +83,8 @@ func newShell(t *testing.T) *shell {
 	return s
 }
 
-// with returns a shell in which the variable is another. An empty one is unset.
+// with returns a shell in which one variable has another value. An empty value
+// removes the variable.
 func (s *shell) with(name, value string) *shell {
 	env := maps.Clone(s.env)
 	env[name] = value
@@ -90,7 +92,7 @@ func (s *shell) with(name, value string) *shell {
 }
 
 func (s *shell) command(args ...string) *exec.Cmd {
-	ctx, cancel := context.WithTimeout(s.Context(), patience) // a command that waits for ever
+	ctx, cancel := context.WithTimeout(s.Context(), patience) // stops a command that would wait for ever
 	s.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, binary, args...)
 	for name, value := range s.env {
@@ -101,7 +103,7 @@ func (s *shell) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// result is what a run left.
+// result is the result of a run.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -120,7 +122,7 @@ func (s *shell) run(stdin string, args ...string) result {
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// ok runs a command that must succeed, and returns what it wrote.
+// ok runs a command that must succeed, and returns its output.
 func (s *shell) ok(stdin string, args ...string) string {
 	s.Helper()
 	got := s.run(stdin, args...)
@@ -130,7 +132,8 @@ func (s *shell) ok(stdin string, args ...string) string {
 	return got.stdout
 }
 
-// fails runs a command that must fail with one line that matches the pattern.
+// fails runs a command that must fail. Its error must be one line that matches the
+// pattern.
 func (s *shell) fails(code int, pattern, stdin string, args ...string) {
 	s.Helper()
 	got := s.run(stdin, args...)
@@ -146,7 +149,7 @@ func (s *shell) users() accounts.Store {
 	return dynamoaccounts.New(s.client(), s.env["USERS_TABLE"])
 }
 
-// authenticate signs in as somebody who was never there.
+// authenticate signs in with a limiter that has counted no earlier attempts.
 func (s *shell) authenticate(name, pw string) (*accounts.Account, error) {
 	s.Helper()
 	limiter, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{})

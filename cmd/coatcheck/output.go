@@ -12,13 +12,14 @@ import (
 	"example.com/coatcheck/pkg/accounts/password"
 )
 
-// output is how a command on users tells its result. What is stored is quoted on a
-// terminal, because it could speak to it. The password's hash is told by no command.
+// output prints the result of a command on users. Stored text is quoted on a
+// terminal, because it could contain control sequences for the terminal. No command
+// prints a password hash.
 type output struct {
 	JSON bool `name:"json" help:"Write JSON, for scripts, and nothing else."`
 }
 
-// user is an account as scripts see it.
+// user is an account in the JSON for scripts.
 type user struct {
 	Name           string            `json:"name"`
 	Username       string            `json:"username"`
@@ -31,8 +32,7 @@ type user struct {
 	PasswordScheme string            `json:"password_scheme"`
 }
 
-// done tells that something was done with the user, or in JSON what the user is like
-// then.
+// done reports that a user was changed. In JSON it prints the changed user.
 func (o output) done(a *accounts.Account, format string, args ...any) error {
 	if o.JSON {
 		return o.user(a)
@@ -41,7 +41,7 @@ func (o output) done(a *accounts.Account, format string, args ...any) error {
 	return err
 }
 
-// show tells all about one user.
+// show prints all about one user.
 func (o output) show(a *accounts.Account) error {
 	if o.JSON {
 		return o.user(a)
@@ -51,10 +51,11 @@ func (o output) show(a *accounts.Account) error {
 	return err
 }
 
-// listed is a line of the list. Names come last: they can be long.
+// listed is the format of a line of the list. The names come last, because they can
+// be long.
 const listed = "%-24s  %-8s  %-22s  %s\n"
 
-// row is a line of the list, the first with a header above it.
+// row prints a line of the list. It prints a header above the first line.
 func (o output) row(a *accounts.Account, first bool) error {
 	if o.JSON {
 		return o.user(a)
@@ -91,8 +92,8 @@ func (o output) user(a *accounts.Account) error {
 	return o.json(u)
 }
 
-// json writes one document in one line. What could speak to a terminal is escaped,
-// which JSON itself asks for the first 32 characters alone.
+// json writes one document in one line. It escapes characters that could control a
+// terminal. JSON itself requires this only for the first 32 characters.
 func (o output) json(document any) error {
 	text, err := json.Marshal(document)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"example.com/coatcheck/pkg/accounts/password"
 )
 
-// readPassword asks for a new password twice, or takes the first line of
-// standard input if that is not a terminal.
+// readPassword asks for a new password twice. If standard input is not a terminal, it
+// reads the first line of standard input instead.
 func readPassword(ctx context.Context) (string, error) {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return readLine(os.Stdin)
@@ -35,7 +35,7 @@ func readPassword(ctx context.Context) (string, error) {
 }
 
 func readLine(from io.Reader) (string, error) {
-	const enough = password.MaxBytes + 3 // one byte too many and a line end
+	const enough = password.MaxBytes + 3 // room for one byte too many and a line end
 	line, err := bufio.NewReader(io.LimitReader(from, enough)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("reading the password: %w", err)
@@ -46,8 +46,8 @@ func readLine(from io.Reader) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
 }
 
-// prompt reads one line from the terminal without showing it. When ctx ends it
-// puts the terminal back, which a program that is just killed leaves mute.
+// prompt reads one line from the terminal without showing it. When ctx ends, it
+// restores the terminal. Otherwise the terminal would stay without echo.
 func prompt(ctx context.Context, text string) (string, error) {
 	terminal := int(os.Stdin.Fd())
 	before, err := term.GetState(terminal)

@@ -20,7 +20,7 @@ type terminal struct {
 	screen   strings.Builder
 }
 
-// openTerminal returns a terminal and the file that a program sees as such.
+// openTerminal returns a terminal, and the file that a program uses as its terminal.
 func openTerminal(t *testing.T) (*terminal, *os.File) {
 	t.Helper()
 	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -73,7 +73,7 @@ func (t *terminal) echoes() bool {
 	return state.Lflag&unix.ECHO != 0
 }
 
-// answer waits until the prompt is shown and what is typed is not, then types.
+// answer waits until the terminal shows the prompt and does not echo, and then types.
 func (t *terminal) answer(prompt, keys string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !strings.HasSuffix(t.shown(), prompt) || t.echoes(); time.Sleep(time.Millisecond) {
@@ -86,7 +86,7 @@ func (t *terminal) answer(prompt, keys string) {
 	}
 }
 
-// addAt runs users add at a terminal, with answers to the two prompts, and
+// addAt runs users add at a terminal and types the answers to the two prompts. It
 // returns the exit code and the terminal.
 func (s *shell) addAt(name string, answers ...string) (int, *terminal) {
 	s.Helper()
@@ -147,7 +147,8 @@ func TestPromptGivesUp(t *testing.T) {
 	}
 }
 
-// shows waits until the screen shows text, and checks that it never showed the password.
+// shows waits until the screen shows text. It checks that the screen never showed the
+// password.
 func (t *terminal) shows(text string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !strings.Contains(t.shown(), text); time.Sleep(time.Millisecond) {

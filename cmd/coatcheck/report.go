@@ -11,12 +11,12 @@ import (
 	"golang.org/x/term"
 )
 
-// importReport tells how an import goes and what came of it.
+// importReport shows the progress of an import and reports its results.
 type importReport struct {
 	output
 	dryRun bool
 	bar    *progressbar.ProgressBar
-	read   int64 // bytes of the file
+	read   int64 // number of bytes of the file
 	counts [bad + 1]int
 }
 
@@ -24,7 +24,8 @@ func newImportReport(o output, dryRun bool, file *os.File) *importReport {
 	return &importReport{output: o, dryRun: dryRun, bar: progress(file, !o.JSON && term.IsTerminal(int(os.Stderr.Fd())))}
 }
 
-// progress is a bar of the bytes of file, as far as its size is known.
+// progress returns a progress bar for the bytes of file. If the size of file is
+// unknown, the bar has no end.
 func progress(file *os.File, visible bool) *progressbar.ProgressBar {
 	size := int64(-1)
 	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
@@ -32,16 +33,16 @@ func progress(file *os.File, visible bool) *progressbar.ProgressBar {
 	}
 	return progressbar.NewOptions64(size, progressbar.OptionSetVisibility(visible), progressbar.OptionSetWriter(os.Stderr),
 		progressbar.OptionSetDescription("Importing"), progressbar.OptionShowBytes(true), progressbar.OptionShowCount(),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetSpinnerChangeInterval(0)) // no goroutine beside the lines we write
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetSpinnerChangeInterval(0)) // without a goroutine that writes between our own lines
 }
 
-// add counts what became of a row, and complains of a bad one.
+// add counts the result of a row. If the row is bad, it also reports it.
 func (r *importReport) add(done rowResult) {
 	r.counts[done.outcome]++
 	if done.outcome == bad {
 		r.complain(done)
 	}
-	if done.end > r.read { // rows are done in another order than they are read
+	if done.end > r.read { // rows finish in another order than they are read
 		r.read = done.end
 		r.bar.Set64(r.read)
 	}
@@ -59,8 +60,8 @@ func (r *importReport) complain(done rowResult) {
 	complain(fmt.Sprintf("line %d: %v", done.line, done.bad))
 }
 
-// finish tells the counts. The error is that of the command: cause, for which the
-// import stopped, or that there were bad rows.
+// finish prints the counts. It returns the error of the command: the cause for which
+// the import stopped, or an error that says that there were bad rows.
 func (r *importReport) finish(cause error) error {
 	r.bar.Clear()
 	rows := r.counts[added] + r.counts[present] + r.counts[bad]

@@ -15,12 +15,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// row is one user of a file to import. Its errors quote nothing: a hash could be in
-// the wrong place.
+// row is one user in a file to import. Its errors quote nothing, because a hash could
+// be in the wrong place.
 type row struct {
 	line int   // from 1
-	end  int64 // bytes of the file up to its end
-	bad  error // why it cannot be read, and there is nothing more in it
+	end  int64 // number of bytes of the file up to the end of the row
+	bad  error // why the row cannot be read; the other fields are then empty
 
 	Name         string   `json:"name"`
 	DisplayName  string   `json:"display_name"`
@@ -28,12 +28,12 @@ type row struct {
 	Roles        []string `json:"roles"`
 }
 
-// columns are the names of a row's parts.
+// columns lists the names of a row's fields.
 const columns = "name, password_hash, display_name and roles"
 
-// rows reads JSON Lines, or CSV with a header, whichever the first line is. A row is
-// one line, of 64 KB at most, and no more than one is held. An error is the last,
-// and is about the whole file.
+// rows reads JSON Lines, or CSV with a header. The first line decides which of them
+// it is. A row is one line, of 64 KB at most, and rows holds only one row at a time.
+// If rows returns an error, it is the last value and concerns the whole file.
 func rows(file io.Reader) iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
 		lines := &lineReader{Reader: bufio.NewReaderSize(file, maxLine)}
@@ -68,15 +68,15 @@ const maxLine = 64 << 10
 
 var errTooLong = fmt.Errorf("is longer than %d bytes", maxLine)
 
-// lineReader reads the lines of a file that are not blank.
+// lineReader reads the lines of a file. It leaves out blank lines.
 type lineReader struct {
-	*bufio.Reader       // its size is the longest line
-	number        int   // of the last line
-	end           int64 // bytes read, with the last line
+	*bufio.Reader       // the size of its buffer is the maximum length of a line
+	number        int   // the number of the last line
+	end           int64 // number of bytes read, including the last line
 }
 
-// next returns the next line, without its end. A line that is too long is
-// errTooLong, and left behind.
+// next returns the next line, without its end. If a line is too long, next skips it
+// and returns errTooLong.
 func (l *lineReader) next() (string, error) {
 	for {
 		line, err := l.ReadSlice('\n')
@@ -89,7 +89,7 @@ func (l *lineReader) next() (string, error) {
 			l.end += int64(len(rest))
 		}
 		if l.number == 1 {
-			line = bytes.TrimPrefix(line, []byte("\ufeff")) // as Excel writes it
+			line = bytes.TrimPrefix(line, []byte("\ufeff")) // Excel writes this byte order mark
 		}
 		switch {
 		case err != nil && err != io.EOF:
@@ -113,7 +113,7 @@ func parserFor(first string) (func(string) (row, error), error) {
 	return parserOfCSV(first)
 }
 
-// parserOfCSV returns a parser for the lines below the header.
+// parserOfCSV returns a parser for the lines after the header.
 func parserOfCSV(header string) (func(string) (row, error), error) {
 	names, err := fields(header)
 	if err != nil {
@@ -152,9 +152,9 @@ func parserOfCSV(header string) (func(string) (row, error), error) {
 	}, nil
 }
 
-// fields reads one line of CSV. A field that goes on in the next line is an error:
-// nothing that is imported may contain a line end, and a quote that is never closed
-// would take the rest of the file.
+// fields reads one line of CSV. A field that continues on the next line is an error.
+// No imported field may contain a line end, and a quote without its end would include
+// the rest of the file.
 func fields(line string) ([]string, error) {
 	values, err := csv.NewReader(strings.NewReader(line)).Read()
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {

@@ -11,8 +11,8 @@ import (
 
 const secret = "c2VjcmV0c2VjcmV0"
 
-// read returns what rows makes of a file, a line for each row: its line, and its
-// parts or its error; and the error at the end.
+// readRows returns the result of rows for a file, and the error at the end. For each
+// row it returns one line with the row's line number and its fields or its error.
 func readRows(file io.Reader) (string, error) {
 	var got strings.Builder
 	for r, err := range rows(file) {

@@ -36,7 +36,8 @@ func (c *listSessions) Run(ctx context.Context) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tSIGNED IN\tLAST SEEN\tENDS\tADDRESS\tUSER AGENT")
 	for _, s := range live {
-		// The user agent is quoted: a client chose it, and it could speak to the terminal.
+		// The user agent is quoted. A client chose it, so it could contain control
+		// sequences for the terminal.
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%q\n", s.ID,
 			s.AuthenticatedAt.Format(time.RFC3339), s.LastSeenAt.Format(time.RFC3339), s.ExpiresAt.Format(time.RFC3339), s.IP, s.UserAgent)
 	}

@@ -49,8 +49,9 @@ func (c *createTables) Run(ctx context.Context) error {
 	return nil
 }
 
-// localDynamoDB returns a client only if it is certain to use the endpoint that
-// the variable names: the SDK can be told to ignore it, and would then call AWS.
+// localDynamoDB returns a client only if the client certainly uses the endpoint in
+// the variable. The SDK can be configured to ignore the variable, and would then call
+// AWS.
 func localDynamoDB(ctx context.Context) (*dynamodb.Client, error) {
 	const variable = "AWS_ENDPOINT_URL_DYNAMODB"
 	client, err := dynamoconfig.Client(ctx)
@@ -63,7 +64,7 @@ func localDynamoDB(ctx context.Context) (*dynamodb.Client, error) {
 	return client, nil
 }
 
-// tableNames returns the name that each table of the template gets, by logical ID.
+// tableNames returns the name of each table of the template, by its logical ID.
 func tableNames(template *samtemplate.Template) (map[string]string, error) {
 	names := map[string]string{}
 	for _, id := range slices.Sorted(maps.Keys(template.Tables)) {

@@ -15,8 +15,8 @@ import (
 
 const template = "../../template.yaml"
 
-// newNames returns sh with names for tables that do not exist. Those that do
-// when the test ends are deleted.
+// newNames returns sh with names of tables that do not exist. At the end of the test
+// it deletes the tables that exist by then.
 func (s *shell) newNames(t *testing.T) *shell {
 	fresh := &shell{t, maps.Clone(s.env)}
 	for _, variable := range []string{"USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE"} {
@@ -29,7 +29,8 @@ func (s *shell) newNames(t *testing.T) *shell {
 	return fresh
 }
 
-// exists reports whether the table in the variable exists, and its TTL attribute.
+// exists reports whether the table in the variable exists. It also returns the
+// table's TTL attribute.
 func (s *shell) exists(variable string) (ttl string, ok bool) {
 	name := s.env[variable]
 	out, err := s.client().DescribeTimeToLive(s.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: &name})
@@ -85,7 +86,7 @@ func TestTablesCreateRefuses(t *testing.T) {
 		{"sessions table missing", "SESSIONS_TABLE", "", template, "SESSIONS_TABLE is not set; it is the name for SessionsTable"},
 		{"no template", "USERS_TABLE", "x", "missing.yaml", "open missing.yaml: no such file or directory"},
 		{"broken template", "USERS_TABLE", "x", broken, broken + ": .*"},
-		{"bad name", "ATTEMPTS_TABLE", "a b", template, `.*creating AttemptsTable as "a b": .*`}, // the first
+		{"bad name", "ATTEMPTS_TABLE", "a b", template, `.*creating AttemptsTable as "a b": .*`}, // tables are created in order, and this is the first one
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			sh := base.newNames(t).with(test.variable, test.value)

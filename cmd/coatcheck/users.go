@@ -80,7 +80,7 @@ func (c *listUsers) Run(ctx context.Context) error {
 		if failed != nil {
 			complain(explain(failed))
 		}
-		failed = err // the last ends the command
+		failed = err // the command returns the last error
 	}
 	return failed
 }

@@ -16,11 +16,11 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// hostile is text that an account may hold and that could speak to a terminal: an
-// escape sequence of its own, and letters that turn the reading direction.
+// hostile is text that an account may contain and that could control a terminal. It
+// contains an escape sequence and characters that change the reading direction.
 const hostile = "\x1b[2J\u009b31m\u202eecila"
 
-// plant stores a user past the rules.
+// plant stores a user without applying the rules.
 func (s *shell) plant(a accounts.Account) *accounts.Account {
 	s.Helper()
 	a.Version, a.Revision = 1, "r"
@@ -39,7 +39,7 @@ func (s *shell) stored(name string) *accounts.Account {
 	return a
 }
 
-// documents parses JSON Lines, each of which must have the keys of the first.
+// documents parses JSON Lines. Each line must have the same keys as the first.
 func (s *shell) documents(text string) (all []map[string]any) {
 	s.Helper()
 	for line := range strings.Lines(text) {
@@ -115,7 +115,8 @@ func TestUsersList(t *testing.T) {
 	}
 }
 
-// A damaged user, the first in the list, hides no other, and is told.
+// TestUsersListGoesOn: a damaged user at the start of the list does not hide the
+// others, and the command reports it.
 func TestUsersListGoesOn(t *testing.T) {
 	sh := newShell(t)
 	for _, name := range []string{"a", "b", "c"} {
@@ -132,7 +133,8 @@ func TestUsersListGoesOn(t *testing.T) {
 	}
 }
 
-// What is stored does not speak to the terminal, and no command tells a hash.
+// TestUsersTellNoSecretAndNoEscape: no command writes an escape sequence of stored
+// text to the terminal, and no command prints a password hash.
 func TestUsersTellNoSecretAndNoEscape(t *testing.T) {
 	sh := newShell(t)
 	const secret = "c2VjcmV0c2VjcmV0"
@@ -146,7 +148,7 @@ func TestUsersTellNoSecretAndNoEscape(t *testing.T) {
 	} {
 		for _, format := range []string{"", " --json"} {
 			if format == "" && args == "delete alice" {
-				continue // it can be deleted once
+				continue // a user can be deleted only once
 			}
 			got := sh.run("", strings.Fields("users "+args+format)...)
 			if got.code != 0 {
@@ -258,7 +260,7 @@ func TestUsersSet(t *testing.T) {
 	sh.fails(1, `there is no user "bob"; check the name and USERS_TABLE`, "", "users", "set", "bob", "--role=a")
 }
 
-// live returns the IDs of the user's sessions in the store.
+// live returns the IDs of the user's live sessions.
 func (s *shell) live(name string) (ids []string) {
 	s.Helper()
 	sessions, err := s.manager().List(s.Context(), s.stored(name).UserID)
@@ -275,7 +277,7 @@ func TestUsersDisableEnable(t *testing.T) {
 	sh := newShell(t)
 	sh.ok(phrase, "users", "add", "alice")
 	alice := sh.stored("alice")
-	for range 2 { // to repeat it ends the sessions again
+	for range 2 { // running it again ends the sessions again
 		sh.signIn(alice.UserID)
 		if got, want := sh.ok("", "users", "disable", "alice"), "Disabled user \"alice\" and ended all sessions.\n"; got != want {
 			t.Errorf("disable: %q, want %q", got, want)
@@ -322,7 +324,8 @@ func TestUsersPasswd(t *testing.T) {
 
 const better = "a much better phrase than before"
 
-// signsIn demands that of the two passwords only pw signs in.
+// signsIn checks that pw is the password of the user, and that the other of the two
+// passwords is not.
 func (s *shell) signsIn(name, pw string) {
 	s.Helper()
 	for _, candidate := range []string{phrase, better} {

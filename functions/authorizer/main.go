@@ -1,4 +1,5 @@
-// Command authorizer is the Lambda authorizer before functions that do not check sessions themselves.
+// Command authorizer is the Lambda authorizer for functions that do not check
+// sessions themselves.
 package main
 
 import (

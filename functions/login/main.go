@@ -1,4 +1,4 @@
-// Command login is the Lambda function behind /login and /reauthenticate.
+// Command login is the Lambda function that serves /login and /reauthenticate.
 package main
 
 import (
@@ -33,7 +33,7 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(func(ctx context.Context) error {
-		_, err := users.Get(ctx, "\x00warm-up") // no name that Normalize makes
+		_, err := users.Get(ctx, "\x00warm-up") // no account has this name: Normalize refuses it
 		return err
 	})
 	return signin.Handler(env.Origin, signin.Login(env.Sessions, authenticator), signin.Reauthenticate(env.Sessions, authenticator)), nil

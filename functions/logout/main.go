@@ -1,4 +1,4 @@
-// Command logout is the Lambda function behind /logout.
+// Command logout is the Lambda function that serves /logout.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command password is the Lambda function behind /password.
+// Command password is the Lambda function that serves /password.
 package main
 
 import (
@@ -33,7 +33,7 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(func(ctx context.Context) error {
-		_, err := users.Get(ctx, "\x00warm-up") // no name that Normalize makes
+		_, err := users.Get(ctx, "\x00warm-up") // no account has this name: Normalize refuses it
 		return err
 	})
 	return signin.Handler(env.Origin, signin.Password(env.Sessions, authenticator)), nil

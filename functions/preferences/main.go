@@ -1,4 +1,4 @@
-// Command preferences is the Lambda function behind /preferences.
+// Command preferences is the Lambda function that serves /preferences.
 package main
 
 import (
@@ -36,9 +36,9 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(func(ctx context.Context) error {
-		_, err := users.Get(ctx, "\x00warm-up") // no name that Normalize makes
+		_, err := users.Get(ctx, "\x00warm-up") // no account has this name: Normalize refuses it
 		return err
 	})
-	directory := accounts.NewDirectory(users, password.Hasher{}) // it sees no password, and needs no pepper
+	directory := accounts.NewDirectory(users, password.Hasher{}) // it checks no password, so it needs no pepper
 	return signin.Handler(env.Origin, signin.Preferences(env.Sessions, directory, bcp47.Canonical)), nil
 }

@@ -1,4 +1,5 @@
-// Command profile is the Lambda function behind /profile, / and every path that nothing else serves.
+// Command profile is the Lambda function that serves /profile, / and all paths that
+// no other function serves.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Command sessions is the Lambda function behind /sessions, where users see and end their sessions.
+// Command sessions is the Lambda function that serves /sessions, where users see and
+// end their sessions.
 package main
 
 import (

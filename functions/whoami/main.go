@@ -1,4 +1,5 @@
-// Command whoami is the Lambda function behind /whoami, an example of one that leaves sessions to the authorizer.
+// Command whoami is the Lambda function that serves /whoami. It is an example of a
+// function that lets the authorizer check sessions.
 package main
 
 import (

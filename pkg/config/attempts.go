@@ -11,16 +11,17 @@ import (
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
-// How attempts to sign in are counted, and how many are borne.
+// The variables that say how attempts to sign in are counted, and how many are
+// allowed.
 const (
 	AttemptsTable      = "ATTEMPTS_TABLE"
 	AttemptsLadder     = "ATTEMPTS_LADDER"      // optional: free failures, first wait, longest wait, failures that lock a name; default 10,30s,1h,100
 	AttemptsPerNetwork = "ATTEMPTS_PER_NETWORK" // optional: attempts, period; default 100,10m
 )
 
-// Authenticator returns the Authenticator of directory, with its attempts counted in
-// store as ATTEMPTS_LADDER and ATTEMPTS_PER_NETWORK say. Where there are SESSION_KEYS it
-// knows devices that signed in before.
+// Authenticator returns an Authenticator for the accounts in directory. It counts
+// attempts in store, with the limits in ATTEMPTS_LADDER and ATTEMPTS_PER_NETWORK. If
+// SESSION_KEYS is set, it recognises devices that signed in before.
 func Authenticator(directory *accounts.Directory, store throttle.Store) (*accounts.Authenticator, error) {
 	var cfg throttle.Config
 	var err error

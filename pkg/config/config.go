@@ -1,5 +1,5 @@
-// Package config turns environment variables into what a main needs. Each
-// function reads only its own variables, and an error names the one at fault.
+// Package config makes the parts of a program from environment variables. Each
+// function reads only its own variables, and an error names the wrong one.
 //
 // This package may still change in ways that break programs.
 package config
@@ -20,15 +20,15 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// The variables that the product reads, beside the SDK's own (AWS_REGION,
-// AWS_ENDPOINT_URL_DYNAMODB, …).
+// The variables that the product reads, in addition to the SDK's own variables
+// (AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB, …).
 const (
 	SessionsTable      = "SESSIONS_TABLE"
 	UsersTable         = "USERS_TABLE"
 	SessionKeys        = "SESSION_KEYS"         // optional: comma-separated, newest first, standard base64 of at least 32 bytes each
 	SessionIdleTimeout = "SESSION_IDLE_TIMEOUT" // optional: a Go duration such as 30m
 	SessionLifetime    = "SESSION_LIFETIME"     // optional: a Go duration such as 24h
-	PublicOrigin       = "PUBLIC_ORIGIN"        // optional: https://host that browsers see; empty means the Host header
+	PublicOrigin       = "PUBLIC_ORIGIN"        // optional: the origin that browsers use, https://host; empty means the Host header
 
 	reauthenticationWindow = "REAUTHENTICATION_WINDOW" // optional: a Go duration such as 15m
 )
@@ -42,8 +42,8 @@ func Required(name string) (string, error) {
 	return value, nil
 }
 
-// SessionConfig reads SESSION_KEYS, SESSION_IDLE_TIMEOUT and SESSION_LIFETIME.
-// Unset ones leave session.Config's defaults.
+// SessionConfig reads SESSION_KEYS, SESSION_IDLE_TIMEOUT and SESSION_LIFETIME. A
+// variable that is not set leaves the default of session.Config.
 func SessionConfig() (session.Config, error) {
 	var cfg session.Config
 	var err error
@@ -58,7 +58,8 @@ func SessionConfig() (session.Config, error) {
 }
 
 // ReauthenticationWindow reads REAUTHENTICATION_WINDOW: how long after giving the
-// password a user may end sessions without giving it again. Default 15 minutes.
+// password a user may end sessions without giving it again. The default is 15
+// minutes.
 func ReauthenticationWindow() (time.Duration, error) {
 	window, err := duration(reauthenticationWindow)
 	return cmp.Or(window, 15*time.Minute), err
@@ -76,7 +77,7 @@ func duration(name string) (time.Duration, error) {
 	return d, nil
 }
 
-// keys never quotes a value: it is a secret.
+// keys reads a list of keys. Its error never quotes a key, because keys are secret.
 func keys(name string) ([][]byte, error) {
 	value := os.Getenv(name)
 	if value == "" {
@@ -102,8 +103,9 @@ func decodeKey(text string) ([]byte, error) {
 	return key, err
 }
 
-// Sessions returns a Manager on store, configured by SessionConfig. Fail answers
-// the requests that Manager.Require refuses; nil means pkg/session's own answers.
+// Sessions returns a Manager on store, with the configuration of SessionConfig. The
+// function fail answers the requests that Manager.Require refuses. If fail is nil,
+// pkg/session answers them.
 func Sessions(store session.Store, fail func(http.ResponseWriter, *http.Request, error)) (*session.Manager, error) {
 	cfg, err := SessionConfig()
 	if err != nil {
@@ -117,13 +119,14 @@ func Sessions(store session.Store, fail func(http.ResponseWriter, *http.Request,
 	return sessions, nil
 }
 
-// browserOrigin is how browsers write an origin (RFC 6454, section 6.2). It is
-// compared byte by byte, so another spelling would never match.
+// browserOrigin matches an origin as browsers write it (RFC 6454, section 6.2).
+// Origins are compared byte by byte, so another spelling would never be equal.
 var browserOrigin = regexp.MustCompile(`^https?://[a-z0-9.-]+(:[0-9]+)?$`)
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// Origin reads PUBLIC_ORIGIN: a scheme and a host, nothing else, or "".
+// Origin reads PUBLIC_ORIGIN. It returns a scheme and a host without anything else,
+// or "".
 func Origin() (string, error) {
 	value := os.Getenv(PublicOrigin)
 	if value == "" {
@@ -136,7 +139,7 @@ func Origin() (string, error) {
 	return value, nil
 }
 
-// Exit logs why a program cannot start and ends it.
+// Exit logs why a program cannot start, and ends the program.
 func Exit(err error) {
 	slog.Error("cannot start", "error", err)
 	os.Exit(1)

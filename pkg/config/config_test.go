@@ -86,7 +86,8 @@ func TestSessionConfigValues(t *testing.T) {
 	}
 }
 
-// What the limiter refuses is told by the names that an operator knows.
+// TestAuthenticatorNamesTheVariables: an error of the limiter names the variables
+// that the operator must correct.
 func TestAuthenticatorNamesTheVariables(t *testing.T) {
 	for name, value := range map[string]string{
 		"ATTEMPTS_LADDER": "0,30s,1h,100", "ATTEMPTS_PER_NETWORK": "0,10m",
@@ -98,7 +99,7 @@ func TestAuthenticatorNamesTheVariables(t *testing.T) {
 	}
 }
 
-// TestLimits: the variables decide how many attempts are free.
+// TestLimits: the variables set the limits of a name and of a network.
 func TestLimits(t *testing.T) {
 	t.Setenv("ATTEMPTS_LADDER", "2,40s,1h,9")
 	t.Setenv("ATTEMPTS_PER_NETWORK", "3,20m")
@@ -146,7 +147,8 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
-// What session.New refuses is told by the names that an operator knows.
+// TestSessionsNamesTheVariables: an error of session.New names the variables that the
+// operator must correct.
 func TestSessionsNamesTheVariables(t *testing.T) {
 	t.Setenv("SESSION_IDLE_TIMEOUT", "48h")
 	_, err := config.Sessions(memstore.New(), nil)

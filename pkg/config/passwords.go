@@ -27,10 +27,12 @@ func Directory(store accounts.Store) (*accounts.Directory, error) {
 	return accounts.NewDirectory(store, password.Hasher{Peppers: peppers, DevisePepper: os.Getenv(DevisePepper)}), nil
 }
 
-// pepperID is what the PHC string format allows for a keyid, less its punctuation.
+// pepperID matches the characters that the PHC string format allows in a keyid,
+// without its punctuation.
 var pepperID = regexp.MustCompile(`^[0-9A-Za-z]{1,11}$`)
 
-// peppers never quotes value: it holds secrets.
+// peppers reads a list of peppers. Its error never quotes value, because it contains
+// secrets.
 func peppers(value string) ([]password.Pepper, error) {
 	if value == "" {
 		return nil, nil

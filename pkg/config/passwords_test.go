@@ -16,7 +16,8 @@ import (
 
 const phrase = "correct horse battery staple"
 
-// stored registers a user with what the variables say and returns the account.
+// stored registers a user with the configuration in the variables, and returns the
+// account.
 func stored(t *testing.T) (*accounts.Account, error) {
 	t.Helper()
 	directory, err := config.Directory(memaccounts.New())
@@ -68,7 +69,8 @@ func TestPasswordPeppers(t *testing.T) {
 	}
 }
 
-// The key is what stands behind the colon, and older ones still check.
+// TestPasswordPeppersAreUsed: the part after the colon is the key, and older keys
+// still check old hashes.
 func TestPasswordPeppersAreUsed(t *testing.T) {
 	t.Setenv("PASSWORD_PEPPERS", "2025:"+key)
 	alice, err := stored(t)

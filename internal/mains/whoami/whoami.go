@@ -1,5 +1,5 @@
-// Package whoami is an example of what stands behind the authorizer: a handler that
-// needs to know its caller, and reads no session itself.
+// Package whoami is an example of a handler behind the authorizer. It needs to know
+// its caller, but does not read a session itself.
 package whoami
 
 import (
@@ -13,8 +13,9 @@ import (
 	"example.com/coatcheck/pkg/signin"
 )
 
-// Routes returns the route of /whoami. It believes the gateway alone, no header and
-// no cookie. Where no authorizer stands before it, it knows nobody: 401.
+// Routes returns the route of /whoami. It trusts only the gateway, and no header and
+// no cookie. Without an authorizer in front of it, it does not know the caller and
+// answers 401.
 func Routes() signin.Routes {
 	return signin.Routes{"GET /whoami": func(w http.ResponseWriter, r *http.Request) {
 		who, err := authorizer.FromContext(r.Context())
@@ -24,6 +25,6 @@ func Routes() signin.Routes {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(who) // an error means that the client is gone
+		json.NewEncoder(w).Encode(who) // an error means that the client has disconnected
 	}}
 }

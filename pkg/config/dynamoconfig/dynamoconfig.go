@@ -1,6 +1,6 @@
-// Package dynamoconfig turns environment variables into what a main needs that keeps
-// everything in DynamoDB, as the functions do: package config for the deployed
-// tables.
+// Package dynamoconfig makes the parts of a program that keeps everything in
+// DynamoDB, from environment variables. It does for the deployed tables what package
+// config does for all stores. The Lambda functions use it.
 //
 // This package may still change in ways that break programs.
 package dynamoconfig
@@ -26,15 +26,16 @@ import (
 	"example.com/coatcheck/pkg/session/dynamostore"
 )
 
-// Deployment is what every program needs that runs on the deployed tables.
+// Deployment holds the parts that every program on the deployed tables needs.
 type Deployment struct {
 	Client   *dynamodb.Client
-	Store    *dynamostore.Store // of the sessions in SESSIONS_TABLE
+	Store    *dynamostore.Store // the sessions in SESSIONS_TABLE
 	Sessions *session.Manager   // on Store
 	Origin   string             // PUBLIC_ORIGIN
 }
 
-// Deployed reads all that a Deployment needs. It calls nothing yet. For fail see [config.Sessions].
+// Deployed makes a Deployment from the environment variables. It makes no call yet.
+// See [config.Sessions] for fail.
 func Deployed(ctx context.Context, fail func(http.ResponseWriter, *http.Request, error)) (d Deployment, err error) {
 	table, err := config.Required(config.SessionsTable)
 	if err != nil {
@@ -51,8 +52,8 @@ func Deployed(ctx context.Context, fail func(http.ResponseWriter, *http.Request,
 	return d, err
 }
 
-// Authenticator returns the Authenticator of the accounts in USERS_TABLE, with
-// attempts counted in ATTEMPTS_TABLE, and the accounts' store.
+// Authenticator returns an Authenticator for the accounts in USERS_TABLE, which
+// counts attempts in ATTEMPTS_TABLE. It also returns the store of the accounts.
 func Authenticator(client *dynamodb.Client) (*accounts.Authenticator, *dynamoaccounts.Store, error) {
 	users, err := Users(client)
 	if err != nil {
@@ -88,20 +89,22 @@ func Attempts(client *dynamodb.Client) (*dynamoaccounts.Attempts, error) {
 	return dynamoaccounts.NewAttempts(client, table), nil
 }
 
-// Limits of one DynamoDB call. Its usual answer takes milliseconds; all attempts
-// together stay under the functions' timeout of 10 seconds.
+// The limits of one DynamoDB call. A call usually takes milliseconds. All its
+// attempts together take less than the functions' timeout of 10 seconds.
 const (
 	attempts       = 3
 	attemptTimeout = 2 * time.Second
-	firstBackoff   = 25 * time.Millisecond // the SDK's default waits up to a second
+	firstBackoff   = 25 * time.Millisecond // the SDK's default waits for up to a second
 )
 
-// Client returns a client by the SDK's usual configuration, with short
-// timeouts and a fast first retry.
+// Client returns a client with the SDK's usual configuration, but with short timeouts
+// and a fast first retry.
 func Client(ctx context.Context) (*dynamodb.Client, error) {
 	cfg, err := awsconfig.LoadDefaultConfig(ctx,
-		// Its only line would warn of each error answer that has no checksum, and not as JSON
-		// (https://github.com/aws/aws-sdk-go-v2/issues/3545). Errors are returned anyway.
+		// The SDK would log only one kind of line: a warning for each error answer
+		// that has no checksum, and not as JSON
+		// (https://github.com/aws/aws-sdk-go-v2/issues/3545). Errors are returned
+		// anyway.
 		awsconfig.WithLogger(logging.Nop{}),
 		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(attemptTimeout)),
 		awsconfig.WithRetryer(func() aws.Retryer {
@@ -124,8 +127,8 @@ func backoff(attempt int, _ error) (time.Duration, error) {
 	return most/2 + rand.N(most/2), nil
 }
 
-// WarmUp makes one call before the first request comes, so that no user waits
-// for the TLS handshake. Its outcome does not matter to anyone.
+// WarmUp makes one call before the first request, so that no user waits for the TLS
+// handshake. The result of the call does not matter.
 func WarmUp(call func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
 	defer cancel()

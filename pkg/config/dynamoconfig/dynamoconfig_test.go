@@ -9,7 +9,7 @@ import (
 
 const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" // 32 zero bytes
 
-// complete sets every variable of a function to something good.
+// complete sets every variable of a function to a valid value.
 func complete(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
@@ -32,7 +32,8 @@ func TestDeployed(t *testing.T) {
 	}
 }
 
-// Without the optional ones, and without a table it does not read, all is well.
+// TestDeployedNeedsNoMore: Deployed needs neither the optional variables nor the
+// names of tables that it does not use.
 func TestDeployedNeedsNoMore(t *testing.T) {
 	complete(t)
 	for _, name := range []string{"USERS_TABLE", "ATTEMPTS_TABLE", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"} {
@@ -43,7 +44,8 @@ func TestDeployedNeedsNoMore(t *testing.T) {
 	}
 }
 
-// Whatever is missing or malformed is named, and nothing else is.
+// TestDeployedNamesTheVariable: an error names the variable that is missing or
+// malformed, and no other.
 func TestDeployedNamesTheVariable(t *testing.T) {
 	variables := []string{"SESSIONS_TABLE", "USERS_TABLE", "ATTEMPTS_TABLE", "ATTEMPTS_LADDER", "ATTEMPTS_PER_NETWORK", "PASSWORD_PEPPERS", "AWS_REGION", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"}
 	for _, tt := range []struct{ name, value string }{
