@@ -24,9 +24,10 @@ func device(r *http.Request) string {
 	return cookies[0].Value
 }
 
-// remember sets a cookie by which a device that has just signed in is recognised
-// later. A browser has one device cookie, so the new one replaces another user's.
-func (l login) remember(ctx context.Context, w http.ResponseWriter, proof authn.Proof, s *session.Session) {
+// setDeviceCookie sets a cookie by which a device that has just signed in is
+// recognised later. A browser has one device cookie, so the new one replaces another
+// user's.
+func (l login) setDeviceCookie(ctx context.Context, w http.ResponseWriter, proof authn.Proof, s *session.Session) {
 	value := proof.NewDevice()
 	if value == "" {
 		return

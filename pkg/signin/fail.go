@@ -25,17 +25,17 @@ type refusal struct {
 func (e *refusal) Error() string { return e.detail }
 
 var (
-	errNotFound = &refusal{http.StatusNotFound, "There is nothing at this address."}
-	errTooLarge = &refusal{http.StatusRequestEntityTooLarge, "The request is larger than 8 KB."}
-	errBroken   = &refusal{http.StatusInternalServerError, "Something went wrong on our side. Try again in a moment."}
-	errOutage   = &refusal{http.StatusServiceUnavailable, "We cannot reach our records just now. Nothing is lost; try again in a moment."}
-	errSignIn   = &refusal{http.StatusUnauthorized, "Sign in first."}
-	errRefused  = &refusal{http.StatusUnauthorized, "The username or password is wrong."}
-	errPassword = &refusal{http.StatusUnauthorized, "The password is wrong."}
-	errBusy     = &refusal{http.StatusServiceUnavailable, "This account is being changed just now. Try again in a moment."}
-	errRole     = &refusal{http.StatusForbidden, "Your account may not do this."}
-	errProve    = &refusal{http.StatusForbidden, "Give your password again first, at /reauthenticate."}
-	errNotYours = &refusal{http.StatusNotFound, "You have no such session; it may have ended already."}
+	errNotFound       = &refusal{http.StatusNotFound, "There is nothing at this address."}
+	errTooLarge       = &refusal{http.StatusRequestEntityTooLarge, "The request is larger than 8 KB."}
+	errBroken         = &refusal{http.StatusInternalServerError, "Something went wrong on our side. Try again in a moment."}
+	errOutage         = &refusal{http.StatusServiceUnavailable, "We cannot reach our records just now. Nothing is lost; try again in a moment."}
+	errSignIn         = &refusal{http.StatusUnauthorized, "Sign in first."}
+	errRefused        = &refusal{http.StatusUnauthorized, "The username or password is wrong."}
+	errPassword       = &refusal{http.StatusUnauthorized, "The password is wrong."}
+	errBusy           = &refusal{http.StatusServiceUnavailable, "This account is being changed just now. Try again in a moment."}
+	errRole           = &refusal{http.StatusForbidden, "Your account may not do this."}
+	errReauthenticate = &refusal{http.StatusForbidden, "Give your password again first, at /reauthenticate."}
+	errNotYours       = &refusal{http.StatusNotFound, "You have no such session; it may have ended already."}
 )
 
 // Fail answers a request that failed with err. It can also be used as the
@@ -56,15 +56,15 @@ func report(w http.ResponseWriter, r *http.Request, err error) *refusal {
 // write sends the answer: a page or a redirect to a browser, JSON to a program.
 func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case e == errProve && wantsPage(r):
+	case e == errReauthenticate && wantsPage(r):
 		redirect(w, "/reauthenticate?"+url.Values{"next": {devicesPath}}.Encode())
-	case e == errProve:
+	case e == errReauthenticate:
 		writeTypedProblem(w, "reauthentication-required", e.status, e.detail)
 	case !wantsPage(r):
 		writeProblem(w, e.status, e.detail)
 	case e == errSignIn:
-		next := home
-		if safe(r.Method) {
+		next := homePath
+		if isSafeMethod(r.Method) {
 			next = localPath(r.URL.RequestURI())
 		}
 		redirect(w, "/login?"+url.Values{"next": {next}}.Encode())

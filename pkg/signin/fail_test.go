@@ -18,7 +18,7 @@ import (
 
 // TestFail: an unknown error is an outage, and never "no session".
 func TestFail(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	for _, tt := range []struct {
 		err    error
 		status int
@@ -57,7 +57,7 @@ func TestFail(t *testing.T) {
 // TestTooManyAttempts: Retry-After is for programs. It is in whole seconds, rounded
 // up. People get the wait in words.
 func TestTooManyAttempts(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	for _, tt := range []struct {
 		wait           time.Duration
 		seconds, words string
@@ -95,7 +95,7 @@ func TestSignInFirst(t *testing.T) {
 // TestUsersInParallel: one process serves many users at the same time and never
 // confuses them.
 func TestUsersInParallel(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	names := []string{"eve", "mallory", "trent"}
 	cookies := map[string]string{"": ""}
 	for _, name := range names {

@@ -57,7 +57,7 @@ func decode(r *http.Request) (got map[string]string, form bool, err error) {
 	if charset := params["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		kind = ""
 	}
-	body, err := io.ReadAll(r.Body) // in memory already: see receive
+	body, err := io.ReadAll(r.Body) // in memory already: see readBody
 	if err != nil {
 		return nil, false, err
 	}

@@ -107,7 +107,7 @@ func TestBodies(t *testing.T) {
 		{"JSON called a form", asForm, rightJSON, unknownField},
 	} {
 		t.Run(tt.kind[len("application/"):]+", "+tt.name, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			resp := r.do(post("/login", tt.kind, tt.body))
 			if tt.detail == "" {
 				if resp.status != 200 {
@@ -116,7 +116,7 @@ func TestBodies(t *testing.T) {
 				return
 			}
 			same(t, resp, problemAnswer(400, tt.detail))
-			if calls := r.made(); calls != "" {
+			if calls := r.recordedCalls(); calls != "" {
 				t.Errorf("calls: %s", calls)
 			}
 		})
@@ -149,24 +149,24 @@ func TestContentType(t *testing.T) {
 		"application/x-www-form-urlencoded; charset=latin1":  false,
 		"application/x-www-form-urlencoded-x; charset=utf-8": false,
 	} {
-		r := newRig(t)
+		r := newFixture(t)
 		resp := r.do(post("/login", kind, rightJSON))
 		if ok != (resp.status == 200) {
 			t.Errorf("%q: %d %s", kind, resp.status, resp.body)
 		}
 		if !ok {
 			same(t, resp, problemAnswer(415, otherType))
-			if calls := r.made(); calls != "" {
+			if calls := r.recordedCalls(); calls != "" {
 				t.Errorf("%q: calls: %s", kind, calls)
 			}
 		}
 	}
 	for _, kind := range []string{"application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=UTF-8", "APPLICATION/X-WWW-FORM-URLENCODED"} {
-		if resp := newRig(t).do(post("/login", kind, rightForm)); resp.status != 200 {
+		if resp := newFixture(t).do(post("/login", kind, rightForm)); resp.status != 200 {
 			t.Errorf("%q: %d %s", kind, resp.status, resp.body)
 		}
 	}
-	r := newRig(t)
+	r := newFixture(t)
 	req := post("/login", "", rightJSON)
 	req.Header["Content-Type"] = []string{""}
 	same(t, r.do(req), problemAnswer(415, otherType))
@@ -175,7 +175,7 @@ func TestContentType(t *testing.T) {
 // TestBodySize: a body has 8 KB at most, whether or not the request states its
 // length.
 func TestBodySize(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	server := httptest.NewServer(r.handler)
 	defer server.Close()
 	form := rightForm + "&next=/"
@@ -209,7 +209,7 @@ func TestBodySize(t *testing.T) {
 					}
 					resp.header.Del("Connection") // the server closes a connection if it did not read the whole body
 					same(t, resp, problemAnswer(413, tooLarge))
-					if calls := r.made(); calls != "" {
+					if calls := r.recordedCalls(); calls != "" {
 						t.Errorf("calls: %s", calls)
 					}
 				})
@@ -221,7 +221,7 @@ func TestBodySize(t *testing.T) {
 // TestBodySizeEverywhere: the limit is the same on every route, also on routes that
 // do not read the body.
 func TestBodySizeEverywhere(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	cookie := r.signIn()
 	large := strings.Repeat("x", 8<<10+1)
 	for _, target := range []string{"GET /", "GET /profile", "POST /logout", "PUT /login", "POST /nothing"} {
@@ -232,7 +232,7 @@ func TestBodySizeEverywhere(t *testing.T) {
 			resp.header.Del("Connection")
 			t.Run(target+", "+length, func(t *testing.T) {
 				same(t, resp, problemAnswer(413, tooLarge))
-				if calls := r.made(); calls != "" {
+				if calls := r.recordedCalls(); calls != "" {
 					t.Errorf("calls: %s", calls)
 				}
 			})
@@ -240,12 +240,12 @@ func TestBodySizeEverywhere(t *testing.T) {
 	}
 }
 
-func TestBodyThatBreaksOff(t *testing.T) {
-	r := newRig(t)
+func TestIncompleteBody(t *testing.T) {
+	r := newFixture(t)
 	req := httptest.NewRequest("POST", "/login", io.MultiReader(strings.NewReader(rightJSON), brokenReader{}))
 	req.Header.Set("Content-Type", asJSON)
 	same(t, r.do(req), problemAnswer(400, "The body did not arrive whole."))
-	if calls := r.made(); calls != "" {
+	if calls := r.recordedCalls(); calls != "" {
 		t.Errorf("calls: %s", calls)
 	}
 }

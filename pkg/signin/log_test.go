@@ -16,9 +16,9 @@ var randomID = regexp.MustCompile(`session_id=[\w-]{22}$`)
 
 // events returns the logged lines. Each is its level, its name and its fields, sorted
 // by their names. The time is left out, and the session's ID is masked.
-func (r *rig) events() (events []string) {
+func (r *fixture) events() (events []string) {
 	r.t.Helper()
-	for _, line := range r.take() {
+	for _, line := range r.takeLog() {
 		var fields map[string]any
 		if err := json.Unmarshal([]byte(line), &fields); err != nil {
 			r.t.Fatalf("%v: %s", err, line)
@@ -42,25 +42,25 @@ func TestEvents(t *testing.T) {
 	const replaced = "INFO session_expired reason=replaced session_id=<id>"
 	const fail = "WARN authn_login_fail ip=192.0.2.1 method=POST path=/login"
 	for name, tt := range map[string]struct {
-		given  func(*rig) string
+		given  func(*fixture) string
 		req    *http.Request
 		events []string
 	}{
 		"login":               {nil, post("/login", asJSON, rightJSON), []string{created, success}},
-		"login again":         {(*rig).signIn, post("/login", asJSON, rightJSON), []string{replaced, created, success}},
+		"login again":         {(*fixture).signIn, post("/login", asJSON, rightJSON), []string{replaced, created, success}},
 		"wrong password":      {nil, post("/login", asJSON, wrongJSON), []string{fail}},
 		"unknown user":        {nil, post("/login", asJSON, `{"username":"correct horse battery staple","password":"x"}`), []string{fail}},
 		"disabled user":       {nil, post("/login", asJSON, strings.Replace(rightJSON, "alice", "dora", 1)), []string{fail}},
 		"disabled on the way": {disableAfterCreate, post("/login", asJSON, rightJSON), []string{fail}},
 		"login page":          {nil, get("/login"), nil},
-		"profile":             {(*rig).signIn, get("/profile"), nil},
+		"profile":             {(*fixture).signIn, get("/profile"), nil},
 		"no session":          {nil, get("/profile"), nil},
 		"duplicate cookies":   {states["duplicate cookies"], get("/profile"), nil},
-		"logout":              {(*rig).signIn, post("/logout", "", ""), []string{"INFO session_expired reason=logout session_id=<id>"}},
+		"logout":              {(*fixture).signIn, post("/logout", "", ""), []string{"INFO session_expired reason=logout session_id=<id>"}},
 		"logout of nobody":    {nil, post("/logout", "", ""), nil},
 		"unknown path":        {nil, get("/nothing"), nil},
 		"wrong method":        {nil, get("/logout"), nil},
-		"from elsewhere": {(*rig).signIn, with(post("/logout", "", ""), "Sec-Fetch-Site", "cross-site"),
+		"from elsewhere": {(*fixture).signIn, with(post("/logout", "", ""), "Sec-Fetch-Site", "cross-site"),
 			[]string{"WARN malicious_cors error=cross-origin request detected from Sec-Fetch-Site header ip=192.0.2.1 method=POST path=/logout"}},
 		"malformed":    {nil, post("/login", asJSON, "{"), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=400"}},
 		"header twice": {nil, post("/login", asJSON+","+asJSON, "{"), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=400"}},
@@ -72,12 +72,12 @@ func TestEvents(t *testing.T) {
 			[]string{"ERROR sys_failure error=reading the account: connection refused method=POST path=/login status=503"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			req := with(tt.req, "User-Agent", "Firefox")
 			if tt.given != nil {
 				req.Header.Set("Cookie", tt.given(r))
 			}
-			r.take()
+			r.takeLog()
 			r.do(req)
 			got := slices.DeleteFunc(r.events(), func(e string) bool { return strings.Contains(e, " session_client_changed ") })
 			if !slices.Equal(got, tt.events) {
@@ -114,10 +114,10 @@ func TestLogInjection(t *testing.T) {
 		"user agent": agent,
 		"origin":     origin,
 	} {
-		r := newRig(t)
+		r := newFixture(t)
 		r.serveAt("https://shop.example")
 		r.do(req)
-		lines := r.take() // take checks that each line is JSON
+		lines := r.takeLog() // takeLog checks that each line is JSON
 		want := 1
 		if what == "user agent" {
 			want = 2 // session_created and authn_login_success

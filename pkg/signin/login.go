@@ -52,7 +52,7 @@ func (l login) submit(w http.ResponseWriter, r *http.Request) {
 	}
 	s, err := l.signIn(w, r, form["username"], form["password"])
 	if err != nil {
-		again(w, r, err, func(problem *refusal) {
+		writeFormError(w, r, err, func(problem *refusal) {
 			writeLoginPage(w, problem.status, loginForm{form["username"], localPath(form["next"]), problem.detail})
 		})
 		return
@@ -64,10 +64,10 @@ func (l login) submit(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, signedIn(s))
 }
 
-// again answers a form that failed with err. If the person can correct the mistake,
-// it calls show, which shows the form again with the problem. Otherwise it sends the
-// answer to err.
-func again(w http.ResponseWriter, r *http.Request, err error, show func(problem *refusal)) {
+// writeFormError answers a form that failed with err. If the person can correct the
+// mistake, it calls show, which shows the form again with the problem. Otherwise it
+// sends the answer to err.
+func writeFormError(w http.ResponseWriter, r *http.Request, err error, show func(problem *refusal)) {
 	answer := report(w, r, err)
 	switch {
 	case !wantsPage(r), answer == errSignIn, answer.status == http.StatusForbidden, answer.status >= http.StatusInternalServerError:
@@ -80,7 +80,7 @@ func again(w http.ResponseWriter, r *http.Request, err error, show func(problem 
 // signIn checks the name and the password, creates the session and logs the sign-in.
 func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password string) (*session.Session, error) {
 	ctx := r.Context()
-	proof, err := prove(l.authenticator, r, username, password)
+	proof, err := authenticate(l.authenticator, r, username, password)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password
 		slog.WarnContext(ctx, "authn_login_successafterfail", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "failures", proof.Failures())
 	}
 	if !proof.KnownDevice() {
-		l.remember(ctx, w, proof, s)
+		l.setDeviceCookie(ctx, w, proof, s)
 	}
 	return s, nil
 }
@@ -107,9 +107,9 @@ func (l login) start(w http.ResponseWriter, r *http.Request, proof authn.Proof) 
 	return s, err
 }
 
-// prove checks a name and a password. It passes on the client's address and device
-// cookie, because attempts are counted for them.
-func prove(authenticator authn.Authenticator, r *http.Request, username, password string) (authn.Proof, error) {
+// authenticate checks a name and a password. It passes on the client's address and
+// device cookie, because attempts are counted for them.
+func authenticate(authenticator authn.Authenticator, r *http.Request, username, password string) (authn.Proof, error) {
 	return authenticator.Authenticate(r.Context(), authn.Attempt{
 		Username: username, Password: password, Address: clientIP(r), Device: device(r),
 	})
@@ -133,17 +133,17 @@ func signedIn(s *session.Session) any {
 		DisplayName string   `json:"display_name"`
 		Roles       []string `json:"roles"`
 	}
-	type handle struct {
+	type newSession struct {
 		ID         string    `json:"id"`
 		SignedInAt time.Time `json:"signed_in_at"`
 		ExpiresAt  time.Time `json:"expires_at"`
 	}
 	return struct {
-		User    user   `json:"user"`
-		Session handle `json:"session"`
+		User    user       `json:"user"`
+		Session newSession `json:"session"`
 	}{
 		user{s.UserID, s.Values[valueUsername], s.Values[valueDisplayName], notNil(s.Roles)},
-		handle{s.ID, s.AuthenticatedAt, s.ExpiresAt},
+		newSession{s.ID, s.AuthenticatedAt, s.ExpiresAt},
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 func TestJourney(t *testing.T) {
 	for server, transport := range map[string]func(*testing.T, http.Handler, *http.Request) response{"net/http": directly, "Lambda": behindGateway} {
 		for _, page := range []bool{true, false} {
-			r := newRig(t)
+			r := newFixture(t)
 			step := func(req *http.Request, cookie string, program, people int) response {
 				t.Helper()
 				want := program
@@ -32,7 +32,7 @@ func TestJourney(t *testing.T) {
 				if cookie != "" {
 					req.Header.Set("Cookie", cookie)
 				}
-				resp := r.over(transport, req)
+				resp := r.send(transport, req)
 				if resp.status != want {
 					t.Fatalf("%s, page %v: %s %s: %d, want %d", server, page, req.Method, req.URL, resp.status, want)
 				}
@@ -52,7 +52,7 @@ func TestJourney(t *testing.T) {
 // TestLoginReplacesTheSession: a login makes a new token and ends the session of the
 // request's cookie (ASVS 7.2.4).
 func TestLoginReplacesTheSession(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	first := r.signIn()
 	resp := r.do(with(post("/login", asJSON, rightJSON), "Cookie", first))
 	second := cookieOf(resp)
@@ -69,7 +69,7 @@ func TestLoginReplacesTheSession(t *testing.T) {
 // TestPlantedToken: a token that an attacker planted is never accepted, and never
 // repeated in an answer.
 func TestPlantedToken(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	own := strings.TrimPrefix(r.signIn(), "__Host-SESSIONID=")
 	owner, rest, _ := strings.Cut(own, ".")
 	id, _, _ := strings.Cut(rest, ".")
@@ -79,8 +79,8 @@ func TestPlantedToken(t *testing.T) {
 		"alice's session ID": owner + "." + id + "." + strings.Repeat("Q", 42) + "A",
 	} {
 		planted := "__Host-SESSIONID=" + token
-		if status := r.profileStatus(planted); status != 401 || r.made() != "sessions.Get" {
-			t.Errorf("%s: before the login %d, calls %q", name, status, r.made())
+		if status := r.profileStatus(planted); status != 401 || r.recordedCalls() != "sessions.Get" {
+			t.Errorf("%s: before the login %d, calls %q", name, status, r.recordedCalls())
 		}
 		resp := r.do(with(post("/login", asJSON, rightJSON), "Cookie", planted))
 		if resp.status != 200 || cookieOf(resp) == planted || strings.Contains(resp.body, token[46:]) {
@@ -95,9 +95,9 @@ func TestPlantedToken(t *testing.T) {
 	}
 }
 
-// TestTokenElsewhere: a token is accepted only in the cookie (ASVS 14.2.1).
-func TestTokenElsewhere(t *testing.T) {
-	r := newRig(t)
+// TestTokenOutsideTheCookie: a token is accepted only in the cookie (ASVS 14.2.1).
+func TestTokenOutsideTheCookie(t *testing.T) {
+	r := newFixture(t)
 	cookie := r.signIn()
 	token := strings.TrimPrefix(cookie, "__Host-SESSIONID=")
 	requests := map[string]*http.Request{
@@ -111,7 +111,7 @@ func TestTokenElsewhere(t *testing.T) {
 	}
 	for name, req := range requests {
 		same(t, r.do(req), problemAnswer(401, signInFirst))
-		if calls := r.made(); calls != "" {
+		if calls := r.recordedCalls(); calls != "" {
 			t.Errorf("%s: calls: %s", name, calls)
 		}
 	}
@@ -122,20 +122,20 @@ func TestTokenElsewhere(t *testing.T) {
 func TestFailedLoginLeavesTheSession(t *testing.T) {
 	for name, tt := range map[string]struct {
 		body   string
-		change func(*rig, *http.Request)
+		change func(*fixture, *http.Request)
 		status int
 	}{
 		"wrong password":     {wrongJSON, nil, 401},
 		"unknown user":       {`{"username":"nobody","password":"x"}`, nil, 401},
 		"malformed":          {"{", nil, 400},
-		"wrong type":         {rightJSON, func(_ *rig, req *http.Request) { req.Header.Set("Content-Type", "text/plain") }, 415},
-		"cross-site":         {rightJSON, func(_ *rig, req *http.Request) { crossSite(req) }, 403},
-		"accounts down":      {rightJSON, func(r *rig, _ *http.Request) { r.breakStore("accounts") }, 503},
-		"sessions down":      {rightJSON, func(r *rig, _ *http.Request) { r.breakStore("sessions") }, 503},
-		"cannot be replaced": {rightJSON, func(r *rig, _ *http.Request) { r.hooks["sessions.Delete"] = down }, 503},
+		"wrong type":         {rightJSON, func(_ *fixture, req *http.Request) { req.Header.Set("Content-Type", "text/plain") }, 415},
+		"cross-site":         {rightJSON, func(_ *fixture, req *http.Request) { crossSite(req) }, 403},
+		"accounts down":      {rightJSON, func(r *fixture, _ *http.Request) { r.breakStore("accounts") }, 503},
+		"sessions down":      {rightJSON, func(r *fixture, _ *http.Request) { r.breakStore("sessions") }, 503},
+		"cannot be replaced": {rightJSON, func(r *fixture, _ *http.Request) { r.hooks["sessions.Delete"] = down }, 503},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			cookie := r.signIn()
 			req := with(post("/login", asJSON, tt.body), "Cookie", cookie)
 			if tt.change != nil {
@@ -156,7 +156,7 @@ func TestFailedLoginLeavesTheSession(t *testing.T) {
 // TestDisabledDuringLogin: a user who is disabled while their password is being
 // hashed gets no session.
 func TestDisabledDuringLogin(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	disableAfterCreate(r)
 	resp := r.do(post("/login", asJSON, rightJSON))
 	same(t, resp, problemAnswer(401, refused))
@@ -175,7 +175,7 @@ func TestRefusalsAreIdentical(t *testing.T) {
 			func(a *accounts.Account) { a.Name = "somebody-else" },
 			func(a *accounts.Account) { a.Disabled = true },
 		} {
-			r := newRig(t)
+			r := newFixture(t)
 			bob := &accounts.Account{Name: "bob", Username: "Bob", UserID: "bob-id"}
 			make(bob)
 			r.addAccount(bob)
@@ -188,7 +188,7 @@ func TestRefusalsAreIdentical(t *testing.T) {
 				fromBrowser(req)
 			}
 			answers = append(answers, r.do(req))
-			if calls := r.made(); calls != "accounts.Get" {
+			if calls := r.recordedCalls(); calls != "accounts.Get" {
 				t.Errorf("calls: %s", calls)
 			}
 		}
@@ -203,7 +203,7 @@ func TestRefusalsAreIdentical(t *testing.T) {
 // TestSessionHoldsTheProfile: the session gets the fields that the profile shows, and
 // no other field of the account.
 func TestSessionHoldsTheProfile(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	r.addAccount(&accounts.Account{Name: "eve", Username: "Eve", UserID: "eve-id", DisplayName: "Eve Moneypenny", Roles: []string{"admin", "member"},
 		Preferences: map[string]string{"theme": "dark", "language": "pt-BR", "unknown": "x"}})
 	req := post("/login", asJSON, strings.Replace(rightJSON, "alice", " EVE ", 1))
@@ -241,7 +241,7 @@ func TestProfileJSON(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
+				r := newFixture(t)
 				a := tt.account
 				a.Name, a.Username, a.UserID = "eve", "Eve", "eve-id"
 				r.addAccount(&a)
@@ -259,11 +259,11 @@ func TestProfileJSON(t *testing.T) {
 // TestTooMuchForASession: if the values are too large for a session, this is our
 // mistake. The answer says so, and no session is left.
 func TestTooMuchForASession(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	r.addAccount(&accounts.Account{Name: "eve", Username: "Eve", UserID: "eve-id", Roles: []string{strings.Repeat("x", 5000)}})
 	resp := r.do(post("/login", asJSON, strings.Replace(rightJSON, "alice", "eve", 1)))
 	same(t, resp, problemAnswer(500, "Something went wrong on our side. Try again in a moment."))
-	if calls := r.made(); calls != "accounts.Get" {
+	if calls := r.recordedCalls(); calls != "accounts.Get" {
 		t.Errorf("calls: %s", calls)
 	}
 }
@@ -271,7 +271,7 @@ func TestTooMuchForASession(t *testing.T) {
 // TestLogoutInAnOutage: if the store fails, a logout keeps the cookie. The user can
 // try again, and then it works.
 func TestLogoutInAnOutage(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	cookie := r.signIn()
 	r.breakStore("sessions")
 	for range 2 {
@@ -286,18 +286,18 @@ func TestLogoutInAnOutage(t *testing.T) {
 	}
 }
 
-// TestNothingFromInside: answers contain no token, and error answers contain nothing
-// internal (ASVS 13.4.6).
-func TestNothingFromInside(t *testing.T) {
+// TestAnswersHoldNothingInternal: answers contain no token, and error answers contain
+// nothing internal (ASVS 13.4.6).
+func TestAnswersHoldNothingInternal(t *testing.T) {
 	for _, x := range rows() {
 		for _, page := range []bool{true, false} {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
+				r := newFixture(t)
 				req := x.request(r, page)
 				resp := r.do(req)
-				for _, inside := range append([]string{errDown.Error(), "$argon2id$", "goroutine", ".go:", phrase, wrongPhrase, "sessions:", "accounts"}, r.secrets...) {
-					if strings.Contains(resp.body, inside) {
-						t.Errorf("%s, %s: the body holds %q", x.route, x.outcome, inside)
+				for _, mainFunc := range append([]string{errDown.Error(), "$argon2id$", "goroutine", ".go:", phrase, wrongPhrase, "sessions:", "accounts"}, r.secrets...) {
+					if strings.Contains(resp.body, mainFunc) {
+						t.Errorf("%s, %s: the body holds %q", x.route, x.outcome, mainFunc)
 					}
 				}
 				if resp.status >= 400 && len(resp.cookies()) > 0 {
@@ -309,7 +309,7 @@ func TestNothingFromInside(t *testing.T) {
 }
 
 func TestNextAfterLogin(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	for next, want := range map[string]string{
 		"/sessions?a=b": "/sessions?a=b", "//evil.example": "/profile", `/\evil.example`: "/profile", "https:evil.example": "/profile", "/%2f%2fevil.example": "/profile", "": "/profile",
 	} {

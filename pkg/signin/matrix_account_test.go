@@ -70,13 +70,13 @@ func reauthenticateRows() []row {
 			calls: "sessions.Get accounts.Get", attempts: withdrawn},
 		{route: route, outcome: "wrong password", given: signedIn, form: wrong, json: wrongBody,
 			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failed},
-		{route: route, outcome: "another user's account by now", given: func(r *rig) string {
+		{route: route, outcome: "another user's account by now", given: func(r *fixture) string {
 			cookie := r.signIn()
 			r.accounts.edit = func(a *accounts.Account) { a.UserID = "another-id" }
 			return cookie
 		}, form: right, json: rightBody, page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword),
 			calls: "sessions.Get accounts.Get", attempts: failed},
-		{route: route, outcome: "ended meanwhile", given: func(r *rig) string {
+		{route: route, outcome: "ended meanwhile", given: func(r *fixture) string {
 			cookie := r.signIn()
 			r.hooks["accounts.Get"] = func() error { return r.revokeAll() }
 			return cookie
@@ -104,8 +104,8 @@ func passwordRows() []row {
 	const whole = "sessions.Get accounts.Get accounts.Update sessions.Update sessions.List accounts.Update"
 	signedIn := states["signed in"]
 	toHome := redirectAnswer("/profile").with("Set-Cookie", newCookie)
-	frozen := func(until time.Duration) func(r *rig) string {
-		return func(r *rig) string {
+	frozen := func(until time.Duration) func(r *fixture) string {
+		return func(r *fixture) string {
 			cookie := r.signIn()
 			r.accounts.edit = func(a *accounts.Account) { a.FrozenUntil = time.Now().Add(until) }
 			return cookie
@@ -114,7 +114,7 @@ func passwordRows() []row {
 	return append(guardedRows(route, right, rightBody), []row{
 		{route: route, outcome: "signed in", form: right, json: rightBody, page: toHome, program: newAnswer(204, "").with("Set-Cookie", newCookie),
 			calls: whole, attempts: succeeded},
-		{route: route, outcome: "signed in elsewhere too", given: func(r *rig) string { r.signIn(); return r.signIn() }, form: right, json: rightBody,
+		{route: route, outcome: "signed in elsewhere too", given: func(r *fixture) string { r.signIn(); return r.signIn() }, form: right, json: rightBody,
 			page: toHome, program: newAnswer(204, "").with("Set-Cookie", newCookie),
 			calls: strings.Replace(whole, "List", "List sessions.Delete", 1), attempts: succeeded},
 		{route: route, outcome: "account store down", form: right, json: rightBody, page: downPage(), program: downProgram(),
@@ -149,12 +149,12 @@ func preferencesRows() []row {
 		{route: route, outcome: "both", given: signedIn, form: "theme=system&language=pt-br", json: `{"theme":"light","language":"zh-hant-tw"}`,
 			page: redirectAnswer("/profile"), program: newAnswer(204, ""), calls: whole},
 		{route: route, outcome: "account store down", form: form, json: json, page: downPage(), program: downProgram(), calls: "sessions.Get accounts.Get"},
-		{route: route, outcome: "account gone", given: func(r *rig) string {
+		{route: route, outcome: "account gone", given: func(r *fixture) string {
 			cookie := r.signIn()
 			r.hooks["accounts.Get"] = func() error { return accounts.ErrNotFound }
 			return cookie
 		}, form: form, json: json, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst), calls: "sessions.Get accounts.Get"},
-		{route: route, outcome: "another user's account by now", given: func(r *rig) string {
+		{route: route, outcome: "another user's account by now", given: func(r *fixture) string {
 			cookie := r.signIn()
 			r.accounts.edit = func(a *accounts.Account) { a.UserID = "another-id" }
 			return cookie
@@ -171,8 +171,8 @@ func preferencesRows() []row {
 	}...)
 }
 
-// revokeAll ends alice's sessions. The journal does not see its calls.
-func (r *rig) revokeAll() error {
+// revokeAll ends alice's sessions. Its calls are not recorded.
+func (r *fixture) revokeAll() error {
 	behind, err := session.New(r.stores.sessions, session.Config{})
 	if err != nil {
 		return err

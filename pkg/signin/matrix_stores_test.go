@@ -34,13 +34,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	dynamotest.Main(inside(func() { postgrestest.Main(inside(func() { redistest.Main(m) })) }))
+	dynamotest.Main(mainFunc(func() { postgrestest.Main(mainFunc(func() { redistest.Main(m) })) }))
 }
 
-// inside runs the Main function of one package inside that of another.
-type inside func()
+// mainFunc runs the Main function of one package inside that of another.
+type mainFunc func()
 
-func (f inside) Run() int { f(); return 0 }
+func (f mainFunc) Run() int { f(); return 0 }
 
 // stores are the stores of sessions, users and attempts to sign in.
 type stores struct {
@@ -66,10 +66,10 @@ func TestMatrixOnEveryStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			empty := on.open(t)
 			for _, x := range rows() {
-				x.run(t, on.server, func(t *testing.T, check func(*rig)) {
-					hung := time.AfterFunc(10*time.Minute, func() { panic(t.Name() + ": let time pass by rig.pass, not by time.Sleep") })
+				x.run(t, on.server, func(t *testing.T, check func(*fixture)) {
+					hung := time.AfterFunc(10*time.Minute, func() { panic(t.Name() + ": let time pass by fixture.advance, not by time.Sleep") })
 					defer hung.Stop()
-					r := newRigOn(t, empty(t))
+					r := newFixtureOn(t, empty(t))
 					r.began = time.Now()
 					check(r)
 				})
@@ -147,23 +147,23 @@ func emptyTable(t *testing.T, client *dynamodb.Client, table string, key []strin
 	}
 }
 
-// clock is the time of a rig. If began is zero, the rig runs in a bubble of synctest,
-// with a fake clock. Otherwise it runs outside of a bubble since began.
+// clock is the time of a fixture. If began is zero, the fixture runs in a bubble of
+// synctest, with a fake clock. Otherwise it runs outside of a bubble since began.
 type clock struct {
-	began  time.Time
-	passed time.Duration // the time that pass has added, outside of a bubble
+	began    time.Time
+	advanced time.Duration // the time that advance has added, outside of a bubble
 }
 
-// pass lets time pass. Outside of a bubble it makes alice's sessions older instead.
-// It uses only whole minutes, because the real time goes on too.
-func (r *rig) pass(d time.Duration) {
+// advance lets time pass. Outside of a bubble it makes alice's sessions older
+// instead. It uses only whole minutes, because the real time goes on too.
+func (r *fixture) advance(d time.Duration) {
 	r.t.Helper()
 	if r.began.IsZero() {
 		time.Sleep(d)
 		return
 	}
 	d = d.Truncate(time.Minute)
-	r.passed += d
+	r.advanced += d
 	ctx, now := context.Background(), time.Now()
 	all, err := r.stores.sessions.List(ctx, (&session.Session{UserID: "alice-id"}).Key().Owner)
 	if err != nil {
@@ -185,10 +185,10 @@ var (
 	maxAge      = regexp.MustCompile(`Max-Age=\d+`)
 )
 
-// bubbled returns the response as it would be in a bubble. Outside of a bubble it
-// moves the times in it to the time of a bubble. It rounds times and cookies' Max-Age
-// to the minute.
-func (r *rig) bubbled(resp response) response {
+// inBubbleTime returns the response as it would be in a bubble. Outside of a bubble
+// it moves the times in it to the time of a bubble. It rounds times and cookies'
+// Max-Age to the minute.
+func (r *fixture) inBubbleTime(resp response) response {
 	r.t.Helper()
 	if r.began.IsZero() {
 		return resp
@@ -198,7 +198,7 @@ func (r *rig) bubbled(resp response) response {
 		if err != nil {
 			r.t.Errorf("not a time: %s", text)
 		}
-		return bubbleBegan.Add(at.Sub(r.began) + r.passed).Round(time.Minute).Format(time.RFC3339)
+		return bubbleBegan.Add(at.Sub(r.began) + r.advanced).Round(time.Minute).Format(time.RFC3339)
 	})
 	for i, line := range resp.cookies() {
 		resp.cookies()[i] = maxAge.ReplaceAllStringFunc(line, func(text string) string {

@@ -39,25 +39,25 @@ const (
 
 // states are the states for which every route must have a row. Each function creates
 // the state and returns the Cookie header to send.
-var states = map[string]func(*rig) string{
-	"no session": func(*rig) string { return "" },
-	"signed in":  (*rig).signIn,
-	"dead session": func(r *rig) string {
+var states = map[string]func(*fixture) string{
+	"no session": func(*fixture) string { return "" },
+	"signed in":  (*fixture).signIn,
+	"dead session": func(r *fixture) string {
 		cookie := r.signIn()
-		r.pass(30 * time.Minute)
+		r.advance(30 * time.Minute)
 		return cookie
 	},
-	"duplicate cookies": func(r *rig) string {
+	"duplicate cookies": func(r *fixture) string {
 		cookie := r.signIn()
 		return cookie + "; " + cookie
 	},
-	"malformed cookie": func(r *rig) string { return r.signIn() + "A" },
-	"session store down": func(r *rig) string {
+	"malformed cookie": func(r *fixture) string { return r.signIn() + "A" },
+	"session store down": func(r *fixture) string {
 		cookie := r.signIn()
 		r.breakStore("sessions")
 		return cookie
 	},
-	"account store down": func(r *rig) string {
+	"account store down": func(r *fixture) string {
 		cookie := r.signIn()
 		r.breakStore("accounts")
 		return cookie
@@ -66,11 +66,11 @@ var states = map[string]func(*rig) string{
 
 // row is one outcome of one route: the request, the answers to people and to
 // programs, and the calls to the stores. If kind is empty, form and json have their
-// own content type. A row runs in a bubble and on real servers, so only rig.pass may
-// let time pass.
+// own content type. A row runs in a bubble and on real servers, so only
+// fixture.advance may let time pass.
 type row struct {
 	route, outcome string
-	given          func(*rig) string // nil: the state with the name in outcome
+	given          func(*fixture) string // nil: the state with the name in outcome
 	query          string
 	form, json     string
 	kind           string
@@ -80,7 +80,7 @@ type row struct {
 	attempts       string // calls to the store of attempts, sorted
 }
 
-func (x row) request(r *rig, page bool) *http.Request {
+func (x row) request(r *fixture, page bool) *http.Request {
 	given := x.given
 	if given == nil {
 		given = states[x.outcome]
@@ -88,7 +88,7 @@ func (x row) request(r *rig, page bool) *http.Request {
 	cookie := given(r)
 	method, path, _ := strings.Cut(x.route, " ")
 	path = strings.TrimSuffix(path, "{$}") + x.query
-	path = strings.ReplaceAll(path, "{id}", cmp.Or(r.id, nobodysID))
+	path = strings.ReplaceAll(path, "{id}", cmp.Or(r.id, unknownID))
 	req := get(path)
 	if method == "POST" {
 		kind, body := asJSON, x.json
@@ -157,18 +157,18 @@ func loginRows() []row {
 			calls: "accounts.Get sessions.Create sessions.Delete sessions.Create sessions.Delete", attempts: withdrawn},
 		{route: route, outcome: "account store down", form: rightForm, json: rightJSON, page: downPage, program: downProgram,
 			calls: "accounts.Get", attempts: withdrawn},
-		{route: route, outcome: "attempts cannot be counted", given: func(r *rig) string {
+		{route: route, outcome: "attempts cannot be counted", given: func(r *fixture) string {
 			r.breakStore("attempts")
 			return ""
 		}, form: rightForm, json: rightJSON, page: downPage, program: downProgram,
 			calls: "accounts.Get", attempts: failed},
-		{route: route, outcome: "old session cannot be ended", given: func(r *rig) string {
+		{route: route, outcome: "old session cannot be ended", given: func(r *fixture) string {
 			cookie := r.signIn()
 			r.hooks["sessions.Delete"] = down
 			return cookie
 		}, form: rightForm, json: rightJSON, page: downPage, program: downProgram,
 			calls: "accounts.Get sessions.Create accounts.Get sessions.Delete sessions.Delete", attempts: succeeded},
-		{route: route, outcome: "account store down at the re-check", given: func(r *rig) string {
+		{route: route, outcome: "account store down at the re-check", given: func(r *fixture) string {
 			r.hooks["sessions.Create"] = func() error { r.breakStore("accounts"); return nil }
 			return ""
 		}, form: rightForm, json: rightJSON, page: downPage, program: downProgram,
@@ -235,7 +235,7 @@ func profileRows() []row {
 		{route: route, outcome: "session store down", page: problemPage(503, outage).with("Retry-After", "5"),
 			program: problemAnswer(503, outage).with("Retry-After", "5"), calls: "sessions.Get"},
 		{route: route, outcome: "account store down", page: page, program: program, calls: "sessions.Get"},
-		{route: route, outcome: "logged out", given: func(r *rig) string {
+		{route: route, outcome: "logged out", given: func(r *fixture) string {
 			cookie := r.signIn()
 			r.do(with(post("/logout", "", ""), "Cookie", cookie))
 			return cookie
@@ -243,9 +243,9 @@ func profileRows() []row {
 		{route: route, outcome: "no session, with a query", given: states["no session"], query: "?tab=a%26b",
 			page: redirectAnswer("/login?next=%2Fprofile%3Ftab%3Da%2526b"), program: signInProgram},
 		{route: route, outcome: "cross-site", given: states["signed in"], change: crossSite, page: page, program: program, calls: "sessions.Get"},
-		{route: route, outcome: "idle for a tenth", given: func(r *rig) string {
+		{route: route, outcome: "idle for a tenth", given: func(r *fixture) string {
 			cookie := r.signIn()
-			r.pass(3 * time.Minute)
+			r.advance(3 * time.Minute)
 			return cookie
 		}, page: page, program: jsonAnswer(strings.Replace(profileJSON, "00:30:00", "00:33:00", 1)), calls: "sessions.Get sessions.Touch"},
 	}
@@ -276,7 +276,7 @@ func originTwice(req *http.Request) {
 
 // disableAfterCreate makes the store disable alice while her new session is being
 // written.
-func disableAfterCreate(r *rig) string {
+func disableAfterCreate(r *fixture) string {
 	r.hooks["sessions.Create"] = func() error {
 		r.accounts.edit = func(a *accounts.Account) { a.Disabled = true }
 		return nil
@@ -291,25 +291,25 @@ var transports = map[string]func(*testing.T, http.Handler, *http.Request) respon
 func TestMatrix(t *testing.T) {
 	for _, x := range rows() {
 		for server := range transports {
-			x.run(t, server, func(t *testing.T, check func(*rig)) {
-				synctest.Test(t, func(t *testing.T) { check(newRig(t)) })
+			x.run(t, server, func(t *testing.T, check func(*fixture)) {
+				synctest.Test(t, func(t *testing.T) { check(newFixture(t)) })
 			})
 		}
 	}
 }
 
 // run sends the row's request for each kind of reader. The function test makes a new
-// rig for each, and calls check with it.
-func (x row) run(t *testing.T, server string, test func(t *testing.T, check func(*rig))) {
+// fixture for each, and calls check with it.
+func (x row) run(t *testing.T, server string, test func(t *testing.T, check func(*fixture))) {
 	for reader, want := range map[string]answer{"page": x.page, "program": x.program} {
 		t.Run(strings.Join([]string{x.route, x.outcome, reader, server}, ", "), func(t *testing.T) {
-			test(t, func(r *rig) {
-				resp := r.over(transports[server], x.request(r, reader == "page"))
-				same(r.t, r.bubbled(resp), want)
-				if got := r.made(); got != x.calls {
+			test(t, func(r *fixture) {
+				resp := r.send(transports[server], x.request(r, reader == "page"))
+				same(r.t, r.inBubbleTime(resp), want)
+				if got := r.recordedCalls(); got != x.calls {
 					r.t.Errorf("calls: %q, want %q", got, x.calls)
 				}
-				if got := r.counted(); got != x.attempts {
+				if got := r.recordedAttempts(); got != x.attempts {
 					r.t.Errorf("calls that count attempts: %q, want %q", got, x.attempts)
 				}
 			})
@@ -325,8 +325,8 @@ func TestEveryRouteHasRows(t *testing.T) {
 		}
 		have[x.route][x.outcome] = true
 	}
-	made := constructors(nil, nil, nil)
-	for constructor, routes := range made {
+	recordedCalls := constructors(nil, nil, nil)
+	for constructor, routes := range recordedCalls {
 		for route := range routes {
 			for state := range states {
 				if !have[route][state] {
@@ -339,8 +339,8 @@ func TestEveryRouteHasRows(t *testing.T) {
 	if len(have) > 0 {
 		t.Errorf("the matrix has rows for routes that do not exist: %v", slices.Collect(maps.Keys(have)))
 	}
-	if declared := declaredConstructors(t); !slices.Equal(declared, slices.Sorted(maps.Keys(made))) {
-		t.Errorf("the package has the Routes %v; the tests know %v", declared, slices.Sorted(maps.Keys(made)))
+	if declared := declaredConstructors(t); !slices.Equal(declared, slices.Sorted(maps.Keys(recordedCalls))) {
+		t.Errorf("the package has the Routes %v; the tests know %v", declared, slices.Sorted(maps.Keys(recordedCalls)))
 	}
 }
 

@@ -36,8 +36,8 @@ func wantsPage(r *http.Request) bool {
 	return html > 0 && html >= json
 }
 
-// home is the page after a login if the request names no other page.
-const home = "/profile"
+// homePath is the page after a login if the request names no other page.
+const homePath = "/profile"
 
 // maxNext is the maximum length of a local path, in bytes. With it a login form that
 // contains the longest path, encoded, is smaller than maxBody.
@@ -50,15 +50,15 @@ const maxNext = 1 << 10
 func localPath(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || !strings.HasPrefix(next, "/") || u.Host != "" || u.User != nil || u.Fragment != "" {
-		return home
+		return homePath
 	}
 	if u.Path != path.Clean(u.Path) || strings.ContainsFunc(u.Path+u.RawQuery, suspect) || strings.Contains(u.Path, "%") {
-		return home
+		return homePath
 	}
 	if local := (&url.URL{Path: u.Path, RawQuery: u.RawQuery}).String(); len(local) <= maxNext {
 		return local
 	}
-	return home
+	return homePath
 }
 
 // suspect reports whether c never occurs in our own paths and queries.

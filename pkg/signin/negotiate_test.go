@@ -60,7 +60,7 @@ func TestWantsPage(t *testing.T) {
 // TestFormFromAProgram: the content type of the answer does not depend on that of the
 // body.
 func TestFormFromAProgram(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	if resp := r.do(post("/login", asForm, rightForm)); resp.status != 200 || resp.header.Get("Content-Type") != asJSON {
 		t.Errorf("a form from a program: %d %s", resp.status, resp.body)
 	}
@@ -180,7 +180,7 @@ func TestResolveByWHATWG(t *testing.T) {
 // TestLongNextFitsTheForm: the form of a login page with a long next can be
 // submitted.
 func TestLongNextFitsTheForm(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	next := "/" + strings.Repeat("&", maxNext-1) // & takes three bytes in a form
 	form := url.Values{"username": {strings.Repeat("ä", 127)}, "password": {strings.Repeat("ä", 512)}, "next": {localPath(next)}}
 	resp := r.do(post("/login", asForm, form.Encode()))

@@ -36,7 +36,7 @@ func pageOf(s *session.Session, here, title string, data any) page {
 // link is an entry of the menu for signed-in users.
 type link struct{ Path, Name string }
 
-var menu = []link{{home, "Profile"}, {devicesPath, "Devices"}, {passwordPath, "Password"}}
+var menu = []link{{homePath, "Profile"}, {devicesPath, "Devices"}, {passwordPath, "Password"}}
 
 var (
 	pages      = parsePages("login", "profile", "sessions", "password", "reauthenticate", "problem")

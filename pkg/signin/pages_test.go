@@ -94,7 +94,7 @@ func (tree pageTree) one(t *testing.T, name, attr, value string) *element {
 }
 
 // everyPage returns each page of the product, with a name as its key.
-func everyPage(r *rig) map[string]string {
+func everyPage(r *fixture) map[string]string {
 	cookie := r.signIn()
 	pages := map[string]string{
 		"login":         r.do(fromBrowser(get("/login?next=/profile"))).body,
@@ -118,7 +118,7 @@ func everyPage(r *rig) map[string]string {
 
 func TestPages(t *testing.T) {
 	alerts := []string{"refused", "not found", "bad request", "wrong method", "another site", "not ours type", "outage"}
-	for name, page := range everyPage(newRig(t)) {
+	for name, page := range everyPage(newFixture(t)) {
 		t.Run(name, func(t *testing.T) {
 			tree := parsePage(t, page)
 			ids := map[string]bool{}
@@ -180,7 +180,7 @@ func TestPages(t *testing.T) {
 }
 
 func TestLoginPage(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	fresh := parsePage(t, r.do(get("/login")).body)
 	const typed = `"><b>al&ice`
 	again := parsePage(t, r.do(fromBrowser(post("/login", asForm, "username=%22%3E%3Cb%3Eal%26ice&password=incorrect"))).body)
@@ -234,7 +234,7 @@ func TestProfilePage(t *testing.T) {
 		"right to left, emoji": {"علي 👩🏽‍🚀", "", []string{"عضو"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			r.addAccount(&accounts.Account{Name: "eve", Username: "Eve", UserID: "eve-id", DisplayName: tt.display, Roles: tt.roles,
 				Preferences: map[string]string{"theme": tt.theme}})
 			cookie := cookieOf(r.do(post("/login", asJSON, strings.Replace(rightJSON, "alice", "eve", 1))))

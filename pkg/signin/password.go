@@ -47,10 +47,10 @@ func (c passwordChange) submit(w http.ResponseWriter, r *http.Request) {
 		err = c.change(w, r, form["current_password"], form["new_password"])
 	}
 	if err != nil {
-		again(w, r, err, func(problem *refusal) { c.write(w, r, problem.status, problem.detail) })
+		writeFormError(w, r, err, func(problem *refusal) { c.write(w, r, problem.status, problem.detail) })
 		return
 	}
-	done(w, r, home)
+	writeSuccess(w, r, homePath)
 }
 
 func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, next string) error {
@@ -59,7 +59,7 @@ func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, 
 	if err := c.passwords.CheckNew(next, s.Values[valueUsername]); err != nil {
 		return badRequest("%s", sentence(err))
 	}
-	proof, err := proveAgain(c.passwords, r, s, current)
+	proof, err := reauthenticate(c.passwords, r, s, current)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (c preferenceChange) submit(w http.ResponseWriter, r *http.Request) {
 		Fail(w, r, err)
 		return
 	}
-	done(w, r, home)
+	writeSuccess(w, r, homePath)
 }
 
 func (c preferenceChange) change(r *http.Request, form map[string]string) error {

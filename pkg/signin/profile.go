@@ -11,7 +11,7 @@ import (
 // Everything that the profile shows comes from the session.
 func Profile(sessions *session.Manager) Routes {
 	return Routes{
-		"GET /{$}":     func(w http.ResponseWriter, r *http.Request) { redirect(w, home) },
+		"GET /{$}":     func(w http.ResponseWriter, r *http.Request) { redirect(w, homePath) },
 		"GET /profile": sessions.Require(http.HandlerFunc(showProfile)).ServeHTTP,
 	}
 }
@@ -34,7 +34,7 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, p)
 		return
 	}
-	writePage(w, http.StatusOK, "profile", pageOf(s, home, "Profile", struct {
+	writePage(w, http.StatusOK, "profile", pageOf(s, homePath, "Profile", struct {
 		profile
 		IP     string
 		Themes []string

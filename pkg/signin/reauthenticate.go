@@ -42,16 +42,16 @@ func (a reauthentication) submit(w http.ResponseWriter, r *http.Request) {
 		err = a.renew(w, r, form["password"])
 	}
 	if err != nil {
-		again(w, r, err, func(problem *refusal) { a.write(w, r, problem.status, localPath(form["next"]), problem.detail) })
+		writeFormError(w, r, err, func(problem *refusal) { a.write(w, r, problem.status, localPath(form["next"]), problem.detail) })
 		return
 	}
-	done(w, r, localPath(form["next"]))
+	writeSuccess(w, r, localPath(form["next"]))
 }
 
 func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password string) error {
 	ctx := r.Context()
 	s := session.FromContext(ctx)
-	proof, err := proveAgain(a.authenticator, r, s, password)
+	proof, err := reauthenticate(a.authenticator, r, s, password)
 	if err != nil {
 		return err
 	}
@@ -65,11 +65,11 @@ func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password
 	return err
 }
 
-// proveAgain checks the password of a signed-in user. The attempt is counted as any
+// reauthenticate checks the password of a signed-in user. The attempt is counted as any
 // other is. If the name belongs to another user now, the right password of that user
 // is refused too.
-func proveAgain(authenticator authn.Authenticator, r *http.Request, s *session.Session, password string) (authn.Proof, error) {
-	proof, err := prove(authenticator, r, s.Values[valueUsername], password)
+func reauthenticate(authenticator authn.Authenticator, r *http.Request, s *session.Session, password string) (authn.Proof, error) {
+	proof, err := authenticate(authenticator, r, s.Values[valueUsername], password)
 	if err == nil && proof.User().ID != s.UserID {
 		err = authn.ErrRefused
 	}
@@ -79,8 +79,8 @@ func proveAgain(authenticator authn.Authenticator, r *http.Request, s *session.S
 	return proof, err
 }
 
-// done answers a successful write whose answer has no body.
-func done(w http.ResponseWriter, r *http.Request, next string) {
+// writeSuccess answers a successful write whose answer has no body.
+func writeSuccess(w http.ResponseWriter, r *http.Request, next string) {
 	if wantsPage(r) {
 		redirect(w, next)
 		return

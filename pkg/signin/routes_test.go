@@ -13,7 +13,7 @@ import (
 )
 
 // patterns returns the patterns of all routes, sorted.
-func (r *rig) patterns() (patterns []string) {
+func (r *fixture) patterns() (patterns []string) {
 	for _, routes := range r.routes() {
 		patterns = slices.AppendSeq(patterns, maps.Keys(routes))
 	}
@@ -24,7 +24,7 @@ func (r *rig) patterns() (patterns []string) {
 // pathOf returns a path that the pattern matches.
 func pathOf(pattern string) string {
 	_, path, _ := strings.Cut(pattern, " ")
-	return strings.ReplaceAll(strings.TrimSuffix(path, "{$}"), "{id}", nobodysID)
+	return strings.ReplaceAll(strings.TrimSuffix(path, "{$}"), "{id}", unknownID)
 }
 
 func TestWrongMethod(t *testing.T) {
@@ -38,11 +38,11 @@ func TestWrongMethod(t *testing.T) {
 		"/preferences":    "POST",
 
 		"/sessions":                          "GET, HEAD",
-		"/sessions/" + nobodysID + "/revoke": "POST",
+		"/sessions/" + unknownID + "/revoke": "POST",
 		"/sessions/revoke-others":            "POST",
 		"/sessions/revoke-all":               "POST",
 	}
-	r := newRig(t)
+	r := newFixture(t)
 	for _, pattern := range r.patterns() {
 		if allow[pathOf(pattern)] == "" {
 			t.Errorf("no row for %s", pattern)
@@ -63,7 +63,7 @@ func TestWrongMethod(t *testing.T) {
 			t.Run(method+" "+path, func(t *testing.T) {
 				same(t, r.do(req()), problemAnswer(405, detail).with("Allow", allowed))
 				same(t, r.do(fromBrowser(req())), problemPage(405, detail).with("Allow", allowed))
-				if calls := r.made(); calls != "" {
+				if calls := r.recordedCalls(); calls != "" {
 					t.Errorf("calls: %s", calls)
 				}
 			})
@@ -77,7 +77,7 @@ func TestWrongMethod(t *testing.T) {
 // TestPreflight: the answer to a preflight request has no header that would allow
 // another origin (ASVS 3.4.2).
 func TestPreflight(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	for _, origin := range []string{"https://evil.example", "null", "http://example.com"} {
 		req := with(httptest.NewRequest("OPTIONS", "/profile", nil), "Origin", origin)
 		req.Header.Set("Access-Control-Request-Method", "POST")
@@ -88,18 +88,18 @@ func TestPreflight(t *testing.T) {
 
 // TestMethodOverride: no header or field changes the method (ASVS 4.1.4).
 func TestMethodOverride(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	cookie := r.signIn()
 	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"} {
 		req := with(with(get("/logout?_method=POST"), "Cookie", cookie), name, "POST")
-		if resp := r.do(req); resp.status != 405 || r.made() != "" {
-			t.Errorf("%s: %d, calls %q", name, resp.status, r.made())
+		if resp := r.do(req); resp.status != 405 || r.recordedCalls() != "" {
+			t.Errorf("%s: %d, calls %q", name, resp.status, r.recordedCalls())
 		}
 	}
 }
 
 func TestUnknownPath(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	cookie := r.signIn()
 	for _, path := range []string{
 		"/nothing", "/favicon.ico", "/profile/x", "/profilex", "/login/x",
@@ -114,7 +114,7 @@ func TestUnknownPath(t *testing.T) {
 				req := func() *http.Request { return with(httptest.NewRequest(method, path, nil), "Cookie", cookie) }
 				same(t, r.do(req()), problemAnswer(404, "There is nothing at this address."))
 				same(t, r.do(fromBrowser(req())), problemPage(404, "There is nothing at this address."))
-				if calls := r.made(); calls != "" {
+				if calls := r.recordedCalls(); calls != "" {
 					t.Errorf("calls: %s", calls)
 				}
 			})
@@ -122,10 +122,10 @@ func TestUnknownPath(t *testing.T) {
 	}
 }
 
-// TestFunctionsAlone: a function serves only its own paths. Together the functions
-// serve all paths.
-func TestFunctionsAlone(t *testing.T) {
-	r := newRig(t)
+// TestEachFunctionServesItsOwnPaths: a function serves only its own paths. Together
+// the functions serve all paths.
+func TestEachFunctionServesItsOwnPaths(t *testing.T) {
+	r := newFixture(t)
 	for constructor, routes := range r.routes() {
 		r.handler = Handler("", routes)
 		for _, pattern := range r.patterns() {
@@ -152,7 +152,7 @@ func hasPath(routes Routes, path string) bool {
 }
 
 func TestPanic(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	r.handler = Handler("", Routes{
 		"GET /panic": func(w http.ResponseWriter, req *http.Request) {
 			http.SetCookie(w, &http.Cookie{Name: "__Host-SESSIONID", Value: "half-done"})
@@ -160,7 +160,7 @@ func TestPanic(t *testing.T) {
 			w.Header().Set("Clear-Site-Data", "half-done")
 			panic(errors.New("boom"))
 		},
-		"GET /fine": func(w http.ResponseWriter, req *http.Request) { redirect(w, home) },
+		"GET /fine": func(w http.ResponseWriter, req *http.Request) { redirect(w, homePath) },
 	})
 	const detail = "Something went wrong on our side. Try again in a moment."
 	same(t, r.do(get("/panic")), problemAnswer(500, detail))
@@ -175,7 +175,7 @@ func TestPanic(t *testing.T) {
 		}
 	}
 
-	lines := r.take()
+	lines := r.takeLog()
 	if len(lines) != 3 {
 		t.Fatalf("%d lines logged for 3 panics: %s", len(lines), lines)
 	}
@@ -226,7 +226,7 @@ func TestHead(t *testing.T) {
 		}
 		for _, accept := range []string{"text/html", "application/json"} {
 			t.Run(strings.Join([]string{x.route, x.outcome, accept}, ", "), func(t *testing.T) {
-				r := newRig(t)
+				r := newFixture(t)
 				server := httptest.NewServer(r.handler)
 				defer server.Close()
 				req := x.request(r, accept == "text/html")

@@ -28,26 +28,26 @@ func Sessions(sessions *session.Manager, window time.Duration) Routes {
 	d := devices{sessions, window}
 	return Routes{
 		"GET /sessions":                sessions.Require(http.HandlerFunc(d.show)).ServeHTTP,
-		"POST /sessions/{id}/revoke":   d.proven(d.revoke),
-		"POST /sessions/revoke-others": d.proven(d.revokeOthers),
-		"POST /sessions/revoke-all":    d.proven(d.revokeAll),
+		"POST /sessions/{id}/revoke":   d.requireRecentLogin(d.revoke),
+		"POST /sessions/revoke-others": d.requireRecentLogin(d.revokeOthers),
+		"POST /sessions/revoke-all":    d.requireRecentLogin(d.revokeAll),
 	}
 }
 
-// proven calls next if the user has given the password within the window.
-func (d devices) proven(next http.HandlerFunc) http.HandlerFunc {
+// requireRecentLogin calls next if the user has given the password within the window.
+func (d devices) requireRecentLogin(next http.HandlerFunc) http.HandlerFunc {
 	return d.sessions.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s := session.FromContext(r.Context()); time.Since(s.AuthenticatedAt) >= d.window {
-			Fail(w, r, errProve)
+			Fail(w, r, errReauthenticate)
 			return
 		}
 		next(w, r)
 	})).ServeHTTP
 }
 
-// handle holds the fields of a session that its user may see. It is an allow-list, as
+// sessionInfo holds the fields of a session that its user may see. It is an allow-list, as
 // profile is.
-type handle struct {
+type sessionInfo struct {
 	ID         string    `json:"id"`
 	CreatedAt  time.Time `json:"created_at"`
 	LastSeenAt time.Time `json:"last_seen_at"`
@@ -57,7 +57,7 @@ type handle struct {
 }
 
 // Device describes the browser and the system of the session in words.
-func (h handle) Device() string { return useragent.Describe(h.UserAgent) }
+func (i sessionInfo) Device() string { return useragent.Describe(i.UserAgent) }
 
 func (d devices) show(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
@@ -66,24 +66,24 @@ func (d devices) show(w http.ResponseWriter, r *http.Request) {
 		Fail(w, r, err)
 		return
 	}
-	handles := handlesOf(all, s.ID)
+	infos := sessionInfos(all, s.ID)
 	if wantsPage(r) {
-		writePage(w, http.StatusOK, "sessions", pageOf(s, devicesPath, "Devices", handles))
+		writePage(w, http.StatusOK, "sessions", pageOf(s, devicesPath, "Devices", infos))
 		return
 	}
 	writeJSON(w, http.StatusOK, struct {
-		Sessions []handle `json:"sessions"`
-	}{handles})
+		Sessions []sessionInfo `json:"sessions"`
+	}{infos})
 }
 
-// handlesOf returns the current session first. The other sessions follow, the last
+// sessionInfos returns the current session first. The other sessions follow, the last
 // active one first.
-func handlesOf(all []*session.Session, current string) []handle {
-	handles := make([]handle, 0, len(all))
+func sessionInfos(all []*session.Session, current string) []sessionInfo {
+	infos := make([]sessionInfo, 0, len(all))
 	for _, s := range all {
-		handles = append(handles, handle{s.ID, s.CreatedAt, s.LastSeenAt, s.IP, s.UserAgent, s.ID == current})
+		infos = append(infos, sessionInfo{s.ID, s.CreatedAt, s.LastSeenAt, s.IP, s.UserAgent, s.ID == current})
 	}
-	slices.SortFunc(handles, func(a, b handle) int {
+	slices.SortFunc(infos, func(a, b sessionInfo) int {
 		switch {
 		case a.Current:
 			return -1
@@ -92,7 +92,7 @@ func handlesOf(all []*session.Session, current string) []handle {
 		}
 		return cmp.Or(b.LastSeenAt.Compare(a.LastSeenAt), b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.ID, b.ID))
 	})
-	return handles
+	return infos
 }
 
 // revoke ends one session. The answer is the same for another user's session, a
@@ -107,9 +107,9 @@ func (d devices) revoke(w http.ResponseWriter, r *http.Request) {
 		Fail(w, r, err)
 	case id == s.ID:
 		d.sessions.ClearCookie(w)
-		leave(w, r)
+		writeSignedOut(w, r)
 	default:
-		done(w, r, devicesPath)
+		writeSuccess(w, r, devicesPath)
 	}
 }
 
@@ -119,7 +119,7 @@ func (d devices) revokeOthers(w http.ResponseWriter, r *http.Request) {
 		Fail(w, r, err)
 		return
 	}
-	done(w, r, devicesPath)
+	writeSuccess(w, r, devicesPath)
 }
 
 func (d devices) revokeAll(w http.ResponseWriter, r *http.Request) {
@@ -128,5 +128,5 @@ func (d devices) revokeAll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.sessions.ClearCookie(w)
-	leave(w, r)
+	writeSignedOut(w, r)
 }

@@ -8,30 +8,30 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// nobodysID looks like the ID of a session, but no session has it.
-const nobodysID = "AAAAAAAAAAAAAAAAAAAAAA"
+// unknownID looks like the ID of a session, but no session has it.
+const unknownID = "AAAAAAAAAAAAAAAAAAAAAA"
 
 const (
-	notYours  = "You have no such session; it may have ended already."
-	proveJSON = `{"type":"reauthentication-required","title":"Forbidden","status":403,"detail":"Give your password again first, at /reauthenticate."}`
+	notYours           = "You have no such session; it may have ended already."
+	reauthenticateJSON = `{"type":"reauthentication-required","title":"Forbidden","status":403,"detail":"Give your password again first, at /reauthenticate."}`
 )
 
 var (
-	provePage    = redirectAnswer("/reauthenticate?next=%2Fsessions")
-	proveProgram = newAnswer(403, proveJSON+"\n").with("Content-Type", "application/problem+json")
+	reauthenticatePage    = redirectAnswer("/reauthenticate?next=%2Fsessions")
+	reauthenticateProgram = newAnswer(403, reauthenticateJSON+"\n").with("Content-Type", "application/problem+json")
 
-	leftPage    = redirectAnswer("/login").with("Set-Cookie", clearedCookie).with("Clear-Site-Data", `"cache", "storage"`)
-	leftProgram = newAnswer(204, "").with("Set-Cookie", clearedCookie).with("Clear-Site-Data", `"cache", "storage"`)
+	signedOutPage    = redirectAnswer("/login").with("Set-Cookie", clearedCookie).with("Clear-Site-Data", `"cache", "storage"`)
+	signedOutProgram = newAnswer(204, "").with("Set-Cookie", clearedCookie).with("Clear-Site-Data", `"cache", "storage"`)
 )
 
-// another signs in on another device and sets {id} to the ID of that session.
-func another(r *rig) {
+// signInElsewhere signs in on another device and sets {id} to the ID of that session.
+func signInElsewhere(r *fixture) {
 	r.signIn()
 	r.id = r.newest("alice-id").ID
 }
 
 // newest returns the newest session of the user.
-func (r *rig) newest(userID string) *session.Session {
+func (r *fixture) newest(userID string) *session.Session {
 	r.t.Helper()
 	all, err := r.sessions.List(r.t.Context(), userID)
 	if err != nil || len(all) == 0 {
@@ -42,22 +42,22 @@ func (r *rig) newest(userID string) *session.Session {
 
 // stale returns the cookie of a session whose user gave the password exactly one
 // window ago.
-func stale(r *rig) string {
+func stale(r *fixture) string {
 	cookie := r.signIn()
-	r.pass(window)
+	r.advance(window)
 	return cookie
 }
 
 // fresh returns the cookie of a session whose window ends in one second.
-func fresh(r *rig) string {
+func fresh(r *fixture) string {
 	cookie := r.signIn()
-	r.pass(window - time.Second)
+	r.advance(window - time.Second)
 	return cookie
 }
 
-// proven returns the cookie of an old session whose user has just given the password
-// again.
-func proven(r *rig) string {
+// recentlyReauthenticated returns the cookie of an old session whose user has just
+// given the password again.
+func recentlyReauthenticated(r *fixture) string {
 	stale(r)
 	w := httptest.NewRecorder()
 	if err := r.sessions.Reauthenticate(r.t.Context(), w, r.newest("alice-id")); err != nil {
@@ -77,7 +77,7 @@ func refusals(route string) []row {
 		{route: route, outcome: "malformed cookie", page: next, program: none},
 		{route: route, outcome: "session store down", page: problemPage(503, outage).with("Retry-After", "5"),
 			program: problemAnswer(503, outage).with("Retry-After", "5"), calls: "sessions.Get"},
-		{route: route, outcome: "the password was given long ago", given: stale, page: provePage, program: proveProgram, calls: "sessions.Get sessions.Touch"},
+		{route: route, outcome: "the password was given long ago", given: stale, page: reauthenticatePage, program: reauthenticateProgram, calls: "sessions.Get sessions.Touch"},
 		{route: route, outcome: "cross-site", given: states["signed in"], change: crossSite,
 			page: problemPage(403, foreign), program: problemAnswer(403, foreign)},
 	}
@@ -97,7 +97,7 @@ func sessionsRows() []row {
 		{route: route, outcome: "session store down", page: problemPage(503, outage).with("Retry-After", "5"),
 			program: problemAnswer(503, outage).with("Retry-After", "5"), calls: "sessions.Get"},
 		{route: route, outcome: "account store down", page: page, program: program, calls: "sessions.Get sessions.List"},
-		{route: route, outcome: "the list cannot be had", given: func(r *rig) string {
+		{route: route, outcome: "the list cannot be had", given: func(r *fixture) string {
 			cookie := r.signIn()
 			r.hooks["sessions.List"] = down
 			return cookie
@@ -112,8 +112,8 @@ func revokeRows() []row {
 	const route = "POST /sessions/{id}/revoke"
 	unknownPage, unknownProgram := problemPage(404, notYours), problemAnswer(404, notYours)
 	toDevices, done := redirectAnswer("/sessions"), newAnswer(204, "")
-	signedInWith := func(prepare func(*rig)) func(*rig) string {
-		return func(r *rig) string {
+	signedInWith := func(prepare func(*fixture)) func(*fixture) string {
+		return func(r *fixture) string {
 			prepare(r)
 			return r.signIn()
 		}
@@ -121,42 +121,42 @@ func revokeRows() []row {
 	return append(refusals(route), []row{
 		{route: route, outcome: "signed in", page: unknownPage, program: unknownProgram, calls: "sessions.Get sessions.Delete"},
 		{route: route, outcome: "account store down", page: unknownPage, program: unknownProgram, calls: "sessions.Get sessions.Delete"},
-		{route: route, outcome: "another device", given: signedInWith(another), page: toDevices, program: done, calls: "sessions.Get sessions.Delete"},
-		{route: route, outcome: "just within the window", given: func(r *rig) string {
-			another(r)
+		{route: route, outcome: "another device", given: signedInWith(signInElsewhere), page: toDevices, program: done, calls: "sessions.Get sessions.Delete"},
+		{route: route, outcome: "just within the window", given: func(r *fixture) string {
+			signInElsewhere(r)
 			return fresh(r)
 		}, page: toDevices, program: done, calls: "sessions.Get sessions.Touch sessions.Delete"},
-		{route: route, outcome: "the password was given again", given: func(r *rig) string {
-			cookie := proven(r)
-			another(r)
+		{route: route, outcome: "the password was given again", given: func(r *fixture) string {
+			cookie := recentlyReauthenticated(r)
+			signInElsewhere(r)
 			return cookie
 		}, page: toDevices, program: done, calls: "sessions.Get sessions.Touch sessions.Delete"},
-		{route: route, outcome: "this device", given: func(r *rig) string {
+		{route: route, outcome: "this device", given: func(r *fixture) string {
 			cookie := r.signIn()
 			r.id = r.newest("alice-id").ID
 			return cookie
-		}, page: leftPage, program: leftProgram, calls: "sessions.Get sessions.Delete"},
-		{route: route, outcome: "another user's", given: signedInWith(func(r *rig) { r.id = r.strangersID() }),
+		}, page: signedOutPage, program: signedOutProgram, calls: "sessions.Get sessions.Delete"},
+		{route: route, outcome: "another user's", given: signedInWith(func(r *fixture) { r.id = r.otherUsersID() }),
 			page: unknownPage, program: unknownProgram, calls: "sessions.Get sessions.Delete"},
-		{route: route, outcome: "one that expired", given: func(r *rig) string {
-			another(r)
-			r.pass(30 * time.Minute)
+		{route: route, outcome: "one that expired", given: func(r *fixture) string {
+			signInElsewhere(r)
+			r.advance(30 * time.Minute)
 			return r.signIn()
 		}, page: unknownPage, program: unknownProgram, calls: "sessions.Get sessions.Delete"},
-		{route: route, outcome: "one that was ended", given: signedInWith(func(r *rig) {
-			another(r)
+		{route: route, outcome: "one that was ended", given: signedInWith(func(r *fixture) {
+			signInElsewhere(r)
 			if err := r.sessions.Revoke(r.t.Context(), "alice-id", r.id); err != nil {
 				r.t.Fatal(err)
 			}
 		}), page: unknownPage, program: unknownProgram, calls: "sessions.Get sessions.Delete"},
-		{route: route, outcome: "malformed", given: signedInWith(func(r *rig) { r.id = nobodysID + "A" }),
+		{route: route, outcome: "malformed", given: signedInWith(func(r *fixture) { r.id = unknownID + "A" }),
 			page: unknownPage, program: unknownProgram, calls: "sessions.Get"},
-		{route: route, outcome: "malformed, and the password was given long ago", given: func(r *rig) string {
+		{route: route, outcome: "malformed, and the password was given long ago", given: func(r *fixture) string {
 			r.id = "x"
 			return stale(r)
-		}, page: provePage, program: proveProgram, calls: "sessions.Get sessions.Touch"},
-		{route: route, outcome: "it cannot be ended", given: signedInWith(func(r *rig) {
-			another(r)
+		}, page: reauthenticatePage, program: reauthenticateProgram, calls: "sessions.Get sessions.Touch"},
+		{route: route, outcome: "it cannot be ended", given: signedInWith(func(r *fixture) {
+			signInElsewhere(r)
 			r.hooks["sessions.Delete"] = down
 		}), page: problemPage(503, outage).with("Retry-After", "5"), program: problemAnswer(503, outage).with("Retry-After", "5"), calls: "sessions.Get sessions.Delete"},
 	}...)
@@ -170,7 +170,7 @@ func revokeOthersRows() []row {
 		{route: route, outcome: "account store down", page: toDevices, program: done, calls: "sessions.Get sessions.List"},
 		{route: route, outcome: "with others", given: withOthers, page: toDevices, program: done,
 			calls: "sessions.Get sessions.List sessions.Delete sessions.Delete"},
-		{route: route, outcome: "they cannot be ended", given: func(r *rig) string {
+		{route: route, outcome: "they cannot be ended", given: func(r *fixture) string {
 			r.hooks["sessions.Delete"] = down
 			return withOthers(r)
 		}, page: problemPage(503, outage).with("Retry-After", "5"), program: problemAnswer(503, outage).with("Retry-After", "5"),
@@ -181,11 +181,11 @@ func revokeOthersRows() []row {
 func revokeAllRows() []row {
 	const route = "POST /sessions/revoke-all"
 	return append(refusals(route), []row{
-		{route: route, outcome: "signed in", page: leftPage, program: leftProgram, calls: "sessions.Get sessions.List sessions.Delete"},
-		{route: route, outcome: "account store down", page: leftPage, program: leftProgram, calls: "sessions.Get sessions.List sessions.Delete"},
-		{route: route, outcome: "with others", given: withOthers, page: leftPage, program: leftProgram,
+		{route: route, outcome: "signed in", page: signedOutPage, program: signedOutProgram, calls: "sessions.Get sessions.List sessions.Delete"},
+		{route: route, outcome: "account store down", page: signedOutPage, program: signedOutProgram, calls: "sessions.Get sessions.List sessions.Delete"},
+		{route: route, outcome: "with others", given: withOthers, page: signedOutPage, program: signedOutProgram,
 			calls: "sessions.Get sessions.List sessions.Delete sessions.Delete sessions.Delete"},
-		{route: route, outcome: "they cannot be ended", given: func(r *rig) string {
+		{route: route, outcome: "they cannot be ended", given: func(r *fixture) string {
 			r.hooks["sessions.Delete"] = down
 			return r.signIn()
 		}, page: problemPage(503, outage).with("Retry-After", "5"), program: problemAnswer(503, outage).with("Retry-After", "5"),
@@ -193,7 +193,7 @@ func revokeAllRows() []row {
 	}...)
 }
 
-func withOthers(r *rig) string {
+func withOthers(r *fixture) string {
 	r.signIn()
 	cookie := r.signIn()
 	r.signIn()

@@ -14,8 +14,8 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// strangersID returns the ID of a live session of another user.
-func (r *rig) strangersID() string {
+// otherUsersID returns the ID of a live session of another user.
+func (r *fixture) otherUsersID() string {
 	r.t.Helper()
 	s, err := r.sessions.Create(httptest.NewRecorder(), get("/login"), session.User{ID: "dora-id"})
 	if err != nil {
@@ -26,7 +26,7 @@ func (r *rig) strangersID() string {
 
 // signInWith returns the Cookie header and the ID of a new session of alice, on a
 // device.
-func (r *rig) signInWith(userAgent, address string) (cookie, id string) {
+func (r *fixture) signInWith(userAgent, address string) (cookie, id string) {
 	r.t.Helper()
 	w, req := httptest.NewRecorder(), with(get("/login"), "User-Agent", userAgent)
 	req.RemoteAddr = address
@@ -45,7 +45,7 @@ const (
 )
 
 // listed returns the list of sessions that a program gets.
-func (r *rig) listed(cookie string) (all []map[string]any) {
+func (r *fixture) listed(cookie string) (all []map[string]any) {
 	r.t.Helper()
 	resp := r.do(with(get("/sessions"), "Cookie", cookie))
 	var body struct{ Sessions []map[string]any }
@@ -60,7 +60,7 @@ func (r *rig) listed(cookie string) (all []map[string]any) {
 // list.
 func TestSessionsAreOrdered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		r.signInWith(firefox, "192.0.2.1:1") // expires
 		time.Sleep(20 * time.Minute)
 		_, oldest := r.signInWith(firefox, "192.0.2.2:1")
@@ -69,7 +69,7 @@ func TestSessionsAreOrdered(t *testing.T) {
 		time.Sleep(time.Minute)
 		active, activeID := r.signInWith(phone, "[2001:db8::1]:1")
 		_, newest := r.signInWith(phone, "192.0.2.5:1")
-		r.strangersID()
+		r.otherUsersID()
 		time.Sleep(9 * time.Minute)
 		r.do(with(get("/profile"), "Cookie", active))
 
@@ -96,7 +96,7 @@ func TestSessionsAreOrdered(t *testing.T) {
 
 func TestDevicesPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		_, other := r.signInWith(phone, "[2001:db8::1]:1")
 		time.Sleep(2 * time.Minute)
 		_, stranger := r.signInWith(`<script>alert(1)</script>"`, "192.0.2.9:1")
@@ -140,7 +140,7 @@ func TestDevicesPage(t *testing.T) {
 			t.Error("a token is on the page")
 		}
 
-		alone := parsePage(t, r.do(fromBrowser(with(get("/sessions"), "Cookie", r.only(t, cookie)))).body)
+		alone := parsePage(t, r.do(fromBrowser(with(get("/sessions"), "Cookie", r.endOthers(t, cookie)))).body)
 		for _, form := range alone.all("form") {
 			if form.attr["action"] == "/sessions/revoke-others" {
 				t.Error("with one session there is a button for the others")
@@ -149,8 +149,8 @@ func TestDevicesPage(t *testing.T) {
 	})
 }
 
-// only ends all sessions of alice except that of the cookie. It returns the cookie.
-func (r *rig) only(t *testing.T, cookie string) string {
+// endOthers ends all sessions of alice except that of the cookie. It returns the cookie.
+func (r *fixture) endOthers(t *testing.T, cookie string) string {
 	t.Helper()
 	if resp := r.do(with(post("/sessions/revoke-others", "", ""), "Cookie", cookie)); resp.status != 204 || r.live() != 1 {
 		t.Fatalf("%d, %d sessions left", resp.status, r.live())
@@ -166,12 +166,12 @@ func TestRevoking(t *testing.T) {
 		"/sessions/revoke-others": {200, 401, 401},
 		"/sessions/revoke-all":    {401, 401, 401},
 	} {
-		r := newRig(t)
+		r := newFixture(t)
 		var cookies, ids [3]string
 		for i := range cookies {
 			cookies[i], ids[i] = r.signInWith(firefox, "192.0.2.1:1")
 		}
-		strangers := r.strangersID()
+		strangers := r.otherUsersID()
 		if strings.Contains(route, "%s") {
 			route = fmt.Sprintf(route, ids[1])
 		}
@@ -194,12 +194,12 @@ func TestRevoking(t *testing.T) {
 // session of the user.
 func TestRevokeTellsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newFixture(t)
 		_, dead := r.signInWith(firefox, "192.0.2.1:1")
 		time.Sleep(30 * time.Minute)
-		strangers := r.strangersID()
+		strangers := r.otherUsersID()
 		cookie := r.signIn()
-		want := r.do(with(post("/sessions/"+nobodysID+"/revoke", "", ""), "Cookie", cookie))
+		want := r.do(with(post("/sessions/"+unknownID+"/revoke", "", ""), "Cookie", cookie))
 		if want.status != 404 {
 			t.Fatalf("status %d", want.status)
 		}
@@ -237,7 +237,7 @@ func TestAgo(t *testing.T) {
 
 // TestMenu: the menu is on the pages for signed-in users, and marks the current page.
 func TestMenu(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	cookie := r.signIn()
 	for _, l := range menu {
 		tree := parsePage(t, r.do(fromBrowser(with(get(l.Path), "Cookie", cookie))).body)

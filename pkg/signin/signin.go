@@ -47,11 +47,11 @@ func Handler(origin string, routes ...Routes) http.Handler {
 		mux.Handle(path, methodNotAllowed(allowed))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { Fail(w, r, errNotFound) })
-	gate := gate{origin: origin}
+	filter := requestFilter{origin: origin}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer recoverPanic(w, r)
 		setHeaders(w.Header())
-		if err := gate.check(r); err != nil {
+		if err := filter.check(r); err != nil {
 			Fail(w, r, err)
 			return
 		}
@@ -59,7 +59,7 @@ func Handler(origin string, routes ...Routes) http.Handler {
 			Fail(w, r, errNotFound)
 			return
 		}
-		if err := receive(w, r); err != nil {
+		if err := readBody(w, r); err != nil {
 			Fail(w, r, err)
 			return
 		}
@@ -67,10 +67,10 @@ func Handler(origin string, routes ...Routes) http.Handler {
 	})
 }
 
-// receive reads the whole body before a route gets the request. So a body that is too
+// readBody reads the whole body before a route gets the request. So a body that is too
 // large is refused on every route, also on routes that do not read the body, and
 // whether or not the request states its length.
-func receive(w http.ResponseWriter, r *http.Request) error {
+func readBody(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength == 0 {
 		return nil
 	}

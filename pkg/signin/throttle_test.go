@@ -28,7 +28,7 @@ func credentials(name, pw string) string {
 func TestThrottledAnswersAreIdentical(t *testing.T) {
 	for _, page := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
+			r := newFixture(t)
 			request := func(name, pw string) *http.Request {
 				req := post("/login", asForm, credentials(name, pw))
 				if page {
@@ -72,7 +72,7 @@ func TestThrottledAnswersAreIdentical(t *testing.T) {
 // TestNetworkLimit: a network that tries many names is stopped, and other networks
 // are not. What a client says about its own address has no effect (ASVS 4.1.3).
 func TestNetworkLimit(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	r.limit(throttle.Config{Network: throttle.Window{Limit: 5, Period: time.Hour}})
 	attempt := func(i int, change func(*http.Request)) int {
 		req := post("/login", asForm, credentials(fmt.Sprint("name", i), "wrong"))
@@ -94,12 +94,12 @@ func TestNetworkLimit(t *testing.T) {
 // TestCrossSiteLoginIsNotCounted: a sign-in from another site is refused before it is
 // counted or a password is hashed.
 func TestCrossSiteLoginIsNotCounted(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	for range 20 {
 		req := post("/login", asForm, rightForm)
 		crossSite(req)
-		if resp := r.do(req); resp.status != 403 || r.made()+r.counted() != "" {
-			t.Fatalf("%d with calls %q %q", resp.status, r.made(), r.counted())
+		if resp := r.do(req); resp.status != 403 || r.recordedCalls()+r.recordedAttempts() != "" {
+			t.Fatalf("%d with calls %q %q", resp.status, r.recordedCalls(), r.recordedAttempts())
 		}
 	}
 	if resp := r.do(post("/login", asForm, rightForm)); resp.status != 200 {
@@ -107,8 +107,8 @@ func TestCrossSiteLoginIsNotCounted(t *testing.T) {
 	}
 }
 
-// withDevices gives the rig signing keys. Device cookies need them.
-func (r *rig) withDevices() {
+// withDevices gives the fixture signing keys. Device cookies need them.
+func (r *fixture) withDevices() {
 	r.limit(throttle.Config{DeviceKeys: [][]byte{bytes.Repeat([]byte("k"), 32)}, Network: throttle.Window{Limit: 1000, Period: time.Hour}})
 }
 
@@ -128,12 +128,12 @@ func deviceOf(resp response) string {
 // attack the name. A sign-in on a new device is logged. A known device gets no new
 // cookie.
 func TestDeviceCookie(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	if resp := r.do(post("/login", asJSON, rightJSON)); len(resp.cookies()) != 1 {
 		t.Errorf("without signing keys a sign-in sets %q", resp.cookies())
 	}
 	r.withDevices()
-	r.take()
+	r.takeLog()
 	first := r.do(post("/login", asJSON, rightJSON))
 	device := deviceOf(first)
 	if device == "" || len(first.cookies()) != 2 {
@@ -148,7 +148,7 @@ func TestDeviceCookie(t *testing.T) {
 	if resp := r.do(post("/login", asJSON, rightJSON)); resp.status != 429 {
 		t.Errorf("a stranger with the right password: %d", resp.status)
 	}
-	r.take()
+	r.takeLog()
 	resp := r.do(with(post("/login", asJSON, rightJSON), "Cookie", device))
 	if resp.status != 200 || len(resp.cookies()) != 1 {
 		t.Errorf("the known device: %d with %q", resp.status, resp.cookies())
@@ -166,11 +166,11 @@ func TestDeviceCookie(t *testing.T) {
 // TestDeviceCookieIsNoSession: a device cookie is not a session, and a failed sign-in
 // sets none.
 func TestDeviceCookieIsNoSession(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	r.withDevices()
 	device := deviceOf(r.do(post("/login", asJSON, rightJSON)))
 	for _, cookie := range []string{device, strings.Replace(device, "DEVICE", "SESSIONID", 1)} {
-		if status := r.profileStatus(cookie); status != 401 || r.made() != "" {
+		if status := r.profileStatus(cookie); status != 401 || r.recordedCalls() != "" {
 			t.Errorf("the profile answers %d to %.30s", status, cookie)
 		}
 	}
@@ -186,11 +186,11 @@ func TestDeviceCookieIsNoSession(t *testing.T) {
 // TestSuccessAfterFailures: a successful sign-in after failed ones is logged as an
 // event of its own.
 func TestSuccessAfterFailures(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	for range 3 {
 		r.do(post("/login", asJSON, wrongJSON))
 	}
-	r.take()
+	r.takeLog()
 	r.do(post("/login", asJSON, rightJSON))
 	want := "WARN authn_login_successafterfail failures=3 ip=192.0.2.1 session_id=<id> user_id=alice-id"
 	if events := r.events(); !slices.Contains(events, want) {
@@ -201,7 +201,7 @@ func TestSuccessAfterFailures(t *testing.T) {
 // TestOneThrottleForAllPasswords: re-authentication and the current password of a
 // password change are throttled as a sign-in is, and count for the same name.
 func TestOneThrottleForAllPasswords(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	cookie := r.signIn()
 	change := func(current string) string {
 		return `{"current_password":"` + current + `","new_password":"` + newPhrase + `"}`
@@ -237,13 +237,13 @@ func TestLoginCrossesAPasswordChange(t *testing.T) {
 		"frozen":  func(a *accounts.Account) { a.FrozenUntil = time.Now().Add(10 * time.Second); a.Version++ },
 		"changed": func(a *accounts.Account) { a.Version += 2 },
 	} {
-		r := newRig(t)
+		r := newFixture(t)
 		r.hooks["sessions.Create"] = func() error { r.accounts.edit = edit; return nil }
 		if resp := r.do(post("/login", asJSON, rightJSON)); resp.status != 401 || len(resp.cookies()) != 0 || r.live() != 0 {
 			t.Errorf("%s after the session was written: %d, %d sessions", name, resp.status, r.live())
 		}
 	}
-	r := newRig(t)
+	r := newFixture(t)
 	r.accounts.edit = func(a *accounts.Account) { a.FrozenUntil = time.Now().Add(10 * time.Second) }
 	same(t, r.do(post("/login", asJSON, rightJSON)), problemAnswer(503, busy).with("Retry-After", "5"))
 	same(t, r.do(post("/login", asJSON, wrongJSON)), problemAnswer(401, refused)) // the same answer as for a wrong password

@@ -73,12 +73,12 @@ func TestCrossOrigin(t *testing.T) {
 		{"Content-Type twice", host, headers{"Content-Type": {asForm, asJSON}}, 400},
 		{"Content-Type joined", host, headers{"Content-Type": {asForm + ", " + asForm}}, 400},
 	} {
-		for _, pattern := range newRig(t).patterns() {
+		for _, pattern := range newFixture(t).patterns() {
 			if !strings.HasPrefix(pattern, "POST ") {
 				continue
 			}
 			t.Run(tt.name+", "+pattern, func(t *testing.T) {
-				r := newRig(t)
+				r := newFixture(t)
 				cookie := r.signIn()
 				r.serveAt(tt.public)
 				req := with(post(pathOf(pattern), asForm, formOf(pattern)), "Cookie", cookie)
@@ -86,9 +86,9 @@ func TestCrossOrigin(t *testing.T) {
 					req.Header[name] = values
 				}
 				resp := r.do(req)
-				calls := r.made()
+				calls := r.recordedCalls()
 				switch {
-				case tt.status == 0 && (resp.status >= 300 && resp.status != http.StatusNotFound || calls == ""): // 404 is the answer for the session nobodysID
+				case tt.status == 0 && (resp.status >= 300 && resp.status != http.StatusNotFound || calls == ""): // 404 is the answer for the session unknownID
 					t.Fatalf("%d %s", resp.status, resp.body)
 				case tt.status == 0:
 					return
@@ -118,7 +118,7 @@ func headerIn(headers map[string][]string) string {
 
 // TestCrossOriginReads: links from other sites work, because reading changes nothing.
 func TestCrossOriginReads(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	for _, origin := range []string{"", "https://shop.example"} {
 		r.serveAt(origin)
 		for _, method := range []string{"GET", "HEAD"} {
@@ -137,7 +137,7 @@ func TestCrossOriginReads(t *testing.T) {
 // TestCrossOriginMethods: other unsafe methods are checked too, before the answer
 // shows whether they are supported.
 func TestCrossOriginMethods(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "get"} {
 		for _, path := range []string{"/", "/login", "/profile", "/logout", "/nothing"} {
 			req := get(path)

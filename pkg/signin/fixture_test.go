@@ -37,12 +37,12 @@ const (
 	asJSON = "application/json"
 )
 
-// rig is the whole product on stores that record every call and can be made to fail.
-// At the end of every test its log is checked.
-type rig struct {
+// fixture is the whole product on stores that record every call and can be made to
+// fail. At the end of every test its log is checked.
+type fixture struct {
 	t        *testing.T
 	handler  http.Handler
-	stores   stores // the stores themselves, without the journal
+	stores   stores // the stores themselves, without the recording of calls
 	sessions *session.Manager
 	accounts *accountStore
 	limiter  *throttle.Limiter
@@ -50,29 +50,29 @@ type rig struct {
 	secrets  []string // the secrets of all tokens in requests and answers; none may be logged
 	id       string   // replaces {id} in a route; "" means an ID of no session
 	clock
-	journal
+	callRecorder
 }
 
-// newRig returns a rig in memory, for use in a bubble.
-func newRig(t *testing.T) *rig {
+// newFixture returns a fixture in memory, for use in a bubble.
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return newRigOn(t, stores{memstore.New(), memaccounts.New(), memaccounts.NewAttempts()})
+	return newFixtureOn(t, stores{memstore.New(), memaccounts.New(), memaccounts.NewAttempts()})
 }
 
-func newRigOn(t *testing.T, stores stores) *rig {
+func newFixtureOn(t *testing.T, stores stores) *fixture {
 	t.Helper()
-	r := &rig{t: t, stores: stores, journal: journal{hooks: map[string]func() error{}}}
+	r := &fixture{t: t, stores: stores, callRecorder: callRecorder{hooks: map[string]func() error{}}}
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&r.log, nil)))
 	t.Cleanup(func() {
 		slog.SetDefault(before)
 		r.checkLog()
 	})
-	r.accounts = &accountStore{Store: stores.accounts, journal: &r.journal}
+	r.accounts = &accountStore{Store: stores.accounts, callRecorder: &r.callRecorder}
 	r.addAccount(&accounts.Account{Name: "alice", Username: "Alice", UserID: "alice-id", DisplayName: "Alice Liddell", Roles: []string{"member"}})
 	r.addAccount(&accounts.Account{Name: "dora", Username: "Dora", UserID: "dora-id", DisplayName: "Dora", Disabled: true})
 	var err error
-	r.sessions, err = session.New(sessionStore{stores.sessions, &r.journal}, session.Config{
+	r.sessions, err = session.New(sessionStore{stores.sessions, &r.callRecorder}, session.Config{
 		ErrorHandler: Fail,
 		MaxSessions:  -1, // a limit needs a call at a time that is not fixed among the other calls of a login
 	})
@@ -84,10 +84,10 @@ func newRigOn(t *testing.T, stores stores) *rig {
 }
 
 // limit replaces the limits of attempts to sign in.
-func (r *rig) limit(cfg throttle.Config) {
+func (r *fixture) limit(cfg throttle.Config) {
 	r.t.Helper()
 	var err error
-	if r.limiter, err = throttle.New(attemptStore{r.stores.attempts, &r.journal}, cfg); err != nil {
+	if r.limiter, err = throttle.New(attemptStore{r.stores.attempts, &r.callRecorder}, cfg); err != nil {
 		r.t.Fatal(err)
 	}
 	r.serveAt("")
@@ -106,13 +106,13 @@ func constructors(m *session.Manager, directory *accounts.Directory, authenticat
 	}
 }
 
-func (r *rig) routes() map[string]Routes {
+func (r *fixture) routes() map[string]Routes {
 	directory := accounts.NewDirectory(r.accounts, password.Hasher{})
 	return constructors(r.sessions, directory, accounts.NewAuthenticator(directory, r.limiter))
 }
 
 // serveAt serves all routes at the public origin.
-func (r *rig) serveAt(origin string) {
+func (r *fixture) serveAt(origin string) {
 	var all []Routes
 	for _, routes := range r.routes() {
 		all = append(all, routes)
@@ -123,7 +123,7 @@ func (r *rig) serveAt(origin string) {
 var phraseHash = sync.OnceValue(func() string { return password.Hasher{}.Hash(phrase) })
 
 // addAccount stores an account whose password is phrase.
-func (r *rig) addAccount(a *accounts.Account) {
+func (r *fixture) addAccount(a *accounts.Account) {
 	r.t.Helper()
 	a.PasswordHash = phraseHash()
 	a.Version, a.Revision = 1, "first"
@@ -141,8 +141,8 @@ type response struct {
 
 func (resp response) cookies() []string { return resp.header["Set-Cookie"] }
 
-// do sends a request directly to the handler and empties the journal before.
-func (r *rig) do(req *http.Request) response { return r.over(directly, req) }
+// do sends a request directly to the handler. Calls recorded before are dropped.
+func (r *fixture) do(req *http.Request) response { return r.send(directly, req) }
 
 func directly(_ *testing.T, h http.Handler, req *http.Request) response {
 	w := httptest.NewRecorder()
@@ -150,7 +150,7 @@ func directly(_ *testing.T, h http.Handler, req *http.Request) response {
 	return response{w.Code, w.Result().Header, w.Body.String()}
 }
 
-func (r *rig) over(transport func(*testing.T, http.Handler, *http.Request) response, req *http.Request) response {
+func (r *fixture) send(transport func(*testing.T, http.Handler, *http.Request) response, req *http.Request) response {
 	r.t.Helper()
 	r.remember(req.Header["Cookie"])
 	r.startOver()
@@ -161,7 +161,7 @@ func (r *rig) over(transport func(*testing.T, http.Handler, *http.Request) respo
 
 var tokenShape = regexp.MustCompile(`[\w-]{22}\.[\w-]{22}\.([\w-]{43})`)
 
-func (r *rig) remember(lines []string) {
+func (r *fixture) remember(lines []string) {
 	for _, line := range lines {
 		for _, token := range tokenShape.FindAllStringSubmatch(line, -1) {
 			r.secrets = append(r.secrets, token[1])
@@ -171,7 +171,7 @@ func (r *rig) remember(lines []string) {
 
 // signIn returns the Cookie header of a new session of alice. It is like the session
 // of a login, but costs no hash.
-func (r *rig) signIn() string {
+func (r *fixture) signIn() string {
 	r.t.Helper()
 	alice, err := r.accounts.Store.Get(context.Background(), "alice")
 	if err != nil {
@@ -195,13 +195,13 @@ func cookieOf(resp response) string {
 
 // profileStatus returns the status of the profile for the cookie: 200 if the cookie
 // is valid, 401 if not.
-func (r *rig) profileStatus(cookie string) int {
+func (r *fixture) profileStatus(cookie string) int {
 	r.t.Helper()
 	return r.do(with(get("/profile"), "Cookie", cookie)).status
 }
 
 // live returns how many live sessions alice has.
-func (r *rig) live() int {
+func (r *fixture) live() int {
 	r.t.Helper()
 	all, err := r.sessions.List(context.Background(), "alice-id")
 	if err != nil {
@@ -230,18 +230,18 @@ func fromBrowser(req *http.Request) *http.Request {
 	return with(req, "Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
 }
 
-// journal records the calls to the stores in their order. It records calls to the
-// store of attempts separately, because they are made at the same time as others. A
-// hook runs before the call that it is named after. If the hook returns an error, the
-// call returns it.
-type journal struct {
+// callRecorder records the calls to the stores in their order. It records calls to
+// the store of attempts separately, because they are made at the same time as others.
+// A hook runs before the call that it is named after. If the hook returns an error,
+// the call returns it.
+type callRecorder struct {
 	mu       sync.Mutex
 	calls    []string
 	attempts []string
 	hooks    map[string]func() error
 }
 
-func (j *journal) note(call string) error {
+func (j *callRecorder) record(call string) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if method, ok := strings.CutPrefix(call, "attempts."); ok {
@@ -255,24 +255,25 @@ func (j *journal) note(call string) error {
 	return nil
 }
 
-func (j *journal) startOver() {
+func (j *callRecorder) startOver() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.calls, j.attempts = nil, nil
 }
 
-// made returns the calls since the last request began. A password change lists the
-// sessions at the same time as it renews one session, so the order of these two calls
-// is random. made returns them in a fixed order.
-func (j *journal) made() string {
+// recordedCalls returns the calls since the last request began, without those to the
+// store of attempts. A password change lists the sessions at the same time as it
+// renews one session, so the order of these two calls is random. recordedCalls
+// returns them in a fixed order.
+func (j *callRecorder) recordedCalls() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return strings.ReplaceAll(strings.Join(j.calls, " "), "sessions.List sessions.Update", "sessions.Update sessions.List")
 }
 
-// counted returns the calls to the store of attempts since the last request began,
-// sorted.
-func (j *journal) counted() string {
+// recordedAttempts returns the calls to the store of attempts since the last request
+// began, sorted.
+func (j *callRecorder) recordedAttempts() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return strings.Join(slices.Sorted(slices.Values(j.attempts)), " ")
@@ -283,56 +284,56 @@ var errDown = errors.New("connection refused")
 func down() error { return errDown }
 
 // breakStore makes every call to the store fail: "sessions", "accounts" or "attempts".
-func (j *journal) breakStore(store string) {
+func (j *callRecorder) breakStore(store string) {
 	for _, method := range []string{"Create", "Get", "Update", "Touch", "Delete", "List", "Count", "Withdraw", "Keep", "Clear"} {
 		j.hooks[store+"."+method] = down
 	}
 }
 
-func (j *journal) repair() { clear(j.hooks) }
+func (j *callRecorder) repair() { clear(j.hooks) }
 
 type sessionStore struct {
 	session.Store
-	*journal
+	*callRecorder
 }
 
 func (s sessionStore) Create(ctx context.Context, v *session.Session) error {
-	if err := s.note("sessions.Create"); err != nil {
+	if err := s.record("sessions.Create"); err != nil {
 		return err
 	}
 	return s.Store.Create(ctx, v)
 }
 
 func (s sessionStore) Get(ctx context.Context, key session.Key) (*session.Session, error) {
-	if err := s.note("sessions.Get"); err != nil {
+	if err := s.record("sessions.Get"); err != nil {
 		return nil, err
 	}
 	return s.Store.Get(ctx, key)
 }
 
 func (s sessionStore) Update(ctx context.Context, v *session.Session, now time.Time, version int64) error {
-	if err := s.note("sessions.Update"); err != nil {
+	if err := s.record("sessions.Update"); err != nil {
 		return err
 	}
 	return s.Store.Update(ctx, v, now, version)
 }
 
 func (s sessionStore) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
-	if err := s.note("sessions.Touch"); err != nil {
+	if err := s.record("sessions.Touch"); err != nil {
 		return err
 	}
 	return s.Store.Touch(ctx, key, now, expires)
 }
 
 func (s sessionStore) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
-	if err := s.note("sessions.Delete"); err != nil {
+	if err := s.record("sessions.Delete"); err != nil {
 		return err
 	}
 	return s.Store.Delete(ctx, key, secret, now)
 }
 
 func (s sessionStore) List(ctx context.Context, owner string) ([]*session.Session, error) {
-	if err := s.note("sessions.List"); err != nil {
+	if err := s.record("sessions.List"); err != nil {
 		return nil, err
 	}
 	return s.Store.List(ctx, owner)
@@ -341,12 +342,12 @@ func (s sessionStore) List(ctx context.Context, owner string) ([]*session.Sessio
 // accountStore can also change every account that it returns.
 type accountStore struct {
 	accounts.Store
-	*journal
+	*callRecorder
 	edit func(*accounts.Account)
 }
 
 func (s *accountStore) Get(ctx context.Context, name string) (*accounts.Account, error) {
-	if err := s.note("accounts.Get"); err != nil {
+	if err := s.record("accounts.Get"); err != nil {
 		return nil, err
 	}
 	a, err := s.Store.Get(ctx, name)
@@ -357,7 +358,7 @@ func (s *accountStore) Get(ctx context.Context, name string) (*accounts.Account,
 }
 
 func (s *accountStore) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
-	if err := s.note("accounts.Update"); err != nil {
+	if err := s.record("accounts.Update"); err != nil {
 		return err
 	}
 	return s.Store.Update(ctx, a, newRevision)
@@ -365,25 +366,25 @@ func (s *accountStore) Update(ctx context.Context, a *accounts.Account, newRevis
 
 type attemptStore struct {
 	throttle.Store
-	*journal
+	*callRecorder
 }
 
 func (s attemptStore) Count(ctx context.Context, c throttle.Count) (throttle.Counter, bool, error) {
-	if err := s.note("attempts.Count"); err != nil {
+	if err := s.record("attempts.Count"); err != nil {
 		return throttle.Counter{}, false, err
 	}
 	return s.Store.Count(ctx, c)
 }
 
 func (s attemptStore) Withdraw(ctx context.Context, key string) error {
-	if err := s.note("attempts.Withdraw"); err != nil {
+	if err := s.record("attempts.Withdraw"); err != nil {
 		return err
 	}
 	return s.Store.Withdraw(ctx, key)
 }
 
 func (s attemptStore) Clear(ctx context.Context, key string) error {
-	if err := s.note("attempts.Clear"); err != nil {
+	if err := s.record("attempts.Clear"); err != nil {
 		return err
 	}
 	return s.Store.Clear(ctx, key)
@@ -400,9 +401,9 @@ func (b *syncBuffer) Write(p []byte) (int, error) {
 	return b.b.Write(p)
 }
 
-// take returns the log lines written since the last take, for a test to check. It
-// checks them itself too, as all other lines are checked.
-func (r *rig) take() []string {
+// takeLog returns the log lines written since the last call of takeLog, for a test to
+// check. It checks them itself too, as all other lines are checked.
+func (r *fixture) takeLog() []string {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
 	lines := slices.Collect(strings.Lines(r.log.b.String()))
@@ -411,11 +412,11 @@ func (r *rig) take() []string {
 	return lines
 }
 
-func (r *rig) checkLog() { r.t.Helper(); r.take() }
+func (r *fixture) checkLog() { r.t.Helper(); r.takeLog() }
 
 // checkLines checks that every line is JSON and contains no secret: no password,
 // cookie, token, secret of a token, or password hash (ASVS 16.2.5).
-func (r *rig) checkLines(lines []string) {
+func (r *fixture) checkLines(lines []string) {
 	r.t.Helper()
 	secrets := append([]string{phrase, "correct+horse", "__Host-SESSIONID", "$argon2id$"}, r.secrets...)
 	for _, line := range lines {

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// gate refuses requests before a route handles them.
-type gate struct {
+// requestFilter refuses requests before a route handles them.
+type requestFilter struct {
 	origin     string // the scheme and the host that browsers use; "" if they are not known
 	protection http.CrossOriginProtection
 }
 
-func (g *gate) check(r *http.Request) error {
+func (f *requestFilter) check(r *http.Request) error {
 	for _, name := range []string{"Origin", "Sec-Fetch-Site", "Content-Type"} {
 		// API Gateway joins the values of a repeated header with commas. Nobody can
 		// then know which of the values was meant.
@@ -21,7 +21,7 @@ func (g *gate) check(r *http.Request) error {
 			return &refusal{http.StatusBadRequest, fmt.Sprintf("The header %s came twice; send it once.", name)}
 		}
 	}
-	if err := g.checkOrigin(r); err != nil {
+	if err := f.checkOrigin(r); err != nil {
 		slog.WarnContext(r.Context(), "malicious_cors", "method", r.Method, "path", r.URL.Path, "ip", clientIP(r), "error", err.Error())
 		return &refusal{http.StatusForbidden, "This request came from another site. Open the page here and try again."}
 	}
@@ -34,17 +34,17 @@ func (g *gate) check(r *http.Request) error {
 // scheme. So if the public origin is known, the Origin header of an old browser must
 // be equal to it. A request with neither Sec-Fetch-Site nor Origin does not come from
 // a page in a browser.
-func (g *gate) checkOrigin(r *http.Request) error {
+func (f *requestFilter) checkOrigin(r *http.Request) error {
 	origin := r.Header.Get("Origin")
-	if g.origin == "" || origin == "" || r.Header.Get("Sec-Fetch-Site") != "" || safe(r.Method) {
-		return g.protection.Check(r)
+	if f.origin == "" || origin == "" || r.Header.Get("Sec-Fetch-Site") != "" || isSafeMethod(r.Method) {
+		return f.protection.Check(r)
 	}
-	if origin != g.origin {
-		return fmt.Errorf("origin %q is not %q", origin, g.origin)
+	if origin != f.origin {
+		return fmt.Errorf("origin %q is not %q", origin, f.origin)
 	}
 	return nil
 }
 
-func safe(method string) bool {
+func isSafeMethod(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
