@@ -61,7 +61,7 @@ func (d *Authenticator) Authenticate(ctx context.Context, a authn.Attempt) (auth
 		return nil, err
 	}
 	if err = unread; err == nil {
-		account, err = d.directory.prove(ctx, account, a.Password)
+		account, err = d.directory.authenticate(ctx, account, a.Password)
 	}
 	if err != nil {
 		if !errors.Is(err, authn.ErrRefused) {

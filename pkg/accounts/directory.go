@@ -21,7 +21,7 @@ import (
 type Directory struct {
 	store  Store
 	hasher password.Hasher
-	nobody *Account // used in place of an account that does not exist
+	dummy  *Account // used in place of an account that does not exist
 	verify func(encoded, password string) (bool, error)
 	slots  chan struct{} // holds one element for each hash that is being computed
 }
@@ -37,7 +37,7 @@ func NewDirectory(store Store, hasher password.Hasher) *Directory {
 	return &Directory{
 		store:  store,
 		hasher: hasher,
-		nobody: &Account{PasswordHash: hasher.Decoy(), Disabled: true},
+		dummy:  &Account{PasswordHash: hasher.Decoy(), Disabled: true},
 		verify: hasher.Verify,
 		slots:  make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
@@ -54,11 +54,11 @@ func (d *Directory) Find(ctx context.Context, username string) (*Account, error)
 }
 
 // find returns the account for a sign-in by a normalised name. If no account has the
-// name, it returns nobody.
+// name, it returns the dummy account.
 func (d *Directory) find(ctx context.Context, name string) (*Account, error) {
 	account, err := d.store.Get(ctx, name)
 	if errors.Is(err, ErrNotFound) {
-		return d.nobody, nil
+		return d.dummy, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the account: %w", err)
@@ -66,9 +66,9 @@ func (d *Directory) find(ctx context.Context, name string) (*Account, error) {
 	return account, nil
 }
 
-// prove checks pw and returns the account, or authn.ErrRefused. It thaws an account
-// whose freeze has expired and replaces an old hash.
-func (d *Directory) prove(ctx context.Context, account *Account, pw string) (*Account, error) {
+// authenticate checks pw and returns the account, or authn.ErrRefused. It thaws an
+// account whose freeze has expired and replaces an old hash.
+func (d *Directory) authenticate(ctx context.Context, account *Account, pw string) (*Account, error) {
 	matches, err := d.matches(ctx, account, pw)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (d *Directory) matches(ctx context.Context, account *Account, pw string) (b
 	}
 	if err != nil {
 		slog.ErrorContext(ctx, "stored password hash cannot be used; set a new password", "user_id", account.UserID, "error", err)
-		d.verify(d.nobody.PasswordHash, pw)
+		d.verify(d.dummy.PasswordHash, pw)
 		return false, nil
 	}
 	return ok, nil

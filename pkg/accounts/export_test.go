@@ -18,5 +18,5 @@ func (d *Directory) SetPreferencesOf(ctx context.Context, account *Account, sett
 
 // Prove is what a right name and password lead to, uncounted.
 func (d *Directory) Prove(ctx context.Context, account *Account, pw string) (*Account, error) {
-	return d.prove(ctx, account, pw)
+	return d.authenticate(ctx, account, pw)
 }

@@ -105,8 +105,8 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 	t.Run("accounts are copies", func(t *testing.T) {
 		a := Sample("copies")
 		Create(t, store, a)
-		scribble(a)
-		scribble(Get(t, store, "copies"))
+		overwrite(a)
+		overwrite(Get(t, store, "copies"))
 		got := Get(t, store, "copies")
 		if want := Sample("copies"); got.Roles[0] != want.Roles[0] || got.Preferences["theme"] != want.Preferences["theme"] {
 			t.Errorf("a caller's change reached the store: %+v", got)
@@ -128,7 +128,7 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 		if got := Get(t, store, "updated"); !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
-		scribble(next)
+		overwrite(next)
 		if got := Get(t, store, "updated"); !reflect.DeepEqual(got, want) {
 			t.Errorf("a caller's change reached the store: %+v", got)
 		}
@@ -224,7 +224,7 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 	})
 }
 
-func scribble(a *accounts.Account) {
+func overwrite(a *accounts.Account) {
 	a.Roles[0] = "changed"
 	a.Preferences["theme"] = "changed"
 }

@@ -29,12 +29,12 @@ func AttemptAt(key string, after time.Duration) throttle.Count {
 // RunAttempts tests a store of attempts to sign in. The function newStore returns an
 // empty store.
 func RunAttempts(t *testing.T, newStore func(*testing.T) throttle.Store) {
-	t.Run("the ladder", func(t *testing.T) { climb(t, newStore(t)) })
-	t.Run("many at once", func(t *testing.T) { crowd(t, newStore(t)) })
+	t.Run("the ladder", func(t *testing.T) { testLadder(t, newStore(t)) })
+	t.Run("many at once", func(t *testing.T) { testConcurrent(t, newStore(t)) })
 }
 
-// climb counts attempts one after another and compares the counter after each.
-func climb(t *testing.T, store throttle.Store) {
+// testLadder counts attempts one after another and compares the counter after each.
+func testLadder(t *testing.T, store throttle.Store) {
 	count := func(key string, after time.Duration, want throttle.Counter, counted bool) {
 		t.Helper()
 		got, ok, err := store.Count(t.Context(), AttemptAt(key, after))
@@ -96,9 +96,9 @@ func climb(t *testing.T, store throttle.Store) {
 	count("c", 0, counter(1, ms), true)
 }
 
-// crowd counts many attempts at the same time. Exactly as many must be counted as the
-// ladder has free failures.
-func crowd(t *testing.T, store throttle.Store) {
+// testConcurrent counts many attempts at the same time. Exactly as many must be
+// counted as the ladder has free failures.
+func testConcurrent(t *testing.T, store throttle.Store) {
 	var counted atomic.Int32
 	var wg sync.WaitGroup
 	for range 50 {

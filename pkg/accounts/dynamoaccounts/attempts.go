@@ -55,7 +55,7 @@ func (a *Attempts) Count(ctx context.Context, c throttle.Count) (throttle.Counte
 		return counter, attempt == c.ID, err
 	}
 	if err != nil {
-		return throttle.Counter{}, false, a.failed(err)
+		return throttle.Counter{}, false, a.wrapError(err)
 	}
 	counter, _, err := a.decode(c.Key, out.Attributes)
 	return counter, err == nil, err
@@ -87,7 +87,7 @@ func (a *Attempts) Withdraw(ctx context.Context, key string) error {
 		ConditionExpression:       new("failures >= :one"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":one": number(1)},
 	}, func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
-	return a.failed(unlessNothing(err))
+	return a.wrapError(ignoreFailedCondition(err))
 }
 
 // Keep implements [throttle.Store] by one UpdateItem.
@@ -98,17 +98,17 @@ func (a *Attempts) Keep(ctx context.Context, key string) error {
 		UpdateExpression:    new("REMOVE expires_at"),
 		ConditionExpression: new("attribute_exists(failures)"),
 	})
-	return a.failed(unlessNothing(err))
+	return a.wrapError(ignoreFailedCondition(err))
 }
 
 // Clear implements [throttle.Store] by one DeleteItem.
 func (a *Attempts) Clear(ctx context.Context, key string) error {
 	_, err := a.delete(ctx, &dynamodb.DeleteItemInput{TableName: &a.table, Key: a.key(key)})
-	return a.failed(err)
+	return a.wrapError(err)
 }
 
-// unlessNothing returns nil for a failed condition: there was no counter to change.
-func unlessNothing(err error) error {
+// ignoreFailedCondition returns nil for a failed condition: there was no counter to change.
+func ignoreFailedCondition(err error) error {
 	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return nil
 	}
@@ -117,19 +117,19 @@ func unlessNothing(err error) error {
 
 func (a *Attempts) decode(key string, stored map[string]types.AttributeValue) (throttle.Counter, string, error) {
 	item := dynamo.NewItem(a.table, key, stored)
-	t := throttle.Counter{
+	counter := throttle.Counter{
 		Failures: int(item.Int("failures")),
 		Last:     time.UnixMilli(item.Int("last_at")).UTC(),
 		Expires:  epoch.Time(item.Optional().Int("expires_at")),
 	}
-	return t, item.String("attempt"), item.Err()
+	return counter, item.String("attempt"), item.Err()
 }
 
 func (a *Attempts) key(key string) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{"key": str(key)}
 }
 
-func (a *Attempts) failed(err error) error {
+func (a *Attempts) wrapError(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -29,13 +29,13 @@ func (m *Attempts) Count(ctx context.Context, c throttle.Count) (throttle.Counte
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sweep(c.At)
-	t, ok := m.counters[c.Key]
-	if ok && !c.Allows(t) {
-		return t, false, nil
+	counter, ok := m.counters[c.Key]
+	if ok && !c.Allows(counter) {
+		return counter, false, nil
 	}
-	t = throttle.Counter{Failures: t.Failures + 1, Last: c.At.Truncate(time.Millisecond), Expires: c.Expires.Truncate(time.Second)}
-	m.counters[c.Key] = t
-	return t, true, nil
+	counter = throttle.Counter{Failures: counter.Failures + 1, Last: c.At.Truncate(time.Millisecond), Expires: c.Expires.Truncate(time.Second)}
+	m.counters[c.Key] = counter
+	return counter, true, nil
 }
 
 // sweep removes expired counters each time their number has doubled. Otherwise
@@ -44,18 +44,20 @@ func (m *Attempts) sweep(now time.Time) {
 	if len(m.counters) < m.sweepAt {
 		return
 	}
-	maps.DeleteFunc(m.counters, func(_ string, t throttle.Counter) bool { return !t.Expires.IsZero() && !t.Expires.After(now) })
+	maps.DeleteFunc(m.counters, func(_ string, counter throttle.Counter) bool {
+		return !counter.Expires.IsZero() && !counter.Expires.After(now)
+	})
 	m.sweepAt = max(1024, 2*len(m.counters))
 }
 
 // Withdraw implements [throttle.Store].
 func (m *Attempts) Withdraw(ctx context.Context, key string) error {
-	return m.change(ctx, key, func(t *throttle.Counter) { t.Failures = max(0, t.Failures-1) })
+	return m.change(ctx, key, func(counter *throttle.Counter) { counter.Failures = max(0, counter.Failures-1) })
 }
 
 // Keep implements [throttle.Store].
 func (m *Attempts) Keep(ctx context.Context, key string) error {
-	return m.change(ctx, key, func(t *throttle.Counter) { t.Expires = time.Time{} })
+	return m.change(ctx, key, func(counter *throttle.Counter) { counter.Expires = time.Time{} })
 }
 
 func (m *Attempts) change(ctx context.Context, key string, change func(*throttle.Counter)) error {
@@ -64,9 +66,9 @@ func (m *Attempts) change(ctx context.Context, key string, change func(*throttle
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if t, ok := m.counters[key]; ok {
-		change(&t)
-		m.counters[key] = t
+	if counter, ok := m.counters[key]; ok {
+		change(&counter)
+		m.counters[key] = counter
 	}
 	return nil
 }

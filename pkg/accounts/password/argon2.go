@@ -29,10 +29,10 @@ type phc struct {
 	salt, key      []byte
 }
 
-// fresh returns a hash with the parameters of new hashes and a new salt. It has no
+// newPHC returns a hash with the parameters of new hashes and a new salt. It has no
 // key yet.
-func (h Hasher) fresh() phc {
-	return phc{variant: "argon2id", memory: memory, passes: passes, lanes: lanes, pepper: h.newest().ID, salt: random(saltLen)}
+func (h Hasher) newPHC() phc {
+	return phc{variant: "argon2id", memory: memory, passes: passes, lanes: lanes, pepper: h.newestPepper().ID, salt: random(saltLen)}
 }
 
 func (p phc) derive(password []byte, length int) []byte {
@@ -63,7 +63,7 @@ func argon2Hash(variant string) func(Hasher, string) (check, error) {
 		if err != nil {
 			return nil, err
 		}
-		return derived(p.key, func(password string) ([]byte, error) {
+		return compareKey(p.key, func(password string) ([]byte, error) {
 			return p.derive(pepper.apply(password), len(p.key)), nil
 		}), nil
 	}
@@ -89,11 +89,11 @@ func parsePHC(encoded string) (phc, error) {
 		return phc{}, errors.New("version, parameters, salt or key are not written as Argon2 writes them")
 	}
 	return p, firstError(
-		within("m in KiB", int(p.memory), 1, maxMemory>>10),
-		within("t", int(p.passes), 1, maxPasses),
-		within("p", int(p.lanes), 1, maxLanes),
-		within("bytes of salt", len(p.salt), minSalt, maxEncoded),
-		within("bytes of key", len(p.key), minKey, maxKey),
+		checkRange("m in KiB", int(p.memory), 1, maxMemory>>10),
+		checkRange("t", int(p.passes), 1, maxPasses),
+		checkRange("p", int(p.lanes), 1, maxLanes),
+		checkRange("bytes of salt", len(p.salt), minSalt, maxEncoded),
+		checkRange("bytes of key", len(p.key), minKey, maxKey),
 	)
 }
 

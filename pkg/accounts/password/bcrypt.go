@@ -20,8 +20,8 @@ func bcryptHash(_ Hasher, rest string) (check, error) {
 	if len(digits) != 2 || len(secret) != 53 {
 		return nil, errShape
 	}
-	cost, err := whole("cost", strings.TrimPrefix(digits, "0"))
-	if err := firstError(err, within("cost", cost, bcrypt.MinCost, maxCost)); err != nil {
+	cost, err := parseNumber("cost", strings.TrimPrefix(digits, "0"))
+	if err := firstError(err, checkRange("cost", cost, bcrypt.MinCost, maxCost)); err != nil {
 		return nil, err
 	}
 	salt, saltErr := bcryptBase64.DecodeString(secret[:22])

@@ -11,11 +11,11 @@ import (
 // hex.
 func djangoMD5(_ Hasher, rest string) (check, error) {
 	salt, digest, _ := strings.Cut(rest, "$")
-	key, err := keyIn(digest, unhex)
+	key, err := decodeKey(digest, decodeHex)
 	if err != nil {
 		return nil, err
 	}
-	return derived(key, func(password string) ([]byte, error) {
+	return compareKey(key, func(password string) ([]byte, error) {
 		sum := md5.Sum([]byte(salt + password))
 		return sum[:], nil
 	}), nil
@@ -24,11 +24,11 @@ func djangoMD5(_ Hasher, rest string) (check, error) {
 // springSHA256 reads 8 bytes of salt and the key, in one hex string. The key is
 // SHA-256 of the salt and the password, computed 1,024 times in a row.
 func springSHA256(_ Hasher, rest string) (check, error) {
-	both, err := unhex(rest)
+	both, err := decodeHex(rest)
 	if err != nil || len(both) != 8+sha256.Size {
 		return nil, errShape
 	}
-	return derived(both[8:], func(password string) ([]byte, error) {
+	return compareKey(both[8:], func(password string) ([]byte, error) {
 		sum := sha256.Sum256([]byte(string(both[:8]) + password))
 		for range 1023 {
 			sum = sha256.Sum256(sum[:])
@@ -45,11 +45,11 @@ func springMessageDigest(_ Hasher, rest string) (check, error) {
 	if !strings.HasPrefix(salt, "{") {
 		return nil, errShape
 	}
-	key, err := keyIn(rest[end:], unhex)
+	key, err := decodeKey(rest[end:], decodeHex)
 	if err != nil {
 		return nil, err
 	}
-	return derived(key, func(password string) ([]byte, error) {
+	return compareKey(key, func(password string) ([]byte, error) {
 		sum := sha256.Sum256([]byte(password + salt))
 		return sum[:], nil
 	}), nil
@@ -60,5 +60,5 @@ func noop(_ Hasher, rest string) (check, error) {
 	if rest == "" {
 		return nil, errors.New("the password is empty")
 	}
-	return derived([]byte(rest), func(password string) ([]byte, error) { return []byte(password), nil }), nil
+	return compareKey([]byte(rest), func(password string) ([]byte, error) { return []byte(password), nil }), nil
 }

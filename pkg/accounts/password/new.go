@@ -26,7 +26,7 @@ func CheckNew(password, name string) error {
 	folded := strings.ToLower(password)
 	own := withoutNames(folded, name)
 	switch {
-	case slices.Contains(strings.Split(common, "\n"), folded):
+	case slices.Contains(strings.Split(commonPasswords, "\n"), folded):
 		return errors.New("the password is one of the most common; choose another")
 	case repeats(folded):
 		return errors.New("the password is one piece repeated; choose another")
@@ -38,14 +38,14 @@ func CheckNew(password, name string) error {
 	return nil
 }
 
-// common holds the common passwords that have at least MinCharacters, in lower case,
-// one in each line. The file common.md says where they come from.
+// commonPasswords holds the common passwords that have at least MinCharacters, in
+// lower case, one in each line. The file common.md says where they come from.
 //
 //go:embed common.txt
-var common string
+var commonPasswords string
 
-// product is the name of the product. Attackers try it in the passwords of its users.
-const product = "coatcheck"
+// productName is the name of the product. Attackers try it in the passwords of its users.
+const productName = "coatcheck"
 
 // tooShort reports whether the rest of a password could be guessed, because it has
 // fewer characters than ASVS 6.2.1 requires of any password.
@@ -67,7 +67,7 @@ func repeats(text string) bool {
 func withoutNames(text, name string) string {
 	name = strings.ToLower(name)
 	parts := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
-	for _, word := range append([]string{product, name}, parts...) {
+	for _, word := range append([]string{productName, name}, parts...) {
 		if utf8.RuneCountInString(word) >= 3 { // a shorter word is part of many other words
 			text = strings.ReplaceAll(text, word, "")
 		}
@@ -75,10 +75,10 @@ func withoutNames(text, name string) string {
 	return text
 }
 
-// lines are the sequences that people type along: the rows of common keyboards, the
-// slanted columns below the digits, and the alphabet. Each is there forward and
-// backward.
-var lines = forward + "\n" + reverse(forward)
+// keyboardLines are the sequences that people type along: the rows of common
+// keyboards, the slanted columns below the digits, and the alphabet. Each is there
+// forward and backward.
+var keyboardLines = forward + "\n" + reverse(forward)
 
 const forward = "01234567890-=\nqwertyuiop[]\nqwertzuiop\nazertyuiop\nasdfghjkl;'\nzxcvbnm,./\n" +
 	"1qaz\n2wsx\n3edc\n4rfv\n5tgb\n6yhn\n7ujm\n8ik,\n9ol.\n0p;/\nabcdefghijklmnopqrstuvwxyz"
@@ -90,7 +90,7 @@ func reverse(text string) string {
 }
 
 // withoutRuns removes every run of 4 characters or more. A run follows one of the
-// lines or repeats one character.
+// keyboardLines or repeats one character.
 func withoutRuns(text string) string {
 	var rest []rune
 	for r := []rune(text); len(r) > 0; {
@@ -106,7 +106,7 @@ func withoutRuns(text string) string {
 // run returns the length of the run at the beginning of r.
 func run(r []rune) int {
 	line, same := 1, 1
-	for line < len(r) && strings.Contains(lines, string(r[:line+1])) {
+	for line < len(r) && strings.Contains(keyboardLines, string(r[:line+1])) {
 		line++
 	}
 	for same < len(r) && r[same] == r[0] {

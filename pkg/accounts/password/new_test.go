@@ -68,7 +68,7 @@ func TestCheckNew(t *testing.T) {
 
 // TestCommonList: the list is as large as ASVS 6.2.4 asks, and each line can match.
 func TestCommonList(t *testing.T) {
-	all := strings.Split(strings.TrimSuffix(common, "\n"), "\n")
+	all := strings.Split(strings.TrimSuffix(commonPasswords, "\n"), "\n")
 	if len(all) < 3000 {
 		t.Errorf("%d common passwords, want at least 3000", len(all))
 	}

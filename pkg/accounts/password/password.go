@@ -59,16 +59,16 @@ type Pepper struct {
 // Hash returns the PHC string to store for password. It makes a new salt each time.
 // It takes about 20 ms and 19 MiB. The caller must have called [CheckNew] before.
 func (h Hasher) Hash(password string) string {
-	fresh := h.fresh()
-	fresh.key = fresh.derive(h.newest().apply(password), keyLen)
-	return fresh.String()
+	hash := h.newPHC()
+	hash.key = hash.derive(h.newestPepper().apply(password), keyLen)
+	return hash.String()
 }
 
 // Decoy returns a PHC string that no password matches. Verifying a password against
 // it costs the same as against a hash of [Hasher.Hash]. So an answer is not faster
 // for an unknown name than for a known one.
 func (h Hasher) Decoy() string {
-	decoy := h.fresh()
+	decoy := h.newPHC()
 	decoy.key = random(keyLen)
 	return decoy.String()
 }
@@ -82,7 +82,7 @@ func (h Hasher) Current(encoded string) bool {
 	if err != nil || len(stored.salt) != saltLen || len(stored.key) != keyLen {
 		return false
 	}
-	today := h.fresh()
+	today := h.newPHC()
 	today.salt, today.key = stored.salt, stored.key
 	return today.String() == encoded
 }
@@ -152,8 +152,8 @@ func (h Hasher) parse(encoded string) (check, error) {
 	return matches, nil
 }
 
-// newest returns the pepper for new hashes, or the zero Pepper if there is none.
-func (h Hasher) newest() Pepper {
+// newestPepper returns the pepper for new hashes, or the zero Pepper if there is none.
+func (h Hasher) newestPepper() Pepper {
 	if len(h.Peppers) == 0 {
 		return Pepper{}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func pbkdf2Check(digest func() hash.Hash, salt string, rounds int, key []byte) check {
-	return derived(key, func(password string) ([]byte, error) {
+	return compareKey(key, func(password string) ([]byte, error) {
 		return pbkdf2.Key(digest, password, []byte(salt), rounds, len(key))
 	})
 }
@@ -19,7 +19,7 @@ func pbkdf2Check(digest func() hash.Hash, salt string, rounds int, key []byte) c
 // djangoPBKDF2 reads "rounds$salt$key". The salt is text, and the key is base64.
 func djangoPBKDF2(digest func() hash.Hash) func(Hasher, string) (check, error) {
 	return func(_ Hasher, rest string) (check, error) {
-		return roundsSaltKey(digest, rest, unbase64)
+		return roundsSaltKey(digest, rest, decodeBase64)
 	}
 }
 
@@ -31,7 +31,7 @@ func werkzeugPBKDF2(_ Hasher, rest string) (check, error) {
 	if digest == nil {
 		return nil, errors.New("digest is not sha1, sha256 or sha512")
 	}
-	return roundsSaltKey(digest, rest, unhex)
+	return roundsSaltKey(digest, rest, decodeHex)
 }
 
 func roundsSaltKey(digest func() hash.Hash, text string, decode func(string) ([]byte, error)) (check, error) {
@@ -39,11 +39,11 @@ func roundsSaltKey(digest func() hash.Hash, text string, decode func(string) ([]
 	if len(parts) != 3 {
 		return nil, errShape
 	}
-	rounds, err := whole("rounds", parts[0])
-	if err := firstError(err, within("rounds", rounds, 1, maxRounds)); err != nil {
+	rounds, err := parseNumber("rounds", parts[0])
+	if err := firstError(err, checkRange("rounds", rounds, 1, maxRounds)); err != nil {
 		return nil, err
 	}
-	key, err := keyIn(parts[2], decode)
+	key, err := decodeKey(parts[2], decode)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func roundsSaltKey(digest func() hash.Hash, text string, decode func(string) ([]
 // contain the parameters. They are the settings that Spring used at that time.
 func springPBKDF2(digest func() hash.Hash, rounds, saltLen int) func(Hasher, string) (check, error) {
 	return func(_ Hasher, rest string) (check, error) {
-		both, err := unhex(rest)
+		both, err := decodeHex(rest)
 		if err != nil || len(both) != saltLen+32 {
 			return nil, errShape
 		}

@@ -70,9 +70,9 @@ const (
 	maxEncoded = MaxBytes + 256
 )
 
-// derived returns a check that compares key with the key that derive makes from the
+// compareKey returns a check that compares key with the key that derive makes from the
 // password.
-func derived(key []byte, derive func(password string) ([]byte, error)) check {
+func compareKey(key []byte, derive func(password string) ([]byte, error)) check {
 	return func(password string) (bool, error) {
 		got, err := derive(password)
 		return err == nil && subtle.ConstantTimeCompare(got, key) == 1, err
@@ -82,16 +82,16 @@ func derived(key []byte, derive func(password string) ([]byte, error)) check {
 // unusable reads Django's mark of an account without a password. The check costs a
 // hash, so that it is not faster than for a wrong password.
 func unusable(h Hasher, _ string) (check, error) {
-	decoy := h.fresh()
-	return derived(random(keyLen), func(password string) ([]byte, error) {
-		return decoy.derive(h.newest().apply(password), keyLen), nil
+	decoy := h.newPHC()
+	return compareKey(random(keyLen), func(password string) ([]byte, error) {
+		return decoy.derive(h.newestPepper().apply(password), keyLen), nil
 	}), nil
 }
 
 var errShape = errors.New("not of the scheme's parts")
 
-// whole reads a whole number in the spelling that Go writes.
-func whole(name, text string) (int, error) {
+// parseNumber reads a whole number in the spelling that Go writes.
+func parseNumber(name, text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || strconv.Itoa(n) != text {
 		return 0, fmt.Errorf("%s is not a plain whole number", name)
@@ -99,24 +99,24 @@ func whole(name, text string) (int, error) {
 	return n, nil
 }
 
-func within(name string, n, least, most int) error {
+func checkRange(name string, n, least, most int) error {
 	if n < least || n > most {
 		return fmt.Errorf("%s is %d, want %d to %d", name, n, least, most)
 	}
 	return nil
 }
 
-// keyIn decodes a key. The decoders are unhex and unbase64.
-func keyIn(text string, decode func(string) ([]byte, error)) ([]byte, error) {
+// decodeKey decodes a key. The decoders are decodeHex and decodeBase64.
+func decodeKey(text string, decode func(string) ([]byte, error)) ([]byte, error) {
 	key, err := decode(text)
 	if err != nil {
 		return nil, fmt.Errorf("the key %w", err)
 	}
-	return key, within("bytes of key", len(key), minKey, maxKey)
+	return key, checkRange("bytes of key", len(key), minKey, maxKey)
 }
 
-// unhex refuses upper case, so that one hash has only one spelling.
-func unhex(text string) ([]byte, error) {
+// decodeHex refuses upper case, so that one hash has only one spelling.
+func decodeHex(text string) ([]byte, error) {
 	b, err := hex.DecodeString(text)
 	if err != nil || hex.EncodeToString(b) != text {
 		return nil, errors.New("is not lower-case hexadecimal")
@@ -124,9 +124,9 @@ func unhex(text string) ([]byte, error) {
 	return b, nil
 }
 
-// unbase64 refuses line ends and unused bits that are not zero, so that one hash has
+// decodeBase64 refuses line ends and unused bits that are not zero, so that one hash has
 // only one spelling.
-func unbase64(text string) ([]byte, error) {
+func decodeBase64(text string) ([]byte, error) {
 	b, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || base64.StdEncoding.EncodeToString(b) != text {
 		return nil, errors.New("is not plain standard base64")

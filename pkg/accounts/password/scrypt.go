@@ -14,9 +14,9 @@ import (
 // 128·n·r·p.
 func scryptCheck(n, r, p int, salt, key []byte) (check, error) {
 	err := firstError(
-		within("r", r, 1, maxBlock),
-		within("p", p, 1, maxLanes),
-		within("N", n, 2, maxMemory/128/max(r, 1)),
+		checkRange("r", r, 1, maxBlock),
+		checkRange("p", p, 1, maxLanes),
+		checkRange("N", n, 2, maxMemory/128/max(r, 1)),
 	)
 	if err == nil && bits.OnesCount(uint(n)) != 1 {
 		err = fmt.Errorf("cost N is %d, want a power of two", n)
@@ -24,17 +24,17 @@ func scryptCheck(n, r, p int, salt, key []byte) (check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return derived(key, func(password string) ([]byte, error) {
+	return compareKey(key, func(password string) ([]byte, error) {
 		return scrypt.Key([]byte(password), salt, n, r, p, len(key))
 	}), nil
 }
 
 // scryptText reads the parts as Werkzeug and Django write them. The salt is text.
 func scryptText(n, r, p, salt, key string, decode func(string) ([]byte, error)) (check, error) {
-	nn, nErr := whole("N", n)
-	rr, rErr := whole("r", r)
-	pp, pErr := whole("p", p)
-	k, kErr := keyIn(key, decode)
+	nn, nErr := parseNumber("N", n)
+	rr, rErr := parseNumber("r", r)
+	pp, pErr := parseNumber("p", p)
+	k, kErr := decodeKey(key, decode)
 	if err := firstError(nErr, rErr, pErr, kErr); err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func werkzeugScrypt(_ Hasher, rest string) (check, error) {
 	if len(parts) != 3 || len(numbers) != 3 {
 		return nil, errShape
 	}
-	return scryptText(numbers[0], numbers[1], numbers[2], parts[1], parts[2], unhex)
+	return scryptText(numbers[0], numbers[1], numbers[2], parts[1], parts[2], decodeHex)
 }
 
 // djangoScrypt reads "N$salt$r$p$key". The key is base64.
@@ -57,7 +57,7 @@ func djangoScrypt(_ Hasher, rest string) (check, error) {
 	if len(parts) != 5 {
 		return nil, errShape
 	}
-	return scryptText(parts[0], parts[2], parts[3], parts[1], parts[4], unbase64)
+	return scryptText(parts[0], parts[2], parts[3], parts[1], parts[4], decodeBase64)
 }
 
 // springScrypt reads "$e0801$salt$key". The first part is log2 N, r and p in hex,
@@ -72,12 +72,12 @@ func springScrypt(_ Hasher, rest string) (check, error) {
 		return nil, errors.New("parameters are not lower-case hexadecimal")
 	}
 	log2 := int(numbers >> 16)
-	salt, err := unbase64(parts[2])
+	salt, err := decodeBase64(parts[2])
 	if err != nil {
 		return nil, fmt.Errorf("the salt %w", err)
 	}
-	key, err := keyIn(parts[3], unbase64)
-	if err := firstError(err, within("log2 N", log2, 1, 20)); err != nil {
+	key, err := decodeKey(parts[3], decodeBase64)
+	if err := firstError(err, checkRange("log2 N", log2, 1, 20)); err != nil {
 		return nil, err
 	}
 	return scryptCheck(1<<log2, int(numbers>>8&0xff), int(numbers&0xff), salt, key)

@@ -38,23 +38,23 @@ func (a *Attempts) CreateTable(ctx context.Context) error { return a.exec(ctx, A
 // Count implements [throttle.Store] by one INSERT that becomes an UPDATE if the row
 // exists, and by a SELECT if the attempt is refused. The statement is sent only once,
 // on a connection of its own.
-func (a *Attempts) Count(ctx context.Context, c throttle.Count) (t throttle.Counter, counted bool, err error) {
+func (a *Attempts) Count(ctx context.Context, c throttle.Count) (counter throttle.Counter, counted bool, err error) {
 	conn, err := a.db.Conn(ctx)
 	if err != nil {
-		return t, false, a.failed(err)
+		return counter, false, a.wrapError(err)
 	}
 	defer conn.Close()
 	condition, args := stepClause(c)
-	t, err = scan(conn.QueryRowContext(ctx, `INSERT INTO coatcheck_attempts AS t (key, failures, last_at, expires_at) VALUES ($1, 1, $2, $3)
+	counter, err = scan(conn.QueryRowContext(ctx, `INSERT INTO coatcheck_attempts AS t (key, failures, last_at, expires_at) VALUES ($1, 1, $2, $3)
 		ON CONFLICT (key) DO UPDATE SET failures = t.failures + 1, last_at = $2, expires_at = $3 WHERE `+condition+`
 		RETURNING failures, last_at, expires_at`, args...))
 	if err == nil {
-		return t, true, nil
+		return counter, true, nil
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		t, err = scan(conn.QueryRowContext(ctx, `SELECT failures, last_at, expires_at FROM coatcheck_attempts WHERE key = $1`, c.Key))
+		counter, err = scan(conn.QueryRowContext(ctx, `SELECT failures, last_at, expires_at FROM coatcheck_attempts WHERE key = $1`, c.Key))
 	}
-	return t, false, a.failed(err)
+	return counter, false, a.wrapError(err)
 }
 
 // stepClause returns the SQL condition under which an attempt may be counted. Its
@@ -74,13 +74,13 @@ func stepClause(c throttle.Count) (clause string, args []any) {
 	return strings.Join(parts, " OR "), args
 }
 
-func scan(row *sql.Row) (t throttle.Counter, err error) {
+func scan(row *sql.Row) (counter throttle.Counter, err error) {
 	var last, expires int64
-	if err := row.Scan(&t.Failures, &last, &expires); err != nil {
-		return t, err
+	if err := row.Scan(&counter.Failures, &last, &expires); err != nil {
+		return counter, err
 	}
-	t.Last, t.Expires = time.UnixMilli(last).UTC(), epoch.Time(expires)
-	return t, nil
+	counter.Last, counter.Expires = time.UnixMilli(last).UTC(), epoch.Time(expires)
+	return counter, nil
 }
 
 // Withdraw implements [throttle.Store] by one UPDATE.
@@ -100,10 +100,10 @@ func (a *Attempts) Clear(ctx context.Context, key string) error {
 
 func (a *Attempts) exec(ctx context.Context, statement string, args ...any) error {
 	_, err := execOnce(ctx, a.db, statement, args...)
-	return a.failed(err)
+	return a.wrapError(err)
 }
 
-func (a *Attempts) failed(err error) error {
+func (a *Attempts) wrapError(err error) error {
 	if err == nil {
 		return nil
 	}

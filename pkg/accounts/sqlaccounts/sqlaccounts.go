@@ -41,7 +41,7 @@ func New(db *sql.DB) *Store { return &Store{db} }
 // CreateTable creates the table if it does not exist.
 func (s *Store) CreateTable(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, Schema)
-	return s.failed(err)
+	return s.wrapError(err)
 }
 
 // Get implements [accounts.Store] by one SELECT.
@@ -57,7 +57,7 @@ func (s *Store) Get(ctx context.Context, name string) (*accounts.Account, error)
 		return nil, accounts.ErrNotFound
 	}
 	if err != nil {
-		return nil, s.failed(err)
+		return nil, s.wrapError(err)
 	}
 	if err := json.Unmarshal(roles, &a.Roles); err != nil {
 		return nil, s.damaged(name, "roles")
@@ -78,7 +78,7 @@ func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 	if err != nil {
 		return err
 	}
-	return s.once(ctx, accounts.ErrExists, insert, a.Name, a.Username, a.UserID, a.DisplayName, roles, preferences,
+	return s.write(ctx, accounts.ErrExists, insert, a.Name, a.Username, a.UserID, a.DisplayName, roles, preferences,
 		a.PasswordHash, a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, a.Revision)
 }
 
@@ -91,14 +91,14 @@ func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision str
 	if err != nil {
 		return err
 	}
-	return s.once(ctx, accounts.ErrChanged, update, a.DisplayName, roles, preferences, a.PasswordHash,
+	return s.write(ctx, accounts.ErrChanged, update, a.DisplayName, roles, preferences, a.PasswordHash,
 		a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, newRevision, a.Name, a.Revision)
 }
 
 // Delete implements [accounts.Store] by one DELETE, on the condition that the
 // revision is the same. If it removes no row, it reads the account to see why.
 func (s *Store) Delete(ctx context.Context, a *accounts.Account) error {
-	err := s.once(ctx, accounts.ErrChanged, `DELETE FROM coatcheck_users WHERE name = $1 AND revision = $2`, a.Name, a.Revision)
+	err := s.write(ctx, accounts.ErrChanged, `DELETE FROM coatcheck_users WHERE name = $1 AND revision = $2`, a.Name, a.Revision)
 	if errors.Is(err, accounts.ErrChanged) {
 		if _, err := s.Get(ctx, a.Name); errors.Is(err, accounts.ErrNotFound) {
 			return nil
@@ -107,13 +107,14 @@ func (s *Store) Delete(ctx context.Context, a *accounts.Account) error {
 	return err
 }
 
-// once sends one statement only once, and returns none if it changed no row.
-func (s *Store) once(ctx context.Context, none error, statement string, args ...any) error {
+// write sends one statement only once. It returns errUnchanged if the statement
+// changed no row.
+func (s *Store) write(ctx context.Context, errUnchanged error, statement string, args ...any) error {
 	changed, err := execOnce(ctx, s.db, statement, args...)
 	if err == nil && changed == 0 {
-		return none
+		return errUnchanged
 	}
-	return s.failed(err)
+	return s.wrapError(err)
 }
 
 // execOnce sends one statement on a connection of its own, and returns how many rows
@@ -141,7 +142,7 @@ func encode(a *accounts.Account) (roles, preferences string, err error) {
 	return string(r), string(p), err
 }
 
-func (s *Store) failed(err error) error {
+func (s *Store) wrapError(err error) error {
 	if err == nil {
 		return nil
 	}

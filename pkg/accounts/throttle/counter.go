@@ -21,17 +21,17 @@ const (
 	keepNetwork = time.Hour // after the end of its window
 )
 
-const withdrawTime = time.Second
+const withdrawTimeout = time.Second
 
-// counter is a counter for which an attempt is counted, and the result of counting
-// it.
-type counter struct {
-	by      string
-	key     string
-	ladder  Ladder
-	ends    time.Time     // the end of the window; zero if there is no window
-	keep    time.Duration // how long the counter is kept after the last attempt
-	counted bool
+// limitCheck checks one of the limits for one attempt. It holds the counter of the
+// limit and the result of counting the attempt.
+type limitCheck struct {
+	by        string
+	key       string
+	ladder    Ladder
+	windowEnd time.Time     // the end of the window; zero if there is no window
+	keepFor   time.Duration // how long the counter is kept after the last attempt
+	counted   bool
 
 	failures int                   // if counted: the failures, including this attempt
 	refused  *authn.ThrottledError // set if the ladder refused the attempt
@@ -39,26 +39,27 @@ type counter struct {
 	err      error                 // set if the store failed, so that the result is unknown
 }
 
-// name returns the counter of a name. Its key contains a hash of the name, because an
-// unknown name may be a password that was typed into the wrong field.
-func (l *Limiter) name(name string) *counter {
+// name returns the check of the limit of a name. Its key contains a hash of the name,
+// because an unknown name may be a password that was typed into the wrong field.
+func (l *Limiter) name(name string) *limitCheck {
 	sum := sha256.Sum256([]byte("coatcheck attempts v1\x00" + name))
-	return &counter{by: "name", key: "name/" + base64.RawURLEncoding.EncodeToString(sum[:]), ladder: l.cfg.Name, keep: keepName}
+	return &limitCheck{by: "name", key: "name/" + base64.RawURLEncoding.EncodeToString(sum[:]), ladder: l.cfg.Name, keepFor: keepName}
 }
 
-// network returns the counter of the address's network in the current window.
-func (l *Limiter) network(address string, now time.Time) *counter {
+// network returns the check of the limit of the address's network, in the current
+// window.
+func (l *Limiter) network(address string, now time.Time) *limitCheck {
 	network := address
 	if ip, err := netip.ParseAddr(address); err == nil {
 		network = networkOf(ip.Unmap().WithZone(""))
 	}
 	start := now.Truncate(l.cfg.Network.Period)
-	return &counter{
-		by:     "network",
-		key:    fmt.Sprintf("network/%s/%d", network, start.Unix()),
-		ladder: Ladder{Free: l.cfg.Network.Limit, Lock: l.cfg.Network.Limit},
-		ends:   start.Add(l.cfg.Network.Period),
-		keep:   l.cfg.Network.Period + keepNetwork,
+	return &limitCheck{
+		by:        "network",
+		key:       fmt.Sprintf("network/%s/%d", network, start.Unix()),
+		ladder:    Ladder{Free: l.cfg.Network.Limit, Lock: l.cfg.Network.Limit},
+		windowEnd: start.Add(l.cfg.Network.Period),
+		keepFor:   l.cfg.Network.Period + keepNetwork,
 	}
 }
 
@@ -71,56 +72,56 @@ func networkOf(ip netip.Addr) string {
 	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
-// count counts one attempt, if the ladder allows it.
-func (t *counter) count(ctx context.Context, store Store, now time.Time) {
+// count counts the attempt, if the ladder allows it.
+func (c *limitCheck) count(ctx context.Context, store Store, now time.Time) {
 	stored, counted, err := store.Count(ctx, Count{
-		Key: t.key, ID: rand.Text(), At: now, Steps: t.ladder.Steps(), Expires: now.Add(t.keep),
+		Key: c.key, ID: rand.Text(), At: now, Steps: c.ladder.Steps(), Expires: now.Add(c.keepFor),
 	})
 	if err != nil {
-		t.err = fmt.Errorf("counting an attempt of one %s: %w", t.by, err)
+		c.err = fmt.Errorf("counting an attempt of one %s: %w", c.by, err)
 		return
 	}
-	t.counted, t.failures = counted, stored.Failures
+	c.counted, c.failures = counted, stored.Failures
 	if !counted {
-		t.refuse(stored, now)
+		c.refuse(stored, now)
 	}
-	if t.by == "name" && stored.Failures >= t.ladder.Lock && !stored.Expires.IsZero() {
-		t.lock(ctx, store, stored)
+	if c.by == "name" && stored.Failures >= c.ladder.Lock && !stored.Expires.IsZero() {
+		c.lock(ctx, store, stored)
 	}
 }
 
-func (t *counter) refuse(stored Counter, now time.Time) {
-	t.refused = &authn.ThrottledError{By: t.by}
-	wait := t.ladder.wait(stored.Failures)
+func (c *limitCheck) refuse(stored Counter, now time.Time) {
+	c.refused = &authn.ThrottledError{By: c.by}
+	wait := c.ladder.wait(stored.Failures)
 	if wait == forever {
-		t.locked, t.refused.RetryAfter = true, t.ladder.Longest
+		c.locked, c.refused.RetryAfter = true, c.ladder.Longest
 	} else {
-		t.refused.RetryAfter = stored.Last.Add(wait).Sub(now)
+		c.refused.RetryAfter = stored.Last.Add(wait).Sub(now)
 	}
-	if !t.ends.IsZero() {
-		t.refused.RetryAfter = t.ends.Sub(now)
+	if !c.windowEnd.IsZero() {
+		c.refused.RetryAfter = c.windowEnd.Sub(now)
 	}
-	t.refused.RetryAfter = max(t.refused.RetryAfter, time.Second)
+	c.refused.RetryAfter = max(c.refused.RetryAfter, time.Second)
 }
 
 // lock keeps a locked name locked after the time of its counter is over. If the call
 // fails, the next attempt repeats it.
-func (t *counter) lock(ctx context.Context, store Store, stored Counter) {
-	slog.WarnContext(ctx, "authn_login_lock", "key", t.key, "failures", stored.Failures)
-	if err := store.Keep(ctx, t.key); err != nil {
-		slog.WarnContext(ctx, "the lock of a name may run out", "key", t.key, "error", err)
+func (c *limitCheck) lock(ctx context.Context, store Store, stored Counter) {
+	slog.WarnContext(ctx, "authn_login_lock", "key", c.key, "failures", stored.Failures)
+	if err := store.Keep(ctx, c.key); err != nil {
+		slog.WarnContext(ctx, "the lock of a name may run out", "key", c.key, "error", err)
 	}
 }
 
 // withdraw takes the attempt off the counter. It works also after the request's own
 // time is over.
-func (t *counter) withdraw(ctx context.Context, store Store) {
-	if !t.counted {
+func (c *limitCheck) withdraw(ctx context.Context, store Store) {
+	if !c.counted {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTimeout)
 	defer cancel()
-	if err := store.Withdraw(ctx, t.key); err != nil {
-		slog.WarnContext(ctx, "attempt stays counted", "key", t.key, "error", err)
+	if err := store.Withdraw(ctx, c.key); err != nil {
+		slog.WarnContext(ctx, "attempt stays counted", "key", c.key, "error", err)
 	}
 }

@@ -21,16 +21,17 @@ func (l *Limiter) NewDevice(name string) string {
 	return nonce + "." + deviceMAC(l.cfg.DeviceKeys[0], nonce, name)
 }
 
-// device returns the counter of the device whose cookie has the value, if the cookie
-// was made for that name. A cookie that was made for another name is ignored.
-func (l *Limiter) device(value, name string) (*counter, bool) {
+// device returns the check of the limit of the device whose cookie has the value, if
+// the cookie was made for that name. A cookie that was made for another name is
+// ignored.
+func (l *Limiter) device(value, name string) (*limitCheck, bool) {
 	nonce, mac, ok := strings.Cut(value, ".")
 	if !ok || !slices.ContainsFunc(l.cfg.DeviceKeys, func(key []byte) bool {
 		return hmac.Equal([]byte(deviceMAC(key, nonce, name)), []byte(mac))
 	}) {
 		return nil, false
 	}
-	return &counter{by: "device", key: "device/" + nonce, ladder: l.cfg.Device, keep: keepName}, true
+	return &limitCheck{by: "device", key: "device/" + nonce, ladder: l.cfg.Device, keepFor: keepName}, true
 }
 
 // deviceMAC binds the nonce to the name. The MAC of a session's token is made with

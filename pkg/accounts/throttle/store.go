@@ -42,15 +42,15 @@ type Counter struct {
 	Expires  time.Time // whole seconds; zero: it never expires
 }
 
-// Allows reports whether the attempt may be counted on top of the stored counter t.
-// It may be if the step for t's failures has no wait, or if the wait since the last
+// Allows reports whether the attempt may be counted on top of the stored counter. It
+// may be if the step for its failures has no wait, or if the wait since the last
 // attempt is over at c.At.
-func (c Count) Allows(t Counter) bool {
+func (c Count) Allows(stored Counter) bool {
 	for i, step := range c.Steps[:len(c.Steps)-1] {
-		if t.Failures >= step.From && t.Failures < c.Steps[i+1].From {
+		if stored.Failures >= step.From && stored.Failures < c.Steps[i+1].From {
 			// Without a wait, times are not compared, because the clocks of two
 			// instances differ.
-			return step.Wait == 0 || !t.Last.After(c.At.Add(-step.Wait))
+			return step.Wait == 0 || !stored.Last.After(c.At.Add(-step.Wait))
 		}
 	}
 	return false

@@ -93,9 +93,9 @@ type Admission struct {
 	KnownDevice bool // the device has signed in to this name before
 	Failures    int  // failed attempts in a row before this one
 
-	store        Store
-	who, network *counter
-	once         sync.Once // for the first outcome
+	store            Store
+	subject, network *limitCheck // subject is the check of the name or of the device
+	once             sync.Once   // for the first outcome
 }
 
 // Admit counts the attempt and decides whether it may go on. It makes one call for
@@ -105,26 +105,26 @@ type Admission struct {
 func (l *Limiter) Admit(ctx context.Context, a Attempt) (*Admission, error) {
 	now := time.Now().UTC()
 	network := l.network(a.Address, now)
-	who, known := l.device(a.Device, a.Name)
+	subject, known := l.device(a.Device, a.Name)
 	if !known {
-		who = l.name(a.Name)
+		subject = l.name(a.Name)
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { network.count(ctx, l.store, now) })
-	who.count(ctx, l.store, now)
-	if who.locked && known {
-		who, known = l.name(a.Name), false
-		who.count(ctx, l.store, now)
+	subject.count(ctx, l.store, now)
+	if subject.locked && known {
+		subject, known = l.name(a.Name), false
+		subject.count(ctx, l.store, now)
 	}
 	wg.Wait()
-	admission := &Admission{KnownDevice: known, Failures: who.failures - 1, store: l.store, who: who, network: network}
+	admission := &Admission{KnownDevice: known, Failures: subject.failures - 1, store: l.store, subject: subject, network: network}
 	switch {
-	case who.err != nil || network.err != nil:
+	case subject.err != nil || network.err != nil:
 		admission.Withdraw(ctx)
-		return nil, errors.Join(who.err, network.err)
-	case who.refused != nil:
+		return nil, errors.Join(subject.err, network.err)
+	case subject.refused != nil:
 		admission.Withdraw(ctx)
-		return nil, who.refused
+		return nil, subject.refused
 	case network.refused != nil:
 		admission.Withdraw(ctx)
 		return nil, network.refused
@@ -138,8 +138,8 @@ func (a *Admission) Succeed(ctx context.Context) {
 	a.once.Do(func() {
 		var wg sync.WaitGroup
 		wg.Go(func() { a.network.withdraw(ctx, a.store) })
-		if err := a.store.Clear(ctx, a.who.key); err != nil {
-			slog.WarnContext(ctx, "attempts not forgotten", "key", a.who.key, "error", err)
+		if err := a.store.Clear(ctx, a.subject.key); err != nil {
+			slog.WarnContext(ctx, "attempts not forgotten", "key", a.subject.key, "error", err)
 		}
 		wg.Wait()
 	})
@@ -151,7 +151,7 @@ func (a *Admission) Withdraw(ctx context.Context) {
 	a.once.Do(func() {
 		var wg sync.WaitGroup
 		wg.Go(func() { a.network.withdraw(ctx, a.store) })
-		a.who.withdraw(ctx, a.store)
+		a.subject.withdraw(ctx, a.store)
 		wg.Wait()
 	})
 }
