@@ -55,12 +55,12 @@ func (c *setUser) Run(ctx context.Context) error {
 		return fmt.Errorf("changing user %q: %w", c.Name, err)
 	}
 	if roles == nil {
-		return c.done(user, "Changed user %q.", user.Name)
+		return c.printResult(user, "Changed user %q.", user.Name)
 	}
 	if err := b.endSessions(ctx, user); err != nil {
 		return fmt.Errorf("user %q is changed: %w", user.Name, err)
 	}
-	return c.done(user, "Changed user %q and ended all sessions.", user.Name)
+	return c.printResult(user, "Changed user %q and ended all sessions.", user.Name)
 }
 
 type changePassword struct {
@@ -104,7 +104,7 @@ func (c *changePassword) Run(ctx context.Context) error {
 	if user, err = b.find(ctx, c.Name); err != nil {
 		return fmt.Errorf("the password is changed, but the user cannot be read again: %w", err)
 	}
-	return c.done(user, "Changed the password of user %q and ended all sessions.", user.Name)
+	return c.printResult(user, "Changed the password of user %q and ended all sessions.", user.Name)
 }
 
 type disableUser struct {
@@ -123,7 +123,7 @@ func (c *disableUser) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.done(user, "Disabled user %q and ended all sessions.", user.Name)
+	return c.printResult(user, "Disabled user %q and ended all sessions.", user.Name)
 }
 
 // disable makes sign-ins of the user fail and then ends the sessions. In the other
@@ -164,7 +164,7 @@ func (c *enableUser) Run(ctx context.Context) error {
 	if user, err = b.directory.SetDisabled(ctx, user, false); err != nil {
 		return err
 	}
-	return c.done(user, "Enabled user %q.", user.Name)
+	return c.printResult(user, "Enabled user %q.", user.Name)
 }
 
 type deleteUser struct {
@@ -187,7 +187,7 @@ func (c *deleteUser) Run(ctx context.Context) error {
 	if err := b.directory.Delete(ctx, user); err != nil {
 		return fmt.Errorf("user %q is disabled and signed out, but may not be deleted; run it again: %w", user.Name, err)
 	}
-	return c.done(user, "Deleted user %q and ended all sessions.", user.Name)
+	return c.printResult(user, "Deleted user %q and ended all sessions.", user.Name)
 }
 
 type unlockName struct {
@@ -226,12 +226,12 @@ func (c *unlockName) Run(ctx context.Context) error {
 	if err != nil && !errors.Is(err, accounts.ErrNotFound) {
 		return fmt.Errorf("name %q is unlocked, but whether somebody has it is not known: %w", name, err)
 	}
-	return c.unlocked(name, err == nil)
+	return c.printUnlocked(name, err == nil)
 }
 
-func (o output) unlocked(name string, exists bool) error {
+func (o output) printUnlocked(name string, exists bool) error {
 	if o.JSON {
-		return o.json(struct {
+		return o.printJSON(struct {
 			Name   string `json:"name"`
 			Exists bool   `json:"exists"`
 		}{name, exists})

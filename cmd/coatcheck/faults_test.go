@@ -28,26 +28,26 @@ func (s *shell) damage(name string) {
 	}
 }
 
-// faulty is a shell whose calls go through a proxy that can make them fail, and the
-// user alice, who has a session.
-type faulty struct {
+// faultyShell is a shell whose calls go through a proxy that can make them fail, and
+// the user alice, who has a session.
+type faultyShell struct {
 	*shell
 	through *shell
 	proxy   *dynamotest.Proxy
 	alice   *accounts.Account
 }
 
-func newFaulty(t *testing.T) *faulty {
+func newFaultyShell(t *testing.T) *faultyShell {
 	sh, proxy := newShell(t), dynamotest.NewProxy(t)
 	sh.ok(phrase, "users", "add", "alice", "--role=admin")
-	f := &faulty{sh, sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL), proxy, sh.stored("alice")}
+	f := &faultyShell{sh, sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL), proxy, sh.stored("alice")}
 	f.signIn(f.alice.UserID)
 	return f
 }
 
 // outage makes all tries of one call fail. The first calls of the same kind still
 // succeed; after is their number. The call is an action and the variable of a table.
-func (f *faulty) outage(call string, fault dynamotest.Fault, after int) {
+func (f *faultyShell) outage(call string, fault dynamotest.Fault, after int) {
 	action, variable, _ := strings.Cut(call, " ")
 	faults := make([]dynamotest.Fault, after)
 	f.proxy.Fail(action+" "+f.env[variable], append(faults, fault, fault, fault)...)
@@ -55,7 +55,7 @@ func (f *faulty) outage(call string, fault dynamotest.Fault, after int) {
 
 // sessions returns the number of alice's sessions in the store. It works also after
 // alice was deleted.
-func (f *faulty) sessions() int {
+func (f *faultyShell) sessions() int {
 	f.Helper()
 	live, err := f.manager().List(f.Context(), f.alice.UserID)
 	if err != nil {
@@ -66,7 +66,7 @@ func (f *faulty) sessions() int {
 
 const hint = `the call to DynamoDB failed; check .*: `
 
-const again = "some sessions may be left, run it again: .*"
+const runAgain = "some sessions may be left, run it again: .*"
 
 // TestChangesInterrupted interrupts disable, set and delete after each of their
 // steps. The steps are done in the right order, the error says what was done, and
@@ -78,18 +78,18 @@ func TestChangesInterrupted(t *testing.T) {
 		changed, signedOut     bool // the state after the first run
 	}{
 		{"disable", "disable alice", "UpdateItem " + users, hint + `disabling user "alice", run it again: .*`, false, false},
-		{"disable, sessions not listed", "disable alice", "Query " + sessions, hint + `user "alice" is disabled: ` + again, true, false},
-		{"disable, session not deleted", "disable alice", "DeleteItem " + sessions, hint + `user "alice" is disabled: ` + again, true, false},
+		{"disable, sessions not listed", "disable alice", "Query " + sessions, hint + `user "alice" is disabled: ` + runAgain, true, false},
+		{"disable, session not deleted", "disable alice", "DeleteItem " + sessions, hint + `user "alice" is disabled: ` + runAgain, true, false},
 		{"set", "set alice --no-roles", "UpdateItem " + users, hint + `changing user "alice": .*`, false, false},
-		{"set, sessions not listed", "set alice --no-roles", "Query " + sessions, hint + `user "alice" is changed: ` + again, true, false},
-		{"set, session not deleted", "set alice --no-roles", "DeleteItem " + sessions, hint + `user "alice" is changed: ` + again, true, false},
+		{"set, sessions not listed", "set alice --no-roles", "Query " + sessions, hint + `user "alice" is changed: ` + runAgain, true, false},
+		{"set, session not deleted", "set alice --no-roles", "DeleteItem " + sessions, hint + `user "alice" is changed: ` + runAgain, true, false},
 		{"delete", "delete alice", "UpdateItem " + users, hint + `disabling user "alice", run it again: .*`, false, false},
-		{"delete, sessions not listed", "delete alice", "Query " + sessions, hint + `user "alice" is disabled: ` + again, true, false},
-		{"delete, session not deleted", "delete alice", "DeleteItem " + sessions, hint + `user "alice" is disabled: ` + again, true, false},
+		{"delete, sessions not listed", "delete alice", "Query " + sessions, hint + `user "alice" is disabled: ` + runAgain, true, false},
+		{"delete, session not deleted", "delete alice", "DeleteItem " + sessions, hint + `user "alice" is disabled: ` + runAgain, true, false},
 		{"delete, user not deleted", "delete alice", "DeleteItem " + users, hint + `user "alice" is disabled and signed out, but may not be deleted; run it again: .*`, true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := newFaulty(t)
+			f := newFaultyShell(t)
 			f.outage(test.call, dynamotest.Refuse, 0)
 			f.through.fails(1, test.want, "", strings.Fields("users "+test.args)...)
 			now := f.stored("alice")
@@ -126,7 +126,7 @@ func TestChangesInterrupted(t *testing.T) {
 // TestChangesWithLostAnswers: if the answer to a write is lost, the second try
 // recognises the write.
 func TestChangesWithLostAnswers(t *testing.T) {
-	f := newFaulty(t)
+	f := newFaultyShell(t)
 	for _, call := range []string{"UpdateItem", "DeleteItem"} {
 		f.proxy.Fail(call, dynamotest.LoseAnswer)
 	}
@@ -152,12 +152,12 @@ func TestPasswdInterrupted(t *testing.T) {
 	}{
 		{"not frozen", "UpdateItem USERS_TABLE", 0, dynamotest.Refuse, prefix + ".*", false, true},
 		{"frozen, and the answer lost", "UpdateItem USERS_TABLE", 0, dynamotest.LoseAnswer, "", false, false}, // the second try recognises it
-		{"sessions not listed", "Query SESSIONS_TABLE", 0, dynamotest.Refuse, prefix + again, false, true},
-		{"session not deleted", "DeleteItem SESSIONS_TABLE", 0, dynamotest.Refuse, prefix + again, false, true},
+		{"sessions not listed", "Query SESSIONS_TABLE", 0, dynamotest.Refuse, prefix + runAgain, false, true},
+		{"session not deleted", "DeleteItem SESSIONS_TABLE", 0, dynamotest.Refuse, prefix + runAgain, false, true},
 		{"not thawed", "UpdateItem USERS_TABLE", 1, dynamotest.Refuse, prefix + ".*", true, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := newFaulty(t)
+			f := newFaultyShell(t)
 			if test.fault == dynamotest.LoseAnswer {
 				f.proxy.Fail("UpdateItem "+f.env["USERS_TABLE"], test.fault)
 				f.through.ok(better, "users", "passwd", "alice")
@@ -205,7 +205,7 @@ func TestOrderOfWrites(t *testing.T) {
 		{"set alice --display-name=A", "UpdateItem"},
 		{"enable alice", "UpdateItem"},
 	} {
-		f := newFaulty(t)
+		f := newFaultyShell(t)
 		f.through.ok(better, strings.Fields("users "+test.args)...)
 		var actions []string
 		for _, call := range f.proxy.Take() {

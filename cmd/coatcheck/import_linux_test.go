@@ -15,9 +15,9 @@ import (
 	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
-// feed runs an import whose input is what write writes. It returns the import's
+// runImport runs an import whose input is what write writes. It returns the import's
 // output and its peak memory, in MB.
-func feed(tb testing.TB, cmd *exec.Cmd, write func(io.Writer)) (stdout string, peak int) {
+func runImport(tb testing.TB, cmd *exec.Cmd, write func(io.Writer)) (stdout string, peak int) {
 	tb.Helper()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -49,7 +49,7 @@ func feed(tb testing.TB, cmd *exec.Cmd, write func(io.Writer)) (stdout string, p
 func TestImportStreams(t *testing.T) {
 	sh := newShell(t)
 	const rows, bad = 3000, 3000
-	stdout, peak := feed(t, sh.command("users", "import", "-"), func(stdin io.Writer) {
+	stdout, peak := runImport(t, sh.command("users", "import", "-"), func(stdin io.Writer) {
 		io.WriteString(stdin, someRows(rows))
 		for range bad {
 			io.WriteString(stdin, strings.Repeat("x", 69<<10)+"\n")
@@ -75,7 +75,7 @@ func BenchmarkImport(b *testing.B) {
 				cmd := exec.Command(binary, "users", "import", "-")
 				cmd.Env = []string{"HOME=" + b.TempDir(), "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 					"AWS_ENDPOINT_URL_DYNAMODB=" + dynamotest.Endpoint(b), "USERS_TABLE=" + dynamotest.Tables(b)["UsersTable"]}
-				stdout, peak := feed(b, cmd, func(stdin io.Writer) { io.WriteString(stdin, text) })
+				stdout, peak := runImport(b, cmd, func(stdin io.Writer) { io.WriteString(stdin, text) })
 				if stdout != counts(rows, rows, 0, 0) {
 					b.Fatal(stdout)
 				}

@@ -40,8 +40,8 @@ func (s *shell) all() map[string]*accounts.Account {
 	return all
 }
 
-// wants compares the result of a run with the expected one.
-func (s *shell) wants(got result, code int, stdout, stderr string) {
+// checkResult compares the result of a run with the expected one.
+func (s *shell) checkResult(got result, code int, stdout, stderr string) {
 	s.Helper()
 	if got.code != code || got.stdout != stdout || got.stderr != stderr {
 		s.Errorf("exit code %d, stdout\n%sstderr\n%s\nwant %d,\n%s\n%s", got.code, got.stdout, got.stderr, code, stdout, stderr)
@@ -69,7 +69,7 @@ func TestImport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sh := newShell(t)
-			sh.wants(sh.run(text, "users", "import", "-"), 0, counts(3, 3, 0, 0), "")
+			sh.checkResult(sh.run(text, "users", "import", "-"), 0, counts(3, 3, 0, 0), "")
 			first := sh.all()
 			alice, bob := first["alice"], first["bob"]
 			if len(first) != 3 || alice.Username != "Alice" || alice.DisplayName != "Alice A." || !slices.Equal(alice.Roles, []string{"staff", "admin"}) ||
@@ -77,7 +77,7 @@ func TestImport(t *testing.T) {
 				t.Errorf("imported %+v, %+v", alice, bob)
 			}
 
-			sh.wants(sh.run("", "users", "import", sh.file("users", text)), 0, counts(3, 0, 3, 0), "")
+			sh.checkResult(sh.run("", "users", "import", sh.file("users", text)), 0, counts(3, 0, 3, 0), "")
 			if got := sh.all(); !maps.EqualFunc(got, first, same) {
 				t.Errorf("a second import left\n%v, want\n%v", got, first)
 			}
@@ -130,7 +130,7 @@ func TestImportBadRows(t *testing.T) {
 		fmt.Fprintf(&documents, `{"line":%d,"error":%q}`+"\n", r.line, r.reason)
 	}
 	const last = "coatcheck: 8 bad rows were left out; mend them and run it again\n"
-	sh.wants(sh.run(text, "users", "import", "-"), 1, counts(11, 2, 1, 8), lines.String()+last)
+	sh.checkResult(sh.run(text, "users", "import", "-"), 1, counts(11, 2, 1, 8), lines.String()+last)
 	if got := slices.Sorted(maps.Keys(sh.all())); !slices.Equal(got, []string{"bad", "good", "taken"}) {
 		t.Errorf("imported %q", got)
 	}
@@ -138,7 +138,7 @@ func TestImportBadRows(t *testing.T) {
 		t.Errorf("a user who was there is now %+v", sh.stored("taken"))
 	}
 	summary := `{"rows":11,"added":0,"present":3,"bad":8,"dry_run":false,"complete":true}` + "\n"
-	sh.wants(sh.run(text, "users", "import", "--json", "-"), 1, documents.String()+summary, last)
+	sh.checkResult(sh.run(text, "users", "import", "--json", "-"), 1, documents.String()+summary, last)
 }
 
 func TestImportRefusesTheFile(t *testing.T) {
@@ -146,7 +146,7 @@ func TestImportRefusesTheFile(t *testing.T) {
 	sh.fails(1, "open .*/none: no such file or directory", "", "users", "import", filepath.Join(t.TempDir(), "none"))
 	sh.fails(1, "line 1: read .*: is a directory", "", "users", "import", t.TempDir())
 	sh.fails(1, "line 1: column 1 of the header is none of .*", "alice,"+django, "users", "import", "-")
-	sh.wants(sh.run("", "users", "import", "-"), 0, counts(0, 0, 0, 0), "")
+	sh.checkResult(sh.run("", "users", "import", "-"), 0, counts(0, 0, 0, 0), "")
 	if all := sh.all(); len(all) != 0 {
 		t.Errorf("imported %v", all)
 	}
@@ -159,7 +159,7 @@ func TestImportDryRun(t *testing.T) {
 	text := "name,password_hash\nnew,!\ntaken,!\nbad,x\nNEW,!\n"
 	through := sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL)
 	bad := "coatcheck: line 4: password hash: of no known scheme\ncoatcheck: line 5: has the name of line 2\ncoatcheck: 2 bad rows were left out; mend them and run it again\n"
-	sh.wants(through.run(text, "users", "import", "--dry-run", "-"), 1,
+	sh.checkResult(through.run(text, "users", "import", "--dry-run", "-"), 1,
 		"Rows: 4. Users that would be added: 1. There already: 1. Bad rows: 2. Nothing was written.\n", bad)
 	got := through.run(text, "users", "import", "--dry-run", "--json", "-")
 	if want := `{"rows":4,"added":1,"present":1,"bad":2,"dry_run":true,"complete":true}` + "\n"; !strings.HasSuffix(got.stdout, want) {
@@ -185,8 +185,8 @@ func someRows(n int) string {
 	return text.String()
 }
 
-// sum returns the counts in a summary.
-func (s *shell) sum(stdout string) (rows, added, present, bad int) {
+// parseCounts returns the counts in a summary.
+func (s *shell) parseCounts(stdout string) (rows, added, present, bad int) {
 	s.Helper()
 	if _, err := fmt.Sscanf(stdout, strings.ReplaceAll(counts(0, 0, 0, 0), "0", "%d"), &rows, &added, &present, &bad); err != nil {
 		s.Fatalf("%v in %q", err, stdout)
@@ -194,12 +194,12 @@ func (s *shell) sum(stdout string) (rows, added, present, bad int) {
 	return rows, added, present, bad
 }
 
-// finishes runs the import again. It checks that this run adds the missing users and
+// finishImport runs the import again. It checks that this run adds the missing users and
 // leaves the existing ones unchanged.
-func (s *shell) finishes(text string, rows int) {
+func (s *shell) finishImport(text string, rows int) {
 	s.Helper()
 	before := s.all()
-	s.wants(s.run(text, "users", "import", "-"), 0, counts(rows, rows-len(before), len(before), 0), "")
+	s.checkResult(s.run(text, "users", "import", "-"), 0, counts(rows, rows-len(before), len(before), 0), "")
 	after := s.all()
 	if len(after) != rows {
 		s.Errorf("%d users, want %d", len(after), rows)
@@ -235,11 +235,11 @@ func TestImportInterrupted(t *testing.T) {
 	if code, want := cmd.ProcessState.ExitCode(), "coatcheck: interrupted; run it again for the rest\n"; code != 1 || stderr.String() != want {
 		t.Errorf("exit code %d, stderr %q; want 1, %q", code, stderr.String(), want)
 	}
-	read, added, present, bad := sh.sum(stdout.String())
+	read, added, present, bad := sh.parseCounts(stdout.String())
 	if stored := len(sh.all()); added != stored || read != added || added == 0 || added >= rows || present != 0 || bad != 0 {
 		t.Errorf("%d users are stored; it says %s", stored, stdout.String())
 	}
-	sh.finishes(text, rows)
+	sh.finishImport(text, rows)
 }
 
 // waitFor waits until there returns true. After patience it fails the test.
@@ -305,7 +305,7 @@ func TestImportInAnOutage(t *testing.T) {
 	sh, proxy := newShell(t), dynamotest.NewProxy(t)
 	through := sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL)
 	proxy.Fail("PutItem", slices.Repeat([]dynamotest.Fault{dynamotest.Refuse, dynamotest.LoseAnswer}, 15)...)
-	sh.wants(through.run(someRows(100), "users", "import", "-"), 0, counts(100, 100, 0, 0), "")
+	sh.checkResult(through.run(someRows(100), "users", "import", "-"), 0, counts(100, 100, 0, 0), "")
 
 	const rows = 300
 	text := someRows(rows)
@@ -314,9 +314,9 @@ func TestImportInAnOutage(t *testing.T) {
 	if want := regexp.MustCompile(`^coatcheck: ` + hint + `the import is not complete; run it again for the rest: .*\n$`); got.code != 1 || !want.MatchString(got.stderr) {
 		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
 	}
-	read, added, present, bad := sh.sum(got.stdout)
+	read, added, present, bad := sh.parseCounts(got.stdout)
 	if stored := len(sh.all()); added != stored-100 || read != added+present || added == 0 || added >= rows-100 || bad != 0 {
 		t.Errorf("%d users are stored; it says %s", stored, got.stdout)
 	}
-	sh.finishes(text, rows)
+	sh.finishImport(text, rows)
 }

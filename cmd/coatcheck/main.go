@@ -60,15 +60,15 @@ func main() {
 	parser := kong.Must(&commands{}, kong.Name("coatcheck"), kong.Description(description), kong.BindTo(ctx, new(context.Context)))
 	call, err := parser.Parse(os.Args[1:])
 	if err != nil {
-		exit(2, err.Error()+"; see: "+called(err)+" --help")
+		exit(2, err.Error()+"; see: "+parsedCommand(err)+" --help")
 	}
 	if err := call.Run(); err != nil {
 		exit(1, explain(err))
 	}
 }
 
-// called returns the part of the command that was understood: "coatcheck users".
-func called(err error) string {
+// parsedCommand returns the part of the command that was understood: "coatcheck users".
+func parsedCommand(err error) string {
 	words := []string{"coatcheck"}
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
 		for _, step := range parse.Context.Path {
@@ -81,12 +81,12 @@ func called(err error) string {
 }
 
 func exit(code int, message string) {
-	complain(message)
+	printError(message)
 	os.Exit(code)
 }
 
-// complain writes one line on standard error.
-func complain(message string) {
+// printError writes one line on standard error.
+func printError(message string) {
 	fmt.Fprintln(os.Stderr, "coatcheck:", strings.ReplaceAll(message, "\n", "; "))
 }
 

@@ -183,8 +183,8 @@ func TestUsersAdd(t *testing.T) {
 	}
 
 	sh.fails(1, `user "alice": the account exists already; choose another name`, phrase, "users", "add", " ALICE")
-	if again, err := sh.users().Get(t.Context(), "alice"); err != nil || again.UserID != alice.UserID {
-		t.Errorf("after a second add: %+v, %v; want the first user", again, err)
+	if runAgain, err := sh.users().Get(t.Context(), "alice"); err != nil || runAgain.UserID != alice.UserID {
+		t.Errorf("after a second add: %+v, %v; want the first user", runAgain, err)
 	}
 
 	sh.fails(1, "the user name is empty", phrase, "users", "add", " ")

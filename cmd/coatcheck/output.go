@@ -32,38 +32,38 @@ type user struct {
 	PasswordScheme string            `json:"password_scheme"`
 }
 
-// done reports that a user was changed. In JSON it prints the changed user.
-func (o output) done(a *accounts.Account, format string, args ...any) error {
+// printResult reports that a user was changed. In JSON it prints the changed user.
+func (o output) printResult(a *accounts.Account, format string, args ...any) error {
 	if o.JSON {
-		return o.user(a)
+		return o.printUserJSON(a)
 	}
 	_, err := fmt.Printf(format+"\n", args...)
 	return err
 }
 
-// show prints all about one user.
-func (o output) show(a *accounts.Account) error {
+// printUser prints everything about one user.
+func (o output) printUser(a *accounts.Account) error {
 	if o.JSON {
-		return o.user(a)
+		return o.printUserJSON(a)
 	}
 	_, err := fmt.Printf("Name          %q\nSigns in as   %q\nDisplay name  %q\nUser ID       %q\nRoles         %q\nPreferences   %q\nState         %s\nPassword      %s\n",
 		a.Name, a.Username, a.DisplayName, a.UserID, a.Roles, a.Preferences, state(a), password.Scheme(a.PasswordHash))
 	return err
 }
 
-// listed is the format of a line of the list. The names come last, because they can
+// listFormat is the format of a line of the list. The names come last, because they can
 // be long.
-const listed = "%-24s  %-8s  %-22s  %s\n"
+const listFormat = "%-24s  %-8s  %-22s  %s\n"
 
-// row prints a line of the list. It prints a header above the first line.
-func (o output) row(a *accounts.Account, first bool) error {
+// printRow prints a line of the list, and a header before the first line.
+func (o output) printRow(a *accounts.Account, first bool) error {
 	if o.JSON {
-		return o.user(a)
+		return o.printUserJSON(a)
 	}
 	if first {
-		fmt.Printf(listed, "USER ID", "STATE", "PASSWORD", "NAME, DISPLAY NAME, ROLES")
+		fmt.Printf(listFormat, "USER ID", "STATE", "PASSWORD", "NAME, DISPLAY NAME, ROLES")
 	}
-	_, err := fmt.Printf(listed, fmt.Sprintf("%q", a.UserID), state(a), password.Scheme(a.PasswordHash),
+	_, err := fmt.Printf(listFormat, fmt.Sprintf("%q", a.UserID), state(a), password.Scheme(a.PasswordHash),
 		fmt.Sprintf("%q %q %q", a.Name, a.DisplayName, a.Roles))
 	return err
 }
@@ -78,7 +78,7 @@ func state(a *accounts.Account) string {
 	return "active"
 }
 
-func (o output) user(a *accounts.Account) error {
+func (o output) printUserJSON(a *accounts.Account) error {
 	u := user{
 		Name: a.Name, Username: a.Username, UserID: a.UserID, DisplayName: a.DisplayName, Roles: a.Roles, Preferences: a.Preferences,
 		Disabled: a.Disabled, FrozenUntil: a.FrozenUntil, PasswordScheme: password.Scheme(a.PasswordHash),
@@ -89,12 +89,12 @@ func (o output) user(a *accounts.Account) error {
 	if u.Preferences == nil {
 		u.Preferences = map[string]string{}
 	}
-	return o.json(u)
+	return o.printJSON(u)
 }
 
-// json writes one document in one line. It escapes characters that could control a
-// terminal. JSON itself requires this only for the first 32 characters.
-func (o output) json(document any) error {
+// printJSON prints one document in one line. It escapes characters that could control
+// a terminal. JSON itself requires this only for the first 32 characters.
+func (o output) printJSON(document any) error {
 	text, err := json.Marshal(document)
 	if err != nil {
 		return err

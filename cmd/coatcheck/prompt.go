@@ -35,8 +35,8 @@ func readPassword(ctx context.Context) (string, error) {
 }
 
 func readLine(from io.Reader) (string, error) {
-	const enough = password.MaxBytes + 3 // room for one byte too many and a line end
-	line, err := bufio.NewReader(io.LimitReader(from, enough)).ReadString('\n')
+	const limit = password.MaxBytes + 3 // room for one byte too many and a line end
+	line, err := bufio.NewReader(io.LimitReader(from, limit)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("reading the password: %w", err)
 	}

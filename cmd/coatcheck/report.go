@@ -37,27 +37,27 @@ func progress(file *os.File, visible bool) *progressbar.ProgressBar {
 }
 
 // add counts the result of a row. If the row is bad, it also reports it.
-func (r *importReport) add(done rowResult) {
-	r.counts[done.outcome]++
-	if done.outcome == bad {
-		r.complain(done)
+func (r *importReport) add(result rowResult) {
+	r.counts[result.outcome]++
+	if result.outcome == bad {
+		r.printBadRow(result)
 	}
-	if done.end > r.read { // rows finish in another order than they are read
-		r.read = done.end
+	if result.end > r.read { // rows finish in another order than they are read
+		r.read = result.end
 		r.bar.Set64(r.read)
 	}
 }
 
-func (r *importReport) complain(done rowResult) {
+func (r *importReport) printBadRow(result rowResult) {
 	if r.JSON {
-		r.json(struct {
+		r.printJSON(struct {
 			Line  int    `json:"line"`
 			Error string `json:"error"`
-		}{done.line, done.bad.Error()})
+		}{result.line, result.bad.Error()})
 		return
 	}
 	r.bar.Clear()
-	complain(fmt.Sprintf("line %d: %v", done.line, done.bad))
+	printError(fmt.Sprintf("line %d: %v", result.line, result.bad))
 }
 
 // finish prints the counts. It returns the error of the command: the cause for which
@@ -85,7 +85,7 @@ func (r *importReport) finish(cause error) error {
 
 func (r *importReport) summary(rows int, complete bool) error {
 	if r.JSON {
-		return r.json(struct {
+		return r.printJSON(struct {
 			Rows     int  `json:"rows"`
 			Added    int  `json:"added"`
 			Present  int  `json:"present"`

@@ -75,7 +75,7 @@ func TestRows(t *testing.T) {
 	}
 }
 
-func TestRowsOfNoUse(t *testing.T) {
+func TestRowsRefusesTheFile(t *testing.T) {
 	const list = "name, password_hash, display_name and roles, separated by commas"
 	for file, want := range map[string]string{
 		"alice,$2b$" + secret:                                 "line 1: column 1 of the header is none of " + list,

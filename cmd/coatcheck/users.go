@@ -44,7 +44,7 @@ func (c *addUser) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.done(account, "Added user %q with the user ID %s.", account.Name, account.UserID)
+	return c.printResult(account, "Added user %q with the user ID %s.", account.Name, account.UserID)
 }
 
 type listUsers struct {
@@ -71,14 +71,14 @@ func (c *listUsers) Run(ctx context.Context) error {
 	var failed error
 	for account, err := range dynamoaccounts.All(ctx, client, table) {
 		if err == nil {
-			if err := c.row(account, first); err != nil {
+			if err := c.printRow(account, first); err != nil {
 				return err
 			}
 			first = false
 			continue
 		}
 		if failed != nil {
-			complain(explain(failed))
+			printError(explain(failed))
 		}
 		failed = err // the command returns the last error
 	}
@@ -100,5 +100,5 @@ func (c *showUser) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.show(account)
+	return c.printUser(account)
 }

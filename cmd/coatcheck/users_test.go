@@ -20,8 +20,8 @@ import (
 // contains an escape sequence and characters that change the reading direction.
 const hostile = "\x1b[2J\u009b31m\u202eecila"
 
-// plant stores a user without applying the rules.
-func (s *shell) plant(a accounts.Account) *accounts.Account {
+// storeDirectly stores a user without applying the rules.
+func (s *shell) storeDirectly(a accounts.Account) *accounts.Account {
 	s.Helper()
 	a.Version, a.Revision = 1, "r"
 	if err := s.users().Create(s.Context(), &a); err != nil {
@@ -84,7 +84,7 @@ Password      Argon2id
 func TestUsersList(t *testing.T) {
 	sh := newShell(t)
 	sh.ok(phrase, "users", "add", "alice", "--role", "admin")
-	sh.plant(accounts.Account{Name: "bob", UserID: "b", DisplayName: "Bob", PasswordHash: "pbkdf2_sha256$1$salt$secret", Disabled: true})
+	sh.storeDirectly(accounts.Account{Name: "bob", UserID: "b", DisplayName: "Bob", PasswordHash: "pbkdf2_sha256$1$salt$secret", Disabled: true})
 	got := sh.ok("", "users", "list")
 	shape := regexp.MustCompile(`^USER ID +STATE +PASSWORD +NAME, DISPLAY NAME, ROLES\n` +
 		`(".*"  +(active|disabled)  +\S.*\S  +".*" ".*" \[.*\]\n){3}$`)
@@ -120,7 +120,7 @@ func TestUsersList(t *testing.T) {
 func TestUsersListGoesOn(t *testing.T) {
 	sh := newShell(t)
 	for _, name := range []string{"a", "b", "c"} {
-		sh.plant(accounts.Account{Name: name, UserID: name})
+		sh.storeDirectly(accounts.Account{Name: name, UserID: name})
 	}
 	first := sh.documents(sh.ok("", "users", "list", "--json"))[0]["name"].(string)
 	sh.damage(first)
@@ -138,11 +138,11 @@ func TestUsersListGoesOn(t *testing.T) {
 func TestUsersTellNoSecretAndNoEscape(t *testing.T) {
 	sh := newShell(t)
 	const secret = "c2VjcmV0c2VjcmV0"
-	sh.plant(accounts.Account{
+	sh.storeDirectly(accounts.Account{
 		Name: "alice", Username: hostile, UserID: hostile, DisplayName: hostile, Roles: []string{hostile},
 		Preferences: map[string]string{hostile: hostile}, PasswordHash: "$argon2id$v=19$m=19456,t=2,p=1$" + secret + "$" + secret,
 	})
-	sh.plant(accounts.Account{Name: hostile, UserID: "b", PasswordHash: secret})
+	sh.storeDirectly(accounts.Account{Name: hostile, UserID: "b", PasswordHash: secret})
 	for _, args := range []string{
 		"list", "show alice", "disable alice", "enable alice", "unlock alice", "set alice --no-roles --display-name=A", "delete alice",
 	} {

@@ -32,9 +32,9 @@ func TestDeployed(t *testing.T) {
 	}
 }
 
-// TestDeployedNeedsNoMore: Deployed needs neither the optional variables nor the
-// names of tables that it does not use.
-func TestDeployedNeedsNoMore(t *testing.T) {
+// TestDeployedWithoutOptionalVariables: Deployed needs neither the optional variables
+// nor the names of tables that it does not use.
+func TestDeployedWithoutOptionalVariables(t *testing.T) {
 	complete(t)
 	for _, name := range []string{"USERS_TABLE", "ATTEMPTS_TABLE", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"} {
 		t.Setenv(name, "")
