@@ -89,7 +89,7 @@ func (d *Authenticator) ChangePassword(ctx context.Context, proof authn.Proof, p
 	return d.directory.ChangePassword(ctx, p.Account, pw, func(ctx context.Context) error {
 		var wg sync.WaitGroup
 		defer wg.Wait()
-		wg.Go(func() { p.Settle(ctx) })
+		wg.Go(func() { p.Succeed(ctx) })
 		return end(ctx)
 	})
 }
@@ -113,15 +113,15 @@ func (p *Proof) Failures() int { return p.admission.Failures }
 // the failures of the name.
 func (p *Proof) Confirm(ctx context.Context) error {
 	var wg sync.WaitGroup
-	wg.Go(func() { p.Settle(ctx) })
+	wg.Go(func() { p.Succeed(ctx) })
 	err := p.directory.Recheck(ctx, p.Account)
 	wg.Wait()
 	return err
 }
 
-// Settle implements [authn.Proof]: it clears the failures of the name. If that fails,
+// Succeed implements [authn.Proof]: it clears the failures of the name. If that fails,
 // it logs the error.
-func (p *Proof) Settle(ctx context.Context) { p.admission.Succeed(ctx) }
+func (p *Proof) Succeed(ctx context.Context) { p.admission.Succeed(ctx) }
 
 // Withdraw implements [authn.Proof].
 func (p *Proof) Withdraw(ctx context.Context) { p.admission.Withdraw(ctx) }

@@ -74,7 +74,7 @@ func (r *changeRig) signIn(pw string) error {
 func (r *changeRig) prove(pw string) (authn.Proof, error) {
 	proof, err := r.authenticator.Authenticate(r.t.Context(), authn.Attempt{Username: "alice", Password: pw})
 	if err == nil {
-		proof.Settle(r.t.Context())
+		proof.Succeed(r.t.Context())
 	}
 	return proof, err
 }

@@ -55,10 +55,10 @@ func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password
 	if err != nil {
 		return err
 	}
-	var settled sync.WaitGroup
-	settled.Go(func() { proof.Settle(ctx) })
+	var wg sync.WaitGroup
+	wg.Go(func() { proof.Succeed(ctx) })
 	err = a.sessions.Reauthenticate(ctx, w, s)
-	settled.Wait()
+	wg.Wait()
 	if err == nil {
 		slog.InfoContext(ctx, "authn_reauthentication_success", "user_id", s.UserID, "session_id", s.ID, "ip", clientIP(r))
 	}

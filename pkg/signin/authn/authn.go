@@ -64,7 +64,7 @@ type Authenticator interface {
 }
 
 // Proof is an attempt whose name and password were right. The caller must report how
-// the sign-in ended: it calls one of Confirm, Settle and Withdraw.
+// the sign-in ended: it calls one of Confirm, Succeed and Withdraw.
 type Proof interface {
 	// User returns the user. The caller must not change the slices and maps in it.
 	User() User
@@ -81,11 +81,12 @@ type Proof interface {
 
 	// Confirm checks that the proof is still valid. A sign-in calls it after it has
 	// stored the session. It returns ErrRefused if the proof is no longer valid. Any
-	// other error is an outage. Confirm also settles the attempt, as Settle does.
+	// other error is an outage. Confirm also reports that the attempt succeeded, as
+	// Succeed does.
 	Confirm(ctx context.Context) error
 
-	// Settle reports that the attempt succeeded.
-	Settle(ctx context.Context)
+	// Succeed reports that the attempt succeeded.
+	Succeed(ctx context.Context)
 
 	// Withdraw reports that an outage ended the attempt. The attempt then does not
 	// count as a failed one.
@@ -106,8 +107,8 @@ type PasswordChanger interface {
 	// ChangePassword replaces the password of the user in p. The proof p shows that
 	// the user knows the current password. ChangePassword first makes sure that
 	// nobody can sign in with the old password any more. Then it calls end, which
-	// must end the user's other sessions, and then it stores the new password. While
-	// end runs, p is settled. A process that stops at any point leaves one of two
+	// must end the user's other sessions, and at the same time p.Succeed. Then it
+	// stores the new password. A process that stops at any point leaves one of two
 	// states: the old password is valid, or the new password is valid and no session
 	// is left that was made with the old one.
 	//
