@@ -37,7 +37,7 @@ func NewDirectory(store Store, hasher password.Hasher) *Directory {
 	return &Directory{
 		store:  store,
 		hasher: hasher,
-		dummy:  &Account{PasswordHash: hasher.Decoy(), Disabled: true},
+		dummy:  &Account{PasswordHash: hasher.DummyHash(), Disabled: true},
 		verify: hasher.Verify,
 		slots:  make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}

@@ -64,13 +64,13 @@ func (h Hasher) Hash(password string) string {
 	return hash.String()
 }
 
-// Decoy returns a PHC string that no password matches. Verifying a password against
+// DummyHash returns a PHC string that no password matches. Verifying a password against
 // it costs the same as against a hash of [Hasher.Hash]. So an answer is not faster
 // for an unknown name than for a known one.
-func (h Hasher) Decoy() string {
-	decoy := h.newPHC()
-	decoy.key = random(keyLen)
-	return decoy.String()
+func (h Hasher) DummyHash() string {
+	dummy := h.newPHC()
+	dummy.key = random(keyLen)
+	return dummy.String()
 }
 
 // Current reports whether encoded is as [Hasher.Hash] would make it now, except for

@@ -82,9 +82,9 @@ func compareKey(key []byte, derive func(password string) ([]byte, error)) check 
 // unusable reads Django's mark of an account without a password. The check costs a
 // hash, so that it is not faster than for a wrong password.
 func unusable(h Hasher, _ string) (check, error) {
-	decoy := h.newPHC()
+	dummy := h.newPHC()
 	return compareKey(random(keyLen), func(password string) ([]byte, error) {
-		return decoy.derive(h.newestPepper().apply(password), keyLen), nil
+		return dummy.derive(h.newestPepper().apply(password), keyLen), nil
 	}), nil
 }
 
