@@ -102,9 +102,9 @@ func (d *Directory) SetDisabled(ctx context.Context, account *Account, disabled 
 	})
 }
 
-// SetProfile replaces the display name and the roles, unless the argument is nil, and
-// returns the changed account. The caller must end the sessions with the old roles
-// afterwards. No new session gets the old roles.
+// SetProfile replaces the display name if displayName is not nil, and the roles if
+// roles is not nil. It returns the changed account. The caller must end the sessions
+// with the old roles afterwards. No new session gets the old roles.
 func (d *Directory) SetProfile(ctx context.Context, account *Account, displayName *string, roles *[]string) (*Account, error) {
 	return d.modify(ctx, account, func(now *Account) error {
 		if displayName != nil {

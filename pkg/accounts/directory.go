@@ -106,8 +106,7 @@ func (d *Directory) acquire(ctx context.Context) error {
 func (d *Directory) release() { <-d.slots }
 
 // matches reports whether pw is the account's password. It always computes exactly
-// one hash, also if the stored hash is damaged. In an outage it computes no
-// hash.
+// one hash, also if the stored hash is damaged. In an outage it computes no hash.
 func (d *Directory) matches(ctx context.Context, account *Account, pw string) (bool, error) {
 	if err := d.acquire(ctx); err != nil {
 		return false, err

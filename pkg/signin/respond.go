@@ -75,8 +75,8 @@ func writeTypedProblem(w http.ResponseWriter, kind string, status int, detail st
 	}{kind, http.StatusText(status), status, detail})
 }
 
-// write writes v as JSON. The newline at the end of the body makes a terminal show
-// its prompt on a new line.
+// write sends v as JSON. The newline at the end of the body makes a terminal show its
+// prompt on a new line.
 func write(w http.ResponseWriter, status int, contentType string, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {

@@ -45,8 +45,8 @@ func (d devices) requireRecentLogin(next http.HandlerFunc) http.HandlerFunc {
 	})).ServeHTTP
 }
 
-// sessionInfo holds the fields of a session that its user may see. It is an allow-list, as
-// profile is.
+// sessionInfo holds the fields of a session that its user may see. It is an
+// allow-list, as profile is.
 type sessionInfo struct {
 	ID         string    `json:"id"`
 	CreatedAt  time.Time `json:"created_at"`

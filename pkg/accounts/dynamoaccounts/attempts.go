@@ -107,7 +107,8 @@ func (a *Attempts) Clear(ctx context.Context, key string) error {
 	return a.wrapError(err)
 }
 
-// ignoreFailedCondition returns nil for a failed condition: there was no counter to change.
+// ignoreFailedCondition returns nil for a failed condition, because there was no
+// counter to change.
 func ignoreFailedCondition(err error) error {
 	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return nil

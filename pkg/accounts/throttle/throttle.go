@@ -83,7 +83,7 @@ func (w Window) check() error {
 type Attempt struct {
 	Name    string // normalised; it may be a name that no account has
 	Address string // the client's IP address
-	Device  string // the value of its device cookie, "" if it sent none
+	Device  string // the value of the client's device cookie, "" if it sent none
 }
 
 // Admission is an attempt that was counted and may go on. The caller must report its

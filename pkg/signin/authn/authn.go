@@ -27,8 +27,8 @@ var (
 )
 
 // ThrottledError means that an attempt is refused because there were too many
-// attempts. It is the same whether or not the name exists and the password is right.
-// Answer 429.
+// attempts. The error is the same whether or not the name exists and the password is
+// right. Answer 429.
 type ThrottledError struct {
 	By         string        // what made too many attempts: "name", "device" or "network"
 	RetryAfter time.Duration // more than 0; for a locked name the longest wait
@@ -43,7 +43,7 @@ func (e *ThrottledError) Error() string {
 type Attempt struct {
 	Username, Password string
 	Address            string // the client's IP address
-	Device             string // the value of its device cookie, "" if it sent none
+	Device             string // the value of the client's device cookie, "" if it sent none
 }
 
 // User is the user whose password was checked.
