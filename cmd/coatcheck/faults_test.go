@@ -186,7 +186,7 @@ func TestPasswdInterrupted(t *testing.T) {
 }
 
 // freezeUntil moves the end of a freeze.
-func (f *faulty) freezeUntil(a *accounts.Account, end time.Time) {
+func (f *faultyShell) freezeUntil(a *accounts.Account, end time.Time) {
 	f.Helper()
 	a.FrozenUntil = end.Truncate(time.Second)
 	if err := f.users().Update(f.Context(), a, "until "+end.String()); err != nil {
