@@ -23,6 +23,7 @@ import (
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/internal/testing/redistest"
+	"example.com/coatcheck/internal/testing/testmain"
 )
 
 const (
@@ -45,13 +46,8 @@ func TestMain(m *testing.M) {
 		os.RemoveAll(folder)
 		os.Exit(1)
 	}
-	dynamotest.Main(inside(func() { postgrestest.Main(inside(func() { redistest.Main(m) })) }))
+	testmain.Main(m, dynamotest.Main, postgrestest.Main, redistest.Main)
 }
-
-// inside lets one package's Main run within another's.
-type inside func()
-
-func (f inside) Run() int { f(); return 0 }
 
 // patience is when what a test waits for will certainly never come.
 const patience = 3 * time.Minute

@@ -22,6 +22,7 @@ import (
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/internal/testing/redistest"
+	"example.com/coatcheck/internal/testing/testmain"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
@@ -34,13 +35,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	dynamotest.Main(mainFunc(func() { postgrestest.Main(mainFunc(func() { redistest.Main(m) })) }))
+	testmain.Main(m, dynamotest.Main, postgrestest.Main, redistest.Main)
 }
-
-// mainFunc runs the Main function of one package inside that of another.
-type mainFunc func()
-
-func (f mainFunc) Run() int { f(); return 0 }
 
 // stores are the stores of sessions, users and attempts to sign in.
 type stores struct {
