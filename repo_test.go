@@ -184,6 +184,7 @@ var inward = []struct{ who, may string }{
 	{"internal/mains/...", "pkg/..."},
 	{"internal/local/...", "internal/local/... internal/mains/demo pkg/accounts pkg/accounts/..."},
 	{"internal/testing/...", "internal/testing/... internal/local/..."},
+	{"internal/testing/faults", "pkg/session"},
 	{"functions/...", "pkg/... internal/mains/..."},
 	{"cmd/...", "pkg/... internal/mains/... internal/local/..."},
 }

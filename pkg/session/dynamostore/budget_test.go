@@ -12,16 +12,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/pkg/session"
 )
 
 // spent demands that exactly these calls were made since it was last asked, each
 // as its action and the units that DynamoDB took for it. Of calls that may be made
 // at the same time it does not demand an order.
-func (s *site) spent(want ...string) {
-	s.t.Helper()
+func (r *rig) spent(want ...string) {
+	r.Helper()
 	var got []string
-	for _, c := range s.proxy.Take() {
+	for _, c := range r.proxy.Take() {
 		line := c.Action
 		if c.Read > 0 {
 			line += fmt.Sprintf(", %v read", c.Read)
@@ -33,7 +34,7 @@ func (s *site) spent(want ...string) {
 	}
 	slices.Sort(got)
 	if !slices.Equal(got, slices.Sorted(slices.Values(want))) {
-		s.t.Errorf("calls: %q, want %q", got, want)
+		r.Errorf("calls: %q, want %q", got, want)
 	}
 }
 
@@ -45,64 +46,68 @@ func TestBudget(t *testing.T) {
 		read, query         = "GetItem, 1 read", "Query, 1 read"
 		put, change, remove = "PutItem, 1 write", "UpdateItem, 1 write", "DeleteItem, 1 write"
 	)
-	site := newSite(t, session.Config{SigningKeys: [][]byte{make([]byte, 32)}})
-	s, token := site.login("u1")
-	site.spent(put, query)
+	site, r := newSite(t, session.Config{SigningKeys: [][]byte{make([]byte, 32)}})
+	s, token := site.Login("u1")
+	r.spent(put, query)
 
-	site.alive(token)
-	site.spent(read)
+	site.Alive(token)
+	r.spent(read)
 
-	site.set(s.Key(), "last_seen_at", number(fmt.Sprint(time.Now().Add(-4*time.Minute).Unix())))
-	site.alive(token)
-	site.spent(read, change)
-	site.alive(token)
-	site.spent(read)
+	r.set(s.Key(), "last_seen_at", number(fmt.Sprint(time.Now().Add(-4*time.Minute).Unix())))
+	site.Alive(token)
+	r.spent(read, change)
+	site.Alive(token)
+	r.spent(read)
 
 	w := httptest.NewRecorder()
 	want(t, site.Update(t.Context(), s, func(s *session.Session) { s.Values["theme"] = "dark" }), nil)
-	site.spent(change)
+	r.spent(change)
 	want(t, site.Renew(t.Context(), w, s), nil)
-	site.spent(change)
+	r.spent(change)
 	want(t, site.Reauthenticate(t.Context(), w, s), nil)
-	site.spent(change)
+	r.spent(change)
 
 	want(t, site.ReauthenticateAlone(t.Context(), w, s), nil)
-	site.spent(change, query)
-	token = site.cookie(w).Value
+	r.spent(change, query)
+	token = site.Cookie(w).Value
 
-	_, err := site.Create(w, site.request(token), session.User{ID: "u1"})
+	_, err := site.Create(w, site.Request(token), session.User{ID: "u1"})
 	want(t, err, nil)
-	site.spent(put, query, remove)
-	token = site.cookie(w).Value
-	want(t, site.Destroy(w, site.request(token)), nil)
-	site.spent(remove)
+	r.spent(put, query, remove)
+	token = site.Cookie(w).Value
+	want(t, site.Destroy(w, site.Request(token)), nil)
+	r.spent(remove)
 
 	for range 3 {
-		s, _ = site.login("u1")
-		site.spent(put, query)
+		s, _ = site.Login("u1")
+		r.spent(put, query)
 	}
 	_, err = site.List(t.Context(), "u1")
 	want(t, err, nil)
-	site.spent(query)
+	r.spent(query)
 	want(t, site.Revoke(t.Context(), "u1", s.ID), nil)
-	site.spent(remove)
+	r.spent(remove)
 	want(t, site.RevokeAll(t.Context(), "u1"), nil)
-	site.spent(query, remove, remove)
+	r.spent(query, remove, remove)
 
 	for range 10 {
-		site.login("u1")
+		site.Login("u1")
 	}
-	site.proxy.Take()
-	site.login("u1") // one too many
-	site.spent(put, query, remove)
+	r.proxy.Take()
+	site.Login("u1") // one too many
+	r.spent(put, query, remove)
+
+	r.Spoil(faults.Create, faults.Lost)
+	site.Login("u2")
+	r.spent(put, remove, put, query)
 }
 
 // Whatever cannot be a token of ours costs nothing.
 func TestBudgetOfStrangers(t *testing.T) {
 	t.Parallel()
-	site := newSite(t, session.Config{SigningKeys: [][]byte{make([]byte, 32)}})
-	_, token := site.login("u1")
-	site.proxy.Take()
+	site, r := newSite(t, session.Config{SigningKeys: [][]byte{make([]byte, 32)}})
+	_, token := site.Login("u1")
+	r.proxy.Take()
 	forged := token[:50] + "A" + token[51:] // another secret, for which the MAC is wrong
 	if forged == token {
 		forged = token[:50] + "B" + token[51:]
@@ -117,20 +122,20 @@ func TestBudgetOfStrangers(t *testing.T) {
 		"duplicate":  {token, token},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := site.Load(site.request(tokens...))
+			_, err := site.Load(site.Request(tokens...))
 			want(t, err, session.ErrNoSession)
-			want(t, site.Destroy(httptest.NewRecorder(), site.request(tokens...)), nil)
-			site.spent()
+			want(t, site.Destroy(httptest.NewRecorder(), site.Request(tokens...)), nil)
+			r.spent()
 		})
 	}
-	site.alive(token)
+	site.Alive(token)
 }
 
 // A write unit is 1 KB. A session takes at most 500 bytes in ordinary use, and
 // less than a unit with the longest user agent that is kept.
 func TestItemSize(t *testing.T) {
 	t.Parallel()
-	site := newSite(t, session.Config{})
+	site, r := newSite(t, session.Config{})
 	const browser = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36"
 	for _, test := range []struct {
 		name, userAgent string
@@ -139,14 +144,14 @@ func TestItemSize(t *testing.T) {
 		{"ordinary use", browser, 500},
 		{"long user agent", strings.Repeat("x", 1000), 1023},
 	} {
-		r := site.request()
-		r.RemoteAddr = "[2001:db8:85a3:8d3:1319:8a2e:370:7348]:65535"
-		r.Header.Set("User-Agent", test.userAgent)
-		s, err := site.Create(httptest.NewRecorder(), r, session.User{
-			ID: random(16), Roles: []string{"admin"}, Values: map[string]string{"username": "alice", "display_name": "Alice Example", "theme": "system"},
+		request := site.Request()
+		request.RemoteAddr = "[2001:db8:85a3:8d3:1319:8a2e:370:7348]:65535"
+		request.Header.Set("User-Agent", test.userAgent)
+		s, err := site.Create(httptest.NewRecorder(), request, session.User{
+			ID: faults.ID(), Roles: []string{"admin"}, Values: map[string]string{"username": "alice", "display_name": "Alice Example", "theme": "system"},
 		})
 		want(t, err, nil)
-		if size := site.size(site.item(s.Key())); size > test.most {
+		if size := r.size(r.item(s.Key())); size > test.most {
 			t.Errorf("%s: the item has %d bytes, want at most %d", test.name, size, test.most)
 		}
 	}
@@ -158,10 +163,10 @@ func (r *rig) size(item attributes) int {
 	const unit = 1 << 10
 	padding := sort.Search(unit, func(n int) bool {
 		item["p"] = text(strings.Repeat("x", n))
-		out, err := r.client.PutItem(r.t.Context(), &dynamodb.PutItemInput{
+		out, err := r.client.PutItem(r.Context(), &dynamodb.PutItemInput{
 			TableName: &r.table, Item: item, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 		})
-		want(r.t, err, nil)
+		want(r, err, nil)
 		return *out.ConsumedCapacity.CapacityUnits > 1
 	})
 	return unit - padding

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -29,9 +30,9 @@ func damages(item attributes) []damage {
 		{"roles", &types.AttributeValueMemberSS{Value: []string{"reader"}}, "is of type SS, want L"},
 		{"roles", &types.AttributeValueMemberL{Value: []types.AttributeValue{text("reader"), null}}, "holds an element of type NULL, want S"},
 		{"values", &types.AttributeValueMemberM{Value: attributes{"count": number("1")}}, "holds an element of type N, want S"},
-		{"created_at", number("1893549845.678"), "is not a whole number of 64 bits"},
+		{"created_at", number("4102538645.678"), "is not a whole number of 64 bits"},
 		{"expires_at", number("9223372036854775808"), "is not a whole number of 64 bits"},
-		{"expires_at", text("1893555185"), "is of type S, want N"},
+		{"expires_at", text("4102543985"), "is of type S, want N"},
 		{"version", number("-9223372036854775809"), "is not a whole number of 64 bits"},
 	}
 	for field := range item {
@@ -43,7 +44,7 @@ func damages(item attributes) []damage {
 }
 
 func (r *rig) damage(key session.Key, d damage) {
-	r.t.Helper()
+	r.Helper()
 	if d.value == nil {
 		r.change(key, "REMOVE #f", d.field, nil)
 		return
@@ -56,18 +57,18 @@ func (r *rig) damage(key session.Key, d damage) {
 func TestDamagedItems(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := r.created()
+	s := r.Created()
 	stale := s.Clone()
 	stale.Version = 7 // fails its condition, so that Update must look at what is stored
 	ctx, intact := t.Context(), r.item(s.Key())
 	for _, d := range damages(intact) {
 		r.damage(s.Key(), d)
-		_, errGet := r.store.Get(ctx, s.Key())
-		_, errList := r.store.List(ctx, s.Key().Owner)
+		_, errGet := r.Store.Get(ctx, s.Key())
+		_, errList := r.Store.List(ctx, s.Key().Owner)
 		for method, err := range map[string]error{
 			"Get": errGet, "List": errList,
-			"Update": r.store.Update(ctx, stale, now, 8),
-			"Touch":  r.store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt), // comes late, so it looks at what is stored too
+			"Update": r.Store.Update(ctx, stale, now, 8),
+			"Touch":  r.Store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt), // comes late, so it looks at what is stored too
 		} {
 			says := `table "` + r.table + `", item "` + s.Key().Owner + "/" + s.ID + `": field "` + d.field + `" ` + d.says
 			if want(t, err, errOutage); !strings.Contains(err.Error(), says) {
@@ -76,19 +77,19 @@ func TestDamagedItems(t *testing.T) {
 		}
 		r.set(s.Key(), d.field, intact[d.field])
 	}
-	r.holds(s)
+	r.Holds(s)
 }
 
 // A damaged session hides no other of its user, so that those can be ended.
 func TestListBesideDamage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := r.created()
+	s := r.Created()
 	healthy := s.Clone()
 	healthy.ID = strings.Repeat("A", 22)
-	want(t, r.store.Create(t.Context(), healthy), nil)
+	want(t, r.Store.Create(t.Context(), healthy), nil)
 	r.damage(s.Key(), damage{field: "version"})
-	listed, err := r.store.List(t.Context(), s.Key().Owner)
+	listed, err := r.Store.List(t.Context(), s.Key().Owner)
 	want(t, err, errOutage)
 	if len(listed) != 1 || listed[0].ID != healthy.ID {
 		t.Errorf("List returned %v, want the other session", listed)
@@ -100,13 +101,13 @@ func TestListBesideDamage(t *testing.T) {
 func TestDeleteOfDamagedItems(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s, wrong := r.created(), [32]byte{9}
+	s, wrong := r.Created(), [32]byte{9}
 	for _, d := range damages(r.item(s.Key())) {
 		r.damage(s.Key(), d)
-		want(t, r.store.Delete(t.Context(), s.Key(), &wrong, now), errOutage)
-		want(t, revoke.do(t.Context(), r.store, s), nil)
-		r.gone(s)
-		want(t, r.direct.Create(t.Context(), s), nil)
+		want(t, r.Store.Delete(t.Context(), s.Key(), &wrong, now), errOutage)
+		want(t, revoke.Do(t.Context(), r.Store, s), nil)
+		r.Gone(s)
+		want(t, r.Direct.Create(t.Context(), s), nil)
 	}
 }
 
@@ -114,17 +115,17 @@ func TestDeleteOfDamagedItems(t *testing.T) {
 // may be repaired.
 func TestDamageKeepsTheCookie(t *testing.T) {
 	t.Parallel()
-	site := newSite(t, session.Config{})
-	s, token := site.login("u1")
-	site.damage(s.Key(), damage{field: "previous_secret"})
-	_, err := site.load(token)
+	site, r := newSite(t, session.Config{})
+	s, token := site.Login("u1")
+	r.damage(s.Key(), damage{field: "previous_secret"})
+	_, err := site.Load(site.Request(token))
 	want(t, err, errOutage)
 	w := httptest.NewRecorder()
-	site.Require(nil).ServeHTTP(w, site.request(token))
+	site.Require(nil).ServeHTTP(w, site.Request(token))
 	if w.Code != 503 || w.Header().Get("Retry-After") == "" {
 		t.Errorf("status %d, Retry-After %q; want 503 and a number", w.Code, w.Header().Get("Retry-After"))
 	}
-	noCookie(t, w)
-	site.set(s.Key(), "previous_secret", binary(make([]byte, 32)...))
-	site.alive(token)
+	faults.NoCookie(t, w)
+	r.set(s.Key(), "previous_secret", binary(make([]byte, 32)...))
+	site.Alive(token)
 }

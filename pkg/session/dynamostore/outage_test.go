@@ -2,36 +2,14 @@ package dynamostore_test
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"example.com/coatcheck/internal/testing/faults"
 )
-
-// An outage is no verdict on the session and changes nothing.
-func TestOutage(t *testing.T) {
-	t.Parallel()
-	for _, c := range all {
-		t.Run(c.method, func(t *testing.T) {
-			t.Parallel()
-			r := newRig(t)
-			s := r.created()
-			r.proxy.FailAll(refused)
-			want(t, c.do(t.Context(), r.store, s), errOutage)
-
-			r.proxy.FailAll(hanging)
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-			defer cancel()
-			err := c.do(ctx, r.store, s)
-			want(t, err, errOutage)
-			want(t, err, context.DeadlineExceeded)
-			r.holds(s)
-		})
-	}
-}
 
 // throttled answers the first requests as DynamoDB does above a table's limits,
 // which DynamoDB Local does not have.
@@ -58,23 +36,23 @@ func (c *throttled) Do(r *http.Request) (*http.Response, error) {
 func TestThrottling(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	for _, c := range all {
-		t.Run(c.method, func(t *testing.T) {
+	for _, c := range faults.All {
+		t.Run(c.Method, func(t *testing.T) {
 			client := &throttled{Client: http.DefaultClient}
 			store := r.through(func(o *dynamodb.Options) { o.HTTPClient = client })
 
-			s := r.created()
+			s := r.Created()
 			client.answers = tries
-			want(t, c.do(t.Context(), store, s), errOutage)
-			r.holds(s)
+			want(t, c.Do(t.Context(), store, s), errOutage)
+			r.Holds(s)
 
-			s, client.answers = r.created(), 1
-			if c.method == create.method {
-				want(t, c.do(t.Context(), store, s), errOutage)
+			s, client.answers = r.Created(), 1
+			if c.Method == faults.Create.Method {
+				want(t, c.Do(t.Context(), store, s), errOutage)
 				return
 			}
-			want(t, c.do(t.Context(), store, s), nil)
-			r.left(c, s)
+			want(t, c.Do(t.Context(), store, s), nil)
+			r.Left(c, s)
 		})
 	}
 }

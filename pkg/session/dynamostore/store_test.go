@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
 	"example.com/coatcheck/pkg/session/storetest"
@@ -18,7 +19,7 @@ import (
 func TestStore(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	storetest.Run(t, func(*testing.T) session.Store { return r.direct })
+	storetest.Run(t, func(*testing.T) session.Store { return r.Direct })
 }
 
 // The item is public: programs in other languages read it.
@@ -28,7 +29,7 @@ func TestItem(t *testing.T) {
 	s := newSession()
 	s.Values = map[string]string{"theme": "dark", "empty": ""}
 	s.Version = 1<<63 - 1
-	want(t, r.store.Create(t.Context(), s), nil)
+	want(t, r.Store.Create(t.Context(), s), nil)
 	item := attributes{
 		"owner":            text(s.Key().Owner),
 		"id":               text(s.ID),
@@ -37,10 +38,10 @@ func TestItem(t *testing.T) {
 		"user_id":          text(s.UserID),
 		"roles":            &types.AttributeValueMemberL{Value: []types.AttributeValue{text("reader")}},
 		"values":           &types.AttributeValueMemberM{Value: attributes{"theme": text("dark"), "empty": text("")}},
-		"created_at":       number("1893549845678"),
-		"authenticated_at": number("1893549845"),
-		"last_seen_at":     number("1893553385"),
-		"expires_at":       number("1893555185"),
+		"created_at":       number("4102538645678"),
+		"authenticated_at": number("4102538645"),
+		"last_seen_at":     number("4102542185"),
+		"expires_at":       number("4102543985"),
 		"version":          number("9223372036854775807"),
 		"ip":               text("192.0.2.1"),
 		"user_agent":       text("test/1.0"),
@@ -54,11 +55,11 @@ func TestItem(t *testing.T) {
 func TestUnknownFields(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := r.created()
+	s := r.Created()
 	r.set(s.Key(), "later", text("kept"))
-	r.holds(s)
-	for _, c := range []call{get, list, update, touch} {
-		want(t, c.do(t.Context(), r.store, s), nil)
+	r.Holds(s)
+	for _, c := range []faults.Call{get, list, update, touch} {
+		want(t, c.Do(t.Context(), r.Store, s), nil)
 	}
 	if got := r.item(s.Key())["later"]; !reflect.DeepEqual(got, text("kept")) {
 		t.Errorf("the field is %v after an Update and a Touch", got)
@@ -76,14 +77,14 @@ func TestListPages(t *testing.T) {
 	ids := make([]string, n)
 	for i := range n {
 		sessions[i] = first.Clone()
-		sessions[i].ID = random(16)
+		sessions[i].ID = faults.ID()
 		ids[i] = sessions[i].ID
 	}
 	var wg sync.WaitGroup
 	for part := range slices.Chunk(sessions, n/8+1) {
 		wg.Go(func() {
 			for _, s := range part {
-				if err := r.direct.Create(t.Context(), s); err != nil {
+				if err := r.Direct.Create(t.Context(), s); err != nil {
 					t.Error(err)
 				}
 			}
@@ -91,8 +92,8 @@ func TestListPages(t *testing.T) {
 	}
 	wg.Wait()
 
-	r.proxy.Fail("Query", none, lost) // the second page comes at the second try
-	got, err := r.store.List(t.Context(), first.Key().Owner)
+	r.proxy.Fail("Query", dynamotest.None, dynamotest.LoseAnswer) // the second page comes at the second try
+	got, err := r.Store.List(t.Context(), first.Key().Owner)
 	want(t, err, nil)
 	var listed []string
 	for _, s := range got {
@@ -107,7 +108,7 @@ func TestListPages(t *testing.T) {
 	calls := r.proxy.Take()
 	units := 0.0
 	for _, c := range calls {
-		if c.Fault == none {
+		if c.Fault == dynamotest.None {
 			units += c.Read
 		}
 	}
@@ -120,10 +121,10 @@ func TestListPages(t *testing.T) {
 func TestMissingTable(t *testing.T) {
 	t.Parallel()
 	store := dynamostore.New(dynamotest.Client(t, dynamotest.Endpoint(t)), "no-such-table")
-	for _, c := range all {
-		err := c.do(t.Context(), store, newSession())
+	for _, c := range faults.All {
+		err := c.Do(t.Context(), store, newSession())
 		if want(t, err, errOutage); !strings.Contains(err.Error(), "no-such-table") {
-			t.Errorf("%s: %v; want the table's name in it", c.method, err)
+			t.Errorf("%s: %v; want the table's name in it", c.Method, err)
 		}
 	}
 }

@@ -25,17 +25,17 @@ func TestTTLAttribute(t *testing.T) {
 // and no write makes it live again.
 func TestExpiredButPresent(t *testing.T) {
 	t.Parallel()
-	site := newSite(t, session.Config{})
-	s, token := site.login("u1")
-	site.set(s.Key(), dynamostore.TTLAttribute, number(fmt.Sprint(time.Now().Unix())))
-	item := site.item(s.Key())
-	site.dead(token)
+	site, r := newSite(t, session.Config{})
+	s, token := site.Login("u1")
+	r.set(s.Key(), dynamostore.TTLAttribute, number(fmt.Sprint(time.Now().Unix())))
+	item := r.item(s.Key())
+	site.Dead(token)
 	want(t, site.Update(t.Context(), s, func(*session.Session) {}), session.ErrNoSession)
-	want(t, site.store.Touch(t.Context(), s.Key(), time.Now().Add(time.Second), time.Now().Add(time.Hour)), session.ErrNoSession)
+	want(t, r.Store.Touch(t.Context(), s.Key(), time.Now().Add(time.Second), time.Now().Add(time.Hour)), session.ErrNoSession)
 	if live, err := site.List(t.Context(), "u1"); err != nil || len(live) != 0 {
 		t.Errorf("List = %v, %v; want no live session", live, err)
 	}
-	if after := site.item(s.Key()); !reflect.DeepEqual(after, item) {
+	if after := r.item(s.Key()); !reflect.DeepEqual(after, item) {
 		t.Errorf("the item changed from %v to %v", item, after)
 	}
 	want(t, site.Revoke(t.Context(), "u1", s.ID), session.ErrNoSession)

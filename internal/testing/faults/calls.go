@@ -1,0 +1,143 @@
+package faults
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"reflect"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// Now is the time of the tests that do not need the real one: no Store reads a
+// clock. It is far ahead because Redis removes by its own clock what is long dead.
+var Now = time.Date(2100, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// NewSession returns a session of a new user that is alive at Now.
+func NewSession() *session.Session {
+	return &session.Session{
+		ID:              ID(),
+		UserID:          rand.Text(),
+		Roles:           []string{"reader"},
+		Values:          map[string]string{"count": "1"},
+		CreatedAt:       Now.Add(-time.Hour + 678*time.Millisecond),
+		AuthenticatedAt: Now.Add(-time.Hour),
+		LastSeenAt:      Now.Add(-time.Minute),
+		ExpiresAt:       Now.Add(29 * time.Minute),
+		Version:         1,
+		IP:              "192.0.2.1",
+		UserAgent:       "test/1.0",
+		Secret:          [32]byte{1},
+		PreviousSecret:  [32]byte{2},
+	}
+}
+
+// ID returns a new session ID.
+func ID() string {
+	b := make([]byte, 16)
+	rand.Read(b)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// Call is one method of a Store, called so that it succeeds.
+type Call struct {
+	Method string // as in session.Store
+
+	// Do calls the method for s, which is stored and alive at Now.
+	Do func(ctx context.Context, store session.Store, s *session.Session) error
+
+	// Leaves returns what is then stored of s; nil if nothing.
+	Leaves func(s *session.Session) *session.Session
+
+	// Again is what the same call returns after the first was carried out.
+	Again error
+}
+
+var (
+	Get = Call{"Get", func(ctx context.Context, store session.Store, s *session.Session) error {
+		got, err := store.Get(ctx, s.Key())
+		if err == nil && !reflect.DeepEqual(got, s) {
+			return fmt.Errorf("Get returned %+v, want %+v", got, s)
+		}
+		return err
+	}, unchanged, nil}
+
+	List = Call{"List", func(ctx context.Context, store session.Store, s *session.Session) error {
+		got, err := store.List(ctx, s.Key().Owner)
+		if err == nil && !reflect.DeepEqual(got, []*session.Session{s}) {
+			return fmt.Errorf("List returned %+v, want %+v alone", got, s)
+		}
+		return err
+	}, unchanged, nil}
+
+	Update = Call{"Update", func(ctx context.Context, store session.Store, s *session.Session) error {
+		return store.Update(ctx, Write(Updated(s), s.Version), Now, Updated(s).Version)
+	}, Updated, nil}
+
+	Touch = Call{"Touch", func(ctx context.Context, store session.Store, s *session.Session) error {
+		return store.Touch(ctx, s.Key(), Now, Touched(s).ExpiresAt)
+	}, Touched, nil}
+
+	Logout = Call{"Delete with a secret", func(ctx context.Context, store session.Store, s *session.Session) error {
+		return store.Delete(ctx, s.Key(), &s.Secret, Now)
+	}, nothing, session.ErrNoSession}
+
+	Revoke = Call{"Delete", func(ctx context.Context, store session.Store, s *session.Session) error {
+		return store.Delete(ctx, s.Key(), nil, Now)
+	}, nothing, session.ErrNoSession}
+
+	// Create is for a session that is not stored yet.
+	Create = Call{"Create", func(ctx context.Context, store session.Store, s *session.Session) error {
+		return store.Create(ctx, s)
+	}, unchanged, session.ErrConflict}
+
+	// Repeatable are the calls that may be sent more than once.
+	Repeatable = []Call{Get, List, Update, Touch, Logout, Revoke}
+
+	// All has Create first.
+	All = append([]Call{Create}, Repeatable...)
+)
+
+func (c Call) creates() bool { return c.Method == Create.Method }
+
+func unchanged(s *session.Session) *session.Session { return s }
+
+func nothing(*session.Session) *session.Session { return nil }
+
+// Updated is what the call Update leaves of s.
+func Updated(s *session.Session) *session.Session {
+	s = s.Clone()
+	s.Roles, s.Values = []string{"admin"}, map[string]string{"count": "2"}
+	s.PreviousSecret, s.Secret = s.Secret, [32]byte{3}
+	s.Version = 2
+	return s
+}
+
+// Touched is what the call Touch leaves of s.
+func Touched(s *session.Session) *session.Session { return touchedAt(s, Now) }
+
+// TouchedLater is what [Bench.TouchLater] leaves of s.
+func TouchedLater(s *session.Session) *session.Session { return touchedAt(s, Now.Add(time.Minute)) }
+
+func touchedAt(s *session.Session, now time.Time) *session.Session {
+	s = s.Clone()
+	s.LastSeenAt, s.ExpiresAt = now, now.Add(30*time.Minute)
+	return s
+}
+
+// Foreign is what another request makes of s.
+func Foreign(s *session.Session) *session.Session {
+	s = s.Clone()
+	s.Values = map[string]string{"count": "foreign"}
+	s.Version = 99
+	return s
+}
+
+// Write returns the argument of an Update that makes s of the given version.
+func Write(s *session.Session, version int64) *session.Session {
+	s = s.Clone()
+	s.Version, s.ExpiresAt = version, time.Time{}
+	return s
+}

@@ -1,0 +1,257 @@
+package faults
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// allLost are the faults with which no try of a call is answered, though each is
+// carried out.
+func (b *Bench) allLost() []Fault { return slices.Repeat([]Fault{Lost}, b.Tries) }
+
+// ManagerCreateLost: a Create whose answer is lost is abandoned and cleaned up
+// after; the user gets a token all the same.
+func ManagerCreateLost(t *testing.T, open Open) {
+	t.Parallel()
+	site := NewSite(open(t), session.Config{})
+	site.Spoil(Create, Lost)
+	s, token := site.Login("u1")
+	if site.Tries > 1 {
+		site.Spoil(Get, Lost)
+	}
+	if got := site.Alive(token); got.ID != s.ID {
+		t.Errorf("the token is that of %s, want %s", got.ID, s.ID)
+	}
+	if live, err := site.List(t.Context(), "u1"); len(live) != 1 || err != nil {
+		t.Errorf("%d sessions, %v; want one", len(live), err)
+	}
+	site.stores("u1", 1)
+
+	site.Spoil(Create, Lost)
+	site.Spoil(Revoke, None) // which cleans up
+	site.Spoil(Create, Lost)
+	w := httptest.NewRecorder()
+	_, err := site.Create(w, site.Request(), session.User{ID: "u2"})
+	Want(t, err, ErrOutage)
+	NoCookie(t, w)
+	site.stores("u2", 0)
+}
+
+// ManagerCreateLate: a first try of Create that arrives after everything was revoked
+// makes a session of which nobody has the token.
+func ManagerCreateLate(t *testing.T, open Open) {
+	t.Parallel()
+	site := NewSite(open(t), session.Config{})
+	site.Spoil(Create, Late)
+	s, token := site.Login("u1")
+	site.Alive(token)
+	Want(t, site.RevokeAll(t.Context(), "u1"), nil)
+
+	if got := site.Deliver(); got != nil && !slices.Equal(got, []bool{true}) {
+		t.Fatalf("which late tries found something to change: %v, want one that did", got)
+	}
+	site.Dead(token)
+	site.Gone(s)
+	ghosts, err := site.List(t.Context(), "u1")
+	Want(t, err, nil)
+	if len(ghosts) != 1 || ghosts[0].ID == s.ID || ghosts[0].Secret == s.Secret {
+		t.Errorf("stored is %+v; want one session, with another ID and another secret than the one handed out", ghosts)
+	}
+	Want(t, site.RevokeAll(t.Context(), "u1"), nil)
+	site.stores("u1", 0)
+}
+
+// ManagerRenewLost: a renewal whose answer is lost is the session's only token if
+// another try is answered. With no answer at all the browser keeps the token it has.
+// The renewal came through, so that token is dead; but it still ends the session.
+func ManagerRenewLost(t *testing.T, open Open) {
+	t.Parallel()
+	site := NewSite(open(t), session.Config{})
+	s, current := site.Login("u1")
+	if site.Tries > 1 {
+		old := current
+		site.Spoil(Update, Lost)
+		w := httptest.NewRecorder()
+		Want(t, site.Renew(t.Context(), w, s), nil)
+		current = site.Cookie(w).Value
+		site.Alive(current)
+		site.Dead(old)
+	}
+	site.Spoil(Update, site.allLost()...)
+	w := httptest.NewRecorder()
+	Want(t, site.Renew(t.Context(), w, s), ErrOutage)
+	NoCookie(t, w)
+	site.Dead(current)
+	Want(t, site.Destroy(httptest.NewRecorder(), site.Request(current)), nil)
+	site.Gone(s)
+}
+
+// ManagerUpdateLost: a change whose answer is lost is made once. If another
+// request's update comes before the second try, nobody can tell whether the first
+// was applied, so it is not applied again.
+func ManagerUpdateLost(t *testing.T, open Open) {
+	t.Parallel()
+	site := NewSite(open(t), session.Config{})
+	created, token := site.Login("u1")
+	update := func(target error, stored string, faults ...Fault) {
+		t.Helper()
+		s, runs := site.Alive(token), 0
+		site.Spoil(Update, faults...)
+		Want(t, site.Update(t.Context(), s, func(s *session.Session) {
+			runs++
+			s.Values["count"] += "1" // "1", "11", "111": a count that shows in what is stored
+		}), target)
+		if got := site.Alive(token).Values["count"]; got != stored || runs != 1 {
+			t.Errorf("the count is %q after %d runs, want %s after one", got, runs, stored)
+		}
+	}
+	update(ErrOutage, "11", site.allLost()...)
+	if site.Tries == 1 {
+		return
+	}
+	update(nil, "111", site.allLost()[1:]...)
+
+	written := site.between(func() error {
+		other, err := site.Direct.Get(t.Context(), created.Key())
+		if err != nil {
+			return err
+		}
+		other.Values["other"] = "kept"
+		return site.Direct.Update(t.Context(), other, time.Now(), 99)
+	})
+	update(ErrOutage, "1111", Lost)
+	written()
+	if got := site.Alive(token).Values["other"]; got != "kept" {
+		t.Errorf("the other update left %q", got)
+	}
+}
+
+// ManagerDestroyLost: a logout whose answer is lost is one if another try is
+// answered. Otherwise the cookie stays, so that it can be tried again.
+func ManagerDestroyLost(t *testing.T, open Open) {
+	t.Parallel()
+	site := NewSite(open(t), session.Config{})
+	s, token := site.Login("u1")
+	site.Spoil(Logout, site.allLost()...)
+	w := httptest.NewRecorder()
+	Want(t, site.Destroy(w, site.Request(token)), ErrOutage)
+	NoCookie(t, w)
+
+	site.cleared(token)
+	site.Gone(s)
+
+	if site.Tries > 1 {
+		_, token = site.Login("u1")
+		site.Spoil(Logout, Lost)
+		site.cleared(token)
+		site.Dead(token)
+	}
+}
+
+// ManagerRevokeAllLost: revoking everything succeeds when every call is answered in
+// the end. Otherwise it is an outage, and trying again is not.
+func ManagerRevokeAllLost(t *testing.T, open Open) {
+	t.Parallel()
+	site := NewSite(open(t), session.Config{})
+	revokes := func(tokens []string) {
+		t.Helper()
+		Want(t, site.RevokeAll(t.Context(), "u1"), nil)
+		for _, token := range tokens {
+			site.Dead(token)
+		}
+	}
+	logins := func() (tokens []string) {
+		for range 3 {
+			_, token := site.Login("u1")
+			tokens = append(tokens, token)
+		}
+		return tokens
+	}
+	listed := slices.Repeat([]Fault{None}, site.Pages)
+
+	tokens := logins()
+	site.Spoil(List, site.allLost()...)
+	Want(t, site.RevokeAll(t.Context(), "u1"), ErrOutage)
+	site.stores("u1", 3)
+	if site.Tries > 1 {
+		site.Spoil(List, append([]Fault{Lost, Refused}, listed...)...)
+		site.Spoil(Revoke, Lost, Lost) // one fewer than tries: they may all meet the same delete
+	}
+	revokes(tokens)
+
+	tokens = logins()
+	site.Spoil(List, listed...)
+	site.Spoil(Revoke, slices.Repeat([]Fault{Refused}, 3*site.Tries)...)
+	Want(t, site.RevokeAll(t.Context(), "u1"), ErrOutage)
+	site.stores("u1", 3)
+	revokes(tokens)
+}
+
+// ManagerOutage: with the store down no call is a verdict on the session, and no
+// response has a cookie. The same cookie works when the store is back.
+func ManagerOutage(t *testing.T, open Open) {
+	t.Parallel()
+	for _, fault := range []Fault{Refused, Hanging} {
+		t.Run(fault.String(), func(t *testing.T) {
+			t.Parallel()
+			site := NewSite(open(t), session.Config{})
+			s, token := site.Login("u1")
+			before := site.Alive(token)
+			w := httptest.NewRecorder()
+			site.SpoilAll(fault)
+			for method, request := range site.requests(w, s, token) {
+				t.Run(method, func(t *testing.T) {
+					ctx, cancel := context.WithTimeout(t.Context(), shortly)
+					defer cancel()
+					err := request(ctx)
+					if Want(t, err, ErrOutage); fault == Hanging {
+						Want(t, err, context.DeadlineExceeded)
+					}
+				})
+			}
+			site.unavailable(token)
+			NoCookie(t, w)
+			site.SpoilAll(None)
+			if after := site.Alive(token); after.Version != before.Version {
+				t.Errorf("the outage changed the session: version %d, then %d", before.Version, after.Version)
+			}
+		})
+	}
+}
+
+// requests are all that can be asked of the Manager for the session s of the user u1.
+func (s *Site) requests(w http.ResponseWriter, current *session.Session, token string) map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"Load":    func(ctx context.Context) error { _, err := s.Load(s.Request(token).WithContext(ctx)); return err },
+		"Destroy": func(ctx context.Context) error { return s.Destroy(w, s.Request(token).WithContext(ctx)) },
+		"Create": func(ctx context.Context) error {
+			_, err := s.Create(w, s.Request(token).WithContext(ctx), session.User{ID: "u1"})
+			return err
+		},
+		"Renew":          func(ctx context.Context) error { return s.Renew(ctx, w, current) },
+		"Reauthenticate": func(ctx context.Context) error { return s.Reauthenticate(ctx, w, current) },
+		"Update":         func(ctx context.Context) error { return s.Update(ctx, current, func(*session.Session) {}) },
+		"List":           func(ctx context.Context) error { _, err := s.List(ctx, "u1"); return err },
+		"Revoke":         func(ctx context.Context) error { return s.Revoke(ctx, "u1", current.ID) },
+		"RevokeAll":      func(ctx context.Context) error { return s.RevokeAll(ctx, "u1") },
+	}
+}
+
+// unavailable demands that a page which needs a session says so, and when to ask again.
+func (s *Site) unavailable(token string) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), shortly)
+	defer cancel()
+	w := httptest.NewRecorder()
+	s.Require(nil).ServeHTTP(w, s.Request(token).WithContext(ctx))
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		s.Errorf("status %d, Retry-After %q; want 503 and a number", w.Code, w.Header().Get("Retry-After"))
+	}
+	NoCookie(s, w)
+}

@@ -1,0 +1,101 @@
+package faults
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// CookieName is what the Manager calls its cookie.
+const CookieName = "__Host-SESSIONID"
+
+// Site is a Manager on the Store of a Bench, and what a browser does with it.
+type Site struct {
+	*session.Manager
+	*Bench
+}
+
+// NewSite returns a Site whose Manager logs nothing.
+func NewSite(b *Bench, cfg session.Config) *Site {
+	b.Helper()
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	m, err := session.New(b.Store, cfg)
+	Want(b, err, nil)
+	return &Site{m, b}
+}
+
+// Request returns a request with a cookie for each token.
+func (s *Site) Request(tokens ...string) *http.Request {
+	r := httptest.NewRequest("GET", "https://app.example/", nil).WithContext(s.Context())
+	for _, token := range tokens {
+		r.Header.Add("Cookie", CookieName+"="+token)
+	}
+	return r
+}
+
+// Login creates a session for the user, and returns it with its token.
+func (s *Site) Login(userID string) (*session.Session, string) {
+	s.Helper()
+	w := httptest.NewRecorder()
+	created, err := s.Create(w, s.Request(), session.User{ID: userID, Roles: []string{"reader"}, Values: map[string]string{"count": "1"}})
+	Want(s, err, nil)
+	return created, s.Cookie(w).Value
+}
+
+// Cookie returns the only cookie that the response sets.
+func (s *Site) Cookie(w http.ResponseWriter) *http.Cookie {
+	s.Helper()
+	lines := w.Header()["Set-Cookie"]
+	if len(lines) != 1 {
+		s.Fatalf("the response has %d Set-Cookie lines, want one", len(lines))
+	}
+	cookie, err := http.ParseSetCookie(lines[0])
+	Want(s, err, nil)
+	return cookie
+}
+
+// Alive demands that a request with the token finds its session.
+func (s *Site) Alive(token string) *session.Session {
+	s.Helper()
+	got, err := s.Load(s.Request(token))
+	Want(s, err, nil)
+	return got
+}
+
+// Dead demands that a request with the token finds none.
+func (s *Site) Dead(token string) {
+	s.Helper()
+	_, err := s.Load(s.Request(token))
+	Want(s, err, session.ErrNoSession)
+}
+
+// stores demands that n sessions of the user are stored, dead ones counted.
+func (s *Site) stores(userID string, n int) {
+	s.Helper()
+	all, err := s.Direct.List(s.Context(), (&session.Session{UserID: userID}).Key().Owner)
+	Want(s, err, nil)
+	if len(all) != n {
+		s.Errorf("%d sessions of %s are stored, want %d", len(all), userID, n)
+	}
+}
+
+// cleared logs out and demands that the cookie is cleared.
+func (s *Site) cleared(token string) {
+	s.Helper()
+	w := httptest.NewRecorder()
+	Want(s, s.Destroy(w, s.Request(token)), nil)
+	if c := s.Cookie(w); c.Name != CookieName || c.Value != "" || c.MaxAge >= 0 {
+		s.Errorf("the response sets %v, want the cookie cleared", c)
+	}
+}
+
+// NoCookie demands that the response sets none.
+func NoCookie(tb testing.TB, w http.ResponseWriter) {
+	tb.Helper()
+	if lines := w.Header()["Set-Cookie"]; len(lines) != 0 {
+		tb.Errorf("the response has %d Set-Cookie lines, want none", len(lines))
+	}
+}
