@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/internal/testing/redistest"
 	"example.com/coatcheck/pkg/session"
 )
@@ -18,26 +19,26 @@ import (
 // It runs while no parallel test does, since those use the same slots.
 func TestMovingSlot(t *testing.T) {
 	r := newClusterRig(t)
-	s := r.created()
+	s := r.Created()
 	sibling := s.Clone()
-	sibling.ID = random(16)
-	want(t, r.direct.Create(t.Context(), sibling), nil)
+	sibling.ID = faults.ID()
+	want(t, r.Direct.Create(t.Context(), sibling), nil)
 	m := r.newMove(r.index(s))
 
 	right := func(when string) {
 		t.Helper()
 		for _, sess := range []*session.Session{s, sibling} {
-			want(t, get.do(t.Context(), r.store, sess), nil) // one key is always at one node
+			want(t, get.Do(t.Context(), r.Store, sess), nil) // one key is always at one node
 		}
-		all, err := r.store.List(t.Context(), s.Key().Owner)
+		all, err := r.Store.List(t.Context(), s.Key().Owner)
 		if err == nil && len(all) != 2 {
 			t.Errorf("%s, List returned %d sessions of 2", when, len(all))
 		}
 		for _, err := range []error{
 			err,
-			r.store.Update(t.Context(), write(s, s.Version), now, s.Version),
-			r.store.Touch(t.Context(), s.Key(), s.LastSeenAt, s.ExpiresAt),
-			r.store.Create(t.Context(), s),
+			r.Store.Update(t.Context(), faults.Write(s, s.Version), now, s.Version),
+			r.Store.Touch(t.Context(), s.Key(), s.LastSeenAt, s.ExpiresAt),
+			r.Store.Create(t.Context(), s),
 		} {
 			if err != nil && !errors.Is(err, session.ErrConflict) {
 				want(t, err, errOutage)
@@ -53,20 +54,20 @@ func TestMovingSlot(t *testing.T) {
 	m.end()
 	right("with the slot moved")
 
-	r.holds(s)
-	r.holds(sibling)
-	for _, c := range retried[2:] {
+	r.Holds(s)
+	r.Holds(sibling)
+	for _, c := range faults.Repeatable[2:] {
 		fresh := s.Clone()
-		fresh.ID = random(16)
-		want(t, r.store.Create(t.Context(), fresh), nil)
-		want(t, c.do(t.Context(), r.store, fresh), nil)
-		r.left(c, fresh)
+		fresh.ID = faults.ID()
+		want(t, r.Store.Create(t.Context(), fresh), nil)
+		want(t, c.Do(t.Context(), r.Store, fresh), nil)
+		r.Left(c, fresh)
 	}
 }
 
 // move is the move of one slot.
 type move struct {
-	t            *testing.T
+	t            testing.TB
 	slot         int64
 	nodes        []*redis.Client
 	from, to     *redis.Client
@@ -75,17 +76,17 @@ type move struct {
 
 // newMove prepares to move the slot of a key.
 func (r *rig) newMove(key string) *move {
-	r.t.Helper()
-	m := &move{t: r.t, slot: r.client.ClusterKeySlot(r.t.Context(), key).Val()}
-	for _, address := range redistest.ClusterOptions(r.t).Addrs {
+	r.Helper()
+	m := &move{t: r, slot: r.client.ClusterKeySlot(r.Context(), key).Val()}
+	for _, address := range redistest.ClusterOptions(r).Addrs {
 		node := redis.NewClient(&redis.Options{Addr: address})
-		r.t.Cleanup(func() { node.Close() })
+		r.Cleanup(func() { node.Close() })
 		m.nodes = append(m.nodes, node)
-		id, err := node.Do(r.t.Context(), "cluster", "myid").Text()
-		want(r.t, err, nil)
-		switch n, err := node.ClusterCountKeysInSlot(r.t.Context(), int(m.slot)).Result(); {
+		id, err := node.Do(r.Context(), "cluster", "myid").Text()
+		want(r, err, nil)
+		switch n, err := node.ClusterCountKeysInSlot(r.Context(), int(m.slot)).Result(); {
 		case err != nil:
-			r.t.Fatal(err)
+			r.Fatal(err)
 		case n > 0:
 			m.from, m.fromID = node, id
 		default:
@@ -93,7 +94,7 @@ func (r *rig) newMove(key string) *move {
 		}
 	}
 	if m.from == nil {
-		r.t.Fatalf("no node has the slot of %s", key)
+		r.Fatalf("no node has the slot of %s", key)
 	}
 	return m
 }

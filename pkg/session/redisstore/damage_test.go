@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -47,18 +48,18 @@ func damages(hash map[string]string) []damage {
 }
 
 func (r *rig) damage(s *session.Session, d damage) {
-	r.t.Helper()
+	r.Helper()
 	if d.says == "is missing" {
-		want(r.t, r.client.HDel(r.t.Context(), r.key(s), d.field).Err(), nil)
+		want(r, r.client.HDel(r.Context(), r.key(s), d.field).Err(), nil)
 		return
 	}
-	want(r.t, r.client.HSet(r.t.Context(), r.key(s), d.field, d.value).Err(), nil)
+	want(r, r.client.HSet(r.Context(), r.key(s), d.field, d.value).Err(), nil)
 }
 
 func (r *rig) hash(s *session.Session) map[string]string {
-	r.t.Helper()
-	hash, err := r.client.HGetAll(r.t.Context(), r.key(s)).Result()
-	want(r.t, err, nil)
+	r.Helper()
+	hash, err := r.client.HGetAll(r.Context(), r.key(s)).Result()
+	want(r, err, nil)
 	return hash
 }
 
@@ -67,18 +68,18 @@ func (r *rig) hash(s *session.Session) map[string]string {
 func TestDamagedHashes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := r.created()
+	s := r.Created()
 	stale := s.Clone()
 	stale.Version = 7 // fails its condition, so that Update must look at what is stored
 	ctx, intact := t.Context(), r.hash(s)
 	for _, d := range damages(intact) {
 		r.damage(s, d)
-		_, errGet := r.store.Get(ctx, s.Key())
-		_, errList := r.store.List(ctx, s.Key().Owner)
+		_, errGet := r.Store.Get(ctx, s.Key())
+		_, errList := r.Store.List(ctx, s.Key().Owner)
 		for method, err := range map[string]error{
 			"Get": errGet, "List": errList,
-			"Update": r.store.Update(ctx, stale, now, 8),
-			"Touch":  r.store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt), // comes late, so it looks at what is stored too
+			"Update": r.Store.Update(ctx, stale, now, 8),
+			"Touch":  r.Store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt), // comes late, so it looks at what is stored too
 		} {
 			says := `key "` + r.key(s) + `": field "` + d.field + `" ` + d.says
 			if want(t, err, errOutage); err == nil || !strings.Contains(err.Error(), says) {
@@ -87,19 +88,19 @@ func TestDamagedHashes(t *testing.T) {
 		}
 		want(t, r.client.HSet(ctx, r.key(s), d.field, intact[d.field]).Err(), nil)
 	}
-	r.holds(s)
+	r.Holds(s)
 }
 
 // A damaged session hides no other of its user, so that those can be ended.
 func TestListBesideDamage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := r.created()
+	s := r.Created()
 	healthy := s.Clone()
 	healthy.ID = strings.Repeat("A", 22)
-	want(t, r.store.Create(t.Context(), healthy), nil)
+	want(t, r.Store.Create(t.Context(), healthy), nil)
 	r.damage(s, damage{field: "version", value: "x"})
-	listed, err := r.store.List(t.Context(), s.Key().Owner)
+	listed, err := r.Store.List(t.Context(), s.Key().Owner)
 	want(t, err, errOutage)
 	if len(listed) != 1 || listed[0].ID != healthy.ID {
 		t.Errorf("List returned %v, want the other session", listed)
@@ -110,12 +111,12 @@ func TestListBesideDamage(t *testing.T) {
 func TestDamagedTimes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := r.created()
+	s := r.Created()
 	for _, end := range []string{"inf", "nan", "1e12", "9223372036854775808"} {
 		r.damage(s, damage{field: "expires_at", value: end})
 		before := r.hash(s)
-		want(t, update.do(t.Context(), r.store, s), errOutage)
-		want(t, touch.do(t.Context(), r.store, s), errOutage)
+		want(t, update.Do(t.Context(), r.Store, s), errOutage)
+		want(t, touch.Do(t.Context(), r.Store, s), errOutage)
 		if after := r.hash(s); after["version"] != before["version"] || after["expires_at"] != end {
 			t.Errorf("the hash changed from %q to %q", before, after)
 		}
@@ -126,12 +127,12 @@ func TestDamagedTimes(t *testing.T) {
 func TestDeleteOfDamagedHashes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := r.created()
+	s := r.Created()
 	for _, d := range damages(r.hash(s)) {
 		r.damage(s, d)
-		want(t, r.store.Delete(t.Context(), s.Key(), nil, now), nil)
-		r.gone(s)
-		want(t, r.direct.Create(t.Context(), s), nil)
+		want(t, r.Store.Delete(t.Context(), s.Key(), nil, now), nil)
+		r.Gone(s)
+		want(t, r.Direct.Create(t.Context(), s), nil)
 	}
 }
 
@@ -141,25 +142,22 @@ func TestForeignKeys(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	spoil := func(key string) { want(t, r.client.Set(t.Context(), key, "text", 0).Err(), nil) }
-	for _, c := range retried {
-		s := r.created()
+	for _, c := range faults.Repeatable {
+		s := r.Created()
 		spoil(r.key(s))
-		named(t, c.do(t.Context(), r.store, s), r.index(s))
+		named(t, c.Do(t.Context(), r.Store, s), r.index(s))
 	}
-	for _, c := range all {
-		s := newSession()
-		if c.method != create.method {
-			s = r.created()
-		}
+	for _, c := range faults.All {
+		s := r.Subject(c)
 		spoil(r.index(s))
-		if c.method == get.method {
-			want(t, c.do(t.Context(), r.store, s), nil)
+		if c.Method == get.Method {
+			want(t, c.Do(t.Context(), r.Store, s), nil)
 			continue
 		}
 		before := r.hash(s)
-		named(t, c.do(t.Context(), r.store, s), r.index(s))
+		named(t, c.Do(t.Context(), r.Store, s), r.index(s))
 		if after := r.hash(s); !maps.Equal(before, after) {
-			t.Errorf("%s changed the session from %q to %q", c.method, before, after)
+			t.Errorf("%s changed the session from %q to %q", c.Method, before, after)
 		}
 	}
 }
@@ -182,7 +180,7 @@ func TestUnstorableText(t *testing.T) {
 	} {
 		s := newSession()
 		spoil(s)
-		for _, err := range []error{r.store.Create(t.Context(), s), r.store.Update(t.Context(), s, now, 2)} {
+		for _, err := range []error{r.Store.Create(t.Context(), s), r.Store.Update(t.Context(), s, now, 2)} {
 			if want(t, err, errOutage); !strings.Contains(err.Error(), s.ID) {
 				t.Errorf("%v; want the session's ID in it", err)
 			}

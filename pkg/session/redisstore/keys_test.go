@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/redisstore"
 )
@@ -22,7 +23,7 @@ func TestHash(t *testing.T) {
 		s.Roles = []string{"b", "a", `<"é">`}
 		s.Values = map[string]string{"theme": "dark", "empty": "", "<": "\u2028"}
 		s.Version = 1<<63 - 1
-		want(t, r.store.Create(t.Context(), s), nil)
+		want(t, r.Store.Create(t.Context(), s), nil)
 		got, err := r.client.HGetAll(t.Context(), r.key(s)).Result()
 		want(t, err, nil)
 		if fields := map[string]string{
@@ -51,12 +52,12 @@ func TestHash(t *testing.T) {
 // expires demands that Redis removes the index of s at the given time, and s
 // itself at its own.
 func (r *rig) expires(s *session.Session, index time.Time) {
-	r.t.Helper()
+	r.Helper()
 	for key, end := range map[string]time.Time{r.key(s): s.ExpiresAt.Add(grace), r.index(s): index} {
-		got, err := r.client.PExpireTime(r.t.Context(), key).Result()
-		want(r.t, err, nil)
+		got, err := r.client.PExpireTime(r.Context(), key).Result()
+		want(r, err, nil)
 		if ms := end.UnixMilli(); got.Milliseconds() != ms {
-			r.t.Errorf("%s: removed at %d, want %d", key, got.Milliseconds(), ms)
+			r.Errorf("%s: removed at %d, want %d", key, got.Milliseconds(), ms)
 		}
 	}
 }
@@ -69,25 +70,25 @@ func TestExpiry(t *testing.T) {
 		round := time.UnixMilli(4e12).UTC().Add(-grace)
 		short := newSession()
 		short.LastSeenAt, short.ExpiresAt = round.Add(-time.Hour), round
-		want(t, r.store.Create(t.Context(), short), nil)
+		want(t, r.Store.Create(t.Context(), short), nil)
 		r.expires(short, round.Add(grace))
 
 		long := short.Clone()
-		long.ID, long.ExpiresAt = random(16), round.Add(time.Hour)
-		want(t, r.store.Create(t.Context(), long), nil)
+		long.ID, long.ExpiresAt = faults.ID(), round.Add(time.Hour)
+		want(t, r.Store.Create(t.Context(), long), nil)
 		r.expires(short, long.ExpiresAt.Add(grace))
 		r.expires(long, long.ExpiresAt.Add(grace))
 
 		short.LastSeenAt, short.ExpiresAt = round.Add(-time.Minute), round.Add(2*time.Hour)
-		want(t, r.store.Touch(t.Context(), short.Key(), short.LastSeenAt, short.ExpiresAt), nil)
+		want(t, r.Store.Touch(t.Context(), short.Key(), short.LastSeenAt, short.ExpiresAt), nil)
 		r.expires(short, short.ExpiresAt.Add(grace))
 
 		short.ExpiresAt = round
-		want(t, r.store.Update(t.Context(), short, short.LastSeenAt, short.Version+1), nil)
+		want(t, r.Store.Update(t.Context(), short, short.LastSeenAt, short.Version+1), nil)
 		r.expires(short, long.ExpiresAt.Add(grace))
 
-		want(t, r.store.Delete(t.Context(), long.Key(), nil, round.Add(-time.Hour)), nil)
-		want(t, r.store.Delete(t.Context(), short.Key(), nil, round.Add(-time.Hour)), nil)
+		want(t, r.Store.Delete(t.Context(), long.Key(), nil, round.Add(-time.Hour)), nil)
+		want(t, r.Store.Delete(t.Context(), short.Key(), nil, round.Add(-time.Hour)), nil)
 		if n, err := r.client.Exists(t.Context(), r.index(short)).Result(); n != 0 {
 			t.Errorf("the index outlives the last session: %v", err)
 		}
@@ -100,12 +101,12 @@ func TestRemovedByRedis(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *rig) {
 		first := newSession()
-		want(t, r.store.Create(t.Context(), first), nil)
+		want(t, r.Store.Create(t.Context(), first), nil)
 		var removed []*session.Session
 		for range 3 {
 			s := first.Clone()
-			s.ID = random(16)
-			want(t, r.store.Create(t.Context(), s), nil)
+			s.ID = faults.ID()
+			want(t, r.Store.Create(t.Context(), s), nil)
 			removed = append(removed, s)
 		}
 		for _, s := range removed { // a moment that could come before all are there, if they had it from the start
@@ -116,19 +117,19 @@ func TestRemovedByRedis(t *testing.T) {
 			t.Fatalf("the index has %d members, %v; want 4", n, err)
 		}
 		for range 2 {
-			want(t, list.do(t.Context(), r.store, first), nil)
+			want(t, list.Do(t.Context(), r.Store, first), nil)
 			if n, err := r.client.ZCard(t.Context(), r.index(first)).Result(); n != 1 {
 				t.Errorf("the index has %d members, %v; want 1", n, err)
 			}
 		}
 		for _, s := range removed {
-			r.gone(s)
-			want(t, r.store.Update(t.Context(), write(s, s.Version), s.LastSeenAt, 2), session.ErrNoSession)
-			want(t, r.store.Touch(t.Context(), s.Key(), now, now.Add(time.Hour)), session.ErrNoSession)
-			want(t, r.store.Delete(t.Context(), s.Key(), nil, now), session.ErrNoSession)
-			r.gone(s)
+			r.Gone(s)
+			want(t, r.Store.Update(t.Context(), faults.Write(s, s.Version), s.LastSeenAt, 2), session.ErrNoSession)
+			want(t, r.Store.Touch(t.Context(), s.Key(), now, now.Add(time.Hour)), session.ErrNoSession)
+			want(t, r.Store.Delete(t.Context(), s.Key(), nil, now), session.ErrNoSession)
+			r.Gone(s)
 		}
-		r.holds(first)
+		r.Holds(first)
 	})
 }
 
@@ -138,10 +139,10 @@ func TestIndexRemovedByRedis(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		s := newSession()
 		s.ExpiresAt = time.Now().UTC().Truncate(time.Second).Add(time.Second - grace)
-		want(t, r.store.Create(t.Context(), s), nil)
+		want(t, r.Store.Create(t.Context(), s), nil)
 		r.waitRemoved(r.index(s))
 		r.waitRemoved(r.key(s))
-		r.gone(s)
+		r.Gone(s)
 	})
 }
 
@@ -152,27 +153,27 @@ func TestLongDead(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		s := newSession()
 		dead := s.Clone()
-		dead.ID, dead.ExpiresAt = random(16), time.Now().UTC().Truncate(time.Second).Add(-2*grace)
-		want(t, r.store.Create(t.Context(), dead), nil)
-		r.gone(dead)
-		want(t, r.store.Create(t.Context(), s), nil)
-		want(t, r.store.Create(t.Context(), dead), nil)
-		r.gone(dead)
-		r.holds(s)
+		dead.ID, dead.ExpiresAt = faults.ID(), time.Now().UTC().Truncate(time.Second).Add(-2*grace)
+		want(t, r.Store.Create(t.Context(), dead), nil)
+		r.Gone(dead)
+		want(t, r.Store.Create(t.Context(), s), nil)
+		want(t, r.Store.Create(t.Context(), dead), nil)
+		r.Gone(dead)
+		r.Holds(s)
 	})
 }
 
 // waitRemoved returns when Redis has removed the key.
 func (r *rig) waitRemoved(key string) {
-	r.t.Helper()
+	r.Helper()
 	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		n, err := r.client.Exists(r.t.Context(), key).Result()
-		want(r.t, err, nil)
+		n, err := r.client.Exists(r.Context(), key).Result()
+		want(r, err, nil)
 		if n == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			r.t.Fatalf("%s is still there after three minutes", key)
+			r.Fatalf("%s is still there after three minutes", key)
 		}
 	}
 }
@@ -182,11 +183,11 @@ func (r *rig) waitRemoved(key string) {
 func TestIndexHeals(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *rig) {
-		for _, c := range []call{update, touch} {
-			s := r.created()
+		for _, c := range []faults.Call{update, touch} {
+			s := r.Created()
 			want(t, r.client.Del(t.Context(), r.index(s)).Err(), nil)
-			want(t, c.do(t.Context(), r.store, s), nil)
-			r.holds(c.leaves(s))
+			want(t, c.Do(t.Context(), r.Store, s), nil)
+			r.Holds(c.Leaves(s))
 		}
 	})
 }
@@ -196,16 +197,16 @@ func TestPrefix(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *rig) {
 		other := redisstore.New(r.client, r.prefix+"other:")
-		s := r.created()
-		for _, c := range []call{get, update, touch, logout, revoke} {
-			want(t, c.do(t.Context(), other, s), session.ErrNoSession)
+		s := r.Created()
+		for _, c := range []faults.Call{get, update, touch, logout, revoke} {
+			want(t, c.Do(t.Context(), other, s), session.ErrNoSession)
 		}
 		if all, err := other.List(t.Context(), s.Key().Owner); len(all) != 0 || err != nil {
 			t.Errorf("List with another prefix: %v, %v", all, err)
 		}
-		want(t, create.do(t.Context(), other, s), nil)
+		want(t, create.Do(t.Context(), other, s), nil)
 		want(t, other.Delete(t.Context(), s.Key(), nil, now), nil)
-		r.holds(s)
+		r.Holds(s)
 	})
 }
 
@@ -213,11 +214,11 @@ func TestPrefix(t *testing.T) {
 func TestUnknownFields(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *rig) {
-		s := r.created()
+		s := r.Created()
 		want(t, r.client.HSet(t.Context(), r.key(s), "later", "kept").Err(), nil)
-		r.holds(s)
-		for _, c := range []call{get, list, update, touch} {
-			want(t, c.do(t.Context(), r.store, s), nil)
+		r.Holds(s)
+		for _, c := range []faults.Call{get, list, update, touch} {
+			want(t, c.Do(t.Context(), r.Store, s), nil)
 		}
 		if got, err := r.client.HGet(t.Context(), r.key(s), "later").Result(); got != "kept" {
 			t.Errorf("the field is %q, %v after an Update and a Touch", got, err)
@@ -236,27 +237,27 @@ func TestRoundTrips(t *testing.T) {
 			}
 		}
 		s := newSession()
-		want(t, list.do(t.Context(), r.store, s), errOutage) // which says that s is not in the list
+		want(t, list.Do(t.Context(), r.Store, s), errOutage) // which says that s is not in the list
 		trips("an empty List", 1)
-		for _, c := range []call{create, get, update, touch} {
-			want(t, c.do(t.Context(), r.store, s), nil)
-			trips(c.method, 1)
+		for _, c := range []faults.Call{create, get, update, touch} {
+			want(t, c.Do(t.Context(), r.Store, s), nil)
+			trips(c.Method, 1)
 		}
 		for _, n := range []struct{ sessions, trips int }{{1, 2}, {500, 2}, {501, 3}} {
 			for have, err := r.client.ZCard(t.Context(), r.index(s)).Result(); have < int64(n.sessions); have++ {
 				want(t, err, nil)
 				more := s.Clone()
-				more.ID = random(16)
-				want(t, r.direct.Create(t.Context(), more), nil)
+				more.ID = faults.ID()
+				want(t, r.Direct.Create(t.Context(), more), nil)
 			}
-			all, err := r.store.List(t.Context(), s.Key().Owner)
+			all, err := r.Store.List(t.Context(), s.Key().Owner)
 			want(t, err, nil)
 			trips("List", n.trips)
 			if len(all) != n.sessions {
 				t.Errorf("List returned %d sessions of %d", len(all), n.sessions)
 			}
 		}
-		want(t, logout.do(t.Context(), r.store, updated(s)), nil)
+		want(t, logout.Do(t.Context(), r.Store, faults.Updated(s)), nil)
 		trips("Delete", 1)
 	})
 }

@@ -9,56 +9,35 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/internal/testing/redistest"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/redisstore"
 )
-
-// An outage is no verdict on the session and changes nothing.
-func TestOutage(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
-		for _, c := range all {
-			s := r.created()
-			r.proxy.FailAll(refused)
-			want(t, c.do(t.Context(), r.store, s), errOutage)
-			r.holds(s)
-		}
-	})
-}
 
 // A call ends with its context, though the client has the default options, with
 // which go-redis waits for three seconds.
 func TestContext(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *rig) {
-		r.proxy.FailAll(hanging)
-		for _, c := range all {
-			s := r.created()
+		r.SpoilAll(faults.Hanging)
+		for _, c := range faults.All {
+			s := r.Created()
 			ctx, cancel := context.WithCancel(t.Context())
-			r.proxy.Between(cancel)
-			err := c.do(ctx, r.store, s)
+			r.Between(cancel)
+			err := c.Do(ctx, r.Store, s)
 			want(t, err, errOutage)
 			want(t, err, context.Canceled)
 			if sent := len(r.proxy.Take()); sent != 1 {
-				t.Errorf("%s: sent %d times, want once", c.method, sent)
+				t.Errorf("%s: sent %d times, want once", c.Method, sent)
 			}
-			err = c.do(ctx, r.store, s) // with a context that was cancelled before
+			err = c.Do(ctx, r.Store, s) // with a context that was cancelled before
 			want(t, err, errOutage)
 			want(t, err, context.Canceled)
 			if sent := len(r.proxy.Take()); sent != 0 {
-				t.Errorf("%s: sent %d times after its context was cancelled", c.method, sent)
+				t.Errorf("%s: sent %d times after its context was cancelled", c.Method, sent)
 			}
-			r.holds(s)
-		}
-		for _, c := range all {
-			s := r.created()
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-			err := c.do(ctx, r.store, s)
-			cancel()
-			want(t, err, errOutage)
-			want(t, err, context.DeadlineExceeded)
-			r.holds(s)
+			r.Holds(s)
 		}
 	})
 }
@@ -94,19 +73,19 @@ func TestAbandonedCall(t *testing.T) {
 	hook := slow{make(chan struct{}), make(chan struct{}), make(chan string)}
 	client.AddHook(hook)
 	store := redisstore.New(client, "p:")
-	for _, c := range all {
+	for _, c := range faults.All {
 		s := newSession()
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			<-hook.arrived
 			cancel()
 		}()
-		want(t, c.do(ctx, store, s), context.Canceled)
+		want(t, c.Do(ctx, store, s), context.Canceled)
 		s.Roles[0], s.Values["count"] = "spoiled", "spoiled"
 		s.Secret, s.PreviousSecret = [32]byte([]byte(strings.Repeat("spoiled!", 4))), [32]byte([]byte(strings.Repeat("spoiled!", 4)))
 		hook.release <- struct{}{}
 		if said := <-hook.said; strings.Contains(said, "spoiled") {
-			t.Errorf("%s: %s", c.method, said)
+			t.Errorf("%s: %s", c.Method, said)
 		}
 	}
 }
@@ -115,26 +94,26 @@ func TestAbandonedCall(t *testing.T) {
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	r, server := newOwnRig(t)
-	kept, changed, extended, ended := r.created(), r.created(), r.created(), r.created()
-	want(t, update.do(t.Context(), r.direct, changed), nil)
-	want(t, touch.do(t.Context(), r.direct, extended), nil)
-	want(t, logout.do(t.Context(), r.direct, ended), nil)
+	kept, changed, extended, ended := r.Created(), r.Created(), r.Created(), r.Created()
+	want(t, update.Do(t.Context(), r.Direct, changed), nil)
+	want(t, touch.Do(t.Context(), r.Direct, extended), nil)
+	want(t, logout.Do(t.Context(), r.Direct, ended), nil)
 
 	server.Kill()
-	for _, c := range all {
+	for _, c := range faults.All {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		want(t, c.do(ctx, r.store, kept), errOutage)
+		want(t, c.Do(ctx, r.Store, kept), errOutage)
 		cancel()
 	}
 	want(t, server.Start(), nil)
-	r.holds(kept)
-	r.holds(updated(changed))
-	r.holds(touched(extended))
-	r.gone(ended)
-	for _, c := range retried {
-		s := r.created()
-		want(t, c.do(t.Context(), r.store, s), nil)
-		r.left(c, s)
+	r.Holds(kept)
+	r.Holds(faults.Updated(changed))
+	r.Holds(faults.Touched(extended))
+	r.Gone(ended)
+	for _, c := range faults.Repeatable {
+		s := r.Created()
+		want(t, c.Do(t.Context(), r.Store, s), nil)
+		r.Left(c, s)
 	}
 }
 
@@ -143,19 +122,16 @@ func TestForgottenScripts(t *testing.T) {
 	t.Parallel()
 	r, _ := newOwnRig(t)
 	forget := func() { want(t, r.client.ScriptFlush(t.Context()).Err(), nil) }
-	for _, c := range all {
-		s := newSession()
-		if c.method != create.method {
-			s = r.created()
-		}
+	for _, c := range faults.All {
+		s := r.Subject(c)
 		forget()
-		want(t, c.do(t.Context(), r.store, s), nil)
-		r.left(c, s)
+		want(t, c.Do(t.Context(), r.Store, s), nil)
+		r.Left(c, s)
 	}
-	s := r.created()
-	r.updateForeign(s)
+	s := r.Created()
+	want(t, r.UpdateForeign(s), nil)
 	forget()
-	want(t, update.do(t.Context(), r.store, s), session.ErrConflict)
+	want(t, update.Do(t.Context(), r.Store, s), session.ErrConflict)
 }
 
 // A server that refuses writes refuses each of them as a whole. What is stored
@@ -173,14 +149,14 @@ func TestRefusedWrites(t *testing.T) {
 			t.Parallel()
 			r, _ := newOwnRig(t)
 			set := func(value string) { want(t, r.client.ConfigSet(t.Context(), test.setting, value).Err(), nil) }
-			s, ended := r.created(), r.created()
+			s, ended := r.Created(), r.Created()
 			want(t, r.client.ZAdd(t.Context(), r.index(s), redis.Z{Member: "removed"}).Err(), nil) // which List cannot clean up
 			set(test.value)
 			fresh := newSession()
 			for _, err := range []error{
-				create.do(t.Context(), r.store, fresh),
-				update.do(t.Context(), r.store, s),
-				touch.do(t.Context(), r.store, s),
+				create.Do(t.Context(), r.Store, fresh),
+				update.Do(t.Context(), r.Store, s),
+				touch.Do(t.Context(), r.Store, s),
 			} {
 				want(t, err, errOutage)
 				if !strings.Contains(err.Error(), test.says) {
@@ -190,18 +166,18 @@ func TestRefusedWrites(t *testing.T) {
 			if sent := len(r.proxy.Take()); sent != 3 {
 				t.Errorf("3 calls were sent %d times, though each was answered", sent)
 			}
-			r.holds(s)
-			r.gone(fresh)
+			r.Holds(s)
+			r.Gone(fresh)
 			if test.ends {
-				want(t, logout.do(t.Context(), r.store, ended), nil)
-				r.gone(ended)
+				want(t, logout.Do(t.Context(), r.Store, ended), nil)
+				r.Gone(ended)
 			} else {
-				want(t, logout.do(t.Context(), r.store, ended), errOutage)
-				r.holds(ended)
+				want(t, logout.Do(t.Context(), r.Store, ended), errOutage)
+				r.Holds(ended)
 			}
 			set(test.normal)
-			r.holds(s)
-			r.gone(fresh)
+			r.Holds(s)
+			r.Gone(fresh)
 		})
 	}
 }
@@ -210,17 +186,17 @@ func TestRefusedWrites(t *testing.T) {
 func TestReplica(t *testing.T) {
 	t.Parallel()
 	r, _ := newOwnRig(t)
-	s := r.created()
+	s := r.Created()
 	want(t, r.client.ReplicaOf(t.Context(), "127.0.0.1", "1").Err(), nil)
-	for _, c := range []call{create, update, touch, logout, revoke} {
+	for _, c := range []faults.Call{create, update, touch, logout, revoke} {
 		subject := s
-		if c.method == create.method {
+		if c.Method == create.Method {
 			subject = newSession()
 		}
-		want(t, c.do(t.Context(), r.store, subject), errOutage)
+		want(t, c.Do(t.Context(), r.Store, subject), errOutage)
 	}
 	want(t, r.client.ReplicaOf(t.Context(), "no", "one").Err(), nil)
-	r.holds(s)
+	r.Holds(s)
 }
 
 // The documentation names the commands that an ACL must allow.
@@ -238,16 +214,13 @@ func TestPermissions(t *testing.T) {
 		if flush {
 			want(t, r.client.ScriptFlush(t.Context()).Err(), nil)
 		}
-		for _, c := range all {
-			s := newSession()
-			if c.method != create.method {
-				s = r.created()
-			}
-			want(t, c.do(t.Context(), redisstore.New(client, r.prefix), s), nil)
-			r.left(c, s)
+		for _, c := range faults.All {
+			s := r.Subject(c)
+			want(t, c.Do(t.Context(), redisstore.New(client, r.prefix), s), nil)
+			r.Left(c, s)
 		}
 	}
-	want(t, get.do(t.Context(), redisstore.New(client, "other:"), newSession()), errOutage)
+	want(t, get.Do(t.Context(), redisstore.New(client, "other:"), newSession()), errOutage)
 }
 
 // A client of a server that is not there says so, and names the key.
@@ -260,10 +233,10 @@ func TestNoServer(t *testing.T) {
 	client := redis.NewClient(options)
 	defer client.Close()
 	s := newSession()
-	for _, c := range all {
-		err := c.do(t.Context(), redisstore.New(client, "p:"), s)
+	for _, c := range faults.All {
+		err := c.Do(t.Context(), redisstore.New(client, "p:"), s)
 		if want(t, err, errOutage); !strings.Contains(err.Error(), "p:{"+s.Key().Owner+"}") {
-			t.Errorf("%s: %v; want the key in it", c.method, err)
+			t.Errorf("%s: %v; want the key in it", c.Method, err)
 		}
 	}
 }

@@ -1,15 +1,11 @@
 package redisstore_test
 
 import (
-	"crypto/rand"
-	"encoding/base64"
-	"errors"
-	"reflect"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/internal/testing/redistest"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/redisstore"
@@ -17,12 +13,13 @@ import (
 
 func TestMain(m *testing.M) { redistest.Main(m) }
 
-const (
-	none    = redistest.None
-	refused = redistest.Refuse
-	hanging = redistest.Hang
-	lost    = redistest.LoseAnswer
-	late    = redistest.Hold
+// The tests speak of these so often that they have short names here.
+var (
+	now, newSession = faults.Now, faults.NewSession
+	want, errOutage = faults.Want, faults.ErrOutage
+
+	create, get, list             = faults.Create, faults.Get, faults.List
+	update, touch, logout, revoke = faults.Update, faults.Touch, faults.Logout, faults.Revoke
 )
 
 // tries is how often a call is sent, the first time included.
@@ -30,10 +27,8 @@ const tries = 3
 
 // rig is a Store with a prefix of its own, behind a proxy.
 type rig struct {
-	t      *testing.T
+	*faults.Bench
 	proxy  *redistest.Proxy
-	store  *redisstore.Store     // through the proxy
-	direct *redisstore.Store     // past the proxy
 	client redis.UniversalClient // past the proxy
 	prefix string
 }
@@ -47,6 +42,17 @@ func each(t *testing.T, test func(*testing.T, *rig)) {
 	t.Run("cluster", func(t *testing.T) {
 		t.Parallel()
 		test(t, newClusterRig(t))
+	})
+}
+
+// onBoth runs a test that all stores have in common on both.
+func onBoth(t *testing.T, test func(*testing.T, faults.Open)) {
+	t.Parallel()
+	t.Run("server", func(t *testing.T) {
+		test(t, func(t *testing.T) *faults.Bench { return newRig(t).Bench })
+	})
+	t.Run("cluster", func(t *testing.T) {
+		test(t, func(t *testing.T) *faults.Bench { return newClusterRig(t).Bench })
 	})
 }
 
@@ -89,103 +95,39 @@ func assemble(t *testing.T, proxy *redistest.Proxy, through, direct redis.Univer
 		want(t, script.Load(t.Context(), direct).Err(), nil)
 	}
 	prefix := redistest.Prefix(t)
-	return &rig{t, proxy, redisstore.New(through, prefix), redisstore.New(direct, prefix), direct, prefix}
+	r := &rig{proxy: proxy, client: direct, prefix: prefix}
+	r.Bench = &faults.Bench{
+		TB: t, Proxy: r, Store: redisstore.New(through, prefix), Direct: redisstore.New(direct, prefix), Tries: tries, Pages: 2,
+	}
+	return r
 }
 
-// on returns the rig for a subtest.
-func (r *rig) on(t *testing.T) *rig {
-	sub := *r
-	sub.t = t
-	return &sub
+var proxyFaults = map[faults.Fault]redistest.Fault{
+	faults.None: redistest.None, faults.Refused: redistest.Refuse, faults.Hanging: redistest.Hang,
+	faults.Lost: redistest.LoseAnswer, faults.Late: redistest.Hold,
 }
 
-// now is the time of the tests that do not need the real one: no Store reads a clock.
-var now = time.Date(2100, 1, 2, 3, 4, 5, 0, time.UTC)
-
-// newSession returns a session of a new user that is alive at now.
-func newSession() *session.Session {
-	return &session.Session{
-		ID:              random(16),
-		UserID:          rand.Text(),
-		Roles:           []string{"reader"},
-		Values:          map[string]string{"count": "1"},
-		CreatedAt:       now.Add(-time.Hour + 678*time.Millisecond),
-		AuthenticatedAt: now.Add(-time.Hour),
-		LastSeenAt:      now.Add(-time.Minute),
-		ExpiresAt:       now.Add(29 * time.Minute),
-		Version:         1,
-		IP:              "192.0.2.1",
-		UserAgent:       "test/1.0",
-		Secret:          [32]byte{1},
-		PreviousSecret:  [32]byte{2},
+// Spoil and what follows are the rig as a [faults.Proxy], which does not tell one
+// script from another.
+func (r *rig) Spoil(_ faults.Call, next ...faults.Fault) {
+	for _, fault := range next {
+		r.proxy.Fail(proxyFaults[fault])
 	}
 }
 
-func random(bytes int) string {
-	b := make([]byte, bytes)
-	rand.Read(b)
-	return base64.RawURLEncoding.EncodeToString(b)
-}
+func (r *rig) SpoilAll(fault faults.Fault) { r.proxy.FailAll(proxyFaults[fault]) }
 
-// created returns a new session that is in the store.
-func (r *rig) created() *session.Session {
-	r.t.Helper()
-	s := newSession()
-	want(r.t, r.direct.Create(r.t.Context(), s), nil)
-	return s
+func (r *rig) Between(f func()) { r.proxy.Between(f) }
+
+func (r *rig) Sent(faults.Call) int { return len(r.proxy.Take()) }
+
+func (r *rig) Deliver() []bool {
+	r.Helper()
+	r.proxy.Deliver()
+	return nil
 }
 
 // index and key are where the documentation says that things are.
 func (r *rig) index(s *session.Session) string { return r.prefix + "{" + s.Key().Owner + "}" }
 
 func (r *rig) key(s *session.Session) string { return r.index(s) + ":" + s.ID }
-
-// holds demands that Get and List return the session just as it is in s.
-func (r *rig) holds(s *session.Session) {
-	r.t.Helper()
-	got, err := r.direct.Get(r.t.Context(), s.Key())
-	want(r.t, err, nil)
-	if !reflect.DeepEqual(got, s) {
-		r.t.Errorf("stored is\n\t%+v\nwant\n\t%+v", got, s)
-	}
-	if listed := r.listed(s); listed == nil || !reflect.DeepEqual(listed, got) {
-		r.t.Errorf("listed is\n\t%+v\nwant\n\t%+v", listed, got)
-	}
-}
-
-// gone demands that neither Get nor List finds the session.
-func (r *rig) gone(s *session.Session) {
-	r.t.Helper()
-	_, err := r.direct.Get(r.t.Context(), s.Key())
-	want(r.t, err, session.ErrNoSession)
-	if listed := r.listed(s); listed != nil {
-		r.t.Errorf("still listed: %+v", listed)
-	}
-}
-
-// listed returns the session as List does, or nil.
-func (r *rig) listed(s *session.Session) *session.Session {
-	r.t.Helper()
-	all, err := r.direct.List(r.t.Context(), s.Key().Owner)
-	want(r.t, err, nil)
-	for _, other := range all {
-		if other.ID == s.ID {
-			return other
-		}
-	}
-	return nil
-}
-
-// errOutage stands for any error that is an outage.
-var errOutage = errors.New("an outage")
-
-// want demands the error that is wanted. It may be called from any goroutine.
-func want(tb testing.TB, got, want error) {
-	tb.Helper()
-	switch {
-	case want != errOutage && errors.Is(got, want):
-	case want == errOutage && got != nil && !errors.Is(got, session.ErrNoSession) && !errors.Is(got, session.ErrConflict):
-	default:
-		tb.Errorf("error %v, want %v", got, want)
-	}
-}

@@ -14,7 +14,7 @@ import (
 func TestStore(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *rig) {
-		storetest.Run(t, func(*testing.T) session.Store { return r.direct })
+		storetest.Run(t, func(*testing.T) session.Store { return r.Direct })
 	})
 }
 
