@@ -46,9 +46,10 @@ type Proxy interface {
 	// again, in any goroutine. Only for a store that sends calls again.
 	Between(f func())
 
-	// Sent returns how many calls were sent since it was last asked. It fails the
-	// test if it can tell that one of them was not of c's kind.
+	// Sent returns how many calls were sent since it or Forget was last called. It
+	// fails the test if it can tell that one of them was not of c's kind.
 	Sent(c Call) int
+	Forget()
 
 	// Deliver sends the calls that were held to the server, oldest first. It
 	// returns which of them changed something, or nil if it cannot tell.
@@ -180,7 +181,7 @@ func (b *Bench) kill(s *session.Session) *session.Session {
 func (b *Bench) connect(store session.Store) {
 	b.Helper()
 	Want(b, Get.Do(b.Context(), store, b.Created()), nil)
-	b.Sent(Get)
+	b.Forget()
 }
 
 // between has f run before the next second try. The function that it returns

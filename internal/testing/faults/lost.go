@@ -81,7 +81,6 @@ func (b *Bench) lose(c Call, faults []Fault) {
 	}
 	Want(b, c.Do(b.Context(), b.Store, s), again)
 	b.Left(c, s)
-	b.Sent(c)
 }
 
 // CreateIsSentOnce: by each of the stores on the Bench, whatever happens to it. A
@@ -257,7 +256,6 @@ func (b *Bench) down(c Call, s *session.Session, demand func(*session.Session)) 
 	b.SpoilAll(None)
 	demand(s)
 
-	b.Sent(c)
 	b.connect(b.Store)
 	b.SpoilAll(Hanging)
 	for range 2 { // on the connection that is open, and on a new one
@@ -269,5 +267,4 @@ func (b *Bench) down(c Call, s *session.Session, demand func(*session.Session)) 
 	}
 	b.SpoilAll(None)
 	demand(s)
-	b.Sent(c)
 }

@@ -101,6 +101,8 @@ func (r *rig) Sent(c faults.Call) int {
 	return len(calls)
 }
 
+func (r *rig) Forget() { r.proxy.Take() }
+
 func (r *rig) Deliver() (changed []bool) {
 	r.Helper()
 	for _, status := range r.proxy.Deliver() {

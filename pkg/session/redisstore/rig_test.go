@@ -121,6 +121,8 @@ func (r *rig) Between(f func()) { r.proxy.Between(f) }
 
 func (r *rig) Sent(faults.Call) int { return len(r.proxy.Take()) }
 
+func (r *rig) Forget() { r.proxy.Take() }
+
 func (r *rig) Deliver() []bool {
 	r.Helper()
 	r.proxy.Deliver()

@@ -45,7 +45,7 @@ func TestDamagedRows(t *testing.T) {
 	onEach(t, func(t *testing.T, server server) {
 		r := newRig(t, server)
 		for _, d := range damages {
-			s := r.created()
+			s := r.Created()
 			r.exec(`UPDATE coatcheck_sessions SET "`+d.field+`" = $1 WHERE id = $2`, d.value, s.ID)
 			_, errGet := r.store.Get(t.Context(), s.Key())
 			_, errList := r.store.List(t.Context(), s.Key().Owner)
@@ -64,7 +64,7 @@ func TestDamagedRows(t *testing.T) {
 			}
 			// Whatever is wrong with a session, it can be ended.
 			want(t, r.store.Delete(t.Context(), s.Key(), nil, now), nil)
-			r.holds(s.Key(), nil)
+			r.Gone(s)
 		}
 	})
 }
@@ -74,7 +74,7 @@ func TestDamagedTable(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, server server) {
 		r := newRig(t, server)
-		s := r.created()
+		s := r.Created()
 		r.exec(`ALTER TABLE coatcheck_sessions RENAME COLUMN created_at TO made_at`)
 		r.exec(`ALTER TABLE coatcheck_sessions ADD COLUMN created_at TEXT`)
 		_, errGet := r.store.Get(t.Context(), s.Key())
@@ -96,12 +96,12 @@ func TestUnstorable(t *testing.T) {
 		s := newSession()
 		s.Roles = []string{"bad \xff"}
 		want(t, r.store.Create(t.Context(), s), errOutage)
-		r.holds(s.Key(), nil)
+		r.Gone(s)
 
-		s = r.created()
+		s = r.Created()
 		bad := s.Clone()
 		bad.Values = map[string]string{"a": "bad \xff"}
 		want(t, r.store.Update(t.Context(), bad, now, 2), errOutage)
-		r.holds(s.Key(), s)
+		r.Holds(s)
 	})
 }

@@ -17,7 +17,7 @@ func (r *rig) withDead(n int) (dead []*session.Session, alive *session.Session) 
 	for i := range n + 1 {
 		s := newSession()
 		s.ExpiresAt = now.Add(time.Duration(i+1-n) * time.Second)
-		want(r.TB, r.store.Create(r.Context(), s), nil)
+		want(r.TB, r.Direct.Create(r.Context(), s), nil)
 		dead = append(dead, s)
 	}
 	return dead[:n], dead[n]
@@ -43,13 +43,14 @@ func TestDeleteExpired(t *testing.T) {
 		r.deletes(2, 2)
 		for i, s := range dead {
 			if i < 2 {
-				s = nil
+				r.Gone(s)
+			} else {
+				r.Holds(s)
 			}
-			r.holds(dead[i].Key(), s)
 		}
 		r.deletes(3, 3)
 		r.deletes(3, 0)
-		r.holds(alive.Key(), alive)
+		r.Holds(alive)
 		for _, limit := range []int{0, -1} {
 			if _, err := r.store.DeleteExpired(t.Context(), now, limit); err == nil {
 				t.Errorf("no error for a limit of %d", limit)
@@ -83,7 +84,7 @@ func TestDeleteExpiredAtOnce(t *testing.T) {
 		if n := int(removed.Load()) + rest; n != total {
 			t.Errorf("removed %d, want %d", n, total)
 		}
-		r.holds(alive.Key(), alive)
+		r.Holds(alive)
 	})
 }
 
@@ -98,5 +99,5 @@ func TestDeleteExpiredSkipsLocked(t *testing.T) {
 	other.end(true)
 	r.deletes(10, 0)
 	dead[0].ExpiresAt = now.Add(time.Minute)
-	r.holds(dead[0].Key(), dead[0])
+	r.Holds(dead[0])
 }

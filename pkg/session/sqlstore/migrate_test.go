@@ -46,8 +46,8 @@ func (s server) files(t *testing.T) (all []int) {
 // migrated demands that the tables are there and work.
 func (r *rig) migrated() {
 	r.Helper()
-	s := r.created()
-	r.holds(s.Key(), s)
+	s := r.Created()
+	r.Holds(s)
 }
 
 // Migrate applies every file once, however often it is called, and loses nothing.
@@ -55,11 +55,11 @@ func TestMigrate(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, server server) {
 		r := newRig(t, server)
-		s := r.created()
+		s := r.Created()
 		for range 2 {
 			want(t, r.another().store.Migrate(t.Context()), nil)
 		}
-		r.holds(s.Key(), s)
+		r.Holds(s)
 		files := server.files(t)
 		for i, n := range files {
 			if n != i+1 {
@@ -72,7 +72,7 @@ func TestMigrate(t *testing.T) {
 
 		r.exec("INSERT INTO coatcheck_sessions_schema (version) VALUES (9999)")
 		want(t, r.store.Migrate(t.Context()), nil) // a later release was here
-		r.holds(s.Key(), s)
+		r.Holds(s)
 	})
 }
 

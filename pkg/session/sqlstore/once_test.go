@@ -9,6 +9,7 @@ import (
 
 	sqlite3 "modernc.org/sqlite"
 
+	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
@@ -18,10 +19,10 @@ import (
 func TestWritesAreSentOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite)
-	for _, c := range writes {
+	for _, c := range []faults.Call{create, update, touch, logout, revoke} {
 		sent := 0
 		store := r.meddling(func(query string) error {
-			if !strings.HasPrefix(query, c.kind) {
+			if !strings.HasPrefix(query, kinds[c.Method]) {
 				return nil
 			}
 			if sent++; sent == 1 {
@@ -29,11 +30,11 @@ func TestWritesAreSentOnce(t *testing.T) {
 			}
 			return nil
 		})
-		s := r.subject(c)
-		want(t, c.do(t.Context(), store, s), errOutage)
-		r.holds(s.Key(), c.leaves(s))
+		s := r.Subject(c)
+		want(t, c.Do(t.Context(), store, s), errOutage)
+		r.Left(c, s)
 		if sent != 1 {
-			t.Errorf("%s was sent %d times", c.method, sent)
+			t.Errorf("%s was sent %d times", c.Method, sent)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/sqlstore"
@@ -16,19 +17,19 @@ func TestRestart(t *testing.T) {
 	t.Parallel()
 	dsn, stop, start := postgrestest.Stoppable(t)
 	r := newRig(t, server{"PostgreSQL", postgreSQL.dialect, postgreSQL.driver, func(testing.TB) string { return dsn }})
-	s := r.created()
+	s := r.Created()
 	stop()
-	for _, c := range all {
-		want(t, c.do(t.Context(), r.store, s), errOutage)
+	for _, c := range faults.All {
+		want(t, c.Do(t.Context(), r.store, s), errOutage)
 	}
 	_, err := r.store.DeleteExpired(t.Context(), now, 1)
 	want(t, err, errOutage)
 	start()
-	r.holds(s.Key(), s)
-	for _, c := range all {
-		s := r.subject(c)
-		want(t, c.do(t.Context(), r.store, s), nil)
-		r.holds(s.Key(), c.leaves(s))
+	r.Holds(s)
+	for _, c := range faults.All {
+		s := r.Subject(c)
+		want(t, c.Do(t.Context(), r.store, s), nil)
+		r.Left(c, s)
 	}
 }
 
@@ -36,63 +37,46 @@ func TestRestart(t *testing.T) {
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite)
-	s := r.created()
+	s := r.Created()
 	want(t, r.db.Close(), nil)
-	for _, c := range all {
-		want(t, c.do(t.Context(), r.store, s), errOutage)
+	for _, c := range faults.All {
+		want(t, c.Do(t.Context(), r.store, s), errOutage)
 	}
 	r = r.another()
 	want(t, r.store.Migrate(t.Context()), nil)
-	r.holds(s.Key(), s)
-}
-
-// A server that says nothing costs no more than the caller's time.
-func TestDeadlineWithoutAnAnswer(t *testing.T) {
-	t.Parallel()
-	direct, through, proxy := proxied(t)
-	s := direct.created()
-	for _, c := range all {
-		subject := direct.subject(c)
-		want(t, get.do(t.Context(), through.store, s), nil) // opens a connection
-		proxy.FailAll(postgrestest.Hang)
-		for range 2 { // on that connection, and on a new one
-			deadlineExceeded(t, c, through, subject)
-		}
-		proxy.FailAll(postgrestest.None)
-		direct.untouched(c, subject)
-	}
+	r.Holds(s)
 }
 
 // Another writer holds what the call needs, and does not let go in time.
 func TestDeadlineBehindAnotherWriter(t *testing.T) {
 	t.Parallel()
-	for _, c := range []call{update, touch, logout, revoke} {
-		t.Run(c.method, func(t *testing.T) {
+	for _, c := range []faults.Call{update, touch, logout, revoke} {
+		t.Run(c.Method, func(t *testing.T) {
 			t.Parallel()
 			onEach(t, func(t *testing.T, server server) {
 				r := newRig(t, server)
-				s := r.created()
+				s := r.Created()
 				other := r.begin()
 				other.exec(`UPDATE coatcheck_sessions SET version = 99 WHERE id = $1`, s.ID)
 				patient := make(chan error, 1) // in SQLite, at the head of the queue
-				go func() { patient <- create.do(t.Context(), r.store, newSession()) }()
+				go func() { patient <- create.Do(t.Context(), r.store, newSession()) }()
 				for range 2 {
 					if r.dialect == sqlstore.SQLite { // the call waits in our own queue
 						deadlineExceeded(t, c, r, s)
 						continue
 					}
 					late, over := countdown(t)
-					answer := r.waiting(func() error { return c.do(late, r.store, s) })
+					answer := r.waiting(func() error { return c.Do(late, r.store, s) })
 					over() // in the database by now, and not only on the way there
 					ranOut(t, <-answer)
 					r.nobodyWaits() // what was given up may be carried out as long as it waits
 				}
-				want(t, get.do(t.Context(), r.store, s), nil) // readers do not wait
-				want(t, list.do(t.Context(), r.store, s), nil)
+				want(t, get.Do(t.Context(), r.store, s), nil) // readers do not wait
+				want(t, list.Do(t.Context(), r.store, s), nil)
 				other.end(false)
 				want(t, <-patient, nil)
-				r.holds(s.Key(), s)
-				want(t, c.do(t.Context(), r.store, s), nil)
+				r.Holds(s)
+				want(t, c.Do(t.Context(), r.store, s), nil)
 			})
 		})
 	}
@@ -103,17 +87,17 @@ func TestDeadlineWithoutAConnection(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, server server) {
 		r := newRig(t, server)
-		s := r.created()
+		s := r.Created()
 		r.db.SetMaxOpenConns(1)
 		other := r.begin()
-		for _, c := range all {
+		for _, c := range faults.All {
 			deadlineExceeded(t, c, r, s)
 		}
 		other.end(true)
-		for _, c := range all { // a call needs one connection only
-			s := r.subject(c)
-			want(t, c.do(t.Context(), r.store, s), nil)
-			want(t, c.do(t.Context(), r.store, s), c.again)
+		for _, c := range faults.All { // a call needs one connection only
+			s := r.Subject(c)
+			want(t, c.Do(t.Context(), r.store, s), nil)
+			want(t, c.Do(t.Context(), r.store, s), c.Again)
 		}
 	})
 }
@@ -121,11 +105,11 @@ func TestDeadlineWithoutAConnection(t *testing.T) {
 // shortly is how long a call may take that is meant to run out of time.
 const shortly = 100 * time.Millisecond
 
-func deadlineExceeded(t *testing.T, c call, r *rig, s *session.Session) {
+func deadlineExceeded(t *testing.T, c faults.Call, r *rig, s *session.Session) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), shortly)
 	defer cancel()
-	ranOut(t, c.do(ctx, r.store, s))
+	ranOut(t, c.Do(ctx, r.store, s))
 }
 
 func ranOut(t *testing.T, err error) {

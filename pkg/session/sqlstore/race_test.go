@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
@@ -26,7 +27,7 @@ func TestWaitingForAnotherTransaction(t *testing.T) {
 	)
 	for _, test := range []struct {
 		name   string
-		call   call
+		call   faults.Call
 		other  string
 		want   error
 		stays  bool // the session is there afterwards
@@ -56,10 +57,10 @@ func TestWaitingForAnotherTransaction(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, postgreSQL)
-			s := r.created()
+			s := r.Created()
 			other := r.begin()
 			other.exec(test.other, s.ID)
-			answer := r.waiting(func() error { return test.call.do(t.Context(), r.store, s) })
+			answer := r.waiting(func() error { return test.call.Do(t.Context(), r.store, s) })
 			other.end(test.commit)
 			want(t, <-answer, test.want)
 			_, err := r.store.Get(t.Context(), s.Key())
@@ -78,7 +79,7 @@ func TestCreateWaitsForAnother(t *testing.T) {
 		want   error
 	}{{true, session.ErrConflict}, {false, nil}} {
 		r := newRig(t, postgreSQL)
-		s := r.created()
+		s := r.Created()
 		other := r.begin()
 		other.exec(`CREATE TEMPORARY TABLE copy AS SELECT * FROM coatcheck_sessions`)
 		r.exec(`DELETE FROM coatcheck_sessions`)
@@ -86,7 +87,7 @@ func TestCreateWaitsForAnother(t *testing.T) {
 		answer := r.waiting(func() error { return r.store.Create(t.Context(), s) })
 		other.end(test.commit)
 		want(t, <-answer, test.want)
-		r.holds(s.Key(), s)
+		r.Holds(s)
 	}
 }
 

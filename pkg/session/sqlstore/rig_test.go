@@ -1,26 +1,29 @@
 package sqlstore_test
 
 import (
-	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/base64"
-	"errors"
-	"fmt"
 	"path/filepath"
-	"reflect"
+	"strings"
 	"testing"
-	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
+	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/internal/testing/postgrestest"
-	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
+
+// The tests speak of these so often that they have short names here.
+var (
+	now, newSession = faults.Now, faults.NewSession
+	want, errOutage = faults.Want, faults.ErrOutage
+
+	create, get, list             = faults.Create, faults.Get, faults.List
+	update, touch, logout, revoke = faults.Update, faults.Touch, faults.Logout, faults.Revoke
+)
 
 // server is a kind of database that the tests run on.
 type server struct {
@@ -52,7 +55,7 @@ func onEach(t *testing.T, test func(*testing.T, server)) {
 
 // rig is a Store on a database of its own.
 type rig struct {
-	testing.TB
+	*faults.Bench
 	server
 	dsn   string
 	db    *sql.DB
@@ -62,7 +65,7 @@ type rig struct {
 // empty returns a rig whose database has no table yet.
 func empty(tb testing.TB, s server) *rig {
 	tb.Helper()
-	return (&rig{TB: tb, server: s, dsn: s.dsn(tb)}).another()
+	return newPool(tb, s, s.dsn(tb))
 }
 
 func newRig(tb testing.TB, s server) *rig {
@@ -81,11 +84,17 @@ func (r *rig) another() *rig {
 
 func (r *rig) through(dsn string) *rig {
 	r.Helper()
-	db, err := sql.Open(r.driver, dsn)
-	want(r.TB, err, nil)
-	r.Cleanup(func() { db.Close() })
+	return newPool(r.TB, r.server, dsn)
+}
+
+func newPool(tb testing.TB, s server, dsn string) *rig {
+	tb.Helper()
+	db, err := sql.Open(s.driver, dsn)
+	want(tb, err, nil)
+	tb.Cleanup(func() { db.Close() })
 	db.SetMaxIdleConns(16)
-	return &rig{r.TB, r.server, dsn, db, sqlstore.New(db, r.dialect)}
+	store := sqlstore.New(db, s.dialect)
+	return &rig{&faults.Bench{TB: tb, Store: store, Direct: store, Tries: 1, Pages: 1}, s, dsn, db, store}
 }
 
 // exec changes the database behind the Store's back.
@@ -95,169 +104,64 @@ func (r *rig) exec(query string, args ...any) {
 	want(r.TB, err, nil)
 }
 
-// now is the time of the tests: no Store reads a clock.
-var now = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+// proxied is a rig on PostgreSQL, behind a proxy. It is a [faults.Proxy].
+type proxied struct {
+	*rig
+	proxy *postgrestest.Proxy
+}
 
-// newSession returns a session of a new user that is alive at now.
-func newSession() *session.Session {
-	return &session.Session{
-		ID:              randomID(),
-		UserID:          rand.Text(),
-		Roles:           []string{"reader"},
-		Values:          map[string]string{"count": "1"},
-		CreatedAt:       now.Add(-time.Hour + 678*time.Millisecond),
-		AuthenticatedAt: now.Add(-time.Hour),
-		LastSeenAt:      now.Add(-time.Minute),
-		ExpiresAt:       now.Add(29 * time.Minute),
-		Version:         1,
-		IP:              "192.0.2.1",
-		UserAgent:       "test/1.0",
-		Secret:          [32]byte{1},
-		PreviousSecret:  [32]byte{2},
+func newProxied(t *testing.T) *proxied {
+	t.Helper()
+	direct := newRig(t, postgreSQL)
+	proxy := postgrestest.NewProxy(t, direct.dsn)
+	p := &proxied{direct.through(proxy.DSN), proxy}
+	p.Proxy, p.Direct, p.More = p, direct.store, []faults.Fault{faults.Cut}
+	return p
+}
+
+func open(t *testing.T) *faults.Bench { return newProxied(t).Bench }
+
+// kinds are how the statements of the methods begin.
+var kinds = map[string]string{
+	"Create": "INSERT", "Get": "SELECT", "List": "SELECT", "Update": "UPDATE", "Touch": "UPDATE",
+	"Delete with a secret": "DELETE", "Delete": "DELETE",
+}
+
+var proxyFaults = map[faults.Fault]postgrestest.Fault{
+	faults.None: postgrestest.None, faults.Refused: postgrestest.Refuse, faults.Hanging: postgrestest.Hang,
+	faults.Lost: postgrestest.LoseAnswer, faults.Cut: postgrestest.CutAnswer, faults.Late: postgrestest.Hold,
+}
+
+func (p *proxied) Spoil(c faults.Call, next ...faults.Fault) {
+	for _, fault := range next {
+		p.proxy.Fail(kinds[c.Method], proxyFaults[fault])
 	}
 }
 
-func randomID() string {
-	b := make([]byte, 16)
-	rand.Read(b)
-	return base64.RawURLEncoding.EncodeToString(b)
+func (p *proxied) SpoilAll(fault faults.Fault) { p.proxy.FailAll(proxyFaults[fault]) }
+
+func (p *proxied) Between(func()) {
+	p.Fatal("a Store that sends everything once has nothing in between")
 }
 
-// created returns a new session that is in the table.
-func (r *rig) created() *session.Session {
-	r.Helper()
-	s := newSession()
-	want(r.TB, r.store.Create(r.Context(), s), nil)
-	return s
-}
-
-// holds demands that the table has the session just as it is in s; nil for s
-// after means none.
-func (r *rig) holds(key session.Key, s *session.Session) {
-	r.Helper()
-	got, err := r.store.Get(r.Context(), key)
-	if s == nil {
-		want(r.TB, err, session.ErrNoSession)
-		return
-	}
-	want(r.TB, err, nil)
-	if !reflect.DeepEqual(got, s) {
-		r.Errorf("stored is\n\t%+v\nwant\n\t%+v", got, s)
-	}
-}
-
-// errOutage stands for any error that is not a verdict on the session.
-var errOutage = errors.New("an outage")
-
-// want demands that got is target: nil, an error, or errOutage.
-func want(tb testing.TB, got, target error) {
-	tb.Helper()
-	ok := errors.Is(got, target)
-	if target == errOutage {
-		ok = got != nil && !errors.Is(got, session.ErrNoSession) && !errors.Is(got, session.ErrConflict)
-	}
-	if !ok {
-		tb.Fatalf("error is %v, want %v", got, target)
-	}
-}
-
-// call is one method of the Store, called so that it succeeds.
-type call struct {
-	method, kind string // as in session.Store, and how its statement begins
-
-	// do calls the method for s, which the table holds and which is alive at now.
-	do func(ctx context.Context, store session.Store, s *session.Session) error
-
-	// leaves returns what the table then holds of s; nil if nothing.
-	leaves func(s *session.Session) *session.Session
-
-	// again is what the same call returns after the first was carried out.
-	again error
-}
-
-var (
-	get = call{"Get", "SELECT", func(ctx context.Context, store session.Store, s *session.Session) error {
-		got, err := store.Get(ctx, s.Key())
-		if err == nil && !reflect.DeepEqual(got, s) {
-			return fmt.Errorf("Get returned %+v, want %+v", got, s)
+func (p *proxied) Sent(c faults.Call) int {
+	p.Helper()
+	sent := p.proxy.Take()
+	for _, kind := range sent {
+		if kind != kinds[c.Method] {
+			p.Errorf("%s sent %s", c.Method, kind)
 		}
-		return err
-	}, unchanged, nil}
-
-	list = call{"List", "SELECT", func(ctx context.Context, store session.Store, s *session.Session) error {
-		got, err := store.List(ctx, s.Key().Owner)
-		if err == nil && !reflect.DeepEqual(got, []*session.Session{s}) {
-			return fmt.Errorf("List returned %+v, want %+v alone", got, s)
-		}
-		return err
-	}, unchanged, nil}
-
-	update = call{"Update", "UPDATE", func(ctx context.Context, store session.Store, s *session.Session) error {
-		return store.Update(ctx, write(updated(s), s.Version), now, updated(s).Version)
-	}, updated, nil}
-
-	touch = call{"Touch", "UPDATE", func(ctx context.Context, store session.Store, s *session.Session) error {
-		return store.Touch(ctx, s.Key(), now, now.Add(30*time.Minute))
-	}, touched, nil}
-
-	logout = call{"Delete with a secret", "DELETE", func(ctx context.Context, store session.Store, s *session.Session) error {
-		return store.Delete(ctx, s.Key(), &s.Secret, now)
-	}, nothing, session.ErrNoSession}
-
-	revoke = call{"Delete", "DELETE", func(ctx context.Context, store session.Store, s *session.Session) error {
-		return store.Delete(ctx, s.Key(), nil, now)
-	}, nothing, session.ErrNoSession}
-
-	// create is for a session that the table does not hold yet.
-	create = call{"Create", "INSERT", func(ctx context.Context, store session.Store, s *session.Session) error {
-		return store.Create(ctx, s)
-	}, unchanged, session.ErrConflict}
-
-	reads  = []call{get, list}
-	writes = []call{create, update, touch, logout, revoke}
-	all    = append(append([]call{}, reads...), writes...)
-)
-
-// subject returns a session to do the call for.
-func (r *rig) subject(c call) *session.Session {
-	r.Helper()
-	if c.method == create.method {
-		return newSession()
 	}
-	return r.created()
+	return len(sent)
 }
 
-// untouched demands that the call for s was not carried out.
-func (r *rig) untouched(c call, s *session.Session) {
-	r.Helper()
-	if c.method == create.method {
-		r.holds(s.Key(), nil)
-		return
+func (p *proxied) Forget() { p.proxy.Take() }
+
+func (p *proxied) Deliver() (changed []bool) {
+	p.Helper()
+	for _, answer := range p.proxy.Deliver() {
+		_, rows, _ := strings.Cut(answer, " ") // INSERT says an object ID first
+		changed = append(changed, rows != "0" && rows != "0 0")
 	}
-	r.holds(s.Key(), s)
-}
-
-func unchanged(s *session.Session) *session.Session { return s }
-
-func nothing(*session.Session) *session.Session { return nil }
-
-func updated(s *session.Session) *session.Session {
-	s = s.Clone()
-	s.Roles, s.Values = []string{"admin"}, map[string]string{"count": "2"}
-	s.PreviousSecret, s.Secret = s.Secret, [32]byte{3}
-	s.Version = 2
-	return s
-}
-
-func touched(s *session.Session) *session.Session {
-	s = s.Clone()
-	s.LastSeenAt, s.ExpiresAt = now, now.Add(30*time.Minute)
-	return s
-}
-
-// write returns the argument of an Update that makes s of the given version.
-func write(s *session.Session, version int64) *session.Session {
-	s = s.Clone()
-	s.Version, s.ExpiresAt = version, time.Time{}
-	return s
+	return changed
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/sqlstore"
@@ -22,23 +23,23 @@ func TestStore(t *testing.T) {
 // Every call is one statement. A write that changes nothing asks why with another.
 func TestStatements(t *testing.T) {
 	t.Parallel()
-	direct, through, proxy := proxied(t)
+	p := newProxied(t)
 	sent := func(what string, want ...string) {
 		t.Helper()
-		if got := proxy.Take(); !slices.Equal(got, want) {
+		if got := p.proxy.Take(); !slices.Equal(got, want) {
 			t.Errorf("%s sent %v, want %v", what, got, want)
 		}
 	}
-	for _, c := range all {
-		want(t, c.do(t.Context(), through.store, direct.subject(c)), nil)
-		sent(c.method, c.kind)
+	for _, c := range faults.All {
+		want(t, c.Do(t.Context(), p.store, p.Subject(c)), nil)
+		sent(c.Method, kinds[c.Method])
 	}
-	for _, c := range []call{update, touch} {
-		want(t, c.do(t.Context(), through.store, newSession()), session.ErrNoSession)
-		sent(c.method+" of nothing", c.kind, "SELECT")
+	for _, c := range []faults.Call{update, touch} {
+		want(t, c.Do(t.Context(), p.store, newSession()), session.ErrNoSession)
+		sent(c.Method+" of nothing", kinds[c.Method], "SELECT")
 	}
-	direct.withDead(2)
-	through.deletes(10, 2)
+	p.withDead(2)
+	p.deletes(10, 2)
 	sent("DeleteExpired", "WITH")
 }
 
@@ -68,10 +69,10 @@ func TestRow(t *testing.T) {
 			"user_id":          "u1",
 			"roles":            `["reader"]`,
 			`"values"`:         `{"<theme>":"dark"}`,
-			"created_at":       1893549845678,
-			"authenticated_at": 1893549845,
-			"last_seen_at":     1893553385,
-			"expires_at":       1893555185,
+			"created_at":       4102538645678,
+			"authenticated_at": 4102538645,
+			"last_seen_at":     4102542185,
+			"expires_at":       4102543985,
 			"version":          int64(9223372036854775807),
 			"ip":               "192.0.2.1",
 			"user_agent":       "test/1.0",
@@ -90,19 +91,19 @@ func TestUnknownColumn(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, server server) {
 		r := newRig(t, server)
-		s := r.created()
+		s := r.Created()
 		r.exec("ALTER TABLE coatcheck_sessions ADD COLUMN later TEXT")
 		r.exec("UPDATE coatcheck_sessions SET later = 'kept'")
-		for _, c := range []call{get, list, update, touch} {
-			want(t, c.do(t.Context(), r.store, s), nil)
+		for _, c := range []faults.Call{get, list, update, touch} {
+			want(t, c.Do(t.Context(), r.store, s), nil)
 		}
 		var later string
 		want(t, r.db.QueryRow("SELECT later FROM coatcheck_sessions").Scan(&later), nil)
 		if later != "kept" {
 			t.Errorf("the column is %q after an Update and a Touch", later)
 		}
-		for _, c := range []call{revoke, create} {
-			want(t, c.do(t.Context(), r.store, s), nil)
+		for _, c := range []faults.Call{revoke, create} {
+			want(t, c.Do(t.Context(), r.store, s), nil)
 		}
 	})
 }
@@ -113,8 +114,8 @@ func TestMissingTable(t *testing.T) {
 	onEach(t, func(t *testing.T, server server) {
 		r := empty(t, server)
 		errs := map[string]error{}
-		for _, c := range all {
-			errs[c.method] = c.do(t.Context(), r.store, newSession())
+		for _, c := range faults.All {
+			errs[c.Method] = c.Do(t.Context(), r.store, newSession())
 		}
 		_, errs["DeleteExpired"] = r.store.DeleteExpired(t.Context(), now, 1)
 		for method, err := range errs {

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"example.com/coatcheck/internal/testing/faults"
 )
 
 // atOnce runs 16 writers, each through its own life of sessions, again and again.
@@ -15,15 +17,15 @@ func atOnce(t *testing.T, of func(i int) *rig) {
 		wg.Go(func() {
 			for range 5 {
 				s := newSession()
-				for _, c := range []call{create, get, list, touch} {
-					if err := c.do(t.Context(), r.store, s); err != nil {
-						t.Errorf("%s: %v", c.method, err)
+				for _, c := range []faults.Call{create, get, list, touch} {
+					if err := c.Do(t.Context(), r.store, s); err != nil {
+						t.Errorf("%s: %v", c.Method, err)
 					}
 				}
-				s = touched(s)
-				for _, c := range []call{update, revoke} {
-					if err := c.do(t.Context(), r.store, s); err != nil {
-						t.Errorf("%s: %v", c.method, err)
+				s = faults.Touched(s)
+				for _, c := range []faults.Call{update, revoke} {
+					if err := c.Do(t.Context(), r.store, s); err != nil {
+						t.Errorf("%s: %v", c.Method, err)
 					}
 				}
 			}
