@@ -1,17 +1,16 @@
 package accounts_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"example.com/coatcheck/internal/testing/surroundings"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
@@ -95,10 +94,7 @@ func (c *counted) put(t *testing.T, name, hash string, disabled bool) *accounts.
 }
 
 func TestAuthenticate(t *testing.T) {
-	var log bytes.Buffer
-	defer slog.SetDefault(slog.Default())
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-
+	log := surroundings.Log(t)
 	c := newCounted(t)
 	hash := plain.Hash(phrase)
 	c.put(t, "alice", hash, false)

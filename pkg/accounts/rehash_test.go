@@ -5,12 +5,12 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"example.com/coatcheck/internal/testing/surroundings"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
@@ -36,16 +36,8 @@ func (s failingStore) Update(ctx context.Context, a *accounts.Account, newRevisi
 	return s.Store.Update(ctx, a, newRevision)
 }
 
-func captureLog(t *testing.T) *bytes.Buffer {
-	var log bytes.Buffer
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-	t.Cleanup(func() { slog.SetDefault(before) })
-	return &log
-}
-
 func TestForeignHashIsReplaced(t *testing.T) {
-	log := captureLog(t)
+	log := surroundings.Log(t)
 	c := newCounted(t)
 	before := c.put(t, "alice", foreignHash, false)
 	for _, pw := range []string{"wrong", ""} {
@@ -105,7 +97,7 @@ func TestRehashNeverFailsASignIn(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				log := captureLog(t)
+				log := surroundings.Log(t)
 				store := failingStore{memaccounts.New(), test.update}
 				accountstest.Create(t, store, &accounts.Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
 				start := time.Now()

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/coatcheck/internal/local/childprocess"
+	"example.com/coatcheck/internal/testing/surroundings"
 )
 
 // cache is shared with the other tests of this module.
@@ -138,24 +139,16 @@ func TestEndsWithItsParent(t *testing.T) {
 	}
 }
 
-// fake puts a shell script of the name on the PATH, before all others.
-func fake(t *testing.T, name, script string) {
-	t.Helper()
-	folder := t.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
-}
-
 func TestStartExplains(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		set  func(t *testing.T)
 		want string
 	}{
-		{"an old java", func(t *testing.T) { fake(t, "java", "echo java.lang.UnsupportedClassVersionError; exit 1") }, "needs Java 17 or newer, the java on the PATH is older"},
-		{"a java that fails", func(t *testing.T) { fake(t, "java", "echo no memory >&2; exit 1") }, "the process ended; it said: no memory"},
+		{"an old java", func(t *testing.T) {
+			surroundings.Program(t, "java", "echo java.lang.UnsupportedClassVersionError; exit 1")
+		}, "needs Java 17 or newer, the java on the PATH is older"},
+		{"a java that fails", func(t *testing.T) { surroundings.Program(t, "java", "echo no memory >&2; exit 1") }, "the process ended; it said: no memory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.set(t)
@@ -202,7 +195,7 @@ func TestProgramExplains(t *testing.T) {
 }
 
 func TestStartGivesUp(t *testing.T) {
-	fake(t, "java", "exec sleep 600")
+	surroundings.Program(t, "java", "exec sleep 600")
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if s, err := Start(ctx, cache, Options{}); err == nil {

@@ -12,17 +12,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-)
 
-// fake puts a shell script of the name on the PATH, before all others.
-func fake(t *testing.T, name, script string) {
-	t.Helper()
-	folder := t.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
-}
+	"example.com/coatcheck/internal/testing/surroundings"
+)
 
 // small is a package like the official one, and its archive.
 func small(t *testing.T) (NPM, []byte) {
@@ -55,7 +47,7 @@ func fakeNPM(t *testing.T, archive []byte) {
 	if err := os.WriteFile(file, archive, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	fake(t, "npm", `[ "$*" = "pack --silent --prefer-offline small@1.0.0" ] && cp `+file+` small-1.0.0.tgz`)
+	surroundings.Program(t, "npm", `[ "$*" = "pack --silent --prefer-offline small@1.0.0" ] && cp `+file+` small-1.0.0.tgz`)
 }
 
 // entries lists what is in the folder.
@@ -94,7 +86,7 @@ func TestFetchAtOnce(t *testing.T) {
 		t.Errorf("left behind: %q", got)
 	}
 
-	fake(t, "npm", "exit 1")
+	surroundings.Program(t, "npm", "exit 1")
 	if _, err := p.Fetch(t.Context(), folder); err != nil {
 		t.Errorf("fetched again, although it is there: %v", err)
 	}
@@ -108,7 +100,7 @@ func TestFetchExplains(t *testing.T) {
 		want []string
 	}{
 		{"no npm", func(t *testing.T) { t.Setenv("PATH", t.TempDir()) }, []string{"npm is not on the PATH"}},
-		{"no network", func(t *testing.T) { fake(t, "npm", "echo no network >&2; exit 1") }, []string{"npm pack", "no network"}},
+		{"no network", func(t *testing.T) { surroundings.Program(t, "npm", "echo no network >&2; exit 1") }, []string{"npm pack", "no network"}},
 		{"another archive", func(t *testing.T) { fakeNPM(t, append(archive, 0)) }, []string{"small-1.0.0.tgz", "SHA-512", p.SHA512}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

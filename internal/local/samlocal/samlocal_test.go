@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/coatcheck/internal/local/childprocess"
+	"example.com/coatcheck/internal/testing/surroundings"
 )
 
 // onPath makes the PATH one folder with shell scripts of the given names.
@@ -26,16 +26,6 @@ func onPath(t *testing.T, scripts map[string]string) {
 	t.Setenv("PATH", folder)
 }
 
-// freePort returns a port that was free a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	port, err := childprocess.FreePort("127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
 func TestCheckExplains(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -43,7 +33,7 @@ func TestCheckExplains(t *testing.T) {
 	}
 	defer taken.Close()
 	_, takenPort, _ := net.SplitHostPort(taken.Addr().String())
-	free := freePort(t)
+	free := surroundings.FreePort(t)
 	for _, c := range []struct {
 		name, port string
 		path       map[string]string
@@ -76,7 +66,7 @@ func TestCheckExplains(t *testing.T) {
 func TestCheckTakesThePort(t *testing.T) {
 	t.Chdir("../../..")
 	onPath(t, map[string]string{"docker": "exit 0", "sam": "exit 0"})
-	first := &Stack{SAM: "sam", Port: freePort(t), Folder: filepath.Join(t.TempDir(), "new")}
+	first := &Stack{SAM: "sam", Port: surroundings.FreePort(t), Folder: filepath.Join(t.TempDir(), "new")}
 	if err := first.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}

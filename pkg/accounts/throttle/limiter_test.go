@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/coatcheck/internal/testing/surroundings"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/signin/authn"
@@ -350,7 +350,7 @@ func TestOutage(t *testing.T) {
 // A success that cannot be noted is a success all the same, with a line in the log
 // that does not name the user.
 func TestForgettingFails(t *testing.T) {
-	log := captureLog(t)
+	log := surroundings.Log(t)
 	r := newRig(t, throttle.Config{})
 	r.store.fail["Clear name"], r.store.fail["Withdraw network"] = true, true
 	r.admitted(alice).Succeed(t.Context())
@@ -365,7 +365,7 @@ func TestForgettingFails(t *testing.T) {
 // A lock whose making permanent failed is made so by the next attempt.
 func TestLockIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := captureLog(t)
+		log := surroundings.Log(t)
 		r := newRig(t, throttle.Config{Name: throttle.Ladder{Free: 1, First: time.Second, Longest: time.Second, Lock: 2}})
 		r.store.fail["Keep name"] = true
 		r.admitted(alice)
@@ -398,12 +398,4 @@ func TestParallelGuesses(t *testing.T) {
 	if admitted.Load() != 10 {
 		t.Errorf("%d attempts went on, want 10", admitted.Load())
 	}
-}
-
-func captureLog(t *testing.T) *bytes.Buffer {
-	var log bytes.Buffer
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-	t.Cleanup(func() { slog.SetDefault(before) })
-	return &log
 }
