@@ -12,18 +12,18 @@ import (
 
 	"example.com/coatcheck/internal/local/dynamolocal"
 	"example.com/coatcheck/internal/mains/demo"
-	"example.com/coatcheck/internal/testing/surroundings"
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
 func TestRun(t *testing.T) {
-	s := serve(t, "run", "ADDR=localhost:"+surroundings.FreePort(t))
+	s := serve(t, "run", "ADDR=localhost:"+testenv.FreePort(t))
 	journeys(t, startBrowser(t), s.url)
 }
 
 // TestLocal also looks at what make local leaves behind: nothing.
 func TestLocal(t *testing.T) {
 	before := containers(t)
-	port := surroundings.FreePort(t)
+	port := testenv.FreePort(t)
 	s := serve(t, "local", "PORT="+port)
 	if said := makeFails(t, nil, "local", "PORT="+port); !strings.Contains(said, "port "+port+" is taken") {
 		t.Errorf("a second make local says:\n%s", said)
@@ -54,7 +54,7 @@ func TestLocal(t *testing.T) {
 }
 
 func TestLocalWithoutDocker(t *testing.T) {
-	said := makeFails(t, []string{"DOCKER_HOST=unix:///nowhere/docker.sock"}, "local", "PORT="+surroundings.FreePort(t))
+	said := makeFails(t, []string{"DOCKER_HOST=unix:///nowhere/docker.sock"}, "local", "PORT="+testenv.FreePort(t))
 	if !strings.Contains(said, "Docker does not answer") {
 		t.Errorf("make local says:\n%s", said)
 	}
@@ -64,13 +64,13 @@ func TestLocalWithoutDocker(t *testing.T) {
 // the same cookie works.
 func TestOutage(t *testing.T) {
 	jar := filepath.Join(cache, "dynamodb-local")
-	o := dynamolocal.Options{Port: surroundings.FreePort(t), Data: t.TempDir()}
+	o := dynamolocal.Options{Port: testenv.FreePort(t), Data: t.TempDir()}
 	database, err := dynamolocal.Start(t.Context(), jar, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { database.Stop() }()
-	s := serve(t, "local", "PORT="+surroundings.FreePort(t), "DYNAMODB_ENDPOINT="+database.Endpoint)
+	s := serve(t, "local", "PORT="+testenv.FreePort(t), "DYNAMODB_ENDPOINT="+database.Endpoint)
 	d := newDevice(t, startBrowser(t), s.url)
 	d.signIn(demo.Password)
 	cookie := d.cookie().Value

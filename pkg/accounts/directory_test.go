@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"example.com/coatcheck/internal/testing/surroundings"
+	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
@@ -94,7 +94,7 @@ func (c *counted) put(t *testing.T, name, hash string, disabled bool) *accounts.
 }
 
 func TestAuthenticate(t *testing.T) {
-	log := surroundings.Log(t)
+	log := testenv.Log(t)
 	c := newCounted(t)
 	hash := plain.Hash(phrase)
 	c.put(t, "alice", hash, false)

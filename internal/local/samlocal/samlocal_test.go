@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/coatcheck/internal/testing/surroundings"
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
 // onPath makes the PATH one folder with shell scripts of the given names.
@@ -33,7 +33,7 @@ func TestCheckExplains(t *testing.T) {
 	}
 	defer taken.Close()
 	_, takenPort, _ := net.SplitHostPort(taken.Addr().String())
-	free := surroundings.FreePort(t)
+	free := testenv.FreePort(t)
 	for _, c := range []struct {
 		name, port string
 		path       map[string]string
@@ -66,7 +66,7 @@ func TestCheckExplains(t *testing.T) {
 func TestCheckTakesThePort(t *testing.T) {
 	t.Chdir("../../..")
 	onPath(t, map[string]string{"docker": "exit 0", "sam": "exit 0"})
-	first := &Stack{SAM: "sam", Port: surroundings.FreePort(t), Folder: filepath.Join(t.TempDir(), "new")}
+	first := &Stack{SAM: "sam", Port: testenv.FreePort(t), Folder: filepath.Join(t.TempDir(), "new")}
 	if err := first.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}

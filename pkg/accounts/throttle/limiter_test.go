@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/coatcheck/internal/testing/surroundings"
+	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/signin/authn"
@@ -350,7 +350,7 @@ func TestOutage(t *testing.T) {
 // A success that cannot be noted is a success all the same, with a line in the log
 // that does not name the user.
 func TestForgettingFails(t *testing.T) {
-	log := surroundings.Log(t)
+	log := testenv.Log(t)
 	r := newRig(t, throttle.Config{})
 	r.store.fail["Clear name"], r.store.fail["Withdraw network"] = true, true
 	r.admitted(alice).Succeed(t.Context())
@@ -365,7 +365,7 @@ func TestForgettingFails(t *testing.T) {
 // A lock whose making permanent failed is made so by the next attempt.
 func TestLockIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := surroundings.Log(t)
+		log := testenv.Log(t)
 		r := newRig(t, throttle.Config{Name: throttle.Ladder{Free: 1, First: time.Second, Longest: time.Second, Lock: 2}})
 		r.store.fail["Keep name"] = true
 		r.admitted(alice)

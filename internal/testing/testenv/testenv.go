@@ -1,14 +1,15 @@
-// Package surroundings changes for a test what stands around the code under test:
-// the programs on the PATH, the default log, a port of this machine.
-package surroundings
+// Package testenv changes the environment of a test: the programs on the PATH, the
+// default log. It also finds a free port.
+package testenv
 
 import (
 	"bytes"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"example.com/coatcheck/internal/local/childprocess"
 )
 
 // Program puts a shell script of the name on the PATH, before all others.
@@ -33,11 +34,9 @@ func Log(tb testing.TB) *bytes.Buffer {
 // FreePort returns a port that was free a moment ago.
 func FreePort(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "localhost:0")
+	port, err := childprocess.FreePort("127.0.0.1")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
 	return port
 }
