@@ -22,11 +22,12 @@ const (
 // static, stripped, for arm64, small, and without what other stores need.
 func TestDeployedBinaries(t *testing.T) {
 	for id := range readTemplate(t).Functions {
-		folder := t.TempDir()
-		if err := buildFunction(id, "linux", "arm64", folder); err != nil {
-			t.Fatal(err)
-		}
 		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			if err := buildFunction(id, "linux", "arm64", folder); err != nil {
+				t.Fatal(err)
+			}
 			content := inspect(t, filepath.Join(folder, "bootstrap"))
 			if id != "ProfileFunction" {
 				return

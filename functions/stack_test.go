@@ -56,8 +56,12 @@ func build() (err error) {
 	if err != nil {
 		return err
 	}
+	errs := make(chan error, len(template.Functions))
 	for id, function := range template.Functions {
-		err = errors.Join(err, buildFunction(id, runtime.GOOS, runtime.GOARCH, filepath.Dir(binary(function))))
+		go func() { errs <- buildFunction(id, runtime.GOOS, runtime.GOARCH, filepath.Dir(binary(function))) }()
+	}
+	for range template.Functions {
+		err = errors.Join(err, <-errs)
 	}
 	return err
 }
