@@ -123,7 +123,7 @@ func passwordRows() []row {
 			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failed},
 		{route: route, outcome: "weak new password", given: signedIn, form: form(phrase, "too short"), json: json(phrase, "too short"),
 			page: pageAnswer(400, heading, short), program: problemAnswer(400, short), calls: "sessions.Get"},
-		{route: route, outcome: "being changed", given: frozen(time.Second), form: right, json: rightBody,
+		{route: route, outcome: "being changed", given: frozen(time.Hour), form: right, json: rightBody,
 			page: problemPage(503, busy).with("Retry-After", "5"), program: problemAnswer(503, busy).with("Retry-After", "5"),
 			calls: "sessions.Get accounts.Get", attempts: withdrawn},
 		{route: route, outcome: "field missing", given: signedIn, form: "new_password=x", json: `{"new_password":"x"}`,

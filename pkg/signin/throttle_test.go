@@ -234,7 +234,7 @@ func TestOneThrottleForAllPasswords(t *testing.T) {
 // change gets no session.
 func TestLoginCrossesAPasswordChange(t *testing.T) {
 	for name, edit := range map[string]func(*accounts.Account){
-		"frozen":  func(a *accounts.Account) { a.FrozenUntil = time.Now().Add(10 * time.Second); a.Version++ },
+		"frozen":  func(a *accounts.Account) { a.FrozenUntil = time.Now().Add(time.Hour); a.Version++ },
 		"changed": func(a *accounts.Account) { a.Version += 2 },
 	} {
 		r := newFixture(t)
@@ -244,7 +244,7 @@ func TestLoginCrossesAPasswordChange(t *testing.T) {
 		}
 	}
 	r := newFixture(t)
-	r.accounts.edit = func(a *accounts.Account) { a.FrozenUntil = time.Now().Add(10 * time.Second) }
+	r.accounts.edit = func(a *accounts.Account) { a.FrozenUntil = time.Now().Add(time.Hour) }
 	same(t, r.do(post("/login", asJSON, rightJSON)), problemAnswer(503, busy).with("Retry-After", "5"))
 	same(t, r.do(post("/login", asJSON, wrongJSON)), problemAnswer(401, refused)) // the same answer as for a wrong password
 	if r.live() != 0 {
