@@ -10,6 +10,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -251,5 +252,32 @@ func TestFunctions(t *testing.T) {
 	}
 	if !strings.Contains(read(t, "Makefile"), "\nbuild-%Function:") {
 		t.Error("the Makefile has no rule that builds each function of template.yaml")
+	}
+}
+
+// TestRaceDetectorWatchesUs: make test runs with the race detector where there is a
+// C compiler, which the detector needs, and no package of ours is left out.
+func TestRaceDetectorWatchesUs(t *testing.T) {
+	plan, err := exec.CommandContext(t.Context(), "make", "--no-print-directory", "--dry-run", "test").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler, err := exec.CommandContext(t.Context(), "go", "env", "CC").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath(strings.TrimSpace(string(compiler))); err != nil {
+		if strings.Contains(string(plan), " -race ") {
+			t.Errorf("without a C compiler make test runs %s", plan)
+		}
+		return
+	}
+	args := append([]string{"run", "-race"}, regexp.MustCompile(`-gcflags=\S+`).FindAllString(string(plan), -1)...)
+	if len(args) == 2 || !strings.Contains(string(plan), strings.Replace(strings.Join(args, " "), "run", "go test", 1)) {
+		t.Fatalf("make test runs %s", plan)
+	}
+	found, err := exec.CommandContext(t.Context(), "go", append(args, "./testdata/race")...).CombinedOutput()
+	if err == nil || !strings.Contains(string(found), "WARNING: DATA RACE") {
+		t.Errorf("go %s finds no race: %v\n%s", strings.Join(args, " "), err, found)
 	}
 }
