@@ -25,7 +25,7 @@ import (
 const (
 	SessionsTable      = "SESSIONS_TABLE"
 	UsersTable         = "USERS_TABLE"
-	SessionKeys        = "SESSION_KEYS"         // optional: comma-separated, newest first, standard base64 of at least 32 bytes each
+	SessionKeys        = "SESSION_KEYS"         // optional: comma-separated, the first signs and all verify, standard base64 of at least 32 bytes each
 	SessionIdleTimeout = "SESSION_IDLE_TIMEOUT" // optional: a Go duration such as 30m
 	SessionLifetime    = "SESSION_LIFETIME"     // optional: a Go duration such as 24h
 	PublicOrigin       = "PUBLIC_ORIGIN"        // optional: the origin that browsers use, https://host; empty means the Host header

@@ -13,7 +13,7 @@ import (
 
 // The secrets of password hashes that are kept outside the database.
 const (
-	PasswordPeppers = "PASSWORD_PEPPERS" // optional: comma-separated, newest first, each id:key, the key as in SESSION_KEYS
+	PasswordPeppers = "PASSWORD_PEPPERS" // optional: comma-separated, new hashes are made with the first, each id:key, the key as in SESSION_KEYS
 	DevisePepper    = "DEVISE_PEPPER"    // optional: config.pepper of the Rails application whose "$2a$" hashes were imported
 )
 

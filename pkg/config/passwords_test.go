@@ -30,19 +30,19 @@ func stored(t *testing.T) (*accounts.Account, error) {
 func TestPasswordPeppers(t *testing.T) {
 	other := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))
 	for name, test := range map[string]struct{ value, id string }{
-		"unset":            {"", ""},
-		"one":              {"2025:" + key, "2025"},
-		"newest first":     {"2026:" + other + ", 2025:" + key, "2026"},
-		"longest id":       {"abcDEF01234:" + key, "abcDEF01234"},
-		"no id":            {key, "refused"},
-		"empty id":         {":" + key, "refused"},
-		"long id":          {"abcDEF012345:" + key, "refused"},
-		"id of other text": {"a,b:" + key, "refused"},
-		"id with a dollar": {"a$b:" + key, "refused"},
-		"no key":           {"2025:", "refused"},
-		"short key":        {"2025:c2hvcnQtc2VjcmV0", "refused"},
-		"trailing comma":   {"2025:" + key + ",", "refused"},
-		"same id twice":    {"2025:" + other + ",2025:" + key, "refused"},
+		"unset":             {"", ""},
+		"one":               {"2025:" + key, "2025"},
+		"the first is used": {"2026:" + other + ", 2025:" + key, "2026"},
+		"longest id":        {"abcDEF01234:" + key, "abcDEF01234"},
+		"no id":             {key, "refused"},
+		"empty id":          {":" + key, "refused"},
+		"long id":           {"abcDEF012345:" + key, "refused"},
+		"id of other text":  {"a,b:" + key, "refused"},
+		"id with a dollar":  {"a$b:" + key, "refused"},
+		"no key":            {"2025:", "refused"},
+		"short key":         {"2025:c2hvcnQtc2VjcmV0", "refused"},
+		"trailing comma":    {"2025:" + key + ",", "refused"},
+		"same id twice":     {"2025:" + other + ",2025:" + key, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("PASSWORD_PEPPERS", test.value)
