@@ -380,6 +380,21 @@ func TestHang(t *testing.T) {
 	}
 }
 
+// A statement that was passed on is carried out although its sender cancels it.
+func TestNothingIsCancelled(t *testing.T) {
+	b := newBench(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := b.db.ExecContext(ctx, "INSERT INTO t SELECT 1 FROM pg_sleep(0.5)"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the deadline", err)
+	}
+	for end := time.Now().Add(patience); b.rows() == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the statement was not carried out")
+		}
+	}
+}
+
 func TestDeliver(t *testing.T) {
 	b := newBench(t)
 	b.Fail("INSERT", Hold, Hold)

@@ -195,7 +195,7 @@ type relay struct {
 // client goes or a fault says so. It reports whether the last batch was held.
 func (r *relay) requests() (held bool) {
 	startup, err := readStartup(r.client)
-	if err != nil {
+	if err != nil || isCancel(startup) { // a driver sends one for each connection that breaks
 		return false
 	}
 	r.server.Write(startup)

@@ -37,6 +37,13 @@ func readStartup(r io.Reader) ([]byte, error) {
 	return message, err
 }
 
+// isCancel reports whether a first message asks for another connection's statement
+// to be cancelled, not for a connection.
+func isCancel(startup []byte) bool {
+	const cancelRequest = 80877102
+	return len(startup) >= 8 && binary.BigEndian.Uint32(startup[4:]) == cancelRequest
+}
+
 // asksForAnswer reports whether a client's message ends a batch: Sync, Query, a
 // password, Terminate.
 func asksForAnswer(message []byte) bool {
