@@ -79,11 +79,16 @@ bare: ## Run make test and make run on a bare Debian, in a folder; needs root, d
 	.ci/bare
 
 .PHONY: lint
-lint: .cache/translated.json $(SCANNER)/installed ## Check Go, and lint and scan what SAM makes of the template; needs Python 3
+lint: .cache/translated.json $(SCANNER)/installed ## Check Go, for each platform, and lint and scan what SAM makes of the template
 	@unformatted=$$(find . -name '*.go' -not -path './.*/*' -exec gofmt -l {} +); \
 	if [ -n "$$unformatted" ]; then echo "run make fmt:" $$unformatted; exit 1; fi
 	@mkdir -p .cache/bin && GOBIN=$(CURDIR)/.cache/bin go install $(STATICCHECK)
 	@for module in $(MODULES); do (set -x; cd $$module && go mod tidy -diff && go vet ./... && $(CURDIR)/.cache/bin/staticcheck ./...) || exit 1; done
+	@go build -o .cache/bin/platforms .ci/platforms/platforms.go
+	@for module in $(MODULES); do for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
+		(set -x; cd $$module && $(CURDIR)/.cache/bin/platforms -tests $$platform ./...) || exit 1; \
+	done; done
+	.cache/bin/platforms windows/amd64 ./pkg/... ./cmd/server ./cmd/coatcheck
 	AWS_REGION=eu-west-1 $(TOOLS)/bin/sam validate --lint
 	$(TOOLS)/bin/cfn-lint template.yaml
 	$(TOOLS)/bin/cfn-lint .cache/translated.json
