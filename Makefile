@@ -68,7 +68,7 @@ local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT
 .PHONY: test
 test: .cache/translated.json ## Run every test; it fetches the servers that this machine has not
 	@$(if $(RACE),,echo "No C compiler is there, so the tests run without the race detector.")
-	go test $(RACE) $(UNWATCHED) -count=1 -timeout 20m ./...
+	go test $(if $(RACE),$(RACE) $(UNWATCHED)) -count=1 -timeout 20m ./...
 
 .PHONY: e2e
 e2e: ## Walk users through make run and make local in a browser; needs Docker and Chromium
