@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"example.com/coatcheck/internal/local/childprocess"
 )
 
 // makeRun starts make run in a process group of its own, as a terminal does, and
@@ -30,7 +32,7 @@ func makeRun(t *testing.T) (command *exec.Cmd, address string) {
 		t.Fatal(err)
 	}
 	cmd.Stdout = write
-	if err := cmd.Start(); err != nil {
+	if err := childprocess.WithDefaultSignals(cmd.Start); err != nil {
 		t.Fatal(err)
 	}
 	write.Close()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -51,13 +52,13 @@ const (
 	KILL = "KILL"
 )
 
-// Start starts a program, whose standard input must not be set. The signal is
-// what ends it and what it has started itself.
-func Start(cmd *exec.Cmd, signal string) (*Process, error) { return StartIn("", cmd, signal) }
+// Start starts a program, whose standard input must not be set. End is the
+// signal that ends it and what it has started itself.
+func Start(cmd *exec.Cmd, end string) (*Process, error) { return StartIn("", cmd, end) }
 
 // StartIn is Start for a program that works in a folder of its own. The folder is
 // removed when this process dies before [Process.Stop]; after Stop it is still there.
-func StartIn(folder string, cmd *exec.Cmd, signal string) (*Process, error) {
+func StartIn(folder string, cmd *exec.Cmd, end string) (*Process, error) {
 	if cmd.Err != nil {
 		return nil, cmd.Err
 	}
@@ -70,11 +71,11 @@ func StartIn(folder string, cmd *exec.Cmd, signal string) (*Process, error) {
 		return nil, err
 	}
 	defer read.Close()
-	cmd.Args = append([]string{"sh", "-c", script, signal, folder, cmd.Path}, cmd.Args[1:]...)
+	cmd.Args = append([]string{"sh", "-c", script, end, folder, cmd.Path}, cmd.Args[1:]...)
 	cmd.Path = shell
 	cmd.Stdin = read
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	if err := WithDefaultSignals(cmd.Start); err != nil {
 		write.Close()
 		return nil, err
 	}
@@ -84,6 +85,16 @@ func StartIn(folder string, cmd *exec.Cmd, signal string) (*Process, error) {
 		p.err = cmd.Wait()
 	}()
 	return p, nil
+}
+
+// WithDefaultSignals calls start. The process that start makes can be ended by the
+// signals that this process ignores: nohup makes it ignore HUP, and a shell makes
+// what it runs in the background ignore INT. A child process would inherit that.
+func WithDefaultSignals(start func() error) error {
+	caught := make(chan os.Signal, 1) // a signal with a handler has its default in a child process
+	signal.Notify(caught, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
+	defer signal.Stop(caught)
+	return start()
 }
 
 // PID is the process ID of the program.

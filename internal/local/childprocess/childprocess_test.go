@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -55,6 +56,28 @@ func TestStop(t *testing.T) {
 		if !ok || exit.Sys().(syscall.WaitStatus).Signal() != want {
 			t.Errorf("%s ended it by %v, want %v", signal, exit, want)
 		}
+	}
+}
+
+// TestStopInTheBackground: a signal that this process ignores ends its children all
+// the same.
+func TestStopInTheBackground(t *testing.T) {
+	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Reset(syscall.SIGINT, syscall.SIGHUP)
+	p, err := Start(exec.Command("sleep", "600"), INT)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		p.Stop()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		syscall.Kill(-p.PID(), syscall.SIGKILL)
+		t.Error("the child process ignores INT, as its parent does")
 	}
 }
 
