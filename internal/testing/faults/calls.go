@@ -59,7 +59,7 @@ var (
 	Get = Call{"Get", func(ctx context.Context, store session.Store, s *session.Session) error {
 		got, err := store.Get(ctx, s.Key())
 		if err == nil && !reflect.DeepEqual(got, s) {
-			return fmt.Errorf("Get returned %+v, want %+v", got, s)
+			return fmt.Errorf("get returned %+v, want %+v", got, s)
 		}
 		return err
 	}, unchanged, nil}
@@ -67,7 +67,7 @@ var (
 	List = Call{"List", func(ctx context.Context, store session.Store, s *session.Session) error {
 		got, err := store.List(ctx, s.Key().Owner)
 		if err == nil && !reflect.DeepEqual(got, []*session.Session{s}) {
-			return fmt.Errorf("List returned %+v, want %+v alone", got, s)
+			return fmt.Errorf("list returned %+v, want %+v alone", got, s)
 		}
 		return err
 	}, unchanged, nil}
