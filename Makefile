@@ -57,12 +57,15 @@ run: $(RUNNING) ## Serve the product on http://localhost:8080; ADDR=host:port mo
 # A signal ends make when the server has ended, but of all signals make hands on
 # TERM alone. What it does for every signal is to remove the file that it was
 # making. So the server is told to run while there is this file.
-$(RUNNING):
+$(RUNNING): FORCE
 	@echo "Building the server with the store $(STORE_KIND); the first time this takes about a minute."
 	@mkdir -p $(@D)
 	@go build -v -tags "$(LEFT_OUT)" -o $(SERVER) ./cmd/server
 	@touch $@
 	@exec $(SERVER) -demo -while $@
+
+.PHONY: FORCE
+FORCE:
 
 .PHONY: local
 local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT moves it

@@ -4,6 +4,8 @@ package main
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -80,8 +82,9 @@ func TestMakeRunEnds(t *testing.T) {
 					t.Errorf("make is still there after %v", patience)
 				}
 				waitUntilClosed(t, address)
-				if left, err := os.ReadDir("../../.cache"); err != nil || slices.ContainsFunc(left, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), "running-") }) {
-					t.Errorf("left in .cache: %v, %v", left, err)
+				running := fmt.Sprintf("../../.cache/running-%d", cmd.Process.Pid)
+				if _, err := os.Stat(running); !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("%s is still there: %v", running, err)
 				}
 			})
 		}
