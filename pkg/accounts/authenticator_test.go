@@ -18,9 +18,9 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// authenticatorRig is an Authenticator whose hashes are counted and whose counters can be made to fail.
-type authenticatorRig struct {
-	*counted
+// authenticatorFixture is an Authenticator whose hashes are counted and whose counters can be made to fail.
+type authenticatorFixture struct {
+	*countingDirectory
 	authenticator *accounts.Authenticator
 	limiter       *throttle.Limiter
 	counters      *countingAttempts
@@ -52,9 +52,9 @@ func (s *countingAttempts) Clear(ctx context.Context, key string) error {
 	return s.Store.Clear(ctx, key)
 }
 
-func newAuthenticator(t *testing.T, cfg throttle.Config) *authenticatorRig {
+func newAuthenticatorFixture(t *testing.T, cfg throttle.Config) *authenticatorFixture {
 	t.Helper()
-	r := &authenticatorRig{counted: newCounted(t), counters: &countingAttempts{Store: memaccounts.NewAttempts()}}
+	r := &authenticatorFixture{countingDirectory: newCountingDirectory(t), counters: &countingAttempts{Store: memaccounts.NewAttempts()}}
 	r.SetVerify(func(encoded, pw string) (bool, error) {
 		r.checked.Add(1)
 		return plain.Verify(encoded, pw)
@@ -67,12 +67,12 @@ func newAuthenticator(t *testing.T, cfg throttle.Config) *authenticatorRig {
 	return r
 }
 
-func (r *authenticatorRig) signIn(t *testing.T, username, pw string) (authn.Proof, error) {
+func (r *authenticatorFixture) signIn(t *testing.T, username, pw string) (authn.Proof, error) {
 	return r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: username, Password: pw, Address: "192.0.2.1"})
 }
 
-// refusedFor demands a refusal by the limiter.
-func refusedFor(t *testing.T, err error, wait time.Duration) {
+// wantThrottled demands a refusal by the limiter.
+func wantThrottled(t *testing.T, err error, wait time.Duration) {
 	t.Helper()
 	refused, ok := errors.AsType[*authn.ThrottledError](err)
 	if !ok || refused.RetryAfter != wait {
@@ -84,7 +84,7 @@ func refusedFor(t *testing.T, err error, wait time.Duration) {
 // has the name or not.
 func TestParallelGuessesCostNoMoreHashes(t *testing.T) {
 	for _, name := range []string{"alice", "nobody"} {
-		r := newAuthenticator(t, throttle.Config{Network: throttle.Window{Limit: 1000, Period: time.Hour}})
+		r := newAuthenticatorFixture(t, throttle.Config{Network: throttle.Window{Limit: 1000, Period: time.Hour}})
 		r.put(t, "alice", plain.Hash(phrase), false)
 		var wg sync.WaitGroup
 		for range 200 {
@@ -101,7 +101,7 @@ func TestParallelGuessesCostNoMoreHashes(t *testing.T) {
 // costs no hash.
 func TestThrottledNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newAuthenticator(t, throttle.Config{})
+		r := newAuthenticatorFixture(t, throttle.Config{})
 		r.put(t, "alice", plain.Hash(phrase), false)
 		r.put(t, "disabled", plain.Hash(phrase), true)
 		for _, name := range []string{"alice", "nobody", "disabled"} {
@@ -113,7 +113,7 @@ func TestThrottledNames(t *testing.T) {
 			hashes := r.checked.Load()
 			for _, pw := range []string{"wrong", phrase} {
 				_, err := r.signIn(t, name, pw)
-				refusedFor(t, err, 30*time.Second)
+				wantThrottled(t, err, 30*time.Second)
 			}
 			if r.checked.Load() != hashes {
 				t.Errorf("%s: a refused attempt cost a hash", name)
@@ -127,8 +127,8 @@ func TestThrottledNames(t *testing.T) {
 }
 
 // One name has one counter, however it is written.
-func TestSpellingsShareATally(t *testing.T) {
-	r := newAuthenticator(t, throttle.Config{})
+func TestSpellingsShareACounter(t *testing.T) {
+	r := newAuthenticatorFixture(t, throttle.Config{})
 	for i := range 10 {
 		spelling := []string{"ALICE", " alice", "Alice", "ａｌｉｃｅ"}[i%4]
 		if _, err := r.signIn(t, spelling, "wrong"); err != authn.ErrRefused {
@@ -143,7 +143,7 @@ func TestSpellingsShareATally(t *testing.T) {
 // Whatever becomes of the attempt, it is counted alike: one call for the name, one
 // for the network, one read, one hash; and a success takes it back.
 func TestEveryAttemptCostsTheSame(t *testing.T) {
-	r := newAuthenticator(t, throttle.Config{})
+	r := newAuthenticatorFixture(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
 	r.put(t, "disabled", plain.Hash(phrase), true)
 	for _, test := range []struct{ name, pw string }{{"alice", "wrong"}, {"nobody", phrase}, {"disabled", phrase}, {"alice", phrase}} {
@@ -169,7 +169,7 @@ func TestEveryAttemptCostsTheSame(t *testing.T) {
 // While attempts cannot be counted nobody's password is looked at; and an outage
 // behind the count is nobody's failure.
 func TestAuthenticatorInAnOutage(t *testing.T) {
-	r := newAuthenticator(t, throttle.Config{})
+	r := newAuthenticatorFixture(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
 	r.counters.down = true
 	if _, err := r.signIn(t, "alice", phrase); err == nil || errors.Is(err, authn.ErrRefused) || r.checked.Load() != 0 {
@@ -201,7 +201,7 @@ func TestAuthenticatorInAnOutage(t *testing.T) {
 // waits too long for its turn is an outage, not a failure.
 func TestHashesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newAuthenticator(t, throttle.Config{Name: throttle.Ladder{Free: 100, First: time.Second, Longest: time.Second, Lock: 200}})
+		r := newAuthenticatorFixture(t, throttle.Config{Name: throttle.Ladder{Free: 100, First: time.Second, Longest: time.Second, Lock: 200}})
 		r.put(t, "alice", plain.Hash(phrase), false)
 		var now, most atomic.Int32
 		r.SetVerify(func(string, string) (bool, error) {
@@ -230,8 +230,8 @@ func TestHashesAtOnce(t *testing.T) {
 
 // A password change that meets an outage is nobody's failure either, and one that
 // succeeds forgets the failures before it.
-func TestChangesSettleTheirAttempt(t *testing.T) {
-	r := newAuthenticator(t, throttle.Config{})
+func TestChangesSucceedOrWithdraw(t *testing.T) {
+	r := newAuthenticatorFixture(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
 	if _, err := r.signIn(t, "alice", "wrong"); err != authn.ErrRefused {
 		t.Fatal(err)
@@ -244,7 +244,7 @@ func TestChangesSettleTheirAttempt(t *testing.T) {
 			t.Fatalf("%+v, %v; want the one failure", proof, err)
 		}
 		r.store.Store = failingStore{working, func(context.Context) error { return down }}
-		if err := r.authenticator.ChangePassword(t.Context(), proof, better, ends); !errors.Is(err, down) {
+		if err := r.authenticator.ChangePassword(t.Context(), proof, newPhrase, noopEnd); !errors.Is(err, down) {
 			t.Fatalf("ChangePassword = %v, want the outage", err)
 		}
 	}
@@ -253,10 +253,10 @@ func TestChangesSettleTheirAttempt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.authenticator.ChangePassword(t.Context(), proof, better, ends); err != nil {
+	if err := r.authenticator.ChangePassword(t.Context(), proof, newPhrase, noopEnd); err != nil {
 		t.Fatal(err)
 	}
-	if proof, err := r.signIn(t, "alice", better); err != nil || proof.Failures() != 0 {
+	if proof, err := r.signIn(t, "alice", newPhrase); err != nil || proof.Failures() != 0 {
 		t.Errorf("after the change: %+v, %v; want no failures", proof, err)
 	}
 }
@@ -269,7 +269,7 @@ func (brokenStore) Get(context.Context, string) (*accounts.Account, error) {
 
 // A device that signed in before is known at the next sign-in, by that name alone.
 func TestDevices(t *testing.T) {
-	r := newAuthenticator(t, throttle.Config{DeviceKeys: [][]byte{[]byte(strings.Repeat("k", 32))}})
+	r := newAuthenticatorFixture(t, throttle.Config{DeviceKeys: [][]byte{[]byte(strings.Repeat("k", 32))}})
 	r.put(t, "alice", plain.Hash(phrase), false)
 	r.put(t, "bob", plain.Hash(phrase), false)
 	proof, err := r.signIn(t, "ALICE", phrase)
@@ -287,7 +287,7 @@ func TestDevices(t *testing.T) {
 
 // Names and passwords that only look odd work, and the last byte counts.
 func TestOddNamesAndPasswords(t *testing.T) {
-	r := newAuthenticator(t, throttle.Config{})
+	r := newAuthenticatorFixture(t, throttle.Config{})
 	emoji, long := strings.Repeat("😀", 64), strings.Repeat("x", 99)
 	for i, test := range []struct{ name, pw, wrong string }{
 		{"nul in the password", "a\x00b", "a"},

@@ -16,17 +16,17 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-const better = "a much better phrase than before"
+const newPhrase = "a much better phrase than before"
 
-// steps notes what a change does and can stop it: before or after the nth write, as
+// hookedStore notes what a change does and can stop it: before or after the nth write, as
 // a process that ends there would.
-type steps struct {
+type hookedStore struct {
 	accounts.Store
 	before, after map[int]func() error // by write, from 1
 	writes        int
 }
 
-func (s *steps) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
+func (s *hookedStore) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	s.writes++
 	if f := s.before[s.writes]; f != nil {
 		if err := f(); err != nil {
@@ -42,18 +42,18 @@ func (s *steps) Update(ctx context.Context, a *accounts.Account, newRevision str
 	return nil
 }
 
-// changeRig is alice, about to change her password.
-type changeRig struct {
+// changeFixture is alice, about to change her password.
+type changeFixture struct {
 	t     *testing.T
-	store *steps
+	store *hookedStore
 	*accounts.Directory
 	authenticator *accounts.Authenticator
 }
 
-func newChange(t *testing.T) *changeRig {
+func newChangeFixture(t *testing.T) *changeFixture {
 	t.Helper()
-	store := &steps{Store: memaccounts.New(), before: map[int]func() error{}, after: map[int]func() error{}}
-	r := &changeRig{t: t, store: store, Directory: accounts.NewDirectory(store, plain)}
+	store := &hookedStore{Store: memaccounts.New(), before: map[int]func() error{}, after: map[int]func() error{}}
+	r := &changeFixture{t: t, store: store, Directory: accounts.NewDirectory(store, plain)}
 	limiter, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -66,12 +66,12 @@ func newChange(t *testing.T) *changeRig {
 }
 
 // signIn tells what becomes of a sign-in by pw.
-func (r *changeRig) signIn(pw string) error {
+func (r *changeFixture) signIn(pw string) error {
 	_, err := r.prove(pw)
 	return err
 }
 
-func (r *changeRig) prove(pw string) (authn.Proof, error) {
+func (r *changeFixture) prove(pw string) (authn.Proof, error) {
 	proof, err := r.authenticator.Authenticate(r.t.Context(), authn.Attempt{Username: "alice", Password: pw})
 	if err == nil {
 		proof.Succeed(r.t.Context())
@@ -79,22 +79,24 @@ func (r *changeRig) prove(pw string) (authn.Proof, error) {
 	return proof, err
 }
 
-func (r *changeRig) alice() *accounts.Account { return accountstest.Get(r.t, r.store.Store, "alice") }
+func (r *changeFixture) alice() *accounts.Account {
+	return accountstest.Get(r.t, r.store.Store, "alice")
+}
 
 // change proves the current password and sets the better one.
-func (r *changeRig) change(end func(context.Context) error) error {
+func (r *changeFixture) change(end func(context.Context) error) error {
 	r.t.Helper()
 	proof, err := r.prove(phrase)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return r.authenticator.ChangePassword(r.t.Context(), proof, better, end)
+	return r.authenticator.ChangePassword(r.t.Context(), proof, newPhrase, end)
 }
 
-// signsIn demands that of the two passwords only pw signs in.
-func (r *changeRig) signsIn(pw string) {
+// wantPassword demands that of the two passwords only pw signs in.
+func (r *changeFixture) wantPassword(pw string) {
 	r.t.Helper()
-	for _, candidate := range []string{phrase, better} {
+	for _, candidate := range []string{phrase, newPhrase} {
 		err := r.signIn(candidate)
 		if candidate == pw && err != nil || candidate != pw && err != authn.ErrRefused {
 			r.t.Errorf("sign-in with %q: %v", candidate, err)
@@ -102,16 +104,16 @@ func (r *changeRig) signsIn(pw string) {
 	}
 }
 
-func ends(context.Context) error { return nil }
+func noopEnd(context.Context) error { return nil }
 
 func TestChangePassword(t *testing.T) {
-	r := newChange(t)
+	r := newChangeFixture(t)
 	before := r.alice()
 	var during *accounts.Account
 	var refused []error
 	err := r.change(func(ctx context.Context) error {
 		during = r.alice()
-		refused = []error{r.signIn(phrase), r.signIn(better), r.ChangePassword(ctx, during, better, ends)}
+		refused = []error{r.signIn(phrase), r.signIn(newPhrase), r.ChangePassword(ctx, during, newPhrase, noopEnd)}
 		return nil
 	})
 	if err != nil {
@@ -130,12 +132,12 @@ func TestChangePassword(t *testing.T) {
 	if r.store.writes != 2 {
 		t.Errorf("%d writes, want 2", r.store.writes)
 	}
-	r.signsIn(better)
+	r.wantPassword(newPhrase)
 }
 
 // A password that may not be set changes nothing.
 func TestChangePasswordRefusesABadOne(t *testing.T) {
-	r := newChange(t)
+	r := newChangeFixture(t)
 	before := r.alice()
 	for _, pw := range []string{"short", "alice-alice-alice-alice", "passwordpassword"} {
 		err := r.ChangePassword(t.Context(), before, pw, func(context.Context) error { t.Error("sessions ended"); return nil })
@@ -147,7 +149,7 @@ func TestChangePasswordRefusesABadOne(t *testing.T) {
 
 // What ends the sessions may fail: the password stays and the account is free again.
 func TestSessionsCannotBeEnded(t *testing.T) {
-	r := newChange(t)
+	r := newChangeFixture(t)
 	down := errors.New("down")
 	if err := r.change(func(context.Context) error { return down }); !errors.Is(err, down) {
 		t.Errorf("ChangePassword = %v, want the error of end", err)
@@ -155,11 +157,11 @@ func TestSessionsCannotBeEnded(t *testing.T) {
 	if now := r.alice(); !now.FrozenUntil.IsZero() || now.Version != 3 {
 		t.Errorf("left as %+v", now)
 	}
-	r.signsIn(phrase)
-	if err := r.change(ends); err != nil {
+	r.wantPassword(phrase)
+	if err := r.change(noopEnd); err != nil {
 		t.Errorf("repeated: %v", err)
 	}
-	r.signsIn(better)
+	r.wantPassword(newPhrase)
 }
 
 // TestCrashes stops the process before and after each write, once with its answer
@@ -170,13 +172,13 @@ func TestCrashes(t *testing.T) {
 	crash := errors.New("crash")
 	type hooks = map[int]func() error
 	for n := 1; n <= 2; n++ {
-		for place, at := range map[string]func(*steps) hooks{
-			"before": func(s *steps) hooks { return s.before },
-			"after":  func(s *steps) hooks { return s.after },
+		for place, at := range map[string]func(*hookedStore) hooks{
+			"before": func(s *hookedStore) hooks { return s.before },
+			"after":  func(s *hookedStore) hooks { return s.after },
 		} {
 			t.Run(fmt.Sprint(place, " write ", n), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					r := newChange(t)
+					r := newChangeFixture(t)
 					ended := false
 					at(r.store)[n] = func() error { return crash }
 					err := r.change(func(context.Context) error { ended = true; return nil })
@@ -185,7 +187,7 @@ func TestCrashes(t *testing.T) {
 					}
 					changed := n == 2 && place == "after"
 					now := r.alice()
-					if ok, _ := plain.Verify(now.PasswordHash, better); ok != changed {
+					if ok, _ := plain.Verify(now.PasswordHash, newPhrase); ok != changed {
 						t.Errorf("the new password is stored: %v", ok)
 					}
 					if changed && !ended {
@@ -201,17 +203,17 @@ func TestCrashes(t *testing.T) {
 						time.Sleep(accounts.Lease)
 					}
 					if changed {
-						r.signsIn(better)
+						r.wantPassword(newPhrase)
 						return
 					}
-					r.signsIn(phrase)
+					r.wantPassword(phrase)
 					if now := r.alice(); !now.FrozenUntil.IsZero() {
 						t.Errorf("the next sign-in left it frozen: %+v", now)
 					}
-					if err := r.change(ends); err != nil {
+					if err := r.change(noopEnd); err != nil {
 						t.Errorf("repeated: %v", err)
 					}
-					r.signsIn(better)
+					r.wantPassword(newPhrase)
 				})
 			})
 		}
@@ -222,7 +224,7 @@ func TestCrashes(t *testing.T) {
 // re-check, wherever the change is by then.
 func TestSignInCrossesAChange(t *testing.T) {
 	for _, at := range []string{"during", "after"} {
-		r := newChange(t)
+		r := newChangeFixture(t)
 		early, err := r.prove(phrase)
 		if err != nil {
 			t.Fatal(err)
@@ -241,7 +243,7 @@ func TestSignInCrossesAChange(t *testing.T) {
 // sign in; the first clears it, and the process that froze it cannot finish.
 func TestExpiredFreeze(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newChange(t)
+		r := newChangeFixture(t)
 		err := r.change(func(context.Context) error { // a process that was stopped for a minute
 			time.Sleep(time.Minute)
 			before := r.alice()
@@ -260,20 +262,20 @@ func TestExpiredFreeze(t *testing.T) {
 		if !errors.Is(err, authn.ErrBusy) && !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("ChangePassword = %v; it must not finish", err)
 		}
-		r.signsIn(phrase)
+		r.wantPassword(phrase)
 	})
 }
 
 // The accounts.Lease bounds what ends the sessions.
 func TestLeaseBoundsTheChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newChange(t)
+		r := newChangeFixture(t)
 		start := time.Now()
 		err := r.change(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > accounts.Lease {
 			t.Errorf("ChangePassword = %v after %v", err, took)
 		}
-		r.signsIn(phrase)
+		r.wantPassword(phrase)
 	})
 }
 
@@ -281,24 +283,24 @@ func TestLeaseBoundsTheChange(t *testing.T) {
 // disabled account, which a change must not enable.
 func TestChangeCrossesOtherWrites(t *testing.T) {
 	for name, test := range map[string]struct {
-		write func(r *changeRig, now *accounts.Account) error
+		write func(r *changeFixture, now *accounts.Account) error
 		want  error
 		check func(*accounts.Account) bool
 	}{
-		"preferences": {func(r *changeRig, now *accounts.Account) error {
+		"preferences": {func(r *changeFixture, now *accounts.Account) error {
 			return r.SetPreferencesOf(r.t.Context(), now, map[string]string{"theme": "dark"})
 		}, nil, func(a *accounts.Account) bool { return a.Preferences["theme"] == "dark" }},
-		"disabled": {func(r *changeRig, now *accounts.Account) error {
+		"disabled": {func(r *changeFixture, now *accounts.Account) error {
 			_, err := r.SetDisabled(r.t.Context(), now, true)
 			return err
 		}, authn.ErrBusy, func(a *accounts.Account) bool { return a.Disabled }},
-		"roles": {func(r *changeRig, now *accounts.Account) error {
+		"roles": {func(r *changeFixture, now *accounts.Account) error {
 			_, err := r.SetProfile(r.t.Context(), now, nil, &[]string{"guest"})
 			return err
 		}, authn.ErrBusy, func(a *accounts.Account) bool { return a.Roles[0] == "guest" }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newChange(t)
+			r := newChangeFixture(t)
 			err := r.change(func(context.Context) error {
 				r.store.before = nil
 				return test.write(r, r.alice())
@@ -306,11 +308,11 @@ func TestChangeCrossesOtherWrites(t *testing.T) {
 			if err != test.want || !test.check(r.alice()) {
 				t.Errorf("in between: %v, left %+v", err, r.alice())
 			}
-			if ok, _ := plain.Verify(r.alice().PasswordHash, better); ok != (test.want == nil) {
+			if ok, _ := plain.Verify(r.alice().PasswordHash, newPhrase); ok != (test.want == nil) {
 				t.Errorf("the new password is stored: %v", ok)
 			}
 
-			r = newChange(t) // between the proof and the freeze
+			r = newChangeFixture(t) // between the proof and the freeze
 			r.store.before[1] = func() error { r.store.before = nil; return test.write(r, r.alice()) }
 			err = r.change(func(context.Context) error {
 				if test.want != nil {
@@ -327,7 +329,7 @@ func TestChangeCrossesOtherWrites(t *testing.T) {
 
 // Of two changes at once by the same password one wins, and ends the other's session.
 func TestTwoChanges(t *testing.T) {
-	r := newChange(t)
+	r := newChangeFixture(t)
 	first, err := r.prove(phrase)
 	if err != nil {
 		t.Fatal(err)
@@ -336,7 +338,7 @@ func TestTwoChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.authenticator.ChangePassword(t.Context(), first, better, ends); err != nil {
+	if err := r.authenticator.ChangePassword(t.Context(), first, newPhrase, noopEnd); err != nil {
 		t.Fatal(err)
 	}
 	err = r.authenticator.ChangePassword(t.Context(), second, "the phrase of a thief, surely", func(context.Context) error {
@@ -346,12 +348,12 @@ func TestTwoChanges(t *testing.T) {
 	if err != authn.ErrBusy {
 		t.Errorf("the second change = %v, want ErrBusy", err)
 	}
-	r.signsIn(better)
+	r.wantPassword(newPhrase)
 }
 
 // Disabling changes the version, also again, so that no sign-in under way succeeds.
 func TestSetDisabled(t *testing.T) {
-	r := newChange(t)
+	r := newChangeFixture(t)
 	proof, err := r.prove(phrase)
 	if err != nil {
 		t.Fatal(err)
@@ -370,12 +372,12 @@ func TestSetDisabled(t *testing.T) {
 	if _, err := r.SetDisabled(t.Context(), r.alice(), false); err != nil {
 		t.Fatal(err)
 	}
-	r.signsIn(phrase)
+	r.wantPassword(phrase)
 }
 
 // A change of roles is seen by sign-ins under way, one of the display name alone is not.
 func TestSetProfile(t *testing.T) {
-	r := newChange(t)
+	r := newChangeFixture(t)
 	before := r.alice()
 	if a, err := r.SetProfile(t.Context(), before, new("Alice L."), nil); err != nil || a.DisplayName != "Alice L." || a.Version != before.Version || a.Roles[0] != "member" {
 		t.Errorf("%+v, %v", a, err)
@@ -396,7 +398,7 @@ func TestSetProfile(t *testing.T) {
 
 // Two tabs that set different preferences at once lose nothing.
 func TestPreferencesAtOnce(t *testing.T) {
-	r := newChange(t)
+	r := newChangeFixture(t)
 	stale := r.alice()
 	for key, setting := range map[string]string{"theme": "dark", "language": "de"} {
 		if err := r.SetPreferencesOf(t.Context(), stale, map[string]string{key: setting}); err != nil {
@@ -410,7 +412,7 @@ func TestPreferencesAtOnce(t *testing.T) {
 
 // An account that was deleted and made anew is another one: nothing is written to it.
 func TestChangesKnowTheirAccount(t *testing.T) {
-	r := newChange(t)
+	r := newChangeFixture(t)
 	old := r.alice()
 	if err := r.Delete(t.Context(), old); err != nil {
 		t.Fatal(err)

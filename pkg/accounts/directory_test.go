@@ -23,8 +23,8 @@ const phrase = "correct horse battery staple"
 
 var plain password.Hasher // no secrets
 
-// counted is a directory that counts what signing in costs.
-type counted struct {
+// countingDirectory is a directory that counts what signing in costs.
+type countingDirectory struct {
 	*accounts.Directory
 	store  *countingStore
 	hashes int // computed to check a password
@@ -57,11 +57,11 @@ func (s *countingStore) Update(ctx context.Context, a *accounts.Account, newRevi
 	return s.Store.Update(ctx, a, newRevision)
 }
 
-func newCounted(t *testing.T, peppers ...password.Pepper) *counted {
+func newCountingDirectory(t *testing.T, peppers ...password.Pepper) *countingDirectory {
 	t.Helper()
 	store := &countingStore{Store: memaccounts.New()}
 	hasher := password.Hasher{Peppers: peppers}
-	c := &counted{Directory: accounts.NewDirectory(store, hasher), store: store}
+	c := &countingDirectory{Directory: accounts.NewDirectory(store, hasher), store: store}
 	c.SetVerify(func(encoded, pw string) (bool, error) {
 		ok, err := hasher.Verify(encoded, pw)
 		if err == nil {
@@ -86,7 +86,7 @@ func authenticate(ctx context.Context, d *accounts.Directory, username, pw strin
 }
 
 // put stores an account as it is, past the rules of Register.
-func (c *counted) put(t *testing.T, name, hash string, disabled bool) *accounts.Account {
+func (c *countingDirectory) put(t *testing.T, name, hash string, disabled bool) *accounts.Account {
 	t.Helper()
 	a := &accounts.Account{Name: name, Username: name, UserID: rand.Text(), PasswordHash: hash, Version: 1, Revision: rand.Text(), Disabled: disabled}
 	accountstest.Create(t, c.store.Store, a)
@@ -95,7 +95,7 @@ func (c *counted) put(t *testing.T, name, hash string, disabled bool) *accounts.
 
 func TestAuthenticate(t *testing.T) {
 	log := testenv.Log(t)
-	c := newCounted(t)
+	c := newCountingDirectory(t)
 	hash := plain.Hash(phrase)
 	c.put(t, "alice", hash, false)
 	c.put(t, "disabled", hash, true)
@@ -150,7 +150,7 @@ func TestAuthenticate(t *testing.T) {
 }
 
 func TestOutagesArePassedOn(t *testing.T) {
-	c := newCounted(t)
+	c := newCountingDirectory(t)
 	alice := c.put(t, "alice", plain.Hash(phrase), false)
 	down, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -171,7 +171,7 @@ func TestOutagesArePassedOn(t *testing.T) {
 }
 
 func TestRecheck(t *testing.T) {
-	c := newCounted(t)
+	c := newCountingDirectory(t)
 	hash := plain.Hash(phrase)
 	for _, test := range []struct {
 		name   string
@@ -205,7 +205,7 @@ func TestRecheck(t *testing.T) {
 }
 
 func TestRegister(t *testing.T) {
-	c := newCounted(t)
+	c := newCountingDirectory(t)
 	made, err := c.Register(t.Context(), " Ａlice", "Alice A.", []string{"admin", "staff"}, phrase)
 	if err != nil {
 		t.Fatal(err)
@@ -240,7 +240,7 @@ func TestRegister(t *testing.T) {
 }
 
 func TestRegisterRefuses(t *testing.T) {
-	c := newCounted(t)
+	c := newCountingDirectory(t)
 	c.put(t, "alice", plain.Hash(phrase), false)
 	for _, test := range []struct {
 		username, displayName, role, password, want string
@@ -271,7 +271,7 @@ func TestRegisterRefuses(t *testing.T) {
 }
 
 func TestImported(t *testing.T) {
-	c := newCounted(t)
+	c := newCountingDirectory(t)
 	const hash = "pbkdf2_sha1$1000$seasaltseasalt12345678$xiQTl0PdSFq19F/GDZWOB3d94AE=" // of "correct horse ☕"
 	a, err := c.Imported(" Alice", "", []string{"staff"}, hash)
 	if err != nil {

@@ -38,7 +38,7 @@ func (s failingStore) Update(ctx context.Context, a *accounts.Account, newRevisi
 
 func TestForeignHashIsReplaced(t *testing.T) {
 	log := testenv.Log(t)
-	c := newCounted(t)
+	c := newCountingDirectory(t)
 	before := c.put(t, "alice", foreignHash, false)
 	for _, pw := range []string{"wrong", ""} {
 		if _, err := authenticate(t.Context(), c.Directory, "alice", pw); err != authn.ErrRefused {
@@ -76,7 +76,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 }
 
 func TestDisabledAccountKeepsItsHash(t *testing.T) {
-	c := newCounted(t)
+	c := newCountingDirectory(t)
 	c.put(t, "alice", foreignHash, true)
 	if _, err := authenticate(t.Context(), c.Directory, "alice", foreignPhrase); err != authn.ErrRefused || c.store.updates != 0 {
 		t.Errorf("Authenticate = %v with %d hashes stored; want ErrRefused and none", err, c.store.updates)
@@ -142,7 +142,7 @@ func TestRehashAndPasswordChange(t *testing.T) {
 func TestPepperRotation(t *testing.T) {
 	first := password.Pepper{ID: "2025", Key: bytes.Repeat([]byte("1"), 32)}
 	second := password.Pepper{ID: "2026", Key: bytes.Repeat([]byte("2"), 32)}
-	store := newCounted(t).store
+	store := newCountingDirectory(t).store
 	made, err := accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{first}}).Register(t.Context(), "alice", "", nil, phrase)
 	if err != nil || !strings.Contains(made.PasswordHash, ",keyid=2025$") {
 		t.Fatalf("Register = %+v, %v", made, err)
@@ -161,7 +161,7 @@ func TestPepperRotation(t *testing.T) {
 
 // A missing pepper is an outage: nobody can tell whether the password is right.
 func TestMissingPepper(t *testing.T) {
-	c := newCounted(t)
+	c := newCountingDirectory(t)
 	pepper := password.Pepper{ID: "2025", Key: bytes.Repeat([]byte("1"), 32)}
 	c.put(t, "alice", password.Hasher{Peppers: []password.Pepper{pepper}}.Hash(phrase), false)
 	for _, pw := range []string{phrase, "wrong"} {

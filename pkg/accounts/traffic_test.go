@@ -107,11 +107,11 @@ func (tr *traffic) run(rounds, devices int) {
 		} else {
 			tr.revokeAll()
 		}
-		tr.stayDead(1)
+		tr.wantStillDead(1)
 	}
 	tr.finished.Store(true)
 	traffic.Wait()
-	tr.stayDead(1000)
+	tr.wantStillDead(1000)
 	tr.t.Logf("%d logins, %d tokens that died, %d rounds", tr.logins.Load(), len(tr.dead), rounds)
 }
 
@@ -158,7 +158,7 @@ func (tr *traffic) visit() {
 			if err := tr.sessions.Destroy(w, request(ctx, token)); err != nil {
 				tr.t.Errorf("a logout failed: %v", err)
 			}
-			tr.bury(token)
+			tr.markDead(token)
 			return
 		}
 	}
@@ -187,7 +187,7 @@ func (tr *traffic) signIn() (*session.Session, string, error) {
 	tr.live[token] = account.Version
 	tr.mu.Unlock()
 	if account.Version < tr.changed.Load() {
-		tr.mustBeDead("it was proved by an old password", token)
+		tr.wantDead("it was proved by an old password", token)
 	}
 	return s, token, nil
 }
@@ -195,7 +195,7 @@ func (tr *traffic) signIn() (*session.Session, string, error) {
 func (tr *traffic) revokeAll() {
 	handedOut := tr.handedOut(func(int64) bool { return true })
 	tr.ending(func() error { return tr.sessions.RevokeAll(tr.t.Context(), tr.user.UserID) })
-	tr.mustBeDead("it was handed out before all sessions were ended", handedOut...)
+	tr.wantDead("it was handed out before all sessions were ended", handedOut...)
 }
 
 func (tr *traffic) changePassword(round int) {
@@ -217,8 +217,8 @@ func (tr *traffic) changePassword(round int) {
 		})
 	})
 	tr.changed.Store(account.Version + 2) // frozen, thawed
-	tr.mustBeDead("the password was changed", handedOut...)
-	tr.mustBeDead("it was proved by the old password", tr.handedOut(func(version int64) bool { return version < account.Version+2 })...)
+	tr.wantDead("the password was changed", handedOut...)
+	tr.wantDead("it was proved by the old password", tr.handedOut(func(version int64) bool { return version < account.Version+2 })...)
 	if tr.t.Failed() {
 		return
 	}
@@ -249,23 +249,23 @@ func (tr *traffic) handedOut(wanted func(version int64) bool) (tokens []string) 
 	return tokens
 }
 
-// mustBeDead looks at all of the tokens at once, so that the traffic does not grow
+// wantDead looks at all of the tokens at once, so that the traffic does not grow
 // meanwhile.
-func (tr *traffic) mustBeDead(because string, tokens ...string) {
+func (tr *traffic) wantDead(because string, tokens ...string) {
 	var looks sync.WaitGroup
 	for _, token := range tokens {
 		looks.Go(func() {
 			if _, err := tr.load(token); !errors.Is(err, session.ErrNoSession) {
 				tr.t.Errorf("a token is accepted (%v), though %s; seed %d, ending %d", err, because, trafficSeed, tr.endings.Load()/2)
 			}
-			tr.bury(token)
+			tr.markDead(token)
 		})
 	}
 	looks.Wait()
 }
 
-// stayDead looks at some of the dead once more.
-func (tr *traffic) stayDead(n int) {
+// wantStillDead looks at some of the dead once more.
+func (tr *traffic) wantStillDead(n int) {
 	for range n {
 		tr.mu.Lock()
 		count := len(tr.dead)
@@ -282,7 +282,7 @@ func (tr *traffic) stayDead(n int) {
 	}
 }
 
-func (tr *traffic) bury(token string) {
+func (tr *traffic) markDead(token string) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	if _, ok := tr.live[token]; ok {
@@ -296,7 +296,7 @@ func (tr *traffic) replace(old, token string) string {
 	tr.mu.Lock()
 	tr.live[token] = tr.live[old]
 	tr.mu.Unlock()
-	tr.bury(old)
+	tr.markDead(old)
 	return token
 }
 

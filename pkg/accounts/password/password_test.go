@@ -69,23 +69,23 @@ func TestHashCostsWhatOWASPAsks(t *testing.T) {
 	t.Errorf("m=%d,t=%d,p=%d is weaker than OWASP's minimum", h.memory, h.passes, h.lanes)
 }
 
-func TestDecoyCostsAHashAndMatchesNothing(t *testing.T) {
+func TestDummyHashCostsAHashAndMatchesNothing(t *testing.T) {
 	hash, err := parsePHC(plain.Hash(phrase))
 	if err != nil {
 		t.Fatal(err)
 	}
-	decoy, err := parsePHC(plain.DummyHash())
+	dummy, err := parsePHC(plain.DummyHash())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if decoy.memory != hash.memory || decoy.passes != hash.passes || decoy.lanes != hash.lanes ||
-		len(decoy.salt) != len(hash.salt) || len(decoy.key) != len(hash.key) {
-		t.Errorf("decoy %s does not cost what %s costs", decoy, hash)
+	if dummy.memory != hash.memory || dummy.passes != hash.passes || dummy.lanes != hash.lanes ||
+		len(dummy.salt) != len(hash.salt) || len(dummy.key) != len(hash.key) {
+		t.Errorf("dummy hash %s does not cost what %s costs", dummy, hash)
 	}
-	if another := plain.DummyHash(); another == decoy.String() {
-		t.Error("two decoys are equal: somebody could find a password for it")
+	if another := plain.DummyHash(); another == dummy.String() {
+		t.Error("two dummy hashes are equal: somebody could find a password for it")
 	}
-	if ok, err := plain.Verify(decoy.String(), ""); ok || err != nil {
+	if ok, err := plain.Verify(dummy.String(), ""); ok || err != nil {
 		t.Errorf("Verify = %v, %v; want false", ok, err)
 	}
 }

@@ -141,7 +141,7 @@ func TestPeppers(t *testing.T) {
 		{"pepper gone", plain, with, false, false, ErrNoPepper},
 		{"pepper not there yet", old, rotated.Hash(phrase), false, false, ErrNoPepper},
 		{"name taken off", old, strings.Replace(with, ",keyid=2025", "", 1), false, false, nil},
-		{"decoy", rotated, rotated.DummyHash(), false, true, nil},
+		{"dummy hash", rotated, rotated.DummyHash(), false, true, nil},
 	} {
 		ok, err := test.hasher.Verify(test.encoded, phrase)
 		if ok != test.ok || !errors.Is(err, test.err) {

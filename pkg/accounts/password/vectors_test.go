@@ -61,7 +61,7 @@ func TestVectorsChanged(t *testing.T) {
 			for i := range len(v.Encoded) {
 				changed := v.Encoded[:i] + string(next(v.Encoded[i])) + v.Encoded[i+1:]
 				matches, err := v.hasher().parse(changed)
-				if err != nil || costly(v.Encoded) && !telling(v.Encoded, i) {
+				if err != nil || costly(v.Encoded) && !lastCharacter(v.Encoded, i) {
 					continue
 				}
 				if ok, err := matches(v.Password); ok && !sameBcrypt(v.Encoded, changed) {
@@ -96,9 +96,9 @@ func costly(encoded string) bool {
 	return true
 }
 
-// telling is the last place of a hash before the padding: there the loose bits of
+// lastCharacter is the last place of a hash before the padding: there the loose bits of
 // base64 are.
-func telling(encoded string, i int) bool {
+func lastCharacter(encoded string, i int) bool {
 	return i == len(strings.TrimRight(encoded, "="))-1
 }
 

@@ -20,14 +20,14 @@ import (
 
 var key = bytes.Repeat([]byte("k"), 32)
 
-// rig is a limiter on a store that can be made to fail.
-type rig struct {
+// fixture is a limiter on a store that can be made to fail.
+type fixture struct {
 	*throttle.Limiter
 	t     *testing.T
-	store *failing
+	store *failingStore
 }
 
-type failing struct {
+type failingStore struct {
 	throttle.Store
 	fail map[string]bool // by method and the first part of the key: "Count name"
 	kept int             // counters
@@ -35,7 +35,7 @@ type failing struct {
 
 var errDown = errors.New("down")
 
-func (f *failing) outage(method, key string) error {
+func (f *failingStore) outage(method, key string) error {
 	by, _, _ := strings.Cut(key, "/")
 	if f.fail[method+" "+by] {
 		return errDown
@@ -43,18 +43,18 @@ func (f *failing) outage(method, key string) error {
 	return nil
 }
 
-func (f *failing) Count(ctx context.Context, c throttle.Count) (throttle.Counter, bool, error) {
+func (f *failingStore) Count(ctx context.Context, c throttle.Count) (throttle.Counter, bool, error) {
 	if err := f.outage("Count", c.Key); err != nil {
 		return throttle.Counter{}, false, err
 	}
 	return f.Store.Count(ctx, c)
 }
 
-func (f *failing) Withdraw(ctx context.Context, key string) error {
+func (f *failingStore) Withdraw(ctx context.Context, key string) error {
 	return errors.Join(f.outage("Withdraw", key), f.Store.Withdraw(ctx, key))
 }
 
-func (f *failing) Keep(ctx context.Context, key string) error {
+func (f *failingStore) Keep(ctx context.Context, key string) error {
 	if err := f.outage("Keep", key); err != nil {
 		return err
 	}
@@ -62,27 +62,27 @@ func (f *failing) Keep(ctx context.Context, key string) error {
 	return f.Store.Keep(ctx, key)
 }
 
-func (f *failing) Clear(ctx context.Context, key string) error {
+func (f *failingStore) Clear(ctx context.Context, key string) error {
 	if err := f.outage("Clear", key); err != nil {
 		return err
 	}
 	return f.Store.Clear(ctx, key)
 }
 
-func newRig(t *testing.T, cfg throttle.Config) *rig {
+func newFixture(t *testing.T, cfg throttle.Config) *fixture {
 	t.Helper()
-	store := &failing{Store: memaccounts.NewAttempts(), fail: map[string]bool{}}
+	store := &failingStore{Store: memaccounts.NewAttempts(), fail: map[string]bool{}}
 	limiter, err := throttle.New(store, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &rig{limiter, t, store}
+	return &fixture{limiter, t, store}
 }
 
 var alice = throttle.Attempt{Name: "alice", Address: "192.0.2.1"}
 
-// admitted demands that the attempt is let through.
-func (r *rig) admitted(a throttle.Attempt) *throttle.Admission {
+// wantAdmitted demands that the attempt is let through.
+func (r *fixture) wantAdmitted(a throttle.Attempt) *throttle.Admission {
 	r.t.Helper()
 	admission, err := r.Admit(r.t.Context(), a)
 	if err != nil {
@@ -91,8 +91,8 @@ func (r *rig) admitted(a throttle.Attempt) *throttle.Admission {
 	return admission
 }
 
-// refused demands that it is not, by whom, and for how long.
-func (r *rig) refused(a throttle.Attempt, by string, wait time.Duration) {
+// wantRefused demands that it is not, by whom, and for how long.
+func (r *fixture) wantRefused(a throttle.Attempt, by string, wait time.Duration) {
 	r.t.Helper()
 	admission, err := r.Admit(r.t.Context(), a)
 	refused, _ := err.(*authn.ThrottledError)
@@ -101,10 +101,10 @@ func (r *rig) refused(a throttle.Attempt, by string, wait time.Duration) {
 	}
 }
 
-func (r *rig) fail(a throttle.Attempt, times int) {
+func (r *fixture) fail(a throttle.Attempt, times int) {
 	r.t.Helper()
 	for range times {
-		r.admitted(a)
+		r.wantAdmitted(a)
 	}
 }
 
@@ -112,29 +112,29 @@ func (r *rig) fail(a throttle.Attempt, times int) {
 // and the hundredth in a row locks the name.
 func TestLadder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, throttle.Config{})
+		r := newFixture(t, throttle.Config{})
 		r.fail(alice, 10)
 		wait := 30 * time.Second
 		for n := 10; n < 100; n++ {
-			r.refused(alice, "name", wait)
+			r.wantRefused(alice, "name", wait)
 			time.Sleep(wait - time.Millisecond)
-			r.refused(alice, "name", time.Second) // in the last moment: never "in 0 seconds"
+			r.wantRefused(alice, "name", time.Second) // in the last moment: never "in 0 seconds"
 			time.Sleep(time.Millisecond)
-			if got := r.admitted(alice).Failures; got != n {
+			if got := r.wantAdmitted(alice).Failures; got != n {
 				t.Fatalf("%d failures before this attempt, want %d", got, n)
 			}
 			wait = min(2*wait, time.Hour)
 		}
 		for range 3 {
-			r.refused(alice, "name", time.Hour)
+			r.wantRefused(alice, "name", time.Hour)
 			time.Sleep(400 * 24 * time.Hour) // a lock does not run out
 		}
-		r.admitted(throttle.Attempt{Name: "bob", Address: "192.0.2.1"})
+		r.wantAdmitted(throttle.Attempt{Name: "bob", Address: "192.0.2.1"})
 		if err := r.Unlock(t.Context(), "alice"); err != nil {
 			t.Fatal(err)
 		}
 		r.fail(alice, 10)
-		r.refused(alice, "name", 30*time.Second)
+		r.wantRefused(alice, "name", 30*time.Second)
 	})
 }
 
@@ -142,15 +142,15 @@ func TestLadder(t *testing.T) {
 // makes the wait no longer.
 func TestRefusedAttemptsCountNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, throttle.Config{Network: throttle.Window{Limit: 12, Period: time.Hour}})
+		r := newFixture(t, throttle.Config{Network: throttle.Window{Limit: 12, Period: time.Hour}})
 		r.fail(alice, 10)
 		for range 50 {
-			r.refused(alice, "name", 30*time.Second)
+			r.wantRefused(alice, "name", 30*time.Second)
 		}
 		time.Sleep(30 * time.Second)
-		r.admitted(alice)
+		r.wantAdmitted(alice)
 		bob := throttle.Attempt{Name: "bob", Address: alice.Address}
-		r.admitted(bob) // the twelfth
+		r.wantAdmitted(bob) // the twelfth
 		time.Sleep(time.Second)
 		for range 50 {
 			if _, err := r.Admit(t.Context(), bob); err == nil {
@@ -158,7 +158,7 @@ func TestRefusedAttemptsCountNothing(t *testing.T) {
 			}
 		}
 		bob.Address = "192.0.2.2"
-		if got := r.admitted(bob).Failures; got != 1 {
+		if got := r.wantAdmitted(bob).Failures; got != 1 {
 			t.Errorf("bob has %d failures, want the one that was let through", got)
 		}
 	})
@@ -168,15 +168,15 @@ func TestRefusedAttemptsCountNothing(t *testing.T) {
 // no more: a guesser's own account does not wash their network clean.
 func TestSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, throttle.Config{Network: throttle.Window{Limit: 20, Period: time.Hour}})
+		r := newFixture(t, throttle.Config{Network: throttle.Window{Limit: 20, Period: time.Hour}})
 		for range 50 {
-			r.admitted(alice).Succeed(t.Context())
+			r.wantAdmitted(alice).Succeed(t.Context())
 		}
 		r.fail(alice, 9)
-		r.admitted(alice).Succeed(t.Context())
+		r.wantAdmitted(alice).Succeed(t.Context())
 		r.fail(alice, 10)
-		r.refused(alice, "name", 30*time.Second)
-		r.admitted(throttle.Attempt{Name: "bob", Address: alice.Address}) // the network's twentieth failure
+		r.wantRefused(alice, "name", 30*time.Second)
+		r.wantAdmitted(throttle.Attempt{Name: "bob", Address: alice.Address}) // the network's twentieth failure
 		if _, err := r.Admit(t.Context(), throttle.Attempt{Name: "carol", Address: alice.Address}); err == nil {
 			t.Error("a twenty-first failure of the network")
 		}
@@ -186,43 +186,43 @@ func TestSuccess(t *testing.T) {
 // An outage is neither success nor failure, and only the first outcome counts.
 func TestWithdraw(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, throttle.Config{Network: throttle.Window{Limit: 15, Period: time.Hour}})
+		r := newFixture(t, throttle.Config{Network: throttle.Window{Limit: 15, Period: time.Hour}})
 		r.fail(alice, 9)
 		for range 50 {
-			r.admitted(alice).Withdraw(t.Context())
+			r.wantAdmitted(alice).Withdraw(t.Context())
 		}
-		admission := r.admitted(alice)
+		admission := r.wantAdmitted(alice)
 		admission.Withdraw(t.Context())
 		admission.Withdraw(t.Context())
 		admission.Succeed(t.Context())
-		r.admitted(alice) // the tenth failure
-		r.refused(alice, "name", 30*time.Second)
+		r.wantAdmitted(alice) // the tenth failure
+		r.wantRefused(alice, "name", 30*time.Second)
 	})
 }
 
 func TestNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, throttle.Config{Network: throttle.Window{Limit: 5, Period: 10 * time.Minute}})
+		r := newFixture(t, throttle.Config{Network: throttle.Window{Limit: 5, Period: 10 * time.Minute}})
 		for i := range 5 { // one network, many names
-			r.admitted(throttle.Attempt{Name: fmt.Sprint(i), Address: "192.0.2.1"})
+			r.wantAdmitted(throttle.Attempt{Name: fmt.Sprint(i), Address: "192.0.2.1"})
 		}
 		left := time.Until(time.Now().Truncate(10 * time.Minute).Add(10 * time.Minute))
-		r.refused(throttle.Attempt{Name: "x", Address: "192.0.2.1"}, "network", left)
-		r.refused(throttle.Attempt{Name: "x", Address: "::ffff:192.0.2.1"}, "network", left)
-		r.admitted(throttle.Attempt{Name: "x", Address: "192.0.2.2"})
+		r.wantRefused(throttle.Attempt{Name: "x", Address: "192.0.2.1"}, "network", left)
+		r.wantRefused(throttle.Attempt{Name: "x", Address: "::ffff:192.0.2.1"}, "network", left)
+		r.wantAdmitted(throttle.Attempt{Name: "x", Address: "192.0.2.2"})
 		time.Sleep(left)
-		r.admitted(throttle.Attempt{Name: "x", Address: "192.0.2.1"})
+		r.wantAdmitted(throttle.Attempt{Name: "x", Address: "192.0.2.1"})
 
 		for i := range 5 { // an IPv6 customer has 2^64 addresses
-			r.admitted(throttle.Attempt{Name: fmt.Sprint("v6 ", i), Address: fmt.Sprintf("2001:db8:1:2:%x::1", i)})
+			r.wantAdmitted(throttle.Attempt{Name: fmt.Sprint("v6 ", i), Address: fmt.Sprintf("2001:db8:1:2:%x::1", i)})
 		}
 		if _, err := r.Admit(t.Context(), throttle.Attempt{Name: "y", Address: "2001:db8:1:2:ffff:ffff:ffff:ffff"}); err == nil {
 			t.Error("another address of the same /64 is let through")
 		}
-		r.admitted(throttle.Attempt{Name: "y", Address: "2001:db8:1:3::1"})
+		r.wantAdmitted(throttle.Attempt{Name: "y", Address: "2001:db8:1:3::1"})
 
 		for i := range 5 { // what is no address is a network too
-			r.admitted(throttle.Attempt{Name: fmt.Sprint("none ", i), Address: "@"})
+			r.wantAdmitted(throttle.Attempt{Name: fmt.Sprint("none ", i), Address: "@"})
 		}
 		if _, err := r.Admit(t.Context(), throttle.Attempt{Name: "z", Address: "@"}); err == nil {
 			t.Error("without an address there is no limit")
@@ -233,11 +233,11 @@ func TestNetwork(t *testing.T) {
 // Guesses from many networks at one name meet the name's ladder.
 func TestManyNetworksOneName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, throttle.Config{})
+		r := newFixture(t, throttle.Config{})
 		for i := range 10 {
-			r.admitted(throttle.Attempt{Name: "alice", Address: fmt.Sprintf("192.0.2.%d", i)})
+			r.wantAdmitted(throttle.Attempt{Name: "alice", Address: fmt.Sprintf("192.0.2.%d", i)})
 		}
-		r.refused(throttle.Attempt{Name: "alice", Address: "192.0.2.99"}, "name", 30*time.Second)
+		r.wantRefused(throttle.Attempt{Name: "alice", Address: "192.0.2.99"}, "name", 30*time.Second)
 	})
 }
 
@@ -245,48 +245,48 @@ func TestManyNetworksOneName(t *testing.T) {
 // they locked it; and does not help them by it.
 func TestKnownDevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, throttle.Config{DeviceKeys: [][]byte{key}, Name: throttle.Ladder{Free: 10, First: time.Second, Longest: time.Second, Lock: 20}})
+		r := newFixture(t, throttle.Config{DeviceKeys: [][]byte{key}, Name: throttle.Ladder{Free: 10, First: time.Second, Longest: time.Second, Lock: 20}})
 		known := alice
 		known.Device = r.NewDevice("alice")
 		for range 20 {
-			r.admitted(alice)
+			r.wantAdmitted(alice)
 			time.Sleep(time.Second)
 		}
-		r.refused(alice, "name", time.Second)
-		admission := r.admitted(known)
+		r.wantRefused(alice, "name", time.Second)
+		admission := r.wantAdmitted(known)
 		if !admission.KnownDevice || admission.Failures != 0 {
 			t.Errorf("%+v, want a known device without failures", admission)
 		}
 		admission.Succeed(t.Context())
-		r.refused(alice, "name", time.Second)
+		r.wantRefused(alice, "name", time.Second)
 	})
 }
 
 // A known device has a small counter of its own. When that locks, it is a stranger.
 func TestDeviceLadder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, throttle.Config{DeviceKeys: [][]byte{key}})
+		r := newFixture(t, throttle.Config{DeviceKeys: [][]byte{key}})
 		known := alice
 		known.Device = r.NewDevice("alice")
 		r.fail(known, 5)
-		r.refused(known, "device", 30*time.Second)
-		r.admitted(alice).Withdraw(t.Context()) // the name has no failure
+		r.wantRefused(known, "device", 30*time.Second)
+		r.wantAdmitted(alice).Withdraw(t.Context()) // the name has no failure
 		for range 15 {
 			time.Sleep(time.Hour)
-			r.admitted(known)
+			r.wantAdmitted(known)
 		}
-		admission := r.admitted(known)
+		admission := r.wantAdmitted(known)
 		if admission.KnownDevice || admission.Failures != 0 {
 			t.Errorf("%+v, want a stranger's first", admission)
 		}
 		r.fail(known, 9)
-		r.refused(known, "name", 30*time.Second)
+		r.wantRefused(known, "name", 30*time.Second)
 	})
 }
 
 func TestDeviceCookies(t *testing.T) {
 	old := bytes.Repeat([]byte("o"), 32)
-	r := newRig(t, throttle.Config{DeviceKeys: [][]byte{key, old}})
+	r := newFixture(t, throttle.Config{DeviceKeys: [][]byte{key, old}})
 	before, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{DeviceKeys: [][]byte{old}})
 	if err != nil {
 		t.Fatal(err)
@@ -314,17 +314,17 @@ func TestDeviceCookies(t *testing.T) {
 	} {
 		a := alice
 		a.Device = test.device
-		if got := r.admitted(a).KnownDevice; got != test.known {
+		if got := r.wantAdmitted(a).KnownDevice; got != test.known {
 			t.Errorf("%s: known %v, want %v", name, got, test.known)
 		}
 	}
-	unkeyed := newRig(t, throttle.Config{})
+	unkeyed := newFixture(t, throttle.Config{})
 	if value := unkeyed.NewDevice("alice"); value != "" {
 		t.Errorf("without keys a device gets %q", value)
 	}
 	forged := alice
 	forged.Device = nonce + "." + throttle.DeviceMAC(nil, nonce, "alice")
-	if unkeyed.admitted(forged).KnownDevice {
+	if unkeyed.wantAdmitted(forged).KnownDevice {
 		t.Error("without keys a device is known by a MAC of no key")
 	}
 }
@@ -332,7 +332,7 @@ func TestDeviceCookies(t *testing.T) {
 // Nobody goes on while attempts cannot be counted, and what was counted is taken back.
 func TestOutage(t *testing.T) {
 	for _, broken := range []string{"Count name", "Count network"} {
-		r := newRig(t, throttle.Config{Network: throttle.Window{Limit: 5, Period: time.Hour}})
+		r := newFixture(t, throttle.Config{Network: throttle.Window{Limit: 5, Period: time.Hour}})
 		r.store.fail[broken] = true
 		for range 20 {
 			_, err := r.Admit(t.Context(), alice)
@@ -341,7 +341,7 @@ func TestOutage(t *testing.T) {
 			}
 		}
 		r.store.fail[broken] = false
-		if got := r.admitted(alice).Failures; got != 0 {
+		if got := r.wantAdmitted(alice).Failures; got != 0 {
 			t.Errorf("%s: %d failures are left", broken, got)
 		}
 	}
@@ -351,13 +351,13 @@ func TestOutage(t *testing.T) {
 // that does not name the user.
 func TestForgettingFails(t *testing.T) {
 	log := testenv.Log(t)
-	r := newRig(t, throttle.Config{})
+	r := newFixture(t, throttle.Config{})
 	r.store.fail["Clear name"], r.store.fail["Withdraw network"] = true, true
-	r.admitted(alice).Succeed(t.Context())
+	r.wantAdmitted(alice).Succeed(t.Context())
 	if got := log.String(); strings.Count(got, "level=WARN") != 2 || strings.Contains(got, "alice") {
 		t.Errorf("the log:\n%s", got)
 	}
-	if got := r.admitted(alice).Failures; got != 1 {
+	if got := r.wantAdmitted(alice).Failures; got != 1 {
 		t.Errorf("%d failures, want 1", got)
 	}
 }
@@ -366,13 +366,13 @@ func TestForgettingFails(t *testing.T) {
 func TestLockIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := testenv.Log(t)
-		r := newRig(t, throttle.Config{Name: throttle.Ladder{Free: 1, First: time.Second, Longest: time.Second, Lock: 2}})
+		r := newFixture(t, throttle.Config{Name: throttle.Ladder{Free: 1, First: time.Second, Longest: time.Second, Lock: 2}})
 		r.store.fail["Keep name"] = true
-		r.admitted(alice)
+		r.wantAdmitted(alice)
 		time.Sleep(time.Second)
-		r.admitted(alice)
+		r.wantAdmitted(alice)
 		r.store.fail["Keep name"] = false
-		r.refused(alice, "name", time.Second)
+		r.wantRefused(alice, "name", time.Second)
 		if r.store.kept != 1 {
 			t.Errorf("the lock was made permanent %d times, want 1", r.store.kept)
 		}
@@ -384,7 +384,7 @@ func TestLockIsKept(t *testing.T) {
 
 // Of 200 guesses at once as many go on as of 200 one after another.
 func TestParallelGuesses(t *testing.T) {
-	r := newRig(t, throttle.Config{Network: throttle.Window{Limit: 1000, Period: time.Hour}})
+	r := newFixture(t, throttle.Config{Network: throttle.Window{Limit: 1000, Period: time.Hour}})
 	var admitted atomic.Int32
 	var wg sync.WaitGroup
 	for range 200 {
