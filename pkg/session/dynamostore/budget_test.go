@@ -16,10 +16,10 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// spent demands that exactly these calls were made since it was last asked, each
+// wantCalls demands that exactly these calls were made since it was last asked, each
 // as its action and the units that DynamoDB took for it. Of calls that may be made
 // at the same time it does not demand an order.
-func (r *rig) spent(want ...string) {
+func (r *fixture) wantCalls(want ...string) {
 	r.Helper()
 	var got []string
 	for _, c := range r.proxy.Take() {
@@ -48,58 +48,58 @@ func TestBudget(t *testing.T) {
 	)
 	site, r := newSite(t, session.Config{SigningKeys: [][]byte{make([]byte, 32)}})
 	s, token := site.Login("u1")
-	r.spent(put, query)
+	r.wantCalls(put, query)
 
 	site.Alive(token)
-	r.spent(read)
+	r.wantCalls(read)
 
 	r.set(s.Key(), "last_seen_at", number(fmt.Sprint(time.Now().Add(-4*time.Minute).Unix())))
 	site.Alive(token)
-	r.spent(read, change)
+	r.wantCalls(read, change)
 	site.Alive(token)
-	r.spent(read)
+	r.wantCalls(read)
 
 	w := httptest.NewRecorder()
 	want(t, site.Update(t.Context(), s, func(s *session.Session) { s.Values["theme"] = "dark" }), nil)
-	r.spent(change)
+	r.wantCalls(change)
 	want(t, site.Renew(t.Context(), w, s), nil)
-	r.spent(change)
+	r.wantCalls(change)
 	want(t, site.Reauthenticate(t.Context(), w, s), nil)
-	r.spent(change)
+	r.wantCalls(change)
 
 	want(t, site.ReauthenticateAlone(t.Context(), w, s), nil)
-	r.spent(change, query)
+	r.wantCalls(change, query)
 	token = site.Cookie(w).Value
 
 	_, err := site.Create(w, site.Request(token), session.User{ID: "u1"})
 	want(t, err, nil)
-	r.spent(put, query, remove)
+	r.wantCalls(put, query, remove)
 	token = site.Cookie(w).Value
 	want(t, site.Destroy(w, site.Request(token)), nil)
-	r.spent(remove)
+	r.wantCalls(remove)
 
 	for range 3 {
 		s, _ = site.Login("u1")
-		r.spent(put, query)
+		r.wantCalls(put, query)
 	}
 	_, err = site.List(t.Context(), "u1")
 	want(t, err, nil)
-	r.spent(query)
+	r.wantCalls(query)
 	want(t, site.Revoke(t.Context(), "u1", s.ID), nil)
-	r.spent(remove)
+	r.wantCalls(remove)
 	want(t, site.RevokeAll(t.Context(), "u1"), nil)
-	r.spent(query, remove, remove)
+	r.wantCalls(query, remove, remove)
 
 	for range 10 {
 		site.Login("u1")
 	}
 	r.proxy.Take()
 	site.Login("u1") // one too many
-	r.spent(put, query, remove)
+	r.wantCalls(put, query, remove)
 
 	r.Spoil(faults.Create, faults.Lost)
 	site.Login("u2")
-	r.spent(put, remove, put, query)
+	r.wantCalls(put, remove, put, query)
 }
 
 // Whatever cannot be a token of ours costs nothing.
@@ -125,7 +125,7 @@ func TestBudgetOfStrangers(t *testing.T) {
 			_, err := site.Load(site.Request(tokens...))
 			want(t, err, session.ErrNoSession)
 			want(t, site.Destroy(httptest.NewRecorder(), site.Request(tokens...)), nil)
-			r.spent()
+			r.wantCalls()
 		})
 	}
 	site.Alive(token)
@@ -159,7 +159,7 @@ func TestItemSize(t *testing.T) {
 
 // size returns the bytes of an item as DynamoDB counts them, 1,024 if it has
 // more: with padding to more than that, a write takes a second unit.
-func (r *rig) size(item attributes) int {
+func (r *fixture) size(item attributes) int {
 	const unit = 1 << 10
 	padding := sort.Search(unit, func(n int) bool {
 		item["p"] = text(strings.Repeat("x", n))

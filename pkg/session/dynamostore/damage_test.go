@@ -43,7 +43,7 @@ func damages(item attributes) []damage {
 	return list
 }
 
-func (r *rig) damage(key session.Key, d damage) {
+func (r *fixture) damage(key session.Key, d damage) {
 	r.Helper()
 	if d.value == nil {
 		r.change(key, "REMOVE #f", d.field, nil)
@@ -56,7 +56,7 @@ func (r *rig) damage(key session.Key, d damage) {
 // would sign the user out.
 func TestDamagedItems(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	s := r.Created()
 	stale := s.Clone()
 	stale.Version = 7 // fails its condition, so that Update must look at what is stored
@@ -83,7 +83,7 @@ func TestDamagedItems(t *testing.T) {
 // A damaged session hides no other of its user, so that those can be ended.
 func TestListBesideDamage(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	s := r.Created()
 	healthy := s.Clone()
 	healthy.ID = strings.Repeat("A", 22)
@@ -100,7 +100,7 @@ func TestListBesideDamage(t *testing.T) {
 // match it fails, since the stored secret may be what is wrong.
 func TestDeleteOfDamagedItems(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	s, wrong := r.Created(), [32]byte{9}
 	for _, d := range damages(r.item(s.Key())) {
 		r.damage(s.Key(), d)

@@ -23,6 +23,6 @@ func TestManagerOutage(t *testing.T)        { faults.ManagerOutage(t, open) }
 // Whatever the client's settings are.
 func TestCreateIsSentOnce(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	faults.CreateIsSentOnce(r.Bench, r.Store, r.through(func(o *dynamodb.Options) { o.RetryMaxAttempts = 9 }))
+	r := newFixture(t)
+	faults.CreateIsSentOnce(r.Bench, r.Store, r.proxiedStore(func(o *dynamodb.Options) { o.RetryMaxAttempts = 9 }))
 }

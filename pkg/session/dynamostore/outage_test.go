@@ -35,11 +35,11 @@ func (c *throttled) Do(r *http.Request) (*http.Response, error) {
 // A throttled call is sent again, but Create is not; what stays throttled is an outage.
 func TestThrottling(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	for _, c := range faults.All {
 		t.Run(c.Method, func(t *testing.T) {
 			client := &throttled{Client: http.DefaultClient}
-			store := r.through(func(o *dynamodb.Options) { o.HTTPClient = client })
+			store := r.proxiedStore(func(o *dynamodb.Options) { o.HTTPClient = client })
 
 			s := r.Created()
 			client.answers = tries

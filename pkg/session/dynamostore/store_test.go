@@ -18,14 +18,14 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	storetest.Run(t, func(*testing.T) session.Store { return r.Direct })
 }
 
 // The item is public: programs in other languages read it.
 func TestItem(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	s := newSession()
 	s.Values = map[string]string{"theme": "dark", "empty": ""}
 	s.Version = 1<<63 - 1
@@ -54,7 +54,7 @@ func TestItem(t *testing.T) {
 // A field that a later release adds is neither in the way nor lost.
 func TestUnknownFields(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	s := r.Created()
 	r.set(s.Key(), "later", text("kept"))
 	r.Holds(s)
@@ -69,7 +69,7 @@ func TestUnknownFields(t *testing.T) {
 // List reads page after page, each consistently. A page ends at one megabyte.
 func TestListPages(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	const n, bytes = 270, 4 << 10 // together more than a megabyte
 	first := newSession()
 	first.Values["padding"] = strings.Repeat("x", bytes)

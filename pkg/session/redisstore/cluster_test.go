@@ -18,7 +18,7 @@ import (
 //
 // It runs while no parallel test does, since those use the same slots.
 func TestMovingSlot(t *testing.T) {
-	r := newClusterRig(t)
+	r := newClusterFixture(t)
 	s := r.Created()
 	sibling := s.Clone()
 	sibling.ID = faults.ID()
@@ -75,7 +75,7 @@ type move struct {
 }
 
 // newMove prepares to move the slot of a key.
-func (r *rig) newMove(key string) *move {
+func (r *fixture) newMove(key string) *move {
 	r.Helper()
 	m := &move{t: r, slot: r.client.ClusterKeySlot(r.Context(), key).Val()}
 	for _, address := range redistest.ClusterOptions(r).Addrs {

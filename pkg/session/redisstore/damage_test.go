@@ -47,7 +47,7 @@ func damages(hash map[string]string) []damage {
 	return list
 }
 
-func (r *rig) damage(s *session.Session, d damage) {
+func (r *fixture) damage(s *session.Session, d damage) {
 	r.Helper()
 	if d.says == "is missing" {
 		want(r, r.client.HDel(r.Context(), r.key(s), d.field).Err(), nil)
@@ -56,7 +56,7 @@ func (r *rig) damage(s *session.Session, d damage) {
 	want(r, r.client.HSet(r.Context(), r.key(s), d.field, d.value).Err(), nil)
 }
 
-func (r *rig) hash(s *session.Session) map[string]string {
+func (r *fixture) hash(s *session.Session) map[string]string {
 	r.Helper()
 	hash, err := r.client.HGetAll(r.Context(), r.key(s)).Result()
 	want(r, err, nil)
@@ -67,7 +67,7 @@ func (r *rig) hash(s *session.Session) map[string]string {
 // would sign the user out.
 func TestDamagedHashes(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	s := r.Created()
 	stale := s.Clone()
 	stale.Version = 7 // fails its condition, so that Update must look at what is stored
@@ -94,7 +94,7 @@ func TestDamagedHashes(t *testing.T) {
 // A damaged session hides no other of its user, so that those can be ended.
 func TestListBesideDamage(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	s := r.Created()
 	healthy := s.Clone()
 	healthy.ID = strings.Repeat("A", 22)
@@ -110,7 +110,7 @@ func TestListBesideDamage(t *testing.T) {
 // What PEXPIREAT would refuse is not written over.
 func TestDamagedTimes(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	s := r.Created()
 	for _, end := range []string{"inf", "nan", "1e12", "9223372036854775808"} {
 		r.damage(s, damage{field: "expires_at", value: end})
@@ -126,7 +126,7 @@ func TestDamagedTimes(t *testing.T) {
 // Whatever is wrong with a session, it can be ended.
 func TestDeleteOfDamagedHashes(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	s := r.Created()
 	for _, d := range damages(r.hash(s)) {
 		r.damage(s, d)
@@ -140,12 +140,12 @@ func TestDeleteOfDamagedHashes(t *testing.T) {
 // written.
 func TestForeignKeys(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	spoil := func(key string) { want(t, r.client.Set(t.Context(), key, "text", 0).Err(), nil) }
 	for _, c := range faults.Repeatable {
 		s := r.Created()
 		spoil(r.key(s))
-		named(t, c.Do(t.Context(), r.Store, s), r.index(s))
+		wantKeyNamed(t, c.Do(t.Context(), r.Store, s), r.index(s))
 	}
 	for _, c := range faults.All {
 		s := r.Subject(c)
@@ -155,15 +155,15 @@ func TestForeignKeys(t *testing.T) {
 			continue
 		}
 		before := r.hash(s)
-		named(t, c.Do(t.Context(), r.Store, s), r.index(s))
+		wantKeyNamed(t, c.Do(t.Context(), r.Store, s), r.index(s))
 		if after := r.hash(s); !maps.Equal(before, after) {
 			t.Errorf("%s changed the session from %q to %q", c.Method, before, after)
 		}
 	}
 }
 
-// named demands an outage that names a key that begins so.
-func named(t *testing.T, err error, key string) {
+// wantKeyNamed demands an outage that names a key that begins so.
+func wantKeyNamed(t *testing.T, err error, key string) {
 	t.Helper()
 	if want(t, err, errOutage); err == nil || !strings.Contains(err.Error(), `"`+key) {
 		t.Errorf("%v; want %q in it", err, key)
@@ -173,7 +173,7 @@ func named(t *testing.T, err error, key string) {
 // Text that JSON cannot hold is refused before anything is sent.
 func TestUnstorableText(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newFixture(t)
 	for _, spoil := range []func(*session.Session){
 		func(s *session.Session) { s.Roles = []string{"\xff"} },
 		func(s *session.Session) { s.Values["\xff"] = "v" },

@@ -17,7 +17,7 @@ const grace = time.Hour
 // The keys are public: programs in other languages read them.
 func TestHash(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
+	each(t, func(t *testing.T, r *fixture) {
 		s := newSession()
 		s.UserID = `"Zoë" <&>`
 		s.Roles = []string{"b", "a", `<"é">`}
@@ -42,16 +42,16 @@ func TestHash(t *testing.T) {
 		}; !maps.Equal(got, fields) {
 			t.Errorf("the hash is\n\t%q\nwant\n\t%q", got, fields)
 		}
-		r.expires(s, s.ExpiresAt.Add(grace))
+		r.wantExpiry(s, s.ExpiresAt.Add(grace))
 		if index, err := r.client.ZRange(t.Context(), r.index(s), 0, -1).Result(); !slices.Equal(index, []string{s.ID}) {
 			t.Errorf("the index is %q, %v", index, err)
 		}
 	})
 }
 
-// expires demands that Redis removes the index of s at the given time, and s
+// wantExpiry demands that Redis removes the index of s at the given time, and s
 // itself at its own.
-func (r *rig) expires(s *session.Session, index time.Time) {
+func (r *fixture) wantExpiry(s *session.Session, index time.Time) {
 	r.Helper()
 	for key, end := range map[string]time.Time{r.key(s): s.ExpiresAt.Add(grace), r.index(s): index} {
 		got, err := r.client.PExpireTime(r.Context(), key).Result()
@@ -66,26 +66,26 @@ func (r *rig) expires(s *session.Session, index time.Time) {
 // The year 2096 has a time that Redis 7.2 would make 4e+12 of.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
+	each(t, func(t *testing.T, r *fixture) {
 		round := time.UnixMilli(4e12).UTC().Add(-grace)
 		short := newSession()
 		short.LastSeenAt, short.ExpiresAt = round.Add(-time.Hour), round
 		want(t, r.Store.Create(t.Context(), short), nil)
-		r.expires(short, round.Add(grace))
+		r.wantExpiry(short, round.Add(grace))
 
 		long := short.Clone()
 		long.ID, long.ExpiresAt = faults.ID(), round.Add(time.Hour)
 		want(t, r.Store.Create(t.Context(), long), nil)
-		r.expires(short, long.ExpiresAt.Add(grace))
-		r.expires(long, long.ExpiresAt.Add(grace))
+		r.wantExpiry(short, long.ExpiresAt.Add(grace))
+		r.wantExpiry(long, long.ExpiresAt.Add(grace))
 
 		short.LastSeenAt, short.ExpiresAt = round.Add(-time.Minute), round.Add(2*time.Hour)
 		want(t, r.Store.Touch(t.Context(), short.Key(), short.LastSeenAt, short.ExpiresAt), nil)
-		r.expires(short, short.ExpiresAt.Add(grace))
+		r.wantExpiry(short, short.ExpiresAt.Add(grace))
 
 		short.ExpiresAt = round
 		want(t, r.Store.Update(t.Context(), short, short.LastSeenAt, short.Version+1), nil)
-		r.expires(short, long.ExpiresAt.Add(grace))
+		r.wantExpiry(short, long.ExpiresAt.Add(grace))
 
 		want(t, r.Store.Delete(t.Context(), long.Key(), nil, round.Add(-time.Hour)), nil)
 		want(t, r.Store.Delete(t.Context(), short.Key(), nil, round.Add(-time.Hour)), nil)
@@ -99,7 +99,7 @@ func TestExpiry(t *testing.T) {
 // list. The others stay.
 func TestRemovedByRedis(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
+	each(t, func(t *testing.T, r *fixture) {
 		first := newSession()
 		want(t, r.Store.Create(t.Context(), first), nil)
 		var removed []*session.Session
@@ -136,7 +136,7 @@ func TestRemovedByRedis(t *testing.T) {
 // An index goes with its last session, and so needs no list to be cleaned up.
 func TestIndexRemovedByRedis(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
+	each(t, func(t *testing.T, r *fixture) {
 		s := newSession()
 		s.ExpiresAt = time.Now().UTC().Truncate(time.Second).Add(time.Second - grace)
 		want(t, r.Store.Create(t.Context(), s), nil)
@@ -150,7 +150,7 @@ func TestIndexRemovedByRedis(t *testing.T) {
 // session of its owner is not harmed.
 func TestLongDead(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
+	each(t, func(t *testing.T, r *fixture) {
 		s := newSession()
 		dead := s.Clone()
 		dead.ID, dead.ExpiresAt = faults.ID(), time.Now().UTC().Truncate(time.Second).Add(-2*grace)
@@ -164,7 +164,7 @@ func TestLongDead(t *testing.T) {
 }
 
 // waitRemoved returns when Redis has removed the key.
-func (r *rig) waitRemoved(key string) {
+func (r *fixture) waitRemoved(key string) {
 	r.Helper()
 	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		n, err := r.client.Exists(r.Context(), key).Result()
@@ -182,7 +182,7 @@ func (r *rig) waitRemoved(key string) {
 // with the next write.
 func TestIndexHeals(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
+	each(t, func(t *testing.T, r *fixture) {
 		for _, c := range []faults.Call{update, touch} {
 			s := r.Created()
 			want(t, r.client.Del(t.Context(), r.index(s)).Err(), nil)
@@ -195,7 +195,7 @@ func TestIndexHeals(t *testing.T) {
 // Stores with different prefixes share a database and nothing else.
 func TestPrefix(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
+	each(t, func(t *testing.T, r *fixture) {
 		other := redisstore.New(r.client, r.prefix+"other:")
 		s := r.Created()
 		for _, c := range []faults.Call{get, update, touch, logout, revoke} {
@@ -213,7 +213,7 @@ func TestPrefix(t *testing.T) {
 // A field that a later release adds is neither in the way nor lost.
 func TestUnknownFields(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
+	each(t, func(t *testing.T, r *fixture) {
 		s := r.Created()
 		want(t, r.client.HSet(t.Context(), r.key(s), "later", "kept").Err(), nil)
 		r.Holds(s)
@@ -230,7 +230,7 @@ func TestUnknownFields(t *testing.T) {
 // one alone if there is nothing.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
+	each(t, func(t *testing.T, r *fixture) {
 		trips := func(what string, n int) {
 			if got := len(r.proxy.Take()); got != n {
 				t.Errorf("%s took %d round trips, want %d", what, got, n)
@@ -265,7 +265,7 @@ func TestRoundTrips(t *testing.T) {
 // The keys of an owner are in one slot, whatever the prefix.
 func TestOneSlot(t *testing.T) {
 	t.Parallel()
-	r := newClusterRig(t)
+	r := newClusterFixture(t)
 	s := newSession()
 	var slots []int64
 	for _, key := range []string{r.index(s), r.key(s), "other:{" + s.Key().Owner + "}"} {

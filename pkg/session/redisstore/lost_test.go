@@ -26,18 +26,18 @@ func TestManagerOutage(t *testing.T)        { onBoth(t, faults.ManagerOutage) }
 func TestCreateIsSentOnce(t *testing.T) {
 	t.Parallel()
 	t.Run("server", func(t *testing.T) {
-		r, options := newRig(t), redistest.Options(t)
+		r, options := newFixture(t), redistest.Options(t)
 		options.MaxRetries, options.Dialer = 9, r.proxy.Dial
 		sentOnce(r, redis.NewClient(options))
 	})
 	t.Run("cluster", func(t *testing.T) {
-		r, options := newClusterRig(t), redistest.ClusterOptions(t)
+		r, options := newClusterFixture(t), redistest.ClusterOptions(t)
 		options.MaxRetries, options.MaxRedirects, options.Dialer = 9, 9, r.proxy.Dial
 		sentOnce(r, redis.NewClusterClient(options))
 	})
 }
 
-func sentOnce(r *rig, persistent redis.UniversalClient) {
+func sentOnce(r *fixture, persistent redis.UniversalClient) {
 	defer persistent.Close()
 	faults.CreateIsSentOnce(r.Bench, r.Store, redisstore.New(persistent, r.prefix))
 }
@@ -45,7 +45,7 @@ func sentOnce(r *rig, persistent redis.UniversalClient) {
 // List has two scripts; the answer of the second may be lost too.
 func TestLostAnswerOfList(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
+	each(t, func(t *testing.T, r *fixture) {
 		s := r.Created()
 		r.Spoil(list, faults.None, faults.Lost, faults.Refused)
 		want(t, list.Do(t.Context(), r.Store, s), nil)

@@ -13,12 +13,14 @@ import (
 )
 
 // newSite returns a Manager that lets a user have any number of sessions.
-func newSite(r *rig) *faults.Site { return faults.NewSite(r.Bench, session.Config{MaxSessions: -1}) }
+func newSite(r *fixture) *faults.Site {
+	return faults.NewSite(r.Bench, session.Config{MaxSessions: -1})
+}
 
 // Sixteen writers at once lose nothing of one another's work.
 func TestManagerConcurrentUpdates(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
+	each(t, func(t *testing.T, r *fixture) {
 		site := newSite(r)
 		_, token := site.Login("u1")
 		var wg sync.WaitGroup
@@ -48,7 +50,7 @@ func TestManagerConcurrentUpdates(t *testing.T) {
 // session that was there.
 func TestManagerConcurrentRevokeAll(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
+	each(t, func(t *testing.T, r *fixture) {
 		site := newSite(r)
 		var tokens []string
 		var wg sync.WaitGroup

@@ -19,7 +19,7 @@ import (
 // which go-redis waits for three seconds.
 func TestContext(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, r *rig) {
+	each(t, func(t *testing.T, r *fixture) {
 		r.SpoilAll(faults.Hanging)
 		for _, c := range faults.All {
 			s := r.Created()
@@ -93,7 +93,7 @@ func TestAbandonedCall(t *testing.T) {
 // A server that is killed and comes back from its disk has all that it answered.
 func TestRestart(t *testing.T) {
 	t.Parallel()
-	r, server := newOwnRig(t)
+	r, server := newOwnServerFixture(t)
 	kept, changed, extended, ended := r.Created(), r.Created(), r.Created(), r.Created()
 	want(t, update.Do(t.Context(), r.Direct, changed), nil)
 	want(t, touch.Do(t.Context(), r.Direct, extended), nil)
@@ -120,7 +120,7 @@ func TestRestart(t *testing.T) {
 // A server that forgets the scripts is sent them again, and that is no second try.
 func TestForgottenScripts(t *testing.T) {
 	t.Parallel()
-	r, _ := newOwnRig(t)
+	r, _ := newOwnServerFixture(t)
 	forget := func() { want(t, r.client.ScriptFlush(t.Context()).Err(), nil) }
 	for _, c := range faults.All {
 		s := r.Subject(c)
@@ -147,7 +147,7 @@ func TestRefusedWrites(t *testing.T) {
 	} {
 		t.Run(test.setting, func(t *testing.T) {
 			t.Parallel()
-			r, _ := newOwnRig(t)
+			r, _ := newOwnServerFixture(t)
 			set := func(value string) { want(t, r.client.ConfigSet(t.Context(), test.setting, value).Err(), nil) }
 			s, ended := r.Created(), r.Created()
 			want(t, r.client.ZAdd(t.Context(), r.index(s), redis.Z{Member: "removed"}).Err(), nil) // which List cannot clean up
@@ -185,7 +185,7 @@ func TestRefusedWrites(t *testing.T) {
 // A demoted primary refuses writes; nothing says that the session has ended.
 func TestReplica(t *testing.T) {
 	t.Parallel()
-	r, _ := newOwnRig(t)
+	r, _ := newOwnServerFixture(t)
 	s := r.Created()
 	want(t, r.client.ReplicaOf(t.Context(), "127.0.0.1", "1").Err(), nil)
 	for _, c := range []faults.Call{create, update, touch, logout, revoke} {
@@ -202,7 +202,7 @@ func TestReplica(t *testing.T) {
 // The documentation names the commands that an ACL must allow.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
-	r, server := newOwnRig(t)
+	r, server := newOwnServerFixture(t)
 	rules := strings.Fields("on >test resetkeys ~" + r.prefix + "* -@all" +
 		" +evalsha +eval +exists +hset +hget +hmget +hgetall +pexpireat +zadd +zrange +zrem +del")
 	want(t, r.client.ACLSetUser(t.Context(), "sessions", rules...).Err(), nil)

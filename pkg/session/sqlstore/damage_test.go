@@ -42,8 +42,8 @@ var damages = []struct {
 // would sign the user out.
 func TestDamagedRows(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
-		r := newRig(t, server)
+	onEachServer(t, func(t *testing.T, server server) {
+		r := newFixture(t, server)
 		for _, d := range damages {
 			s := r.Created()
 			r.exec(`UPDATE coatcheck_sessions SET "`+d.field+`" = $1 WHERE id = $2`, d.value, s.ID)
@@ -72,8 +72,8 @@ func TestDamagedRows(t *testing.T) {
 // So is a table that somebody changed.
 func TestDamagedTable(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
-		r := newRig(t, server)
+	onEachServer(t, func(t *testing.T, server server) {
+		r := newFixture(t, server)
 		s := r.Created()
 		r.exec(`ALTER TABLE coatcheck_sessions RENAME COLUMN created_at TO made_at`)
 		r.exec(`ALTER TABLE coatcheck_sessions ADD COLUMN created_at TEXT`)
@@ -91,8 +91,8 @@ func TestDamagedTable(t *testing.T) {
 // come this far.
 func TestUnstorable(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
-		r := newRig(t, server)
+	onEachServer(t, func(t *testing.T, server server) {
+		r := newFixture(t, server)
 		s := newSession()
 		s.Roles = []string{"bad \xff"}
 		want(t, r.store.Create(t.Context(), s), errOutage)

@@ -10,9 +10,9 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// withDead returns n sessions in the table that are dead at now, the first to
+// createDead returns n sessions in the table that are dead at now, the first to
 // expire first, the last just then, and one that lives a second longer.
-func (r *rig) withDead(n int) (dead []*session.Session, alive *session.Session) {
+func (r *fixture) createDead(n int) (dead []*session.Session, alive *session.Session) {
 	r.Helper()
 	for i := range n + 1 {
 		s := newSession()
@@ -23,7 +23,7 @@ func (r *rig) withDead(n int) (dead []*session.Session, alive *session.Session) 
 	return dead[:n], dead[n]
 }
 
-func (r *rig) deletes(limit, n int) {
+func (r *fixture) wantDeleted(limit, n int) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
 	defer cancel()
@@ -36,11 +36,11 @@ func (r *rig) deletes(limit, n int) {
 
 func TestDeleteExpired(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
-		r := newRig(t, server)
-		r.deletes(10, 0)
-		dead, alive := r.withDead(5)
-		r.deletes(2, 2)
+	onEachServer(t, func(t *testing.T, server server) {
+		r := newFixture(t, server)
+		r.wantDeleted(10, 0)
+		dead, alive := r.createDead(5)
+		r.wantDeleted(2, 2)
 		for i, s := range dead {
 			if i < 2 {
 				r.Gone(s)
@@ -48,8 +48,8 @@ func TestDeleteExpired(t *testing.T) {
 				r.Holds(s)
 			}
 		}
-		r.deletes(3, 3)
-		r.deletes(3, 0)
+		r.wantDeleted(3, 3)
+		r.wantDeleted(3, 0)
 		r.Holds(alive)
 		for _, limit := range []int{0, -1} {
 			if _, err := r.store.DeleteExpired(t.Context(), now, limit); err == nil {
@@ -62,10 +62,10 @@ func TestDeleteExpired(t *testing.T) {
 // Several jobs at once remove every dead session once, and no other.
 func TestDeleteExpiredAtOnce(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
-		r := newRig(t, server)
+	onEachServer(t, func(t *testing.T, server server) {
+		r := newFixture(t, server)
 		const total = 100
-		_, alive := r.withDead(total)
+		_, alive := r.createDead(total)
 		var removed atomic.Int64
 		var wg sync.WaitGroup
 		for range 4 {
@@ -91,13 +91,13 @@ func TestDeleteExpiredAtOnce(t *testing.T) {
 // A row that another transaction is busy with is passed over, not waited for.
 func TestDeleteExpiredSkipsLocked(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, postgreSQL)
-	dead, _ := r.withDead(3)
+	r := newFixture(t, postgreSQL)
+	dead, _ := r.createDead(3)
 	other := r.begin()
 	other.exec(`UPDATE coatcheck_sessions SET expires_at = $1 WHERE id = $2`, now.Unix()+60, dead[0].ID)
-	r.deletes(10, 2)
+	r.wantDeleted(10, 2)
 	other.end(true)
-	r.deletes(10, 0)
+	r.wantDeleted(10, 0)
 	dead[0].ExpiresAt = now.Add(time.Minute)
 	r.Holds(dead[0])
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // versions returns which schema files were applied, by what the tables say.
-func (r *rig) versions() (all []int) {
+func (r *fixture) versions() (all []int) {
 	r.Helper()
 	rows, err := r.db.Query("SELECT version FROM coatcheck_sessions_schema ORDER BY version")
 	want(r.TB, err, nil)
@@ -43,8 +43,8 @@ func (s server) files(t *testing.T) (all []int) {
 	return all
 }
 
-// migrated demands that the tables are there and work.
-func (r *rig) migrated() {
+// wantMigrated demands that the tables are there and work.
+func (r *fixture) wantMigrated() {
 	r.Helper()
 	s := r.Created()
 	r.Holds(s)
@@ -53,8 +53,8 @@ func (r *rig) migrated() {
 // Migrate applies every file once, however often it is called, and loses nothing.
 func TestMigrate(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
-		r := newRig(t, server)
+	onEachServer(t, func(t *testing.T, server server) {
+		r := newFixture(t, server)
 		s := r.Created()
 		for range 2 {
 			want(t, r.another().store.Migrate(t.Context()), nil)
@@ -78,7 +78,7 @@ func TestMigrate(t *testing.T) {
 
 func TestMigrateAtOnce(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
+	onEachServer(t, func(t *testing.T, server server) {
 		for range 5 {
 			r := empty(t, server)
 			start := make(chan struct{})
@@ -94,7 +94,7 @@ func TestMigrateAtOnce(t *testing.T) {
 			}
 			close(start)
 			wg.Wait()
-			r.migrated()
+			r.wantMigrated()
 		}
 	})
 }
@@ -103,23 +103,23 @@ func TestMigrateAtOnce(t *testing.T) {
 func TestMigrateBesideAnother(t *testing.T) {
 	t.Parallel()
 	r := empty(t, sqlite)
-	other := r.through(strings.Replace(r.dsn, "_journal_mode=WAL", "_journal_mode=DELETE", 1)).begin()
+	other := r.withDSN(strings.Replace(r.dsn, "_journal_mode=WAL", "_journal_mode=DELETE", 1)).begin()
 	if err := r.db.Ping(); err == nil {
 		t.Fatal("SQLite turned the file to WAL under an open transaction")
 	}
-	time.AfterFunc(shortly, func() { other.tx.Rollback() })
+	time.AfterFunc(shortTimeout, func() { other.tx.Rollback() })
 	want(t, r.store.Migrate(t.Context()), nil)
-	r.migrated()
+	r.wantMigrated()
 }
 
 // What is printed, applied by hand, is what Migrate makes.
 func TestSchemaByHand(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
+	onEachServer(t, func(t *testing.T, server server) {
 		r := empty(t, server)
 		r.exec("BEGIN;" + server.dialect.Schema() + "COMMIT")
 		want(t, r.store.Migrate(t.Context()), nil)
-		r.migrated()
+		r.wantMigrated()
 		if got := r.versions(); !slices.Equal(got, server.files(t)) {
 			t.Errorf("the tables say that %v were applied", got)
 		}
@@ -130,7 +130,7 @@ func TestSchemaByHand(t *testing.T) {
 // transaction, and says which file it was.
 func TestMigrateFails(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
+	onEachServer(t, func(t *testing.T, server server) {
 		r := empty(t, server)
 		r.db.SetMaxOpenConns(1)
 		r.exec("CREATE TABLE coatcheck_sessions (n INTEGER)")
@@ -140,7 +140,7 @@ func TestMigrateFails(t *testing.T) {
 		}
 		r.exec("DROP TABLE coatcheck_sessions")
 		want(t, r.store.Migrate(t.Context()), nil)
-		r.migrated()
+		r.wantMigrated()
 	})
 }
 
@@ -148,7 +148,7 @@ func TestMigrateFails(t *testing.T) {
 // nothing to do.
 func TestMigrateWithoutRights(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, postgreSQL)
+	r := newFixture(t, postgreSQL)
 	r.db.SetMaxOpenConns(1)
 	var schema string
 	want(t, r.db.QueryRow("SELECT current_schema").Scan(&schema), nil)
@@ -167,20 +167,20 @@ func TestMigrateWithoutRights(t *testing.T) {
 // A context that ends leaves no transaction open, wherever it ends.
 func TestMigrateCancelled(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
+	onEachServer(t, func(t *testing.T, server server) {
 		r := empty(t, server)
 		other := r.begin()
 		if server.dialect == postgreSQL.dialect {
 			other.exec("SELECT pg_advisory_xact_lock(hashtext('coatcheck_sessions_schema'))")
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), shortly)
+		ctx, cancel := context.WithTimeout(t.Context(), shortTimeout)
 		defer cancel()
 		err := r.store.Migrate(ctx)
 		want(t, err, context.DeadlineExceeded)
 		other.end(false)
 		r.db.SetMaxOpenConns(1)
 		want(t, r.store.Migrate(t.Context()), nil)
-		r.migrated()
+		r.wantMigrated()
 	})
 }
 
@@ -188,8 +188,8 @@ func TestMigrateCancelled(t *testing.T) {
 // time, none of them by reading the whole table.
 func TestIndexes(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
-		r := newRig(t, server)
+	onEachServer(t, func(t *testing.T, server server) {
+		r := newFixture(t, server)
 		explain := "EXPLAIN QUERY PLAN "
 		if server.dialect == postgreSQL.dialect {
 			explain = "EXPLAIN "
@@ -209,7 +209,7 @@ func TestIndexes(t *testing.T) {
 }
 
 // plan returns the last column of all rows.
-func (r *rig) plan(query string) (plan string) {
+func (r *fixture) plan(query string) (plan string) {
 	r.Helper()
 	rows, err := r.db.Query(query)
 	want(r.TB, err, nil)

@@ -18,10 +18,10 @@ import (
 // Create finds its own session and a Delete none.
 func TestWritesAreSentOnce(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, sqlite)
+	r := newFixture(t, sqlite)
 	for _, c := range []faults.Call{create, update, touch, logout, revoke} {
 		sent := 0
-		store := r.meddling(func(query string) error {
+		store := r.withHook(func(query string) error {
 			if !strings.HasPrefix(query, kinds[c.Method]) {
 				return nil
 			}
@@ -43,9 +43,9 @@ func TestWritesAreSentOnce(t *testing.T) {
 // both the same.
 func TestContextBehindBadConn(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, sqlite)
+	r := newFixture(t, sqlite)
 	ctx, cancel := context.WithCancel(t.Context())
-	store := r.meddling(func(string) error {
+	store := r.withHook(func(string) error {
 		cancel()
 		return driver.ErrBadConn
 	})
@@ -58,7 +58,7 @@ func TestMigrateCancelledInside(t *testing.T) {
 	for _, statement := range []string{"BEGIN", "SELECT", "--", "COMMIT"} { // a schema file begins with a comment
 		r := empty(t, sqlite)
 		ctx, cancel := context.WithCancel(t.Context())
-		store := r.meddling(func(query string) error {
+		store := r.withHook(func(query string) error {
 			if strings.HasPrefix(query, statement) {
 				cancel()
 			}
@@ -73,42 +73,42 @@ func TestMigrateCancelledInside(t *testing.T) {
 		}
 		want(t, store.Migrate(t.Context()), nil) // on the same connection
 		want(t, r.store.Migrate(t.Context()), nil)
-		r.migrated()
+		r.wantMigrated()
 	}
 }
 
-// meddling returns a Store on the rig's SQLite whose connections, after every
+// withHook returns a Store on the fixture's SQLite whose connections, after every
 // statement, answers what after returns.
-func (r *rig) meddling(after func(query string) error) *sqlstore.Store {
+func (r *fixture) withHook(after func(query string) error) *sqlstore.Store {
 	r.Helper()
 	connector, err := sqlite3.NewConnector(r.dsn)
 	want(r.TB, err, nil)
-	db := sql.OpenDB(meddler{connector, after})
+	db := sql.OpenDB(hookConnector{connector, after})
 	r.Cleanup(func() { db.Close() })
 	return sqlstore.New(db, sqlstore.SQLite)
 }
 
-type meddler struct {
+type hookConnector struct {
 	driver.Connector
 	after func(query string) error
 }
 
-func (m meddler) Connect(ctx context.Context) (driver.Conn, error) {
+func (m hookConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := m.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return meddlerConn{conn, conn.(driver.ExecerContext), conn.(driver.QueryerContext), m.after}, nil
+	return hookConn{conn, conn.(driver.ExecerContext), conn.(driver.QueryerContext), m.after}, nil
 }
 
-type meddlerConn struct {
+type hookConn struct {
 	driver.Conn
 	driver.ExecerContext
 	driver.QueryerContext
 	after func(query string) error
 }
 
-func (c meddlerConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c hookConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	result, err := c.ExecerContext.ExecContext(ctx, query, args)
 	if err == nil {
 		err = c.after(query)
@@ -116,7 +116,7 @@ func (c meddlerConn) ExecContext(ctx context.Context, query string, args []drive
 	return result, err
 }
 
-func (c meddlerConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c hookConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	rows, err := c.QueryerContext.QueryContext(ctx, query, args)
 	if err != nil {
 		return nil, err

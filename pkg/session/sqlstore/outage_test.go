@@ -16,7 +16,7 @@ import (
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	dsn, stop, start := postgrestest.Stoppable(t)
-	r := newRig(t, server{"PostgreSQL", postgreSQL.dialect, postgreSQL.driver, func(testing.TB) string { return dsn }})
+	r := newFixture(t, server{"PostgreSQL", postgreSQL.dialect, postgreSQL.driver, func(testing.TB) string { return dsn }})
 	s := r.Created()
 	stop()
 	for _, c := range faults.All {
@@ -36,7 +36,7 @@ func TestRestart(t *testing.T) {
 // A program that keeps its sessions in a file finds them when it starts again.
 func TestReopen(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, sqlite)
+	r := newFixture(t, sqlite)
 	s := r.Created()
 	want(t, r.db.Close(), nil)
 	for _, c := range faults.All {
@@ -53,8 +53,8 @@ func TestDeadlineBehindAnotherWriter(t *testing.T) {
 	for _, c := range []faults.Call{update, touch, logout, revoke} {
 		t.Run(c.Method, func(t *testing.T) {
 			t.Parallel()
-			onEach(t, func(t *testing.T, server server) {
-				r := newRig(t, server)
+			onEachServer(t, func(t *testing.T, server server) {
+				r := newFixture(t, server)
 				s := r.Created()
 				other := r.begin()
 				other.exec(`UPDATE coatcheck_sessions SET version = 99 WHERE id = $1`, s.ID)
@@ -62,13 +62,13 @@ func TestDeadlineBehindAnotherWriter(t *testing.T) {
 				go func() { patient <- create.Do(t.Context(), r.store, newSession()) }()
 				for range 2 {
 					if r.dialect == sqlstore.SQLite { // the call waits in our own queue
-						deadlineExceeded(t, c, r, s)
+						wantCallTimesOut(t, c, r, s)
 						continue
 					}
-					late, over := countdown(t)
+					late, over := manualDeadline(t)
 					answer := r.waiting(func() error { return c.Do(late, r.store, s) })
 					over() // in the database by now, and not only on the way there
-					ranOut(t, <-answer)
+					wantTimeout(t, <-answer)
 					r.nobodyWaits() // what was given up may be carried out as long as it waits
 				}
 				want(t, get.Do(t.Context(), r.store, s), nil) // readers do not wait
@@ -85,13 +85,13 @@ func TestDeadlineBehindAnotherWriter(t *testing.T) {
 // All connections are in use, and for SQLite the queue of writers stands still.
 func TestDeadlineWithoutAConnection(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
-		r := newRig(t, server)
+	onEachServer(t, func(t *testing.T, server server) {
+		r := newFixture(t, server)
 		s := r.Created()
 		r.db.SetMaxOpenConns(1)
 		other := r.begin()
 		for _, c := range faults.All {
-			deadlineExceeded(t, c, r, s)
+			wantCallTimesOut(t, c, r, s)
 		}
 		other.end(true)
 		for _, c := range faults.All { // a call needs one connection only
@@ -102,24 +102,24 @@ func TestDeadlineWithoutAConnection(t *testing.T) {
 	})
 }
 
-// shortly is how long a call may take that is meant to run out of time.
-const shortly = 100 * time.Millisecond
+// shortTimeout is how long a call may take that is meant to run out of time.
+const shortTimeout = 100 * time.Millisecond
 
-func deadlineExceeded(t *testing.T, c faults.Call, r *rig, s *session.Session) {
+func wantCallTimesOut(t *testing.T, c faults.Call, r *fixture, s *session.Session) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), shortly)
+	ctx, cancel := context.WithTimeout(t.Context(), shortTimeout)
 	defer cancel()
-	ranOut(t, c.Do(ctx, r.store, s))
+	wantTimeout(t, c.Do(ctx, r.store, s))
 }
 
-func ranOut(t *testing.T, err error) {
+func wantTimeout(t *testing.T, err error) {
 	t.Helper()
 	want(t, err, errOutage)
 	want(t, err, context.DeadlineExceeded)
 }
 
-// countdown returns a context whose time is over when over is called.
-func countdown(t *testing.T) (late context.Context, over func()) {
+// manualDeadline returns a context whose time is over when over is called.
+func manualDeadline(t *testing.T) (late context.Context, over func()) {
 	done := make(chan struct{})
 	return deadline{t.Context(), done}, func() { close(done) }
 }

@@ -56,7 +56,7 @@ func TestWaitingForAnotherTransaction(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, postgreSQL)
+			r := newFixture(t, postgreSQL)
 			s := r.Created()
 			other := r.begin()
 			other.exec(test.other, s.ID)
@@ -78,7 +78,7 @@ func TestCreateWaitsForAnother(t *testing.T) {
 		commit bool
 		want   error
 	}{{true, session.ErrConflict}, {false, nil}} {
-		r := newRig(t, postgreSQL)
+		r := newFixture(t, postgreSQL)
 		s := r.Created()
 		other := r.begin()
 		other.exec(`CREATE TEMPORARY TABLE copy AS SELECT * FROM coatcheck_sessions`)
@@ -92,7 +92,7 @@ func TestCreateWaitsForAnother(t *testing.T) {
 }
 
 // begin starts a transaction on a connection of its own.
-func (r *rig) begin() *transaction {
+func (r *fixture) begin() *transaction {
 	r.Helper()
 	tx, err := r.db.BeginTx(context.Background(), nil)
 	want(r.TB, err, nil)
@@ -101,7 +101,7 @@ func (r *rig) begin() *transaction {
 }
 
 type transaction struct {
-	*rig
+	*fixture
 	tx *sql.Tx
 }
 
@@ -120,15 +120,15 @@ func (t *transaction) end(commit bool) {
 	}
 }
 
-// patience is when what is waited for will certainly never come.
-const patience = 3 * time.Minute
+// waitTimeout is when what is waited for will certainly never come.
+const waitTimeout = 3 * time.Minute
 
 // waiting starts the call and returns when PostgreSQL lets it wait for a lock.
-func (r *rig) waiting(call func() error) <-chan error {
+func (r *fixture) waiting(call func() error) <-chan error {
 	r.Helper()
 	answer := make(chan error, 1)
 	go func() { answer <- call() }()
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(waitTimeout); ; time.Sleep(time.Millisecond) {
 		if r.waiters() > 0 {
 			return answer
 		}
@@ -140,9 +140,9 @@ func (r *rig) waiting(call func() error) <-chan error {
 
 // nobodyWaits returns when no call waits for a lock. Pgx cancels what is given up,
 // but PostgreSQL forgets that if it comes before the statement does.
-func (r *rig) nobodyWaits() {
+func (r *fixture) nobodyWaits() {
 	r.Helper()
-	for deadline := time.Now().Add(patience); r.waiters() > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(waitTimeout); r.waiters() > 0; time.Sleep(time.Millisecond) {
 		r.exec(`SELECT pg_cancel_backend(pid) FROM pg_locks WHERE ` + waiting)
 		if time.Now().After(deadline) {
 			r.Fatal("a call that was given up still waits")
@@ -154,7 +154,7 @@ func (r *rig) nobodyWaits() {
 const waiting = `NOT granted AND pid IN (SELECT pid FROM pg_locks WHERE relation = 'coatcheck_sessions'::regclass)`
 
 // waiters counts them. In SQLite waiting is something calls do, not the server.
-func (r *rig) waiters() (n int) {
+func (r *fixture) waiters() (n int) {
 	r.Helper()
 	if r.dialect == sqlstore.PostgreSQL {
 		want(r.TB, r.db.QueryRow(`SELECT count(*) FROM pg_locks WHERE `+waiting).Scan(&n), nil)

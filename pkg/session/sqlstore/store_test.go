@@ -14,8 +14,8 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, s server) {
-		r := newRig(t, s)
+	onEachServer(t, func(t *testing.T, s server) {
+		r := newFixture(t, s)
 		storetest.Run(t, func(*testing.T) session.Store { return r.store })
 	})
 }
@@ -38,24 +38,24 @@ func TestStatements(t *testing.T) {
 		want(t, c.Do(t.Context(), p.store, newSession()), session.ErrNoSession)
 		sent(c.Method+" of nothing", kinds[c.Method], "SELECT")
 	}
-	p.withDead(2)
-	p.deletes(10, 2)
+	p.createDead(2)
+	p.wantDeleted(10, 2)
 	sent("DeleteExpired", "WITH")
 }
 
 // Behind an old PgBouncer statements cannot be prepared.
 func TestStoreWithoutPreparing(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, postgreSQL)
-	r = r.through(postgrestest.With(r.dsn, "default_query_exec_mode", "exec"))
+	r := newFixture(t, postgreSQL)
+	r = r.withDSN(postgrestest.With(r.dsn, "default_query_exec_mode", "exec"))
 	storetest.Run(t, func(*testing.T) session.Store { return r.store })
 }
 
 // The table is public: programs in other languages read it.
 func TestRow(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
-		r := newRig(t, server)
+	onEachServer(t, func(t *testing.T, server server) {
+		r := newFixture(t, server)
 		s := newSession()
 		s.UserID, s.ID = "u1", "AAAAAAAAAAAAAAAAAAAAAA"
 		s.Version = 1<<63 - 1
@@ -89,8 +89,8 @@ func TestRow(t *testing.T) {
 // A column that a later release adds is neither in the way nor lost.
 func TestUnknownColumn(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
-		r := newRig(t, server)
+	onEachServer(t, func(t *testing.T, server server) {
+		r := newFixture(t, server)
 		s := r.Created()
 		r.exec("ALTER TABLE coatcheck_sessions ADD COLUMN later TEXT")
 		r.exec("UPDATE coatcheck_sessions SET later = 'kept'")
@@ -111,7 +111,7 @@ func TestUnknownColumn(t *testing.T) {
 // A missing table is an outage that names it.
 func TestMissingTable(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
+	onEachServer(t, func(t *testing.T, server server) {
 		r := empty(t, server)
 		errs := map[string]error{}
 		for _, c := range faults.All {
@@ -148,6 +148,6 @@ func TestUnknownDialect(t *testing.T) {
 // tests' own PostgreSQL does not wait for one.
 func BenchmarkStore(b *testing.B) {
 	for _, s := range servers {
-		b.Run(s.name, func(b *testing.B) { storetest.Benchmark(b, newRig(b, s).store) })
+		b.Run(s.name, func(b *testing.B) { storetest.Benchmark(b, newFixture(b, s).store) })
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"example.com/coatcheck/internal/testing/faults"
 )
 
-// atOnce runs 16 writers, each through its own life of sessions, again and again.
-func atOnce(t *testing.T, of func(i int) *rig) {
+// runWriters runs 16 writers, each through its own life of sessions, again and again.
+func runWriters(t *testing.T, of func(i int) *fixture) {
 	t.Helper()
 	var wg sync.WaitGroup
 	for i := range 16 {
@@ -38,13 +38,13 @@ func atOnce(t *testing.T, of func(i int) *rig) {
 // as processes do.
 func TestConcurrentWriters(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, server server) {
-		r := newRig(t, server)
+	onEachServer(t, func(t *testing.T, server server) {
+		r := newFixture(t, server)
 		t.Run("one Store", func(t *testing.T) {
-			atOnce(t, func(int) *rig { return r })
+			runWriters(t, func(int) *fixture { return r })
 		})
 		t.Run("a Store each", func(t *testing.T) {
-			atOnce(t, func(int) *rig { return r.another() })
+			runWriters(t, func(int) *fixture { return r.another() })
 		})
 	})
 }
@@ -52,7 +52,7 @@ func TestConcurrentWriters(t *testing.T) {
 // Writers of one Store queue: none fails even where SQLite waits for nobody.
 func TestWritersQueue(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, sqlite)
-	impatient := r.through(strings.Replace(r.dsn, "_busy_timeout=120000", "_busy_timeout=0", 1))
-	atOnce(t, func(int) *rig { return impatient })
+	r := newFixture(t, sqlite)
+	impatient := r.withDSN(strings.Replace(r.dsn, "_busy_timeout=120000", "_busy_timeout=0", 1))
+	runWriters(t, func(int) *fixture { return impatient })
 }

@@ -20,10 +20,10 @@ func (st upsertingTouch) Touch(ctx context.Context, key session.Key, now, expire
 	return err
 }
 
-// zombieTouch does so too, but says ErrNoSession.
-type zombieTouch struct{ *mapStore }
+// upsertingErrorTouch does so too, but says ErrNoSession.
+type upsertingErrorTouch struct{ *mapStore }
 
-func (st zombieTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (st upsertingErrorTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
 	err := st.mapStore.Touch(ctx, key, now, expires)
 	if errors.Is(err, session.ErrNoSession) {
 		st.leave(key, now, expires)
@@ -84,35 +84,35 @@ func (st extendingDead) Update(ctx context.Context, s *session.Session, now time
 	return st.mapStore.Update(ctx, s, now, newVersion)
 }
 
-// lateJudge compares versions before it looks whether the session is dead.
-type lateJudge struct{ *mapStore }
+// versionFirstUpdate compares versions before it looks whether the session is dead.
+type versionFirstUpdate struct{ *mapStore }
 
-func (st lateJudge) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+func (st versionFirstUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
 	if old, err := st.Get(ctx, s.Key()); err == nil && old.Version != s.Version {
 		return session.ErrConflict
 	}
 	return st.mapStore.Update(ctx, s, now, newVersion)
 }
 
-// late judges in one method by a time somewhat before the one it is told.
-type late struct {
+// slowClock judges in one method by a time somewhat before the one it is told.
+type slowClock struct {
 	*mapStore
 	method string
 	by     time.Duration
 }
 
-func (st late) at(method string, now time.Time) time.Time {
+func (st slowClock) at(method string, now time.Time) time.Time {
 	if method == st.method {
 		return now.Add(-st.by)
 	}
 	return now
 }
 
-func (st late) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+func (st slowClock) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
 	return st.mapStore.Update(ctx, s, st.at("Update", now), newVersion)
 }
 
-func (st late) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (st slowClock) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
 	if s, err := st.Get(ctx, key); err == nil && dead(s, st.at("Touch", now)) {
 		return session.ErrNoSession
 	}
@@ -123,7 +123,7 @@ func (st late) Touch(ctx context.Context, key session.Key, now, expires time.Tim
 	})
 }
 
-func (st late) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (st slowClock) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
 	return st.mapStore.Delete(ctx, key, secret, st.at("Delete", now))
 }
 
@@ -168,10 +168,10 @@ func (st strictDelete) Delete(ctx context.Context, key session.Key, secret *[32]
 	return st.mapStore.Delete(ctx, key, secret, now)
 }
 
-// quietDelete is content when there is nothing to delete.
-type quietDelete struct{ *mapStore }
+// nilErrorDelete is content when there is nothing to delete.
+type nilErrorDelete struct{ *mapStore }
 
-func (st quietDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (st nilErrorDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
 	if _, err := st.Get(ctx, key); errors.Is(err, session.ErrNoSession) {
 		return nil
 	}
@@ -216,27 +216,27 @@ func (st zeroDelete) Delete(ctx context.Context, key session.Key, secret *[32]by
 	return st.mapStore.Delete(ctx, key, secret, now)
 }
 
-// tidyDelete removes a dead session whatever the secret.
-type tidyDelete struct{ *mapStore }
+// deadWithoutSecretDelete removes a dead session whatever the secret.
+type deadWithoutSecretDelete struct{ *mapStore }
 
-func (st tidyDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (st deadWithoutSecretDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
 	if s, err := st.Get(ctx, key); err == nil && dead(s, now) {
 		secret = nil
 	}
 	return st.mapStore.Delete(ctx, key, secret, now)
 }
 
-// cheerfulDelete reports a dead session as removed.
-type cheerfulDelete struct{ *mapStore }
+// deadAsLiveDelete reports a dead session as removed.
+type deadAsLiveDelete struct{ *mapStore }
 
-func (st cheerfulDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, _ time.Time) error {
+func (st deadAsLiveDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, _ time.Time) error {
 	return st.mapStore.Delete(ctx, key, secret, time.Time{})
 }
 
-// lazyDelete leaves a dead session where it is.
-type lazyDelete struct{ *mapStore }
+// deadKeepingDelete leaves a dead session where it is.
+type deadKeepingDelete struct{ *mapStore }
 
-func (st lazyDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (st deadKeepingDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
 	if s, err := st.Get(ctx, key); err == nil && dead(s, now) {
 		return session.ErrNoSession
 	}

@@ -160,10 +160,10 @@ func (st *laggingList) List(ctx context.Context, owner string) ([]*session.Sessi
 	}), err
 }
 
-// judgingGet takes a dead session for none.
-type judgingGet struct{ *mapStore }
+// expiryCheckingGet takes a dead session for none.
+type expiryCheckingGet struct{ *mapStore }
 
-func (st judgingGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+func (st expiryCheckingGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
 	s, err := st.mapStore.Get(ctx, key)
 	if err == nil && dead(s, time.Now()) {
 		return nil, session.ErrNoSession
@@ -171,10 +171,10 @@ func (st judgingGet) Get(ctx context.Context, key session.Key) (*session.Session
 	return s, err
 }
 
-// judgingList hides the dead.
-type judgingList struct{ *mapStore }
+// expiryCheckingList hides the dead.
+type expiryCheckingList struct{ *mapStore }
 
-func (st judgingList) List(ctx context.Context, owner string) ([]*session.Session, error) {
+func (st expiryCheckingList) List(ctx context.Context, owner string) ([]*session.Session, error) {
 	return st.filter(ctx, func(k session.Key, s *session.Session) bool { return k.Owner == owner && !dead(s, time.Now()) })
 }
 

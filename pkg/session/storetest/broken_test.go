@@ -48,53 +48,53 @@ func brokenStores() map[string][]session.Store {
 		"a missing session is ErrNoSession": {
 			silentGet{newMapStore()}, outageGet{newMapStore()}, outageList{newMapStore()},
 			outageUpdate{newMapStore()}, outageTouch{newMapStore()}, outageDelete{newMapStore()},
-			quietDelete{newMapStore()}, ownerDelete{newMapStore()},
+			nilErrorDelete{newMapStore()}, ownerDelete{newMapStore()},
 		},
 		"keys are compared exactly": {
 			prefixList{newMapStore()}, wildcardList{newMapStore()}, confused{newMapStore(), "Create", inAnyCase},
 		},
 		"list holds one user's sessions": {leakyList{newMapStore()}},
 		"list is complete":               {pagedList{newMapStore()}},
-		"dead sessions are shown":        {judgingGet{newMapStore()}, judgingList{newMapStore()}},
+		"dead sessions are shown":        {expiryCheckingGet{newMapStore()}, expiryCheckingList{newMapStore()}},
 		"sessions are copies": {
 			sharingCreate{newMapStore()}, sharingUpdate{newMapStore()}, sharingGet{newMapStore()}, sharingList{newMapStore()},
 		},
 
 		"update replaces what it names": {
-			mergingUpdate{newMapStore()}, sparingUpdate{newMapStore()}, secretUpdate{newMapStore()}, &staleList{mapStore: newMapStore()},
+			mergingUpdate{newMapStore()}, nilKeepsUpdate{newMapStore()}, previousSecretUpdate{newMapStore()}, &staleList{mapStore: newMapStore()},
 		},
-		"update leaves the rest":                 {greedyUpdate{newMapStore()}, spreadingUpdate{newMapStore()}},
-		"update without expiry leaves the times": {eagerUpdate{newMapStore()}, mortalUpdate{newMapStore()}},
-		"update with expiry replaces the times":  {timelessUpdate{newMapStore()}, extendingUpdate{newMapStore()}},
-		"update compares versions":               {lastWriteWins{newMapStore()}, carelessUpdate{newMapStore()}, forcefulUpdate{newMapStore()}},
+		"update leaves the rest":                 {lastSeenUpdate{newMapStore()}, spreadingUpdate{newMapStore()}},
+		"update without expiry leaves the times": {authenticatedAtUpdate{newMapStore()}, zeroExpiryUpdate{newMapStore()}},
+		"update with expiry replaces the times":  {noTimesUpdate{newMapStore()}, extendingUpdate{newMapStore()}},
+		"update compares versions":               {lastWriteWins{newMapStore()}, carelessUpdate{newMapStore()}, uncheckedTimesUpdate{newMapStore()}},
 		"one of many updates wins":               {racy{newMapStore(), "Update"}},
 		"update knows its own retry":             {forgetfulUpdate{newMapStore()}, shortSightedUpdate{newMapStore()}, repeatingUpdate{newMapStore()}},
 		"update knows no other write":            {&trustingUpdate{mapStore: newMapStore()}, carelessUpdate{newMapStore()}},
 
-		"touch moves the times only": {versionedTouch{newMapStore()}, reluctantTouch{newMapStore()}, spreadingTouch{newMapStore()}},
+		"touch moves the times only": {versionedTouch{newMapStore()}, expiryOnlyTouch{newMapStore()}, spreadingTouch{newMapStore()}},
 		"touch never goes back": {
-			backwardTouch{newMapStore()}, separateTouch{newMapStore()}, conflictingTouch{newMapStore()}, racy{newMapStore(), "Touch"},
+			backwardTouch{newMapStore()}, perTimeTouch{newMapStore()}, conflictingTouch{newMapStore()}, racy{newMapStore(), "Touch"},
 		},
-		"update and touch keep each other's work": {greedyUpdate{newMapStore()}, racy{newMapStore(), "Update"}, racy{newMapStore(), "Touch"}},
+		"update and touch keep each other's work": {lastSeenUpdate{newMapStore()}, racy{newMapStore(), "Update"}, racy{newMapStore(), "Touch"}},
 
-		"nothing revives a deleted session": {upsertingTouch{newMapStore()}, upsertingUpdate{newMapStore()}, zombieTouch{newMapStore()}},
+		"nothing revives a deleted session": {upsertingTouch{newMapStore()}, upsertingUpdate{newMapStore()}, upsertingErrorTouch{newMapStore()}},
 		"nothing revives a dead session": {
 			revivingTouch{newMapStore()}, carelessTouch{newMapStore()}, revivingUpdate{newMapStore()},
-			extendingDead{newMapStore()}, lateJudge{newMapStore()},
+			extendingDead{newMapStore()}, versionFirstUpdate{newMapStore()},
 		},
 		"no clock is read": {clockTouch{newMapStore()}, clockUpdate{newMapStore()}, clockDelete{newMapStore()}},
 
 		"delete takes the right secret": {
-			forgetfulDelete{newMapStore()}, strictDelete{newMapStore()}, quietDelete{newMapStore()}, ownerDelete{newMapStore()},
+			forgetfulDelete{newMapStore()}, strictDelete{newMapStore()}, nilErrorDelete{newMapStore()}, ownerDelete{newMapStore()},
 			&staleList{mapStore: newMapStore()},
 		},
-		"delete refuses a wrong secret": {trustingDelete{newMapStore()}, carelessDelete{newMapStore()}, zeroDelete{newMapStore()}, tidyDelete{newMapStore()}},
-		"delete removes the dead":       {cheerfulDelete{newMapStore()}, lazyDelete{newMapStore()}},
+		"delete refuses a wrong secret": {trustingDelete{newMapStore()}, carelessDelete{newMapStore()}, zeroDelete{newMapStore()}, deadWithoutSecretDelete{newMapStore()}},
+		"delete removes the dead":       {deadAsLiveDelete{newMapStore()}, deadKeepingDelete{newMapStore()}},
 		"delete wins every race":        {racy{newMapStore(), "Touch"}, racy{newMapStore(), "Update"}},
 	}
 	for _, method := range []string{"Update", "Touch", "Delete"} {
 		const boundary = "dead from ExpiresAt on"
-		stores[boundary] = append(stores[boundary], late{newMapStore(), method, time.Second}, late{newMapStore(), method, -time.Second})
+		stores[boundary] = append(stores[boundary], slowClock{newMapStore(), method, time.Second}, slowClock{newMapStore(), method, -time.Second})
 	}
 	const keys = "keys are compared exactly"
 	for _, method := range []string{"Get", "Touch", "Delete"} {

@@ -70,10 +70,10 @@ func (st mergingUpdate) Update(ctx context.Context, s *session.Session, now time
 	})
 }
 
-// sparingUpdate takes nil for unchanged.
-type sparingUpdate struct{ *mapStore }
+// nilKeepsUpdate takes nil for unchanged.
+type nilKeepsUpdate struct{ *mapStore }
 
-func (st sparingUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+func (st nilKeepsUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
 	return st.rewrite(ctx, s, now, newVersion, func(before, after *session.Session) {
 		if s.Roles == nil {
 			after.Roles = before.Roles
@@ -81,17 +81,17 @@ func (st sparingUpdate) Update(ctx context.Context, s *session.Session, now time
 	})
 }
 
-// secretUpdate leaves PreviousSecret.
-type secretUpdate struct{ *mapStore }
+// previousSecretUpdate leaves PreviousSecret.
+type previousSecretUpdate struct{ *mapStore }
 
-func (st secretUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+func (st previousSecretUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
 	return st.rewrite(ctx, s, now, newVersion, func(before, after *session.Session) { after.PreviousSecret = before.PreviousSecret })
 }
 
-// greedyUpdate writes LastSeenAt too, and so undoes a Touch.
-type greedyUpdate struct{ *mapStore }
+// lastSeenUpdate writes LastSeenAt too, and so undoes a Touch.
+type lastSeenUpdate struct{ *mapStore }
 
-func (st greedyUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+func (st lastSeenUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
 	return st.rewrite(ctx, s, now, newVersion, func(_, after *session.Session) { after.LastSeenAt = s.LastSeenAt })
 }
 
@@ -108,24 +108,24 @@ func (st spreadingUpdate) Update(ctx context.Context, s *session.Session, now ti
 	return st.mapStore.Update(ctx, s, now, newVersion)
 }
 
-// eagerUpdate always writes AuthenticatedAt.
-type eagerUpdate struct{ *mapStore }
+// authenticatedAtUpdate always writes AuthenticatedAt.
+type authenticatedAtUpdate struct{ *mapStore }
 
-func (st eagerUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+func (st authenticatedAtUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
 	return st.rewrite(ctx, s, now, newVersion, func(_, after *session.Session) { after.AuthenticatedAt = s.AuthenticatedAt })
 }
 
-// mortalUpdate writes a zero ExpiresAt.
-type mortalUpdate struct{ *mapStore }
+// zeroExpiryUpdate writes a zero ExpiresAt.
+type zeroExpiryUpdate struct{ *mapStore }
 
-func (st mortalUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+func (st zeroExpiryUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
 	return st.rewrite(ctx, s, now, newVersion, func(_, after *session.Session) { after.ExpiresAt = s.ExpiresAt })
 }
 
-// timelessUpdate never writes times.
-type timelessUpdate struct{ *mapStore }
+// noTimesUpdate never writes times.
+type noTimesUpdate struct{ *mapStore }
 
-func (st timelessUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+func (st noTimesUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
 	return st.rewrite(ctx, s, now, newVersion, func(before, after *session.Session) {
 		after.AuthenticatedAt, after.ExpiresAt = before.AuthenticatedAt, before.ExpiresAt
 	})
@@ -165,10 +165,10 @@ func (st carelessUpdate) Update(ctx context.Context, s *session.Session, now tim
 	return err
 }
 
-// forcefulUpdate compares no versions if it is to write times.
-type forcefulUpdate struct{ *mapStore }
+// uncheckedTimesUpdate compares no versions if it is to write times.
+type uncheckedTimesUpdate struct{ *mapStore }
 
-func (st forcefulUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+func (st uncheckedTimesUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
 	if s.ExpiresAt.IsZero() {
 		return st.mapStore.Update(ctx, s, now, newVersion)
 	}
@@ -236,10 +236,10 @@ func (st versionedTouch) Touch(ctx context.Context, key session.Key, now, expire
 	return err
 }
 
-// reluctantTouch does nothing unless ExpiresAt moves.
-type reluctantTouch struct{ *mapStore }
+// expiryOnlyTouch does nothing unless ExpiresAt moves.
+type expiryOnlyTouch struct{ *mapStore }
 
-func (st reluctantTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (st expiryOnlyTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
 	if s, err := st.Get(ctx, key); err == nil && s.ExpiresAt.Equal(expires) {
 		return nil
 	}
@@ -266,10 +266,10 @@ func (st backwardTouch) Touch(ctx context.Context, key session.Key, now, expires
 	return st.retime(ctx, key, now, func(s *session.Session) { s.LastSeenAt, s.ExpiresAt = now, expires })
 }
 
-// separateTouch moves forward each time by itself.
-type separateTouch struct{ *mapStore }
+// perTimeTouch moves forward each time by itself.
+type perTimeTouch struct{ *mapStore }
 
-func (st separateTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (st perTimeTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
 	return st.retime(ctx, key, now, func(s *session.Session) {
 		if s.LastSeenAt.Before(now) {
 			s.LastSeenAt = now

@@ -25,8 +25,8 @@ var (
 // tries is how often a call is sent, the first time included.
 const tries = 3
 
-// rig is a Store with a prefix of its own, behind a proxy.
-type rig struct {
+// fixture is a Store with a prefix of its own, behind a proxy.
+type fixture struct {
 	*faults.Bench
 	proxy  *redistest.Proxy
 	client redis.UniversalClient // past the proxy
@@ -34,14 +34,14 @@ type rig struct {
 }
 
 // each runs a test on a single server and on a Redis Cluster.
-func each(t *testing.T, test func(*testing.T, *rig)) {
+func each(t *testing.T, test func(*testing.T, *fixture)) {
 	t.Run("server", func(t *testing.T) {
 		t.Parallel()
-		test(t, newRig(t))
+		test(t, newFixture(t))
 	})
 	t.Run("cluster", func(t *testing.T) {
 		t.Parallel()
-		test(t, newClusterRig(t))
+		test(t, newClusterFixture(t))
 	})
 }
 
@@ -49,43 +49,43 @@ func each(t *testing.T, test func(*testing.T, *rig)) {
 func onBoth(t *testing.T, test func(*testing.T, faults.Open)) {
 	t.Parallel()
 	t.Run("server", func(t *testing.T) {
-		test(t, func(t *testing.T) *faults.Bench { return newRig(t).Bench })
+		test(t, func(t *testing.T) *faults.Bench { return newFixture(t).Bench })
 	})
 	t.Run("cluster", func(t *testing.T) {
-		test(t, func(t *testing.T) *faults.Bench { return newClusterRig(t).Bench })
+		test(t, func(t *testing.T) *faults.Bench { return newClusterFixture(t).Bench })
 	})
 }
 
-// newRig returns a rig on the server that tests share. Clients have the default
+// newFixture returns a fixture on the server that tests share. Clients have the default
 // retries of go-redis, to show that they do no harm.
-func newRig(t *testing.T) *rig {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return newRigOn(t, redistest.Options)
+	return newFixtureOn(t, redistest.Options)
 }
 
-// newRigOn returns a rig on the server that the options lead to.
-func newRigOn(t *testing.T, options func(testing.TB) *redis.Options) *rig {
+// newFixtureOn returns a fixture on the server that the options lead to.
+func newFixtureOn(t *testing.T, options func(testing.TB) *redis.Options) *fixture {
 	t.Helper()
 	through, proxy := options(t), redistest.NewProxy(t)
 	through.Dialer = proxy.Dial
 	return assemble(t, proxy, redis.NewClient(through), redis.NewClient(options(t)))
 }
 
-// newOwnRig returns a rig on a server of its own.
-func newOwnRig(t *testing.T) (*rig, *redistest.Server) {
+// newOwnServerFixture returns a fixture on a server of its own.
+func newOwnServerFixture(t *testing.T) (*fixture, *redistest.Server) {
 	t.Helper()
 	server := redistest.Start(t)
-	return newRigOn(t, func(testing.TB) *redis.Options { return server.Options() }), server
+	return newFixtureOn(t, func(testing.TB) *redis.Options { return server.Options() }), server
 }
 
-func newClusterRig(t *testing.T) *rig {
+func newClusterFixture(t *testing.T) *fixture {
 	t.Helper()
 	through, proxy := redistest.ClusterOptions(t), redistest.NewProxy(t)
 	through.Dialer = proxy.Dial
 	return assemble(t, proxy, redis.NewClusterClient(through), redis.NewClusterClient(redistest.ClusterOptions(t)))
 }
 
-func assemble(t *testing.T, proxy *redistest.Proxy, through, direct redis.UniversalClient) *rig {
+func assemble(t *testing.T, proxy *redistest.Proxy, through, direct redis.UniversalClient) *fixture {
 	t.Helper()
 	t.Cleanup(func() {
 		through.Close()
@@ -95,7 +95,7 @@ func assemble(t *testing.T, proxy *redistest.Proxy, through, direct redis.Univer
 		want(t, script.Load(t.Context(), direct).Err(), nil)
 	}
 	prefix := redistest.Prefix(t)
-	r := &rig{proxy: proxy, client: direct, prefix: prefix}
+	r := &fixture{proxy: proxy, client: direct, prefix: prefix}
 	r.Bench = &faults.Bench{
 		TB: t, Proxy: r, Store: redisstore.New(through, prefix), Direct: redisstore.New(direct, prefix), Tries: tries, Pages: 2,
 	}
@@ -107,29 +107,29 @@ var proxyFaults = map[faults.Fault]redistest.Fault{
 	faults.Lost: redistest.LoseAnswer, faults.Late: redistest.Hold,
 }
 
-// Spoil and what follows are the rig as a [faults.Proxy], which does not tell one
+// Spoil and what follows are the fixture as a [faults.Proxy], which does not tell one
 // script from another.
-func (r *rig) Spoil(_ faults.Call, next ...faults.Fault) {
+func (r *fixture) Spoil(_ faults.Call, next ...faults.Fault) {
 	for _, fault := range next {
 		r.proxy.Fail(proxyFaults[fault])
 	}
 }
 
-func (r *rig) SpoilAll(fault faults.Fault) { r.proxy.FailAll(proxyFaults[fault]) }
+func (r *fixture) SpoilAll(fault faults.Fault) { r.proxy.FailAll(proxyFaults[fault]) }
 
-func (r *rig) Between(f func()) { r.proxy.Between(f) }
+func (r *fixture) Between(f func()) { r.proxy.Between(f) }
 
-func (r *rig) Sent(faults.Call) int { return len(r.proxy.Take()) }
+func (r *fixture) Sent(faults.Call) int { return len(r.proxy.Take()) }
 
-func (r *rig) Forget() { r.proxy.Take() }
+func (r *fixture) Forget() { r.proxy.Take() }
 
-func (r *rig) Deliver() []bool {
+func (r *fixture) Deliver() []bool {
 	r.Helper()
 	r.proxy.Deliver()
 	return nil
 }
 
 // index and key are where the documentation says that things are.
-func (r *rig) index(s *session.Session) string { return r.prefix + "{" + s.Key().Owner + "}" }
+func (r *fixture) index(s *session.Session) string { return r.prefix + "{" + s.Key().Owner + "}" }
 
-func (r *rig) key(s *session.Session) string { return r.index(s) + ":" + s.ID }
+func (r *fixture) key(s *session.Session) string { return r.index(s) + ":" + s.ID }

@@ -43,8 +43,8 @@ var (
 	servers = []server{postgreSQL, sqlite}
 )
 
-// onEach runs the test on every server.
-func onEach(t *testing.T, test func(*testing.T, server)) {
+// onEachServer runs the test on every server.
+func onEachServer(t *testing.T, test func(*testing.T, server)) {
 	for _, s := range servers {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
@@ -53,8 +53,8 @@ func onEach(t *testing.T, test func(*testing.T, server)) {
 	}
 }
 
-// rig is a Store on a database of its own.
-type rig struct {
+// fixture is a Store on a database of its own.
+type fixture struct {
 	*faults.Bench
 	server
 	dsn   string
@@ -62,59 +62,59 @@ type rig struct {
 	store *sqlstore.Store
 }
 
-// empty returns a rig whose database has no table yet.
-func empty(tb testing.TB, s server) *rig {
+// empty returns a fixture whose database has no table yet.
+func empty(tb testing.TB, s server) *fixture {
 	tb.Helper()
 	return newPool(tb, s, s.dsn(tb))
 }
 
-func newRig(tb testing.TB, s server) *rig {
+func newFixture(tb testing.TB, s server) *fixture {
 	tb.Helper()
 	r := empty(tb, s)
 	want(tb, r.store.Migrate(tb.Context()), nil)
 	return r
 }
 
-// another returns a rig on the same database, with a pool and a Store of its
+// another returns a fixture on the same database, with a pool and a Store of its
 // own, as another process has.
-func (r *rig) another() *rig {
+func (r *fixture) another() *fixture {
 	r.Helper()
-	return r.through(r.dsn)
+	return r.withDSN(r.dsn)
 }
 
-func (r *rig) through(dsn string) *rig {
+func (r *fixture) withDSN(dsn string) *fixture {
 	r.Helper()
 	return newPool(r.TB, r.server, dsn)
 }
 
-func newPool(tb testing.TB, s server, dsn string) *rig {
+func newPool(tb testing.TB, s server, dsn string) *fixture {
 	tb.Helper()
 	db, err := sql.Open(s.driver, dsn)
 	want(tb, err, nil)
 	tb.Cleanup(func() { db.Close() })
 	db.SetMaxIdleConns(16)
 	store := sqlstore.New(db, s.dialect)
-	return &rig{&faults.Bench{TB: tb, Store: store, Direct: store, Tries: 1, Pages: 1}, s, dsn, db, store}
+	return &fixture{&faults.Bench{TB: tb, Store: store, Direct: store, Tries: 1, Pages: 1}, s, dsn, db, store}
 }
 
 // exec changes the database behind the Store's back.
-func (r *rig) exec(query string, args ...any) {
+func (r *fixture) exec(query string, args ...any) {
 	r.Helper()
 	_, err := r.db.ExecContext(r.Context(), query, args...)
 	want(r.TB, err, nil)
 }
 
-// proxied is a rig on PostgreSQL, behind a proxy. It is a [faults.Proxy].
+// proxied is a fixture on PostgreSQL, behind a proxy. It is a [faults.Proxy].
 type proxied struct {
-	*rig
+	*fixture
 	proxy *postgrestest.Proxy
 }
 
 func newProxied(t *testing.T) *proxied {
 	t.Helper()
-	direct := newRig(t, postgreSQL)
+	direct := newFixture(t, postgreSQL)
 	proxy := postgrestest.NewProxy(t, direct.dsn)
-	p := &proxied{direct.through(proxy.DSN), proxy}
+	p := &proxied{direct.withDSN(proxy.DSN), proxy}
 	p.Proxy, p.Direct, p.More = p, direct.store, []faults.Fault{faults.Cut}
 	return p
 }

@@ -28,8 +28,8 @@ var (
 // tries is how often the client sends a call, the first time included.
 const tries = 3
 
-// rig is a Store on a table of its own, behind a proxy.
-type rig struct {
+// fixture is a Store on a table of its own, behind a proxy.
+type fixture struct {
 	*faults.Bench
 	proxy  *dynamotest.Proxy
 	client *dynamodb.Client // past the proxy
@@ -38,12 +38,12 @@ type rig struct {
 	between func() // if not nil, runs once, before the second try of a call
 }
 
-func newRig(t *testing.T) *rig {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	r := &rig{proxy: dynamotest.NewProxy(t), table: dynamotest.Tables(t)["SessionsTable"]}
+	r := &fixture{proxy: dynamotest.NewProxy(t), table: dynamotest.Tables(t)["SessionsTable"]}
 	r.client = dynamotest.Client(t, dynamotest.Endpoint(t))
 	r.Bench = &faults.Bench{TB: t, Proxy: r, Direct: dynamostore.New(r.client, r.table), Tries: tries, Pages: 1}
-	r.Store = r.through(func(o *dynamodb.Options) {
+	r.Store = r.proxiedStore(func(o *dynamodb.Options) {
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = tries
 			o.Backoff = retry.BackoffDelayerFunc(r.backoff)
@@ -52,15 +52,15 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-func open(t *testing.T) *faults.Bench { return newRig(t).Bench }
+func open(t *testing.T) *faults.Bench { return newFixture(t).Bench }
 
-// through returns a Store whose client sends its calls through the proxy.
-func (r *rig) through(options ...func(*dynamodb.Options)) *dynamostore.Store {
+// proxiedStore returns a Store whose client sends its calls through the proxy.
+func (r *fixture) proxiedStore(options ...func(*dynamodb.Options)) *dynamostore.Store {
 	return dynamostore.New(dynamodb.New(dynamotest.Client(r, r.proxy.URL).Options(), options...), r.table)
 }
 
 // backoff stands where the SDK waits before it sends a call again.
-func (r *rig) backoff(int, error) (time.Duration, error) {
+func (r *fixture) backoff(int, error) (time.Duration, error) {
 	if f := r.between; f != nil {
 		r.between = nil
 		f()
@@ -79,18 +79,18 @@ var proxyFaults = map[faults.Fault]dynamotest.Fault{
 	faults.Lost: dynamotest.LoseAnswer, faults.Late: dynamotest.Hold,
 }
 
-// Spoil and what follows are the rig as a [faults.Proxy].
-func (r *rig) Spoil(c faults.Call, next ...faults.Fault) {
+// Spoil and what follows are the fixture as a [faults.Proxy].
+func (r *fixture) Spoil(c faults.Call, next ...faults.Fault) {
 	for _, fault := range next {
 		r.proxy.Fail(actions[c.Method], proxyFaults[fault])
 	}
 }
 
-func (r *rig) SpoilAll(fault faults.Fault) { r.proxy.FailAll(proxyFaults[fault]) }
+func (r *fixture) SpoilAll(fault faults.Fault) { r.proxy.FailAll(proxyFaults[fault]) }
 
-func (r *rig) Between(f func()) { r.between = f }
+func (r *fixture) Between(f func()) { r.between = f }
 
-func (r *rig) Sent(c faults.Call) int {
+func (r *fixture) Sent(c faults.Call) int {
 	r.Helper()
 	calls := r.proxy.Take()
 	for _, call := range calls {
@@ -101,9 +101,9 @@ func (r *rig) Sent(c faults.Call) int {
 	return len(calls)
 }
 
-func (r *rig) Forget() { r.proxy.Take() }
+func (r *fixture) Forget() { r.proxy.Take() }
 
-func (r *rig) Deliver() (changed []bool) {
+func (r *fixture) Deliver() (changed []bool) {
 	r.Helper()
 	for _, status := range r.proxy.Deliver() {
 		if status != http.StatusOK && status != http.StatusBadRequest { // which is a failed condition
@@ -116,7 +116,7 @@ func (r *rig) Deliver() (changed []bool) {
 
 // change alters the item of a session behind everybody's back. The expression
 // calls its field #f and its value, if it has one, :v.
-func (r *rig) change(key session.Key, expression, field string, value types.AttributeValue) {
+func (r *fixture) change(key session.Key, expression, field string, value types.AttributeValue) {
 	r.Helper()
 	in := &dynamodb.UpdateItemInput{
 		TableName:                &r.table,
@@ -131,13 +131,13 @@ func (r *rig) change(key session.Key, expression, field string, value types.Attr
 	want(r, err, nil)
 }
 
-func (r *rig) set(key session.Key, field string, value types.AttributeValue) {
+func (r *fixture) set(key session.Key, field string, value types.AttributeValue) {
 	r.Helper()
 	r.change(key, "SET #f = :v", field, value)
 }
 
 // item returns the raw item of a session.
-func (r *rig) item(key session.Key) attributes {
+func (r *fixture) item(key session.Key) attributes {
 	r.Helper()
 	out, err := r.client.GetItem(r.Context(), &dynamodb.GetItemInput{
 		TableName: &r.table, Key: attributes{"owner": text(key.Owner), "id": text(key.ID)}, ConsistentRead: new(true),
@@ -154,9 +154,9 @@ func binary(b ...byte) types.AttributeValue {
 	return &types.AttributeValueMemberB{Value: b}
 }
 
-// newSite returns a Manager on a new rig's Store.
-func newSite(t *testing.T, cfg session.Config) (*faults.Site, *rig) {
+// newSite returns a Manager on a new fixture's Store.
+func newSite(t *testing.T, cfg session.Config) (*faults.Site, *fixture) {
 	t.Helper()
-	r := newRig(t)
+	r := newFixture(t)
 	return faults.NewSite(r.Bench, cfg), r
 }
