@@ -18,29 +18,29 @@ func devices(t *testing.T, browser context.Context, url string) {
 	}
 	cookie := second.cookie().Value
 	first.open("/sessions")
-	first.at("/sessions", "This device")
-	first.look("sessions")
-	first.click(`form[action="/sessions/` + second.current(cookie) + `/revoke"] button`)
-	first.at("/sessions", "This device")
-	second.dead("a revoked device", cookie)
+	first.wantPage("/sessions", "This device")
+	first.checkPage("sessions")
+	first.click(`form[action="/sessions/` + second.sessionID(cookie) + `/revoke"] button`)
+	first.wantPage("/sessions", "This device")
+	second.wantDead("a revoked device", cookie)
 	second.open("/profile")
-	second.at("/login", "Sign in")
+	second.wantPage("/login", "Sign in")
 	third.open("/profile")
-	third.at("/profile", "Alice")
+	third.wantPage("/profile", "Alice")
 
 	first.press("Log out other devices")
-	first.at("/sessions", "This device")
+	first.wantPage("/sessions", "This device")
 	third.open("/profile")
-	third.at("/login", "Sign in")
+	third.wantPage("/login", "Sign in")
 
 	third.signIn(demo.Password)
 	first.press("Log out everywhere")
-	first.at("/login", "Sign in")
+	first.wantPage("/login", "Sign in")
 	if first.cookie() != nil {
 		t.Error("the cookie is still there after logging out everywhere")
 	}
 	third.open("/profile")
-	third.at("/login", "Sign in")
+	third.wantPage("/login", "Sign in")
 }
 
 // password: a change signs every other device out, and the old password is no use.
@@ -52,15 +52,15 @@ func password(t *testing.T, browser context.Context, url string) {
 	old := first.cookie().Value
 
 	first.open("/password")
-	first.look("password")
+	first.checkPage("password")
 	first.change("not the password, surely", next, http.StatusUnauthorized)
-	first.look("password-refused")
+	first.checkPage("password-refused")
 	first.change(demo.Password, "aaaaaaaaaaaaaaaa", http.StatusBadRequest)
 	first.change(demo.Password, next, http.StatusOK)
-	first.at("/profile", "Alice")
-	first.dead("before the change", old)
+	first.wantPage("/profile", "Alice")
+	first.wantDead("before the change", old)
 	second.open("/profile")
-	second.at("/login", "Sign in")
+	second.wantPage("/login", "Sign in")
 	second.run(fill("username", demo.Username), fill("password", demo.Password))
 	if status := second.press("Sign in"); status != http.StatusUnauthorized {
 		t.Errorf("the old password: status %d", status)
@@ -70,7 +70,7 @@ func password(t *testing.T, browser context.Context, url string) {
 	second.open("/password")
 	second.change(next, demo.Password, http.StatusOK) // for the journeys to come
 	first.open("/profile")
-	first.at("/login", "Sign in")
+	first.wantPage("/login", "Sign in")
 }
 
 func (d *device) change(current, next string, want int64) {
@@ -88,18 +88,18 @@ func reauthenticate(t *testing.T, browser context.Context, url string) {
 	d.signIn(demo.Password)
 	old := d.cookie().Value
 	d.open("/reauthenticate?next=/password")
-	d.look("reauthenticate")
+	d.checkPage("reauthenticate")
 	d.run(fill("password", "not the password, surely"))
 	if status := d.press("Confirm"); status != http.StatusUnauthorized {
 		t.Errorf("a wrong password: status %d", status)
 	}
-	d.look("reauthenticate-refused")
+	d.checkPage("reauthenticate-refused")
 	d.run(fill("password", demo.Password))
 	d.press("Confirm")
-	d.at("/password", "Change password")
-	d.dead("before the proof", old)
+	d.wantPage("/password", "Change password")
+	d.wantDead("before the proof", old)
 	d.open("/profile")
-	d.at("/profile", "Alice")
+	d.wantPage("/profile", "Alice")
 }
 
 // preferences: a theme holds on this device at once, and on others from the next
@@ -107,26 +107,26 @@ func reauthenticate(t *testing.T, browser context.Context, url string) {
 func preferences(t *testing.T, browser context.Context, url string) {
 	first, second := newDevice(t, browser, url), newDevice(t, browser, url)
 	first.signIn(demo.Password)
-	first.prefer("theme", "dark")
-	first.look("profile-themed")
+	first.setPreference("theme", "dark")
+	first.checkPage("profile-themed")
 	second.signIn(demo.Password)
 	for _, d := range []*device{first, second} {
 		if theme := script[string](d, `document.documentElement.dataset.theme`); theme != "dark" {
 			t.Errorf("the page's theme is %q", theme)
 		}
 	}
-	first.prefer("theme", "system")
+	first.setPreference("theme", "system")
 	first.run(fill("language", "no language at all"))
 	if status := first.click(`button[aria-label="Save language"]`); status != http.StatusBadRequest {
 		t.Errorf("a language that is none: status %d", status)
 	}
 }
 
-func (d *device) prefer(name, value string) {
+func (d *device) setPreference(name, value string) {
 	d.t.Helper()
 	d.run(chromedp.SetValue(chromedp.CSS("select[name="+name+"]"), value))
 	d.click(`button[aria-label="Save ` + name + `"]`)
-	d.at("/profile", "Alice")
+	d.wantPage("/profile", "Alice")
 }
 
 // authorized: a function that knows nothing of sessions is behind an authorizer
@@ -141,10 +141,10 @@ func authorized(t *testing.T, browser context.Context, url string) {
 	if status := d.open("/whoami"); status != http.StatusOK {
 		t.Errorf("with a session: status %d", status)
 	}
-	d.at("/whoami", d.current(cookie))
+	d.wantPage("/whoami", d.sessionID(cookie))
 	d.open("/profile")
 	d.press("Log out")
-	if status, _ := d.ask("/whoami", cookie); status != http.StatusForbidden {
+	if status, _ := d.get("/whoami", cookie); status != http.StatusForbidden {
 		t.Errorf("after the logout: status %d", status)
 	}
 }

@@ -35,9 +35,9 @@ func startBrowser(t *testing.T) context.Context {
 	return ctx
 }
 
-// hung is when the browser has certainly stopped: no page of ours, on the busiest of
+// browserTimeout is when the browser has certainly stopped: no page of ours, on the busiest of
 // machines, takes as long. It fails what would never end, and judges nothing else.
-const hung = 5 * time.Minute
+const browserTimeout = 5 * time.Minute
 
 // device is a browser with cookies of its own, and one tab.
 type device struct {
@@ -108,13 +108,13 @@ func (d *device) watch(event any) {
 // call sends a command of the DevTools protocol.
 func call[P, R any](d *device, command cdp.Command[P, R], params P) R {
 	d.t.Helper()
-	return get(d, func(ctx context.Context, t *chromedp.Target) (R, error) { return cdp.Call(ctx, t, command, params) })
+	return perform(d, func(ctx context.Context, t *chromedp.Target) (R, error) { return cdp.Call(ctx, t, command, params) })
 }
 
-// get performs an action and returns what it finds.
-func get[T any](d *device, action chromedp.Action[T]) T {
+// perform performs an action and returns what it finds.
+func perform[T any](d *device, action chromedp.Action[T]) T {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.ctx, hung)
+	ctx, cancel := context.WithTimeout(d.ctx, browserTimeout)
 	defer cancel()
 	found, err := chromedp.Run(ctx, action)
 	if err != nil {
@@ -126,19 +126,19 @@ func get[T any](d *device, action chromedp.Action[T]) T {
 // script evaluates a script in the page.
 func script[T any](d *device, code string, options ...chromedp.EvaluateOption) T {
 	d.t.Helper()
-	return get(d, chromedp.Evaluate[T](code, options...))
+	return perform(d, chromedp.Evaluate[T](code, options...))
 }
 
 // run performs actions, each of which must succeed.
 func (d *device) run(actions ...chromedp.Action[chromedp.Void]) {
 	d.t.Helper()
-	get(d, chromedp.Steps(actions...))
+	perform(d, chromedp.Steps(actions...))
 }
 
 // load performs actions that load a page, and returns its status.
 func (d *device) load(actions ...chromedp.Action[chromedp.Void]) int64 {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.ctx, hung)
+	ctx, cancel := context.WithTimeout(d.ctx, browserTimeout)
 	defer cancel()
 	response, err := chromedp.RunResponse(ctx, actions...)
 	if err != nil {
@@ -170,7 +170,7 @@ func (d *device) click(selector string) int64 {
 // path is that of the page.
 func (d *device) path() string {
 	d.t.Helper()
-	u, err := url.Parse(get(d, chromedp.Location()))
+	u, err := url.Parse(perform(d, chromedp.Location()))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -183,8 +183,8 @@ func (d *device) text() string {
 	return script[string](d, `document.body.innerText`)
 }
 
-// at fails the test unless the page is at the path and shows the text.
-func (d *device) at(path, text string) {
+// wantPage fails the test unless the page is at the path and shows the text.
+func (d *device) wantPage(path, text string) {
 	d.t.Helper()
 	if got := d.path(); got != path {
 		d.t.Fatalf("at %s, want %s; the page is %s", got, path, d.snapshot())

@@ -16,10 +16,10 @@ import (
 	"example.com/coatcheck/internal/mains/demo"
 )
 
-// lure is a page of another site: its image, script and form all send to the
+// attackPage is a page of another site: its image, script and form all send to the
 // address, the script in every way that it can, with the user's cookies if the
 // browser sends them.
-const lure = `<!doctype html><title>Another site</title>
+const attackPage = `<!doctype html><title>Another site</title>
 <img src="%[1]s" alt="">
 <form method="post" action="%[1]s">%[2]s<button>Win a coat</button></form>
 <script>
@@ -34,9 +34,9 @@ Promise.all([
 ]).then(() => document.title = 'All sent');
 </script>`
 
-// bait is what another site has to send to a path, if anything: right passwords,
+// attackFields is what another site has to send to a path, if anything: right passwords,
 // so that nothing but where it comes from is wrong.
-var bait = map[string]url.Values{
+var attackFields = map[string]url.Values{
 	"/login":          {"username": {demo.Username}, "password": {demo.Password}},
 	"/reauthenticate": {"password": {demo.Password}},
 	"/password":       {"current_password": {demo.Password}, "new_password": {"a coat that somebody won"}},
@@ -50,17 +50,17 @@ func crossSite(t *testing.T, browser context.Context, app string) {
 	cookie := d.cookie().Value
 	before := d.state(cookie)
 
-	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	attacker := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var fields strings.Builder
-		for name, values := range bait[r.URL.Path] {
+		for name, values := range attackFields[r.URL.Path] {
 			fmt.Fprintf(&fields, `<input type="hidden" name="%s" value="%s">`, name, html.EscapeString(values[0]))
 		}
-		fmt.Fprintf(w, lure, app+r.URL.Path, &fields)
+		fmt.Fprintf(w, attackPage, app+r.URL.Path, &fields)
 	}))
-	t.Cleanup(evil.Close)
-	for _, path := range paths(t, d.current(cookie)) {
-		d.run(chromedp.Navigate(evil.URL + path))
-		get(d, chromedp.Poll[bool](`document.title === 'All sent'`, chromedp.WithPollingTimeout(0)))
+	t.Cleanup(attacker.Close)
+	for _, path := range paths(t, d.sessionID(cookie)) {
+		d.run(chromedp.Navigate(attacker.URL + path))
+		perform(d, chromedp.Poll[bool](`document.title === 'All sent'`, chromedp.WithPollingTimeout(0)))
 		// 401 comes from an authorizer, which gets no cookie from there.
 		if status := d.press("Win a coat"); status != http.StatusForbidden && status != http.StatusUnauthorized {
 			t.Errorf("another site's form posts to %s: status %d", path, status)

@@ -79,12 +79,12 @@ func TestOutage(t *testing.T) {
 	if status := d.press("Log out"); status != http.StatusServiceUnavailable {
 		t.Errorf("a logout in the outage: status %d", status)
 	}
-	d.at("/logout", "again")
-	d.look("outage")
+	d.wantPage("/logout", "again")
+	d.checkPage("outage")
 	if status := d.open("/profile"); status != http.StatusServiceUnavailable {
 		t.Errorf("the profile in the outage: status %d", status)
 	}
-	d.at("/profile", "again")
+	d.wantPage("/profile", "again")
 	if now := d.cookie(); now == nil || now.Value != cookie {
 		t.Error("the session cookie has gone or changed")
 	}
@@ -97,5 +97,5 @@ func TestOutage(t *testing.T) {
 	if status := d.open("/profile"); status != http.StatusOK {
 		t.Errorf("after the outage: status %d", status)
 	}
-	d.at("/profile", "Welcome to your profile, Alice!")
+	d.wantPage("/profile", "Welcome to your profile, Alice!")
 }

@@ -42,11 +42,11 @@ func (d *device) signIn(password string) {
 	d.open("/login")
 	d.run(fill("username", demo.Username), fill("password", password))
 	d.press("Sign in")
-	d.at("/profile", "Welcome to your profile, Alice!")
+	d.wantPage("/profile", "Welcome to your profile, Alice!")
 }
 
-// ask is what the server answers a program that sends the cookie.
-func (d *device) ask(path, cookie string) (int, string) {
+// get is what the server answers a program that sends the cookie.
+func (d *device) get(path, cookie string) (int, string) {
 	d.t.Helper()
 	request, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+path, nil)
 	if err != nil {
@@ -65,10 +65,10 @@ func (d *device) ask(path, cookie string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// dead fails the test if the cookie still opens a session.
-func (d *device) dead(what, cookie string) {
+// wantDead fails the test if the cookie still opens a session.
+func (d *device) wantDead(what, cookie string) {
 	d.t.Helper()
-	if status, _ := d.ask("/profile", cookie); status != http.StatusUnauthorized {
+	if status, _ := d.get("/profile", cookie); status != http.StatusUnauthorized {
 		d.t.Errorf("%s: its cookie gets the status %d", what, status)
 	}
 }
@@ -76,13 +76,13 @@ func (d *device) dead(what, cookie string) {
 // state is all that the product tells a user of account and sessions.
 func (d *device) state(cookie string) string {
 	d.t.Helper()
-	_, profile := d.ask("/profile", cookie)
-	_, sessions := d.ask("/sessions", cookie)
+	_, profile := d.get("/profile", cookie)
+	_, sessions := d.get("/sessions", cookie)
 	return profile + sessions
 }
 
-// current is the ID of the cookie's session.
-func (d *device) current(cookie string) string {
+// sessionID is the ID of the cookie's session.
+func (d *device) sessionID(cookie string) string {
 	d.t.Helper()
 	var list struct {
 		Sessions []struct {
@@ -90,7 +90,7 @@ func (d *device) current(cookie string) string {
 			Current bool
 		}
 	}
-	_, body := d.ask("/sessions", cookie)
+	_, body := d.get("/sessions", cookie)
 	if err := json.Unmarshal([]byte(body), &list); err != nil {
 		d.t.Fatalf("%v: %s", err, body)
 	}
@@ -116,23 +116,23 @@ func smoke(t *testing.T, _ context.Context, url string) {
 func visit(t *testing.T, browser context.Context, url string) {
 	d := newDevice(t, browser, url)
 	d.open("/")
-	d.at("/login", "Sign in")
-	d.look("login")
+	d.wantPage("/login", "Sign in")
+	d.checkPage("login")
 
 	d.run(fill("username", demo.Username), fill("password", "not the password, surely"))
 	if status := d.press("Sign in"); status != http.StatusUnauthorized {
 		t.Errorf("a wrong password: status %d", status)
 	}
-	d.at("/login", "Sign in")
-	d.look("login-refused")
+	d.wantPage("/login", "Sign in")
+	d.checkPage("login-refused")
 	if d.cookie() != nil {
 		t.Error("a wrong password got a cookie")
 	}
 
 	d.run(fill("password", demo.Password))
 	d.press("Sign in")
-	d.at("/profile", "Welcome to your profile, Alice!")
-	d.look("profile")
+	d.wantPage("/profile", "Welcome to your profile, Alice!")
+	d.checkPage("profile")
 	cookie := d.cookie()
 	if cookie == nil || !cookie.HTTPOnly || !cookie.Secure {
 		t.Fatal("there is no cookie, or one that is not HttpOnly and Secure")
@@ -144,11 +144,11 @@ func visit(t *testing.T, browser context.Context, url string) {
 	if status := d.open("/nowhere"); status != http.StatusNotFound {
 		t.Errorf("/nowhere: status %d", status)
 	}
-	d.look("problem")
+	d.checkPage("problem")
 	d.open("/profile")
 
 	d.press("Log out")
-	d.at("/login", "Sign in")
+	d.wantPage("/login", "Sign in")
 	if d.cookie() != nil {
 		t.Error("the cookie is still there after the logout")
 	}
@@ -156,7 +156,7 @@ func visit(t *testing.T, browser context.Context, url string) {
 	if text := d.text(); strings.Contains(text, "Alice") {
 		t.Errorf("the back button shows\n%s", text)
 	}
-	d.dead("after the logout", cookie.Value)
+	d.wantDead("after the logout", cookie.Value)
 }
 
 // keyboard signs in and out without a mouse.
@@ -166,12 +166,12 @@ func keyboard(t *testing.T, browser context.Context, url string) {
 	d.typeInto("username", demo.Username+kb.Tab)
 	d.typeInto("password", demo.Password)
 	d.load(chromedp.KeyEvent(kb.Enter))
-	d.at("/profile", "Welcome to your profile, Alice!")
+	d.wantPage("/profile", "Welcome to your profile, Alice!")
 	for range 20 {
 		d.run(chromedp.KeyEvent(kb.Tab))
 		if script[string](d, `document.activeElement.textContent.trim()`) == "Log out" {
 			d.load(chromedp.KeyEvent(kb.Enter))
-			d.at("/login", "Sign in")
+			d.wantPage("/login", "Sign in")
 			return
 		}
 	}
@@ -183,6 +183,6 @@ func keyboard(t *testing.T, browser context.Context, url string) {
 func (d *device) typeInto(field, keys string) {
 	d.t.Helper()
 	focused := fmt.Sprintf(`document.hasFocus() && document.activeElement.name === %q`, field)
-	get(d, chromedp.Poll[bool](focused, chromedp.WithPollingTimeout(0)))
+	perform(d, chromedp.Poll[bool](focused, chromedp.WithPollingTimeout(0)))
 	d.run(chromedp.KeyEvent(keys))
 }

@@ -36,10 +36,10 @@ func readAxe(t *testing.T) string {
 	return string(script)
 }
 
-// look examines the page that the device is on, in both color schemes: axe must
+// checkPage examines the page that the device is on, in both color schemes: axe must
 // find nothing serious, and screenshots go to .cache/e2e/, with one more as wide
 // as a phone, where nothing may stick out.
-func (d *device) look(name string) {
+func (d *device) checkPage(name string) {
 	d.t.Helper()
 	folder := filepath.Join(cache, "e2e", strings.Split(d.t.Name(), "/")[0])
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -53,7 +53,7 @@ func (d *device) look(name string) {
 		call(d, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: view.scheme}}})
 		d.run(chromedp.EmulateViewport(view.width, 800))
-		picture := get(d, chromedp.FullScreenshot(100))
+		picture := perform(d, chromedp.FullScreenshot(100))
 		wide := script[int64](d, `document.documentElement.scrollWidth`)
 		script[int](d, axe+";0")
 		findings := script[string](d, serious, chromedp.EvalAwaitPromise)

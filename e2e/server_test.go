@@ -22,8 +22,8 @@ type server struct {
 	process *childprocess.Process
 }
 
-// patience is for a start that builds everything first, on a slow machine.
-const patience = 10 * time.Minute
+// makeTimeout is for a start that builds everything first, on a slow machine.
+const makeTimeout = 10 * time.Minute
 
 var announced = regexp.MustCompile(`^Coatcheck is at (http://\S+)\n$`)
 
@@ -70,8 +70,8 @@ func serve(t *testing.T, args ...string) *server {
 	case s.url = <-found:
 	case <-process.Exited():
 		t.Fatalf("make %s has ended", strings.Join(args, " "))
-	case <-time.After(patience):
-		t.Fatalf("make %s does not serve after %v", strings.Join(args, " "), patience)
+	case <-time.After(makeTimeout):
+		t.Fatalf("make %s does not serve after %v", strings.Join(args, " "), makeTimeout)
 	}
 	return s
 }
@@ -132,7 +132,7 @@ func survives(pid int) (string, bool) {
 // makeFails runs a make target that is to fail, and returns what it printed.
 func makeFails(t *testing.T, environment []string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), makeTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "make", append([]string{"--no-print-directory", "-C", ".."}, args...)...)
 	cmd.Env = append(os.Environ(), environment...)

@@ -26,17 +26,17 @@ func TestReauthenticate(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)
 	try := func(password string, b budget) reply {
-		return s.spend(t, request{method: "POST", path: "/reauthenticate", cookie: cookie, contentType: "application/json", body: `{"password":"` + password + `"}`}, b)
+		return s.wantCost(t, request{method: "POST", path: "/reauthenticate", cookie: cookie, contentType: "application/json", body: `{"password":"` + password + `"}`}, b)
 	}
-	status(t, try("wrong", loadCost.and(refusalCost)), http.StatusUnauthorized)
+	wantStatus(t, try("wrong", loadCost.and(refusalCost)), http.StatusUnauthorized)
 
 	r := try(password, loadCost.and(refusalCost).and(budget{[]string{"UpdateItem DeleteItem UpdateItem"}, 0, 3}))
-	status(t, r, http.StatusNoContent)
+	wantStatus(t, r, http.StatusNoContent)
 	if id := func(cookie string) string { return strings.Split(cookie, ".")[1] }; id(r.cookie()) != id(cookie) || r.cookie() == cookie {
 		t.Errorf("the cookie went from %.60s to %.60s", cookie, r.cookie())
 	}
-	status(t, s.do(t, profile(cookie)), http.StatusUnauthorized)
-	status(t, s.do(t, profile(r.cookie())), http.StatusOK)
+	wantStatus(t, s.do(t, profile(cookie)), http.StatusUnauthorized)
+	wantStatus(t, s.do(t, profile(r.cookie())), http.StatusOK)
 }
 
 // TestPasswordChange ends the other sessions and keeps this one, within the budget:
@@ -46,7 +46,7 @@ func TestPasswordChange(t *testing.T) {
 	s := newStack(t, nil)
 	others := []string{s.signIn(t), s.signIn(t), s.signIn(t)}
 	cookie := s.signIn(t)
-	r := s.spend(t, changePassword(cookie, password, nextPassword), budget{[]string{
+	r := s.wantCost(t, changePassword(cookie, password, nextPassword), budget{[]string{
 		"GetItem",
 		"GetItem UpdateItem UpdateItem",
 		"UpdateItem",
@@ -54,13 +54,13 @@ func TestPasswordChange(t *testing.T) {
 		"DeleteItem DeleteItem DeleteItem",
 		"UpdateItem",
 	}, 3, 10})
-	status(t, r, http.StatusNoContent)
+	wantStatus(t, r, http.StatusNoContent)
 	for _, other := range append(others, cookie) {
-		status(t, s.do(t, profile(other)), http.StatusUnauthorized)
+		wantStatus(t, s.do(t, profile(other)), http.StatusUnauthorized)
 	}
-	status(t, s.do(t, profile(r.cookie())), http.StatusOK)
-	status(t, s.do(t, login(password)), http.StatusUnauthorized)
-	status(t, s.do(t, login(nextPassword)), http.StatusOK)
+	wantStatus(t, s.do(t, profile(r.cookie())), http.StatusOK)
+	wantStatus(t, s.do(t, login(password)), http.StatusUnauthorized)
+	wantStatus(t, s.do(t, login(nextPassword)), http.StatusOK)
 }
 
 // TestPasswordChangeInterrupted refuses each write of a change in turn, as if the
@@ -83,7 +83,7 @@ func TestPasswordChangeInterrupted(t *testing.T) {
 			other, cookie := s.signIn(t), s.signIn(t)
 			s.proxy.Fail(test.action+" "+s.tables[test.table], append(slices.Clone(test.passed), refuse...)...)
 			r := s.do(t, changePassword(cookie, password, nextPassword))
-			status(t, r, http.StatusServiceUnavailable)
+			wantStatus(t, r, http.StatusServiceUnavailable)
 			if now := r.cookie(); now != "" {
 				cookie = now
 			}
@@ -95,17 +95,17 @@ func TestPasswordChangeInterrupted(t *testing.T) {
 				t.Errorf("the old password is no longer valid: %v, %v", ok, err)
 			}
 			if name == "thaw" {
-				status(t, s.do(t, profile(other)), http.StatusUnauthorized)
+				wantStatus(t, s.do(t, profile(other)), http.StatusUnauthorized)
 				s.freezeUntil(t, time.Now().Add(time.Hour)) // however long the next request takes
-				status(t, s.do(t, login(password)), http.StatusServiceUnavailable)
+				wantStatus(t, s.do(t, login(password)), http.StatusServiceUnavailable)
 				s.freezeUntil(t, time.Unix(1, 0))
 			}
-			status(t, s.do(t, profile(cookie)), http.StatusOK)
-			status(t, s.do(t, login(password)), http.StatusOK)
+			wantStatus(t, s.do(t, profile(cookie)), http.StatusOK)
+			wantStatus(t, s.do(t, login(password)), http.StatusOK)
 			r = s.do(t, changePassword(cookie, password, nextPassword))
-			status(t, r, http.StatusNoContent)
-			status(t, s.do(t, profile(other)), http.StatusUnauthorized)
-			status(t, s.do(t, login(nextPassword)), http.StatusOK)
+			wantStatus(t, r, http.StatusNoContent)
+			wantStatus(t, s.do(t, profile(other)), http.StatusUnauthorized)
+			wantStatus(t, s.do(t, login(nextPassword)), http.StatusOK)
 		})
 	}
 }
@@ -128,9 +128,9 @@ func (s *stack) freezeUntil(t *testing.T, end time.Time) {
 func TestPreferences(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)
-	r := s.spend(t, request{method: "POST", path: "/preferences", cookie: cookie, contentType: "application/json", body: `{"theme":"dark","language":"pt-br"}`},
+	r := s.wantCost(t, request{method: "POST", path: "/preferences", cookie: cookie, contentType: "application/json", body: `{"theme":"dark","language":"pt-br"}`},
 		budget{[]string{"GetItem", "GetItem", "UpdateItem", "UpdateItem"}, 2, 2})
-	status(t, r, http.StatusNoContent)
+	wantStatus(t, r, http.StatusNoContent)
 	for _, cookie := range []string{cookie, s.signIn(t)} {
 		if r := s.do(t, profile(cookie)); !strings.Contains(r.body, `"preferences":{"language":"pt-BR","theme":"dark"}`) {
 			t.Errorf("%d %s", r.status, r.body)

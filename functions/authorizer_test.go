@@ -40,10 +40,10 @@ func authorizerEvent(t testing.TB, routeKey string, r *http.Request) string {
 	for name, values := range r.Header {
 		headers[strings.ToLower(name)] = strings.Join(values, ",")
 	}
-	return encode(t, askEvent(routeKey, r.Method, r.URL.Path, headers, nil))
+	return encode(t, authorizerEventFields(routeKey, r.Method, r.URL.Path, headers, nil))
 }
 
-func askEvent(routeKey, method, path string, headers map[string]string, cookies []string) map[string]any {
+func authorizerEventFields(routeKey, method, path string, headers map[string]string, cookies []string) map[string]any {
 	return map[string]any{
 		"version":        "2.0",
 		"type":           "REQUEST",
@@ -65,15 +65,15 @@ func askEvent(routeKey, method, path string, headers map[string]string, cookies 
 	}
 }
 
-// ask sends the authorizer an event with these headers and cookies beside what
+// callAuthorizer sends the authorizer an event with these headers and cookies beside what
 // every browser sends, and returns its answer as it is.
-func (s *stack) ask(t *testing.T, headers map[string]string, cookies []string) (answer string, calls []dynamotest.Call, err error) {
+func (s *stack) callAuthorizer(t *testing.T, headers map[string]string, cookies []string) (answer string, calls []dynamotest.Call, err error) {
 	t.Helper()
 	all := map[string]string{"host": "app.example.com", "accept": "*/*", "user-agent": "Mozilla/5.0"}
 	maps.Copy(all, headers)
 	s.proxy.Take()
 	var decoded authorization
-	answer, err = s.functions["AuthorizerFunction"].call(encode(t, askEvent("ANY /whoami", "GET", "/whoami", all, cookies)), &decoded)
+	answer, err = s.functions["AuthorizerFunction"].call(encode(t, authorizerEventFields("ANY /whoami", "GET", "/whoami", all, cookies)), &decoded)
 	return answer, s.proxy.Take(), err
 }
 
@@ -95,7 +95,7 @@ func TestAuthorizer(t *testing.T) {
 		"cookies":            {nil, []string{other, cookie}},
 		"header and cookies": {map[string]string{"Cookie": other + "; " + cookie}, []string{other, cookie}}, // sam local
 	} {
-		answer, calls, err := s.ask(t, e.headers, e.cookies)
+		answer, calls, err := s.callAuthorizer(t, e.headers, e.cookies)
 		var got authorization
 		if err == nil {
 			err = json.Unmarshal([]byte(answer), &got)
@@ -118,7 +118,7 @@ func TestAuthorizerSaysNo(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)
 	dead := s.signIn(t)
-	status(t, s.do(t, request{method: "POST", path: "/logout", cookie: dead}), http.StatusNoContent)
+	wantStatus(t, s.do(t, request{method: "POST", path: "/logout", cookie: dead}), http.StatusNoContent)
 	for name, e := range map[string]struct {
 		headers map[string]string
 		cookies []string
@@ -135,7 +135,7 @@ func TestAuthorizerSaysNo(t *testing.T) {
 		"logged out":           {nil, []string{dead}, 1},
 		"wrong secret":         {nil, []string{cookie[:len(cookie)-43] + strings.Repeat("A", 43)}, 1},
 	} {
-		answer, calls, err := s.ask(t, e.headers, e.cookies)
+		answer, calls, err := s.callAuthorizer(t, e.headers, e.cookies)
 		if err != nil || strings.TrimSpace(answer) != notAuthorized || len(calls) != e.calls {
 			t.Errorf("%s: %s, %v, %d calls; want %s and %d", name, answer, err, len(calls), notAuthorized, e.calls)
 		}
@@ -153,7 +153,7 @@ func TestAuthorizerInAnOutage(t *testing.T) {
 		if fault == dynamotest.Hang {
 			s.setTimeout(2 * time.Second)
 		}
-		answer, _, err := s.ask(t, headers, nil)
+		answer, _, err := s.callAuthorizer(t, headers, nil)
 		if err == nil || strings.Contains(answer, "isAuthorized") || !strings.Contains(answer, "errorMessage") {
 			t.Errorf("%s: %s, %v; want an error", name, answer, err)
 		}
@@ -161,10 +161,10 @@ func TestAuthorizerInAnOutage(t *testing.T) {
 			t.Errorf("%s: the error holds the cookie: %s", name, answer)
 		}
 		r := s.do(t, request{method: "GET", path: "/whoami", cookie: cookie})
-		status(t, r, http.StatusInternalServerError)
+		wantStatus(t, r, http.StatusInternalServerError)
 		s.proxy.FailAll(dynamotest.None)
-		s.setTimeout(patience)
-		status(t, s.do(t, request{method: "GET", path: "/whoami", cookie: cookie}), http.StatusOK)
+		s.setTimeout(testTimeout)
+		wantStatus(t, s.do(t, request{method: "GET", path: "/whoami", cookie: cookie}), http.StatusOK)
 	}
 	for _, bad := range []string{`{}`, `[]`, `"x"`, `null`, `{"version":"1.0","type":"REQUEST","headers":{"cookie":"` + cookie + `"}}`} {
 		var answer authorization
@@ -182,17 +182,17 @@ func TestAuthorizerInAnOutage(t *testing.T) {
 func TestBehindTheAuthorizer(t *testing.T) {
 	s := newStack(t, nil)
 	whoami := func(cookie string, b budget) reply {
-		return s.spend(t, request{method: "GET", path: "/whoami", cookie: cookie, headers: http.Header{
+		return s.wantCost(t, request{method: "GET", path: "/whoami", cookie: cookie, headers: http.Header{
 			"X-User-Id": {"mallory"}, "X-Amzn-Oidc-Identity": {"mallory"}, "Authorizer": {`{"lambda":{"user_id":"mallory"}}`},
 		}}, b)
 	}
-	status(t, whoami("", budget{}), http.StatusUnauthorized)
-	status(t, whoami("__Host-SESSIONID=coat", budget{}), http.StatusForbidden)
+	wantStatus(t, whoami("", budget{}), http.StatusUnauthorized)
+	wantStatus(t, whoami("__Host-SESSIONID=coat", budget{}), http.StatusForbidden)
 
 	before := time.Now().Truncate(time.Second)
 	cookie := s.signIn(t)
 	r := whoami(cookie, loadCost)
-	status(t, r, http.StatusOK)
+	wantStatus(t, r, http.StatusOK)
 	var who struct {
 		UserID          string    `json:"user_id"`
 		SessionID       string    `json:"session_id"`
@@ -204,14 +204,14 @@ func TestBehindTheAuthorizer(t *testing.T) {
 		t.Errorf("%s, %v", r.body, err)
 	}
 	r = s.do(t, request{method: "POST", path: "/whoami", cookie: cookie})
-	if status(t, r, http.StatusMethodNotAllowed); r.header.Get("Allow") != "GET, HEAD" {
+	if wantStatus(t, r, http.StatusMethodNotAllowed); r.header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("Allow %q", r.header.Get("Allow"))
 	}
 	s.moveBack(t, "SessionsTable", "last_seen_at", 4*60)
-	status(t, whoami(cookie, touchedCost), http.StatusOK)
+	wantStatus(t, whoami(cookie, touchedCost), http.StatusOK)
 
-	status(t, s.do(t, request{method: "POST", path: "/sessions/" + idOf(cookie) + "/revoke", cookie: cookie}), http.StatusNoContent)
-	status(t, whoami(cookie, loadCost), http.StatusForbidden)
+	wantStatus(t, s.do(t, request{method: "POST", path: "/sessions/" + idOf(cookie) + "/revoke", cookie: cookie}), http.StatusNoContent)
+	wantStatus(t, whoami(cookie, loadCost), http.StatusForbidden)
 }
 
 // TestWithoutTheAuthorizer: where a route was left open by mistake, the function

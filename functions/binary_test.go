@@ -32,7 +32,7 @@ func TestDeployedBinaries(t *testing.T) {
 			if id != "ProfileFunction" {
 				return
 			}
-			if size := zipped(t, content); size > maxZip {
+			if size := zipSize(t, content); size > maxZip {
 				t.Errorf("the zip has %d bytes; at most %d", size, maxZip)
 			} else {
 				t.Logf("the zip has %d bytes", size)
@@ -113,7 +113,7 @@ func setting(info *buildinfo.BuildInfo, key string) string {
 	return ""
 }
 
-func zipped(t *testing.T, content []byte) int {
+func zipSize(t *testing.T, content []byte) int {
 	t.Helper()
 	var buf bytes.Buffer
 	archive := zip.NewWriter(&buf)

@@ -50,8 +50,8 @@ func (b budget) and(more budget) budget {
 	return budget{slices.Concat(b.waves, more.waves), b.read + more.read, b.write + more.write}
 }
 
-// spend does a request that has to cost what the budget says.
-func (s *stack) spend(t *testing.T, in request, b budget) reply {
+// wantCost does a request that has to cost what the budget says.
+func (s *stack) wantCost(t *testing.T, in request, b budget) reply {
 	t.Helper()
 	s.proxy.Take()
 	s.proxy.Expect(b.waves...)
@@ -74,7 +74,7 @@ func (b budget) check(t *testing.T, calls []dynamotest.Call) {
 	}
 }
 
-func status(t *testing.T, r reply, want int) {
+func wantStatus(t *testing.T, r reply, want int) {
 	t.Helper()
 	if r.status != want {
 		t.Fatalf("status %d, want %d; body %s", r.status, want, r.body)
@@ -86,30 +86,30 @@ func status(t *testing.T, r reply, want int) {
 func TestJourney(t *testing.T) {
 	s := newStack(t, nil)
 
-	r := s.spend(t, request{method: "GET", path: "/profile"}, budget{})
-	status(t, r, http.StatusUnauthorized)
+	r := s.wantCost(t, request{method: "GET", path: "/profile"}, budget{})
+	wantStatus(t, r, http.StatusUnauthorized)
 
-	r = s.spend(t, request{method: "GET", path: "/profile", accept: "text/html"}, budget{})
-	status(t, r, http.StatusSeeOther)
+	r = s.wantCost(t, request{method: "GET", path: "/profile", accept: "text/html"}, budget{})
+	wantStatus(t, r, http.StatusSeeOther)
 	if to := r.header.Get("Location"); to != "/login?next=%2Fprofile" {
 		t.Errorf("a browser is sent to %q", to)
 	}
 
-	r = s.spend(t, login("not the password, surely"), refusalCost)
-	status(t, r, http.StatusUnauthorized)
+	r = s.wantCost(t, login("not the password, surely"), refusalCost)
+	wantStatus(t, r, http.StatusUnauthorized)
 	if got := r.header.Values("Set-Cookie"); len(got) > 0 {
 		t.Errorf("a failed sign-in sets %q", got)
 	}
 
-	r = s.spend(t, login(password), signInCost)
-	status(t, r, http.StatusOK)
+	r = s.wantCost(t, login(password), signInCost)
+	wantStatus(t, r, http.StatusOK)
 	if got := r.header.Values("Set-Cookie"); len(got) != 1 || !setCookie.MatchString(got[0]) {
 		t.Errorf("Set-Cookie: %q", got)
 	}
 	cookie, _, _ := strings.Cut(r.header.Get("Set-Cookie"), ";")
 
-	r = s.spend(t, profile(cookie), loadCost)
-	status(t, r, http.StatusOK)
+	r = s.wantCost(t, profile(cookie), loadCost)
+	wantStatus(t, r, http.StatusOK)
 	var shown struct {
 		UserID string `json:"user_id"`
 	}
@@ -118,18 +118,18 @@ func TestJourney(t *testing.T) {
 	}
 
 	r = s.do(t, request{method: "GET", path: "/profile", cookie: cookie, accept: "text/html"})
-	status(t, r, http.StatusOK)
+	wantStatus(t, r, http.StatusOK)
 	if !strings.Contains(r.body, "Welcome to your profile, Alice!") || !strings.Contains(r.body, "from 192.0.2.7") {
 		t.Errorf("the page does not greet Alice or name her address:\n%s", r.body)
 	}
 
-	r = s.spend(t, request{method: "POST", path: "/logout", cookie: cookie}, oneDelete)
-	status(t, r, http.StatusNoContent)
+	r = s.wantCost(t, request{method: "POST", path: "/logout", cookie: cookie}, oneDelete)
+	wantStatus(t, r, http.StatusNoContent)
 	if got := r.header.Values("Set-Cookie"); len(got) != 1 || got[0] != clearCookie {
 		t.Errorf("Set-Cookie: %q, want %q", got, clearCookie)
 	}
 
-	status(t, s.spend(t, profile(cookie), loadCost), http.StatusUnauthorized)
+	wantStatus(t, s.wantCost(t, profile(cookie), loadCost), http.StatusUnauthorized)
 }
 
 // TestSignInAgain ends the session that the browser came with, at the cost of one
@@ -139,8 +139,8 @@ func TestSignInAgain(t *testing.T) {
 	first := s.signIn(t)
 	again := login(password)
 	again.cookie = first
-	status(t, s.spend(t, again, signInCost.and(oneDelete)), http.StatusOK)
-	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: first}), http.StatusUnauthorized)
+	wantStatus(t, s.wantCost(t, again, signInCost.and(oneDelete)), http.StatusOK)
+	wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: first}), http.StatusUnauthorized)
 }
 
 // TestForeignHash: the first sign-in of a user whose hash another framework made
@@ -148,10 +148,10 @@ func TestSignInAgain(t *testing.T) {
 func TestForeignHash(t *testing.T) {
 	s := newStack(t, map[string]string{"PASSWORD_PEPPERS": "2026:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
 	s.addForeignUser(t)
-	status(t, s.do(t, loginAs(foreignUser, password)), http.StatusUnauthorized)
+	wantStatus(t, s.do(t, loginAs(foreignUser, password)), http.StatusUnauthorized)
 	first := budget{slices.Insert(slices.Clone(signInCost.waves), 1, "UpdateItem"), signInCost.read, signInCost.write + 1}
-	status(t, s.spend(t, loginAs(foreignUser, foreignPassword), first), http.StatusOK)
-	status(t, s.spend(t, loginAs(foreignUser, foreignPassword), signInCost), http.StatusOK)
+	wantStatus(t, s.wantCost(t, loginAs(foreignUser, foreignPassword), first), http.StatusOK)
+	wantStatus(t, s.wantCost(t, loginAs(foreignUser, foreignPassword), signInCost), http.StatusOK)
 	account, err := s.users(t).Get(t.Context(), foreignUser)
 	if err != nil || !strings.HasPrefix(account.PasswordHash, "$argon2id$") || !strings.Contains(account.PasswordHash, ",keyid=2026$") {
 		t.Errorf("stored: %.50s, %v; want a hash of ours with the pepper 2026", account.PasswordHash, err)
@@ -163,7 +163,7 @@ func TestForeignHashInAnOutage(t *testing.T) {
 	s := newStack(t, nil)
 	s.addForeignUser(t)
 	s.proxy.Fail("UpdateItem "+s.tables["UsersTable"], dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse)
-	status(t, s.do(t, loginAs(foreignUser, foreignPassword)), http.StatusOK)
+	wantStatus(t, s.do(t, loginAs(foreignUser, foreignPassword)), http.StatusOK)
 	if account, err := s.users(t).Get(t.Context(), foreignUser); err != nil || account.PasswordHash != foreignHash {
 		t.Errorf("stored: %.50s, %v; want the foreign hash", account.PasswordHash, err)
 	}
@@ -181,8 +181,8 @@ func TestMissingPepper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := s.spend(t, loginAs("bob", password), refusalCost.and(budget{[]string{"UpdateItem UpdateItem"}, 0, 2}))
-	status(t, r, http.StatusServiceUnavailable)
+	r := s.wantCost(t, loginAs("bob", password), refusalCost.and(budget{[]string{"UpdateItem UpdateItem"}, 0, 2}))
+	wantStatus(t, r, http.StatusServiceUnavailable)
 }
 
 // TestForm signs in as a browser does; the gateway hands a form over in base64.
@@ -190,7 +190,7 @@ func TestForm(t *testing.T) {
 	s := newStack(t, nil)
 	r := s.do(t, request{method: "POST", path: "/login", accept: "text/html", contentType: "application/x-www-form-urlencoded",
 		body: "username=ALICE&password=an+example+of+a+long+password&next=%2Fprofile%3Fa%3Db"})
-	status(t, r, http.StatusSeeOther)
+	wantStatus(t, r, http.StatusSeeOther)
 	if to := r.header.Get("Location"); to != "/profile?a=b" {
 		t.Errorf("Location %q", to)
 	}
@@ -204,10 +204,10 @@ func TestForm(t *testing.T) {
 func TestTouch(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)
-	status(t, s.spend(t, profile(cookie), loadCost), http.StatusOK)
+	wantStatus(t, s.wantCost(t, profile(cookie), loadCost), http.StatusOK)
 	s.moveBack(t, "SessionsTable", "last_seen_at", 4*60)
-	status(t, s.spend(t, profile(cookie), touchedCost), http.StatusOK)
-	status(t, s.spend(t, profile(cookie), loadCost), http.StatusOK)
+	wantStatus(t, s.wantCost(t, profile(cookie), touchedCost), http.StatusOK)
+	wantStatus(t, s.wantCost(t, profile(cookie), loadCost), http.StatusOK)
 }
 
 // TestWorthlessCookies cost no call at all.
@@ -230,7 +230,7 @@ func TestWorthlessCookies(t *testing.T) {
 			t.Errorf("%s: status %d, %d calls; want 401 and none", name, r.status, len(r.calls))
 		}
 	}
-	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookie}), http.StatusOK)
+	wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookie}), http.StatusOK)
 }
 
 // TestOutage: while DynamoDB cannot be reached every function says so, changes
@@ -257,8 +257,8 @@ func TestOutage(t *testing.T) {
 			}
 		}
 		s.proxy.FailAll(dynamotest.None)
-		s.setTimeout(patience)
-		status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookie}), http.StatusOK)
+		s.setTimeout(testTimeout)
+		wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookie}), http.StatusOK)
 	}
 }
 
@@ -357,7 +357,7 @@ func TestBadEvents(t *testing.T) {
 			}
 		}
 	}
-	status(t, s.do(t, request{method: "GET", path: "/login"}), http.StatusOK)
+	wantStatus(t, s.do(t, request{method: "GET", path: "/login"}), http.StatusOK)
 }
 
 // TestRoutes: what a function does not serve is answered by our own code.

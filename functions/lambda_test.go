@@ -34,10 +34,10 @@ type lambda struct {
 	log     logFile
 }
 
-// patience is when a function has certainly stopped, on the busiest of machines. That
+// testTimeout is when a function has certainly stopped, on the busiest of machines. That
 // functions answer before their own time is over is tested where a clock of its own
 // tells the time: in internal/lambdahttp.
-const patience = 3 * time.Minute
+const testTimeout = 3 * time.Minute
 
 type answer struct{ path, body string }
 
@@ -48,7 +48,7 @@ func start(t testing.TB, binary string, environment map[string]string) *lambda {
 		events: make(chan string), answers: make(chan answer, 1),
 		ready: make(chan struct{}), exited: make(chan struct{}), log: newLog(t),
 	}
-	l.timeout.Store(int64(patience))
+	l.timeout.Store(int64(testTimeout))
 	server := httptest.NewServer(l)
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, binary)
@@ -95,8 +95,8 @@ func (l *lambda) waitUntilReady(t testing.TB) {
 	case <-l.ready:
 	case <-l.exited:
 		t.Fatalf("the function ended at its start:\n%s", l.log.String())
-	case <-time.After(patience):
-		t.Fatalf("the function did not ask for an event in %v:\n%s", patience, l.log.String())
+	case <-time.After(testTimeout):
+		t.Fatalf("the function did not ask for an event in %v:\n%s", testTimeout, l.log.String())
 	}
 }
 
@@ -153,18 +153,18 @@ func (l *lambda) call(event string, response any) (string, error) {
 		return a.body, decoder.Decode(response)
 	case <-l.exited:
 		return "", fmt.Errorf("the function ended instead of answering:\n%s", l.log.String())
-	case <-time.After(patience):
-		return "", fmt.Errorf("the function does not answer in %v", patience)
+	case <-time.After(testTimeout):
+		return "", fmt.Errorf("the function does not answer in %v", testTimeout)
 	}
 }
 
 // gateway plays API Gateway: it finds the function by the template's routes, turns
 // requests into events and answers into responses.
 type gateway struct {
-	t      testing.TB
-	mu     sync.Mutex
-	routes map[string]*lambda // by route key: "ANY /login", "$default"
-	guards map[string]*lambda // the authorizers of those that have one
+	t           testing.TB
+	mu          sync.Mutex
+	routes      map[string]*lambda // by route key: "ANY /login", "$default"
+	authorizers map[string]*lambda // the authorizers of those that have one
 }
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -172,9 +172,9 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer g.mu.Unlock()
 	key, function := g.route(r)
 	var who map[string]string
-	if guard := g.guards[key]; guard != nil {
+	if authorizer := g.authorizers[key]; authorizer != nil {
 		var status int
-		if who, status = guard.authorize(authorizerEvent(g.t, key, r)); status != http.StatusOK {
+		if who, status = authorizer.authorize(authorizerEvent(g.t, key, r)); status != http.StatusOK {
 			http.Error(w, fmt.Sprintf(`{"message":%q}`, http.StatusText(status)), status)
 			return
 		}
@@ -206,7 +206,7 @@ func (g *gateway) route(r *http.Request) (string, *lambda) {
 		}
 	}
 	for key, function := range g.routes {
-		if method, pattern, ok := strings.Cut(key, " "); ok && method == "ANY" && fits(r.URL.Path, pattern) {
+		if method, pattern, ok := strings.Cut(key, " "); ok && method == "ANY" && matchesRoute(r.URL.Path, pattern) {
 			return key, function
 		}
 	}
@@ -217,9 +217,9 @@ func (g *gateway) route(r *http.Request) (string, *lambda) {
 	return "", nil
 }
 
-// fits reports whether the path is one of the route's, in which {name} is any
+// matchesRoute reports whether the path is one of the route's, in which {name} is any
 // one segment.
-func fits(path, route string) bool {
+func matchesRoute(path, route string) bool {
 	segments, pattern := strings.Split(path, "/"), strings.Split(route, "/")
 	for i, p := range pattern {
 		if i >= len(segments) || p != segments[i] && !strings.HasPrefix(p, "{") {

@@ -15,20 +15,20 @@ func TestSessionsBudget(t *testing.T) {
 	s := newStack(t, nil)
 	cookies := []string{s.signIn(t), s.signIn(t), s.signIn(t), s.signIn(t), s.signIn(t)}
 	get := func(cookie string, b budget) reply {
-		return s.spend(t, request{method: "GET", path: "/sessions", cookie: cookie}, b)
+		return s.wantCost(t, request{method: "GET", path: "/sessions", cookie: cookie}, b)
 	}
 	post := func(path, cookie string, b budget) reply {
-		return s.spend(t, request{method: "POST", path: path, cookie: cookie}, b)
+		return s.wantCost(t, request{method: "POST", path: path, cookie: cookie}, b)
 	}
-	dead := func(cookies ...string) {
+	wantDead := func(cookies ...string) {
 		t.Helper()
 		for _, cookie := range cookies {
-			status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookie}), http.StatusUnauthorized)
+			wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookie}), http.StatusUnauthorized)
 		}
 	}
 
 	r := get(cookies[0], budget{[]string{"GetItem", "Query"}, 2, 0})
-	status(t, r, http.StatusOK)
+	wantStatus(t, r, http.StatusOK)
 	var body struct {
 		Sessions []struct {
 			ID      string
@@ -42,22 +42,22 @@ func TestSessionsBudget(t *testing.T) {
 	}
 
 	r = post("/sessions/"+idOf(cookies[1])+"/revoke", cookies[0], loadCost.and(oneDelete))
-	status(t, r, http.StatusNoContent)
-	dead(cookies[1])
+	wantStatus(t, r, http.StatusNoContent)
+	wantDead(cookies[1])
 	r = s.do(t, request{method: "POST", path: "/sessions/" + idOf(cookies[1]) + "/revoke", cookie: cookies[0]})
-	status(t, r, http.StatusNotFound)
+	wantStatus(t, r, http.StatusNotFound)
 
 	r = post("/sessions/revoke-others", cookies[0], budget{[]string{"GetItem", "Query", "DeleteItem DeleteItem DeleteItem"}, 2, 3})
-	status(t, r, http.StatusNoContent)
-	dead(cookies[2:]...)
+	wantStatus(t, r, http.StatusNoContent)
+	wantDead(cookies[2:]...)
 
 	other := s.signIn(t)
 	r = post("/sessions/revoke-all", cookies[0], budget{[]string{"GetItem", "Query", "DeleteItem DeleteItem"}, 2, 2})
-	status(t, r, http.StatusNoContent)
+	wantStatus(t, r, http.StatusNoContent)
 	if got := r.header.Values("Set-Cookie"); len(got) != 1 || got[0] != clearCookie {
 		t.Errorf("Set-Cookie: %q, want %q", got, clearCookie)
 	}
-	dead(cookies[0], other)
+	wantDead(cookies[0], other)
 }
 
 // TestReauthenticationWindow: beyond the window nothing is ended, and the list is
@@ -66,8 +66,8 @@ func TestReauthenticationWindow(t *testing.T) {
 	s := newStack(t, map[string]string{"REAUTHENTICATION_WINDOW": "10m"})
 	cookie := s.signIn(t)
 	s.moveBack(t, "SessionsTable", "authenticated_at", 10*60)
-	r := s.spend(t, request{method: "POST", path: "/sessions/revoke-all", cookie: cookie}, loadCost)
-	status(t, r, http.StatusForbidden)
+	r := s.wantCost(t, request{method: "POST", path: "/sessions/revoke-all", cookie: cookie}, loadCost)
+	wantStatus(t, r, http.StatusForbidden)
 	if !strings.Contains(r.body, `"type":"reauthentication-required"`) {
 		t.Errorf("body %s", r.body)
 	}
@@ -75,7 +75,7 @@ func TestReauthenticationWindow(t *testing.T) {
 	if to := r.header.Get("Location"); r.status != http.StatusSeeOther || to != "/reauthenticate?next=%2Fsessions" {
 		t.Errorf("%d, Location %q", r.status, to)
 	}
-	status(t, s.do(t, request{method: "GET", path: "/sessions", cookie: cookie}), http.StatusOK)
+	wantStatus(t, s.do(t, request{method: "GET", path: "/sessions", cookie: cookie}), http.StatusOK)
 }
 
 // TestLimitOfSessions: the eleventh login ends the first session, at the cost of
@@ -89,10 +89,10 @@ func TestLimitOfSessions(t *testing.T) {
 	again := login(password)
 	again.cookie = cookies[9]
 	oneMore := signInCost.and(oneDelete)
-	r := s.spend(t, again, oneMore) // replaces the tenth: nothing has to go
-	status(t, r, http.StatusOK)
-	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[0]}), http.StatusOK)
-	status(t, s.spend(t, login(password), oneMore), http.StatusOK)
-	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[0]}), http.StatusUnauthorized)
-	status(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[1]}), http.StatusOK)
+	r := s.wantCost(t, again, oneMore) // replaces the tenth: nothing has to go
+	wantStatus(t, r, http.StatusOK)
+	wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[0]}), http.StatusOK)
+	wantStatus(t, s.wantCost(t, login(password), oneMore), http.StatusOK)
+	wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[0]}), http.StatusUnauthorized)
+	wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[1]}), http.StatusOK)
 }

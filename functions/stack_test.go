@@ -110,7 +110,7 @@ func newStack(t testing.TB, settings map[string]string) *stack {
 		t.Fatal(err)
 	}
 	s.userID = account.UserID
-	g := &gateway{t: t, routes: map[string]*lambda{}, guards: map[string]*lambda{}}
+	g := &gateway{t: t, routes: map[string]*lambda{}, authorizers: map[string]*lambda{}}
 	for id, function := range template.Functions {
 		l := start(t, binary(function), s.environment(function, settings))
 		s.functions[id] = l
@@ -123,7 +123,7 @@ func newStack(t testing.TB, settings map[string]string) *stack {
 	}
 	for _, function := range template.Functions {
 		for route, authorizer := range function.Authorizers {
-			g.guards[route] = s.functions[authorizer]
+			g.authorizers[route] = s.functions[authorizer]
 		}
 	}
 	for _, l := range s.functions {

@@ -86,7 +86,7 @@ func TestRefusalsCostTheSame(t *testing.T) {
 	for name, in := range map[string]request{
 		"wrong": login("wrong"), "unknown": loginAs("nobody", password), "disabled": loginAs(foreignUser, foreignPassword),
 	} {
-		if r := s.spend(t, in, refusalCost); r.status != http.StatusUnauthorized {
+		if r := s.wantCost(t, in, refusalCost); r.status != http.StatusUnauthorized {
 			t.Errorf("%s: %d", name, r.status)
 		}
 	}
@@ -103,5 +103,5 @@ func TestAttemptsOutage(t *testing.T) {
 			t.Fatalf("%d %v", r.status, r.header)
 		}
 	}
-	status(t, s.do(t, login(password)), http.StatusOK)
+	wantStatus(t, s.do(t, login(password)), http.StatusOK)
 }
