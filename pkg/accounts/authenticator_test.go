@@ -18,7 +18,8 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// authenticatorFixture is an Authenticator whose hashes are counted and whose counters can be made to fail.
+// authenticatorFixture is an Authenticator on a store and counters that count their
+// calls. It also counts the hashes. The counters can be made to fail.
 type authenticatorFixture struct {
 	*countingDirectory
 	authenticator *accounts.Authenticator
@@ -27,7 +28,7 @@ type authenticatorFixture struct {
 	checked       atomic.Int32 // hashes computed
 }
 
-// countingAttempts counts the calls, and fails if it is told to.
+// countingAttempts counts the calls. If down is true, Count fails.
 type countingAttempts struct {
 	throttle.Store
 	counts, withdrawals, clears atomic.Int32
@@ -71,7 +72,7 @@ func (r *authenticatorFixture) signIn(t *testing.T, username, pw string) (authn.
 	return r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: username, Password: pw, Address: "192.0.2.1"})
 }
 
-// wantThrottled demands a refusal by the limiter.
+// wantThrottled reports an error unless err is a refusal by the limiter for wait.
 func wantThrottled(t *testing.T, err error, wait time.Duration) {
 	t.Helper()
 	refused, ok := errors.AsType[*authn.ThrottledError](err)
@@ -80,8 +81,8 @@ func wantThrottled(t *testing.T, err error, wait time.Duration) {
 	}
 }
 
-// Guesses made at the same time cost no more hashes than are free, whether somebody
-// has the name or not.
+// The default ladder allows ten failures without a wait. Guesses at the same time cost
+// no more than ten hashes, whether or not an account has the name.
 func TestParallelGuessesCostNoMoreHashes(t *testing.T) {
 	for _, name := range []string{"alice", "nobody"} {
 		r := newAuthenticatorFixture(t, throttle.Config{Network: throttle.Window{Limit: 1000, Period: time.Hour}})
@@ -97,8 +98,8 @@ func TestParallelGuessesCostNoMoreHashes(t *testing.T) {
 	}
 }
 
-// A throttled name answers the same for everybody, the right password too, and
-// costs no hash.
+// While a name is throttled, every attempt gets the same answer, even with the right
+// password, and costs no hash.
 func TestThrottledNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newAuthenticatorFixture(t, throttle.Config{})
@@ -126,7 +127,7 @@ func TestThrottledNames(t *testing.T) {
 	})
 }
 
-// One name has one counter, however it is written.
+// All spellings of a name share one counter.
 func TestSpellingsShareACounter(t *testing.T) {
 	r := newAuthenticatorFixture(t, throttle.Config{})
 	for i := range 10 {
@@ -140,8 +141,9 @@ func TestSpellingsShareACounter(t *testing.T) {
 	}
 }
 
-// Whatever becomes of the attempt, it is counted alike: one call for the name, one
-// for the network, one read, one hash; and a success takes it back.
+// Every attempt costs the same, whatever its result: one count for the name, one for
+// the network, one read and one hash. A success clears the counter of the name and takes
+// back the count of the network.
 func TestEveryAttemptCostsTheSame(t *testing.T) {
 	r := newAuthenticatorFixture(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
@@ -166,8 +168,8 @@ func TestEveryAttemptCostsTheSame(t *testing.T) {
 	}
 }
 
-// While attempts cannot be counted nobody's password is looked at; and an outage
-// behind the count is nobody's failure.
+// While attempts cannot be counted, no password is checked. If the account store fails
+// after an attempt was counted, the attempt does not count as a failure.
 func TestAuthenticatorInAnOutage(t *testing.T) {
 	r := newAuthenticatorFixture(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
@@ -197,7 +199,7 @@ func TestAuthenticatorInAnOutage(t *testing.T) {
 	}
 }
 
-// A process computes no more hashes at once than it has processors, and one that
+// A process computes no more hashes at once than it has processors. An attempt that
 // waits too long for its turn is an outage, not a failure.
 func TestHashesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -228,8 +230,8 @@ func TestHashesAtOnce(t *testing.T) {
 	})
 }
 
-// A password change that meets an outage is nobody's failure either, and one that
-// succeeds forgets the failures before it.
+// A password change during an outage does not count as a failure. A change that
+// succeeds clears the failures before it.
 func TestChangesSucceedOrWithdraw(t *testing.T) {
 	r := newAuthenticatorFixture(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
@@ -267,7 +269,8 @@ func (brokenStore) Get(context.Context, string) (*accounts.Account, error) {
 	return nil, errors.New("down")
 }
 
-// A device that signed in before is known at the next sign-in, by that name alone.
+// A device that signed in before is known at the next sign-in, but only for the same
+// name.
 func TestDevices(t *testing.T) {
 	r := newAuthenticatorFixture(t, throttle.Config{DeviceKeys: [][]byte{[]byte(strings.Repeat("k", 32))}})
 	r.put(t, "alice", plain.Hash(phrase), false)
@@ -285,7 +288,8 @@ func TestDevices(t *testing.T) {
 	}
 }
 
-// Names and passwords that only look odd work, and the last byte counts.
+// Unusual names and passwords work, and every byte of a password matters, even the
+// last.
 func TestOddNamesAndPasswords(t *testing.T) {
 	r := newAuthenticatorFixture(t, throttle.Config{})
 	emoji, long := strings.Repeat("😀", 64), strings.Repeat("x", 99)

@@ -18,11 +18,11 @@ import (
 
 const newPhrase = "a much better phrase than before"
 
-// hookedStore notes what a change does and can stop it: before or after the nth write, as
-// a process that ends there would.
+// hookedStore counts the writes and runs hooks before or after the nth write. A hook
+// that returns an error stops the change there, like a process that crashes.
 type hookedStore struct {
 	accounts.Store
-	before, after map[int]func() error // by write, from 1
+	before, after map[int]func() error // by the number of the write, from 1
 	writes        int
 }
 
@@ -42,7 +42,7 @@ func (s *hookedStore) Update(ctx context.Context, a *accounts.Account, newRevisi
 	return nil
 }
 
-// changeFixture is alice, about to change her password.
+// changeFixture has the account of alice, who changes her password in the tests.
 type changeFixture struct {
 	t     *testing.T
 	store *hookedStore
@@ -65,7 +65,7 @@ func newChangeFixture(t *testing.T) *changeFixture {
 	return r
 }
 
-// signIn tells what becomes of a sign-in by pw.
+// signIn returns the error of a sign-in with pw.
 func (r *changeFixture) signIn(pw string) error {
 	_, err := r.prove(pw)
 	return err
@@ -83,7 +83,7 @@ func (r *changeFixture) alice() *accounts.Account {
 	return accountstest.Get(r.t, r.store.Store, "alice")
 }
 
-// change proves the current password and sets the better one.
+// change proves the current password and sets newPhrase.
 func (r *changeFixture) change(end func(context.Context) error) error {
 	r.t.Helper()
 	proof, err := r.prove(phrase)
@@ -93,7 +93,7 @@ func (r *changeFixture) change(end func(context.Context) error) error {
 	return r.authenticator.ChangePassword(r.t.Context(), proof, newPhrase, end)
 }
 
-// wantPassword demands that of the two passwords only pw signs in.
+// wantPassword reports an error unless pw signs in and the other password does not.
 func (r *changeFixture) wantPassword(pw string) {
 	r.t.Helper()
 	for _, candidate := range []string{phrase, newPhrase} {
@@ -135,7 +135,7 @@ func TestChangePassword(t *testing.T) {
 	r.wantPassword(newPhrase)
 }
 
-// A password that may not be set changes nothing.
+// A change to a password that is not allowed changes nothing.
 func TestChangePasswordRefusesABadOne(t *testing.T) {
 	r := newChangeFixture(t)
 	before := r.alice()
@@ -147,7 +147,8 @@ func TestChangePasswordRefusesABadOne(t *testing.T) {
 	}
 }
 
-// What ends the sessions may fail: the password stays and the account is free again.
+// If the sessions cannot be ended, the password stays, and the account is no longer
+// frozen.
 func TestSessionsCannotBeEnded(t *testing.T) {
 	r := newChangeFixture(t)
 	down := errors.New("down")
@@ -164,10 +165,10 @@ func TestSessionsCannotBeEnded(t *testing.T) {
 	r.wantPassword(newPhrase)
 }
 
-// TestCrashes stops the process before and after each write, once with its answer
-// lost. Whatever is left, either the old password is valid, or the new one and the
-// sessions have ended; the next sign-in works when the accounts.Lease is over, and the change
-// can be repeated.
+// TestCrashes stops the change before each write, and after each write, as if the
+// answer was lost. Afterwards either the old password is valid, or the new password is
+// valid and the sessions have ended. The next sign-in works when the accounts.Lease is
+// over, and the change can be repeated.
 func TestCrashes(t *testing.T) {
 	crash := errors.New("crash")
 	type hooks = map[int]func() error
@@ -220,8 +221,8 @@ func TestCrashes(t *testing.T) {
 	}
 }
 
-// A sign-in that read the account before the change, or during it, fails its
-// re-check, wherever the change is by then.
+// A sign-in that read the account before a change fails its re-check, whether the
+// re-check comes during the change or after it.
 func TestSignInCrossesAChange(t *testing.T) {
 	for _, at := range []string{"during", "after"} {
 		r := newChangeFixture(t)
@@ -239,12 +240,13 @@ func TestSignInCrossesAChange(t *testing.T) {
 	}
 }
 
-// One that met the freeze that a crash left, and one that came after it, both may
-// sign in; the first clears it, and the process that froze it cannot finish.
+// A process that stops can leave a freeze, which then expires. The next sign-in succeeds and clears
+// the freeze, and later sign-ins succeed too. The process that froze the account
+// cannot finish its change.
 func TestExpiredFreeze(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newChangeFixture(t)
-		err := r.change(func(context.Context) error { // a process that was stopped for a minute
+		err := r.change(func(context.Context) error { // as in a process that was stopped for a minute
 			time.Sleep(time.Minute)
 			before := r.alice()
 			proof, err := r.prove(phrase)
@@ -266,7 +268,7 @@ func TestExpiredFreeze(t *testing.T) {
 	})
 }
 
-// The accounts.Lease bounds what ends the sessions.
+// Ending the sessions may take no longer than the accounts.Lease.
 func TestLeaseBoundsTheChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newChangeFixture(t)
@@ -279,8 +281,8 @@ func TestLeaseBoundsTheChange(t *testing.T) {
 	})
 }
 
-// What others write to the account in between stands: preferences, and above all a
-// disabled account, which a change must not enable.
+// A change keeps what others write to the account in the meantime, for example
+// preferences. Above all, it must not enable an account that was disabled.
 func TestChangeCrossesOtherWrites(t *testing.T) {
 	for name, test := range map[string]struct {
 		write func(r *changeFixture, now *accounts.Account) error
@@ -327,7 +329,8 @@ func TestChangeCrossesOtherWrites(t *testing.T) {
 	}
 }
 
-// Of two changes at once by the same password one wins, and ends the other's session.
+// If two changes with the same current password run at once, one succeeds and ends the
+// sessions. The other fails and ends none.
 func TestTwoChanges(t *testing.T) {
 	r := newChangeFixture(t)
 	first, err := r.prove(phrase)
@@ -351,7 +354,8 @@ func TestTwoChanges(t *testing.T) {
 	r.wantPassword(newPhrase)
 }
 
-// Disabling changes the version, also again, so that no sign-in under way succeeds.
+// SetDisabled changes the version, even if the account is already disabled. So no
+// sign-in that is under way succeeds.
 func TestSetDisabled(t *testing.T) {
 	r := newChangeFixture(t)
 	proof, err := r.prove(phrase)
@@ -375,7 +379,8 @@ func TestSetDisabled(t *testing.T) {
 	r.wantPassword(phrase)
 }
 
-// A change of roles is seen by sign-ins under way, one of the display name alone is not.
+// A change of roles changes the version, so that sign-ins under way fail. A change of
+// the display name alone does not.
 func TestSetProfile(t *testing.T) {
 	r := newChangeFixture(t)
 	before := r.alice()
@@ -396,7 +401,7 @@ func TestSetProfile(t *testing.T) {
 	}
 }
 
-// Two tabs that set different preferences at once lose nothing.
+// If two tabs set different preferences at once, both settings are kept.
 func TestPreferencesAtOnce(t *testing.T) {
 	r := newChangeFixture(t)
 	stale := r.alice()
@@ -410,7 +415,8 @@ func TestPreferencesAtOnce(t *testing.T) {
 	}
 }
 
-// An account that was deleted and made anew is another one: nothing is written to it.
+// If an account was deleted and then registered again, it is another account. Changes
+// that were meant for the old one do not write to it.
 func TestChangesKnowTheirAccount(t *testing.T) {
 	r := newChangeFixture(t)
 	old := r.alice()

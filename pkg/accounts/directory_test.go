@@ -23,7 +23,7 @@ const phrase = "correct horse battery staple"
 
 var plain password.Hasher // no secrets
 
-// countingDirectory is a directory that counts what signing in costs.
+// countingDirectory counts the store calls and the hashes of a sign-in.
 type countingDirectory struct {
 	*accounts.Directory
 	store  *countingStore
@@ -72,7 +72,7 @@ func newCountingDirectory(t *testing.T, peppers ...password.Pepper) *countingDir
 	return c
 }
 
-// authenticate is a first attempt of somebody who was never there.
+// authenticate makes an attempt on new, empty counters and without a device.
 func authenticate(ctx context.Context, d *accounts.Directory, username, pw string) (*accounts.Account, error) {
 	limiter, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{})
 	if err != nil {
@@ -85,7 +85,7 @@ func authenticate(ctx context.Context, d *accounts.Directory, username, pw strin
 	return proof.(*accounts.Proof).Account, nil
 }
 
-// put stores an account as it is, past the rules of Register.
+// put stores an account without the checks of Register.
 func (c *countingDirectory) put(t *testing.T, name, hash string, disabled bool) *accounts.Account {
 	t.Helper()
 	a := &accounts.Account{Name: name, Username: name, UserID: rand.Text(), PasswordHash: hash, Version: 1, Revision: rand.Text(), Disabled: disabled}

@@ -22,7 +22,7 @@ func TestNormalize(t *testing.T) {
 		{"\u0130", "i"},             // I with a dot
 		{"Alice@Example.ORG", "alice@example.org"},
 		{"two  words", "two  words"},
-		{"аlice", "аlice"}, // Cyrillic а: looks alike, is another
+		{"аlice", "аlice"}, // Cyrillic а: it looks the same but is another letter
 		{strings.Repeat("a", 254), strings.Repeat("a", 254)},
 	} {
 		if got, err := accounts.Normalize(test.name); got != test.want || err != nil {
@@ -50,7 +50,7 @@ func TestNormalizeRefuses(t *testing.T) {
 }
 
 func TestNormalizeIsIdempotentOnEveryCharacter(t *testing.T) {
-	for r := range rune(0x20000) { // beyond it there are only ideographs, which have no case
+	for r := range rune(0x20000) { // above, there are only ideographs, which have no case
 		checkIdempotent(t, "a"+string(r)+"\u030c")
 	}
 }

@@ -23,7 +23,8 @@ const (
 	foreignHash   = "pbkdf2_sha1$1000$seasaltseasalt12345678$xiQTl0PdSFq19F/GDZWOB3d94AE="
 )
 
-// failingStore fails, or does something first, when an account is written.
+// failingStore calls update before it writes an account. If update fails, so does the
+// write.
 type failingStore struct {
 	accounts.Store
 	update func(context.Context) error
@@ -83,8 +84,8 @@ func TestDisabledAccountKeepsItsHash(t *testing.T) {
 	}
 }
 
-// TestRehashNeverFailsASignIn: neither an outage, nor a store that hangs, nor
-// somebody who was faster.
+// If the new hash cannot be stored, the sign-in still succeeds: in an outage, with a
+// store that hangs, and if somebody else has changed the account in the meantime.
 func TestRehashNeverFailsASignIn(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -116,8 +117,8 @@ func TestRehashNeverFailsASignIn(t *testing.T) {
 	}
 }
 
-// A password change that comes between reading and replacing the hash stands, and
-// Recheck refuses the sign-in by the old password.
+// If the password changes between reading and replacing the hash, the new password
+// stays, and Recheck refuses the sign-in with the old one.
 func TestRehashAndPasswordChange(t *testing.T) {
 	memory := memaccounts.New()
 	accountstest.Create(t, memory, &accounts.Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
@@ -159,7 +160,7 @@ func TestPepperRotation(t *testing.T) {
 	}
 }
 
-// A missing pepper is an outage: nobody can tell whether the password is right.
+// A missing pepper is an outage: without it the password cannot be checked.
 func TestMissingPepper(t *testing.T) {
 	c := newCountingDirectory(t)
 	pepper := password.Pepper{ID: "2025", Key: bytes.Repeat([]byte("1"), 32)}

@@ -25,14 +25,17 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// TestTraffic lets a user sign in, come back, change and renew sessions and log out,
-// on several devices at once, while round after round all sessions are ended, now
-// and then by a change of password. A token handed out before is never accepted
-// again, nor one that the old password got; whatever is handed out with no ending
-// under way is good.
+// TestTraffic simulates several devices of one user at once. They sign in, send
+// requests, change and renew sessions, and log out. In every round all sessions are
+// ended, in every twentieth by a change of password.
 //
-// On memory it runs in a bubble, where every call waits for a time that the seed
-// decides, so that calls overlap in thousands of ways at no cost.
+// A token that was issued before a round is never accepted after it. The same is true
+// for a token that was issued for the old password. A token that is issued while
+// sessions are not being ended is valid.
+//
+// With the stores in memory, the test runs in a synctest bubble. There the seed
+// decides how long each call waits. So calls overlap in thousands of ways, and the
+// waits take no real time.
 func TestTraffic(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
@@ -47,7 +50,7 @@ func TestTraffic(t *testing.T) {
 	})
 }
 
-// trafficSeed makes all choices and waits.
+// trafficSeed decides all choices and waits.
 const trafficSeed = 20261123
 
 type traffic struct {
@@ -56,15 +59,15 @@ type traffic struct {
 	directory *accounts.Directory
 	sessions  *session.Manager
 	store     session.Store
-	pause     time.Duration // the longest
+	pause     time.Duration // the longest wait
 
 	mu   sync.Mutex
 	rng  *rand.Rand
-	live map[string]int64 // the tokens handed out, and the version of the account that each was proved by
+	live map[string]int64 // the issued tokens, each with the version of the account at its sign-in
 	dead []string
 
-	endings  atomic.Int64 // how often all sessions began or ceased to be ended: odd while they are
-	changed  atomic.Int64 // the version of the account since the last change of password
+	endings  atomic.Int64 // is incremented before and after all sessions are ended: odd means in progress
+	changed  atomic.Int64 // the version of the account after the last change of password
 	logins   atomic.Int64
 	finished atomic.Bool
 }
@@ -78,7 +81,7 @@ func newTraffic(t *testing.T, store session.Store, users accounts.Store, pause t
 	if tr.user, err = tr.directory.Register(t.Context(), "alice", "", nil, "an example of a long password"); err != nil {
 		t.Fatal(err)
 	}
-	tr.directory.SetVerify(func(string, string) (bool, error) { return true, nil }) // the hash is not at issue, and slow
+	tr.directory.SetVerify(func(string, string) (bool, error) { return true, nil }) // hashes are slow, and this test does not need them
 	tr.sessions, err = session.New(tr.store, session.Config{MaxSessions: -1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +103,7 @@ func (tr *traffic) run(rounds, devices int) {
 			break
 		}
 		for int(tr.logins.Load()) <= round && !tr.t.Failed() {
-			tr.wait() // so that there is traffic to end, however the machine shares out its time
+			tr.wait() // so that there are sessions to end, however the machine schedules the goroutines
 		}
 		if round%20 == 19 {
 			tr.changePassword(round)
@@ -115,10 +118,10 @@ func (tr *traffic) run(rounds, devices int) {
 	tr.t.Logf("%d logins, %d tokens that died, %d rounds", tr.logins.Load(), len(tr.dead), rounds)
 }
 
-// visit is what one device does from signing in to leaving.
+// visit does what one device does from the sign-in to its last request.
 func (tr *traffic) visit() {
 	began := tr.endings.Load()
-	// disturbed reports whether all sessions were being ended at any time since.
+	// disturbed reports whether all sessions were being ended at any time since began.
 	disturbed := func() bool { return began%2 == 1 || tr.endings.Load() != began }
 	s, token, err := tr.signIn()
 	if err != nil {
@@ -164,7 +167,7 @@ func (tr *traffic) visit() {
 	}
 }
 
-// signIn does what a login does, and notes the token that it hands out.
+// signIn does what a login does, and records the token that it issues.
 func (tr *traffic) signIn() (*session.Session, string, error) {
 	ctx := tr.t.Context()
 	account, err := tr.directory.Find(ctx, "alice")
@@ -216,7 +219,7 @@ func (tr *traffic) changePassword(round int) {
 			return tr.sessions.ReauthenticateAlone(ctx, w, s)
 		})
 	})
-	tr.changed.Store(account.Version + 2) // frozen, thawed
+	tr.changed.Store(account.Version + 2) // the freeze adds 1, and so does its end
 	tr.wantDead("the password was changed", handedOut...)
 	tr.wantDead("it was proved by the old password", tr.handedOut(func(version int64) bool { return version < account.Version+2 })...)
 	if tr.t.Failed() {
@@ -228,7 +231,7 @@ func (tr *traffic) changePassword(round int) {
 	}
 }
 
-// ending tells the traffic when all sessions are being ended.
+// ending calls end, which ends all sessions, and lets the devices know meanwhile.
 func (tr *traffic) ending(end func() error) {
 	tr.endings.Add(1)
 	defer tr.endings.Add(1)
@@ -237,7 +240,8 @@ func (tr *traffic) ending(end func() error) {
 	}
 }
 
-// handedOut returns the tokens that are not known to be dead, of the wanted versions.
+// handedOut returns the tokens that are not known to be dead and whose version is
+// wanted.
 func (tr *traffic) handedOut(wanted func(version int64) bool) (tokens []string) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -249,8 +253,8 @@ func (tr *traffic) handedOut(wanted func(version int64) bool) (tokens []string) 
 	return tokens
 }
 
-// wantDead looks at all of the tokens at once, so that the traffic does not grow
-// meanwhile.
+// wantDead reports an error for each token that is still accepted. It checks all tokens
+// at once, so that few new ones are issued meanwhile.
 func (tr *traffic) wantDead(because string, tokens ...string) {
 	var looks sync.WaitGroup
 	for _, token := range tokens {
@@ -264,7 +268,7 @@ func (tr *traffic) wantDead(because string, tokens ...string) {
 	looks.Wait()
 }
 
-// wantStillDead looks at some of the dead once more.
+// wantStillDead checks n random dead tokens once more.
 func (tr *traffic) wantStillDead(n int) {
 	for range n {
 		tr.mu.Lock()
@@ -291,7 +295,7 @@ func (tr *traffic) markDead(token string) {
 	}
 }
 
-// replace notes a renewal: the new token is as good as the old one was.
+// replace records a renewal: token is now valid in place of old.
 func (tr *traffic) replace(old, token string) string {
 	tr.mu.Lock()
 	tr.live[token] = tr.live[old]
@@ -314,7 +318,7 @@ func request(ctx context.Context, token string) *http.Request {
 
 func tokenOf(w *httptest.ResponseRecorder) string { return w.Result().Cookies()[0].Value }
 
-// wait takes as long as the seed says.
+// wait sleeps for a time that the seed decides.
 func (tr *traffic) wait() {
 	tr.mu.Lock()
 	d := time.Duration(tr.rng.Int64N(int64(tr.pause)))
@@ -370,7 +374,7 @@ func (s slowSessions) List(ctx context.Context, owner string) ([]*session.Sessio
 	return s.Store.List(ctx, owner)
 }
 
-// slowAccounts does so too.
+// slowAccounts waits like slowSessions.
 type slowAccounts struct {
 	accounts.Store
 	tr *traffic

@@ -27,7 +27,8 @@ func attemptsBehindProxy(t *testing.T) (*Attempts, *dynamotest.Proxy) {
 	return newAttempts(t, proxy.URL), proxy
 }
 
-// An attempt whose answer was lost is counted once, let through or not.
+// If the answer to Count is lost, the attempt is still counted only once, whether it is
+// admitted or refused.
 func TestAttemptsAreCountedOnce(t *testing.T) {
 	store, proxy := attemptsBehindProxy(t)
 	for n := range 2 {
@@ -46,7 +47,7 @@ func TestAttemptsAreCountedOnce(t *testing.T) {
 	}
 }
 
-// A second try could take back somebody else's attempt.
+// Withdraw is sent only once: a second try could take back somebody else's attempt.
 func TestAttemptsAreWithdrawnOnce(t *testing.T) {
 	store, proxy := attemptsBehindProxy(t)
 	proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
@@ -81,7 +82,7 @@ func TestAttemptsOutage(t *testing.T) {
 	}
 }
 
-// A damaged counter lets nobody through, and says where the damage is.
+// A damaged counter admits no attempt. The error names the damaged field.
 func TestAttemptsReportDamage(t *testing.T) {
 	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)["AttemptsTable"]
 	store := NewAttempts(client, table)

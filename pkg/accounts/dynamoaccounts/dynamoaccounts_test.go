@@ -62,7 +62,8 @@ func TestUpdateRecognisesItsOwnRetry(t *testing.T) {
 		t.Errorf("the revision is %s", got.Revision)
 	}
 
-	// A second try that meets a foreign revision cannot know what became of the first.
+	// If the second try finds a revision of another writer, it cannot know whether the
+	// first try was applied.
 	proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
 	if err := store.Update(t.Context(), alice, "third"); err == nil || errors.Is(err, accounts.ErrChanged) {
 		t.Errorf("Update, sent twice, of an account that has changed = %v, want an outage", err)
@@ -121,7 +122,7 @@ func TestReportsDamage(t *testing.T) {
 	}
 	for field := range encode(accountstest.Sample("alice")) {
 		if field == "name" {
-			continue // the key: DynamoDB itself sees to it
+			continue // the key: DynamoDB itself checks it
 		}
 		put(field, &types.AttributeValueMemberNULL{Value: true})
 		wantDamage(t, store, table, field, "is of type NULL")

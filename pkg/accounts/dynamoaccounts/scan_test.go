@@ -14,7 +14,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/accountstest"
 )
 
-// Five accounts of 380 KB do not fit into one page, which has a megabyte.
+// A page has at most one megabyte, so five accounts of 380 KB need more than one.
 func TestAllReadsEveryPage(t *testing.T) {
 	proxy := dynamotest.NewProxy(t)
 	client, table := dynamotest.Client(t, proxy.URL), dynamotest.Tables(t)["UsersTable"]
@@ -47,7 +47,7 @@ func TestAllReadsEveryPage(t *testing.T) {
 		t.Errorf("%s of %v units; a consistent one of a megabyte takes 250", first.Action, first.Read)
 	}
 	for range All(t.Context(), client, table) {
-		break // no further page is read, and nothing more is handed out
+		break // no further page is read, and no further account is returned
 	}
 	if calls := proxy.Take(); len(calls) != 1 {
 		t.Errorf("%d calls for the first account, want 1", len(calls))

@@ -9,7 +9,8 @@ import (
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
-// Names that nobody has do not fill a process's memory, and a locked one stays.
+// Counters of unknown names do not fill the memory of a process, and a locked counter
+// stays.
 func TestSweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		attempts := NewAttempts()

@@ -14,7 +14,7 @@ func TestCheckNew(t *testing.T) {
 		name   = "the password is little more than the user's name or the product's; add words of your own"
 		run    = "the password is little more than a run of the keyboard or the alphabet; choose another"
 	)
-	many := strings.Repeat("ü😀xy", 85) + "z" // 681 bytes of no single piece
+	many := strings.Repeat("ü😀xy", 85) + "z" // 681 bytes that are not one piece repeated
 	for _, test := range []struct{ password, user, want string }{
 		{phrase, "alice", ""},
 		{"fünfzehn zeiche", "alice", ""}, // 15 characters, 16 bytes
@@ -37,7 +37,7 @@ func TestCheckNew(t *testing.T) {
 		{strings.Repeat("aé", 8), "bob", piece},
 		{"correcthorse1correcthorse1", "bob", piece},
 		{"Battery!battery!batt", "bob", piece},
-		{"battery!battery?battery!", "bob", ""}, // twice, and something between
+		{"battery!battery?battery!", "bob", ""}, // the piece repeats, but the characters between differ
 
 		{"alice-alice-2026", "Alice", name},
 		{"2026 ALICE  coatcheck", "alice", name},
@@ -45,7 +45,7 @@ func TestCheckNew(t *testing.T) {
 		{"CoatCheck!coatcheck", "bob", name},
 		{"example-alice.org1", "alice@example.org", name},
 		{"alice's mountain bike", "alice", ""},
-		{"a banana, a mango", "a", ""}, // a short name is in many words
+		{"a banana, a mango", "a", ""}, // a short name is part of many words
 
 		{"0987654321qwertzuiop!", "bob", run},
 		{"abcdefghijklmnopzyx", "bob", run},
@@ -66,7 +66,7 @@ func TestCheckNew(t *testing.T) {
 	}
 }
 
-// TestCommonList: the list is as large as ASVS 6.2.4 asks, and each line can match.
+// The list is as large as ASVS 6.2.4 requires, and each line can match a password.
 func TestCommonList(t *testing.T) {
 	all := strings.Split(strings.TrimSuffix(commonPasswords, "\n"), "\n")
 	if len(all) < 3000 {

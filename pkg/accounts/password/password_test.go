@@ -11,14 +11,14 @@ const phrase = "correct horse battery staple"
 
 var plain Hasher // no secrets
 
-// cheap returns a hash of password that Verify accepts and that costs next to nothing.
+// cheap returns a hash of password that Verify accepts and that costs very little.
 func cheap(password string) string {
 	h := phc{variant: "argon2id", memory: 8, passes: 1, lanes: 1, salt: []byte("somesalt")}
 	h.key = h.derive([]byte(password), keyLen)
 	return h.String()
 }
 
-// The answer is that of the reference implementation:
+// The expected hash is from the reference implementation:
 //
 //	printf password | argon2 somesalt -id -t 2 -k 65536 -p 1 -l 32 -e
 func TestKnownAnswer(t *testing.T) {
@@ -55,7 +55,7 @@ func TestHash(t *testing.T) {
 	}
 }
 
-// The Password Storage Cheat Sheet names these as equal in strength.
+// The OWASP Password Storage Cheat Sheet calls these parameters equally strong.
 func TestHashCostsWhatOWASPAsks(t *testing.T) {
 	h, err := parsePHC(plain.Hash(phrase))
 	if err != nil {
@@ -126,7 +126,7 @@ func TestVerifyDoesNotHashTooLongPasswords(t *testing.T) {
 	}
 }
 
-// damaged holds strings that Verify must refuse, by what is wrong with them.
+// damaged returns strings that Verify must refuse. The keys say what is wrong.
 func damaged() map[string]string {
 	const salt, key = "c29tZXNhbHRzb21lc2FsdA", "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
 	const good = "$argon2id$v=19$m=19456,t=2,p=1$" + salt + "$" + key
@@ -251,7 +251,7 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// allocated returns how many bytes f took from the heap.
+// allocated returns how many bytes f allocated on the heap.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -260,7 +260,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// What may be imported is what can be verified, and finding out costs no hash.
+// Check accepts exactly the hashes that can be verified, and it computes no hash.
 func TestCheck(t *testing.T) {
 	for _, v := range vectors(t) {
 		var err error

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestBounds: what asks for too much is refused before any of it is taken, and the
+// A hash that requires too much is refused before it uses memory or time, and the
 // error names the parameter.
 func TestBounds(t *testing.T) {
 	const (
@@ -78,7 +78,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestLongPasswordsReachNoScheme: whatever wrote the hash, 1,024 bytes are the end.
+// A password of more than 1,024 bytes is refused, whatever the scheme of the hash.
 func TestLongPasswordsReachNoScheme(t *testing.T) {
 	long := strings.Repeat("x", MaxBytes+1)
 	for _, encoded := range []string{"{noop}" + long, "$2y$04$OyYrowhtwaKltQx3rpykeOfZWf4ksBrQFOGKMBa2eMQvu7RWn.tE."} {
@@ -91,7 +91,7 @@ func TestLongPasswordsReachNoScheme(t *testing.T) {
 	}
 }
 
-// The pepper belongs to the hashes that Ruby wrote, not to those of PHP or Node.
+// The Devise pepper applies to hashes that Ruby wrote, not to those of PHP or Node.
 func TestDevisePepperIsForRubyOnly(t *testing.T) {
 	devise := Hasher{DevisePepper: "pepper-2026"}
 	for _, v := range vectors(t) {

@@ -7,12 +7,13 @@ import (
 	"testing"
 )
 
-// vector is a hash that a framework made, and what it says of it itself.
+// vector is a hash that a framework made, with the framework's own results of
+// verifying it.
 type vector struct {
 	Framework, Name   string
 	Encoded, Password string
 	Verify            bool `json:"framework_verify"`
-	VerifyWrong       bool `json:"framework_verify_wrong"` // of the password "wrong"
+	VerifyWrong       bool `json:"framework_verify_wrong"` // for the password "wrong"
 	Pepper            string
 }
 
@@ -50,7 +51,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestVectorsChanged: with any one character changed no vector verifies.
+// If any one character of a vector is changed, it no longer verifies.
 func TestVectorsChanged(t *testing.T) {
 	for _, v := range vectors(t) {
 		if !v.Verify {
@@ -85,8 +86,9 @@ func next(c byte) byte {
 	}
 }
 
-// costly says which vectors are computed for one changed place only: under the race
-// detector they take seconds. What is refused when it is read is tried everywhere.
+// costly reports whether a vector takes seconds under the race detector. Such a vector
+// is verified with one changed character only. That a changed vector cannot be parsed
+// is tested for every character.
 func costly(encoded string) bool {
 	for _, cheap := range []string{"$04$", ":1000$", ":1024:", "$1000$", "m=1024,", "m=4096,", "md5", "{sha", "{SHA", "{noop}"} {
 		if strings.Contains(encoded, cheap) {
@@ -96,14 +98,14 @@ func costly(encoded string) bool {
 	return true
 }
 
-// lastCharacter is the last place of a hash before the padding: there the loose bits of
-// base64 are.
+// lastCharacter reports whether i is the last place of the hash before the padding. The
+// unused bits of base64 are in that character.
 func lastCharacter(encoded string, i int) bool {
 	return i == len(strings.TrimRight(encoded, "="))-1
 }
 
-// sameBcrypt reports whether two hashes differ only in bcrypt's version, 2a, 2b or
-// 2y: three names of one computation.
+// sameBcrypt reports whether two hashes differ only in bcrypt's version. The versions
+// 2a, 2b and 2y are computed in the same way.
 func sameBcrypt(a, b string) bool {
 	one := strings.NewReplacer("$2a$", "$2b$", "$2y$", "$2b$")
 	return one.Replace(a) == one.Replace(b)

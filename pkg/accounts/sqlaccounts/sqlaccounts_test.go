@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
-// databases returns an empty one for each test, with the tables made twice: the
-// second time nothing is left to do.
+// databases has a function for each kind of database that opens an empty one and
+// creates the tables twice. The second time must change nothing.
 var databases = map[string]func(*testing.T) *sql.DB{
 	"SQLite": func(t *testing.T) *sql.DB {
 		return open(t, "sqlite", "file:"+filepath.Join(t.TempDir(), "users.db")+"?_journal_mode=WAL&_busy_timeout=120000&_txlock=immediate")
@@ -59,7 +59,7 @@ func TestAttempts(t *testing.T) {
 	}
 }
 
-// A row that somebody damaged is an outage that says where, not a missing user.
+// A damaged row is not a missing user, but an outage whose error names the column.
 func TestReportsDamage(t *testing.T) {
 	for name, open := range databases {
 		t.Run(name, func(t *testing.T) {

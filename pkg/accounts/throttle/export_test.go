@@ -1,4 +1,4 @@
 package throttle
 
-// DeviceMAC is how the value of a device's cookie ends.
+// DeviceMAC computes the MAC at the end of a device cookie's value.
 var DeviceMAC = deviceMAC

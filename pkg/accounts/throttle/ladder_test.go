@@ -26,7 +26,8 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// What cannot be is refused by its numbers; a zero field would let everything through.
+// An impossible configuration is an error that names its numbers. For example, a zero
+// field would let every attempt through.
 func TestNewRefusesABadConfig(t *testing.T) {
 	good := Ladder{10, 30 * time.Second, time.Hour, 100}
 	for name, cfg := range map[string]Config{

@@ -29,8 +29,8 @@ type fixture struct {
 
 type failingStore struct {
 	throttle.Store
-	fail map[string]bool // by method and the first part of the key: "Count name"
-	kept int             // counters
+	fail map[string]bool // by method and first part of the key, for example "Count name"
+	kept int             // calls of Keep
 }
 
 var errDown = errors.New("down")
@@ -81,7 +81,7 @@ func newFixture(t *testing.T, cfg throttle.Config) *fixture {
 
 var alice = throttle.Attempt{Name: "alice", Address: "192.0.2.1"}
 
-// wantAdmitted demands that the attempt is let through.
+// wantAdmitted fails the test unless the attempt is admitted.
 func (r *fixture) wantAdmitted(a throttle.Attempt) *throttle.Admission {
 	r.t.Helper()
 	admission, err := r.Admit(r.t.Context(), a)
@@ -91,7 +91,8 @@ func (r *fixture) wantAdmitted(a throttle.Attempt) *throttle.Admission {
 	return admission
 }
 
-// wantRefused demands that it is not, by whom, and for how long.
+// wantRefused fails the test unless the attempt is refused for the duration wait. By
+// says which counter refuses it.
 func (r *fixture) wantRefused(a throttle.Attempt, by string, wait time.Duration) {
 	r.t.Helper()
 	admission, err := r.Admit(r.t.Context(), a)
@@ -108,8 +109,8 @@ func (r *fixture) fail(a throttle.Attempt, times int) {
 	}
 }
 
-// The whole ladder: ten are free, then each failure doubles the wait up to an hour,
-// and the hundredth in a row locks the name.
+// The whole ladder: ten failures are free. Then each failure doubles the wait, up to an
+// hour. The hundredth failure in a row locks the name.
 func TestLadder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, throttle.Config{})
@@ -118,7 +119,7 @@ func TestLadder(t *testing.T) {
 		for n := 10; n < 100; n++ {
 			r.wantRefused(alice, "name", wait)
 			time.Sleep(wait - time.Millisecond)
-			r.wantRefused(alice, "name", time.Second) // in the last moment: never "in 0 seconds"
+			r.wantRefused(alice, "name", time.Second) // just before the end of the wait: never 0 seconds
 			time.Sleep(time.Millisecond)
 			if got := r.wantAdmitted(alice).Failures; got != n {
 				t.Fatalf("%d failures before this attempt, want %d", got, n)
@@ -127,7 +128,7 @@ func TestLadder(t *testing.T) {
 		}
 		for range 3 {
 			r.wantRefused(alice, "name", time.Hour)
-			time.Sleep(400 * 24 * time.Hour) // a lock does not run out
+			time.Sleep(400 * 24 * time.Hour) // a lock does not expire
 		}
 		r.wantAdmitted(throttle.Attempt{Name: "bob", Address: "192.0.2.1"})
 		if err := r.Unlock(t.Context(), "alice"); err != nil {
@@ -138,8 +139,8 @@ func TestLadder(t *testing.T) {
 	})
 }
 
-// A refused attempt counts nothing, neither for the name nor for the network, and
-// makes the wait no longer.
+// A refused attempt is not counted, neither for the name nor for the network, and does
+// not make the wait longer.
 func TestRefusedAttemptsCountNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, throttle.Config{Network: throttle.Window{Limit: 12, Period: time.Hour}})
@@ -164,8 +165,9 @@ func TestRefusedAttemptsCountNothing(t *testing.T) {
 	})
 }
 
-// Success forgets the name's failures and takes its own attempt off the network's,
-// no more: a guesser's own account does not wash their network clean.
+// A success clears the failures of the name. From the network's failures it takes back
+// only its own attempt. Otherwise attackers could clear the failures of their network
+// by signing in to an account of their own.
 func TestSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, throttle.Config{Network: throttle.Window{Limit: 20, Period: time.Hour}})
@@ -183,7 +185,8 @@ func TestSuccess(t *testing.T) {
 	})
 }
 
-// An outage is neither success nor failure, and only the first outcome counts.
+// An outage is neither a success nor a failure. Only the first result of an attempt
+// counts.
 func TestWithdraw(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, throttle.Config{Network: throttle.Window{Limit: 15, Period: time.Hour}})
@@ -221,7 +224,7 @@ func TestNetwork(t *testing.T) {
 		}
 		r.wantAdmitted(throttle.Attempt{Name: "y", Address: "2001:db8:1:3::1"})
 
-		for i := range 5 { // what is no address is a network too
+		for i := range 5 { // a text that is not an address counts as one network
 			r.wantAdmitted(throttle.Attempt{Name: fmt.Sprint("none ", i), Address: "@"})
 		}
 		if _, err := r.Admit(t.Context(), throttle.Attempt{Name: "z", Address: "@"}); err == nil {
@@ -230,7 +233,7 @@ func TestNetwork(t *testing.T) {
 	})
 }
 
-// Guesses from many networks at one name meet the name's ladder.
+// Guesses at one name from many networks are all counted for the name.
 func TestManyNetworksOneName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, throttle.Config{})
@@ -241,8 +244,8 @@ func TestManyNetworksOneName(t *testing.T) {
 	})
 }
 
-// The owner gets in on a known device while strangers hammer the name, and even if
-// they locked it; and does not help them by it.
+// While strangers make many attempts for a name, and even if they lock it, the owner
+// can sign in on a known device. That does not clear the strangers' failures.
 func TestKnownDevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, throttle.Config{DeviceKeys: [][]byte{key}, Name: throttle.Ladder{Free: 10, First: time.Second, Longest: time.Second, Lock: 20}})
@@ -262,7 +265,8 @@ func TestKnownDevice(t *testing.T) {
 	})
 }
 
-// A known device has a small counter of its own. When that locks, it is a stranger.
+// A known device has a counter of its own, with a lower limit. When that counter locks,
+// the device counts as unknown.
 func TestDeviceLadder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, throttle.Config{DeviceKeys: [][]byte{key}})
@@ -270,7 +274,7 @@ func TestDeviceLadder(t *testing.T) {
 		known.Device = r.NewDevice("alice")
 		r.fail(known, 5)
 		r.wantRefused(known, "device", 30*time.Second)
-		r.wantAdmitted(alice).Withdraw(t.Context()) // the name has no failure
+		r.wantAdmitted(alice).Withdraw(t.Context()) // the name has no failures
 		for range 15 {
 			time.Sleep(time.Hour)
 			r.wantAdmitted(known)
@@ -329,7 +333,8 @@ func TestDeviceCookies(t *testing.T) {
 	}
 }
 
-// Nobody goes on while attempts cannot be counted, and what was counted is taken back.
+// While attempts cannot be counted, no attempt is admitted. If only one of the two
+// counts succeeded, it is taken back.
 func TestOutage(t *testing.T) {
 	for _, broken := range []string{"Count name", "Count network"} {
 		r := newFixture(t, throttle.Config{Network: throttle.Window{Limit: 5, Period: time.Hour}})
@@ -347,8 +352,8 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// A success that cannot be noted is a success all the same, with a line in the log
-// that does not name the user.
+// If a success cannot be stored, it still is a success. The log gets a line that does
+// not name the user.
 func TestForgettingFails(t *testing.T) {
 	log := testenv.Log(t)
 	r := newFixture(t, throttle.Config{})
@@ -362,7 +367,7 @@ func TestForgettingFails(t *testing.T) {
 	}
 }
 
-// A lock whose making permanent failed is made so by the next attempt.
+// If a lock could not be made permanent, the next attempt makes it permanent.
 func TestLockIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := testenv.Log(t)
@@ -382,7 +387,7 @@ func TestLockIsKept(t *testing.T) {
 	})
 }
 
-// Of 200 guesses at once as many go on as of 200 one after another.
+// Of 200 guesses at the same time, as many are admitted as of 200 in sequence.
 func TestParallelGuesses(t *testing.T) {
 	r := newFixture(t, throttle.Config{Network: throttle.Window{Limit: 1000, Period: time.Hour}})
 	var admitted atomic.Int32
