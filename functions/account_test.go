@@ -21,7 +21,7 @@ func changePassword(cookie, current, next string) request {
 
 func profile(cookie string) request { return request{method: "GET", path: "/profile", cookie: cookie} }
 
-// TestReauthenticate: the session keeps its ID and gets a new token.
+// After a reauthentication the session has the same ID and a new token.
 func TestReauthenticate(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)
@@ -39,9 +39,10 @@ func TestReauthenticate(t *testing.T) {
 	wantStatus(t, s.do(t, profile(r.cookie())), http.StatusOK)
 }
 
-// TestPasswordChange ends the other sessions and keeps this one, within the budget:
-// authenticate; account and attempts; freeze; renew and list, while the attempts are
-// forgotten; delete; thaw.
+// A password change ends the other sessions and keeps this one. The waves of its budget
+// are: read the session; read the account and count the attempt; freeze the account;
+// renew the session and list the others, while the attempts are cleared; delete the
+// others; end the freeze.
 func TestPasswordChange(t *testing.T) {
 	s := newStack(t, nil)
 	others := []string{s.signIn(t), s.signIn(t), s.signIn(t)}
@@ -63,14 +64,14 @@ func TestPasswordChange(t *testing.T) {
 	wantStatus(t, s.do(t, login(nextPassword)), http.StatusOK)
 }
 
-// TestPasswordChangeInterrupted refuses each write of a change in turn, as if the
-// process had ended before it. The old password stays valid, or no other session is
-// left beside the new one; and the change can be repeated.
+// TestPasswordChangeInterrupted makes each call of a change fail in turn, as if the
+// process had ended before it. Either the old password stays valid, or only the new
+// session is left. The change can be repeated.
 func TestPasswordChangeInterrupted(t *testing.T) {
 	refuse := []dynamotest.Fault{dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse}
 	for name, test := range map[string]struct {
 		action, table string
-		passed        []dynamotest.Fault // the calls before
+		passed        []dynamotest.Fault // for the same calls before it
 	}{
 		"freeze": {"UpdateItem", "UsersTable", nil},
 		"renew":  {"UpdateItem", "SessionsTable", nil},
@@ -96,7 +97,7 @@ func TestPasswordChangeInterrupted(t *testing.T) {
 			}
 			if name == "thaw" {
 				wantStatus(t, s.do(t, profile(other)), http.StatusUnauthorized)
-				s.freezeUntil(t, time.Now().Add(time.Hour)) // however long the next request takes
+				s.freezeUntil(t, time.Now().Add(time.Hour)) // so that the next request cannot take longer
 				wantStatus(t, s.do(t, login(password)), http.StatusServiceUnavailable)
 				s.freezeUntil(t, time.Unix(1, 0))
 			}
@@ -110,7 +111,7 @@ func TestPasswordChangeInterrupted(t *testing.T) {
 	}
 }
 
-// freezeUntil moves the end of the freeze that a change left which was interrupted.
+// freezeUntil moves the end of the freeze that an interrupted change has left.
 func (s *stack) freezeUntil(t *testing.T, end time.Time) {
 	t.Helper()
 	users := s.users(t)
@@ -124,7 +125,7 @@ func (s *stack) freezeUntil(t *testing.T, end time.Time) {
 	}
 }
 
-// TestPreferences changes the account and the session.
+// A change of preferences is stored in the account and in the session.
 func TestPreferences(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)

@@ -12,16 +12,16 @@ import (
 	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
-// authorization is what an authorizer answers, if it does not fail.
+// authorization is the answer of an authorizer that does not fail.
 type authorization struct {
 	IsAuthorized bool              `json:"isAuthorized"`
 	Context      map[string]string `json:"context"`
 }
 
-// authorize asks the authorizer, and returns what the gateway makes of its answer.
+// authorize calls the authorizer and returns what the gateway derives from its answer.
 func (l *lambda) authorize(event string) (who map[string]string, status int) {
 	if !strings.Contains(event, `"cookie":`) {
-		return nil, http.StatusUnauthorized // without its identity source it is not even called
+		return nil, http.StatusUnauthorized // without its identity source the gateway does not call it
 	}
 	var answer authorization
 	switch _, err := l.call(event, &answer); {
@@ -33,8 +33,8 @@ func (l *lambda) authorize(event string) (who map[string]string, status int) {
 	return answer.Context, http.StatusOK
 }
 
-// authorizerEvent writes what an HTTP API asks its authorizer. The cookies are among
-// the headers alone (https://github.com/aws/aws-lambda-go/issues/507).
+// authorizerEvent returns the event that an HTTP API sends to its authorizer. The
+// cookies are in the headers only (https://github.com/aws/aws-lambda-go/issues/507).
 func authorizerEvent(t testing.TB, routeKey string, r *http.Request) string {
 	headers := map[string]string{"host": r.Host}
 	for name, values := range r.Header {
@@ -65,8 +65,8 @@ func authorizerEventFields(routeKey, method, path string, headers map[string]str
 	}
 }
 
-// callAuthorizer sends the authorizer an event with these headers and cookies beside what
-// every browser sends, and returns its answer as it is.
+// callAuthorizer sends the authorizer an event with these headers and cookies, and with
+// the headers that every browser sends. It returns the answer unchanged.
 func (s *stack) callAuthorizer(t *testing.T, headers map[string]string, cookies []string) (answer string, calls []dynamotest.Call, err error) {
 	t.Helper()
 	all := map[string]string{"host": "app.example.com", "accept": "*/*", "user-agent": "Mozilla/5.0"}
@@ -79,7 +79,8 @@ func (s *stack) callAuthorizer(t *testing.T, headers map[string]string, cookies 
 
 const notAuthorized = `{"isAuthorized":false}`
 
-// TestAuthorizer asks the real authorizer with the cookie wherever an event has it.
+// TestAuthorizer calls the real authorizer with the cookie in each place where an event
+// can have it.
 func TestAuthorizer(t *testing.T) {
 	s := newStack(t, nil)
 	before := time.Now().UTC().Truncate(time.Second)
@@ -113,7 +114,7 @@ func TestAuthorizer(t *testing.T) {
 	}
 }
 
-// TestAuthorizerSaysNo to whatever proves no live session.
+// The authorizer refuses every event without the valid cookie of a live session.
 func TestAuthorizerSaysNo(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)
@@ -142,8 +143,8 @@ func TestAuthorizerSaysNo(t *testing.T) {
 	}
 }
 
-// TestAuthorizerInAnOutage fails, which the gateway answers with 500: neither a yes
-// nor a no. Afterwards the same cookie is good.
+// In an outage the authorizer neither allows nor refuses the request: it returns an
+// error, which the gateway answers with 500. Afterwards the same cookie is valid.
 func TestAuthorizerInAnOutage(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)
@@ -177,8 +178,8 @@ func TestAuthorizerInAnOutage(t *testing.T) {
 	}
 }
 
-// TestBehindTheAuthorizer: the function behind knows the caller from the gateway, and
-// from nothing that the caller sends.
+// The function behind the authorizer gets the caller from the gateway, and never from
+// what the caller sends.
 func TestBehindTheAuthorizer(t *testing.T) {
 	s := newStack(t, nil)
 	whoami := func(cookie string, b budget) reply {
@@ -214,8 +215,8 @@ func TestBehindTheAuthorizer(t *testing.T) {
 	wantStatus(t, whoami(cookie, loadCost), http.StatusForbidden)
 }
 
-// TestWithoutTheAuthorizer: where a route was left open by mistake, the function
-// behind it knows nobody.
+// If a route has no authorizer by mistake, the function behind it treats every caller
+// as unknown.
 func TestWithoutTheAuthorizer(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)

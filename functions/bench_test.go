@@ -9,15 +9,15 @@ import (
 	"testing"
 )
 
-// BenchmarkLogin measures what a sign-in costs the real login function: time of
-// the processor, and the most memory that the process had. On Lambda a function
-// gets a share of a processor in proportion to its memory, a whole one at 1,769 MB
-// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html); the
-// last figure is the processor's time at the 1,024 MB of template.yaml.
+// BenchmarkLogin measures the processor time and the peak memory of the real login
+// function for a sign-in. On Lambda a function gets processor time in proportion to
+// its memory. With 1,769 MB it gets a whole processor
+// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
+// ms-at-1024MB/op is the time with the 1,024 MB of template.yaml.
 func BenchmarkLogin(b *testing.B) {
 	s := newStack(b, map[string]string{"ATTEMPTS_PER_NETWORK": "1000000,1h"})
 	process := s.functions["LoginFunction"].cmd.Process.Pid
-	s.signIn(b) // makes the connections
+	s.signIn(b) // opens the connections
 	before := processorSeconds(b, process)
 	for b.Loop() {
 		s.signIn(b)
@@ -28,8 +28,9 @@ func BenchmarkLogin(b *testing.B) {
 	b.ReportMetric(peakMemory(b, process), "peak-MB")
 }
 
-// processorSeconds returns the processor time that a process has had: user and
-// system, in hundredths of a second, are fields 14 and 15 of its stat (proc_pid_stat(5)).
+// processorSeconds returns the processor time that a process has used. Fields 14 and 15
+// of its stat file are user and system time, in hundredths of a second
+// (proc_pid_stat(5)).
 func processorSeconds(b *testing.B, process int) float64 {
 	b.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", process))

@@ -15,11 +15,11 @@ import (
 
 const (
 	maxSize = 12_000_000 // bytes of a function's binary
-	maxZip  = 4_000_000  // and of profile's package, which takes long to measure
+	maxZip  = 4_000_000  // bytes of profile's package: only this one is measured, as it takes long
 )
 
-// TestDeployedBinaries looks at the functions as sam build makes them for Lambda:
-// static, stripped, for arm64, small, and without what other stores need.
+// TestDeployedBinaries inspects the functions as sam build makes them for Lambda. They
+// are static, stripped, for arm64, small, and without code that other stores need.
 func TestDeployedBinaries(t *testing.T) {
 	for id := range readTemplate(t).Functions {
 		t.Run(id, func(t *testing.T) {
@@ -75,15 +75,16 @@ func inspect(t *testing.T, file string) (content []byte) {
 	return content
 }
 
-// foreignCode is how the names of functions begin that only other stores, or other
-// programs, need. Even a stripped binary knows the names of its functions.
+// foreignCode lists how the names of functions begin that only other stores or other
+// programs need. Even a stripped binary contains the names of its functions.
 var foreignCode = []string{
 	"example.com/coatcheck/pkg/session/sqlstore.", "example.com/coatcheck/pkg/session/redisstore.", "example.com/coatcheck/pkg/session/memstore.",
 	"example.com/coatcheck/pkg/accounts/sqlaccounts.", "example.com/coatcheck/pkg/accounts/memaccounts.",
 	"database/sql.(*DB)", "github.com/jackc/pgx", "modernc.org/", "github.com/redis/", "github.com/alecthomas/kong", "go.yaml.in/",
 }
 
-// TestOthersHaveForeignCode looks for it where it is: in the server and in coatcheck.
+// The programs that do need foreignCode, server and coatcheck, contain all of it. So
+// the names in foreignCode are still right.
 func TestOthersHaveForeignCode(t *testing.T) {
 	folder := t.TempDir()
 	if out, err := exec.Command("go", "build", "-ldflags=-s", "-o", folder, "../cmd/server", "../cmd/coatcheck").CombinedOutput(); err != nil {
@@ -117,7 +118,7 @@ func zipSize(t *testing.T, content []byte) int {
 	t.Helper()
 	var buf bytes.Buffer
 	archive := zip.NewWriter(&buf)
-	// Go's best is a little larger than what SAM's zlib makes by default.
+	// Go's best compression is a little larger than what SAM's zlib makes by default.
 	archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
 	w, err := archive.Create("bootstrap")
 	if err != nil {
@@ -132,8 +133,7 @@ func zipSize(t *testing.T, content []byte) int {
 	return buf.Len()
 }
 
-// TestSampleEvents: the event.json beside each main, for trying it by hand, is
-// one that the function answers.
+// Each function answers the event.json next to its main, which is for trying it by hand.
 func TestSampleEvents(t *testing.T) {
 	s := newStack(t, nil)
 	for id, function := range s.template.Functions {

@@ -20,37 +20,40 @@ var setCookie = regexp.MustCompile(`^__Host-SESSIONID=[\w-]{22}\.[\w-]{22}\.[\w-
 
 const clearCookie = "__Host-SESSIONID=; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
 
-// signInCost: the account is read while the name and the network are counted; the
-// session is written; the account is read again while the sessions are listed, the
-// name is forgotten and the network's attempt taken back.
+// signInCost is the cost of a sign-in. First the account is read while the attempt is
+// counted for the name and for the network. Then the session is written. Then, at the
+// same time, the account is read again, the sessions are listed, the counter of the
+// name is cleared, and the attempt is taken back from the network.
 var signInCost = budget{[]string{"GetItem UpdateItem UpdateItem", "PutItem", "GetItem Query DeleteItem UpdateItem"}, 3, 5}
 
-// loadCost is that of a session that is read and needs nothing else.
+// loadCost is the cost of reading a session that needs no Touch.
 var loadCost = budget{[]string{"GetItem"}, 1, 0}
 
-// touchedCost is that of one that was not used for a tenth of the idle timeout.
+// touchedCost is the cost of reading a session that was not used for a tenth of the idle
+// timeout.
 var touchedCost = budget{[]string{"GetItem", "UpdateItem"}, 1, 1}
 
-// oneDelete is for a session that has to go.
+// oneDelete is the cost of deleting a session.
 var oneDelete = budget{[]string{"DeleteItem"}, 0, 1}
 
-// refusalCost is that of a wrong password: what is read and counted before the hash.
+// refusalCost is the cost of a wrong password: the account is read and the attempt is
+// counted before the hash is checked.
 var refusalCost = budget{[]string{"GetItem UpdateItem UpdateItem"}, 1, 2}
 
-// budget is what a request may cost: calls in waves, one after another, each wave's
-// calls at the same time; and DynamoDB's read and write units. There are as many waves
-// as round trips that the user waits for.
+// budget is what a request may cost: its calls, and DynamoDB's read and write units. The
+// waves come one after another. The calls of one wave are made at the same time. So the
+// number of waves is the number of round trips that the user waits for.
 type budget struct {
 	waves       []string
 	read, write float64
 }
 
-// and returns the budget of b and what comes after it.
+// and returns the budget for b followed by more.
 func (b budget) and(more budget) budget {
 	return budget{slices.Concat(b.waves, more.waves), b.read + more.read, b.write + more.write}
 }
 
-// wantCost does a request that has to cost what the budget says.
+// wantCost sends a request and reports an error unless it costs exactly the budget.
 func (s *stack) wantCost(t *testing.T, in request, b budget) reply {
 	t.Helper()
 	s.proxy.Take()
@@ -60,7 +63,7 @@ func (s *stack) wantCost(t *testing.T, in request, b budget) reply {
 	return r
 }
 
-// check looks at the units; the waves are the proxy's to look at.
+// check compares the units. The proxy checks the waves.
 func (b budget) check(t *testing.T, calls []dynamotest.Call) {
 	t.Helper()
 	var actions []string
@@ -81,8 +84,8 @@ func wantStatus(t *testing.T, r reply, want int) {
 	}
 }
 
-// TestJourney walks a user through the three real binaries and compares what
-// each step costs with the operation budget.
+// TestJourney takes a user through the real binaries and compares the cost of each step
+// with the operation budget.
 func TestJourney(t *testing.T) {
 	s := newStack(t, nil)
 
@@ -132,8 +135,7 @@ func TestJourney(t *testing.T) {
 	wantStatus(t, s.wantCost(t, profile(cookie), loadCost), http.StatusUnauthorized)
 }
 
-// TestSignInAgain ends the session that the browser came with, at the cost of one
-// more call.
+// A sign-in ends the session whose cookie the browser sent, at the cost of one more call.
 func TestSignInAgain(t *testing.T) {
 	s := newStack(t, nil)
 	first := s.signIn(t)
@@ -143,8 +145,8 @@ func TestSignInAgain(t *testing.T) {
 	wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: first}), http.StatusUnauthorized)
 }
 
-// TestForeignHash: the first sign-in of a user whose hash another framework made
-// costs one more write, and replaces it by ours, with the pepper that is set.
+// The first sign-in of a user whose hash another framework made costs one more write. It
+// replaces that hash with ours, which uses the configured pepper.
 func TestForeignHash(t *testing.T) {
 	s := newStack(t, map[string]string{"PASSWORD_PEPPERS": "2026:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
 	s.addForeignUser(t)
@@ -158,7 +160,7 @@ func TestForeignHash(t *testing.T) {
 	}
 }
 
-// TestForeignHashInAnOutage: the hash stays as it is, and the user gets in.
+// If the new hash cannot be stored, the old one stays and the sign-in succeeds.
 func TestForeignHashInAnOutage(t *testing.T) {
 	s := newStack(t, nil)
 	s.addForeignUser(t)
@@ -172,7 +174,7 @@ func TestForeignHashInAnOutage(t *testing.T) {
 	}
 }
 
-// TestMissingPepper is an outage, and not a refusal.
+// If the pepper of a hash is missing, the sign-in is an outage, not a refusal.
 func TestMissingPepper(t *testing.T) {
 	s := newStack(t, nil)
 	pepper := hashes.Pepper{ID: "2025", Key: []byte("an example of a key of 32 bytes!")}
@@ -185,7 +187,7 @@ func TestMissingPepper(t *testing.T) {
 	wantStatus(t, r, http.StatusServiceUnavailable)
 }
 
-// TestForm signs in as a browser does; the gateway hands a form over in base64.
+// TestForm signs in with a form, like a browser. The gateway passes forms on in base64.
 func TestForm(t *testing.T) {
 	s := newStack(t, nil)
 	r := s.do(t, request{method: "POST", path: "/login", accept: "text/html", contentType: "application/x-www-form-urlencoded",
@@ -199,8 +201,7 @@ func TestForm(t *testing.T) {
 	}
 }
 
-// TestTouch: four minutes without a request, and a touch is due: at a tenth of the idle
-// timeout.
+// A Touch is due after a tenth of the idle timeout. Four minutes are more than that.
 func TestTouch(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)
@@ -210,7 +211,7 @@ func TestTouch(t *testing.T) {
 	wantStatus(t, s.wantCost(t, profile(cookie), loadCost), http.StatusOK)
 }
 
-// TestWorthlessCookies cost no call at all.
+// Cookies that cannot be valid cost no call.
 func TestWorthlessCookies(t *testing.T) {
 	s := newStack(t, map[string]string{"SESSION_KEYS": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
 	cookie := s.signIn(t)
@@ -233,8 +234,8 @@ func TestWorthlessCookies(t *testing.T) {
 	wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookie}), http.StatusOK)
 }
 
-// TestOutage: while DynamoDB cannot be reached every function says so, changes
-// nothing in the browser, and the same cookie works afterwards.
+// While DynamoDB cannot be reached, every function answers with 503 and sets no cookie.
+// Afterwards the same cookie is valid.
 func TestOutage(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)
@@ -262,8 +263,7 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// TestPolicies compares what each function calls with what template.yaml lets it
-// call: nothing missing, nothing too much.
+// Each function makes exactly the calls that template.yaml allows it.
 func TestPolicies(t *testing.T) {
 	s := newStack(t, nil)
 	idle := func() { s.moveBack(t, "SessionsTable", "last_seen_at", 4*60) } // a touch is due
@@ -303,8 +303,8 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// TestWarmUp: each function makes one call that its policy allows before the
-// first event, so that no user waits for the first handshake.
+// Before its first event, each function makes one call that its policy allows. So no
+// user waits for the first TLS handshake.
 func TestWarmUp(t *testing.T) {
 	for id, function := range readTemplate(t).Functions {
 		s := &stack{tables: dynamotest.Tables(t), proxy: dynamotest.NewProxy(t)}
@@ -322,7 +322,7 @@ func TestWarmUp(t *testing.T) {
 	}
 }
 
-// TestMissingVariables: a function that lacks one ends at its start and says which.
+// If a variable is missing, the function exits when it starts and names the variable.
 func TestMissingVariables(t *testing.T) {
 	for id, function := range readTemplate(t).Functions {
 		for _, name := range []string{"SESSIONS_TABLE", "USERS_TABLE", "ATTEMPTS_TABLE"} {
@@ -343,12 +343,12 @@ func TestMissingVariables(t *testing.T) {
 	}
 }
 
-// TestBadEvents get an answer of ours, and the next event is served.
+// Bad events get our own answer, and the function still serves the next event.
 func TestBadEvents(t *testing.T) {
 	s := newStack(t, nil)
 	for id, l := range s.functions {
 		if len(s.template.Functions[id].Routes) == 0 {
-			continue // the authorizer, for which see TestAuthorizerInAnOutage
+			continue // TestAuthorizerInAnOutage tests the authorizer
 		}
 		for _, bad := range []string{`{}`, `[]`, `"x"`, `{"version":"1.0","httpMethod":"GET","path":"/"}`} {
 			response, err := l.invoke(bad)
@@ -360,7 +360,7 @@ func TestBadEvents(t *testing.T) {
 	wantStatus(t, s.do(t, request{method: "GET", path: "/login"}), http.StatusOK)
 }
 
-// TestRoutes: what a function does not serve is answered by our own code.
+// Our own code answers requests that a function does not serve.
 func TestRoutes(t *testing.T) {
 	s := newStack(t, nil)
 	for _, tt := range []struct {
@@ -390,7 +390,7 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// TestLogs are JSON lines that carry the request ID and no secret.
+// The log lines are JSON. They have the request ID and no secret.
 func TestLogs(t *testing.T) {
 	s := newStack(t, nil)
 	s.do(t, login("a canary in a wrong password"))

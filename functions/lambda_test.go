@@ -20,8 +20,8 @@ import (
 	"time"
 )
 
-// lambda plays AWS Lambda's runtime API for one function: a real process that
-// asks for events and posts answers, one at a time.
+// lambda serves AWS Lambda's runtime API to one function. The function is a real process
+// that asks for events and posts answers, one at a time.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 type lambda struct {
 	timeout atomic.Int64 // of the function, in nanoseconds
@@ -34,14 +34,14 @@ type lambda struct {
 	log     logFile
 }
 
-// testTimeout is when a function has certainly stopped, on the busiest of machines. That
-// functions answer before their own time is over is tested where a clock of its own
-// tells the time: in internal/lambdahttp.
+// testTimeout is long enough to be sure that a function hangs, even on a very busy
+// machine. The tests in pkg/lambdahttp, which have a fake clock, test that functions
+// answer before their own timeout.
 const testTimeout = 3 * time.Minute
 
 type answer struct{ path, body string }
 
-// start runs the binary with exactly the given environment.
+// start runs the binary with the given environment and the variables of Lambda itself.
 func start(t testing.TB, binary string, environment map[string]string) *lambda {
 	t.Helper()
 	l := &lambda{
@@ -78,10 +78,10 @@ func start(t testing.TB, binary string, environment map[string]string) *lambda {
 	return l
 }
 
-// secret is what no log may hold: a cookie, a token, a hash, a password.
+// secret matches what no log may contain: a cookie, a token, a hash, a password.
 var secret = regexp.MustCompile(`__Host-|[\w-]{22}\.[\w-]{22}\.[\w-]{43}|argon2|pbkdf2_|` + password + `|` + nextPassword + `|` + foreignPassword)
 
-// checkLog looks through the whole log of a function for secrets (ASVS 16.2.5).
+// checkLog searches the whole log of a function for secrets (ASVS 16.2.5).
 func checkLog(t testing.TB, log string) {
 	t.Helper()
 	if found := secret.FindString(log); found != "" {
@@ -117,7 +117,7 @@ func (l *lambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// gatewayResponse is what a function answers to an HTTP API with payload 2.0.
+// gatewayResponse is a function's answer to an HTTP API with payload 2.0.
 type gatewayResponse struct {
 	StatusCode      int               `json:"statusCode"`
 	Headers         map[string]string `json:"headers"`
@@ -126,8 +126,8 @@ type gatewayResponse struct {
 	IsBase64Encoded bool              `json:"isBase64Encoded"`
 }
 
-// invoke sends one event and returns the answer. Anything but a well-formed one is an
-// error, as it is to the gateway.
+// invoke sends one event and returns the answer. An answer that is not well-formed is an
+// error, as it is for the gateway.
 func (l *lambda) invoke(event string) (response gatewayResponse, err error) {
 	body, err := l.call(event, &response)
 	if err == nil && (response.StatusCode == 0 || response.Headers == nil || response.Cookies == nil) {
@@ -136,7 +136,7 @@ func (l *lambda) invoke(event string) (response gatewayResponse, err error) {
 	return response, err
 }
 
-// call sends one event and decodes the answer, which it also returns as it was.
+// call sends one event and decodes the answer. It also returns the answer unchanged.
 func (l *lambda) call(event string, response any) (string, error) {
 	select {
 	case l.events <- event:
@@ -158,13 +158,13 @@ func (l *lambda) call(event string, response any) (string, error) {
 	}
 }
 
-// gateway plays API Gateway: it finds the function by the template's routes, turns
-// requests into events and answers into responses.
+// gateway does the work of API Gateway. It finds the function by the template's routes,
+// and converts requests to events and answers to responses.
 type gateway struct {
 	t           testing.TB
 	mu          sync.Mutex
 	routes      map[string]*lambda // by route key: "ANY /login", "$default"
-	authorizers map[string]*lambda // the authorizers of those that have one
+	authorizers map[string]*lambda // by route key, for routes that have one
 }
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -217,7 +217,7 @@ func (g *gateway) route(r *http.Request) (string, *lambda) {
 	return "", nil
 }
 
-// matchesRoute reports whether the path is one of the route's, in which {name} is any
+// matchesRoute reports whether the path matches the route, in which {name} matches any
 // one segment.
 func matchesRoute(path, route string) bool {
 	segments, pattern := strings.Split(path, "/"), strings.Split(route, "/")
@@ -229,8 +229,9 @@ func matchesRoute(path, route string) bool {
 	return len(segments) == len(pattern)
 }
 
-// event writes a request as HTTP APIs do: header names in lower case, repeated
-// ones joined, cookies apart, and bodies in base64 unless they are text or JSON.
+// event converts a request to an event as HTTP APIs do: header names are in lower case,
+// repeated headers are joined, cookies are separate, and bodies are in base64 unless
+// they are text or JSON.
 func event(t testing.TB, routeKey string, r *http.Request, who map[string]string) string {
 	headers := map[string]string{"host": r.Host}
 	for name, values := range r.Header {
@@ -284,8 +285,8 @@ func encode(t testing.TB, event map[string]any) string {
 	return out.String()
 }
 
-// logFile is the log of a process. It writes to a file and not through a pipe, so
-// that what it logged before it answered is there when the answer is.
+// logFile is the log of a process. The process writes to a file and not to a pipe. So
+// when its answer arrives, everything that it logged before is in the file.
 type logFile struct{ *os.File }
 
 func newLog(t testing.TB) logFile {

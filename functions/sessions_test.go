@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// idOf returns the ID of the session that a Cookie header is for.
+// idOf returns the session ID in a Cookie header.
 func idOf(cookie string) string { return strings.Split(cookie, ".")[1] }
 
-// TestSessionsBudget: what users can do with their sessions, and what it costs.
+// TestSessionsBudget tests what users can do with their sessions, and its cost.
 func TestSessionsBudget(t *testing.T) {
 	s := newStack(t, nil)
 	cookies := []string{s.signIn(t), s.signIn(t), s.signIn(t), s.signIn(t), s.signIn(t)}
@@ -60,8 +60,7 @@ func TestSessionsBudget(t *testing.T) {
 	wantDead(cookies[0], other)
 }
 
-// TestReauthenticationWindow: beyond the window nothing is ended, and the list is
-// still shown.
+// After the reauthentication window no session can be ended. The list is still shown.
 func TestReauthenticationWindow(t *testing.T) {
 	s := newStack(t, map[string]string{"REAUTHENTICATION_WINDOW": "10m"})
 	cookie := s.signIn(t)
@@ -78,8 +77,7 @@ func TestReauthenticationWindow(t *testing.T) {
 	wantStatus(t, s.do(t, request{method: "GET", path: "/sessions", cookie: cookie}), http.StatusOK)
 }
 
-// TestLimitOfSessions: the eleventh login ends the first session, at the cost of
-// one call beside the others.
+// The eleventh login ends the first session, at the cost of one more call.
 func TestLimitOfSessions(t *testing.T) {
 	s := newStack(t, nil)
 	var cookies []string
@@ -89,7 +87,7 @@ func TestLimitOfSessions(t *testing.T) {
 	again := login(password)
 	again.cookie = cookies[9]
 	oneMore := signInCost.and(oneDelete)
-	r := s.wantCost(t, again, oneMore) // replaces the tenth: nothing has to go
+	r := s.wantCost(t, again, oneMore) // replaces the tenth: no other session is ended
 	wantStatus(t, r, http.StatusOK)
 	wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[0]}), http.StatusOK)
 	wantStatus(t, s.wantCost(t, login(password), oneMore), http.StatusOK)

@@ -35,7 +35,7 @@ const (
 	foreignHash     = "pbkdf2_sha1$1000$seasaltseasalt12345678$xiQTl0PdSFq19F/GDZWOB3d94AE="
 )
 
-// binaries is the folder of the built functions: profile/bootstrap and so on.
+// binaries is the folder of the built functions, for example profile/bootstrap.
 var binaries string
 
 func TestMain(m *testing.M) {
@@ -47,7 +47,8 @@ func TestMain(m *testing.M) {
 	dynamotest.Main(m)
 }
 
-// build makes the functions' binaries as they are deployed, but for this machine.
+// build builds the functions as they are deployed, except that it builds them for this
+// machine.
 func build() (err error) {
 	if binaries, err = os.MkdirTemp("", "coatcheck-functions-"); err != nil {
 		return err
@@ -75,13 +76,13 @@ func buildFunction(id, goos, arch, folder string) error {
 	return nil
 }
 
-// binary returns the file that runs a function.
+// binary returns the path of a function's program.
 func binary(function samtemplate.Function) string {
 	return filepath.Join(binaries, filepath.Base(function.Folder), "bootstrap")
 }
 
-// stack is the template's functions, running behind a gateway, with its tables in
-// DynamoDB Local and a proxy in front of that.
+// stack is a running copy of template.yaml: its functions behind a gateway, and its
+// tables in DynamoDB Local behind a proxy.
 type stack struct {
 	url       string
 	functions map[string]*lambda // by logical ID
@@ -91,8 +92,8 @@ type stack struct {
 	userID    string
 }
 
-// newStack starts the functions with the variables that the template declares
-// for them and no others; settings replaces the values of some.
+// newStack starts the functions with only the variables that the template declares for
+// them. Settings replaces the values of some of these.
 func newStack(t testing.TB, settings map[string]string) *stack {
 	t.Helper()
 	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"))
@@ -135,7 +136,7 @@ func newStack(t testing.TB, settings map[string]string) *stack {
 	return s
 }
 
-// users is the users table, not through the proxy.
+// users returns the store of the users table. Its calls do not go through the proxy.
 func (s *stack) users(t testing.TB) *dynamoaccounts.Store {
 	return dynamoaccounts.New(dynamotest.Client(t, dynamotest.Endpoint(t)), s.tables["UsersTable"])
 }
@@ -167,15 +168,15 @@ func (s *stack) environment(function samtemplate.Function, settings map[string]s
 	return environment
 }
 
-// setTimeout sets how much time the functions have.
+// setTimeout sets the timeout of the functions.
 func (s *stack) setTimeout(timeout time.Duration) {
 	for _, l := range s.functions {
 		l.timeout.Store(int64(timeout))
 	}
 }
 
-// moveBack moves a time back in every item of a table that has it, by so many of the
-// field's units: to the functions it is as if that much more time had passed.
+// moveBack subtracts by from a time field in every item of a table, in the unit of that
+// field. To the functions this looks as if that much time had passed.
 func (s *stack) moveBack(t *testing.T, table, field string, by int64) {
 	t.Helper()
 	client, name := dynamotest.Client(t, dynamotest.Endpoint(t)), s.tables[table]
@@ -199,7 +200,7 @@ func (s *stack) moveBack(t *testing.T, table, field string, by int64) {
 	}
 }
 
-// request is one request of a user, with the headers that matter.
+// request is one request of a user, with the headers that the tests need.
 type request struct {
 	method, path string
 	cookie       string // the whole Cookie header
@@ -213,7 +214,7 @@ type reply struct {
 	status int
 	header http.Header
 	body   string
-	calls  []dynamotest.Call // that the request made
+	calls  []dynamotest.Call // made for the request
 }
 
 func (s *stack) do(t testing.TB, in request) reply {
@@ -246,7 +247,7 @@ func (s *stack) send(t testing.TB, in request) reply {
 	return reply{response.StatusCode, response.Header, string(body), s.proxy.Take()}
 }
 
-// cookie returns the Cookie header that a browser makes of the reply's session cookie.
+// cookie returns the Cookie header that a browser would send after this reply.
 func (r reply) cookie() string {
 	for _, line := range r.header.Values("Set-Cookie") {
 		if pair, _, _ := strings.Cut(line, ";"); strings.HasPrefix(pair, "__Host-SESSIONID=") {

@@ -13,9 +13,9 @@ import (
 	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
-// TestGuessesAcrossInstances: 200 guesses at once, spread over eight instances of
-// the login function, cost no more hashes than are free. The right password then
-// waits like any other, and gets in when the wait is over.
+// 200 guesses at once, spread over eight instances of the login function, cost ten
+// hashes: the failures that are free. Then even the right password has to wait. It is
+// accepted when the wait is over.
 func TestGuessesAcrossInstances(t *testing.T) {
 	const instances, guesses, free, wait = 8, 200, 10, time.Hour
 	settings := map[string]string{"ATTEMPTS_LADDER": "10,1h,1h,100", "ATTEMPTS_PER_NETWORK": "1000,10m"}
@@ -27,7 +27,7 @@ func TestGuessesAcrossInstances(t *testing.T) {
 		l.waitUntilReady(t)
 		fleet <- l
 	}
-	// invoke takes whichever instance is free, as Lambda does.
+	// invoke takes any instance that is idle, as Lambda does.
 	invoke := func(body string) gatewayResponse {
 		r := httptest.NewRequest("POST", "/login", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
@@ -70,7 +70,7 @@ func TestGuessesAcrossInstances(t *testing.T) {
 	}
 }
 
-// TestRefusalsCostTheSame: unknown, wrong and disabled make the same calls.
+// An unknown name, a wrong password and a disabled account cost the same calls.
 func TestRefusalsCostTheSame(t *testing.T) {
 	s := newStack(t, nil)
 	s.addForeignUser(t)
@@ -92,8 +92,8 @@ func TestRefusalsCostTheSame(t *testing.T) {
 	}
 }
 
-// TestAttemptsOutage: while attempts cannot be counted nobody signs in, and nobody
-// is refused for it afterwards.
+// While attempts cannot be counted, nobody can sign in. These attempts do not count as
+// failures afterwards.
 func TestAttemptsOutage(t *testing.T) {
 	s := newStack(t, nil)
 	for range 12 {

@@ -21,7 +21,7 @@ import (
 	"example.com/coatcheck/pkg/config"
 )
 
-// translated is what CloudFormation is given: SAM's translation of template.yaml.
+// translated is SAM's translation of template.yaml, which CloudFormation gets.
 type translated struct {
 	Resources map[string]struct {
 		Type       string
@@ -45,7 +45,7 @@ func translate(t *testing.T) translated {
 	return stack
 }
 
-// resources are those of one type, by logical ID.
+// resources returns the properties of all resources of one type, by logical ID.
 func resources[P any](t *testing.T, stack translated, kind string) map[string]P {
 	t.Helper()
 	found := map[string]P{}
@@ -99,8 +99,8 @@ type permission struct {
 	}
 }
 
-// TestTranslatedRoutes: the gateway sends every route to the one function that
-// template.yaml gives it to, and may invoke it.
+// The gateway sends each route to the one function that has it in template.yaml, and it
+// has the permission to invoke that function.
 func TestTranslatedRoutes(t *testing.T) {
 	stack := translate(t)
 	api := resources[httpAPI](t, stack, "AWS::ApiGatewayV2::Api")["Api"]
@@ -157,8 +157,7 @@ func invocable(t *testing.T, stack translated, function, route string) bool {
 	return false
 }
 
-// TestNothingCachesAuthorization: a cached answer of an authorizer would outlive
-// a logout.
+// A cached answer of an authorizer would still be used after a logout.
 func TestNothingCachesAuthorization(t *testing.T) {
 	schemes := resources[httpAPI](t, translate(t), "AWS::ApiGatewayV2::Api")["Api"].Body.Components.SecuritySchemes
 	for name, scheme := range schemes {
@@ -171,9 +170,9 @@ func TestNothingCachesAuthorization(t *testing.T) {
 	}
 }
 
-// TestTranslatedAuthorizers: the API asks the function that template.yaml says
-// before a route that has an authorizer, and no other; it may invoke that function,
-// and understands its answers.
+// For a route with an authorizer, the API calls the function that template.yaml names,
+// and for other routes none. The API has the permission to invoke that function and
+// expects the format of its answers.
 func TestTranslatedAuthorizers(t *testing.T) {
 	stack := translate(t)
 	api := resources[httpAPI](t, stack, "AWS::ApiGatewayV2::Api")["Api"]
@@ -211,7 +210,8 @@ func TestTranslatedAuthorizers(t *testing.T) {
 	}
 }
 
-// attributeOf returns the resource whose Arn a variable of Fn::Sub stands for.
+// attributeOf returns the logical ID of the resource whose Arn is the value of a variable
+// of Fn::Sub.
 func attributeOf(t *testing.T, variables json.RawMessage, name string) string {
 	t.Helper()
 	var values map[string]struct {
@@ -244,8 +244,8 @@ func mayAuthorize(t *testing.T, stack translated, function string) bool {
 	return false
 }
 
-// TestTranslatedPolicies: each function's role allows what template.yaml says,
-// which TestPolicies compares with the calls that are made, and logging.
+// The role of each function allows logging and what template.yaml says. TestPolicies
+// compares that with the calls that are made.
 func TestTranslatedPolicies(t *testing.T) {
 	type policies struct {
 		ManagedPolicyArns []string
@@ -288,7 +288,7 @@ func TestTranslatedPolicies(t *testing.T) {
 	}
 }
 
-// TestTranslatedTTL: DynamoDB removes what has expired. Users do not.
+// DynamoDB removes expired sessions and attempts. It never removes users.
 func TestTranslatedTTL(t *testing.T) {
 	type table struct {
 		TimeToLiveSpecification struct {
@@ -304,9 +304,8 @@ func TestTranslatedTTL(t *testing.T) {
 	}
 }
 
-// TestTranslatedEnvironment: each function is told every variable of ours that
-// its program reads. A program holds the names of those, and of no others: the
-// linker leaves out what no code of it uses.
+// Each function gets every variable of ours that its program reads. A program contains
+// the names of exactly those variables, because the linker leaves out unused names.
 func TestTranslatedEnvironment(t *testing.T) {
 	type function struct {
 		Environment struct{ Variables map[string]any }
@@ -339,7 +338,7 @@ func TestTranslatedEnvironment(t *testing.T) {
 	}
 }
 
-// TestGeneratedSessionKeys: what Secrets Manager generates is a signing key.
+// The value that Secrets Manager generates is a valid signing key.
 func TestGeneratedSessionKeys(t *testing.T) {
 	type secret struct {
 		GenerateSecretString struct {
@@ -353,7 +352,7 @@ func TestGeneratedSessionKeys(t *testing.T) {
 		t.Errorf("generated of more than letters and digits: %+v", g)
 	}
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	for _, last := range letters { // of base64 the last character is the delicate one
+	for _, last := range letters { // in base64 the last character may have unused bits
 		t.Setenv("SESSION_KEYS", strings.Repeat(letters, 10)[:g.PasswordLength-1]+string(last))
 		if _, err := config.SessionConfig(); err != nil {
 			t.Fatal(err)
@@ -361,7 +360,7 @@ func TestGeneratedSessionKeys(t *testing.T) {
 	}
 }
 
-// variables are the names of our environment variables, all in pkg/config.
+// variables returns the names of our environment variables, which are all in pkg/config.
 func variables(t *testing.T) (names []string) {
 	t.Helper()
 	files, err := filepath.Glob("../pkg/config/*.go")
