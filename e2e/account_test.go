@@ -10,7 +10,8 @@ import (
 	"example.com/coatcheck/internal/mains/demo"
 )
 
-// devices: a user ends the session of another device, of all others, and of all.
+// devices ends the session of another device, then of all other devices, then of all
+// devices.
 func devices(t *testing.T, browser context.Context, url string) {
 	first, second, third := newDevice(t, browser, url), newDevice(t, browser, url), newDevice(t, browser, url)
 	for _, d := range []*device{first, second, third} {
@@ -43,7 +44,8 @@ func devices(t *testing.T, browser context.Context, url string) {
 	third.wantPage("/login", "Sign in")
 }
 
-// password: a change signs every other device out, and the old password is no use.
+// password changes the password. That signs out every other device, and the old password
+// no longer works.
 func password(t *testing.T, browser context.Context, url string) {
 	const next = "another staple for that horse"
 	first, second := newDevice(t, browser, url), newDevice(t, browser, url)
@@ -68,7 +70,7 @@ func password(t *testing.T, browser context.Context, url string) {
 	second.signIn(next)
 
 	second.open("/password")
-	second.change(next, demo.Password, http.StatusOK) // for the journeys to come
+	second.change(next, demo.Password, http.StatusOK) // for the journeys after this one
 	first.open("/profile")
 	first.wantPage("/login", "Sign in")
 }
@@ -81,8 +83,8 @@ func (d *device) change(current, next string, want int64) {
 	}
 }
 
-// reauthenticate: who proves the password again goes on where they were, with
-// a new token.
+// reauthenticate proves the password again. The user continues on the same page, with a
+// new token.
 func reauthenticate(t *testing.T, browser context.Context, url string) {
 	d := newDevice(t, browser, url)
 	d.signIn(demo.Password)
@@ -102,8 +104,8 @@ func reauthenticate(t *testing.T, browser context.Context, url string) {
 	d.wantPage("/profile", "Alice")
 }
 
-// preferences: a theme holds on this device at once, and on others from the next
-// sign-in on.
+// preferences sets a theme. It applies to this device at once, and to other devices from
+// their next sign-in on.
 func preferences(t *testing.T, browser context.Context, url string) {
 	first, second := newDevice(t, browser, url), newDevice(t, browser, url)
 	first.signIn(demo.Password)
@@ -129,8 +131,8 @@ func (d *device) setPreference(name, value string) {
 	d.wantPage("/profile", "Alice")
 }
 
-// authorized: a function that knows nothing of sessions is behind an authorizer
-// that does, on AWS and under sam local alone.
+// authorized calls a function that does not check sessions itself: an authorizer checks
+// them. Authorizers exist only on AWS and with sam local.
 func authorized(t *testing.T, browser context.Context, url string) {
 	d := newDevice(t, browser, url)
 	if status := d.open("/whoami"); status != http.StatusUnauthorized {

@@ -18,7 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// sessionCookie is the name of ours.
+// sessionCookie is the name of our session cookie.
 const sessionCookie = "__Host-SESSIONID"
 
 // startBrowser starts Chromium for the test.
@@ -35,8 +35,8 @@ func startBrowser(t *testing.T) context.Context {
 	return ctx
 }
 
-// browserTimeout is when the browser has certainly stopped: no page of ours, on the busiest of
-// machines, takes as long. It fails what would never end, and judges nothing else.
+// browserTimeout is long enough to be sure that the browser hangs: no page of ours takes
+// as long, even on a very busy machine. It only ends tests that would never end.
 const browserTimeout = 5 * time.Minute
 
 // device is a browser with cookies of its own, and one tab.
@@ -46,7 +46,7 @@ type device struct {
 	url string // of the server that it visits
 
 	mu       sync.Mutex
-	problems []string // what no page of ours may do
+	problems []string // what the pages did that no page of ours may do
 }
 
 // openTab opens a device in the browser.
@@ -54,14 +54,15 @@ func openTab(t *testing.T, browser context.Context, url string) *device {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil { // not in a context with a deadline, which would be the tab's
+	if err := chromedp.Do(ctx); err != nil { // without a deadline, which would also end the tab
 		t.Fatal(err)
 	}
 	return &device{t: t, ctx: ctx, url: url}
 }
 
-// newDevice opens one that is watched: when the test ends it reports every script
-// error, violation of a Content-Security-Policy and request to another origin.
+// newDevice opens a device and watches it. When the test ends, newDevice reports every
+// script error, every violation of a Content-Security-Policy and every request to
+// another origin.
 func newDevice(t *testing.T, browser context.Context, url string) *device {
 	t.Helper()
 	d := openTab(t, browser, url)
@@ -81,7 +82,7 @@ func newDevice(t *testing.T, browser context.Context, url string) *device {
 	return d
 }
 
-// watch notes what no page may do.
+// watch records a problem if the event is something that no page may do.
 func (d *device) watch(event any) {
 	problem := ""
 	switch e := event.(type) {
@@ -111,7 +112,7 @@ func call[P, R any](d *device, command cdp.Command[P, R], params P) R {
 	return perform(d, func(ctx context.Context, t *chromedp.Target) (R, error) { return cdp.Call(ctx, t, command, params) })
 }
 
-// perform performs an action and returns what it finds.
+// perform runs an action and returns its result.
 func perform[T any](d *device, action chromedp.Action[T]) T {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.ctx, browserTimeout)
@@ -129,13 +130,13 @@ func script[T any](d *device, code string, options ...chromedp.EvaluateOption) T
 	return perform(d, chromedp.Evaluate[T](code, options...))
 }
 
-// run performs actions, each of which must succeed.
+// run runs actions. Each must succeed.
 func (d *device) run(actions ...chromedp.Action[chromedp.Void]) {
 	d.t.Helper()
 	perform(d, chromedp.Steps(actions...))
 }
 
-// load performs actions that load a page, and returns its status.
+// load runs actions that load a page, and returns the status of that page.
 func (d *device) load(actions ...chromedp.Action[chromedp.Void]) int64 {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.ctx, browserTimeout)
@@ -155,19 +156,20 @@ func (d *device) open(path string) int64 {
 	return d.load(chromedp.Navigate(d.url + path))
 }
 
-// press clicks the button with the text, which loads a page.
+// press clicks the button with this text, and returns the status of the page that loads.
 func (d *device) press(button string) int64 {
 	d.t.Helper()
 	return d.click(fmt.Sprintf(`//button[normalize-space()=%q]`, button))
 }
 
-// click clicks what the XPath or CSS selector finds, which loads a page.
+// click clicks the element that the XPath or CSS selector finds, and returns the status
+// of the page that loads.
 func (d *device) click(selector string) int64 {
 	d.t.Helper()
 	return d.load(chromedp.Click(selector))
 }
 
-// path is that of the page.
+// path returns the path of the page's URL.
 func (d *device) path() string {
 	d.t.Helper()
 	u, err := url.Parse(perform(d, chromedp.Location()))
@@ -177,7 +179,7 @@ func (d *device) path() string {
 	return u.Path
 }
 
-// text is what the page shows.
+// text returns the text that the page shows.
 func (d *device) text() string {
 	d.t.Helper()
 	return script[string](d, `document.body.innerText`)
@@ -194,7 +196,7 @@ func (d *device) wantPage(path, text string) {
 	}
 }
 
-// cookie is the session cookie, which no script can see.
+// cookie returns the session cookie, or nil. Scripts cannot see this cookie.
 func (d *device) cookie() *network.Cookie {
 	d.t.Helper()
 	for _, cookie := range call(d, network.GetCookies, network.GetCookiesParams{URLs: []string{d.url}}).Cookies {
@@ -205,7 +207,7 @@ func (d *device) cookie() *network.Cookie {
 	return nil
 }
 
-// snapshot is the page's text for a failure's message.
+// snapshot returns the URL and the text of the page, for failure messages.
 func (d *device) snapshot() string {
 	ctx, cancel := context.WithTimeout(d.ctx, time.Minute)
 	defer cancel()

@@ -16,9 +16,9 @@ import (
 	"example.com/coatcheck/internal/mains/demo"
 )
 
-// attackPage is a page of another site: its image, script and form all send to the
-// address, the script in every way that it can, with the user's cookies if the
-// browser sends them.
+// attackPage is a page of another site. Its image, script and form all send requests to
+// the address. The script sends them in every way that a script can. All requests have
+// the user's cookies if the browser sends them.
 const attackPage = `<!doctype html><title>Another site</title>
 <img src="%[1]s" alt="">
 <form method="post" action="%[1]s">%[2]s<button>Win a coat</button></form>
@@ -34,8 +34,8 @@ Promise.all([
 ]).then(() => document.title = 'All sent');
 </script>`
 
-// attackFields is what another site has to send to a path, if anything: right passwords,
-// so that nothing but where it comes from is wrong.
+// attackFields has the form fields that the other site sends to a path. The passwords are
+// right, so that only the origin of the request is wrong.
 var attackFields = map[string]url.Values{
 	"/login":          {"username": {demo.Username}, "password": {demo.Password}},
 	"/reauthenticate": {"password": {demo.Password}},
@@ -43,7 +43,7 @@ var attackFields = map[string]url.Values{
 	"/preferences":    {"theme": {"dark"}},
 }
 
-// crossSite: whatever a page of another site sends, nothing changes.
+// crossSite shows that no request from a page of another site changes anything.
 func crossSite(t *testing.T, browser context.Context, app string) {
 	d := openTab(t, browser, app)
 	d.signIn(demo.Password)
@@ -61,7 +61,7 @@ func crossSite(t *testing.T, browser context.Context, app string) {
 	for _, path := range paths(t, d.sessionID(cookie)) {
 		d.run(chromedp.Navigate(attacker.URL + path))
 		perform(d, chromedp.Poll[bool](`document.title === 'All sent'`, chromedp.WithPollingTimeout(0)))
-		// 401 comes from an authorizer, which gets no cookie from there.
+		// An authorizer answers with 401: it gets no cookie from another site.
 		if status := d.press("Win a coat"); status != http.StatusForbidden && status != http.StatusUnauthorized {
 			t.Errorf("another site's form posts to %s: status %d", path, status)
 		}
@@ -74,8 +74,8 @@ func crossSite(t *testing.T, browser context.Context, app string) {
 	}
 }
 
-// paths are those of the template's routes, with the session's ID where a route
-// takes one.
+// paths returns the paths of the template's routes, with the session's ID in place of
+// {id}.
 func paths(t *testing.T, session string) (all []string) {
 	t.Helper()
 	template, err := samtemplate.Read("../template.yaml")

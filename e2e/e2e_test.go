@@ -1,5 +1,5 @@
-// Package e2e_test walks users through the product in a browser: as make run
-// serves it, and as make local does. It is run by make e2e, and not by make test.
+// Package e2e_test uses the product in a browser, as a user does. It tests the servers of
+// make run and of make local. Make e2e runs it, and make test does not.
 package e2e_test
 
 import (
@@ -20,7 +20,8 @@ func TestRun(t *testing.T) {
 	journeys(t, startBrowser(t), s.url)
 }
 
-// TestLocal also looks at what make local leaves behind: nothing.
+// TestLocal also checks that make local leaves no process, container or used port
+// behind.
 func TestLocal(t *testing.T) {
 	before := containers(t)
 	port := testenv.FreePort(t)
@@ -60,8 +61,8 @@ func TestLocalWithoutDocker(t *testing.T) {
 	}
 }
 
-// TestOutage: while DynamoDB is away every page asks to try again; when it is back
-// the same cookie works.
+// While DynamoDB is stopped, every page asks the user to try again. When DynamoDB runs
+// again, the same cookie is valid.
 func TestOutage(t *testing.T) {
 	jar := filepath.Join(cache, "dynamodb-local")
 	o := dynamolocal.Options{Port: testenv.FreePort(t), Data: t.TempDir()}

@@ -17,7 +17,7 @@ import (
 	"example.com/coatcheck/internal/mains/demo"
 )
 
-// journeys are what users do, the same on every server.
+// journeys runs all user journeys. They are the same on every server.
 func journeys(t *testing.T, browser context.Context, url string) {
 	for _, journey := range []struct {
 		name string
@@ -30,13 +30,13 @@ func journeys(t *testing.T, browser context.Context, url string) {
 	}
 }
 
-// fill writes into the field with the name.
+// fill replaces the text of the field with this name.
 func fill(field, text string) chromedp.Action[chromedp.Void] {
 	input := chromedp.CSS("input[name=" + field + "]")
 	return chromedp.Steps(chromedp.Clear(input), chromedp.SendKeys(input, text))
 }
 
-// signIn signs in with the mouse, and ends on the profile.
+// signIn signs in with the mouse. Afterwards the page is the profile.
 func (d *device) signIn(password string) {
 	d.t.Helper()
 	d.open("/login")
@@ -45,7 +45,8 @@ func (d *device) signIn(password string) {
 	d.wantPage("/profile", "Welcome to your profile, Alice!")
 }
 
-// get is what the server answers a program that sends the cookie.
+// get sends a GET request with the cookie, not from the browser, and returns status and
+// body.
 func (d *device) get(path, cookie string) (int, string) {
 	d.t.Helper()
 	request, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+path, nil)
@@ -65,7 +66,7 @@ func (d *device) get(path, cookie string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// wantDead fails the test if the cookie still opens a session.
+// wantDead reports an error if the session of the cookie is still live.
 func (d *device) wantDead(what, cookie string) {
 	d.t.Helper()
 	if status, _ := d.get("/profile", cookie); status != http.StatusUnauthorized {
@@ -73,7 +74,7 @@ func (d *device) wantDead(what, cookie string) {
 	}
 }
 
-// state is all that the product tells a user of account and sessions.
+// state returns everything that the product shows a user about account and sessions.
 func (d *device) state(cookie string) string {
 	d.t.Helper()
 	_, profile := d.get("/profile", cookie)
@@ -81,7 +82,7 @@ func (d *device) state(cookie string) string {
 	return profile + sessions
 }
 
-// sessionID is the ID of the cookie's session.
+// sessionID returns the ID of the cookie's session.
 func (d *device) sessionID(cookie string) string {
 	d.t.Helper()
 	var list struct {
@@ -103,7 +104,7 @@ func (d *device) sessionID(cookie string) string {
 	return ""
 }
 
-// smoke is what make smoke does, from outside of any browser.
+// smoke runs make smoke, which does not use the browser.
 func smoke(t *testing.T, _ context.Context, url string) {
 	cmd := exec.CommandContext(t.Context(), "make", "--no-print-directory", "-C", "..", "smoke", "URL="+url)
 	cmd.Env = append(os.Environ(), "SMOKE_USER="+demo.Username, "SMOKE_PASSWORD="+demo.Password)
@@ -112,7 +113,7 @@ func smoke(t *testing.T, _ context.Context, url string) {
 	}
 }
 
-// visit is a whole visit: a wrong password, the right one, the profile, and out.
+// visit is a whole visit: a wrong password, the right password, the profile, the logout.
 func visit(t *testing.T, browser context.Context, url string) {
 	d := newDevice(t, browser, url)
 	d.open("/")
@@ -178,8 +179,8 @@ func keyboard(t *testing.T, browser context.Context, url string) {
 	t.Error("the Tab key does not reach the button Log out")
 }
 
-// typeInto types when the field with the name has the focus, which the page's code
-// or the Tab key may give it a moment after the page has loaded.
+// typeInto waits until the field with this name has the focus, and then types. The field
+// may get the focus, from a script or the Tab key, only after the page has loaded.
 func (d *device) typeInto(field, keys string) {
 	d.t.Helper()
 	focused := fmt.Sprintf(`document.hasFocus() && document.activeElement.name === %q`, field)

@@ -14,7 +14,7 @@ import (
 
 var cache = filepath.Join("..", ".cache")
 
-// axeCore finds what keeps people from using a page.
+// axeCore finds accessibility problems of a page.
 var axeCore = pinned.NPM{
 	Name:    "axe-core",
 	Version: "4.14.0",
@@ -36,9 +36,9 @@ func readAxe(t *testing.T) string {
 	return string(script)
 }
 
-// checkPage examines the page that the device is on, in both color schemes: axe must
-// find nothing serious, and screenshots go to .cache/e2e/, with one more as wide
-// as a phone, where nothing may stick out.
+// checkPage checks the device's page in both color schemes, and once more in the width
+// of a phone. Axe must find nothing serious, and nothing may be wider than the window.
+// The screenshots are in .cache/e2e/.
 func (d *device) checkPage(name string) {
 	d.t.Helper()
 	folder := filepath.Join(cache, "e2e", strings.Split(d.t.Name(), "/")[0])
@@ -71,7 +71,7 @@ func (d *device) checkPage(name string) {
 	d.run(chromedp.EmulateReset())
 }
 
-// serious lists axe's findings that are serious or worse, a line each.
+// serious is a script that lists axe's findings that are serious or worse, one per line.
 const serious = `axe.run().then(r => r.violations
 	.filter(v => v.impact === 'serious' || v.impact === 'critical')
 	.map(v => v.id + ': ' + v.help + ': ' + v.nodes.map(n => n.html).join(' '))

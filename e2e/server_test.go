@@ -22,13 +22,15 @@ type server struct {
 	process *childprocess.Process
 }
 
-// makeTimeout is for a start that builds everything first, on a slow machine.
+// makeTimeout is long enough for a make target that first builds everything on a slow
+// machine.
 const makeTimeout = 10 * time.Minute
 
 var announced = regexp.MustCompile(`^Coatcheck is at (http://\S+)\n$`)
 
-// serve runs make with the arguments and returns when the target has said where
-// it serves. It is ended as by Ctrl-C, at the latest with the test.
+// serve runs make with the arguments. It returns when the target has printed its
+// address. Stopping the process is like Ctrl-C; at the latest the end of the test stops
+// it.
 func serve(t *testing.T, args ...string) *server {
 	t.Helper()
 	cmd := exec.Command("make", append([]string{"--no-print-directory", "-C", ".."}, args...)...)
@@ -88,8 +90,8 @@ func containers(t *testing.T) []string {
 	return strings.Fields(string(out))
 }
 
-// descendants lists the processes that a process has started, and those that
-// they have. It reads Linux's /proc.
+// descendants lists the processes that a process has started, and all that those have
+// started. It reads Linux's /proc.
 func descendants(t *testing.T, pid int) (all []int) {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -100,7 +102,7 @@ func descendants(t *testing.T, pid int) (all []int) {
 	for _, stat := range stats {
 		text, err := os.ReadFile(stat)
 		if err != nil {
-			continue // it has ended
+			continue // the process has ended
 		}
 		child, rest, _ := strings.Cut(string(text), " (")
 		fields := strings.Fields(rest[strings.LastIndex(rest, ")")+1:])
@@ -115,12 +117,12 @@ func descendants(t *testing.T, pid int) (all []int) {
 	return all
 }
 
-// survives returns the command of a process that does not end by itself: one that is
-// ending may take long on a busy machine.
+// survives returns the command of a process that still runs after a minute. It waits so
+// long because ending may be slow on a busy machine.
 func survives(pid int) (string, bool) {
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		command, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
-		if err != nil || len(command) == 0 { // none, or dead and not yet waited for
+		if err != nil || len(command) == 0 { // it has ended, or is a zombie
 			return "", false
 		}
 		if time.Now().After(deadline) {
@@ -129,7 +131,7 @@ func survives(pid int) (string, bool) {
 	}
 }
 
-// makeFails runs a make target that is to fail, and returns what it printed.
+// makeFails runs a make target that must fail, and returns its output.
 func makeFails(t *testing.T, environment []string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), makeTimeout)
