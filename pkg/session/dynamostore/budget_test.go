@@ -16,9 +16,9 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// wantCalls demands that exactly these calls were made since it was last asked, each
-// as its action and the units that DynamoDB took for it. Of calls that may be made
-// at the same time it does not demand an order.
+// wantCalls reports an error unless exactly these calls were made since its last call.
+// Each is an action and the units that DynamoDB counted for it. Their order does not
+// matter, because some calls may be made at the same time.
 func (r *fixture) wantCalls(want ...string) {
 	r.Helper()
 	var got []string
@@ -38,8 +38,8 @@ func (r *fixture) wantCalls(want ...string) {
 	}
 }
 
-// What each request costs. A read of one unit is a consistent one: an eventually
-// consistent one takes half.
+// TestBudget tests what each request costs. A read of one unit is a strongly consistent
+// read: an eventually consistent read takes half a unit.
 func TestBudget(t *testing.T) {
 	t.Parallel()
 	const (
@@ -94,7 +94,7 @@ func TestBudget(t *testing.T) {
 		site.Login("u1")
 	}
 	r.proxy.Take()
-	site.Login("u1") // one too many
+	site.Login("u1") // one session more than the limit
 	r.wantCalls(put, query, remove)
 
 	r.Spoil(faults.Create, faults.Lost)
@@ -102,13 +102,13 @@ func TestBudget(t *testing.T) {
 	r.wantCalls(put, remove, put, query)
 }
 
-// Whatever cannot be a token of ours costs nothing.
+// A token that cannot be ours costs no call.
 func TestBudgetOfStrangers(t *testing.T) {
 	t.Parallel()
 	site, r := newSite(t, session.Config{SigningKeys: [][]byte{make([]byte, 32)}})
 	_, token := site.Login("u1")
 	r.proxy.Take()
-	forged := token[:50] + "A" + token[51:] // another secret, for which the MAC is wrong
+	forged := token[:50] + "A" + token[51:] // with another secret, which the MAC does not match
 	if forged == token {
 		forged = token[:50] + "B" + token[51:]
 	}
@@ -131,8 +131,8 @@ func TestBudgetOfStrangers(t *testing.T) {
 	site.Alive(token)
 }
 
-// A write unit is 1 KB. A session takes at most 500 bytes in ordinary use, and
-// less than a unit with the longest user agent that is kept.
+// A write unit is 1 KB. In ordinary use an item has at most 500 bytes. With the longest
+// user agent that is kept, it still has less than one unit.
 func TestItemSize(t *testing.T) {
 	t.Parallel()
 	site, r := newSite(t, session.Config{})
@@ -157,8 +157,9 @@ func TestItemSize(t *testing.T) {
 	}
 }
 
-// size returns the bytes of an item as DynamoDB counts them, 1,024 if it has
-// more: with padding to more than that, a write takes a second unit.
+// size returns how many bytes an item has as DynamoDB counts them. It adds padding until
+// a write takes a second unit, which is the case above 1,024 bytes. For a larger item
+// size returns 1,024.
 func (r *fixture) size(item attributes) int {
 	const unit = 1 << 10
 	padding := sort.Search(unit, func(n int) bool {

@@ -11,7 +11,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// damage is something wrong with one field of an item, and what an error says of it.
+// damage is a change that damages one field of an item, and the text of the error.
 type damage struct {
 	field string
 	value types.AttributeValue // nil: the field is missing
@@ -20,8 +20,8 @@ type damage struct {
 
 var null = &types.AttributeValueMemberNULL{Value: true}
 
-// damages returns what can be wrong with an item: each of its fields missing or
-// of another type, and what only some fields can suffer.
+// damages returns the ways in which an item can be damaged. Each field can be missing or
+// have another type. Some fields can also have a bad value.
 func damages(item attributes) []damage {
 	list := []damage{
 		{"secret", binary(make([]byte, 31)...), "has 31 bytes, want 32"},
@@ -36,7 +36,7 @@ func damages(item attributes) []damage {
 		{"version", number("-9223372036854775809"), "is not a whole number of 64 bits"},
 	}
 	for field := range item {
-		if field != "owner" && field != "id" { // DynamoDB itself keeps keys in order
+		if field != "owner" && field != "id" { // DynamoDB itself checks the keys
 			list = append(list, damage{field, nil, "is missing"}, damage{field, null, "is of type NULL"})
 		}
 	}
@@ -52,14 +52,14 @@ func (r *fixture) damage(key session.Key, d damage) {
 	r.set(key, d.field, d.value)
 }
 
-// Damage is an error that says where it is. It is not a missing session, which
-// would sign the user out.
+// A damaged field is an error that names the field. It is not ErrNoSession, which would
+// sign the user out.
 func TestDamagedItems(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)
 	s := r.Created()
 	stale := s.Clone()
-	stale.Version = 7 // fails its condition, so that Update must look at what is stored
+	stale.Version = 7 // fails the condition of Update, so that Update must read what is stored
 	ctx, intact := t.Context(), r.item(s.Key())
 	for _, d := range damages(intact) {
 		r.damage(s.Key(), d)
@@ -68,7 +68,7 @@ func TestDamagedItems(t *testing.T) {
 		for method, err := range map[string]error{
 			"Get": errGet, "List": errList,
 			"Update": r.Store.Update(ctx, stale, now, 8),
-			"Touch":  r.Store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt), // comes late, so it looks at what is stored too
+			"Touch":  r.Store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt), // not newer than what is stored, so that Touch must read it too
 		} {
 			says := `table "` + r.table + `", item "` + s.Key().Owner + "/" + s.ID + `": field "` + d.field + `" ` + d.says
 			if want(t, err, errOutage); !strings.Contains(err.Error(), says) {
@@ -80,7 +80,7 @@ func TestDamagedItems(t *testing.T) {
 	r.Holds(s)
 }
 
-// A damaged session hides no other of its user, so that those can be ended.
+// List returns the other sessions beside a damaged one, so that they can be ended.
 func TestListBesideDamage(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)
@@ -96,8 +96,8 @@ func TestListBesideDamage(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with a session, it can be revoked. A logout that does not
-// match it fails, since the stored secret may be what is wrong.
+// Every damaged session can be revoked. A logout with a secret that does not match is an
+// error, because the stored secret may be the damaged field.
 func TestDeleteOfDamagedItems(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)
@@ -111,7 +111,7 @@ func TestDeleteOfDamagedItems(t *testing.T) {
 	}
 }
 
-// A damaged item answers as an outage does: the cookie stays, since the damage
+// A damaged item gets the same answer as an outage. The cookie stays, because the damage
 // may be repaired.
 func TestDamageKeepsTheCookie(t *testing.T) {
 	t.Parallel()

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { dynamotest.Main(m) }
 
-// The tests speak of these so often that they have short names here.
+// The tests use these names often, so they are short here.
 var (
 	now, newSession = faults.Now, faults.NewSession
 	want, errOutage = faults.Want, faults.ErrOutage
@@ -25,14 +25,14 @@ var (
 	get, list, update, touch, revoke = faults.Get, faults.List, faults.Update, faults.Touch, faults.Revoke
 )
 
-// tries is how often the client sends a call, the first time included.
+// tries is how often the client sends a call at most, including the first time.
 const tries = 3
 
 // fixture is a Store on a table of its own, behind a proxy.
 type fixture struct {
 	*faults.Bench
 	proxy  *dynamotest.Proxy
-	client *dynamodb.Client // past the proxy
+	client *dynamodb.Client // not through the proxy
 	table  string
 
 	between func() // if not nil, runs once, before the second try of a call
@@ -54,12 +54,12 @@ func newFixture(t *testing.T) *fixture {
 
 func open(t *testing.T) *faults.Bench { return newFixture(t).Bench }
 
-// proxiedStore returns a Store whose client sends its calls through the proxy.
+// proxiedStore returns a Store whose calls go through the proxy.
 func (r *fixture) proxiedStore(options ...func(*dynamodb.Options)) *dynamostore.Store {
 	return dynamostore.New(dynamodb.New(dynamotest.Client(r, r.proxy.URL).Options(), options...), r.table)
 }
 
-// backoff stands where the SDK waits before it sends a call again.
+// backoff is called when the SDK would wait before it sends a call again.
 func (r *fixture) backoff(int, error) (time.Duration, error) {
 	if f := r.between; f != nil {
 		r.between = nil
@@ -68,7 +68,7 @@ func (r *fixture) backoff(int, error) (time.Duration, error) {
 	return 0, nil
 }
 
-// actions are the methods as DynamoDB calls them.
+// actions maps each method to the DynamoDB action that it calls.
 var actions = map[string]string{
 	"Create": "PutItem", "Get": "GetItem", "List": "Query", "Update": "UpdateItem", "Touch": "UpdateItem",
 	"Delete with a secret": "DeleteItem", "Delete": "DeleteItem",
@@ -79,7 +79,7 @@ var proxyFaults = map[faults.Fault]dynamotest.Fault{
 	faults.Lost: dynamotest.LoseAnswer, faults.Late: dynamotest.Hold,
 }
 
-// Spoil and what follows are the fixture as a [faults.Proxy].
+// Spoil and the methods up to Deliver implement [faults.Proxy].
 func (r *fixture) Spoil(c faults.Call, next ...faults.Fault) {
 	for _, fault := range next {
 		r.proxy.Fail(actions[c.Method], proxyFaults[fault])
@@ -106,7 +106,7 @@ func (r *fixture) Forget() { r.proxy.Take() }
 func (r *fixture) Deliver() (changed []bool) {
 	r.Helper()
 	for _, status := range r.proxy.Deliver() {
-		if status != http.StatusOK && status != http.StatusBadRequest { // which is a failed condition
+		if status != http.StatusOK && status != http.StatusBadRequest { // 400 means a failed condition
 			r.Errorf("a late call was answered with %d", status)
 		}
 		changed = append(changed, status == http.StatusOK)
@@ -114,8 +114,8 @@ func (r *fixture) Deliver() (changed []bool) {
 	return changed
 }
 
-// change alters the item of a session behind everybody's back. The expression
-// calls its field #f and its value, if it has one, :v.
+// change changes the item of a session directly, not through the Store. In the
+// expression #f is the field, and :v is the value if there is one.
 func (r *fixture) change(key session.Key, expression, field string, value types.AttributeValue) {
 	r.Helper()
 	in := &dynamodb.UpdateItemInput{
@@ -136,7 +136,7 @@ func (r *fixture) set(key session.Key, field string, value types.AttributeValue)
 	r.change(key, "SET #f = :v", field, value)
 }
 
-// item returns the raw item of a session.
+// item returns the stored item of a session.
 func (r *fixture) item(key session.Key) attributes {
 	r.Helper()
 	out, err := r.client.GetItem(r.Context(), &dynamodb.GetItemInput{

@@ -20,7 +20,7 @@ func TestManagerDestroyLost(t *testing.T)   { faults.ManagerDestroyLost(t, open)
 func TestManagerRevokeAllLost(t *testing.T) { faults.ManagerRevokeAllLost(t, open) }
 func TestManagerOutage(t *testing.T)        { faults.ManagerOutage(t, open) }
 
-// Whatever the client's settings are.
+// Create is sent once, whatever retries the client is configured for.
 func TestCreateIsSentOnce(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)

@@ -11,8 +11,8 @@ import (
 	"example.com/coatcheck/internal/testing/faults"
 )
 
-// throttled answers the first requests as DynamoDB does above a table's limits,
-// which DynamoDB Local does not have.
+// throttled answers the first requests like DynamoDB above a table's limits. DynamoDB
+// Local has no such limits.
 type throttled struct {
 	*http.Client
 	answers int
@@ -32,7 +32,8 @@ func (c *throttled) Do(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// A throttled call is sent again, but Create is not; what stays throttled is an outage.
+// A throttled call is sent again, except Create. If it is throttled every time, it is an
+// outage.
 func TestThrottling(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)

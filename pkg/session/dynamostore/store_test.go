@@ -22,7 +22,7 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(*testing.T) session.Store { return r.Direct })
 }
 
-// The item is public: programs in other languages read it.
+// The format of the item is public: programs in other languages read it.
 func TestItem(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)
@@ -51,7 +51,7 @@ func TestItem(t *testing.T) {
 	}
 }
 
-// A field that a later release adds is neither in the way nor lost.
+// A field that a later release may add causes no error and is kept.
 func TestUnknownFields(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)
@@ -66,7 +66,8 @@ func TestUnknownFields(t *testing.T) {
 	}
 }
 
-// List reads page after page, each consistently. A page ends at one megabyte.
+// List reads all pages, each with a strongly consistent read. A page has at most one
+// megabyte.
 func TestListPages(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)
@@ -92,7 +93,7 @@ func TestListPages(t *testing.T) {
 	}
 	wg.Wait()
 
-	r.proxy.Fail("Query", dynamotest.None, dynamotest.LoseAnswer) // the second page comes at the second try
+	r.proxy.Fail("Query", dynamotest.None, dynamotest.LoseAnswer) // the second page succeeds at the second try
 	got, err := r.Store.List(t.Context(), first.Key().Owner)
 	want(t, err, nil)
 	var listed []string
@@ -117,7 +118,7 @@ func TestListPages(t *testing.T) {
 	}
 }
 
-// A missing table is an outage that names it.
+// A missing table is an outage whose error names the table.
 func TestMissingTable(t *testing.T) {
 	t.Parallel()
 	store := dynamostore.New(dynamotest.Client(t, dynamotest.Endpoint(t)), "no-such-table")
@@ -129,7 +130,8 @@ func TestMissingTable(t *testing.T) {
 	}
 }
 
-// The allocations are the SDK's and ours; the time is mostly DynamoDB Local's.
+// The allocations are those of the SDK and ours. Most of the time is spent in DynamoDB
+// Local.
 func BenchmarkStore(b *testing.B) {
 	storetest.Benchmark(b, dynamostore.New(dynamotest.Client(b, dynamotest.Endpoint(b)), dynamotest.Tables(b)["SessionsTable"]))
 }

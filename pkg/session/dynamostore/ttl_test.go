@@ -21,8 +21,8 @@ func TestTTLAttribute(t *testing.T) {
 	}
 }
 
-// DynamoDB may take days to remove an expired item. It is refused all the same,
-// and no write makes it live again.
+// DynamoDB may take days to remove an expired item. Until then the session is still
+// refused, and no write makes it live again.
 func TestExpiredButPresent(t *testing.T) {
 	t.Parallel()
 	site, r := newSite(t, session.Config{})

@@ -14,8 +14,8 @@ import (
 
 func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, New()) }
 
-// BenchmarkParallel calls a store that holds 10,000 sessions from all processors
-// at once. Beside Store stands naive, for comparison:
+// BenchmarkParallel calls a store with 10,000 sessions from all processors at once. It
+// also measures naive, for comparison:
 //
 //	go test -run=^$ -bench=Parallel -cpu=1,2,8 ./pkg/session/memstore
 func BenchmarkParallel(b *testing.B) {
@@ -30,7 +30,8 @@ func BenchmarkParallel(b *testing.B) {
 	}
 }
 
-// benchmark gives each goroutine a hundred sessions of its own among the others.
+// benchmark gives each goroutine a hundred sessions of its own, in addition to the
+// others.
 func benchmark(b *testing.B, st session.Store, call func(context.Context, session.Store, *session.Session, session.Key) error) {
 	const others, own = 10_000, 100
 	for i := range others {
@@ -84,8 +85,8 @@ func createDelete(ctx context.Context, st session.Store, s *session.Session, key
 	return st.Delete(ctx, session.Key{Owner: key.Owner, ID: s.ID}, nil, s.LastSeenAt)
 }
 
-// naive is what one would write without thinking: a map, and a mutex held for all
-// that is done. It leaves out what a benchmark does not need.
+// naive is the simplest store: a map, and a mutex that is locked during the whole call.
+// It leaves out what a benchmark does not need.
 type naive struct {
 	session.Store
 	mu sync.Mutex

@@ -15,8 +15,8 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(*testing.T) session.Store { return New() })
 }
 
-// TestChurn passes many sessions through a Store, a thousand of them alive at any
-// time, and looks at what it holds.
+// TestChurn creates many sessions, of which a thousand are live at any time. The Store
+// must not keep many more than that.
 func TestChurn(t *testing.T) {
 	const alive = 1000
 	tests := map[string]struct {
@@ -55,9 +55,10 @@ func TestChurn(t *testing.T) {
 	}
 }
 
-// TestPeak fills a Store, lets all but one die, and looks at what it takes once
-// as many sessions again have come and gone. They are of one user, so that all
-// are in one shard and one map.
+// TestPeak fills a Store and lets all sessions but one expire. Then it creates twice as
+// many sessions, each of which expires before the next. Afterwards the Store must have
+// freed the memory of the peak. All sessions have the same user, so they are in one
+// shard and one map.
 func TestPeak(t *testing.T) {
 	const peak = 50_000
 	m, before := New(), heap()
@@ -100,8 +101,8 @@ func TestSweepKeepsTheLiving(t *testing.T) {
 	}
 }
 
-// TestSweepsAreRare: what a sweep costs is shared by as many Creates as it found
-// sessions alive.
+// After a sweep that found n live sessions, at least n Creates follow before the next
+// sweep. So a sweep adds little to the average cost of a Create.
 func TestSweepsAreRare(t *testing.T) {
 	m := New()
 	swept := make(map[int]bool)
@@ -151,8 +152,8 @@ func TestOwnersShareShards(t *testing.T) {
 	}
 }
 
-// TestSweepWhileInUse is for the race detector. A user who falls a minute behind
-// the others may find a session swept.
+// TestSweepWhileInUse is for the race detector. If one user's clock is a minute behind
+// the others, a sweep may have removed that user's session.
 func TestSweepWhileInUse(t *testing.T) {
 	m := New()
 	var wg sync.WaitGroup
@@ -200,7 +201,7 @@ func (m *Store) len() (n int) {
 
 func start() time.Time { return time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// heap returns the bytes that are in use.
+// heap returns the number of bytes in use on the heap.
 func heap() int64 {
 	runtime.GC()
 	var stats runtime.MemStats
@@ -208,7 +209,7 @@ func heap() int64 {
 	return int64(stats.HeapAlloc)
 }
 
-// numbered returns session number i, of a numbered user.
+// numbered returns session number i of user number user.
 func numbered(i, user int, born time.Time, life time.Duration) *session.Session {
 	return &session.Session{
 		ID:         strconv.Itoa(i),

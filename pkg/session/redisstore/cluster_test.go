@@ -13,10 +13,11 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// While the slot of an owner moves to another node, key by key, calls are right or
-// outages: never ErrNoSession, never a list with a hole. Then all are right.
+// While the slot of an owner moves to another node, key by key, each call succeeds or is
+// an outage. It never returns ErrNoSession or an incomplete list. After the move all
+// calls succeed.
 //
-// It runs while no parallel test does, since those use the same slots.
+// This test is not parallel, because parallel tests use the same slots.
 func TestMovingSlot(t *testing.T) {
 	r := newClusterFixture(t)
 	s := r.Created()
@@ -28,7 +29,7 @@ func TestMovingSlot(t *testing.T) {
 	right := func(when string) {
 		t.Helper()
 		for _, sess := range []*session.Session{s, sibling} {
-			want(t, get.Do(t.Context(), r.Store, sess), nil) // one key is always at one node
+			want(t, get.Do(t.Context(), r.Store, sess), nil) // a single key is always on exactly one node
 		}
 		all, err := r.Store.List(t.Context(), s.Key().Owner)
 		if err == nil && len(all) != 2 {
@@ -65,7 +66,7 @@ func TestMovingSlot(t *testing.T) {
 	}
 }
 
-// move is the move of one slot.
+// move moves one slot from one node to another.
 type move struct {
 	t            testing.TB
 	slot         int64

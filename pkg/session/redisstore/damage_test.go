@@ -9,14 +9,14 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// damage is something wrong with one field of a hash, and what an error says of it.
+// damage is a change that damages one field of a hash, and the text of the error.
 type damage struct {
 	field, value string
 	says         string // "is missing" removes the field
 }
 
-// damages returns what can be wrong with a hash: each of its fields missing, and
-// what only some can suffer.
+// damages returns the ways in which a hash can be damaged. Each field can be missing.
+// Some fields can also have a bad value.
 func damages(hash map[string]string) []damage {
 	list := []damage{
 		{"secret", strings.Repeat("s", 31), "has 31 bytes, want 32"},
@@ -63,14 +63,14 @@ func (r *fixture) hash(s *session.Session) map[string]string {
 	return hash
 }
 
-// Damage is an error that says where it is. It is not a missing session, which
-// would sign the user out.
+// A damaged field is an error that names the field. It is not ErrNoSession, which would
+// sign the user out.
 func TestDamagedHashes(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)
 	s := r.Created()
 	stale := s.Clone()
-	stale.Version = 7 // fails its condition, so that Update must look at what is stored
+	stale.Version = 7 // fails the condition of Update, so that Update must read what is stored
 	ctx, intact := t.Context(), r.hash(s)
 	for _, d := range damages(intact) {
 		r.damage(s, d)
@@ -79,7 +79,7 @@ func TestDamagedHashes(t *testing.T) {
 		for method, err := range map[string]error{
 			"Get": errGet, "List": errList,
 			"Update": r.Store.Update(ctx, stale, now, 8),
-			"Touch":  r.Store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt), // comes late, so it looks at what is stored too
+			"Touch":  r.Store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt), // not newer than what is stored, so that Touch must read it too
 		} {
 			says := `key "` + r.key(s) + `": field "` + d.field + `" ` + d.says
 			if want(t, err, errOutage); err == nil || !strings.Contains(err.Error(), says) {
@@ -91,7 +91,7 @@ func TestDamagedHashes(t *testing.T) {
 	r.Holds(s)
 }
 
-// A damaged session hides no other of its user, so that those can be ended.
+// List returns the other sessions beside a damaged one, so that they can be ended.
 func TestListBesideDamage(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)
@@ -107,7 +107,7 @@ func TestListBesideDamage(t *testing.T) {
 	}
 }
 
-// What PEXPIREAT would refuse is not written over.
+// If expires_at is a value that PEXPIREAT would refuse, Update and Touch change nothing.
 func TestDamagedTimes(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)
@@ -123,7 +123,7 @@ func TestDamagedTimes(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with a session, it can be ended.
+// Every damaged session can be ended.
 func TestDeleteOfDamagedHashes(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)
@@ -136,7 +136,7 @@ func TestDeleteOfDamagedHashes(t *testing.T) {
 	}
 }
 
-// A key that holds something else is an error that names it, and nothing is
+// If a key has a value that is not ours, the error names the key, and nothing is
 // written.
 func TestForeignKeys(t *testing.T) {
 	t.Parallel()
@@ -162,7 +162,8 @@ func TestForeignKeys(t *testing.T) {
 	}
 }
 
-// wantKeyNamed demands an outage that names a key that begins so.
+// wantKeyNamed reports an error unless err is an outage that names a key that begins
+// with key.
 func wantKeyNamed(t *testing.T, err error, key string) {
 	t.Helper()
 	if want(t, err, errOutage); err == nil || !strings.Contains(err.Error(), `"`+key) {
@@ -170,7 +171,7 @@ func wantKeyNamed(t *testing.T, err error, key string) {
 	}
 }
 
-// Text that JSON cannot hold is refused before anything is sent.
+// Text that JSON cannot represent is refused before anything is sent.
 func TestUnstorableText(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)

@@ -2,5 +2,5 @@ package redisstore
 
 import "github.com/redis/go-redis/v9"
 
-// Scripts are all scripts, so that a test can have the server know them.
+// Scripts has all scripts, so that a test can load them into the server.
 var Scripts = []*redis.Script{createScript, getScript, updateScript, touchScript, deleteScript, indexScript, listScript}

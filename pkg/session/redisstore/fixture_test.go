@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { redistest.Main(m) }
 
-// The tests speak of these so often that they have short names here.
+// The tests use these names often, so they are short here.
 var (
 	now, newSession = faults.Now, faults.NewSession
 	want, errOutage = faults.Want, faults.ErrOutage
@@ -22,14 +22,14 @@ var (
 	update, touch, logout, revoke = faults.Update, faults.Touch, faults.Logout, faults.Revoke
 )
 
-// tries is how often a call is sent, the first time included.
+// tries is how often a call is sent at most, including the first time.
 const tries = 3
 
-// fixture is a Store with a prefix of its own, behind a proxy.
+// fixture is a Store with its own prefix, behind a proxy.
 type fixture struct {
 	*faults.Bench
 	proxy  *redistest.Proxy
-	client redis.UniversalClient // past the proxy
+	client redis.UniversalClient // not through the proxy
 	prefix string
 }
 
@@ -45,7 +45,7 @@ func each(t *testing.T, test func(*testing.T, *fixture)) {
 	})
 }
 
-// onBoth runs a test that all stores have in common on both.
+// onBoth runs a test of package faults on a single server and on a Redis Cluster.
 func onBoth(t *testing.T, test func(*testing.T, faults.Open)) {
 	t.Parallel()
 	t.Run("server", func(t *testing.T) {
@@ -56,14 +56,14 @@ func onBoth(t *testing.T, test func(*testing.T, faults.Open)) {
 	})
 }
 
-// newFixture returns a fixture on the server that tests share. Clients have the default
-// retries of go-redis, to show that they do no harm.
+// newFixture returns a fixture on the server that the tests share. The clients have the
+// default retries of go-redis, to show that these cause no errors.
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	return newFixtureOn(t, redistest.Options)
 }
 
-// newFixtureOn returns a fixture on the server that the options lead to.
+// newFixtureOn returns a fixture on the server of the options.
 func newFixtureOn(t *testing.T, options func(testing.TB) *redis.Options) *fixture {
 	t.Helper()
 	through, proxy := options(t), redistest.NewProxy(t)
@@ -71,7 +71,7 @@ func newFixtureOn(t *testing.T, options func(testing.TB) *redis.Options) *fixtur
 	return assemble(t, proxy, redis.NewClient(through), redis.NewClient(options(t)))
 }
 
-// newOwnServerFixture returns a fixture on a server of its own.
+// newOwnServerFixture returns a fixture on a server that no other test uses.
 func newOwnServerFixture(t *testing.T) (*fixture, *redistest.Server) {
 	t.Helper()
 	server := redistest.Start(t)
@@ -107,7 +107,7 @@ var proxyFaults = map[faults.Fault]redistest.Fault{
 	faults.Lost: redistest.LoseAnswer, faults.Late: redistest.Hold,
 }
 
-// Spoil and what follows are the fixture as a [faults.Proxy], which does not tell one
+// Spoil and the methods up to Deliver implement [faults.Proxy]. The proxy cannot tell one
 // script from another.
 func (r *fixture) Spoil(_ faults.Call, next ...faults.Fault) {
 	for _, fault := range next {
@@ -129,7 +129,7 @@ func (r *fixture) Deliver() []bool {
 	return nil
 }
 
-// index and key are where the documentation says that things are.
+// index and key return the keys that the documentation names.
 func (r *fixture) index(s *session.Session) string { return r.prefix + "{" + s.Key().Owner + "}" }
 
 func (r *fixture) key(s *session.Session) string { return r.index(s) + ":" + s.ID }

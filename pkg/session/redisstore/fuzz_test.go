@@ -10,8 +10,8 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// FuzzDecode puts any text into one field of a hash. It is an error that names
-// the field, or a session that is stored and read again as the same.
+// FuzzDecode puts any text into one field of a hash. The result must be an error that
+// names the field, or a session that is the same after it is stored and read again.
 func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, field, value string) {
 		s, err := decode("key", "id", stored(t, &session.Session{ID: "id"}, field, value))

@@ -11,10 +11,10 @@ import (
 	"example.com/coatcheck/pkg/session/redisstore"
 )
 
-// grace is how long after expires_at a session may stay.
+// grace is how long Redis keeps a session after its expires_at.
 const grace = time.Hour
 
-// The keys are public: programs in other languages read them.
+// The format of the keys is public: programs in other languages read them.
 func TestHash(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
@@ -49,8 +49,8 @@ func TestHash(t *testing.T) {
 	})
 }
 
-// wantExpiry demands that Redis removes the index of s at the given time, and s
-// itself at its own.
+// wantExpiry reports an error unless Redis will remove s an hour after its ExpiresAt,
+// and the index of s at the given time.
 func (r *fixture) wantExpiry(s *session.Session, index time.Time) {
 	r.Helper()
 	for key, end := range map[string]time.Time{r.key(s): s.ExpiresAt.Add(grace), r.index(s): index} {
@@ -62,8 +62,8 @@ func (r *fixture) wantExpiry(s *session.Session, index time.Time) {
 	}
 }
 
-// A session stays for an hour after it has died, its index as long as the last.
-// The year 2096 has a time that Redis 7.2 would make 4e+12 of.
+// A session stays for an hour after it has expired. The index stays as long as its last
+// session. The test uses a time in the year 2096 that Redis 7.2 would write as 4e+12.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
@@ -95,8 +95,8 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// What Redis itself has removed is in no list, and leaves the index with the next
-// list. The others stay.
+// Sessions that Redis itself has removed are not listed. The next List removes them from
+// the index. The other sessions stay.
 func TestRemovedByRedis(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
@@ -109,7 +109,7 @@ func TestRemovedByRedis(t *testing.T) {
 			want(t, r.Store.Create(t.Context(), s), nil)
 			removed = append(removed, s)
 		}
-		for _, s := range removed { // a moment that could come before all are there, if they had it from the start
+		for _, s := range removed { // only now, or Redis could remove a session before all are created
 			want(t, r.client.PExpire(t.Context(), r.key(s), time.Millisecond).Err(), nil)
 			r.waitRemoved(r.key(s))
 		}
@@ -133,7 +133,7 @@ func TestRemovedByRedis(t *testing.T) {
 	})
 }
 
-// An index goes with its last session, and so needs no list to be cleaned up.
+// Redis removes the index with its last session, even if List is never called.
 func TestIndexRemovedByRedis(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
@@ -146,8 +146,8 @@ func TestIndexRemovedByRedis(t *testing.T) {
 	})
 }
 
-// A session that comes an hour too late is kept by no clock of ours; the next
-// session of its owner is not harmed.
+// Redis does not keep a session that expired more than an hour before it is created. The
+// other sessions of its owner stay.
 func TestLongDead(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
@@ -163,7 +163,7 @@ func TestLongDead(t *testing.T) {
 	})
 }
 
-// waitRemoved returns when Redis has removed the key.
+// waitRemoved waits until Redis has removed the key.
 func (r *fixture) waitRemoved(key string) {
 	r.Helper()
 	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
@@ -178,8 +178,8 @@ func (r *fixture) waitRemoved(key string) {
 	}
 }
 
-// A session that is missing in the index, as after an eviction, is in it again
-// with the next write.
+// If a session is missing in the index, for example after an eviction, the next write
+// adds it again.
 func TestIndexHeals(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
@@ -192,7 +192,7 @@ func TestIndexHeals(t *testing.T) {
 	})
 }
 
-// Stores with different prefixes share a database and nothing else.
+// Stores with different prefixes can use the same database and have no common sessions.
 func TestPrefix(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
@@ -210,7 +210,7 @@ func TestPrefix(t *testing.T) {
 	})
 }
 
-// A field that a later release adds is neither in the way nor lost.
+// A field that a later release may add causes no error and is kept.
 func TestUnknownFields(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
@@ -226,8 +226,8 @@ func TestUnknownFields(t *testing.T) {
 	})
 }
 
-// A round trip is one script. List has two, one more with over 500 sessions, and
-// one alone if there is nothing.
+// Every call takes one round trip, for one script, except List. List takes two. With
+// more than 500 sessions it takes one more, and without sessions it takes only one.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
@@ -237,7 +237,7 @@ func TestRoundTrips(t *testing.T) {
 			}
 		}
 		s := newSession()
-		want(t, list.Do(t.Context(), r.Store, s), errOutage) // which says that s is not in the list
+		want(t, list.Do(t.Context(), r.Store, s), errOutage) // an error because s is not in the list
 		trips("an empty List", 1)
 		for _, c := range []faults.Call{create, get, update, touch} {
 			want(t, c.Do(t.Context(), r.Store, s), nil)
@@ -262,7 +262,7 @@ func TestRoundTrips(t *testing.T) {
 	})
 }
 
-// The keys of an owner are in one slot, whatever the prefix.
+// The keys of an owner are in the same slot, whatever the prefix.
 func TestOneSlot(t *testing.T) {
 	t.Parallel()
 	r := newClusterFixture(t)

@@ -22,7 +22,7 @@ func TestManagerDestroyLost(t *testing.T)   { onBoth(t, faults.ManagerDestroyLos
 func TestManagerRevokeAllLost(t *testing.T) { onBoth(t, faults.ManagerRevokeAllLost) }
 func TestManagerOutage(t *testing.T)        { onBoth(t, faults.ManagerOutage) }
 
-// Whatever the client's settings are.
+// Create is sent once, whatever retries the client is configured for.
 func TestCreateIsSentOnce(t *testing.T) {
 	t.Parallel()
 	t.Run("server", func(t *testing.T) {
@@ -42,7 +42,7 @@ func sentOnce(r *fixture, persistent redis.UniversalClient) {
 	faults.CreateIsSentOnce(r.Bench, r.Store, redisstore.New(persistent, r.prefix))
 }
 
-// List has two scripts; the answer of the second may be lost too.
+// List runs two scripts. The answer of the second may be lost too.
 func TestLostAnswerOfList(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {

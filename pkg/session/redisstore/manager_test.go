@@ -17,7 +17,7 @@ func newSite(r *fixture) *faults.Site {
 	return faults.NewSite(r.Bench, session.Config{MaxSessions: -1})
 }
 
-// Sixteen writers at once lose nothing of one another's work.
+// If sixteen writers update a session at once, no update is lost.
 func TestManagerConcurrentUpdates(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
@@ -46,8 +46,8 @@ func TestManagerConcurrentUpdates(t *testing.T) {
 	})
 }
 
-// Revoking everything, while requests touch, change and renew sessions, ends every
-// session that was there.
+// RevokeAll ends every session that existed before, even while requests touch and update
+// sessions.
 func TestManagerConcurrentRevokeAll(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {

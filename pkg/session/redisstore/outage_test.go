@@ -15,8 +15,8 @@ import (
 	"example.com/coatcheck/pkg/session/redisstore"
 )
 
-// A call ends with its context, though the client has the default options, with
-// which go-redis waits for three seconds.
+// A call ends with its context. With the default options of the client, go-redis itself
+// would wait for three seconds.
 func TestContext(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
@@ -42,7 +42,8 @@ func TestContext(t *testing.T) {
 	})
 }
 
-// slow is a hook of go-redis that holds a command back and notes what it then says.
+// slow is a hook of go-redis. It holds a command back, and records the command's
+// arguments when it is released.
 type slow struct {
 	arrived chan struct{}
 	release chan struct{}
@@ -64,8 +65,8 @@ func (h slow) ProcessHook(redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// A call that is given up may still be sent. What its caller then does to the
-// session is nothing to it.
+// An abandoned call may still be sent. Changes that the caller makes to the session after
+// that must not change what is sent.
 func TestAbandonedCall(t *testing.T) {
 	t.Parallel()
 	client := redis.NewClient(&redis.Options{})
@@ -90,7 +91,8 @@ func TestAbandonedCall(t *testing.T) {
 	}
 }
 
-// A server that is killed and comes back from its disk has all that it answered.
+// If a server is killed and restarted from its disk, it still has every write that it
+// answered.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	r, server := newOwnServerFixture(t)
@@ -117,7 +119,8 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// A server that forgets the scripts is sent them again, and that is no second try.
+// If the server has lost the scripts, they are sent again. This does not count as a
+// second try.
 func TestForgottenScripts(t *testing.T) {
 	t.Parallel()
 	r, _ := newOwnServerFixture(t)
@@ -134,8 +137,8 @@ func TestForgottenScripts(t *testing.T) {
 	want(t, update.Do(t.Context(), r.Store, s), session.ErrConflict)
 }
 
-// A server that refuses writes refuses each of them as a whole. What is stored
-// can still be read, and ended unless no write at all is allowed.
+// If the server refuses writes, it refuses each write completely. Stored sessions can
+// still be read. They can also be ended, unless the server allows no writes at all.
 func TestRefusedWrites(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -150,7 +153,7 @@ func TestRefusedWrites(t *testing.T) {
 			r, _ := newOwnServerFixture(t)
 			set := func(value string) { want(t, r.client.ConfigSet(t.Context(), test.setting, value).Err(), nil) }
 			s, ended := r.Created(), r.Created()
-			want(t, r.client.ZAdd(t.Context(), r.index(s), redis.Z{Member: "removed"}).Err(), nil) // which List cannot clean up
+			want(t, r.client.ZAdd(t.Context(), r.index(s), redis.Z{Member: "removed"}).Err(), nil) // List cannot remove this entry
 			set(test.value)
 			fresh := newSession()
 			for _, err := range []error{
@@ -182,7 +185,8 @@ func TestRefusedWrites(t *testing.T) {
 	}
 }
 
-// A demoted primary refuses writes; nothing says that the session has ended.
+// A primary that has become a replica refuses writes. That is an outage, not
+// ErrNoSession.
 func TestReplica(t *testing.T) {
 	t.Parallel()
 	r, _ := newOwnServerFixture(t)
@@ -199,7 +203,7 @@ func TestReplica(t *testing.T) {
 	r.Holds(s)
 }
 
-// The documentation names the commands that an ACL must allow.
+// The commands that the documentation names are enough for an ACL.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	r, server := newOwnServerFixture(t)
@@ -223,7 +227,7 @@ func TestPermissions(t *testing.T) {
 	want(t, get.Do(t.Context(), redisstore.New(client, "other:"), newSession()), errOutage)
 }
 
-// A client of a server that is not there says so, and names the key.
+// If there is no server, the call is an outage whose error names the key.
 func TestNoServer(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

@@ -18,7 +18,7 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// The allocations are those of go-redis and ours; the time is mostly the round trip.
+// The allocations are those of go-redis and ours. Most of the time is the round trip.
 func BenchmarkStore(b *testing.B) {
 	client := redis.NewClient(redistest.Options(b))
 	defer client.Close()

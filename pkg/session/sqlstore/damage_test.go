@@ -10,8 +10,8 @@ const (
 	noObject = "is not a JSON object of strings"
 )
 
-// damages is what can be wrong with a field, and what an error says of it. The
-// columns' types leave no more.
+// damages are the ways in which a field can be damaged, and the text of the error. The
+// types of the columns prevent all others.
 var damages = []struct {
 	field string
 	value any
@@ -38,8 +38,8 @@ var damages = []struct {
 	{"previous_secret", []byte{}, "has 0 bytes, want 32"},
 }
 
-// Damage is an error that says where it is. It is not a missing session, which
-// would sign the user out.
+// A damaged field is an error that names the field. It is not ErrNoSession, which would
+// sign the user out.
 func TestDamagedRows(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {
@@ -55,21 +55,21 @@ func TestDamagedRows(t *testing.T) {
 					t.Errorf("%s: %v\nwant: %s", method, err, says)
 				}
 			}
-			// It hides no other session of the user.
+			// List still returns the other sessions of the user.
 			healthy := s.Clone()
 			healthy.ID = strings.Repeat("A", 22)
 			want(t, r.store.Create(t.Context(), healthy), nil)
 			if listed, err := r.store.List(t.Context(), s.Key().Owner); err == nil || len(listed) != 1 || listed[0].ID != healthy.ID {
 				t.Errorf("List beside a damaged session: %v, %v; want the other one and an error", listed, err)
 			}
-			// Whatever is wrong with a session, it can be ended.
+			// Every damaged session can be ended.
 			want(t, r.store.Delete(t.Context(), s.Key(), nil, now), nil)
 			r.Gone(s)
 		}
 	})
 }
 
-// So is a table that somebody changed.
+// A table that somebody has changed is also an error, which names the column.
 func TestDamagedTable(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {
@@ -87,8 +87,8 @@ func TestDamagedTable(t *testing.T) {
 	})
 }
 
-// A session that JSON cannot keep is refused, not bent. The Manager lets none
-// come this far.
+// A session that JSON cannot represent is refused, not stored with changes. The Manager
+// never passes such a session to a Store.
 func TestUnstorable(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {

@@ -10,8 +10,9 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// createDead returns n sessions in the table that are dead at now, the first to
-// expire first, the last just then, and one that lives a second longer.
+// createDead creates n sessions that are dead at now, and one that expires a second
+// after now. The dead sessions are in the order of expiry, and the last expires exactly
+// at now.
 func (r *fixture) createDead(n int) (dead []*session.Session, alive *session.Session) {
 	r.Helper()
 	for i := range n + 1 {
@@ -59,7 +60,7 @@ func TestDeleteExpired(t *testing.T) {
 	})
 }
 
-// Several jobs at once remove every dead session once, and no other.
+// Several jobs at the same time remove every dead session once, and no live one.
 func TestDeleteExpiredAtOnce(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {
@@ -88,7 +89,7 @@ func TestDeleteExpiredAtOnce(t *testing.T) {
 	})
 }
 
-// A row that another transaction is busy with is passed over, not waited for.
+// DeleteExpired skips a row that another transaction has locked, and does not wait.
 func TestDeleteExpiredSkipsLocked(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t, postgreSQL)

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
-// The tests speak of these so often that they have short names here.
+// The tests use these names often, so they are short here.
 var (
 	now, newSession = faults.Now, faults.NewSession
 	want, errOutage = faults.Want, faults.ErrOutage
@@ -30,7 +30,7 @@ type server struct {
 	name    string
 	dialect sqlstore.Dialect
 	driver  string
-	dsn     func(testing.TB) string // of an empty database of the test's own
+	dsn     func(testing.TB) string // of an empty database for this test only
 }
 
 var (
@@ -62,7 +62,7 @@ type fixture struct {
 	store *sqlstore.Store
 }
 
-// empty returns a fixture whose database has no table yet.
+// empty returns a fixture whose database has no tables yet.
 func empty(tb testing.TB, s server) *fixture {
 	tb.Helper()
 	return newPool(tb, s, s.dsn(tb))
@@ -75,8 +75,8 @@ func newFixture(tb testing.TB, s server) *fixture {
 	return r
 }
 
-// another returns a fixture on the same database, with a pool and a Store of its
-// own, as another process has.
+// another returns a fixture on the same database with its own pool and its own Store,
+// like another process.
 func (r *fixture) another() *fixture {
 	r.Helper()
 	return r.withDSN(r.dsn)
@@ -97,7 +97,7 @@ func newPool(tb testing.TB, s server, dsn string) *fixture {
 	return &fixture{&faults.Bench{TB: tb, Store: store, Direct: store, Tries: 1, Pages: 1}, s, dsn, db, store}
 }
 
-// exec changes the database behind the Store's back.
+// exec changes the database directly, not through the Store.
 func (r *fixture) exec(query string, args ...any) {
 	r.Helper()
 	_, err := r.db.ExecContext(r.Context(), query, args...)
@@ -121,7 +121,7 @@ func newProxied(t *testing.T) *proxied {
 
 func open(t *testing.T) *faults.Bench { return newProxied(t).Bench }
 
-// kinds are how the statements of the methods begin.
+// kinds maps each method to the first word of its statement.
 var kinds = map[string]string{
 	"Create": "INSERT", "Get": "SELECT", "List": "SELECT", "Update": "UPDATE", "Touch": "UPDATE",
 	"Delete with a secret": "DELETE", "Delete": "DELETE",
@@ -160,7 +160,7 @@ func (p *proxied) Forget() { p.proxy.Take() }
 func (p *proxied) Deliver() (changed []bool) {
 	p.Helper()
 	for _, answer := range p.proxy.Deliver() {
-		_, rows, _ := strings.Cut(answer, " ") // INSERT says an object ID first
+		_, rows, _ := strings.Cut(answer, " ") // the answer to INSERT has an object ID first
 		changed = append(changed, rows != "0" && rows != "0 0")
 	}
 	return changed

@@ -24,7 +24,7 @@ func TestCreateIsSentOnce(t *testing.T) {
 	faults.CreateIsSentOnce(p.Bench, p.store)
 }
 
-// When the reason of a failed write cannot be read, nobody knows it.
+// If a write fails and the reason cannot be read, the result is an outage.
 func TestLostReason(t *testing.T) {
 	t.Parallel()
 	p := newProxied(t)

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// versions returns which schema files were applied, by what the tables say.
+// versions returns the numbers of the schema files that were applied, as stored in the
+// schema table.
 func (r *fixture) versions() (all []int) {
 	r.Helper()
 	rows, err := r.db.Query("SELECT version FROM coatcheck_sessions_schema ORDER BY version")
@@ -28,7 +29,7 @@ func (r *fixture) versions() (all []int) {
 	return all
 }
 
-// files returns the numbers in the names of the schema files.
+// files returns the numbers at the start of the names of the schema files.
 func (s server) files(t *testing.T) (all []int) {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join("schema", string(s.dialect), "*"))
@@ -43,14 +44,14 @@ func (s server) files(t *testing.T) (all []int) {
 	return all
 }
 
-// wantMigrated demands that the tables are there and work.
+// wantMigrated reports an error unless the tables exist and work.
 func (r *fixture) wantMigrated() {
 	r.Helper()
 	s := r.Created()
 	r.Holds(s)
 }
 
-// Migrate applies every file once, however often it is called, and loses nothing.
+// Migrate applies every file once, however often it is called, and keeps all sessions.
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {
@@ -71,7 +72,7 @@ func TestMigrate(t *testing.T) {
 		}
 
 		r.exec("INSERT INTO coatcheck_sessions_schema (version) VALUES (9999)")
-		want(t, r.store.Migrate(t.Context()), nil) // a later release was here
+		want(t, r.store.Migrate(t.Context()), nil) // as if a later release had migrated the tables
 		r.Holds(s)
 	})
 }
@@ -99,7 +100,8 @@ func TestMigrateAtOnce(t *testing.T) {
 	})
 }
 
-// SQLite does not wait for another connection when it turns a file to WAL.
+// When SQLite switches a file to WAL mode, it does not wait for other connections. So
+// Migrate must wait.
 func TestMigrateBesideAnother(t *testing.T) {
 	t.Parallel()
 	r := empty(t, sqlite)
@@ -112,7 +114,7 @@ func TestMigrateBesideAnother(t *testing.T) {
 	r.wantMigrated()
 }
 
-// What is printed, applied by hand, is what Migrate makes.
+// Schema, applied by hand, makes the same tables as Migrate.
 func TestSchemaByHand(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {
@@ -126,8 +128,8 @@ func TestSchemaByHand(t *testing.T) {
 	})
 }
 
-// A migration that fails leaves nothing behind, neither tables nor an open
-// transaction, and says which file it was.
+// A migration that fails leaves no tables and no open transaction. Its error names the
+// file.
 func TestMigrateFails(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {
@@ -144,8 +146,7 @@ func TestMigrateFails(t *testing.T) {
 	})
 }
 
-// A user without the right to create tables may call Migrate when there is
-// nothing to do.
+// If the tables are up to date, Migrate works without the right to create tables.
 func TestMigrateWithoutRights(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t, postgreSQL)
@@ -164,7 +165,7 @@ func TestMigrateWithoutRights(t *testing.T) {
 	want(t, r.store.Migrate(t.Context()), nil)
 }
 
-// A context that ends leaves no transaction open, wherever it ends.
+// If the context ends while Migrate waits, no transaction stays open.
 func TestMigrateCancelled(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {
@@ -184,8 +185,8 @@ func TestMigrateCancelled(t *testing.T) {
 	})
 }
 
-// A session is found by its key, a user's by the owner, and what has expired by its
-// time, none of them by reading the whole table.
+// A session is found by its key, the sessions of a user by their owner, and expired
+// sessions by their time. No query reads the whole table.
 func TestIndexes(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {
@@ -194,7 +195,7 @@ func TestIndexes(t *testing.T) {
 		if server.dialect == postgreSQL.dialect {
 			explain = "EXPLAIN "
 			r.db.SetMaxOpenConns(1)
-			r.exec("SET enable_seqscan = off") // which is right for a table as small as this one
+			r.exec("SET enable_seqscan = off") // PostgreSQL rightly prefers a scan for a table as small as this one
 		}
 		for condition, uses := range map[string]string{
 			"owner = 'o' AND id = 'i'":                    `(SEARCH|Index Cond).* \(+owner ?=.* AND \(?id ?=`,
@@ -208,7 +209,7 @@ func TestIndexes(t *testing.T) {
 	})
 }
 
-// plan returns the last column of all rows.
+// plan returns the last column of all rows, joined.
 func (r *fixture) plan(query string) (plan string) {
 	r.Helper()
 	rows, err := r.db.Query(query)
@@ -228,7 +229,7 @@ func (r *fixture) plan(query string) (plan string) {
 	return plan
 }
 
-// Both dialects have the same tables, with the same columns in the same order.
+// The tables of both dialects have the same columns in the same order.
 func TestSchemasAgree(t *testing.T) {
 	t.Parallel()
 	words := func(s server) (all []string) {

@@ -13,9 +13,9 @@ import (
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
-// A write is sent once even with a driver that carries it out and then says that
-// nothing was sent, for database/sql to send it again: some did. Sent again, a
-// Create finds its own session and a Delete none.
+// If a driver returns ErrBadConn, database/sql sends the statement again. Some drivers
+// did so after they had already executed the statement. A write must be sent only once
+// even then: the second time, Create would find its own session and Delete none.
 func TestWritesAreSentOnce(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t, sqlite)
@@ -39,8 +39,8 @@ func TestWritesAreSentOnce(t *testing.T) {
 	}
 }
 
-// A context that ends is told from a broken connection, even if the driver calls
-// both the same.
+// If the context has ended, the error is that of the context, even if the driver returns
+// ErrBadConn.
 func TestContextBehindBadConn(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t, sqlite)
@@ -68,7 +68,7 @@ func TestMigrateCancelledInside(t *testing.T) {
 		if ctx.Err() == nil {
 			t.Fatalf("there was no %s", statement)
 		}
-		if statement != "COMMIT" { // which was carried out
+		if statement != "COMMIT" { // the COMMIT was executed
 			want(t, err, context.Canceled)
 		}
 		want(t, store.Migrate(t.Context()), nil) // on the same connection
@@ -77,8 +77,8 @@ func TestMigrateCancelledInside(t *testing.T) {
 	}
 }
 
-// withHook returns a Store on the fixture's SQLite whose connections, after every
-// statement, answers what after returns.
+// withHook returns a Store on the fixture's SQLite. Its connections call after when a
+// statement has succeeded, and return the error that after returns.
 func (r *fixture) withHook(after func(query string) error) *sqlstore.Store {
 	r.Helper()
 	connector, err := sqlite3.NewConnector(r.dsn)

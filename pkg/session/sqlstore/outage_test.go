@@ -11,8 +11,8 @@ import (
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
-// While the server is down every answer is an outage; when it is back, so are
-// the sessions.
+// While the server is down, every call is an outage. When it runs again, the sessions
+// are still there.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	dsn, stop, start := postgrestest.Stoppable(t)
@@ -33,7 +33,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// A program that keeps its sessions in a file finds them when it starts again.
+// Sessions in a file are still there when the program starts again.
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t, sqlite)
@@ -47,7 +47,7 @@ func TestReopen(t *testing.T) {
 	r.Holds(s)
 }
 
-// Another writer holds what the call needs, and does not let go in time.
+// Another writer holds a lock that the call needs, and keeps it for too long.
 func TestDeadlineBehindAnotherWriter(t *testing.T) {
 	t.Parallel()
 	for _, c := range []faults.Call{update, touch, logout, revoke} {
@@ -58,7 +58,7 @@ func TestDeadlineBehindAnotherWriter(t *testing.T) {
 				s := r.Created()
 				other := r.begin()
 				other.exec(`UPDATE coatcheck_sessions SET version = 99 WHERE id = $1`, s.ID)
-				patient := make(chan error, 1) // in SQLite, at the head of the queue
+				patient := make(chan error, 1) // in SQLite this call is first in the queue
 				go func() { patient <- create.Do(t.Context(), r.store, newSession()) }()
 				for range 2 {
 					if r.dialect == sqlstore.SQLite { // the call waits in our own queue
@@ -67,9 +67,9 @@ func TestDeadlineBehindAnotherWriter(t *testing.T) {
 					}
 					late, over := manualDeadline(t)
 					answer := r.waiting(func() error { return c.Do(late, r.store, s) })
-					over() // in the database by now, and not only on the way there
+					over() // the call has reached the database
 					wantTimeout(t, <-answer)
-					r.nobodyWaits() // what was given up may be carried out as long as it waits
+					r.nobodyWaits() // an abandoned call could still be executed while it waits
 				}
 				want(t, get.Do(t.Context(), r.store, s), nil) // readers do not wait
 				want(t, list.Do(t.Context(), r.store, s), nil)
@@ -82,7 +82,7 @@ func TestDeadlineBehindAnotherWriter(t *testing.T) {
 	}
 }
 
-// All connections are in use, and for SQLite the queue of writers stands still.
+// All connections are in use. For SQLite the queue of writers does not move either.
 func TestDeadlineWithoutAConnection(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {
@@ -102,7 +102,7 @@ func TestDeadlineWithoutAConnection(t *testing.T) {
 	})
 }
 
-// shortTimeout is how long a call may take that is meant to run out of time.
+// shortTimeout is the time limit of calls that must reach their deadline.
 const shortTimeout = 100 * time.Millisecond
 
 func wantCallTimesOut(t *testing.T, c faults.Call, r *fixture, s *session.Session) {
@@ -118,7 +118,7 @@ func wantTimeout(t *testing.T, err error) {
 	want(t, err, context.DeadlineExceeded)
 }
 
-// manualDeadline returns a context whose time is over when over is called.
+// manualDeadline returns a context whose deadline passes when over is called.
 func manualDeadline(t *testing.T) (late context.Context, over func()) {
 	done := make(chan struct{})
 	return deadline{t.Context(), done}, func() { close(done) }

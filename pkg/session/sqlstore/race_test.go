@@ -11,9 +11,10 @@ import (
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
-// Another transaction has changed the session, and is not committed yet, when
-// the call comes: the call waits, then answers as if it had come later. SQLite
-// has one writer at a time, so there this cannot happen inside a statement.
+// When the call is made, another transaction has changed the session but has not
+// committed. The call waits, and then has the same result as if it was made after the
+// transaction. SQLite has one writer at a time, so this cannot happen there inside a
+// statement.
 func TestWaitingForAnotherTransaction(t *testing.T) {
 	t.Parallel()
 	const (
@@ -30,7 +31,7 @@ func TestWaitingForAnotherTransaction(t *testing.T) {
 		call   faults.Call
 		other  string
 		want   error
-		stays  bool // the session is there afterwards
+		stays  bool // whether the session exists afterwards
 		commit bool
 	}{
 		{"Update, update", update, writes, session.ErrConflict, true, true},
@@ -71,7 +72,7 @@ func TestWaitingForAnotherTransaction(t *testing.T) {
 	}
 }
 
-// Two transactions insert the same key; the second waits for the first.
+// If two transactions insert the same key, the second waits for the first.
 func TestCreateWaitsForAnother(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -120,10 +121,10 @@ func (t *transaction) end(commit bool) {
 	}
 }
 
-// waitTimeout is when what is waited for will certainly never come.
+// waitTimeout is long enough to be sure that the awaited event never happens.
 const waitTimeout = 3 * time.Minute
 
-// waiting starts the call and returns when PostgreSQL lets it wait for a lock.
+// waiting starts the call and returns when the call waits for a lock in PostgreSQL.
 func (r *fixture) waiting(call func() error) <-chan error {
 	r.Helper()
 	answer := make(chan error, 1)
@@ -138,8 +139,9 @@ func (r *fixture) waiting(call func() error) <-chan error {
 	}
 }
 
-// nobodyWaits returns when no call waits for a lock. Pgx cancels what is given up,
-// but PostgreSQL forgets that if it comes before the statement does.
+// nobodyWaits returns when no call waits for a lock. It also cancels waiting calls: pgx
+// cancels an abandoned call, but PostgreSQL ignores that if it arrives before the
+// statement.
 func (r *fixture) nobodyWaits() {
 	r.Helper()
 	for deadline := time.Now().Add(waitTimeout); r.waiters() > 0; time.Sleep(time.Millisecond) {
@@ -150,10 +152,11 @@ func (r *fixture) nobodyWaits() {
 	}
 }
 
-// waiting says which statements on the table wait for a lock.
+// waiting is the condition for statements on the table that wait for a lock.
 const waiting = `NOT granted AND pid IN (SELECT pid FROM pg_locks WHERE relation = 'coatcheck_sessions'::regclass)`
 
-// waiters counts them. In SQLite waiting is something calls do, not the server.
+// waiters counts the statements that wait for a lock. For SQLite it returns 0: there the
+// calls wait themselves, and no server knows of it.
 func (r *fixture) waiters() (n int) {
 	r.Helper()
 	if r.dialect == sqlstore.PostgreSQL {

@@ -20,7 +20,8 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// Every call is one statement. A write that changes nothing asks why with another.
+// Every call sends one statement. A write that changes nothing sends another one to find
+// out why.
 func TestStatements(t *testing.T) {
 	t.Parallel()
 	p := newProxied(t)
@@ -43,7 +44,8 @@ func TestStatements(t *testing.T) {
 	sent("DeleteExpired", "WITH")
 }
 
-// Behind an old PgBouncer statements cannot be prepared.
+// The store also works without prepared statements, which an old PgBouncer does not
+// support.
 func TestStoreWithoutPreparing(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t, postgreSQL)
@@ -51,7 +53,7 @@ func TestStoreWithoutPreparing(t *testing.T) {
 	storetest.Run(t, func(*testing.T) session.Store { return r.store })
 }
 
-// The table is public: programs in other languages read it.
+// The format of the table is public: programs in other languages read it.
 func TestRow(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {
@@ -86,7 +88,7 @@ func TestRow(t *testing.T) {
 	})
 }
 
-// A column that a later release adds is neither in the way nor lost.
+// A column that a later release may add causes no error and is kept.
 func TestUnknownColumn(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {
@@ -108,7 +110,7 @@ func TestUnknownColumn(t *testing.T) {
 	})
 }
 
-// A missing table is an outage that names it.
+// A missing table is an outage whose error names the table.
 func TestMissingTable(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {
@@ -144,8 +146,8 @@ func TestUnknownDialect(t *testing.T) {
 	}
 }
 
-// The time is mostly the database's: for SQLite that of its disk, while the
-// tests' own PostgreSQL does not wait for one.
+// Most of the time is spent in the database. SQLite waits for its disk. The PostgreSQL
+// of the tests does not wait for a disk.
 func BenchmarkStore(b *testing.B) {
 	for _, s := range servers {
 		b.Run(s.name, func(b *testing.B) { storetest.Benchmark(b, newFixture(b, s).store) })

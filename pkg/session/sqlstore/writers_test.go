@@ -8,7 +8,8 @@ import (
 	"example.com/coatcheck/internal/testing/faults"
 )
 
-// runWriters runs 16 writers, each through its own life of sessions, again and again.
+// runWriters runs 16 writers at the same time. Each creates, uses and ends five sessions,
+// one after another.
 func runWriters(t *testing.T, of func(i int) *fixture) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -34,8 +35,8 @@ func runWriters(t *testing.T, of func(i int) *fixture) {
 	wg.Wait()
 }
 
-// The writers share a Store, as the requests of one process do, or have one each,
-// as processes do.
+// The writers share one Store, like the requests of one process, or have one Store each,
+// like several processes.
 func TestConcurrentWriters(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, server server) {
@@ -49,7 +50,8 @@ func TestConcurrentWriters(t *testing.T) {
 	})
 }
 
-// Writers of one Store queue: none fails even where SQLite waits for nobody.
+// The writers of one Store wait in a queue. So none fails, even if SQLite itself does not
+// wait for other writers.
 func TestWritersQueue(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t, sqlite)

@@ -8,7 +8,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// upsertingTouch makes a session of what it is told about one that is gone.
+// upsertingTouch creates a session if there is none.
 type upsertingTouch struct{ *mapStore }
 
 func (st upsertingTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
@@ -20,7 +20,7 @@ func (st upsertingTouch) Touch(ctx context.Context, key session.Key, now, expire
 	return err
 }
 
-// upsertingErrorTouch does so too, but says ErrNoSession.
+// upsertingErrorTouch also creates a session, but returns ErrNoSession.
 type upsertingErrorTouch struct{ *mapStore }
 
 func (st upsertingErrorTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
@@ -31,14 +31,14 @@ func (st upsertingErrorTouch) Touch(ctx context.Context, key session.Key, now, e
 	return err
 }
 
-// leave stores what a Touch knows of a session.
+// leave stores a session with only the fields that a Touch has.
 func (st *mapStore) leave(key session.Key, now, expires time.Time) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.m[key] = &session.Session{ID: key.ID, LastSeenAt: now, ExpiresAt: expires}
 }
 
-// upsertingUpdate stores what it is given, there or not.
+// upsertingUpdate creates a session if there is none.
 type upsertingUpdate struct{ *mapStore }
 
 func (st upsertingUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -49,14 +49,14 @@ func (st upsertingUpdate) Update(ctx context.Context, s *session.Session, now ti
 	return st.mapStore.Update(ctx, s, now, newVersion)
 }
 
-// revivingTouch looks at presence only.
+// revivingTouch only checks that the session exists, not that it is live.
 type revivingTouch struct{ *mapStore }
 
 func (st revivingTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
 	return st.retime(ctx, key, time.Time{}, func(s *session.Session) { s.LastSeenAt, s.ExpiresAt = now, expires })
 }
 
-// carelessTouch reports a dead session as such, and writes.
+// carelessTouch returns the right error for a dead session, but still writes.
 type carelessTouch struct{ *mapStore }
 
 func (st carelessTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
@@ -67,14 +67,14 @@ func (st carelessTouch) Touch(ctx context.Context, key session.Key, now, expires
 	return err
 }
 
-// revivingUpdate looks at presence and version only.
+// revivingUpdate only checks that the session exists and has the version.
 type revivingUpdate struct{ *mapStore }
 
 func (st revivingUpdate) Update(ctx context.Context, s *session.Session, _ time.Time, newVersion int64) error {
 	return st.mapStore.Update(ctx, s, time.Time{}, newVersion)
 }
 
-// extendingDead revives only with an ExpiresAt.
+// extendingDead writes to a dead session, but only if ExpiresAt is set.
 type extendingDead struct{ *mapStore }
 
 func (st extendingDead) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -84,7 +84,7 @@ func (st extendingDead) Update(ctx context.Context, s *session.Session, now time
 	return st.mapStore.Update(ctx, s, now, newVersion)
 }
 
-// versionFirstUpdate compares versions before it looks whether the session is dead.
+// versionFirstUpdate compares versions before it checks whether the session is dead.
 type versionFirstUpdate struct{ *mapStore }
 
 func (st versionFirstUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -94,7 +94,7 @@ func (st versionFirstUpdate) Update(ctx context.Context, s *session.Session, now
 	return st.mapStore.Update(ctx, s, now, newVersion)
 }
 
-// slowClock judges in one method by a time somewhat before the one it is told.
+// slowClock subtracts by from the given time, in one method.
 type slowClock struct {
 	*mapStore
 	method string
@@ -127,28 +127,28 @@ func (st slowClock) Delete(ctx context.Context, key session.Key, secret *[32]byt
 	return st.mapStore.Delete(ctx, key, secret, st.at("Delete", now))
 }
 
-// clockTouch looks at the time itself.
+// clockTouch reads the clock instead of using the given time.
 type clockTouch struct{ *mapStore }
 
 func (st clockTouch) Touch(ctx context.Context, key session.Key, _, expires time.Time) error {
 	return st.mapStore.Touch(ctx, key, time.Now(), expires)
 }
 
-// clockUpdate looks at the time itself.
+// clockUpdate reads the clock instead of using the given time.
 type clockUpdate struct{ *mapStore }
 
 func (st clockUpdate) Update(ctx context.Context, s *session.Session, _ time.Time, newVersion int64) error {
 	return st.mapStore.Update(ctx, s, time.Now(), newVersion)
 }
 
-// clockDelete looks at the time itself.
+// clockDelete reads the clock instead of using the given time.
 type clockDelete struct{ *mapStore }
 
 func (st clockDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, _ time.Time) error {
 	return st.mapStore.Delete(ctx, key, secret, time.Now())
 }
 
-// forgetfulDelete does not know the previous secret.
+// forgetfulDelete does not accept the previous secret.
 type forgetfulDelete struct{ *mapStore }
 
 func (st forgetfulDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
@@ -158,7 +158,7 @@ func (st forgetfulDelete) Delete(ctx context.Context, key session.Key, secret *[
 	return st.mapStore.Delete(ctx, key, secret, now)
 }
 
-// strictDelete always wants a secret.
+// strictDelete always requires a secret.
 type strictDelete struct{ *mapStore }
 
 func (st strictDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
@@ -168,7 +168,7 @@ func (st strictDelete) Delete(ctx context.Context, key session.Key, secret *[32]
 	return st.mapStore.Delete(ctx, key, secret, now)
 }
 
-// nilErrorDelete is content when there is nothing to delete.
+// nilErrorDelete returns nil if there is nothing to delete.
 type nilErrorDelete struct{ *mapStore }
 
 func (st nilErrorDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
@@ -190,14 +190,14 @@ func (st ownerDelete) Delete(ctx context.Context, key session.Key, secret *[32]b
 	return err
 }
 
-// trustingDelete looks at no secret.
+// trustingDelete does not check the secret.
 type trustingDelete struct{ *mapStore }
 
 func (st trustingDelete) Delete(ctx context.Context, key session.Key, _ *[32]byte, now time.Time) error {
 	return st.mapStore.Delete(ctx, key, nil, now)
 }
 
-// carelessDelete reports a wrong secret, and removes.
+// carelessDelete returns the right error for a wrong secret, but still deletes.
 type carelessDelete struct{ *mapStore }
 
 func (st carelessDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
@@ -206,7 +206,7 @@ func (st carelessDelete) Delete(ctx context.Context, key session.Key, secret *[3
 	return err
 }
 
-// zeroDelete takes the zero secret for none.
+// zeroDelete treats a zero secret like no secret.
 type zeroDelete struct{ *mapStore }
 
 func (st zeroDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
@@ -216,7 +216,7 @@ func (st zeroDelete) Delete(ctx context.Context, key session.Key, secret *[32]by
 	return st.mapStore.Delete(ctx, key, secret, now)
 }
 
-// deadWithoutSecretDelete removes a dead session whatever the secret.
+// deadWithoutSecretDelete deletes a dead session with any secret.
 type deadWithoutSecretDelete struct{ *mapStore }
 
 func (st deadWithoutSecretDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
@@ -226,14 +226,14 @@ func (st deadWithoutSecretDelete) Delete(ctx context.Context, key session.Key, s
 	return st.mapStore.Delete(ctx, key, secret, now)
 }
 
-// deadAsLiveDelete reports a dead session as removed.
+// deadAsLiveDelete returns nil for a dead session.
 type deadAsLiveDelete struct{ *mapStore }
 
 func (st deadAsLiveDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, _ time.Time) error {
 	return st.mapStore.Delete(ctx, key, secret, time.Time{})
 }
 
-// deadKeepingDelete leaves a dead session where it is.
+// deadKeepingDelete does not delete a dead session.
 type deadKeepingDelete struct{ *mapStore }
 
 func (st deadKeepingDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {

@@ -11,7 +11,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// silentGet returns nothing at all for a missing session.
+// silentGet returns neither a session nor an error if there is no session.
 type silentGet struct{ *mapStore }
 
 func (st silentGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
@@ -19,7 +19,7 @@ func (st silentGet) Get(ctx context.Context, key session.Key) (*session.Session,
 	return s, ctx.Err()
 }
 
-// outageGet has an error of its own for a missing session.
+// outageGet returns an error other than ErrNoSession if there is no session.
 type outageGet struct{ *mapStore }
 
 func (st outageGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
@@ -27,7 +27,7 @@ func (st outageGet) Get(ctx context.Context, key session.Key) (*session.Session,
 	return s, disguise(err)
 }
 
-// outageList takes an owner without sessions for an error.
+// outageList returns an error for an owner without sessions.
 type outageList struct{ *mapStore }
 
 func (st outageList) List(ctx context.Context, owner string) ([]*session.Session, error) {
@@ -38,7 +38,7 @@ func (st outageList) List(ctx context.Context, owner string) ([]*session.Session
 	return all, err
 }
 
-// confused takes one key for another in one method.
+// confused mistakes one key for another in one method.
 type confused struct {
 	*mapStore
 	method string
@@ -53,7 +53,7 @@ func byPrefix(a, b session.Key) bool { return a.Owner == b.Owner && strings.HasP
 func joined(a, b session.Key) bool   { return a.Owner+a.ID == b.Owner+b.ID }
 func swapped(a, b session.Key) bool  { return a.Owner == b.ID && a.ID == b.Owner }
 
-// resolve returns the key that the method finds for the one it is given.
+// resolve returns the key that the method uses instead of key.
 func (st confused) resolve(method string, key session.Key) session.Key {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -86,14 +86,14 @@ func (st confused) Delete(ctx context.Context, key session.Key, secret *[32]byte
 	return st.mapStore.Delete(ctx, st.resolve("Delete", key), secret, now)
 }
 
-// prefixList lists all owners that begin alike.
+// prefixList lists the sessions of all owners that begin with owner.
 type prefixList struct{ *mapStore }
 
 func (st prefixList) List(ctx context.Context, owner string) ([]*session.Session, error) {
 	return st.filter(ctx, func(k session.Key, _ *session.Session) bool { return strings.HasPrefix(k.Owner, owner) })
 }
 
-// wildcardList lets an underscore at the end stand for any character, like LIKE.
+// wildcardList lets an underscore at the end match any character, like LIKE in SQL.
 type wildcardList struct{ *mapStore }
 
 func (st wildcardList) List(ctx context.Context, owner string) ([]*session.Session, error) {
@@ -103,7 +103,7 @@ func (st wildcardList) List(ctx context.Context, owner string) ([]*session.Sessi
 	})
 }
 
-// leakyList lists everybody's sessions.
+// leakyList lists the sessions of all owners.
 type leakyList struct{ *mapStore }
 
 func (st leakyList) List(ctx context.Context, _ string) ([]*session.Session, error) {
@@ -118,7 +118,7 @@ func (st pagedList) List(ctx context.Context, owner string) ([]*session.Session,
 	return all[:min(len(all), 100)], err
 }
 
-// staleList lists what was created, whatever became of it.
+// staleList lists sessions as they were created, even after an Update or a Delete.
 type staleList struct {
 	*mapStore
 	created []*session.Session
@@ -138,12 +138,13 @@ func (st *staleList) List(_ context.Context, owner string) (list []*session.Sess
 	return list, nil
 }
 
-// laggingList does not see what was created lately, like an index that follows its
-// table. It counts lists, and more of them than a rule makes, in place of time.
+// laggingList does not list sessions that were created recently, like an index that is
+// updated later than its table. It counts the calls of List instead of measuring time:
+// only the hundredth List after a Create has the session. No rule calls List so often.
 type laggingList struct {
 	*mapStore
 	lists atomic.Int64
-	seen  sync.Map // ID to the number of the list that begins to see it
+	seen  sync.Map // ID to the number of the first list that has it
 }
 
 func (st *laggingList) Create(ctx context.Context, s *session.Session) error {
@@ -160,7 +161,7 @@ func (st *laggingList) List(ctx context.Context, owner string) ([]*session.Sessi
 	}), err
 }
 
-// expiryCheckingGet takes a dead session for none.
+// expiryCheckingGet returns ErrNoSession for a dead session.
 type expiryCheckingGet struct{ *mapStore }
 
 func (st expiryCheckingGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
@@ -171,14 +172,14 @@ func (st expiryCheckingGet) Get(ctx context.Context, key session.Key) (*session.
 	return s, err
 }
 
-// expiryCheckingList hides the dead.
+// expiryCheckingList does not list dead sessions.
 type expiryCheckingList struct{ *mapStore }
 
 func (st expiryCheckingList) List(ctx context.Context, owner string) ([]*session.Session, error) {
 	return st.filter(ctx, func(k session.Key, s *session.Session) bool { return k.Owner == owner && !dead(s, time.Now()) })
 }
 
-// sharingCreate keeps the caller's session.
+// sharingCreate stores the caller's session instead of a copy.
 type sharingCreate struct{ *mapStore }
 
 func (st sharingCreate) Create(ctx context.Context, s *session.Session) error {
@@ -186,7 +187,7 @@ func (st sharingCreate) Create(ctx context.Context, s *session.Session) error {
 	return ctx.Err()
 }
 
-// sharingUpdate keeps the caller's Values.
+// sharingUpdate stores the caller's Values instead of a copy.
 type sharingUpdate struct{ *mapStore }
 
 func (st sharingUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -195,14 +196,14 @@ func (st sharingUpdate) Update(ctx context.Context, s *session.Session, now time
 	return err
 }
 
-// sharingGet hands out the stored session.
+// sharingGet returns the stored session instead of a copy.
 type sharingGet struct{ *mapStore }
 
 func (st sharingGet) Get(ctx context.Context, key session.Key) (*session.Session, error) {
 	return st.m[key], ctx.Err()
 }
 
-// sharingList hands out the stored Roles.
+// sharingList returns the stored Roles instead of a copy.
 type sharingList struct{ *mapStore }
 
 func (st sharingList) List(ctx context.Context, owner string) ([]*session.Session, error) {

@@ -10,8 +10,8 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// brokenStores returns, by the name of the rule that must catch them, stores that
-// are right but for one mistake.
+// brokenStores returns stores that are correct except for one mistake. The keys are the
+// names of the rules that must find the mistakes.
 func brokenStores() map[string][]session.Store {
 	stores := map[string][]session.Store{
 		"every field is kept": {
@@ -113,7 +113,7 @@ func brokenStores() map[string][]session.Store {
 	return stores
 }
 
-// lossyCreate loses something of each session.
+// lossyCreate does not store a part of each session.
 type lossyCreate struct {
 	*mapStore
 	lose func(*session.Session)
@@ -127,7 +127,7 @@ func (st lossyCreate) Create(ctx context.Context, s *session.Session) error {
 	return st.mapStore.Create(ctx, s)
 }
 
-// racy reads, waits, and writes back without looking again.
+// racy reads, waits, and writes back without a check that nothing has changed.
 type racy struct {
 	*mapStore
 	method string
@@ -161,15 +161,15 @@ func (st racy) apart(ctx context.Context, method string, key session.Key, write 
 	return nil
 }
 
-// cancelled has its own view of a cancelled context, in one method: with a nil
-// error it goes on.
+// cancelled returns err if the context is cancelled, in one method. If err is nil, the
+// method ignores that the context is cancelled.
 type cancelled struct {
 	*mapStore
 	method string
 	err    error
 }
 
-// look returns the context to go on with, or the error to return.
+// look returns the context for the rest of the call, or the error to return.
 func (st cancelled) look(ctx context.Context, method string) (context.Context, error) {
 	if ctx.Err() == nil || method != st.method {
 		return ctx, nil
@@ -225,7 +225,7 @@ func (st cancelled) List(ctx context.Context, owner string) ([]*session.Session,
 	return st.mapStore.List(ctx, owner)
 }
 
-// disguise makes an outage of ErrNoSession.
+// disguise replaces ErrNoSession with another error.
 func disguise(err error) error {
 	if errors.Is(err, session.ErrNoSession) {
 		return errors.New("not found")

@@ -8,7 +8,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// overwritingCreate takes a key that is taken.
+// overwritingCreate replaces a session that has the same key.
 type overwritingCreate struct{ *mapStore }
 
 func (st overwritingCreate) Create(ctx context.Context, s *session.Session) error {
@@ -16,7 +16,7 @@ func (st overwritingCreate) Create(ctx context.Context, s *session.Session) erro
 	return ctx.Err()
 }
 
-// carelessCreate reports that the key is taken, and takes it.
+// carelessCreate returns the right error if the key is taken, but still writes.
 type carelessCreate struct{ *mapStore }
 
 func (st carelessCreate) Create(ctx context.Context, s *session.Session) error {
@@ -28,7 +28,7 @@ func (st carelessCreate) Create(ctx context.Context, s *session.Session) error {
 	return ctx.Err()
 }
 
-// retriedCreate takes a session that is there for its own first try.
+// retriedCreate mistakes a stored session for the result of its own first try.
 type retriedCreate struct{ *mapStore }
 
 func (st retriedCreate) Create(ctx context.Context, s *session.Session) error {
@@ -38,21 +38,21 @@ func (st retriedCreate) Create(ctx context.Context, s *session.Session) error {
 	return st.mapStore.Create(ctx, s)
 }
 
-// outageUpdate has an error of its own for a missing session.
+// outageUpdate returns an error other than ErrNoSession if there is no session.
 type outageUpdate struct{ *mapStore }
 
 func (st outageUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
 	return disguise(st.mapStore.Update(ctx, s, now, newVersion))
 }
 
-// outageTouch has an error of its own for a missing session.
+// outageTouch returns an error other than ErrNoSession if there is no session.
 type outageTouch struct{ *mapStore }
 
 func (st outageTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
 	return disguise(st.mapStore.Touch(ctx, key, now, expires))
 }
 
-// outageDelete has an error of its own for a missing session.
+// outageDelete returns an error other than ErrNoSession if there is no session.
 type outageDelete struct{ *mapStore }
 
 func (st outageDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
@@ -70,7 +70,7 @@ func (st mergingUpdate) Update(ctx context.Context, s *session.Session, now time
 	})
 }
 
-// nilKeepsUpdate takes nil for unchanged.
+// nilKeepsUpdate keeps the old value of a field that is nil.
 type nilKeepsUpdate struct{ *mapStore }
 
 func (st nilKeepsUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -81,14 +81,14 @@ func (st nilKeepsUpdate) Update(ctx context.Context, s *session.Session, now tim
 	})
 }
 
-// previousSecretUpdate leaves PreviousSecret.
+// previousSecretUpdate does not write PreviousSecret.
 type previousSecretUpdate struct{ *mapStore }
 
 func (st previousSecretUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
 	return st.rewrite(ctx, s, now, newVersion, func(before, after *session.Session) { after.PreviousSecret = before.PreviousSecret })
 }
 
-// lastSeenUpdate writes LastSeenAt too, and so undoes a Touch.
+// lastSeenUpdate also writes LastSeenAt, and so undoes a Touch.
 type lastSeenUpdate struct{ *mapStore }
 
 func (st lastSeenUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -115,7 +115,7 @@ func (st authenticatedAtUpdate) Update(ctx context.Context, s *session.Session, 
 	return st.rewrite(ctx, s, now, newVersion, func(_, after *session.Session) { after.AuthenticatedAt = s.AuthenticatedAt })
 }
 
-// zeroExpiryUpdate writes a zero ExpiresAt.
+// zeroExpiryUpdate writes ExpiresAt even if it is zero.
 type zeroExpiryUpdate struct{ *mapStore }
 
 func (st zeroExpiryUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -131,7 +131,7 @@ func (st noTimesUpdate) Update(ctx context.Context, s *session.Session, now time
 	})
 }
 
-// extendingUpdate never brings ExpiresAt forward.
+// extendingUpdate never makes ExpiresAt earlier.
 type extendingUpdate struct{ *mapStore }
 
 func (st extendingUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -142,7 +142,7 @@ func (st extendingUpdate) Update(ctx context.Context, s *session.Session, now ti
 	})
 }
 
-// lastWriteWins compares no versions.
+// lastWriteWins does not compare versions.
 type lastWriteWins struct{ *mapStore }
 
 func (st lastWriteWins) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -154,7 +154,7 @@ func (st lastWriteWins) Update(ctx context.Context, s *session.Session, now time
 	})
 }
 
-// carelessUpdate reports a conflict, and writes.
+// carelessUpdate returns ErrConflict when it must, but still writes.
 type carelessUpdate struct{ *mapStore }
 
 func (st carelessUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -165,7 +165,7 @@ func (st carelessUpdate) Update(ctx context.Context, s *session.Session, now tim
 	return err
 }
 
-// uncheckedTimesUpdate compares no versions if it is to write times.
+// uncheckedTimesUpdate does not compare versions if ExpiresAt is set.
 type uncheckedTimesUpdate struct{ *mapStore }
 
 func (st uncheckedTimesUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -175,7 +175,7 @@ func (st uncheckedTimesUpdate) Update(ctx context.Context, s *session.Session, n
 	return lastWriteWins(st).Update(ctx, s, now, newVersion)
 }
 
-// shortSightedUpdate knows its own first try only until the next Touch.
+// shortSightedUpdate does not recognize its own first try after a Touch.
 type shortSightedUpdate struct{ *mapStore }
 
 func (st shortSightedUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -185,7 +185,7 @@ func (st shortSightedUpdate) Update(ctx context.Context, s *session.Session, now
 	return st.mapStore.Update(ctx, s, now, newVersion)
 }
 
-// repeatingUpdate writes all it knows again when it meets its own first try.
+// repeatingUpdate recognizes its own first try, but writes everything again.
 type repeatingUpdate struct{ *mapStore }
 
 func (st repeatingUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -198,7 +198,7 @@ func (st repeatingUpdate) Update(ctx context.Context, s *session.Session, now ti
 	return st.mapStore.Update(ctx, s, now, newVersion)
 }
 
-// forgetfulUpdate takes its own first try for another's write.
+// forgetfulUpdate mistakes its own first try for another write.
 type forgetfulUpdate struct{ *mapStore }
 
 func (st forgetfulUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
@@ -208,7 +208,7 @@ func (st forgetfulUpdate) Update(ctx context.Context, s *session.Session, now ti
 	return st.mapStore.Update(ctx, s, now, newVersion)
 }
 
-// trustingUpdate takes every version that it ever wrote for the present one.
+// trustingUpdate treats every version that it ever wrote like the present version.
 type trustingUpdate struct {
 	*mapStore
 	wrote map[int64]bool
@@ -236,7 +236,7 @@ func (st versionedTouch) Touch(ctx context.Context, key session.Key, now, expire
 	return err
 }
 
-// expiryOnlyTouch does nothing unless ExpiresAt moves.
+// expiryOnlyTouch does nothing if ExpiresAt stays the same.
 type expiryOnlyTouch struct{ *mapStore }
 
 func (st expiryOnlyTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
@@ -259,14 +259,14 @@ func (st spreadingTouch) Touch(ctx context.Context, key session.Key, now, expire
 	return st.mapStore.Touch(ctx, key, now, expires)
 }
 
-// backwardTouch writes whatever it is told.
+// backwardTouch writes the given times even if they are earlier than the stored ones.
 type backwardTouch struct{ *mapStore }
 
 func (st backwardTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
 	return st.retime(ctx, key, now, func(s *session.Session) { s.LastSeenAt, s.ExpiresAt = now, expires })
 }
 
-// perTimeTouch moves forward each time by itself.
+// perTimeTouch compares LastSeenAt and ExpiresAt separately, and so may write only one.
 type perTimeTouch struct{ *mapStore }
 
 func (st perTimeTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
@@ -280,7 +280,7 @@ func (st perTimeTouch) Touch(ctx context.Context, key session.Key, now, expires 
 	})
 }
 
-// conflictingTouch has an error for a Touch that would go back.
+// conflictingTouch returns an error if its time is earlier than the stored one.
 type conflictingTouch struct{ *mapStore }
 
 func (st conflictingTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
@@ -296,7 +296,7 @@ func (st *mapStore) put(s *session.Session) {
 	st.m[s.Key()] = s
 }
 
-// rewrite is Update, after which f changes what was stored.
+// rewrite is a correct Update, after which f changes the stored session.
 func (st *mapStore) rewrite(ctx context.Context, s *session.Session, now time.Time, newVersion int64, f func(before, after *session.Session)) error {
 	return st.change(ctx, s.Key(), func(before *session.Session) (*session.Session, error) {
 		aside := newMapStore()

@@ -8,7 +8,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// mapStore is a correct Store, as short as can be. The broken ones are made of it.
+// mapStore is a correct Store, as short as possible. The broken stores are built on it.
 type mapStore struct {
 	mu sync.Mutex
 	m  map[session.Key]*session.Session
@@ -78,8 +78,8 @@ func (st *mapStore) List(ctx context.Context, owner string) (list []*session.Ses
 	return st.filter(ctx, func(key session.Key, _ *session.Session) bool { return key.Owner == owner })
 }
 
-// change replaces what is stored under the key, nil if nothing, by what f makes
-// of a copy of it.
+// change calls f with a copy of the session that is stored under the key, or nil if there
+// is none. It stores what f returns instead.
 func (st *mapStore) change(ctx context.Context, key session.Key, f func(*session.Session) (*session.Session, error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -110,7 +110,7 @@ func (st *mapStore) filter(ctx context.Context, keep func(session.Key, *session.
 
 func dead(s *session.Session, now time.Time) bool { return s == nil || !s.ExpiresAt.After(now) }
 
-// updated returns old as an Update by s leaves it.
+// updated returns what is stored after an Update of old with s.
 func updated(old, s *session.Session, newVersion int64) *session.Session {
 	u := written(old, s, newVersion)
 	if !s.ExpiresAt.IsZero() {

@@ -26,7 +26,7 @@ func TestOneStoreForAllRules(t *testing.T) {
 	Run(t, func(*testing.T) session.Store { return shared })
 }
 
-// TestBrokenStoresAreCaught runs in a bubble, where a store that sleeps between
+// TestBrokenStoresAreCaught runs in a synctest bubble. There a store that sleeps between
 // reading and writing loses every race, on every machine.
 func TestBrokenStoresAreCaught(t *testing.T) {
 	rules := make(map[string]rule)
@@ -60,7 +60,7 @@ func TestBrokenStoresAreCaught(t *testing.T) {
 	}
 }
 
-// TestRunReportsABrokenStore runs itself as a program of its own, which must fail.
+// TestRunReportsABrokenStore runs itself in a child process, which must fail.
 func TestRunReportsABrokenStore(t *testing.T) {
 	const inside = "STORETEST_INSIDE"
 	if os.Getenv(inside) != "" {
@@ -94,8 +94,8 @@ func TestRulesHaveNamesOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestNoFieldIsOverlooked fails when Session gets a field that newSession leaves
-// empty or that differences does not see.
+// TestNoFieldIsOverlooked fails if Session has a new field that newSession leaves empty
+// or that differences does not compare.
 func TestNoFieldIsOverlooked(t *testing.T) {
 	want := newSession()
 	if d := differences(want.Clone(), want); d != "" {
