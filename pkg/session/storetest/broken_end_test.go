@@ -94,25 +94,25 @@ func (st versionFirstUpdate) Update(ctx context.Context, s *session.Session, now
 	return st.mapStore.Update(ctx, s, now, newVersion)
 }
 
-// slowClock subtracts by from the given time, in one method.
-type slowClock struct {
+// shiftedClock subtracts by from the given time, in one method.
+type shiftedClock struct {
 	*mapStore
 	method string
 	by     time.Duration
 }
 
-func (st slowClock) at(method string, now time.Time) time.Time {
+func (st shiftedClock) at(method string, now time.Time) time.Time {
 	if method == st.method {
 		return now.Add(-st.by)
 	}
 	return now
 }
 
-func (st slowClock) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+func (st shiftedClock) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
 	return st.mapStore.Update(ctx, s, st.at("Update", now), newVersion)
 }
 
-func (st slowClock) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (st shiftedClock) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
 	if s, err := st.Get(ctx, key); err == nil && dead(s, st.at("Touch", now)) {
 		return session.ErrNoSession
 	}
@@ -123,7 +123,7 @@ func (st slowClock) Touch(ctx context.Context, key session.Key, now, expires tim
 	})
 }
 
-func (st slowClock) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (st shiftedClock) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
 	return st.mapStore.Delete(ctx, key, secret, st.at("Delete", now))
 }
 

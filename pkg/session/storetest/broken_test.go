@@ -94,7 +94,7 @@ func brokenStores() map[string][]session.Store {
 	}
 	for _, method := range []string{"Update", "Touch", "Delete"} {
 		const boundary = "dead from ExpiresAt on"
-		stores[boundary] = append(stores[boundary], slowClock{newMapStore(), method, time.Second}, slowClock{newMapStore(), method, -time.Second})
+		stores[boundary] = append(stores[boundary], shiftedClock{newMapStore(), method, time.Second}, shiftedClock{newMapStore(), method, -time.Second})
 	}
 	const keys = "keys are compared exactly"
 	for _, method := range []string{"Get", "Touch", "Delete"} {
