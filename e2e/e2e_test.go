@@ -1,5 +1,5 @@
 // Package e2e_test uses the product in a browser, as a user does. It tests the servers of
-// make run and of make local. Make e2e runs it, and make test does not.
+// make run and of make local. It is run by make e2e, and not by make test.
 package e2e_test
 
 import (

@@ -295,7 +295,7 @@ func TestPolicies(t *testing.T) {
 	s.proxy.Take()
 	cookie = s.signInWith(t, nextPassword)
 	idle()
-	use("AuthorizerFunction", request{method: "GET", path: "/whoami", cookie: cookie}) // the calls are the authorizer's
+	use("AuthorizerFunction", request{method: "GET", path: "/whoami", cookie: cookie}) // the authorizer makes the calls
 	for id, function := range s.template.Functions {
 		if got := dynamotest.Uses(uses[id], s.tables); !slices.Equal(got, function.Access) {
 			t.Errorf("%s calls %v; template.yaml allows %v", id, got, function.Access)

@@ -240,9 +240,9 @@ func TestSignInCrossesAChange(t *testing.T) {
 	}
 }
 
-// A process that stops can leave a freeze, which then expires. The next sign-in succeeds and clears
-// the freeze, and later sign-ins succeed too. The process that froze the account
-// cannot finish its change.
+// A process that stops can leave a freeze, which then expires. The next sign-in succeeds
+// and clears the freeze, and later sign-ins succeed too. The process that froze the
+// account cannot finish its change.
 func TestExpiredFreeze(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newChangeFixture(t)

@@ -39,7 +39,7 @@ func TestBounds(t *testing.T) {
 		"pbkdf2_sha256$-1$salt$" + b64:                                   "rounds is -1",
 		"pbkdf2_sha256$99999999999999999999$salt$" + b64:                 "rounds is not a plain",
 		"pbkdf2_sha1$1000$salt$" + strings.TrimRight(b64, "="):           "base64",
-		"pbkdf2_sha256$1000$salt$" + strings.Replace(b64, "M=", "N=", 1): "base64", // loose last bits
+		"pbkdf2_sha256$1000$salt$" + strings.Replace(b64, "M=", "N=", 1): "base64", // the unused last bits are not zero
 		"pbkdf2_sha256$1000$salt$" + b64[:8] + "\n" + b64[8:]:            "base64",
 		"pbkdf2:sha256:5000001$salt$" + hex:                              "rounds is 5000001",
 		"pbkdf2:md5:1000$salt$" + hex:                                    "digest",
