@@ -1,4 +1,5 @@
-// Package childprocess runs programs that end when this process does, in whatever way.
+// Package childprocess runs programs that end when this process ends, even if it is
+// killed.
 package childprocess
 
 import (
@@ -13,20 +14,20 @@ import (
 	"syscall"
 )
 
-// Process is a child process. It leads a process group of its own, so that
-// a Ctrl-C at the terminal reaches it by [Process.Stop] only.
+// Process is a child process. It leads its own process group, so a Ctrl-C at the
+// terminal does not reach it. It ends when this process calls [Process.Stop].
 type Process struct {
 	cmd    *exec.Cmd
 	stdin  *os.File      // see script
 	exited chan struct{} // closed when the process has ended
-	err    error         // to be read after exited
+	err    error         // may be read only after exited is closed
 }
 
-// script runs the command it is given until it reads a line, or until standard
-// input closes because the parent process has died. Then it sends the signal $0 to
-// the group. If there is a folder, $1, it ends the command alone first: a signal
-// that cannot be caught would end these lines too, and when the parent has died
-// nobody else is left to remove the folder. The command takes the shell's process ID.
+// script runs the given command until it reads a line, or until standard input
+// closes because the parent process has died. Then it sends the signal $0 to the
+// process group. If there is a folder, $1, it first ends the command alone. A signal
+// that cannot be caught would end these lines too, and if the parent has died, no
+// other process removes the folder. The command takes the shell's process ID.
 const script = `exec 3<&0
 {
 	trap '' HUP INT TERM QUIT
@@ -44,7 +45,8 @@ const script = `exec 3<&0
 shift
 exec "$@" 3<&-`
 
-// Signals are what can end a program: INT as Ctrl-C does, TERM, QUIT, KILL at once.
+// The names of the signals that can end a program. INT is the signal of Ctrl-C, and
+// KILL ends a program at once.
 const (
 	INT  = "INT"
 	TERM = "TERM"
@@ -52,12 +54,12 @@ const (
 	KILL = "KILL"
 )
 
-// Start starts a program, whose standard input must not be set. End is the
-// signal that ends it and what it has started itself.
+// Start starts a program. The standard input of cmd must not be set. End is the
+// signal that ends the program and the processes that the program has started.
 func Start(cmd *exec.Cmd, end string) (*Process, error) { return StartIn("", cmd, end) }
 
-// StartIn is Start for a program that works in a folder of its own. The folder is
-// removed when this process dies before [Process.Stop]; after Stop it is still there.
+// StartIn is like Start, for a program that has its own folder. The folder is removed
+// if this process dies before it calls [Process.Stop]. Stop does not remove it.
 func StartIn(folder string, cmd *exec.Cmd, end string) (*Process, error) {
 	if cmd.Err != nil {
 		return nil, cmd.Err
@@ -87,36 +89,39 @@ func StartIn(folder string, cmd *exec.Cmd, end string) (*Process, error) {
 	return p, nil
 }
 
-// WithDefaultSignals calls start. The process that start makes can be ended by the
-// signals that this process ignores: nohup makes it ignore HUP, and a shell makes
-// what it runs in the background ignore INT. A child process would inherit that.
+// WithDefaultSignals calls start, which starts a child process. The signals that this
+// process ignores still end that child process. For example, nohup makes this process
+// ignore HUP, and a shell makes its background programs ignore INT. Without this
+// function, a child process would ignore these signals too.
 func WithDefaultSignals(start func() error) error {
-	caught := make(chan os.Signal, 1) // a signal with a handler has its default in a child process
+	// A signal that has a handler here has its default action in a child process.
+	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
 	defer signal.Stop(caught)
 	return start()
 }
 
-// PID is the process ID of the program.
+// PID returns the process ID of the program.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Stop ends the process and returns when it is gone. Stopping twice is no harm.
+// Stop ends the process and returns after the process has ended. It may be called
+// twice.
 func (p *Process) Stop() {
 	p.release()
 	<-p.exited
 }
 
-// release has the script send its signal. A second time it does nothing.
+// release makes the script send its signal. A second call does nothing.
 func (p *Process) release() {
 	p.stdin.WriteString("stop\n")
 	p.stdin.Close()
 }
 
-// Exited is closed when the process has ended.
+// Exited returns a channel that is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Wait returns when the process has ended, with the error of [exec.Cmd.Wait]. If
-// ctx ends first it stops the process and returns ctx's error.
+// Wait returns the error of [exec.Cmd.Wait] when the process has ended. If ctx ends
+// first, Wait stops the process and returns the error of ctx.
 func (p *Process) Wait(ctx context.Context) error {
 	select {
 	case <-p.exited:
@@ -128,15 +133,15 @@ func (p *Process) Wait(ctx context.Context) error {
 	}
 }
 
-// LastPart cuts what a program said to what fits into an error.
+// LastPart returns the end of a program's output, short enough for an error.
 func LastPart(output string) string {
 	const most = 2000
 	output = strings.TrimSpace(output)
 	return output[max(0, len(output)-most):]
 }
 
-// FreePort returns a TCP port that was free on the host a moment ago, for
-// programs that cannot choose one themselves. An empty host means all of them.
+// FreePort returns a TCP port that was free on the host a moment ago, for programs
+// that cannot choose a free port themselves. An empty host means all interfaces.
 func FreePort(host string) (string, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {

@@ -17,8 +17,9 @@ import (
 	"time"
 )
 
-// abandonVariable makes this test binary start a program in the folder that it
-// names, print its process ID and wait to be killed.
+// abandonVariable is an environment variable that contains the name of a folder. If
+// it is set, this test binary starts a program in that folder, prints the program's
+// process ID and waits until it is killed.
 const abandonVariable = "CHILDPROCESS_TEST_ABANDON"
 
 func TestMain(m *testing.M) {
@@ -59,8 +60,8 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestStopInTheBackground: a signal that this process ignores ends its children all
-// the same.
+// TestStopInTheBackground tests that a signal which this process ignores still ends
+// its child processes.
 func TestStopInTheBackground(t *testing.T) {
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Reset(syscall.SIGINT, syscall.SIGHUP)
@@ -81,7 +82,7 @@ func TestStopInTheBackground(t *testing.T) {
 	}
 }
 
-// TestStopWaits has a program that takes its time to clean up.
+// TestStopWaits runs a program that needs time to clean up.
 func TestStopWaits(t *testing.T) {
 	var out bytes.Buffer
 	cmd := exec.Command("sh", "-c", `trap 'sleep 0.3; echo cleaned; exit' TERM; echo up >&2; while :; do sleep 0.05; done`)
@@ -103,7 +104,8 @@ func TestStopWaits(t *testing.T) {
 	}
 }
 
-// TestStopEndsTheGroup: what the program has started ends with it.
+// TestStopEndsTheGroup tests that Stop also ends the processes that the program has
+// started.
 func TestStopEndsTheGroup(t *testing.T) {
 	cmd := exec.Command("sh", "-c", `sleep 600 & echo $!; wait`)
 	out, err := cmd.StdoutPipe()
@@ -151,7 +153,8 @@ func TestWait(t *testing.T) {
 	waitUntilGone(t, p.PID())
 }
 
-// TestStopKeepsTheFolder: what a program has stored is there for its next start.
+// TestStopKeepsTheFolder tests that Stop keeps the folder, because the program needs
+// its data at the next start.
 func TestStopKeepsTheFolder(t *testing.T) {
 	for _, signal := range []string{TERM, KILL} {
 		folder := t.TempDir()
@@ -161,7 +164,7 @@ func TestStopKeepsTheFolder(t *testing.T) {
 		}
 		p.Stop()
 		for deadline := time.Now().Add(time.Minute); syscall.Kill(-p.PID(), 0) == nil && time.Now().Before(deadline); {
-			time.Sleep(10 * time.Millisecond) // until the shell that removes folders is gone too
+			time.Sleep(10 * time.Millisecond) // until the shell that removes folders has ended too
 		}
 		if _, err := os.Stat(folder); err != nil {
 			t.Errorf("%s: after Stop: %v", signal, err)
@@ -169,7 +172,7 @@ func TestStopKeepsTheFolder(t *testing.T) {
 	}
 }
 
-// TestEndsWithItsParent: nothing is left of the program, nor of its folder.
+// TestEndsWithItsParent tests that neither the program nor its folder is left.
 func TestEndsWithItsParent(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "folder")
 	if err := os.Mkdir(folder, 0o755); err != nil {

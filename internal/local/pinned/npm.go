@@ -10,15 +10,15 @@ import (
 	"path/filepath"
 )
 
-// NPM is a folder of an npm package. Fetching it needs npm.
+// NPM is one folder of an npm package. [NPM.Fetch] needs the program npm.
 type NPM struct {
 	Name, Version string
-	Folder        string // in its archive: "package/lib"
-	SHA512        string // of its archive, in hex
+	Folder        string // in the package's archive: "package/lib"
+	SHA512        string // of the package's archive, in hex
 }
 
-// Fetch returns the NPM's Folder, which is below the given one, and fetches it
-// first if it is not there.
+// Fetch returns the path of p.Folder, in a subfolder of the given folder. It fetches
+// the package first if that is not there yet.
 func (p NPM) Fetch(ctx context.Context, folder string) (string, error) {
 	home := filepath.Join(folder, p.Version)
 	if err := fill(ctx, home, p.Folder, p.unpack); err != nil {
@@ -27,7 +27,7 @@ func (p NPM) Fetch(ctx context.Context, folder string) (string, error) {
 	return home, nil
 }
 
-// unpack leaves the content of the archive in the folder.
+// unpack writes the content of the archive into the folder.
 func (p NPM) unpack(ctx context.Context, folder string) error {
 	npm, err := exec.LookPath("npm")
 	if err != nil {

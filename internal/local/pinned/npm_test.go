@@ -16,7 +16,7 @@ import (
 	"example.com/coatcheck/internal/testing/testenv"
 )
 
-// small is a package like the official one, and its archive.
+// small returns a package like the real one, and its archive.
 func small(t *testing.T) (NPM, []byte) {
 	t.Helper()
 	var archive bytes.Buffer
@@ -40,7 +40,7 @@ func small(t *testing.T) (NPM, []byte) {
 	return NPM{Name: "small", Version: "1.0.0", Folder: "package/lib/release", SHA512: hex.EncodeToString(sum[:])}, archive.Bytes()
 }
 
-// fakeNPM puts an npm on the PATH that packs the archive as small-1.0.0.tgz.
+// fakeNPM puts a fake npm on the PATH, which copies the archive to small-1.0.0.tgz.
 func fakeNPM(t *testing.T, archive []byte) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "archive")
@@ -50,7 +50,7 @@ func fakeNPM(t *testing.T, archive []byte) {
 	testenv.Program(t, "npm", `[ "$*" = "pack --silent --prefer-offline small@1.0.0" ] && cp `+file+` small-1.0.0.tgz`)
 }
 
-// entries lists what is in the folder.
+// entries returns the names of the files in the folder.
 func entries(t *testing.T, folder string) []string {
 	t.Helper()
 	found, err := os.ReadDir(folder)

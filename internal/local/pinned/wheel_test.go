@@ -15,7 +15,7 @@ import (
 	"example.com/coatcheck/internal/testing/testenv"
 )
 
-// smallWheel is a package like the pinned ones, and its wheel with these files.
+// smallWheel returns a package like the pinned ones, and its wheel with these files.
 func smallWheel(t *testing.T, files ...string) (Wheel, []byte) {
 	t.Helper()
 	var archive bytes.Buffer
@@ -42,8 +42,8 @@ func smallWheel(t *testing.T, files ...string) (Wheel, []byte) {
 	return Wheel{Name: "small", Version: "1.0.0", Builds: builds}, archive.Bytes()
 }
 
-// fakePython puts a python3 on the PATH whose pip downloads the archive. It has
-// only the modules it is said to have.
+// fakePython puts a fake python3 on the PATH. Its pip downloads the archive. It has
+// only the given modules.
 func fakePython(t *testing.T, archive []byte, modules ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "archive")

@@ -17,15 +17,15 @@ import (
 	"example.com/coatcheck/internal/local/samtemplate"
 )
 
-// What the functions are told of AWS.
+// The AWS region and credentials of the functions.
 const (
 	region    = "eu-west-1"
 	accessKey = "local"
 	secretKey = "local"
 )
 
-// StartAPI starts sam local start-api on the image, and returns when every
-// function with a route has answered a request.
+// StartAPI starts sam local start-api with the image, and returns when every function
+// that has a route has answered a request.
 func (s *Stack) StartAPI(ctx context.Context, image Image) error {
 	log, err := os.Create(s.LogFile())
 	if err != nil {
@@ -34,10 +34,10 @@ func (s *Stack) StartAPI(ctx context.Context, image Image) error {
 	defer log.Close()
 	cmd := exec.Command(s.SAM, slices.Concat([]string{"local", "start-api",
 		"--template", filepath.Join(s.build(), "template.yaml"), "--port", s.Port,
-		// SAM makes eager containers all at once, and then loses some of them.
+		// With EAGER, SAM starts all containers at once, and then loses some of them.
 		"--warm-containers", "LAZY",
 		"--add-host", "host.docker.internal:host-gateway",
-		"--log-file", "/dev/stdout", // what the functions log; SAM's own output is on standard error
+		"--log-file", "/dev/stdout", // for the functions' logs; SAM's own output is on standard error
 		"--parameter-overrides", "Architecture=" + architecture(), "DynamoDBEndpoint=" + fromContainers(s.Database),
 	}, image.options)...)
 	cmd.Env = append(os.Environ(), "SAM_CLI_TELEMETRY=0",
@@ -55,22 +55,22 @@ func (s *Stack) StartAPI(ctx context.Context, image Image) error {
 	return nil
 }
 
-// Exited is closed when the API has ended.
+// Exited returns a channel that is closed when the API has ended.
 func (s *Stack) Exited() <-chan struct{} { return s.api.Exited() }
 
-// LogFile is where SAM's own output goes.
+// LogFile returns the path of the file with SAM's own output.
 func (s *Stack) LogFile() string { return filepath.Join(s.Folder, "sam.log") }
 
-// fromContainers is the endpoint as containers see it.
+// fromContainers returns the endpoint under the name that containers must use.
 func fromContainers(endpoint string) string {
 	return strings.NewReplacer("127.0.0.1", "host.docker.internal", "localhost", "host.docker.internal").Replace(endpoint)
 }
 
-// startTimeout is far above the second that a container takes to start.
+// startTimeout is much longer than the second that a container takes to start.
 const startTimeout = 2 * time.Minute
 
-// warm waits until a function answers at its first route. A GET changes nothing,
-// whatever the answer is.
+// warm waits until a function answers a GET at its first route. A GET never changes
+// anything.
 func (s *Stack) warm(ctx context.Context, function samtemplate.Function) error {
 	if len(function.Routes) == 0 {
 		return nil

@@ -17,9 +17,9 @@ import (
 	"example.com/coatcheck/pkg/accounts/password"
 )
 
-// StartDatabase starts DynamoDB Local, unless a Database is given, and makes in it
-// the template's tables, with their TTL, and the demo user. What is there already
-// stays. It needs Java.
+// StartDatabase starts DynamoDB Local, unless s.Database is set. It creates the
+// template's tables, with their TTL, and the demo user. Tables and users that exist
+// already stay unchanged. DynamoDB Local needs Java.
 func (s *Stack) StartDatabase(ctx context.Context) error {
 	if s.Database == "" {
 		var err error
@@ -29,11 +29,11 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		}
 		s.Database = s.dynamo.Endpoint
 	}
-	// DynamoDB Local takes any credentials.
+	// DynamoDB Local accepts any credentials.
 	client := dynamodb.New(dynamodb.Options{BaseEndpoint: &s.Database, Region: region,
 		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, "")})
 	for _, id := range slices.Sorted(maps.Keys(s.template.Tables)) {
-		// SAM tells the functions the logical IDs as the tables' names.
+		// SAM gives the functions the logical IDs as the names of the tables.
 		if _, err := s.template.Tables[id].Create(ctx, client, id); err != nil {
 			return fmt.Errorf("creating %s in DynamoDB at %s: %w", id, s.Database, err)
 		}

@@ -22,7 +22,7 @@ func checkDocker(ctx context.Context) error {
 	return nil
 }
 
-// docker runs one docker command and returns what it prints. Its error is one line.
+// docker runs one docker command and returns its output. Its error is one line.
 func docker(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "docker", args...)
 	var stderr bytes.Buffer
@@ -34,8 +34,8 @@ func docker(ctx context.Context, stdin io.Reader, args ...string) (string, error
 	return strings.TrimSpace(string(out)), nil
 }
 
-// removeContainers removes the containers that run functions built in the folder.
-// SAM removes its own when it ends, but for those it was just making.
+// removeContainers removes the containers that run functions from the folder build.
+// SAM removes its containers when it ends, except those that it was just creating.
 func removeContainers(ctx context.Context, build string) error {
 	folder, err := os.Stat(build)
 	if err != nil {

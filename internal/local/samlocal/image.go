@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// Image is what the functions' containers are made of.
+// Image is the container image for the functions.
 type Image struct {
-	Notice  string // which one it is, for the user
+	Notice  string // tells the user which image it is
 	options []string
 }
 
-// BaseImage returns SAM's own image where a registry answers. Where none does it
-// makes a stand-in.
+// BaseImage returns SAM's own image if a container registry answers. Otherwise it
+// builds a stand-in: a small image that replaces SAM's.
 func BaseImage(ctx context.Context) (Image, error) {
 	if registryAnswers(ctx) {
 		return Image{Notice: "The functions run on Amazon's image for Lambda, which SAM pulls."}, nil
@@ -31,8 +31,8 @@ func BaseImage(ctx context.Context) (Image, error) {
 	}, err
 }
 
-// registryAnswers asks the registry that Docker itself uses: who reaches that one
-// reaches the one that SAM's image is in.
+// registryAnswers sends a request to Docker's default registry. If that one answers,
+// we assume that the registry with SAM's image answers too.
 func registryAnswers(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -40,9 +40,9 @@ func registryAnswers(ctx context.Context) bool {
 	return err == nil
 }
 
-// makeStandIn makes an image that SAM can build on from the machine's busybox,
-// unless it is there, and returns its name. Our functions are static: all they
-// need in it is a /tmp, and SAM needs a shell, mv and chmod.
+// makeStandIn builds the stand-in from the busybox of this machine, unless it exists
+// already, and returns its name. SAM can use it as a base image. Our functions are
+// statically linked, so they need only a /tmp in it. SAM needs a shell, mv and chmod.
 func makeStandIn(ctx context.Context) (string, error) {
 	busybox, err := staticBusybox()
 	if err != nil {
@@ -52,7 +52,8 @@ func makeStandIn(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// SAM names what it builds on an image by the image's name without the tag.
+	// SAM builds its own image on this one, and names it after this image's name
+	// without the tag. So the checksum must be in the name and not in the tag.
 	name := fmt.Sprintf("coatcheck-base-%.12x", sha256.Sum256(archive.Bytes()))
 	if _, err := docker(ctx, nil, "image", "inspect", name); err == nil {
 		return name, nil
@@ -77,7 +78,7 @@ func staticBusybox() ([]byte, error) {
 	return os.ReadFile(file)
 }
 
-// standIn is the image's file system as a tar archive.
+// standIn returns the file system of the stand-in as a tar archive.
 func standIn(busybox []byte) (*bytes.Buffer, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)

@@ -5,11 +5,11 @@ import (
 	"io"
 )
 
-// functionLogs passes on the lines that functions have written, and leaves out
-// what stands around them, which is the same for every request.
+// functionLogs writes the lines of the functions to out. It leaves out the START, END
+// and REPORT lines around them, which are the same for every request, and empty lines.
 type functionLogs struct {
 	out  io.Writer
-	line []byte // the beginning of one
+	line []byte // the beginning of a line that is not complete yet
 }
 
 // Write implements [io.Writer].

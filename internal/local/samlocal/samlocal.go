@@ -1,6 +1,6 @@
-// Package samlocal runs the deployed shape on this machine: the functions as sam
-// build makes them, in containers behind sam local start-api, and DynamoDB Local
-// with the tables of template.yaml.
+// Package samlocal runs the same stack as in AWS on this machine. The functions are
+// those that sam build makes. They run in containers behind sam local start-api. The
+// database is DynamoDB Local with the tables of template.yaml.
 package samlocal
 
 import (
@@ -23,15 +23,15 @@ import (
 	"example.com/coatcheck/internal/local/samtemplate"
 )
 
-// Stack is the deployed shape. Fill in the fields, then call the methods in the
-// order in which they stand here. The working directory has to be the folder of
-// template.yaml.
+// Stack is the stack on this machine. Set the exported fields, then call Check,
+// StartDatabase, Build, StartAPI and Stop in this order. The working directory must be
+// the folder of template.yaml.
 type Stack struct {
 	SAM      string    // the sam program
 	Port     string    // to listen on, at localhost
-	Folder   string    // for what is built and logged; absolute, and used by no other Stack
-	Database string    // the DynamoDB to use; empty means one that the Stack starts
-	Logs     io.Writer // what the functions log goes here
+	Folder   string    // for builds and logs; absolute, and used by no other Stack
+	Database string    // the endpoint of a DynamoDB; if empty, the Stack starts one
+	Logs     io.Writer // gets the functions' logs
 
 	template *samtemplate.Template
 	port     net.Listener
@@ -39,8 +39,8 @@ type Stack struct {
 	api      *childprocess.Process
 }
 
-// Check reports what is missing on this machine, or in the way: each error says
-// what to do. From here on the port is taken.
+// Check reports if something is missing on this machine, or if the port is in use.
+// Each error says what to do. Check keeps the port open for this Stack.
 func (s *Stack) Check(ctx context.Context) error {
 	if err := s.takePort(); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (s *Stack) checkSAM(ctx context.Context) error {
 	return nil
 }
 
-// architecture is this machine's, as SAM calls it.
+// architecture returns SAM's name for the architecture of this machine.
 func architecture() string {
 	if runtime.GOARCH == "amd64" {
 		return "x86_64"
@@ -92,12 +92,12 @@ func architecture() string {
 	return runtime.GOARCH
 }
 
-// build is where the functions are built: not in SAM's own folder, because what
-// is there may be deployed next.
+// build returns the folder for the built functions. It is not SAM's own folder,
+// because the user may deploy the content of that folder next.
 func (s *Stack) build() string { return filepath.Join(s.Folder, "build") }
 
-// Build builds the functions for this machine, by the Makefile, which also
-// installs the SAM CLI if need be. If it fails the error ends with its output.
+// Build builds the functions for this machine with make build, which also installs
+// the SAM CLI if it is missing. If make fails, the error ends with its output.
 func (s *Stack) Build(ctx context.Context) error {
 	var output bytes.Buffer
 	cmd := exec.Command("make", "--no-print-directory", "build", "ARCHITECTURE="+architecture(), "BUILD="+s.build())
@@ -112,8 +112,8 @@ func (s *Stack) Build(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends all that was started, and returns when it and what was built are gone.
-// Before any start it does nothing.
+// Stop ends every process and container that the Stack has started, and removes the
+// built functions. It also works if nothing was started.
 func (s *Stack) Stop() error {
 	var err error
 	if s.api != nil {

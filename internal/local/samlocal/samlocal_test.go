@@ -14,7 +14,7 @@ import (
 	"example.com/coatcheck/internal/testing/testenv"
 )
 
-// onPath makes the PATH one folder with shell scripts of the given names.
+// onPath sets the PATH to one folder, which has only the given shell scripts.
 func onPath(t *testing.T, scripts map[string]string) {
 	t.Helper()
 	folder := t.TempDir()
@@ -62,7 +62,8 @@ func TestCheckExplains(t *testing.T) {
 	}
 }
 
-// TestCheckTakesThePort: of two that start at once, the second is told.
+// TestCheckTakesThePort tests that of two Stacks that start at the same time, the
+// second gets an error.
 func TestCheckTakesThePort(t *testing.T) {
 	t.Chdir("../../..")
 	onPath(t, map[string]string{"docker": "exit 0", "sam": "exit 0"})
@@ -91,7 +92,7 @@ func TestBuildExplains(t *testing.T) {
 	}
 }
 
-// TestRemoveContainers removes those of this folder, and no others.
+// TestRemoveContainers tests that only the containers of this folder are removed.
 func TestRemoveContainers(t *testing.T) {
 	build := t.TempDir()
 	log := filepath.Join(t.TempDir(), "log")

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// auth is the property Auth of an API. A default authorizer would make of an open
-// route a closed one, and is not understood.
+// auth is the property Auth of an API. A default authorizer would close routes that
+// look open in the template, so it is an error here.
 type auth struct {
 	Authorizers map[string]authorizer `yaml:"Authorizers"`
 }
@@ -23,9 +23,9 @@ type authorizer struct {
 	} `yaml:"Identity"`
 }
 
-// authorizer returns the logical ID of the function behind the API's authorizer of
-// that name. One that may answer from a cache, or that the API may not invoke, is
-// an error.
+// authorizer returns the logical ID of the function of the API's authorizer with the
+// given name. It returns an error if the authorizer may answer from a cache, or if the
+// API may not invoke the function.
 func (doc *document) authorizer(api value, name string) (string, error) {
 	var auth auth
 	if err := doc.Resources[api.text].Properties.load("Auth", &auth); err != nil {

@@ -1,8 +1,9 @@
-// Package samtemplate reads from an AWS SAM template what local tools and tests
-// share with the deployed stack: tables, functions, routes, variables, policies.
+// Package samtemplate reads an AWS SAM template. It reads what local tools and tests
+// share with the deployed stack: tables, functions, routes, variables and policies.
 //
-// It understands what our template.yaml uses, not SAM. What it does not
-// understand it refuses, where ignoring would make local and deployed differ.
+// It understands only the part of SAM that our template.yaml uses. It refuses what it
+// does not understand, if ignoring that would make the local and the deployed
+// behaviour differ.
 package samtemplate
 
 import (
@@ -16,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Template is what [Read] finds in a template.
+// Template is what [Read] returns.
 type Template struct {
 	Tables    map[string]Table    // by logical ID: "SessionsTable"
 	Functions map[string]Function // by logical ID: "LoginFunction"
@@ -24,40 +25,44 @@ type Template struct {
 
 // Function is one Lambda function.
 type Function struct {
-	// Folder holds its main package, slash-separated, relative to the template:
-	// the logical ID without "Function", in lower case, below functions/. The
-	// Makefile's build-% rule is bound by the same convention.
+	// Folder is the folder of the function's main package, slash-separated and
+	// relative to the template. It is below functions/, and its name is the logical
+	// ID without "Function", in lower case. The Makefile's build-% rule uses the same
+	// convention.
 	Folder string
 
-	// Routes are its HTTP API route keys, sorted: "ANY /login", "$default".
+	// Routes are the function's HTTP API route keys, sorted: "ANY /login", "$default".
 	Routes []string
 
-	// Environment holds every variable declared for it, those of Globals
-	// included. The value is the literal one, the default of the parameter that
-	// !Ref names, or, if !Ref names a resource, the resource's logical ID. Of
-	// !If [Deployed, there, here] it is that of here, which sam local uses.
+	// Environment has every variable that is declared for the function, also those of
+	// Globals. For a literal, the value is the literal. For !Ref of a parameter, it
+	// is the parameter's default. For !Ref of a resource, it is the resource's logical
+	// ID. For !If [Deployed, there, here], it is the value of here, which sam local
+	// uses.
 	Environment map[string]string
 
-	// Authorizers has, by route key, the logical ID of the function that the API asks
-	// before it calls this one; routes that are open to all are not in it.
+	// Authorizers maps a route key to the logical ID of the authorizer function,
+	// which the API calls before it calls this function. Routes without an authorizer
+	// are not in the map.
 	Authorizers map[string]string
 
-	// Access is what its policies allow, sorted.
+	// Access is what the function's policies allow, sorted.
 	Access []Access
 }
 
-// Access is the right to call one DynamoDB action on one table, or the use of it.
+// Access is the permission to call one DynamoDB action on one table, or one use of
+// that permission.
 type Access struct {
 	Action string // "GetItem"
 	Table  string // logical ID in a [Template]
 }
 
-// Compare orders by table, then by action.
+// Compare sorts by table, then by action.
 func (a Access) Compare(b Access) int {
 	return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Action, b.Action))
 }
 
-// document is the part of a template that is read.
+// document is the part of a template that Read uses.
 type document struct {
 	Parameters map[string]struct {
 		Default string `yaml:"Default"`
@@ -71,7 +76,7 @@ type document struct {
 	} `yaml:"Resources"`
 }
 
-// event is a function's trigger.
+// event is one event source of a function.
 type event struct {
 	Type       literal `yaml:"Type"`
 	Properties struct {
@@ -84,7 +89,7 @@ type event struct {
 	} `yaml:"Properties"`
 }
 
-// policy is one of a function's policies: IAM statements, in place.
+// policy is one of a function's inline policies. It consists of IAM statements.
 type policy struct {
 	Statement []statement `yaml:"Statement"`
 }
@@ -177,7 +182,7 @@ func (doc *document) readEnvironment(p properties, env map[string]string) error 
 	return nil
 }
 
-// readRoutes returns the route keys, and who authorizes them.
+// readRoutes returns the route keys, and their authorizer functions by route key.
 func (doc *document) readRoutes(p properties) (routes []string, authorizers map[string]string, err error) {
 	var events map[string]event
 	if err := p.load("Events", &events); err != nil {
@@ -226,7 +231,8 @@ func readPolicies(p properties) ([]Access, error) {
 	return slices.Compact(access), nil
 }
 
-// access returns what the statement allows: every action on every resource.
+// access returns what the statement allows: each of its actions on each of its
+// resources.
 func (s statement) access() ([]Access, error) {
 	if s.Effect != "Allow" {
 		return nil, fmt.Errorf("the Effect %q is not understood, only Allow", s.Effect)

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// TestReadOurs spells out what one function and one table of the real template
-// mean; that they are what the binaries need is tested where those run.
+// TestReadOurs checks one function and one table of the real template. The tests that
+// run the binaries check that the template has what the binaries need.
 func TestReadOurs(t *testing.T) {
 	template, err := Read("../../../template.yaml")
 	if err != nil {
@@ -31,7 +31,7 @@ func TestReadOurs(t *testing.T) {
 		}
 	}
 	for variable, want := range map[string]string{
-		"USERS_TABLE":               "UsersTable",    // its own; !Ref of a resource
+		"USERS_TABLE":               "UsersTable",    // declared for this function; !Ref of a resource
 		"SESSIONS_TABLE":            "SessionsTable", // from Globals
 		"SESSION_IDLE_TIMEOUT":      "30m",           // !Ref of a parameter
 		"AWS_ENDPOINT_URL_DYNAMODB": "",
@@ -81,7 +81,7 @@ func TestReadOurs(t *testing.T) {
 	}
 }
 
-// small is a template with one of everything, for tests to vary.
+// small is a template with one of each element. The tests change parts of it.
 const small = `
 Parameters:
   Days:

@@ -11,17 +11,17 @@ import (
 
 // Table is one DynamoDB table.
 type Table struct {
-	// TTL is the attribute by which DynamoDB removes expired items; empty if it
-	// removes none.
+	// TTL is the attribute that tells DynamoDB when an item expires. It is empty if
+	// DynamoDB does not remove expired items.
 	TTL string
 
 	keys       []types.KeySchemaElement
 	attributes []types.AttributeDefinition
 }
 
-// CreateInput is the call that creates the table under the name, on demand and
-// without TTL. Backups, encryption and deletion protection are left out: they
-// change nothing that a program on the table's items could see.
+// CreateInput returns the input of a call that creates the table under the given
+// name, with on-demand billing and without TTL. It has no backups, no encryption and
+// no deletion protection, because a program that uses the items cannot see these.
 func (t Table) CreateInput(name string) *dynamodb.CreateTableInput {
 	return &dynamodb.CreateTableInput{
 		TableName:            &name,
@@ -31,8 +31,8 @@ func (t Table) CreateInput(name string) *dynamodb.CreateTableInput {
 	}
 }
 
-// TTLInput is the call that turns on the TTL of the table with the name. The
-// table must have one.
+// TTLInput returns the input of a call that turns on the TTL of the table with the
+// given name. t.TTL must not be empty.
 func (t Table) TTLInput(name string) *dynamodb.UpdateTimeToLiveInput {
 	return &dynamodb.UpdateTimeToLiveInput{
 		TableName: &name,
@@ -43,8 +43,8 @@ func (t Table) TTLInput(name string) *dynamodb.UpdateTimeToLiveInput {
 	}
 }
 
-// Create creates the table under the name, with its TTL, in a local DynamoDB. A
-// table that is there already is left alone, and created is false.
+// Create creates the table under the given name, with its TTL, in a local DynamoDB.
+// If the table exists already, Create does not change it, and created is false.
 func (t Table) Create(ctx context.Context, client *dynamodb.Client, name string) (created bool, err error) {
 	_, err = client.CreateTable(ctx, t.CreateInput(name))
 	if _, ok := errors.AsType[*types.ResourceInUseException](err); ok {
@@ -56,7 +56,7 @@ func (t Table) Create(ctx context.Context, client *dynamodb.Client, name string)
 	return err == nil, err
 }
 
-// unread are the properties of a table that are known and of no use here.
+// unread are the properties of a table that this package knows but does not need.
 var unread = []string{
 	"BillingMode", "DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "SSESpecification", "TableName", "Tags",
 }

@@ -10,11 +10,12 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// properties are those of one resource, each read only when asked for.
+// properties are the properties of one resource. Each is decoded only by load.
 type properties map[string]yaml.Node
 
-// load decodes the named property into out, or leaves out alone if it is
-// absent. A field that out does not have is an error.
+// load decodes the named property into the variable out. If the property is absent,
+// load does not change the variable. A field that the variable does not have is an
+// error.
 func (p properties) load(name string, out any) error {
 	node, ok := p[name]
 	if !ok {
@@ -36,8 +37,8 @@ func (p properties) known(names ...string) error {
 	return nil
 }
 
-// value is a scalar, or CloudFormation's function of one: !Ref Name. What depends
-// on being deployed, !If [Deployed, there, here], is what it is here.
+// value is a scalar, or a CloudFormation function with a scalar as argument, such as
+// !Ref Name. For !If [Deployed, there, here], it is the value of here.
 type value struct {
 	function string // "" for a plain scalar, else "!Ref", "!GetAtt", …
 	text     string
@@ -57,8 +58,8 @@ func (v *value) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// literal is a scalar that must not be a function: yaml alone would take the
-// Name of !Ref Name for the value itself.
+// literal is a scalar that must not be a function. Package yaml alone would decode
+// !Ref Name as the text Name.
 type literal string
 
 func (l *literal) UnmarshalYAML(n *yaml.Node) error {
@@ -73,7 +74,7 @@ func (l *literal) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// list is one T or a sequence of them, as IAM writes lists.
+// list is one T or a sequence of T, because IAM allows both.
 type list[T any] []T
 
 func (l *list[T]) UnmarshalYAML(n *yaml.Node) error {

@@ -1,5 +1,5 @@
-// Package smoketest walks one user through a running product from outside, as a
-// program would, and says what is not as it should be.
+// Package smoketest tests a running server over HTTP, with the requests of one user.
+// It reports the first thing that is wrong.
 package smoketest
 
 import (
@@ -14,27 +14,28 @@ import (
 	"time"
 )
 
-// Walk is one walk. The user's own sessions are left alone, but that the product
-// limits their number: a user made for it is best.
+// Walk is one run of the smoke test. It does not change other sessions of the user.
+// But the server limits the number of sessions of a user, so a login may end one. It
+// is best to have a separate user for the test.
 type Walk struct {
-	URL                string // where the product is: https, or http at localhost
+	URL                string // of the server: https, or http at localhost
 	Username, Password string
-	Step               func(name string) // is called before each step
+	Step               func(name string) // called before each step
 
 	client *http.Client
 }
 
 const cookieName = "__Host-SESSIONID"
 
-// answer is what the product answered.
+// answer is an HTTP response of the server.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// Run returns nil if the product does all that it should. The error names the
-// step, what was expected and what came, and holds no secret.
+// Run returns nil if the server does everything that it should. The error contains
+// the step, the expected result and the actual result. It contains no secret.
 func (w *Walk) Run(ctx context.Context) error {
 	if err := w.check(); err != nil {
 		return err
@@ -86,7 +87,7 @@ func (w *Walk) check() error {
 	return nil
 }
 
-// send sends one request, and checks what every answer carries.
+// send sends one request, and checks the headers that every response must have.
 func (w *Walk) send(ctx context.Context, method, path, cookie string, header http.Header, body any) (*answer, error) {
 	var text strings.Builder
 	if body != nil {
@@ -135,7 +136,8 @@ func (w *Walk) expect(ctx context.Context, status int, method, path, cookie stri
 	return err
 }
 
-// profile asks for the profile, which is the user's if it is one.
+// profile requests the profile and checks the status. If the status is 200, it also
+// checks that the profile is the user's.
 func (w *Walk) profile(ctx context.Context, cookie string, status int) error {
 	a, err := w.send(ctx, "GET", "/profile", cookie, nil, nil)
 	if err != nil {
@@ -166,7 +168,7 @@ func (w *Walk) refused(ctx context.Context) error {
 	return err
 }
 
-// login signs in and returns the cookie's value.
+// login signs in and returns the value of the session cookie.
 func (w *Walk) login(ctx context.Context) (string, error) {
 	a, err := w.send(ctx, "POST", "/login", "", nil, w.credentials(w.Password))
 	if err != nil {
@@ -205,7 +207,7 @@ func (w *Walk) crossSite(ctx context.Context, cookie string) error {
 	return w.profile(ctx, cookie, http.StatusOK)
 }
 
-// current returns the ID of the cookie's session from the list of sessions.
+// current requests the list of sessions and returns the ID of the cookie's session.
 func (w *Walk) current(ctx context.Context, cookie string) (string, error) {
 	a, err := w.send(ctx, "GET", "/sessions", cookie, nil, nil)
 	if err != nil {

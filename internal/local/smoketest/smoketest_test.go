@@ -44,9 +44,9 @@ func serve(t *testing.T) *url.URL {
 	return server
 }
 
-// fault is one thing that a deployment may do wrong.
+// fault is one thing that can be wrong with a deployment.
 type fault struct {
-	step     string // that finds it
+	step     string // the step that finds the fault
 	request  func(*http.Request)
 	response func(*http.Response)
 }
@@ -55,7 +55,7 @@ func answered(status int) func(*http.Response) {
 	return func(r *http.Response) { r.StatusCode = status }
 }
 
-// on limits a change to requests of one method to one kind of path.
+// on limits a change to responses to requests with the method and the end of the path.
 func on(method, path string, change func(*http.Response)) func(*http.Response) {
 	return func(r *http.Response) {
 		if r.Request.Method == method && strings.HasSuffix(r.Request.URL.Path, path) {
@@ -72,8 +72,8 @@ func cookieBecomes(from, to string) func(*http.Response) {
 	}
 }
 
-// elsewhere sends what goes to a path to another one, which answers it as well,
-// but does not do it.
+// elsewhere sends requests for one path to another path. That path answers with
+// success too, but does not do what the request asks for.
 func elsewhere(path, to string) func(*http.Request) {
 	return func(r *http.Request) {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, path) {
@@ -83,8 +83,8 @@ func elsewhere(path, to string) func(*http.Request) {
 	}
 }
 
-// TestRun: the product passes, and what is wrong does not, at the step that is
-// to find it.
+// TestRun tests that the smoke test passes for the real server. With a fault, it must
+// fail at the step that should find the fault.
 func TestRun(t *testing.T) {
 	product := serve(t)
 	for name, f := range map[string]fault{
