@@ -13,33 +13,34 @@ import (
 type Call struct {
 	Action string // as sent: "GetItem", "TransactWriteItems"
 
-	// Uses are the actions on tables that IAM asks permission for. There is one
-	// for most calls, one per part for a transaction, one per table for a batch.
-	// Tables have their real names.
+	// Uses are the actions on tables for which IAM requires a permission. Most calls
+	// have one. A transaction has one for each part, and a batch has one for each
+	// table. Tables have their real names.
 	Uses []samtemplate.Access
 
-	// Read and Write are the units consumed, as DynamoDB tells. It tells none for
-	// a call that fails, although a failed condition costs what its write would;
-	// DynamoDB Local tells too few for a transaction that changes nothing.
+	// Read and Write are the consumed capacity units that DynamoDB reports. It
+	// reports none for a call that fails, although a failed condition costs as much
+	// as its write. DynamoDB Local reports too few for a transaction that changes
+	// nothing.
 	Read, Write float64
 
 	Fault  Fault
-	Status int // of the HTTP answer; 0 if the sender got none
+	Status int // of the HTTP response; 0 if the sender got no response
 }
 
-// reading and writing are the actions that report the units they consume.
+// reading and writing are the actions that report their consumed capacity units.
 var (
 	reading = []string{"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"}
 	writing = []string{"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
 )
 
-// parts are the parts of a transaction, by their names in a request, as IAM
-// calls them.
+// parts maps the name of a transaction's part in a request to the name of its IAM
+// action.
 var parts = map[string]string{
 	"Get": "GetItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem",
 }
 
-// parse reads a call from a request in DynamoDB's JSON 1.0 protocol. The body it
+// parse reads a call from a request in DynamoDB's JSON 1.0 protocol. The body that it
 // returns also asks for the consumed units.
 func parse(target string, body []byte) (*Call, []byte, error) {
 	_, action, ok := strings.Cut(target, ".")
@@ -79,8 +80,8 @@ func parse(target string, body []byte) (*Call, []byte, error) {
 	return call, body, err
 }
 
-// count adds the units that an answer reports: one object, or a list of them for
-// transactions and batches.
+// count sets the units of the call to those that an answer reports. An answer has one
+// object, or a list of objects for transactions and batches.
 func (c *Call) count(answer []byte) {
 	type units struct{ CapacityUnits float64 }
 	var one struct{ ConsumedCapacity units }
@@ -100,9 +101,9 @@ func (c *Call) count(answer []byte) {
 	}
 }
 
-// Uses returns what calls did, each once, sorted, with the tables' logical IDs
-// in place of the names that [Tables] gave them: comparable with a function's
-// policies in a [samtemplate.Template].
+// Uses returns the actions of the calls, sorted and without duplicates. Instead of the
+// names that [Tables] returned, they have the logical IDs of the tables. So the result
+// can be compared with the policies of a function in a [samtemplate.Template].
 func Uses(calls []Call, tables map[string]string) []samtemplate.Access {
 	ids := map[string]string{}
 	for id, name := range tables {

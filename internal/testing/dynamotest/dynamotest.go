@@ -1,6 +1,6 @@
-// Package dynamotest gives tests a real DynamoDB: one DynamoDB Local for each
-// package under test, the tables of template.yaml under names of their own, and a
-// [Proxy] that watches the calls and makes them fail.
+// Package dynamotest provides DynamoDB for tests. Each package under test has its own
+// DynamoDB Local. Each test has its own tables, as in template.yaml. A [Proxy] records
+// the calls and makes them fail.
 package dynamotest
 
 import (
@@ -21,16 +21,16 @@ import (
 	"example.com/coatcheck/internal/local/samtemplate"
 )
 
-// local is the one DynamoDB Local of this test process. Starting it takes a
-// second or two, so tests share it; only Main can know when the last is done.
+// local is the only DynamoDB Local of this test process. Its start takes one or two
+// seconds, so the tests share it. Only Main can know when the last test is done.
 var local struct {
 	sync.Mutex
 	server *dynamolocal.Server
 	err    error
 }
 
-// Main runs the tests of a package and stops the DynamoDB Local that they
-// started, if they did. Call it from TestMain and return.
+// Main runs the tests of a package. If the tests have started a DynamoDB Local, Main
+// then stops it. Call Main from TestMain and return.
 func Main(m interface{ Run() int }) {
 	m.Run()
 	local.Lock()
@@ -40,8 +40,8 @@ func Main(m interface{ Run() int }) {
 	}
 }
 
-// Endpoint returns the URL of the DynamoDB to test with: DYNAMODB_ENDPOINT if
-// that is set, else a DynamoDB Local, started by the first call.
+// Endpoint returns the URL of the DynamoDB for the tests. It is DYNAMODB_ENDPOINT if
+// that is set. Otherwise it is a DynamoDB Local, which the first call starts.
 func Endpoint(tb testing.TB) string {
 	tb.Helper()
 	if endpoint := os.Getenv("DYNAMODB_ENDPOINT"); endpoint != "" {
@@ -59,9 +59,9 @@ func Endpoint(tb testing.TB) string {
 	return local.server.Endpoint
 }
 
-// Client returns a client of the endpoint that reads nothing from the
-// environment. Like the SDK's own it tries a call three times, but without the
-// waits in between.
+// Client returns a client for the endpoint that reads nothing from the environment.
+// Like the SDK's default client, it tries a call three times, but it waits only a
+// millisecond between the tries.
 func Client(tb testing.TB, endpoint string) *dynamodb.Client {
 	tb.Helper()
 	return dynamodb.New(dynamodb.Options{
@@ -74,11 +74,11 @@ func Client(tb testing.TB, endpoint string) *dynamodb.Client {
 	})
 }
 
-// Tables creates the tables of template.yaml under names that no other test
-// has, and deletes them when the test is done. It returns the names by logical
-// ID. The tables have no TTL, so that expired items stay until the code under
-// test refuses them; those in withTTL, logical IDs, have the template's. DynamoDB
-// Local then removes an expired item within about ten seconds.
+// Tables creates the tables of template.yaml under names that no other test uses, and
+// deletes them when the test is done. It returns the names by logical ID. The tables
+// have no TTL, so DynamoDB keeps expired items, and the code under test must refuse
+// them. Only the tables whose logical IDs are in withTTL have the template's TTL.
+// DynamoDB Local removes their expired items within about ten seconds.
 func Tables(tb testing.TB, withTTL ...string) map[string]string {
 	tb.Helper()
 	template, err := samtemplate.Read(filepath.Join(root(tb), "template.yaml"))
@@ -111,8 +111,8 @@ func Tables(tb testing.TB, withTTL ...string) map[string]string {
 	return names
 }
 
-// root returns the folder of go.mod, looked for from the working directory
-// upwards: tests run in the folder of their package.
+// root returns the folder of go.mod. It searches from the working directory upwards,
+// because tests run in the folder of their package.
 func root(tb testing.TB) string {
 	tb.Helper()
 	folder, err := os.Getwd()

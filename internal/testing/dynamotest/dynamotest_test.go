@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { Main(m) }
 
-// bench is one table behind a proxy, and the calls the tests make.
+// bench is one table behind a proxy. Its methods are the calls of the tests.
 type bench struct {
 	*testing.T
 	*Proxy
@@ -47,7 +47,7 @@ func (b *bench) put(ctx context.Context, id string, options ...func(*dynamodb.Op
 	return err
 }
 
-// has looks past the proxy.
+// has reports whether the table has the item. It does not use the proxy.
 func (b *bench) has(id string) bool {
 	b.Helper()
 	return has(b.T, b.table, key(id))
@@ -183,7 +183,7 @@ func TestLoseAnswer(t *testing.T) {
 		t.Errorf("noted %+v", calls)
 	}
 
-	// The SDK's second try meets the first one's work.
+	// The condition of the SDK's second try fails, because the first was carried out.
 	b.Fail("PutItem", LoseAnswer)
 	if err := b.put(t.Context(), "2"); !isConditionFailed(err) {
 		t.Errorf("got %v, want a failed condition", err)
@@ -269,7 +269,7 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// witness is a test that may fail.
+// witness is a testing.TB that sends errors to a channel instead of failing the test.
 type witness struct {
 	testing.TB
 	errors chan string
@@ -277,7 +277,7 @@ type witness struct {
 
 func (w witness) Errorf(format string, args ...any) { w.errors <- fmt.Sprintf(format, args...) }
 
-// watch takes the proxy's errors from the test.
+// watch makes the proxy send its errors to the returned channel, not to the test.
 func (b *bench) watch() chan string {
 	errors := make(chan string, 10)
 	b.tb = witness{b.T, errors}
@@ -302,7 +302,7 @@ func TestExpect(t *testing.T) {
 	b.Expect("PutItem PutItem PutItem", "PutItem", "GetItem PutItem")
 	b.together("1", "2", "3")
 	b.together("4")
-	b.Fail("PutItem", Refuse) // which is in no wave
+	b.Fail("PutItem", Refuse) // a call with a fault is in no wave
 	var wg sync.WaitGroup
 	wg.Go(func() { b.together("5") })
 	if _, err := b.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &b.table, Key: key("1")}); err != nil {
@@ -330,7 +330,7 @@ func TestExpectAndBeDisappointed(t *testing.T) {
 			resume := b.Pause(0)
 			var wg sync.WaitGroup
 			wg.Go(func() { b.together("1", "2") })
-			errors <- <-errors // until the second has come
+			errors <- <-errors // wait for the error of the second call, and put it back
 			resume()
 			wg.Wait()
 			b.together("3")

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// Proxy stands between the SDK and DynamoDB, in this process or in a child that
-// finds its URL in AWS_ENDPOINT_URL_DYNAMODB. It notes every call and, when told
-// to, makes some fail. A call that has reached it is carried out to the end, as
-// in the service, even if its sender gives up.
+// Proxy is an HTTP proxy between the SDK and DynamoDB. The SDK may run in this process,
+// or in a child process that gets the proxy's URL in AWS_ENDPOINT_URL_DYNAMODB. The
+// proxy records every call, and can make calls fail. Like the real service, it carries
+// out a call that has arrived, even if the sender gives up.
 type Proxy struct {
 	URL string // "http://127.0.0.1:41235"
 
@@ -30,11 +30,11 @@ type Proxy struct {
 	always Fault              // for all other calls
 	held   []*http.Request
 
-	expecting bool          // between Expect and Take
-	waves     []*wave       // those that are still to come
-	patience  time.Duration // how long a call waits for a wave that does not become whole
+	expecting bool          // true between Expect and Take
+	waves     []*wave       // the waves that are not answered yet
+	patience  time.Duration // how long a call waits for the rest of its wave
 
-	passes int           // calls that a pause still lets through
+	passes int           // how many calls the pause still lets through
 	paused chan struct{} // closed when the pause is over; nil if there is none
 }
 
@@ -43,13 +43,13 @@ type Fault int
 
 const (
 	None       Fault = iota // the call is answered
-	Refuse                  // the connection is closed; DynamoDB never sees the call
-	Hang                    // nothing happens until the sender gives up; DynamoDB never sees the call
+	Refuse                  // the connection is closed; DynamoDB never gets the call
+	Hang                    // nothing happens until the sender gives up; DynamoDB never gets the call
 	LoseAnswer              // DynamoDB carries the call out, then the connection is closed
-	Hold                    // the connection is closed, and the call kept for Deliver
+	Hold                    // the connection is closed, and the call is kept for Deliver
 )
 
-// NewProxy starts a proxy before [Endpoint]. It ends with the test.
+// NewProxy starts a proxy for [Endpoint]. It ends with the test.
 func NewProxy(tb testing.TB) *Proxy {
 	tb.Helper()
 	target, err := url.Parse(Endpoint(tb))
@@ -66,23 +66,23 @@ func NewProxy(tb testing.TB) *Proxy {
 	return p
 }
 
-// Fail gives the next calls of the action ("PutItem") one fault each, in order.
-// A second try of the SDK is a call like any other. An action may be followed by
-// the name of a table ("PutItem users"): then calls on others pass.
+// Fail gives the next calls of the action ("PutItem") one fault each, in order. A
+// second try of the SDK counts as a call. With the name of a table after the action
+// ("PutItem users"), only calls for that table get the faults.
 func (p *Proxy) Fail(action string, faults ...Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults[action] = append(p.faults[action], faults...)
 }
 
-// FailAll gives every call the fault, from now on. None ends it.
+// FailAll gives every call the fault from now on. FailAll(None) ends this.
 func (p *Proxy) FailAll(fault Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.always = fault
 }
 
-// Pause lets n more calls through, and holds those after them back until resume is
+// Pause lets n more calls through. It delays all calls after them until resume is
 // called.
 func (p *Proxy) Pause(n int) (resume func()) {
 	p.mu.Lock()
@@ -97,9 +97,8 @@ func (p *Proxy) Pause(n int) (resume func()) {
 	}
 }
 
-// Take returns the calls since the last Take, in the order of their arrival, and
-// forgets them. It ends what [Proxy.Expect] began: a call that was expected and has
-// not come is an error.
+// Take returns the calls since the last Take, in the order of their arrival. It also
+// ends [Proxy.Expect]: if an expected call has not come, the test fails.
 func (p *Proxy) Take() []Call {
 	p.tb.Helper()
 	p.mu.Lock()
@@ -113,8 +112,8 @@ func (p *Proxy) Take() []Call {
 	return calls
 }
 
-// Deliver sends the calls that were held to DynamoDB, oldest first, and returns
-// the HTTP status of each answer. They are not noted again.
+// Deliver sends the kept calls to DynamoDB, the oldest first, and returns the HTTP
+// status of each answer. It does not record them again.
 func (p *Proxy) Deliver() []int {
 	p.tb.Helper()
 	p.mu.Lock()
@@ -136,7 +135,7 @@ func (p *Proxy) Deliver() []int {
 func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		panic(http.ErrAbortHandler) // the sender has gone
+		panic(http.ErrAbortHandler) // the sender has disconnected
 	}
 	call, body, err := parse(r.Header.Get("X-Amz-Target"), body)
 	if err != nil {
@@ -160,7 +159,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// onward is the request that DynamoDB gets for r.
+// onward returns the request that the proxy sends to DynamoDB for r.
 func (p *Proxy) onward(r *http.Request, body []byte) *http.Request {
 	out := r.Clone(context.WithoutCancel(r.Context()))
 	out.RequestURI = ""
@@ -169,7 +168,7 @@ func (p *Proxy) onward(r *http.Request, body []byte) *http.Request {
 	return out
 }
 
-// wait holds a call back while there is a pause.
+// wait delays a call while there is a pause.
 func (p *Proxy) wait() {
 	p.mu.Lock()
 	paused := p.paused
@@ -186,7 +185,8 @@ func (p *Proxy) wait() {
 	}
 }
 
-// carryOut has DynamoDB answer the call, and passes the answer on or loses it.
+// carryOut sends the call to DynamoDB. It passes the answer on, or drops it if the
+// fault says so.
 func (p *Proxy) carryOut(w http.ResponseWriter, out *http.Request, call *Call) {
 	var wave *wave
 	if call.Fault == None {
@@ -208,7 +208,7 @@ func (p *Proxy) carryOut(w http.ResponseWriter, out *http.Request, call *Call) {
 	w.Write(answer)
 }
 
-// note adds the call to the list and decides its fault.
+// note adds the call to the list and sets its fault.
 func (p *Proxy) note(call *Call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -225,7 +225,7 @@ func (p *Proxy) note(call *Call) {
 	p.calls = append(p.calls, call)
 }
 
-// end completes the call in the list, before its sender can know the answer.
+// end completes the call in the list. It must run before the sender gets the answer.
 func (p *Proxy) end(call *Call, status int, answer []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -241,7 +241,7 @@ func (p *Proxy) hold(r *http.Request) {
 	p.held = append(p.held, r)
 }
 
-// send carries a request out and reads the whole answer.
+// send sends a request and reads the whole response.
 func send(r *http.Request) (status int, header http.Header, answer []byte, err error) {
 	response, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {

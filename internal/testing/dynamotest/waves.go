@@ -6,28 +6,30 @@ import (
 	"time"
 )
 
-// wave is calls that are made at the same time: none needs the answer of another.
+// wave is a group of calls that the code under test makes at the same time. No call
+// needs the answer of another call in the same wave.
 type wave struct {
 	name       string        // "GetItem UpdateItem"
-	missing    []string      // those that have not come
-	unanswered int           // those that DynamoDB has not answered
-	whole      chan struct{} // closed when none is missing
-	answered   chan struct{} // closed when all are answered
+	missing    []string      // the calls that have not come
+	unanswered int           // how many calls DynamoDB has not answered
+	whole      chan struct{} // closed when no call is missing
+	answered   chan struct{} // closed when all calls are answered
 }
 
-// lull is how long the answers of a wave wait for calls that come too early. On a busy
-// machine one may be missed for want of time, but none that is right is refused.
+// lull is how long the proxy delays the answers of a wave, to see calls that come too
+// early. On a busy machine a call that comes too early may not be seen in this time.
+// But a correct call never fails the test.
 const lull = 20 * time.Millisecond
 
-// Expect says which calls come next, wave after wave, until [Proxy.Take] is called: of
-// each wave the actions, as in "GetItem UpdateItem UpdateItem". No wave at all means
-// that no call may come.
+// Expect says which calls must come next, one wave after the other, until [Proxy.Take]
+// is called. Each wave is a list of actions, such as "GetItem UpdateItem UpdateItem".
+// Without any wave, no call may come.
 //
-// The proxy holds every call back until its whole wave is there, and gives no answer
-// before DynamoDB has answered the whole wave. So calls that wait for each other
-// although they could go together never get through, and calls that go together
-// although one should wait for the other are not in the wave: both fail the test, and
-// however long each call takes changes nothing. Calls that get a fault are in no wave.
+// The proxy delays every call until its whole wave has come. It returns no answer
+// before DynamoDB has answered the whole wave. So the test fails if a call waits for
+// another call of its wave. It also fails if a call does not wait for the wave before
+// its own. The time that each call takes does not matter. A call with a fault is in no
+// wave.
 func (p *Proxy) Expect(waves ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,8 +40,8 @@ func (p *Proxy) Expect(waves ...string) {
 	}
 }
 
-// join waits until the whole wave of the call is there. It returns nil if the call is
-// in none.
+// join waits until the whole wave of the call has come, and returns the wave. It
+// returns nil if the call is in no wave.
 func (p *Proxy) join(call *Call) *wave {
 	w := p.place(call.Action)
 	if w == nil {
@@ -54,7 +56,7 @@ func (p *Proxy) join(call *Call) *wave {
 	return w
 }
 
-// place finds the wave for a call that has come.
+// place finds the wave of a call that has come. It returns nil if there is none.
 func (p *Proxy) place(action string) *wave {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -96,7 +98,7 @@ func (p *Proxy) leave(w *wave) {
 	}
 }
 
-// next gives the answers of a wave, and waits for the wave after it.
+// next releases the answers of a wave. From then on, the next wave may come.
 func (p *Proxy) next(w *wave) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -106,7 +108,8 @@ func (p *Proxy) next(w *wave) {
 	}
 }
 
-// abandon lets a wave go that does not become whole, and expects nothing any more.
+// abandon reports a wave whose calls did not all come in time, and lets the others
+// through. From then on, the proxy expects nothing.
 func (p *Proxy) abandon(w *wave) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,7 +121,7 @@ func (p *Proxy) abandon(w *wave) {
 	}
 }
 
-// finish ends what Expect began.
+// finish ends Expect.
 func (p *Proxy) finish() {
 	for _, w := range p.waves {
 		p.tb.Errorf("dynamotest: of the calls %q, %q did not come", w.name, w.missing)

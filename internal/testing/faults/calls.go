@@ -11,8 +11,9 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// Now is the time of the tests that do not need the real one: no Store reads a
-// clock. It is far ahead because Redis removes by its own clock what is long dead.
+// Now is the current time in the tests that do not need the real time. A Store never
+// reads a clock. Now is far in the future, because Redis uses its own clock to remove
+// sessions that are long dead.
 var Now = time.Date(2100, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // NewSession returns a session of a new user that is alive at Now.
@@ -41,17 +42,19 @@ func ID() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// Call is one method of a Store, called so that it succeeds.
+// Call is a call of one method of a Store, with arguments that make it succeed.
 type Call struct {
 	Method string // as in session.Store
 
-	// Do calls the method for s, which is stored and alive at Now.
+	// Do calls the method for s. The session s must be stored and alive at Now.
 	Do func(ctx context.Context, store session.Store, s *session.Session) error
 
-	// Leaves returns what is then stored of s; nil if nothing.
+	// Leaves returns what the store has for s after the call, or nil if it has
+	// nothing.
 	Leaves func(s *session.Session) *session.Session
 
-	// Again is what the same call returns after the first was carried out.
+	// Again is the error of the same call if it is made a second time, after the
+	// first was carried out.
 	Again error
 }
 
@@ -88,7 +91,7 @@ var (
 		return store.Delete(ctx, s.Key(), nil, Now)
 	}, nothing, session.ErrNoSession}
 
-	// Create is for a session that is not stored yet.
+	// Create is the only Call for a session that is not stored yet.
 	Create = Call{"Create", func(ctx context.Context, store session.Store, s *session.Session) error {
 		return store.Create(ctx, s)
 	}, unchanged, session.ErrConflict}
@@ -96,7 +99,7 @@ var (
 	// Repeatable are the calls that may be sent more than once.
 	Repeatable = []Call{Get, List, Update, Touch, Logout, Revoke}
 
-	// All has Create first.
+	// All are the calls of Repeatable, and Create before them.
 	All = append([]Call{Create}, Repeatable...)
 )
 
@@ -106,7 +109,7 @@ func unchanged(s *session.Session) *session.Session { return s }
 
 func nothing(*session.Session) *session.Session { return nil }
 
-// Updated is what the call Update leaves of s.
+// Updated returns what the call Update makes of s.
 func Updated(s *session.Session) *session.Session {
 	s = s.Clone()
 	s.Roles, s.Values = []string{"admin"}, map[string]string{"count": "2"}
@@ -115,10 +118,10 @@ func Updated(s *session.Session) *session.Session {
 	return s
 }
 
-// Touched is what the call Touch leaves of s.
+// Touched returns what the call Touch makes of s.
 func Touched(s *session.Session) *session.Session { return touchedAt(s, Now) }
 
-// TouchedLater is what [Bench.TouchLater] leaves of s.
+// TouchedLater returns what [Bench.TouchLater] makes of s.
 func TouchedLater(s *session.Session) *session.Session { return touchedAt(s, Now.Add(time.Minute)) }
 
 func touchedAt(s *session.Session, now time.Time) *session.Session {
@@ -127,7 +130,7 @@ func touchedAt(s *session.Session, now time.Time) *session.Session {
 	return s
 }
 
-// Foreign is what another request makes of s.
+// Foreign returns what an update by another request makes of s.
 func Foreign(s *session.Session) *session.Session {
 	s = s.Clone()
 	s.Values = map[string]string{"count": "foreign"}
@@ -135,7 +138,7 @@ func Foreign(s *session.Session) *session.Session {
 	return s
 }
 
-// Write returns the argument of an Update that makes s of the given version.
+// Write returns the argument of an Update that replaces the given version with s.
 func Write(s *session.Session, version int64) *session.Session {
 	s = s.Clone()
 	s.Version, s.ExpiresAt = version, time.Time{}

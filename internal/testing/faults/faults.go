@@ -1,7 +1,8 @@
-// Package faults tests what a [session.Store] does when its server cannot be
-// reached, or when answers are lost or calls come late: alone, and behind a
-// [session.Manager]. It is for the stores of this module, each of which says with a
-// [Bench] how its calls are made to fail. The contract without faults is storetest's.
+// Package faults tests what a [session.Store] does when its server cannot be reached,
+// when an answer is lost, or when a call arrives late. It tests the store alone, and
+// behind a [session.Manager]. It is for the stores of this module. Each store provides
+// a [Bench], which makes its calls fail. Package storetest tests the contract without
+// faults.
 package faults
 
 import (
@@ -18,60 +19,61 @@ type Fault int
 
 const (
 	None    Fault = iota // the call is answered
-	Refused              // the connection is closed; the server never sees the call
-	Hanging              // nothing happens until the sender gives up; the server never sees the call
+	Refused              // the connection is closed; the server never gets the call
+	Hanging              // nothing happens until the sender gives up; the server never gets the call
 	Lost                 // the server carries the call out, then the connection is closed
-	Cut                  // the same, but a part of the answer comes; not every proxy can do it
-	Late                 // the connection is closed, and the call kept for Deliver
+	Cut                  // like Lost, but the sender gets a part of the answer; not every proxy can do it
+	Late                 // the connection is closed, and the call is kept for Deliver
 )
 
 func (f Fault) String() string {
 	return [...]string{"none", "refused", "hanging", "lost", "cut", "late"}[f]
 }
 
-// carriesOut reports whether the server sees the call and does what it says.
+// carriesOut reports whether the server gets the call and carries it out at once.
 func (f Fault) carriesOut() bool { return f == None || f == Lost || f == Cut }
 
 // Proxy makes calls fail between a Store and its server.
 type Proxy interface {
 	// Spoil gives the next calls of c's kind one fault each, in order. A proxy that
-	// cannot tell kinds apart gives them to the next calls, so a test names them in
-	// the order in which they are sent.
+	// does not know the kinds of calls gives the faults to the next calls of any
+	// kind. So a test must call Spoil in the order in which the calls are sent.
 	Spoil(c Call, faults ...Fault)
 
-	// SpoilAll gives every call the fault, from now on. None ends it.
+	// SpoilAll gives every call the fault from now on. SpoilAll(None) ends this.
 	SpoilAll(Fault)
 
-	// Between runs f once, after the next call that fails and before it is sent
-	// again, in any goroutine. Only for a store that sends calls again.
+	// Between runs f once, after the next call that fails and before that call is
+	// sent again. It may use any goroutine. It is only for a store that sends calls
+	// again.
 	Between(f func())
 
-	// Sent returns how many calls were sent since it or Forget was last called. It
-	// fails the test if it can tell that one of them was not of c's kind.
+	// Sent returns how many calls were sent since the last Sent or Forget. It fails
+	// the test if it knows that one of them was not of c's kind.
 	Sent(c Call) int
 	Forget()
 
-	// Deliver sends the calls that were held to the server, oldest first. It
-	// returns which of them changed something, or nil if it cannot tell.
+	// Deliver sends the kept calls to the server, the oldest first. For each it
+	// returns whether the call changed something. It returns nil if it does not know.
 	Deliver() []bool
 }
 
-// Bench is a Store of one test, and what makes its calls fail.
+// Bench is the Store of one test, with the proxy that makes its calls fail.
 type Bench struct {
 	testing.TB
 	Proxy
 	Store  session.Store // through the proxy
 	Direct session.Store // past the proxy, on the same data
 
-	Tries int     // how often a call is sent, the first time included; Create is sent once
-	Pages int     // how many calls List takes where there is something to list
-	More  []Fault // that this proxy can do and others cannot
+	Tries int     // how often a call is sent, including the first time; Create is sent once
+	Pages int     // how many calls List needs if there is something to list
+	More  []Fault // faults that this proxy can do and others cannot
 }
 
-// Open returns a Bench on data that no other test has.
+// Open returns a Bench with data that no other test uses.
 type Open func(*testing.T) *Bench
 
-// triesOf returns how often c is sent.
+// triesOf returns how often c is sent if no try is answered.
 func (b *Bench) triesOf(c Call) int {
 	if c.creates() {
 		return 1
@@ -79,7 +81,7 @@ func (b *Bench) triesOf(c Call) int {
 	return b.Tries
 }
 
-// Created returns a new session that is stored.
+// Created stores a new session and returns it.
 func (b *Bench) Created() *session.Session {
 	b.Helper()
 	s := NewSession()
@@ -87,7 +89,7 @@ func (b *Bench) Created() *session.Session {
 	return s
 }
 
-// Subject returns a session to do the call for.
+// Subject returns a session for the call: a new one for Create, else a stored one.
 func (b *Bench) Subject(c Call) *session.Session {
 	b.Helper()
 	if c.creates() {
@@ -96,7 +98,7 @@ func (b *Bench) Subject(c Call) *session.Session {
 	return b.Created()
 }
 
-// Holds demands that Get and List return the session just as it is in s.
+// Holds fails the test unless Get and List both return exactly s.
 func (b *Bench) Holds(s *session.Session) {
 	b.Helper()
 	got, err := b.Direct.Get(b.Context(), s.Key())
@@ -109,7 +111,7 @@ func (b *Bench) Holds(s *session.Session) {
 	}
 }
 
-// Gone demands that neither Get nor List finds the session.
+// Gone fails the test if Get or List finds the session.
 func (b *Bench) Gone(s *session.Session) {
 	b.Helper()
 	_, err := b.Direct.Get(b.Context(), s.Key())
@@ -119,7 +121,7 @@ func (b *Bench) Gone(s *session.Session) {
 	}
 }
 
-// listed returns the session as List does, or nil.
+// listed returns the session from List, or nil if List does not have it.
 func (b *Bench) listed(s *session.Session) *session.Session {
 	b.Helper()
 	all, err := b.Direct.List(b.Context(), s.Key().Owner)
@@ -132,7 +134,7 @@ func (b *Bench) listed(s *session.Session) *session.Session {
 	return nil
 }
 
-// Left demands that the store holds of s what the call leaves.
+// Left fails the test unless the store has for s what the call leaves.
 func (b *Bench) Left(c Call, s *session.Session) {
 	b.Helper()
 	if after := c.Leaves(s); after != nil {
@@ -142,7 +144,7 @@ func (b *Bench) Left(c Call, s *session.Session) {
 	b.Gone(s)
 }
 
-// Untouched demands that the call for s was not carried out.
+// Untouched fails the test if the call for s was carried out.
 func (b *Bench) Untouched(c Call, s *session.Session) {
 	b.Helper()
 	if c.creates() {
@@ -152,7 +154,7 @@ func (b *Bench) Untouched(c Call, s *session.Session) {
 	b.Holds(s)
 }
 
-// UpdateForeign makes Foreign(s) of whatever version of s is stored.
+// UpdateForeign replaces the stored session, whatever its version is, with Foreign(s).
 func (b *Bench) UpdateForeign(s *session.Session) error {
 	current, err := b.Direct.Get(b.Context(), s.Key())
 	if err != nil {
@@ -161,13 +163,13 @@ func (b *Bench) UpdateForeign(s *session.Session) error {
 	return b.Direct.Update(b.Context(), Write(Foreign(s), current.Version), Now, Foreign(s).Version)
 }
 
-// TouchLater makes TouchedLater(s) of what is stored of s.
+// TouchLater touches the stored session a minute after Now. See [TouchedLater].
 func (b *Bench) TouchLater(s *session.Session) error {
 	later := TouchedLater(s)
 	return b.Direct.Touch(b.Context(), s.Key(), later.LastSeenAt, later.ExpiresAt)
 }
 
-// kill lets s be dead at Now, and returns it as it is then stored.
+// kill changes the stored session so that it is dead at Now, and returns it.
 func (b *Bench) kill(s *session.Session) *session.Session {
 	b.Helper()
 	dead, err := b.Direct.Get(b.Context(), s.Key())
@@ -177,15 +179,16 @@ func (b *Bench) kill(s *session.Session) *session.Session {
 	return dead
 }
 
-// connect opens a connection: a client may have retries of its own for a used one.
+// connect makes the client of the store open a new connection. A client may have its
+// own retries for a connection that was used before.
 func (b *Bench) connect(store session.Store) {
 	b.Helper()
 	Want(b, Get.Do(b.Context(), store, b.Created()), nil)
 	b.Forget()
 }
 
-// between has f run before the next second try. The function that it returns
-// demands that f was run and that it succeeded.
+// between makes f run before the next second try. The returned function fails the test
+// unless f ran and succeeded.
 func (b *Bench) between(f func() error) (demand func()) {
 	done := make(chan error, 1)
 	b.Between(func() { done <- f() })
@@ -200,11 +203,11 @@ func (b *Bench) between(f func() error) (demand func()) {
 	}
 }
 
-// ErrOutage stands for any error that is not a verdict on the session.
+// ErrOutage stands in tests for any error that says nothing about the session.
 var ErrOutage = errors.New("an outage")
 
-// Want demands that got is target: nil, an error, or ErrOutage. Otherwise it ends
-// the test, so only the goroutine of the test may call it.
+// Want ends the test unless got is target: nil, an error, or ErrOutage. Only the
+// goroutine of the test may call it.
 func Want(tb testing.TB, got, target error) {
 	tb.Helper()
 	ok := errors.Is(got, target)

@@ -10,9 +10,10 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// LostAnswers: a call whose answer is lost is sent again and ends as if it had been
-// sent once. When every answer is lost nobody knows what happened, and the error
-// says so: it is no verdict on the session. Whoever calls again meets what was done.
+// LostAnswers tests calls whose answers are lost. The store sends such a call again,
+// and the result must be as if the call was sent once. If every answer is lost, the
+// store cannot know what happened. Then the error must be an outage, which says nothing
+// about the session. A later call must find what was carried out.
 func LostAnswers(t *testing.T, open Open) {
 	t.Parallel()
 	for _, c := range All {
@@ -26,7 +27,7 @@ func LostAnswers(t *testing.T, open Open) {
 	}
 }
 
-// losses returns every sequence of the kinds that is at most n long.
+// losses returns every sequence of these faults with a length from 1 to n.
 func losses(n int, kinds []Fault) (all [][]Fault) {
 	if n == 0 {
 		return nil
@@ -40,14 +41,14 @@ func losses(n int, kinds []Fault) (all [][]Fault) {
 	return all
 }
 
-// on returns the Bench for a subtest.
+// on returns a copy of the Bench for a subtest.
 func (b *Bench) on(t *testing.T) *Bench {
 	sub := *b
 	sub.TB = t
 	return &sub
 }
 
-// lose makes the call while its first tries have these faults.
+// lose makes the call, gives its first tries these faults, and checks the results.
 func (b *Bench) lose(c Call, faults []Fault) {
 	b.Helper()
 	s := b.Subject(c)
@@ -83,8 +84,9 @@ func (b *Bench) lose(c Call, faults []Fault) {
 	b.Left(c, s)
 }
 
-// CreateIsSentOnce: by each of the stores on the Bench, whatever happens to it. A
-// second try could bring back what was revoked in between.
+// CreateIsSentOnce tests that each of the stores, which use the proxy of the Bench,
+// sends Create only once, whatever the fault is. A second try could restore a session
+// that was revoked after the first try.
 func CreateIsSentOnce(b *Bench, stores ...session.Store) {
 	b.Helper()
 	for i, store := range stores {
@@ -105,9 +107,9 @@ func CreateIsSentOnce(b *Bench, stores ...session.Store) {
 	}
 }
 
-// WritesBetweenTries: between the two tries of a call, other requests go on. "Came"
-// says that the first try was carried out before them, "failed" that it never
-// arrived.
+// WritesBetweenTries tests writes of other requests between two tries of a call. In
+// the names, "came" means that the first try was carried out before the other write,
+// and "failed" means that the first try never reached the server.
 func WritesBetweenTries(t *testing.T, open Open) {
 	t.Parallel()
 	const came, failed = Lost, Refused
@@ -138,7 +140,7 @@ func WritesBetweenTries(t *testing.T, open Open) {
 		{"Touch came, delete", Touch, came, deletes, session.ErrNoSession, nothing},
 		{"Touch failed, delete", Touch, failed, deletes, session.ErrNoSession, nothing},
 
-		{"Delete failed, delete", Revoke, failed, deletes, nil, nothing}, // which of the two did it cannot be known
+		{"Delete failed, delete", Revoke, failed, deletes, nil, nothing}, // nobody can know which of the two deleted it
 		{"Delete failed, update", Logout, failed, updates, nil, nothing},
 		{"Get came, delete", Get, came, deletes, session.ErrNoSession, nothing},
 	} {
@@ -154,7 +156,7 @@ func WritesBetweenTries(t *testing.T, open Open) {
 			b.Left(Call{Leaves: test.leaves}, s)
 		})
 	}
-	t.Run("foreign update before the first try", func(t *testing.T) { // so it was certainly not applied
+	t.Run("foreign update before the first try", func(t *testing.T) { // so the first try was certainly not applied
 		t.Parallel()
 		b := open(t)
 		s := b.Created()
@@ -164,8 +166,9 @@ func WritesBetweenTries(t *testing.T, open Open) {
 	})
 }
 
-// LateTries: a try that was given up may still arrive, at any time. It never brings
-// a session back, and never undoes what came after it.
+// LateTries tests tries that arrive late. The sender has given up such a try, but it
+// can still reach the server at any time. It must never restore a session, and never
+// undo a later change.
 func LateTries(t *testing.T, open Open) {
 	t.Parallel()
 	for _, c := range []Call{Update, Touch, Logout} {
@@ -174,7 +177,7 @@ func LateTries(t *testing.T, open Open) {
 			b := open(t)
 			for late := 1; late <= b.Tries; late++ {
 				if c.Method == Logout.Method && late < b.Tries {
-					continue // the next try ends the session, so nothing can come after it
+					continue // the next try ends the session, so no other request can change it
 				}
 				b.late(c, late)
 			}
@@ -182,8 +185,8 @@ func LateTries(t *testing.T, open Open) {
 	}
 }
 
-// late makes the call while its first n tries are held, and delivers them after
-// other requests.
+// late makes the call while the proxy keeps its first n tries. It delivers these tries
+// after other requests, and checks the result.
 func (b *Bench) late(c Call, n int) {
 	b.Helper()
 	changed, ended, dead := b.Created(), b.Created(), b.Created()
@@ -202,7 +205,7 @@ func (b *Bench) late(c Call, n int) {
 
 	found := make([]bool, 3*n)
 	if c.Method == Logout.Method {
-		found[2*n] = true // what is dead may go
+		found[2*n] = true // a late try may delete a dead session
 	}
 	if got := b.Deliver(); got != nil && !slices.Equal(got, found) {
 		b.Errorf("%d of %d tries were late: they found something to change: %v, want %v", n, b.Tries, got, found)
@@ -216,8 +219,8 @@ func (b *Bench) late(c Call, n int) {
 	}
 }
 
-// renewTwice changes everything of s that can be changed, its secrets so that the
-// one which s has is none of them, and returns it as it is then stored.
+// renewTwice changes every field of the stored session that can change, and returns
+// the new session. Neither of its new secrets is the secret of s.
 func (b *Bench) renewTwice(s *session.Session) *session.Session {
 	b.Helper()
 	stored, err := b.Direct.Get(b.Context(), s.Key())
@@ -229,11 +232,12 @@ func (b *Bench) renewTwice(s *session.Session) *session.Session {
 	return TouchedLater(after)
 }
 
-// shortly is how long a call may take that is meant to run out of time.
+// shortly is the timeout of a call that is meant to time out.
 const shortly = 100 * time.Millisecond
 
-// Outage: it is no verdict on the session and changes nothing, and a server that
-// says nothing costs no more than the caller's time.
+// Outage tests calls during an outage. An outage says nothing about the session and
+// changes nothing. If the server never answers, the call must end with the caller's
+// timeout.
 func Outage(t *testing.T, open Open) {
 	t.Parallel()
 	for _, c := range All {
@@ -241,14 +245,15 @@ func Outage(t *testing.T, open Open) {
 			t.Parallel()
 			b := open(t)
 			b.down(c, b.Subject(c), func(s *session.Session) { b.Untouched(c, s) })
-			if c.creates() { // for one that is stored, too
+			if c.creates() { // also for a session that is stored already
 				b.down(c, b.Created(), b.Holds)
 			}
 		})
 	}
 }
 
-// down makes the call for s in outages, which leave it as demand demands.
+// down makes the call for s during two kinds of outages. After each, demand checks
+// that the outage did not change s.
 func (b *Bench) down(c Call, s *session.Session, demand func(*session.Session)) {
 	b.Helper()
 	b.SpoilAll(Refused)
@@ -258,7 +263,7 @@ func (b *Bench) down(c Call, s *session.Session, demand func(*session.Session)) 
 
 	b.connect(b.Store)
 	b.SpoilAll(Hanging)
-	for range 2 { // on the connection that is open, and on a new one
+	for range 2 { // on the open connection, and on a new one
 		ctx, cancel := context.WithTimeout(b.Context(), shortly)
 		err := c.Do(ctx, b.Store, s)
 		cancel()

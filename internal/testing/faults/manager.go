@@ -11,12 +11,12 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// allLost are the faults with which no try of a call is answered, though each is
-// carried out.
+// allLost returns faults for all tries of a call. The server carries each try out, but
+// no answer reaches the sender.
 func (b *Bench) allLost() []Fault { return slices.Repeat([]Fault{Lost}, b.Tries) }
 
-// ManagerCreateLost: a Create whose answer is lost is abandoned and cleaned up
-// after; the user gets a token all the same.
+// ManagerCreateLost tests a Create whose answer is lost. The Manager must delete the
+// session of that Create and create another one. So the user still gets a token.
 func ManagerCreateLost(t *testing.T, open Open) {
 	t.Parallel()
 	bench := open(t)
@@ -36,7 +36,7 @@ func ManagerCreateLost(t *testing.T, open Open) {
 	site.stores("u1", 1)
 
 	site.Spoil(Create, Lost)
-	site.Spoil(Revoke, None) // which cleans up
+	site.Spoil(Revoke, None) // the clean-up after the first Create
 	site.Spoil(Create, Lost)
 	w := httptest.NewRecorder()
 	_, err := site.Create(w, site.Request(), session.User{ID: "u2"})
@@ -45,16 +45,16 @@ func ManagerCreateLost(t *testing.T, open Open) {
 	site.stores("u2", 0)
 }
 
-// slowCleanUp lets a Delete take as long as it takes. The Manager gives its clean-up
-// half a second, which a busy machine can exceed.
+// slowCleanUp is a Store whose Delete ignores the deadline of its caller. The Manager
+// gives its clean-up half a second, and a busy machine can need longer.
 type slowCleanUp struct{ session.Store }
 
 func (s slowCleanUp) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
 	return s.Store.Delete(context.WithoutCancel(ctx), key, secret, now)
 }
 
-// ManagerCreateLate: a first try of Create that arrives after everything was revoked
-// makes a session of which nobody has the token.
+// ManagerCreateLate tests a first try of Create that arrives after all sessions were
+// revoked. It creates a session, but nobody has the token of that session.
 func ManagerCreateLate(t *testing.T, open Open) {
 	t.Parallel()
 	site := NewSite(open(t), session.Config{})
@@ -77,9 +77,10 @@ func ManagerCreateLate(t *testing.T, open Open) {
 	site.stores("u1", 0)
 }
 
-// ManagerRenewLost: a renewal whose answer is lost is the session's only token if
-// another try is answered. With no answer at all the browser keeps the token it has.
-// The renewal came through, so that token is dead; but it still ends the session.
+// ManagerRenewLost tests a renewal whose answer is lost. If another try is answered,
+// only the new token is valid. If no try is answered, the browser keeps its old token.
+// The renewal was carried out, so the old token is no longer valid. But a logout with
+// it still ends the session.
 func ManagerRenewLost(t *testing.T, open Open) {
 	t.Parallel()
 	site := NewSite(open(t), session.Config{})
@@ -102,9 +103,9 @@ func ManagerRenewLost(t *testing.T, open Open) {
 	site.Gone(s)
 }
 
-// ManagerUpdateLost: a change whose answer is lost is made once. If another
-// request's update comes before the second try, nobody can tell whether the first
-// was applied, so it is not applied again.
+// ManagerUpdateLost tests an update whose answer is lost. The change must be applied
+// only once. If another request updates the session before the second try, the Manager
+// cannot know whether the first try was applied. So it must not apply the change again.
 func ManagerUpdateLost(t *testing.T, open Open) {
 	t.Parallel()
 	site := NewSite(open(t), session.Config{})
@@ -115,7 +116,7 @@ func ManagerUpdateLost(t *testing.T, open Open) {
 		site.Spoil(Update, faults...)
 		Want(t, site.Update(t.Context(), s, func(s *session.Session) {
 			runs++
-			s.Values["count"] += "1" // "1", "11", "111": a count that shows in what is stored
+			s.Values["count"] += "1" // "1", "11", "111": the length shows how often it was applied
 		}), target)
 		if got := site.Alive(token).Values["count"]; got != stored || runs != 1 {
 			t.Errorf("the count is %q after %d runs, want %s after one", got, runs, stored)
@@ -142,8 +143,9 @@ func ManagerUpdateLost(t *testing.T, open Open) {
 	}
 }
 
-// ManagerDestroyLost: a logout whose answer is lost is one if another try is
-// answered. Otherwise the cookie stays, so that it can be tried again.
+// ManagerDestroyLost tests a logout whose answer is lost. If another try is answered,
+// the logout succeeds. Otherwise the browser keeps its cookie, so that the user can try
+// again.
 func ManagerDestroyLost(t *testing.T, open Open) {
 	t.Parallel()
 	site := NewSite(open(t), session.Config{})
@@ -164,8 +166,9 @@ func ManagerDestroyLost(t *testing.T, open Open) {
 	}
 }
 
-// ManagerRevokeAllLost: revoking everything succeeds when every call is answered in
-// the end. Otherwise it is an outage, and trying again is not.
+// ManagerRevokeAllLost tests RevokeAll while answers are lost. RevokeAll must succeed
+// if every call has a try that is answered. Otherwise it returns an outage, and the
+// next RevokeAll must succeed.
 func ManagerRevokeAllLost(t *testing.T, open Open) {
 	t.Parallel()
 	site := NewSite(open(t), session.Config{})
@@ -191,7 +194,7 @@ func ManagerRevokeAllLost(t *testing.T, open Open) {
 	site.stores("u1", 3)
 	if site.Tries > 1 {
 		site.Spoil(List, append([]Fault{Lost, Refused}, listed...)...)
-		site.Spoil(Revoke, Lost, Lost) // one fewer than tries: they may all meet the same delete
+		site.Spoil(Revoke, Lost, Lost) // one fewer than Tries, because one delete may get all of them
 	}
 	revokes(tokens)
 
@@ -203,8 +206,9 @@ func ManagerRevokeAllLost(t *testing.T, open Open) {
 	revokes(tokens)
 }
 
-// ManagerOutage: with the store down no call is a verdict on the session, and no
-// response has a cookie. The same cookie works when the store is back.
+// ManagerOutage tests the Manager while the store is down. No error may say that the
+// session has ended, and no response may have a cookie. When the store is back, the old
+// cookie must work.
 func ManagerOutage(t *testing.T, open Open) {
 	t.Parallel()
 	for _, fault := range []Fault{Refused, Hanging} {
@@ -235,7 +239,8 @@ func ManagerOutage(t *testing.T, open Open) {
 	}
 }
 
-// requests are all that can be asked of the Manager for the session s of the user u1.
+// requests returns a call of every method of the Manager, for the session current of
+// the user u1.
 func (s *Site) requests(w http.ResponseWriter, current *session.Session, token string) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"Load":    func(ctx context.Context) error { _, err := s.Load(s.Request(token).WithContext(ctx)); return err },
@@ -253,7 +258,8 @@ func (s *Site) requests(w http.ResponseWriter, current *session.Session, token s
 	}
 }
 
-// unavailable demands that a page which needs a session says so, and when to ask again.
+// unavailable fails the test unless a page that needs a session answers 503 with
+// Retry-After.
 func (s *Site) unavailable(token string) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), shortly)

@@ -9,10 +9,10 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// CookieName is what the Manager calls its cookie.
+// CookieName is the name of the Manager's cookie.
 const CookieName = "__Host-SESSIONID"
 
-// Site is a Manager on the Store of a Bench, and what a browser does with it.
+// Site is a Manager that uses the Store of a Bench. Its methods do what a browser does.
 type Site struct {
 	*session.Manager
 	*Bench
@@ -57,7 +57,8 @@ func (s *Site) Cookie(w http.ResponseWriter) *http.Cookie {
 	return cookie
 }
 
-// Alive demands that a request with the token finds its session.
+// Alive ends the test unless a request with the token finds its session, which it
+// returns.
 func (s *Site) Alive(token string) *session.Session {
 	s.Helper()
 	got, err := s.Load(s.Request(token))
@@ -65,14 +66,15 @@ func (s *Site) Alive(token string) *session.Session {
 	return got
 }
 
-// Dead demands that a request with the token finds none.
+// Dead ends the test if a request with the token finds a session.
 func (s *Site) Dead(token string) {
 	s.Helper()
 	_, err := s.Load(s.Request(token))
 	Want(s, err, session.ErrNoSession)
 }
 
-// stores demands that n sessions of the user are stored, dead ones counted.
+// stores fails the test unless n sessions of the user are stored. Dead sessions count
+// too.
 func (s *Site) stores(userID string, n int) {
 	s.Helper()
 	all, err := s.Direct.List(s.Context(), (&session.Session{UserID: userID}).Key().Owner)
@@ -82,7 +84,7 @@ func (s *Site) stores(userID string, n int) {
 	}
 }
 
-// cleared logs out and demands that the cookie is cleared.
+// cleared logs out, and fails the test unless the response clears the cookie.
 func (s *Site) cleared(token string) {
 	s.Helper()
 	w := httptest.NewRecorder()
@@ -92,7 +94,7 @@ func (s *Site) cleared(token string) {
 	}
 }
 
-// NoCookie demands that the response sets none.
+// NoCookie fails the test if the response sets a cookie.
 func NoCookie(tb testing.TB, w http.ResponseWriter) {
 	tb.Helper()
 	if lines := w.Header()["Set-Cookie"]; len(lines) != 0 {

@@ -1,5 +1,5 @@
-// Package postgrestest gives tests a real PostgreSQL: one server for each package
-// under test, a schema for each test, and a [Proxy] that makes connections fail.
+// Package postgrestest provides PostgreSQL for tests. Each package under test has its
+// own server, and each test has its own schema. A [Proxy] makes statements fail.
 package postgrestest
 
 import (
@@ -15,24 +15,24 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Variable is the environment variable with the DSN of a PostgreSQL to test
-// with, whose user may create schemas and roles. If it is empty, the tests start a server
-// themselves.
+// Variable is the environment variable with the DSN of a PostgreSQL server for the
+// tests. The user of the DSN must be allowed to create schemas and roles. If the
+// variable is empty, the tests start a server themselves.
 const Variable = "COATCHECK_TEST_POSTGRES"
 
-// patience is far above what anything here takes.
+// patience is a timeout that is much longer than anything here takes.
 const patience = time.Minute
 
-// local is the one server of this test process. Starting it takes a second or
-// two, so tests share it; only Main can know when the last is done.
+// local is the shared server of this test process. Its start takes one or two seconds,
+// so the tests share it. Only Main can know when the last test is done.
 var local struct {
 	sync.Mutex
 	server *Server
 	err    error
 }
 
-// Main runs the tests of a package and stops the server that they started, if
-// they did. Call it from TestMain and return.
+// Main runs the tests of a package. If the tests have started a server, Main then
+// stops it. Call Main from TestMain and return.
 func Main(m interface{ Run() int }) {
 	m.Run()
 	local.Lock()
@@ -42,16 +42,17 @@ func Main(m interface{ Run() int }) {
 	}
 }
 
-// DSN returns the DSN of an empty schema that no other test has, on the server
-// of [Variable] or one that the first call starts. It is dropped when the test is
-// done.
+// DSN returns the DSN of an empty schema that no other test uses. The schema is on the
+// server of [Variable], or on a server that the first call starts. It is dropped when
+// the test is done.
 func DSN(tb testing.TB) string {
 	tb.Helper()
 	return newSchema(tb, shared(tb))
 }
 
-// Stoppable is DSN for a test that stops the server and starts it again. A server
-// of ours crashes and recovers; the one of [Variable] is out of reach meanwhile.
+// Stoppable is like DSN, for a test that stops the server and starts it again. If the
+// server is our own, stop crashes it, and start makes it recover. The server of
+// [Variable] keeps running, but a proxy refuses connections between stop and start.
 func Stoppable(tb testing.TB) (dsn string, stop, start func()) {
 	tb.Helper()
 	if os.Getenv(Variable) != "" {
@@ -108,8 +109,8 @@ func execute(tb testing.TB, dsn, sql string) {
 	}
 }
 
-// With returns the DSN, of either form, with settings, names and values in turn,
-// put in place of its own.
+// With returns the DSN with other settings, which replace its own. The DSN is a URL or
+// a list of key=value pairs. Settings are a name, its value, the next name, and so on.
 func With(dsn string, settings ...string) string {
 	u, err := url.Parse(dsn)
 	isURL := err == nil && strings.HasPrefix(u.Scheme, "postgres")

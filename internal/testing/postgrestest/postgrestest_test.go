@@ -18,8 +18,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
-// abandonVariable makes this test binary start a server, print its folder and
-// wait to be killed.
+// abandonVariable is an environment variable. If it is set, this test binary starts a
+// server, prints its folder and waits until it is killed.
 const abandonVariable = "POSTGRESTEST_TEST_ABANDON"
 
 func TestMain(m *testing.M) {
@@ -75,7 +75,7 @@ func TestCrashAndResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Stop()
-	cancel() // bounds the start only
+	cancel() // ctx limits only the start
 	db := open(t, s.DSN)
 	if _, err := db.Exec("CREATE TABLE t AS SELECT 1"); err != nil {
 		t.Fatal(err)
@@ -148,10 +148,10 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
-// TestProgramsExplains: a part that is neither there nor fetched is an error that
-// says what to install.
+// TestProgramsExplains tests that the error says what to install if the programs are
+// neither on this machine nor can be fetched.
 func TestProgramsExplains(t *testing.T) {
-	t.Chdir(t.TempDir()) // no repository, so no cache
+	t.Chdir(t.TempDir()) // outside of the repository there is no cache
 	t.Setenv("PATH", t.TempDir())
 	_, err := programs(t.Context(), "/nowhere/*")
 	for _, want := range []string{"neither on the PATH", "cannot be fetched", "apt-get install postgresql", Variable} {
@@ -161,8 +161,8 @@ func TestProgramsExplains(t *testing.T) {
 	}
 }
 
-// TestFetched runs the PostgreSQL of a machine without one, and as root from a
-// place that the server's user does not reach.
+// TestFetched runs the PostgreSQL that a machine without PostgreSQL fetches. If the test
+// runs as root, the programs are in a folder that the server's user cannot open.
 func TestFetched(t *testing.T) {
 	folder, err := fetch(t.Context())
 	if err != nil {
@@ -291,7 +291,7 @@ func (b *bench) insert() error {
 	return err
 }
 
-// rows looks past the proxy.
+// rows returns the number of rows. It does not use the proxy.
 func (b *bench) rows() int {
 	b.Helper()
 	return count(b.T, b.direct)
@@ -376,7 +376,8 @@ func TestHang(t *testing.T) {
 	}
 }
 
-// A statement that was passed on is carried out although its sender cancels it.
+// TestNothingIsCancelled tests that a statement which the proxy has passed on is
+// carried out, although its sender cancels it.
 func TestNothingIsCancelled(t *testing.T) {
 	b := newBench(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

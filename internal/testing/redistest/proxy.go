@@ -13,18 +13,18 @@ import (
 	"testing"
 )
 
-// Proxy stands between go-redis and its servers. It notes every script that is
-// called and, when told to, makes some fail; other commands pass. A client goes
-// through it by its options:
+// Proxy is a proxy between go-redis and its servers. It records every call of a script,
+// and can make such calls fail. It passes other commands on unchanged. A client uses
+// the proxy with this option:
 //
 //	options.Dialer = proxy.Dial
 //
-// A script that has reached the server is carried out to the end.
+// The server carries out every script that reaches it.
 type Proxy struct {
 	tb testing.TB
 
 	mu      sync.Mutex
-	fronts  map[string]net.Listener // by the address of the server behind
+	fronts  map[string]net.Listener // the proxy's listeners by the server's address
 	open    []net.Conn
 	calls   []Call
 	faults  []Fault // for the next calls
@@ -33,7 +33,7 @@ type Proxy struct {
 	held    []heldCall
 }
 
-// Call is one script that a client called: an EVALSHA or EVAL.
+// Call is one call of a script by a client: an EVALSHA or EVAL.
 type Call struct {
 	Command string // "evalsha" or "eval"
 	Fault   Fault
@@ -50,10 +50,10 @@ type Fault int
 
 const (
 	None       Fault = iota // the call is answered
-	Refuse                  // the connection is closed; Redis never sees the call
-	Hang                    // nothing happens until the client gives up; Redis never sees the call
+	Refuse                  // the connection is closed; Redis never gets the call
+	Hang                    // nothing happens until the client gives up; Redis never gets the call
 	LoseAnswer              // Redis carries the call out, then the connection is closed
-	Hold                    // the connection is closed, and the call kept for Deliver
+	Hold                    // the connection is closed, and the call is kept for Deliver
 )
 
 // NewProxy returns a proxy that ends with the test.
@@ -72,31 +72,30 @@ func (p *Proxy) Dial(ctx context.Context, network, address string) (net.Conn, er
 	return new(net.Dialer).DialContext(ctx, network, front)
 }
 
-// Fail gives the next calls one fault each, in order. A further try is a call
-// like any other.
+// Fail gives the next calls one fault each, in order. A second try of the client counts
+// as a call.
 func (p *Proxy) Fail(faults ...Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = append(p.faults, faults...)
 }
 
-// FailAll gives every call the fault, from now on. None ends it.
+// FailAll gives every call the fault from now on. FailAll(None) ends this.
 func (p *Proxy) FailAll(fault Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.always = fault
 }
 
-// Between runs f once, after the next call that fails and before its client can
-// know that.
+// Between runs f once, after the next call that fails and before its client knows about
+// the failure.
 func (p *Proxy) Between(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.between = f
 }
 
-// Take returns the calls since the last Take, in the order of their arrival, and
-// forgets them.
+// Take returns the calls since the last Take, in the order of their arrival.
 func (p *Proxy) Take() []Call {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,8 +104,8 @@ func (p *Proxy) Take() []Call {
 	return calls
 }
 
-// Deliver sends the calls that were held to their servers, oldest first, and
-// waits for the answers.
+// Deliver sends the kept calls to their servers, the oldest first, and waits for the
+// answers.
 func (p *Proxy) Deliver() {
 	p.tb.Helper()
 	p.mu.Lock()
@@ -120,7 +119,7 @@ func (p *Proxy) Deliver() {
 	}
 }
 
-// front returns the address at which the proxy stands for the server.
+// front returns the address at which the proxy accepts connections for the server.
 func (p *Proxy) front(server string) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,14 +139,14 @@ func (p *Proxy) accept(l net.Listener, server string) {
 	for {
 		client, err := l.Accept()
 		if err != nil {
-			return // closed
+			return // the listener is closed
 		}
 		p.keep(client)
 		go p.serve(client, server)
 	}
 }
 
-// serve passes commands and answers on, one after the other.
+// serve handles one connection. It passes commands and answers on, one after the other.
 func (p *Proxy) serve(client net.Conn, address string) {
 	defer client.Close()
 	server, err := net.Dial("tcp", address)
@@ -189,17 +188,19 @@ func (p *Proxy) serve(client net.Conn, address string) {
 	}
 }
 
-// commandName returns "" for what is no command: on a port that was free a moment
-// ago, clients of other servers may still look for those.
+// commandName returns the name of a command, or "" if this is not a command. Clients of
+// other servers may send something else, because another server may have used this
+// port a moment ago.
 func commandName(command []byte) string {
-	parts := bytes.SplitN(command, []byte("\r\n"), 4) // as in *1, $4, PING
+	parts := bytes.SplitN(command, []byte("\r\n"), 4) // such as *1, $4, PING
 	if len(parts) < 4 {
 		return ""
 	}
 	return strings.ToLower(string(parts[2]))
 }
 
-// note adds a script call to the list, and says what becomes of it.
+// note adds a script call to the list, and returns its fault and the function to run
+// when it fails.
 func (p *Proxy) note(name string) (fault Fault, between func()) {
 	if name != "evalsha" && name != "eval" {
 		return None, func() {}
@@ -223,7 +224,7 @@ func (p *Proxy) hold(server net.Conn, command []byte) {
 	p.held = append(p.held, heldCall{server, command})
 }
 
-// keep notes a connection that is to be closed with the proxy.
+// keep remembers a connection, so that the proxy closes it at the end.
 func (p *Proxy) keep(conn net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -249,7 +250,7 @@ func exchange(server net.Conn, answers *bufio.Reader, command []byte) ([]byte, e
 	return readValue(answers)
 }
 
-// readValue reads one command or answer, as it is on the wire (Redis
+// readValue reads one command or answer and returns its bytes unchanged (Redis
 // serialization protocol specification).
 func readValue(r *bufio.Reader) ([]byte, error) {
 	line, err := r.ReadBytes('\n')

@@ -1,11 +1,11 @@
-// Package redistest gives tests a real Redis: one server and one Redis Cluster
-// for each package under test, servers of their own that can be killed and
-// started again, and a [Proxy] that makes calls fail.
+// Package redistest provides Redis for tests. Each package under test has one server
+// and one Redis Cluster. A test can also start its own server, kill it and start it
+// again. A [Proxy] makes calls fail.
 //
-// COATCHECK_TEST_REDIS, a URL as in redis://user:password@host:6379/0, names a
-// server to use for [Options]. Everything else is redis-server or valkey-server from
-// the PATH, at least version 7.0, or a Valkey that is fetched, on free ports of this
-// machine.
+// The environment variable COATCHECK_TEST_REDIS names a server for [Options]. It is a
+// URL such as redis://user:password@host:6379/0. All other servers run on free ports of
+// this machine. Their program is redis-server or valkey-server from the PATH, at least
+// version 7.0, or a Valkey that is fetched.
 package redistest
 
 import (
@@ -21,18 +21,18 @@ import (
 
 const variable = "COATCHECK_TEST_REDIS"
 
-// shared is what the tests of this process have in common. Only Main can know
-// when the last of them is done.
+// shared has the servers that the tests of this process share. Only Main can know when
+// the last test is done.
 var shared struct {
 	sync.Mutex
 	server  *Server
 	cluster cluster
-	err     error // of either
+	err     error // from the start of the server or the cluster
 }
 
-// Main runs the tests of a package and stops what they started. Call it from
-// TestMain and return. It also silences go-redis, which logs every connection
-// that is refused.
+// Main runs the tests of a package and stops the servers that they share. Call it from
+// TestMain and return. Main also turns off the log of go-redis, which would have a line
+// for every refused connection.
 func Main(m interface{ Run() int }) {
 	logging.Disable()
 	m.Run()
@@ -82,8 +82,8 @@ func ClusterOptions(tb testing.TB) *redis.ClusterOptions {
 	return shared.cluster.options()
 }
 
-// Start starts a server for this test alone, which ends with it. What it has
-// answered is on disk.
+// Start starts a server for this test alone. The server ends with the test. It has
+// written to disk every write that it has answered.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
 	s, err := start("--appendonly", "yes", "--appendfsync", "always")
@@ -94,8 +94,8 @@ func Start(tb testing.TB) *Server {
 	return s
 }
 
-// Prefix returns a prefix for keys that no other test has. On the server of
-// [Options] all keys with it are deleted when the test is done.
+// Prefix returns a prefix for keys that no other test uses. When the test is done, all
+// keys with this prefix are deleted on the server of [Options].
 func Prefix(tb testing.TB) string {
 	tb.Helper()
 	prefix := "test-" + rand.Text() + ":"

@@ -19,8 +19,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// abandonVariable makes this test binary start a server, print its address and
-// wait to be killed.
+// abandonVariable is an environment variable. If it is set, this test binary starts a
+// server, prints its address and waits until it is killed.
 const abandonVariable = "REDISTEST_ABANDON"
 
 func TestMain(m *testing.M) {
@@ -132,7 +132,7 @@ func TestStartExplains(t *testing.T) {
 	}
 }
 
-// TestFetched runs the Valkey of a machine without Redis.
+// TestFetched runs the Valkey that a machine without Redis fetches.
 func TestFetched(t *testing.T) {
 	path, err := fetch(t.Context())
 	check(t, err)
@@ -150,10 +150,10 @@ func TestFetched(t *testing.T) {
 	}
 }
 
-// TestProgramExplains: a part that is neither there nor fetched is an error that
-// says what to install.
+// TestProgramExplains tests that the error says what to install if the program is
+// neither on this machine nor can be fetched.
 func TestProgramExplains(t *testing.T) {
-	t.Chdir(t.TempDir()) // no repository, so no cache
+	t.Chdir(t.TempDir()) // outside of the repository there is no cache
 	t.Setenv("PATH", t.TempDir())
 	_, err := program(t.Context())
 	for _, want := range []string{"redis-server nor valkey-server", "cannot be fetched", "apt-get install redis-server", variable} {
@@ -163,7 +163,7 @@ func TestProgramExplains(t *testing.T) {
 	}
 }
 
-// TestStartWaitsForOurs has another server answer on the port.
+// TestStartWaitsForOurs tests Start while another server answers on the port.
 func TestStartWaitsForOurs(t *testing.T) {
 	other := Start(t)
 	_, port, err := net.SplitHostPort(other.address)
@@ -209,7 +209,7 @@ func TestPrefix(t *testing.T) {
 	}
 }
 
-// Each fault is met once by a script that counts how often it ran.
+// TestProxy gives each fault once to a script that counts how often it ran.
 func TestProxy(t *testing.T) {
 	direct := newClient(t, Options(t))
 	proxy := NewProxy(t)
@@ -267,7 +267,8 @@ func TestProxy(t *testing.T) {
 	check(t, client.Eval(t.Context(), "return 1", []string{key}).Err())
 }
 
-// A stranger at the proxy's port is sent away.
+// TestProxyRefusesStrangers tests that the proxy closes a connection of a client that
+// does not send Redis commands.
 func TestProxyRefusesStrangers(t *testing.T) {
 	proxy := NewProxy(t)
 	for _, text := range []string{"GET / HTTP/1.1\r\n\r\n", "*0\r\n"} {
@@ -282,7 +283,8 @@ func TestProxyRefusesStrangers(t *testing.T) {
 	}
 }
 
-// Whatever Redis answers passes unchanged.
+// TestProxyPassesEveryAnswer tests that the proxy passes every type of answer
+// unchanged.
 func TestProxyPassesEveryAnswer(t *testing.T) {
 	proxy := NewProxy(t)
 	options := Options(t)

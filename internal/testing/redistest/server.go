@@ -16,21 +16,21 @@ import (
 	"example.com/coatcheck/internal/local/childprocess"
 )
 
-// Server is a Redis or Valkey of this machine, in a folder of its own.
+// Server is a Redis or Valkey server on this machine, with its own folder.
 type Server struct {
 	address string
 	folder  string
 	args    []string
 
 	process *childprocess.Process // nil before the first start
-	output  bytes.Buffer          // to be read after the process has ended
+	output  bytes.Buffer          // may be read only after the process has ended
 }
 
-// startTimeout is far above the tenth of a second that a start takes.
+// startTimeout is much longer than the tenth of a second that a start takes.
 const startTimeout = time.Minute
 
-// start starts a server on a free port. It ends when this process does, in
-// whatever way.
+// start starts a server on a free port. The server ends when this process ends, even if
+// this process is killed.
 func start(args ...string) (*Server, error) {
 	port, err := childprocess.FreePort("127.0.0.1")
 	if err != nil {
@@ -52,8 +52,8 @@ func start(args ...string) (*Server, error) {
 // Options returns options for a client of the server.
 func (s *Server) Options() *redis.Options { return &redis.Options{Addr: s.address} }
 
-// Start starts a server again that was killed, with its port and its data, and
-// returns when it answers.
+// Start starts a killed server again, with the same port and the same data. It returns
+// when the server answers.
 func (s *Server) Start() error {
 	program, err := program(context.Background())
 	if err != nil {
@@ -69,8 +69,8 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// Kill ends the server without notice and returns when its process is gone.
-// Killing it twice is no harm.
+// Kill ends the server with the signal KILL, and returns after its process has ended.
+// It may be called twice.
 func (s *Server) Kill() {
 	if s.process != nil {
 		s.process.Stop()
@@ -95,9 +95,9 @@ func (s *Server) launch(program string) error {
 	return nil
 }
 
-// wait returns when the process serves commands, has ended, or has run out of
-// time. The port was free a moment ago, but another process may have taken it
-// since; the answer must come from ours.
+// wait returns when the process answers commands, when it has ended, or when the time
+// is over. The port was free a moment ago, but another process may use it now. So the
+// answer must come from our process.
 func (s *Server) wait() error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()

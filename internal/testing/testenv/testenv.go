@@ -12,7 +12,8 @@ import (
 	"example.com/coatcheck/internal/local/childprocess"
 )
 
-// Program puts a shell script of the name on the PATH, before all others.
+// Program puts a shell script with the given name on the PATH, before all other
+// programs.
 func Program(tb testing.TB, name, script string) {
 	tb.Helper()
 	folder := tb.TempDir()
@@ -22,7 +23,8 @@ func Program(tb testing.TB, name, script string) {
 	tb.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// Log returns what the default logger says until the test ends, as text.
+// Log returns a buffer that gets the output of the default logger, as text, until the
+// test ends.
 func Log(tb testing.TB) *bytes.Buffer {
 	var log bytes.Buffer
 	before := slog.Default()

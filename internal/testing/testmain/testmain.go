@@ -1,8 +1,8 @@
-// Package testmain lets the tests of one package stand on several servers.
+// Package testmain lets the tests of one package use several test servers.
 package testmain
 
-// Main runs the tests of a package within all the Mains, each of which stops its
-// own server when the tests are done. Call it from TestMain and return:
+// Main runs the tests of a package inside all the given Main functions. Each of them
+// stops its own server when the tests are done. Call Main from TestMain and return:
 //
 //	testmain.Main(m, dynamotest.Main, postgrestest.Main)
 func Main(m interface{ Run() int }, mains ...func(interface{ Run() int })) {
@@ -13,8 +13,8 @@ func Main(m interface{ Run() int }, mains ...func(interface{ Run() int })) {
 	mains[0](inside(func() { Main(m, mains[1:]...) }))
 }
 
-// inside is what one Main is to run: the next.
+// inside is what a Main function runs instead of the tests: the next Main function.
 type inside func()
 
-// Run returns nothing of interest: package testing itself keeps the exit status.
+// Run calls f. Nobody uses its result, because package testing keeps the exit status.
 func (f inside) Run() int { f(); return 0 }
