@@ -1,6 +1,7 @@
-// Command local serves the deployed shape on this machine; it is what make local
-// runs, in the folder of template.yaml. PORT is where, 3000 by default, and
-// DYNAMODB_ENDPOINT a DynamoDB Local to use instead of one of its own.
+// Command local runs the same stack as in AWS on this machine. The command make local
+// runs it, in the folder of template.yaml. The environment variable PORT is the port to
+// listen on, 3000 by default. DYNAMODB_ENDPOINT is the endpoint of a DynamoDB Local; if
+// it is empty, the program starts its own.
 package main
 
 import (
@@ -38,7 +39,7 @@ func run(ctx context.Context, sam string) error {
 	}
 	stack := &samlocal.Stack{SAM: sam, Port: port, Folder: folder, Database: os.Getenv("DYNAMODB_ENDPOINT"), Logs: os.Stdout}
 	err = serve(ctx, stack)
-	if ctx.Err() != nil { // what is asked to end has not failed
+	if ctx.Err() != nil { // the user has ended the program, so an error is no failure
 		fmt.Println("Stopping.")
 		err = nil
 	}

@@ -17,7 +17,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/password"
 )
 
-// signIn is what a person does who wants to see their profile.
+// signIn does what a user does who wants to see their profile.
 func signIn(t *testing.T, b *browser, address, password string) answer {
 	t.Helper()
 	if asked := b.get(address + "/"); asked.status != 200 || asked.path != "/login" {
@@ -26,7 +26,8 @@ func signIn(t *testing.T, b *browser, address, password string) answer {
 	return b.post(address+"/login", url.Values{"username": {demoUser}, "password": {password}, "next": {"/profile"}})
 }
 
-// journey: wrong password, right password, profile, log out, the old cookie is dead.
+// journey tests these steps of a user: a wrong password, the right password, the
+// profile, and the logout. After the logout, the old cookie must not work.
 func journey(t *testing.T, address string) {
 	t.Helper()
 	b := newBrowser(t)
@@ -61,8 +62,8 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// deployed returns the variables of a server on tables of its own, with the demo
-// user in them.
+// deployed creates tables with the demo user, and returns the environment variables for
+// a server that uses them.
 func deployed(t *testing.T, endpoint string) []string {
 	t.Helper()
 	tables := dynamotest.Tables(t)
@@ -85,7 +86,7 @@ func TestDynamoDB(t *testing.T) {
 		t.Error("it names a demo user that the tables need not have")
 	}
 
-	// A session outlives the process that made it.
+	// A session still exists after the process that created it has ended.
 	b := newBrowser(t)
 	signIn(t, b, p.url, demoPassword)
 	if code := p.stop(t, syscall.SIGTERM); code != 0 {
@@ -102,9 +103,10 @@ func TestDynamoDB(t *testing.T) {
 	}
 }
 
-// TestStores: the journey on the other stores, which keep sessions over a restart.
+// TestStores tests the journey with the other stores. They must keep sessions when the
+// server restarts.
 func TestStores(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "100%25 #1?.db") // is called just so
+	file := filepath.Join(t.TempDir(), "100%25 #1?.db") // the name of the file must be exactly this
 	t.Cleanup(func() {
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("the file that holds password hashes: %v, %v", info, err)
@@ -131,7 +133,8 @@ func TestStores(t *testing.T) {
 	}
 }
 
-// While DynamoDB cannot be reached nothing works and nothing is lost.
+// TestOutage tests the server while it cannot reach DynamoDB. Every request must fail,
+// and no session may be lost.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	proxy := dynamotest.NewProxy(t)
@@ -160,7 +163,8 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// Sessions in memory end with the process, and nothing breaks over it.
+// TestMemoryForgets tests that sessions in memory end with the process. The browser's
+// old cookie must not cause an error after the restart.
 func TestMemoryForgets(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil)

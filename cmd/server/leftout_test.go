@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// without returns the build tags that leave out all stores but one.
+// without returns the build tags that leave out all stores except one.
 func without(kept string) string {
 	var all []string
 	for scheme, tag := range tags {
@@ -19,8 +19,8 @@ func without(kept string) string {
 	return strings.Join(all, ",")
 }
 
-// TestLeftOutIsNotCompiled: a server has the code of the store that was asked for,
-// and of no other. The one in memory has none of them.
+// TestLeftOutIsNotCompiled tests that a server contains only the packages of the store
+// that it was built with. A server with the store in memory has none of these packages.
 func TestLeftOutIsNotCompiled(t *testing.T) {
 	t.Parallel()
 	code := map[string][]string{
@@ -44,7 +44,8 @@ func TestLeftOutIsNotCompiled(t *testing.T) {
 	}
 }
 
-// TestLeftOutIsNamed: a store that the server was built without is not called unknown.
+// TestLeftOutIsNamed tests the error for a store that was left out of the server. It
+// must not say that the store is unknown, but name the build tag.
 func TestLeftOutIsNamed(t *testing.T) {
 	t.Parallel()
 	small := filepath.Join(t.TempDir(), "server")

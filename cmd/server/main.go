@@ -1,5 +1,5 @@
-// Command server is the whole product in one process: the same handlers as the
-// functions, on one mux. Its sessions and users are in memory, in SQLite,
+// Command server is the whole product in one process. It has the same handlers as the
+// Lambda functions, on one mux. It keeps sessions and users in memory, in SQLite,
 // PostgreSQL or Redis, or in the deployed DynamoDB tables.
 package main
 
@@ -103,8 +103,8 @@ func run(ctx context.Context, addr, store string, withDemo bool) error {
 	return serve(ctx, listener, handler)
 }
 
-// announce prints where to go. A browser takes our Secure cookie over plain http
-// from localhost only, so a loopback address is shown by that name.
+// announce prints the URL of the server. Over plain http, a browser accepts our Secure
+// cookie only from localhost. So announce prints a loopback address as localhost.
 func announce(addr net.Addr, withDemo bool) {
 	host, port, _ := net.SplitHostPort(addr.String())
 	if ip := net.ParseIP(host); ip.IsLoopback() || ip.IsUnspecified() {
@@ -116,11 +116,12 @@ func announce(addr net.Addr, withDemo bool) {
 	}
 }
 
-// serve answers requests until ctx ends, then lets those under way finish.
+// serve answers requests until ctx ends. Then it waits for the requests that it is
+// still answering.
 func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler: handler,
-		// "OPTIONS *" gets our answer too.
+		// Our handler must answer "OPTIONS *" too.
 		DisableGeneralOptionsHandler: true,
 
 		ReadHeaderTimeout: 5 * time.Second,

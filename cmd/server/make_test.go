@@ -20,12 +20,12 @@ import (
 	"example.com/coatcheck/internal/local/childprocess"
 )
 
-// makeRun starts make run in a process group of its own, as a terminal does, and
-// returns it and the address of the server.
+// makeRun starts make run in its own process group, as a terminal does. It returns the
+// command and the address of the server.
 func makeRun(t *testing.T) (command *exec.Cmd, address string) {
 	t.Helper()
 	cmd := exec.Command("make", "--no-print-directory", "-C", "../..", "run", "ADDR=localhost:0")
-	// What make test, which may run this, has told its own children.
+	// make test may run this test. Its variables must not reach make run.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS") })
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -58,8 +58,8 @@ func makeRun(t *testing.T) (command *exec.Cmd, address string) {
 	}
 }
 
-// TestMakeRunEnds: a signal that ends make ends the server, whoever sends it and
-// whether it goes to make alone or, as Ctrl-C does, to all of them.
+// TestMakeRunEnds tests that a signal which ends make ends the server too. The signal
+// may go to make alone, or to the whole process group, as with Ctrl-C.
 func TestMakeRunEnds(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {
 		for _, to := range []struct {
@@ -67,7 +67,7 @@ func TestMakeRunEnds(t *testing.T) {
 			sign int
 		}{{"make", 1}, {"all", -1}} {
 			if signal == syscall.SIGKILL && to.name == "all" {
-				continue // ends them by itself
+				continue // KILL ends all of them anyway
 			}
 			t.Run(signal.String()+" to "+to.name, func(t *testing.T) {
 				cmd, address := makeRun(t)
@@ -91,7 +91,7 @@ func TestMakeRunEnds(t *testing.T) {
 	}
 }
 
-// TestMakeRunServes: what make run has built answers.
+// TestMakeRunServes tests that the server which make run has built answers requests.
 func TestMakeRunServes(t *testing.T) {
 	_, address := makeRun(t)
 	host, port, err := net.SplitHostPort(address)

@@ -49,10 +49,12 @@ func TestMain(m *testing.M) {
 	testmain.Main(m, dynamotest.Main, postgrestest.Main, redistest.Main)
 }
 
-// patience is when what a test waits for will certainly never come.
+// patience is how long a test waits before it fails. It is much longer than anything
+// here takes.
 const patience = 3 * time.Minute
 
-// command prepares the program with these variables alone.
+// command returns the command that runs the program. The program gets only these
+// environment variables, and those that keep the AWS SDK from other configuration.
 func command(ctx context.Context, env []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = append([]string{"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true"}, env...)
@@ -61,15 +63,15 @@ func command(ctx context.Context, env []string, args ...string) *exec.Cmd {
 
 // process is a running server.
 type process struct {
-	url    string // as it announced itself
+	url    string // the URL that the server printed
 	cmd    *exec.Cmd
 	stdout *output
 	stderr *output
 	exited chan struct{}
 }
 
-// start runs the server on a free port and waits until it says where. What it
-// logs is checked at the end.
+// start runs the server on a free port and waits until it prints its URL. At the end of
+// the test, it checks the server's log.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	cmd := command(context.Background(), append([]string{"ADDR=localhost:0"}, env...), args...)
@@ -117,7 +119,8 @@ func (p *process) wait(t *testing.T) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// output keeps what a process writes and says when the first line is complete.
+// output keeps the output of a process. It closes the channel line when the first line
+// is complete.
 type output struct {
 	mu   sync.Mutex
 	b    bytes.Buffer
@@ -143,7 +146,7 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-// token is the shape of what no log may hold.
+// token matches a session token. No log may contain one.
 var token = regexp.MustCompile(`[\w-]{22}\.[\w-]{22}\.[\w-]{43}`)
 
 func checkLog(t *testing.T, log string) {
@@ -158,7 +161,8 @@ func checkLog(t *testing.T, log string) {
 	}
 }
 
-// browser keeps cookies as browsers do, follows redirects and asks for pages.
+// browser is a client that acts like a browser: it keeps cookies, follows redirects and
+// requests HTML pages.
 type browser struct {
 	t      *testing.T
 	client *http.Client
@@ -172,7 +176,7 @@ func newBrowser(t *testing.T) *browser {
 	return &browser{t, &http.Client{Jar: jar, Timeout: patience}}
 }
 
-// answer is where a request ended.
+// answer is the last response to a request, after all redirects.
 type answer struct {
 	status int
 	path   string // after redirects
@@ -227,7 +231,7 @@ func (b *browser) cookie(address string) string {
 	return strings.Join(pairs, "; ")
 }
 
-// statusWith asks for the profile as a program that kept the cookie.
+// statusWith requests the profile with the cookie and returns the status.
 func statusWith(t *testing.T, address, cookie string) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", address+"/profile", nil)
@@ -243,8 +247,8 @@ func statusWith(t *testing.T, address, cookie string) int {
 	return resp.StatusCode
 }
 
-// failure runs the program, which must end by itself, and returns its exit code
-// and what it says. It says nothing about where it would be.
+// failure runs the program, which must fail, and returns its exit code and its error
+// message. The program must not print a URL.
 func failure(t *testing.T, env []string, args ...string) (code int, message string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// hostPort is where the process listens.
+// hostPort returns the host and the port of the URL that the process printed.
 func (p *process) hostPort(t *testing.T) (host, port string) {
 	t.Helper()
 	u, err := url.Parse(p.url)
@@ -25,7 +25,8 @@ func (p *process) hostPort(t *testing.T) (host, port string) {
 	return u.Hostname(), u.Port()
 }
 
-// TestStarts: what the flags and variables choose. A flag beats its variable.
+// TestStarts tests flags and environment variables with which the server starts. A flag
+// overrides its variable.
 func TestStarts(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -53,7 +54,7 @@ func TestStarts(t *testing.T) {
 	}
 }
 
-// TestDoesNotStart: what is wrong is named, with what to do about it.
+// TestDoesNotStart tests that an error names what is wrong and says what to do.
 func TestDoesNotStart(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "localhost:0")
@@ -124,8 +125,8 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// Unless it is told otherwise, only this machine reaches it. TestHelp shows that
-// the default is an address like the one tried here.
+// TestLoopbackOnly tests that by default only this machine can reach the server.
+// TestHelp tests that the default address is at localhost, like the address used here.
 func TestLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	reachable := func(p *process, host string) bool {
@@ -155,14 +156,14 @@ func TestLoopbackOnly(t *testing.T) {
 	}
 }
 
-// otherAddresses returns addresses of this machine that localhost is not.
+// otherAddresses returns addresses of this machine other than localhost.
 func otherAddresses(t *testing.T) (hosts []string) {
 	t.Helper()
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	candidates := []string{"127.0.0.2"} // on Linux, always
+	candidates := []string{"127.0.0.2"} // Linux always has this address
 	for _, addr := range addrs {
 		if network, ok := addr.(*net.IPNet); ok && network.IP.IsGlobalUnicast() && network.IP.To4() != nil {
 			candidates = append(candidates, network.IP.String())
@@ -180,8 +181,8 @@ func otherAddresses(t *testing.T) (hosts []string) {
 	return hosts
 }
 
-// TestShutdown: a request that is under way is answered, new ones find nobody,
-// and the program ends well.
+// TestShutdown tests the end of the server. It must answer a request that it has
+// already accepted, refuse new connections, and end with the exit code 0.
 func TestShutdown(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
@@ -236,7 +237,8 @@ func waitUntilClosed(t *testing.T, address string) {
 	t.Fatal("new connections are still taken")
 }
 
-// PUBLIC_ORIGIN reaches the handlers: an old browser's write must come from there.
+// TestPublicOrigin tests that the handlers use PUBLIC_ORIGIN. A write of an old browser
+// must come from this origin.
 func TestPublicOrigin(t *testing.T) {
 	t.Parallel()
 	p := start(t, []string{"PUBLIC_ORIGIN=https://shop.example"})
@@ -257,7 +259,8 @@ func TestPublicOrigin(t *testing.T) {
 	}
 }
 
-// A client that never finishes its header is not waited for.
+// TestSlowHeader tests that the server does not wait for a client that never finishes
+// its header.
 func TestSlowHeader(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil)

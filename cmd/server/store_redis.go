@@ -14,7 +14,7 @@ import (
 
 func init() { openers["redis"], openers["rediss"] = openRedis, openRedis }
 
-// openRedis keeps users and attempts in memory: Redis is for sessions.
+// openRedis keeps only sessions in Redis. Users and attempts are in memory.
 func openRedis(_ context.Context, address string, _ bool) (stores, error) {
 	options, err := redis.ParseURL(address)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 
 func init() { openers["sqlite"] = openSQLite }
 
-// openSQLite opens the file, whatever characters are in its name. A new one is for
-// its owner's eyes only: it holds password hashes.
+// openSQLite opens the file. Its name may have any characters. Only the owner may read
+// a new file, because it contains password hashes.
 func openSQLite(ctx context.Context, address string, demo bool) (stores, error) {
 	path := strings.TrimPrefix(address, "sqlite:")
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)

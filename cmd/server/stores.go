@@ -12,7 +12,7 @@ import (
 	"example.com/coatcheck/pkg/session/memstore"
 )
 
-// stores are where the server keeps its sessions and users, and counts attempts to
+// stores are the stores of the server: for sessions, for users, and for attempts to
 // sign in.
 type stores struct {
 	sessions session.Store
@@ -21,13 +21,12 @@ type stores struct {
 	close    func() error
 }
 
-// opener opens the stores at an address. With demo it makes SQL tables that are
-// not there.
+// opener opens the stores at an address. If demo is true, it creates missing SQL tables.
 type opener func(ctx context.Context, address string, demo bool) (stores, error)
 
-// openers has, by the scheme of their addresses, the stores that can be left out of
-// the server. Each adds itself from a file of its own, which a build tag leaves out:
-// that spares the time to compile what is not asked for.
+// openers are the stores that can be left out of the server, by the scheme of their
+// addresses. Each is added in its own file, which a build tag leaves out. That saves
+// the time to compile stores that nobody uses.
 var openers = map[string]opener{}
 
 // tags are the build tags that leave a store out.
@@ -36,7 +35,7 @@ var tags = map[string]string{
 	"redis": "noredis", "rediss": "noredis", "dynamodb": "nodynamodb",
 }
 
-// openStores opens what the flag -store names.
+// openStores opens the stores at the address of the flag -store.
 func openStores(ctx context.Context, address string, demo bool) (stores, error) {
 	scheme, _, _ := strings.Cut(address, ":")
 	if scheme == "memory" {

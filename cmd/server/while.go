@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// while returns a context that ends when the file is removed, or when the process
-// that started this one has ended. The function it returns removes the file; it is
-// to be called at the end.
+// while returns a context that ends when the file is removed, or when the process that
+// started this one has ended. It also returns a function that removes the file. The
+// caller must call this function at the end.
 func while(ctx context.Context, file string) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	parent := os.Getppid()

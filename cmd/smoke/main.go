@@ -1,6 +1,6 @@
-// Command smoke walks a user through a running product and fails if something is
-// not as it should be. The user is SMOKE_USER, alice by default, and the password
-// SMOKE_PASSWORD. It is what make smoke runs.
+// Command smoke tests a running server over HTTP with the requests of one user, and
+// fails if something is wrong. The environment variable SMOKE_USER is the user name,
+// alice by default. SMOKE_PASSWORD is the password. The command make smoke runs it.
 package main
 
 import (
