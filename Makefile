@@ -1,20 +1,22 @@
-# What can be done with this repository; "make help" lists it.
+# The tasks of this repository. "make help" lists them.
 
-# The processor that the functions are built for: arm64, or x86_64 as SAM calls it.
+# The processor for which the functions are built, under SAM's name: arm64 or x86_64.
 ARCHITECTURE ?= arm64
-# Without inlining the functions' zips are a sixth smaller, and they start and
-# answer as fast, measured; Argon2 would take half as long again, and keeps it.
+# Without inlining, the functions' zips are a sixth smaller. We measured that they start
+# and answer as fast. Only Argon2 would take one and a half times as long, so it is
+# compiled with inlining.
 GCFLAGS := -gcflags=all=-l -gcflags=golang.org/x/crypto/...=
-# The folder that the functions are built in.
+# The folder for the built functions.
 BUILD ?= .aws-sam/build
 # How long each fuzz target runs.
 FUZZTIME ?= 20s
 
-# The race detector, which needs a C compiler.
+# The flag for the race detector, which needs a C compiler. Empty if there is none.
 RACE = $(shell command -v $$(go env CC) >/dev/null && echo -race)
-# Packages that tests leave to themselves: the race detector would make hashes take
-# five times as long. They are those that compute alone; of a package that others build
-# on, the detector would miss what it synchronises, and report what is no race.
+# The packages that the race detector does not watch, because with it hashes take five
+# times as long. These packages only compute. A package that other packages use for
+# synchronisation must not be here: the detector would not see the synchronisation, and
+# would report races that do not exist.
 HASHES := golang.org/x/crypto/... crypto/sha1 crypto/md5 crypto/internal/fips140/sha256 crypto/internal/fips140/sha512
 UNWATCHED := $(HASHES:%=-gcflags=%=-race=false)
 
@@ -23,26 +25,29 @@ SAM_CLI     := 1.170.0
 CFN_LINT    := 1.58.0
 CHECKOV     := 3.3.29
 
-# A Python environment with the SAM CLI, SAM's translator and cfn-lint. Its name
-# says what is in it, so that another version makes another one.
+# A Python environment with the SAM CLI, SAM's translator and cfn-lint. Its name contains
+# the versions, so that another version gets a new environment.
 TOOLS := .cache/sam-$(SAM_CLI)-cfn-lint-$(CFN_LINT)
-# checkov has one of its own: it is large, and its dependencies are not SAM's.
+# checkov has its own environment, because it is large and has other dependencies than
+# SAM.
 SCANNER := .cache/checkov-$(CHECKOV)
 SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 
-# The Go modules: the product, its journeys in a browser, and its benchmarks beside
-# other libraries, whose dependencies nobody gets who imports the product.
+# The Go modules: the product, its tests in a browser, and its benchmarks that compare it
+# with other libraries. They are separate modules, so that a program which imports the
+# product does not get the dependencies of these tests and benchmarks.
 MODULES := . e2e bench
 
-# What make lint compiles everything for, tests too, beside Windows, which only the
-# packages and the programs for people have to compile for.
+# The platforms for which make lint checks all code, including tests. For Windows it
+# compiles only the packages in pkg and the programs that people run.
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-# make run compiles no store but the one that STORE names: that takes half the time.
+# make run compiles only the store that STORE names, because that takes half the time.
 STORE_KIND = $(or $(filter memory sqlite postgres redis dynamodb,$(patsubst postgresql,postgres,$(patsubst rediss,redis,$(firstword $(subst :, ,$(STORE)))))),memory)
 LEFT_OUT   = $(filter-out no$(STORE_KIND),nosqlite nopostgres noredis nodynamodb)
 SERVER     = .cache/bin/server-$(STORE_KIND)
-# There while make run serves. Each make, of which this is the process ID, has one.
+# This file exists while make run serves. Each make has its own: the name contains the
+# process ID of make.
 RUNNING   := .cache/running-$(shell echo $$PPID)
 
 export SAM_CLI_TELEMETRY := 0
@@ -54,9 +59,9 @@ help: ## List the targets
 .PHONY: run
 run: $(RUNNING) ## Serve the product on http://localhost:8080; ADDR=host:port moves it, STORE=sqlite:FILE keeps it
 
-# A signal ends make when the server has ended, but of all signals make hands on
-# TERM alone. What it does for every signal is to remove the file that it was
-# making. So the server is told to run while there is this file.
+# A signal ends make only after the server has ended, but TERM is the only signal that
+# make passes on to the server. For every signal, make removes the file that it was
+# making. So the server runs only while this file exists.
 $(RUNNING): FORCE
 	@echo "Building the server with the store $(STORE_KIND); the first time this takes about a minute."
 	@mkdir -p $(@D)
@@ -144,9 +149,10 @@ rename: ## Give the module another path, everywhere: make rename MODULE=github.c
 clean: ## Remove everything built or fetched
 	rm -rf .aws-sam .cache
 
-# sam build calls this for each function: LoginFunction is functions/login.
-# lambda.norpc leaves out what only the retired go1.x runtime needs,
-# nethttpomithttp2 what neither Lambda's runtime API nor DynamoDB speaks.
+# sam build calls this rule for each function: LoginFunction is functions/login. The tag
+# lambda.norpc leaves out code that only the retired go1.x runtime needs. The tag
+# nethttpomithttp2 leaves out HTTP/2, which neither Lambda's runtime API nor DynamoDB
+# supports.
 build-%Function: GOOS := linux
 build-%Function:
 	CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(ARCHITECTURE:x86_64=amd64) go build -trimpath -ldflags=-s -tags lambda.norpc,nethttpomithttp2 $(GCFLAGS) \

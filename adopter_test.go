@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestAdopter does what README.md tells somebody else's program to do: its commands,
-// with a checkout beside the program, then its example. Nothing is fetched: the
-// program needs this module, and no other.
+// TestAdopter follows README.md's instructions for another program that uses this
+// module. It runs the commands, with a checkout next to the program, and then compiles
+// the example. It fetches nothing, because the program needs only this module.
 func TestAdopter(t *testing.T) {
 	t.Parallel()
 	commands, example := blocks(t, "sh", "go mod edit"), blocks(t, "go", "package main")
@@ -46,7 +46,8 @@ func TestAdopter(t *testing.T) {
 	}
 }
 
-// blocks returns README.md's code block in the language that has the words in it.
+// blocks returns the first code block of README.md that is in the language and contains
+// the words.
 func blocks(t *testing.T, language, words string) string {
 	t.Helper()
 	for _, block := range strings.Split(read(t, "README.md"), "```"+language+"\n")[1:] {
@@ -58,7 +59,8 @@ func blocks(t *testing.T, language, words string) string {
 	return ""
 }
 
-// inFolder runs a command that the network cannot help.
+// inFolder runs a command in the folder and returns its output. The command cannot
+// fetch Go modules from the network.
 func inFolder(t *testing.T, folder, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)

@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// TestCompose: every image is pinned to a version, and the addresses to export are
-// those that this machine alone reaches.
+// TestCompose tests that every image is pinned to a version, that only this machine can
+// reach the ports, and that the comment exports exactly these ports.
 func TestCompose(t *testing.T) {
 	text, err := os.ReadFile("compose.yaml")
 	if err != nil {

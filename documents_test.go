@@ -12,8 +12,9 @@ import (
 	"testing"
 )
 
-// files returns the files whose names end so, with slashes, but for those in folders
-// that git or the tools made.
+// files returns the slash-separated paths of all files whose names end in the suffix.
+// It skips testdata, and folders whose names begin with a dot, because git and the tools
+// create those.
 func files(t *testing.T, suffix string) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
@@ -44,7 +45,7 @@ func documents(t *testing.T) map[string]string {
 	return texts
 }
 
-// section returns what stands under the heading.
+// section returns the text under the heading.
 func section(t *testing.T, file, heading string) string {
 	t.Helper()
 	_, text, ok := strings.Cut(read(t, file), "\n## "+heading+"\n")
@@ -55,8 +56,8 @@ func section(t *testing.T, file, heading string) string {
 	return text
 }
 
-// everyPackage returns the folders of the packages of all modules in the tree but
-// the root's, which has tests alone.
+// everyPackage returns the folders of the packages of all modules in the tree. It leaves
+// out the root folder, which has only tests.
 func everyPackage(t *testing.T) map[string]bool {
 	t.Helper()
 	root, err := os.Getwd()
@@ -89,7 +90,8 @@ func TestReadmeIsShort(t *testing.T) {
 	}
 }
 
-// TestDocumentsSayWhoTheyAreFor in their first line.
+// TestDocumentsSayWhoTheyAreFor tests that the first line of each document says who the
+// document is for.
 func TestDocumentsSayWhoTheyAreFor(t *testing.T) {
 	for file, text := range documents(t) {
 		if folder := filepath.Dir(file); folder != "." && folder != "docs" {
@@ -101,7 +103,8 @@ func TestDocumentsSayWhoTheyAreFor(t *testing.T) {
 	}
 }
 
-// TestGuarantees: each guarantee names its proof. That this exists is TestTestNames' matter.
+// TestGuarantees tests that each guarantee names a test as its proof. TestTestNames
+// tests that this test exists.
 func TestGuarantees(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\| ([A-Z].*) \| (.*) \|$`).FindAllStringSubmatch(read(t, "docs/guarantees.md"), -1)
 	if len(rows) < 30 {
@@ -116,7 +119,7 @@ func TestGuarantees(t *testing.T) {
 
 var testName = regexp.MustCompile(`\b(Test|Fuzz|Benchmark)[A-Z]\w*`)
 
-// TestTestNames: every test that a document names is there.
+// TestTestNames tests that every test that a document names exists.
 func TestTestNames(t *testing.T) {
 	defined := map[string]bool{}
 	for _, file := range files(t, "_test.go") {
@@ -133,7 +136,8 @@ func TestTestNames(t *testing.T) {
 	}
 }
 
-// TestTree: CONTRIBUTING.md's tree shows every package, and nothing that is not there.
+// TestTree tests that the tree in CONTRIBUTING.md shows every package, and no path that
+// does not exist.
 func TestTree(t *testing.T) {
 	shown := map[string]bool{}
 	for _, match := range regexp.MustCompile(`(?m)^(\S+) {2,}\S`).FindAllStringSubmatch(section(t, "CONTRIBUTING.md", "The tree"), -1) {
@@ -150,8 +154,8 @@ func TestTree(t *testing.T) {
 	}
 }
 
-// TestSentences: ARCHITECTURE.md has one sentence for each package, and for nothing
-// that is not there.
+// TestSentences tests that ARCHITECTURE.md has one sentence for each package, and none
+// for a package that does not exist.
 func TestSentences(t *testing.T) {
 	told := map[string]bool{}
 	for _, match := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (.*) \\|$").FindAllStringSubmatch(section(t, "ARCHITECTURE.md", "The packages"), -1) {
@@ -186,7 +190,8 @@ var (
 	fence   = regexp.MustCompile("(?ms)^```.*?^```$")
 )
 
-// TestLinks: what the documents link to in this repository is there, the heading too.
+// TestLinks tests that every file and every heading of this repository to which a
+// document links exists.
 func TestLinks(t *testing.T) {
 	texts := documents(t)
 	for file, text := range texts {
@@ -208,8 +213,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// anchors returns what the headings of a document are called in links, as GitHub
-// makes it of them.
+// anchors returns the anchors that GitHub makes from the headings of a document.
 func anchors(text string) (all []string) {
 	for _, match := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
 		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(match[1]), "")
@@ -218,7 +222,7 @@ func anchors(text string) (all []string) {
 	return all
 }
 
-// TestPictures: every picture is shown somewhere, and none is large.
+// TestPictures tests that a document shows each picture, and that no picture is large.
 func TestPictures(t *testing.T) {
 	all := strings.Join(slices.Collect(maps.Values(documents(t))), "\n")
 	pictures, err := filepath.Glob("docs/pictures/*")
@@ -239,11 +243,11 @@ var (
 	code = regexp.MustCompile("(?ms)^```.*?^```$|`[^`\n]+`")
 
 	ownPath = regexp.MustCompile("(?m)(?:^|[\\s`(])(?:\\./)?((?:pkg|internal|cmd|functions|docs|e2e|bench|\\.ci)/[\\w./*-]*)")
-	targets = regexp.MustCompile("^`make((?: [a-z0-9]+)+)|\\bmake( [a-z0-9]+)") // one within a block
+	targets = regexp.MustCompile("^`make((?: [a-z0-9]+)+)|\\bmake( [a-z0-9]+)") // several after a backquote, one in a block
 )
 
-// TestPathsAndTargets: the files, folders and make targets that documents name in
-// code are there. NAME in a path stands for any name.
+// TestPathsAndTargets tests that the files, folders and make targets that documents name
+// in code exist. NAME in a path means any name.
 func TestPathsAndTargets(t *testing.T) {
 	makefile := read(t, "Makefile")
 	for file, text := range documents(t) {

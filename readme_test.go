@@ -16,8 +16,9 @@ import (
 	"time"
 )
 
-// TestTranscript replays README.md's curl transcript against the real server, and
-// compares what it prints. Random IDs, secrets and times are compared by shape.
+// TestTranscript runs the curl commands of README.md's transcript against the real
+// server, and compares their output. For random IDs, secrets and times it compares only
+// the format.
 func TestTranscript(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Log("curl is not on the PATH, so a stand-in replays the transcript")
@@ -27,10 +28,11 @@ func TestTranscript(t *testing.T) {
 	replay(t, os.Getenv("PATH"))
 }
 
-// TestStandIn: the stand-in for curl replays the transcript as curl does.
+// TestStandIn tests that the stand-in for curl prints the same as curl.
 func TestStandIn(t *testing.T) { replay(t, standIn(t)) }
 
-// standIn builds the stand-in for curl and returns a PATH on which it is the first.
+// standIn builds the stand-in for curl, a program that replaces it. It returns a PATH
+// on which the stand-in is the first curl.
 func standIn(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -63,8 +65,8 @@ func replay(t *testing.T, path string) {
 
 type step struct{ command, output string }
 
-// transcript reads the README's console block: a line that begins with "$ " is a
-// command, the lines up to the next empty one are its output.
+// transcript reads the console block of README.md. A line that begins with "$ " is a
+// command. The lines after it, up to the next empty line, are its output.
 func transcript(t *testing.T) []step {
 	_, block, ok := strings.Cut(read(t, "README.md"), "```console\n")
 	block, _, end := strings.Cut(block, "```")
@@ -99,8 +101,8 @@ func masked(output string) string {
 	return strings.TrimSpace(strings.ReplaceAll(output, "\r", ""))
 }
 
-// serve runs cmd/server as make run does, on a free port, and returns its URL. It
-// ends the server as Ctrl-C would.
+// serve runs cmd/server on a free port, and returns its URL. At the end of the test, it
+// stops the server with the signal of Ctrl-C.
 func serve(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "server")

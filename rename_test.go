@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestRename: make rename gives a copy of the tree another module path. Nothing
-// names the old one then, and every module still holds together.
+// TestRename runs make rename in a copy of the tree. After it, no file may contain the
+// old module path, and every module must still compile.
 func TestRename(t *testing.T) {
 	t.Parallel()
 	folder := copyOfTree(t)
@@ -30,7 +30,7 @@ func TestRename(t *testing.T) {
 		t.Errorf("the old path is still in %v", left)
 	}
 	for _, file := range files(t, "go.mod") {
-		cmd := exec.CommandContext(t.Context(), "go", "vet", "./...") // compiles all that is imported, and reads the rest
+		cmd := exec.CommandContext(t.Context(), "go", "vet", "./...") // it also type-checks the packages that no other package imports
 		cmd.Dir = filepath.Join(folder, filepath.Dir(file))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("in %s: %v\n%s", filepath.Dir(file), err, out)
@@ -44,7 +44,8 @@ func rename(t *testing.T, folder, path string) ([]byte, error) {
 	return cmd.CombinedOutput()
 }
 
-// copyOfTree copies what is under version control, or will be.
+// copyOfTree copies the files that are under version control, and new files that are
+// not ignored.
 func copyOfTree(t *testing.T) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
@@ -71,7 +72,7 @@ func copyOfTree(t *testing.T) string {
 	return folder
 }
 
-// mentions returns the files below the folder that have the text, and their number.
+// mentions returns the files below the folder that contain the text, and their number.
 func mentions(t *testing.T, folder, text string) (found []string, n int) {
 	t.Helper()
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {

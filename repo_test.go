@@ -1,4 +1,4 @@
-// Package coatcheck_test holds the rules of the repository as tests.
+// Package coatcheck_test tests the rules of the repository.
 package coatcheck_test
 
 import (
@@ -20,14 +20,14 @@ import (
 
 const module = "example.com/coatcheck"
 
-// pkg is what go list tells of a package.
+// pkg is a part of the output of go list for one package.
 type pkg struct {
 	Dir, ImportPath, Doc               string
 	GoFiles, TestGoFiles, XTestGoFiles []string
 	Imports                            []string
 }
 
-// packages returns those of every module of the repository.
+// packages returns the packages of every module of the repository.
 func packages(t *testing.T) (all []pkg) {
 	t.Helper()
 	files, err := filepath.Glob("*/go.mod")
@@ -59,7 +59,7 @@ func decodePackages(t *testing.T, list []byte) (all []pkg) {
 	}
 }
 
-// TestModules: make visits every module.
+// TestModules tests that the Makefile's MODULES has every module.
 func TestModules(t *testing.T) {
 	files, err := filepath.Glob("*/go.mod")
 	if err != nil {
@@ -87,7 +87,8 @@ func TestPackagesAreDocumented(t *testing.T) {
 	}
 }
 
-// TestExportedNamesAreDocumented looks at the product; other packages are ours alone.
+// TestExportedNamesAreDocumented checks only pkg, because nobody else can import the
+// other packages.
 func TestExportedNamesAreDocumented(t *testing.T) {
 	for _, p := range packages(t) {
 		if !strings.HasPrefix(p.ImportPath, "pkg/") {
@@ -165,9 +166,9 @@ func TestMainsOnlyWire(t *testing.T) {
 	}
 }
 
-// inward says which packages of ours a package may import, the last line that fits
-// it deciding. Tests may import more. "pkg/session/..." are the packages below
-// pkg/session.
+// inward says which packages of this repository a package may import. The last line
+// that matches the package decides. Tests may import more. The pattern
+// "pkg/session/..." matches the packages below pkg/session.
 var inward = []struct{ who, may string }{
 	{"pkg/session", ""},
 	{"pkg/session/...", "pkg/session internal/stores/..."},
@@ -190,7 +191,7 @@ var inward = []struct{ who, may string }{
 	{"cmd/...", "pkg/... internal/mains/... internal/local/..."},
 }
 
-// fits reports whether a package is one of those that the pattern names.
+// fits reports whether the pattern matches a package.
 func fits(pattern, name string) bool {
 	if folder, below := strings.CutSuffix(pattern, "..."); below {
 		return strings.HasPrefix(name, folder)
@@ -198,7 +199,8 @@ func fits(pattern, name string) bool {
 	return name == pattern
 }
 
-// TestDependenciesPointInward: a package may import only what stands further in.
+// TestDependenciesPointInward tests that a package imports only what the table above
+// allows.
 func TestDependenciesPointInward(t *testing.T) {
 	for _, p := range packages(t) {
 		if len(p.GoFiles) == 0 {
@@ -228,7 +230,7 @@ func TestDependenciesPointInward(t *testing.T) {
 	}
 }
 
-// TestFunctions: the folders and the template name the same functions.
+// TestFunctions tests that the folders and the template have the same functions.
 func TestFunctions(t *testing.T) {
 	template, err := samtemplate.Read("template.yaml")
 	if err != nil {
@@ -255,8 +257,9 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// TestRaceDetectorWatchesUs: make test runs with the race detector where there is a
-// C compiler, which the detector needs, and no package of ours is left out.
+// TestRaceDetectorWatchesUs tests that make test uses the race detector for all packages
+// of this repository. The race detector needs a C compiler. Without one, make test must
+// not use it.
 func TestRaceDetectorWatchesUs(t *testing.T) {
 	plan, err := exec.CommandContext(t.Context(), "make", "--no-print-directory", "--dry-run", "test").Output()
 	if err != nil {

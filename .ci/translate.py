@@ -1,4 +1,4 @@
-"""Prints what CloudFormation makes of template.yaml: SAM's own translation.
+"""Prints the CloudFormation template that SAM makes from template.yaml.
 
 cfn-lint then checks the roles, permissions and routes that SAM adds.
 """
@@ -11,15 +11,15 @@ from samtranslator.yaml_helper import yaml_parse
 
 
 class NoManagedPolicies:
-    """We use none by name, so none needs to be looked up in an account."""
+    """The template names no managed policy, so none must be loaded from an account."""
 
     def load(self):
         return {}
 
 
-os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")  # any will do
+os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")  # any region works
 with open("template.yaml") as file:
     template = yaml_parse(file)
-# sam deploy puts the code there.
+# sam deploy replaces CodeUri with the place of the uploaded code.
 template["Globals"]["Function"]["CodeUri"] = "s3://bucket/code.zip"
 print(json.dumps(transform(template, {}, NoManagedPolicies()), indent=2))

@@ -1,5 +1,5 @@
-// Command rename gives the module, and those below it, another path: in go.mod,
-// in imports, and wherever else a file of this folder names it.
+// Command rename gives the module, and the modules below it, another path. It changes
+// go.mod, imports, and every other place in the files of this folder that has the path.
 //
 //	go run .ci/rename/rename.go github.com/you/coatcheck
 package main
@@ -41,8 +41,8 @@ func exit(why any) {
 	os.Exit(1)
 }
 
-// check asks the go command whether path can be a module's. It allows paths
-// without a host name, which only the standard library has.
+// check asks the go command whether path is a valid module path. The go command also
+// accepts a path without a host name, but only the standard library may use such a path.
 func check(path string) error {
 	folder, err := os.MkdirTemp("", "rename")
 	if err != nil {
@@ -60,7 +60,7 @@ func check(path string) error {
 	return nil
 }
 
-// renameAll changes every text file but those that were built or fetched.
+// renameAll changes every text file, except those that were built or fetched.
 func renameAll(from, to string) error {
 	return filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -86,7 +86,7 @@ func renameIn(path, from, to string) error {
 	}
 	text = replace(text, from, to)
 	if filepath.Ext(path) == ".go" {
-		// Imports may be in another order now.
+		// The new path may change the order of the imports.
 		if text, err = format.Source(text); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -98,8 +98,8 @@ func renameIn(path, from, to string) error {
 	return os.WriteFile(path, text, info.Mode())
 }
 
-// replace leaves longer names alone: not every path that begins with the module's
-// is in the module, nor every one that ends with it.
+// replace does not change longer names. A path that begins or ends with the module's
+// path is not always a path in the module.
 func replace(text []byte, from, to string) []byte {
 	var out []byte
 	for {
@@ -119,12 +119,12 @@ func replace(text []byte, from, to string) []byte {
 	}
 }
 
-// inName says whether c can stand beside another letter in an element of a path.
+// inName reports whether c can be next to a letter in one element of a path.
 func inName(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
 
-// endsSentence says whether rest begins with a full stop that is none of a path.
+// endsSentence reports whether rest begins with a full stop that is not part of a path.
 func endsSentence(rest []byte) bool {
 	return rest[0] == '.' && (len(rest) == 1 || !inName(rest[1]))
 }

@@ -1,6 +1,6 @@
-// Command shrink rewrites a PNG with the 256 colors that it has most of, the others
-// replaced by the nearest: a page with a few flat colors looks the same, at a
-// third of the size.
+// Command shrink rewrites a PNG with its 256 most frequent colors. It replaces each
+// other color with the nearest of these. A page with a few flat colors then looks the
+// same, and the file has a third of the size.
 package main
 
 import (
