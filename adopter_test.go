@@ -14,7 +14,7 @@ import (
 // the example. It fetches nothing, because the program needs only this module.
 func TestAdopter(t *testing.T) {
 	t.Parallel()
-	commands, example := blocks(t, "sh", "go mod edit"), blocks(t, "go", "package main")
+	commands, example := codeBlock(t, "sh", "go mod edit"), codeBlock(t, "go", "package main")
 	folder := t.TempDir()
 	app := filepath.Join(folder, "app")
 	root, err := os.Getwd()
@@ -30,12 +30,12 @@ func TestAdopter(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(app, "main.go"), []byte(example), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	inFolder(t, app, "go", "mod", "init", "shop.example/app")
-	inFolder(t, app, "sh", "-e", "-c", commands)
-	inFolder(t, app, "go", "vet", ".")
+	runOffline(t, app, "go", "mod", "init", "shop.example/app")
+	runOffline(t, app, "sh", "-e", "-c", commands)
+	runOffline(t, app, "go", "vet", ".")
 
 	var file struct{ Require []struct{ Path string } }
-	if err := json.Unmarshal(inFolder(t, app, "go", "mod", "edit", "-json"), &file); err != nil {
+	if err := json.Unmarshal(runOffline(t, app, "go", "mod", "edit", "-json"), &file); err != nil {
 		t.Fatal(err)
 	}
 	if len(file.Require) != 1 || file.Require[0].Path != module {
@@ -46,9 +46,9 @@ func TestAdopter(t *testing.T) {
 	}
 }
 
-// blocks returns the first code block of README.md that is in the language and contains
-// the words.
-func blocks(t *testing.T, language, words string) string {
+// codeBlock returns the first code block of README.md that is in the language and
+// contains the words.
+func codeBlock(t *testing.T, language, words string) string {
 	t.Helper()
 	for _, block := range strings.Split(read(t, "README.md"), "```"+language+"\n")[1:] {
 		if block, _, _ = strings.Cut(block, "```"); strings.Contains(block, words) {
@@ -59,9 +59,9 @@ func blocks(t *testing.T, language, words string) string {
 	return ""
 }
 
-// inFolder runs a command in the folder and returns its output. The command cannot
+// runOffline runs a command in the folder and returns its output. The command cannot
 // fetch Go modules from the network.
-func inFolder(t *testing.T, folder, name string, args ...string) []byte {
+func runOffline(t *testing.T, folder, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir = folder

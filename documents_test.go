@@ -157,20 +157,20 @@ func TestTree(t *testing.T) {
 // TestSentences tests that ARCHITECTURE.md has one sentence for each package, and none
 // for a package that does not exist.
 func TestSentences(t *testing.T) {
-	told := map[string]bool{}
+	described := map[string]bool{}
 	for _, match := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (.*) \\|$").FindAllStringSubmatch(section(t, "ARCHITECTURE.md", "The packages"), -1) {
-		told[match[1]] = true
+		described[match[1]] = true
 		if strings.Count(match[2]+" ", ". ") != 1 || !strings.HasSuffix(match[2], ".") {
 			t.Errorf("ARCHITECTURE.md: %s: this is not one sentence: %s", match[1], match[2])
 		}
 	}
 	all := everyPackage(t)
 	for path := range all {
-		if !told[path] {
+		if !described[path] {
 			t.Errorf("ARCHITECTURE.md has no sentence for %s", path)
 		}
 	}
-	for path := range told {
+	for path := range described {
 		if !all[path] {
 			t.Errorf("ARCHITECTURE.md has a sentence for %s, which is not there", path)
 		}

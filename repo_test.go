@@ -166,10 +166,10 @@ func TestMainsOnlyWire(t *testing.T) {
 	}
 }
 
-// inward says which packages of this repository a package may import. The last line
+// mayImport says which packages of this repository a package may import. The last line
 // that matches the package decides. Tests may import more. The pattern
 // "pkg/session/..." matches the packages below pkg/session.
-var inward = []struct{ who, may string }{
+var mayImport = []struct{ who, may string }{
 	{"pkg/session", ""},
 	{"pkg/session/...", "pkg/session internal/stores/..."},
 	{"pkg/lambdahttp", ""},
@@ -191,8 +191,8 @@ var inward = []struct{ who, may string }{
 	{"cmd/...", "pkg/... internal/mains/... internal/local/..."},
 }
 
-// fits reports whether the pattern matches a package.
-func fits(pattern, name string) bool {
+// matches reports whether the pattern matches a package.
+func matches(pattern, name string) bool {
 	if folder, below := strings.CutSuffix(pattern, "..."); below {
 		return strings.HasPrefix(name, folder)
 	}
@@ -207,8 +207,8 @@ func TestDependenciesPointInward(t *testing.T) {
 			continue
 		}
 		may, known := "", false
-		for _, rule := range inward {
-			if fits(rule.who, p.ImportPath) {
+		for _, rule := range mayImport {
+			if matches(rule.who, p.ImportPath) {
 				may, known = rule.may, true
 			}
 		}
@@ -217,7 +217,7 @@ func TestDependenciesPointInward(t *testing.T) {
 		}
 		for _, imported := range p.Imports {
 			own, inside := strings.CutPrefix(imported, module+"/")
-			if inside && !slices.ContainsFunc(strings.Fields(may), func(pattern string) bool { return fits(pattern, own) }) {
+			if inside && !slices.ContainsFunc(strings.Fields(may), func(pattern string) bool { return matches(pattern, own) }) {
 				t.Errorf("%s imports %s, which stands further out; it may import %q", p.ImportPath, own, may)
 			}
 			if p.ImportPath == "pkg/session" && strings.Contains(imported, ".") {

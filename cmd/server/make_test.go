@@ -78,8 +78,8 @@ func TestMakeRunEnds(t *testing.T) {
 				go func() { ended <- cmd.Wait() }()
 				select {
 				case <-ended:
-				case <-time.After(patience):
-					t.Errorf("make is still there after %v", patience)
+				case <-time.After(testTimeout):
+					t.Errorf("make is still there after %v", testTimeout)
 				}
 				waitUntilClosed(t, address)
 				running := fmt.Sprintf("../../.cache/running-%d", cmd.Process.Pid)

@@ -49,9 +49,9 @@ func TestMain(m *testing.M) {
 	testmain.Main(m, dynamotest.Main, postgrestest.Main, redistest.Main)
 }
 
-// patience is how long a test waits before it fails. It is much longer than anything
-// here takes.
-const patience = 3 * time.Minute
+// testTimeout is how long a test waits before it fails. It is much longer than
+// anything here takes.
+const testTimeout = 3 * time.Minute
 
 // command returns the command that runs the program. The program gets only these
 // environment variables, and those that keep the AWS SDK from other configuration.
@@ -93,7 +93,7 @@ func start(t *testing.T, env []string, args ...string) *process {
 	case <-p.stdout.line:
 	case <-p.exited:
 		t.Fatalf("the server ended: %s", p.stderr)
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("the server does not say where it is")
 	}
 	p.url = regexp.MustCompile(`http://\S+`).FindString(p.stdout.String())
@@ -113,7 +113,7 @@ func (p *process) wait(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-p.exited:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("the server does not end")
 	}
 	return p.cmd.ProcessState.ExitCode()
@@ -173,7 +173,7 @@ func newBrowser(t *testing.T) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &browser{t, &http.Client{Jar: jar, Timeout: patience}}
+	return &browser{t, &http.Client{Jar: jar, Timeout: testTimeout}}
 }
 
 // answer is the last response to a request, after all redirects.
@@ -247,11 +247,11 @@ func statusWith(t *testing.T, address, cookie string) int {
 	return resp.StatusCode
 }
 
-// failure runs the program, which must fail, and returns its exit code and its error
+// runFailing runs the program, which must fail, and returns its exit code and its error
 // message. The program must not print a URL.
-func failure(t *testing.T, env []string, args ...string) (code int, message string) {
+func runFailing(t *testing.T, env []string, args ...string) (code int, message string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	cmd := command(ctx, env, args...)
 	var stdout, stderr bytes.Buffer

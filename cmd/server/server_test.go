@@ -93,7 +93,7 @@ func TestDoesNotStart(t *testing.T) {
 		"an unknown flag":        {nil, []string{"-port", "80"}, 2, []string{"-port", "-addr"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, message := failure(t, tt.env, tt.args...)
+			code, message := runFailing(t, tt.env, tt.args...)
 			if code != tt.code {
 				t.Errorf("exit code %d, want %d", code, tt.code)
 			}
@@ -196,7 +196,7 @@ func TestShutdown(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			conn.SetDeadline(time.Now().Add(patience))
+			conn.SetDeadline(time.Now().Add(testTimeout))
 			body := fmt.Sprintf(`{"username":%q,"password":%q}`, demoUser, demoPassword)
 			fmt.Fprintf(conn, "POST /login HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", address, len(body))
 			answers := bufio.NewReader(conn)
@@ -227,7 +227,7 @@ func TestShutdown(t *testing.T) {
 
 func waitUntilClosed(t *testing.T, address string) {
 	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(testTimeout); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
 			return
@@ -270,7 +270,7 @@ func TestSlowHeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
 	if _, err := io.ReadAll(conn); err != nil {
 		t.Errorf("the server still waits: %v", err)

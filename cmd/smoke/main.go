@@ -20,13 +20,13 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	walk := &smoketest.Walk{
+	test := &smoketest.Test{
 		URL:      os.Args[1],
 		Username: cmp.Or(os.Getenv("SMOKE_USER"), "alice"),
 		Password: os.Getenv("SMOKE_PASSWORD"),
 		Step:     func(name string) { fmt.Println(name) },
 	}
-	if err := walk.Run(ctx); err != nil {
+	if err := test.Run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "smoke:", err)
 		os.Exit(1)
 	}

@@ -17,17 +17,17 @@ import (
 	"time"
 )
 
-// abandonVariable is an environment variable that contains the name of a folder. If
+// helperVariable is an environment variable that contains the name of a folder. If
 // it is set, this test binary starts a program in that folder, prints the program's
 // process ID and waits until it is killed.
-const abandonVariable = "CHILDPROCESS_TEST_ABANDON"
+const helperVariable = "CHILDPROCESS_TEST_ABANDON"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(abandonVariable) == "" {
+	if os.Getenv(helperVariable) == "" {
 		m.Run()
 		return
 	}
-	p, err := StartIn(os.Getenv(abandonVariable), exec.Command("sleep", "600"), KILL)
+	p, err := StartIn(os.Getenv(helperVariable), exec.Command("sleep", "600"), KILL)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -179,7 +179,7 @@ func TestEndsWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	parent := exec.CommandContext(t.Context(), os.Args[0])
-	parent.Env = append(os.Environ(), abandonVariable+"="+folder)
+	parent.Env = append(os.Environ(), helperVariable+"="+folder)
 	parent.Stderr = os.Stderr
 	out, err := parent.StdoutPipe()
 	if err != nil {

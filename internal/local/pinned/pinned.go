@@ -35,10 +35,10 @@ func Cache(name string) (string, error) {
 	}
 }
 
-// fill creates the folder home, if it is not there yet. It calls unpack with an empty
-// folder, and renames that folder, or the folder part in it, to home. If several
+// fetchOnce creates the folder home, if it is not there yet. It calls unpack with an
+// empty folder, and renames that folder, or the folder part in it, to home. If several
 // processes do this at the same time, one fetches and the others wait for it.
-func fill(ctx context.Context, home, part string, unpack func(ctx context.Context, folder string) error) error {
+func fetchOnce(ctx context.Context, home, part string, unpack func(ctx context.Context, folder string) error) error {
 	if isFolder(home) {
 		return nil
 	}

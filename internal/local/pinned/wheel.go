@@ -43,7 +43,7 @@ func (w Wheel) fetchFor(ctx context.Context, platform, folder string) (string, e
 	}
 	home := filepath.Join(folder, w.Version+"-"+build.Platform)
 	unpack := func(ctx context.Context, folder string) error { return w.unpack(ctx, build, folder) }
-	if err := fill(ctx, home, "", unpack); err != nil {
+	if err := fetchOnce(ctx, home, "", unpack); err != nil {
 		return "", fmt.Errorf("fetching the PyPI package %s %s: %w", w.Name, w.Version, err)
 	}
 	return home, nil

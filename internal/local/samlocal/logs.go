@@ -22,7 +22,7 @@ func (l *functionLogs) Write(p []byte) (int, error) {
 		}
 		line := l.line[:end+1]
 		l.line = l.line[end+1:]
-		if around(line) {
+		if isPlatformLine(line) {
 			continue
 		}
 		if _, err := l.out.Write(line); err != nil {
@@ -31,7 +31,7 @@ func (l *functionLogs) Write(p []byte) (int, error) {
 	}
 }
 
-func around(line []byte) bool {
+func isPlatformLine(line []byte) bool {
 	for _, start := range []string{"START RequestId: ", "END RequestId: ", "REPORT RequestId: "} {
 		if bytes.HasPrefix(line, []byte(start)) {
 			return true

@@ -14,8 +14,8 @@ import (
 	"example.com/coatcheck/internal/testing/testenv"
 )
 
-// onPath sets the PATH to one folder, which has only the given shell scripts.
-func onPath(t *testing.T, scripts map[string]string) {
+// setPath sets the PATH to one folder, which has only the given shell scripts.
+func setPath(t *testing.T, scripts map[string]string) {
 	t.Helper()
 	folder := t.TempDir()
 	for name, script := range scripts {
@@ -49,7 +49,7 @@ func TestCheckExplains(t *testing.T) {
 		{"no sam, no venv", free, map[string]string{"docker": "exit 0", "python3": "exit 1"}, "apt-get install python3-venv"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			onPath(t, c.path)
+			setPath(t, c.path)
 			s := &Stack{SAM: "sam", Port: c.port, Folder: t.TempDir()}
 			err := s.Check(t.Context())
 			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
@@ -66,7 +66,7 @@ func TestCheckExplains(t *testing.T) {
 // second gets an error.
 func TestCheckTakesThePort(t *testing.T) {
 	t.Chdir("../../..")
-	onPath(t, map[string]string{"docker": "exit 0", "sam": "exit 0"})
+	setPath(t, map[string]string{"docker": "exit 0", "sam": "exit 0"})
 	first := &Stack{SAM: "sam", Port: testenv.FreePort(t), Folder: filepath.Join(t.TempDir(), "new")}
 	if err := first.Check(t.Context()); err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestCheckTakesThePort(t *testing.T) {
 }
 
 func TestBuildExplains(t *testing.T) {
-	onPath(t, map[string]string{"make": "echo building; echo no compiler >&2; exit 2", "sh": `exec /bin/sh "$@"`, "cat": "exec /bin/cat"})
+	setPath(t, map[string]string{"make": "echo building; echo no compiler >&2; exit 2", "sh": `exec /bin/sh "$@"`, "cat": "exec /bin/cat"})
 	s := &Stack{Folder: t.TempDir()}
 	if err := s.Build(t.Context()); err == nil || !strings.Contains(err.Error(), "make build: exit status 2\nbuilding\nno compiler") {
 		t.Errorf("a failing make: %v", err)
@@ -96,7 +96,7 @@ func TestBuildExplains(t *testing.T) {
 func TestRemoveContainers(t *testing.T) {
 	build := t.TempDir()
 	log := filepath.Join(t.TempDir(), "log")
-	onPath(t, map[string]string{"docker": `case $1 in
+	setPath(t, map[string]string{"docker": `case $1 in
 ps) echo a1; echo b2; echo c3 ;;
 inspect) echo "a1 /elsewhere/LoginFunction"; echo "b2 ` + build + `/LoginFunction"; echo "c3" ;;
 rm) echo "$*" >>` + log + ` ;;
@@ -153,11 +153,11 @@ func TestStandInImage(t *testing.T) {
 }
 
 func TestStaticBusybox(t *testing.T) {
-	onPath(t, nil)
+	setPath(t, nil)
 	if _, err := staticBusybox(); err == nil {
 		t.Error("no busybox, no error")
 	}
-	onPath(t, map[string]string{"busybox": "exit 0"})
+	setPath(t, map[string]string{"busybox": "exit 0"})
 	if _, err := staticBusybox(); err == nil {
 		t.Error("took a script")
 	}

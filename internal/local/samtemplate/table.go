@@ -56,8 +56,9 @@ func (t Table) Create(ctx context.Context, client *dynamodb.Client, name string)
 	return err == nil, err
 }
 
-// unread are the properties of a table that this package knows but does not need.
-var unread = []string{
+// ignoredProperties are the properties of a table that this package knows but does not
+// need.
+var ignoredProperties = []string{
 	"BillingMode", "DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "SSESpecification", "TableName", "Tags",
 }
 
@@ -81,7 +82,7 @@ func readTable(p properties) (Table, error) {
 	var attributes []attribute
 	var ttl timeToLive
 	err := errors.Join(
-		p.known(append(unread, "KeySchema", "AttributeDefinitions", "TimeToLiveSpecification")...),
+		p.known(append(ignoredProperties, "KeySchema", "AttributeDefinitions", "TimeToLiveSpecification")...),
 		p.load("KeySchema", &keys),
 		p.load("AttributeDefinitions", &attributes),
 		p.load("TimeToLiveSpecification", &ttl),

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// Walk is one run of the smoke test. It does not change other sessions of the user.
+// Test is one run of the smoke test. It does not change other sessions of the user.
 // But the server limits the number of sessions of a user, so a login may end one. It
 // is best to have a separate user for the test.
-type Walk struct {
+type Test struct {
 	URL                string // of the server: https, or http at localhost
 	Username, Password string
 	Step               func(name string) // called before each step
@@ -36,11 +36,11 @@ type answer struct {
 
 // Run returns nil if the server does everything that it should. The error contains
 // the step, the expected result and the actual result. It contains no secret.
-func (w *Walk) Run(ctx context.Context) error {
-	if err := w.check(); err != nil {
+func (t *Test) Run(ctx context.Context) error {
+	if err := t.check(); err != nil {
 		return err
 	}
-	w.client = &http.Client{
+	t.client = &http.Client{
 		Timeout:       30 * time.Second, // the gateway's own
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -49,23 +49,23 @@ func (w *Walk) Run(ctx context.Context) error {
 		name string
 		do   func() error
 	}{
-		{"nobody is signed in", func() error { return w.profile(ctx, "", http.StatusUnauthorized) }},
-		{"an unknown path is not found", func() error { return w.expect(ctx, http.StatusNotFound, "GET", "/no-such-path", "", nil) }},
-		{"a wrong password is refused", func() error { return w.refused(ctx) }},
-		{"the right one signs in", func() (err error) { first, err = w.login(ctx); return err }},
-		{"the profile is the user's", func() error { return w.profile(ctx, first, http.StatusOK) }},
-		{"another site cannot log out", func() error { return w.crossSite(ctx, first) }},
-		{"a second device signs in", func() (err error) { second, err = w.login(ctx); return err }},
-		{"its session is listed", func() (err error) { id, err = w.current(ctx, second); return err }},
+		{"nobody is signed in", func() error { return t.profile(ctx, "", http.StatusUnauthorized) }},
+		{"an unknown path is not found", func() error { return t.expect(ctx, http.StatusNotFound, "GET", "/no-such-path", "", nil) }},
+		{"a wrong password is refused", func() error { return t.wrongPassword(ctx) }},
+		{"the right one signs in", func() (err error) { first, err = t.login(ctx); return err }},
+		{"the profile is the user's", func() error { return t.profile(ctx, first, http.StatusOK) }},
+		{"another site cannot log out", func() error { return t.crossSite(ctx, first) }},
+		{"a second device signs in", func() (err error) { second, err = t.login(ctx); return err }},
+		{"its session is listed", func() (err error) { id, err = t.currentSessionID(ctx, second); return err }},
 		{"its session is revoked", func() error {
-			return w.expect(ctx, http.StatusNoContent, "POST", "/sessions/"+id+"/revoke", first, nil)
+			return t.expect(ctx, http.StatusNoContent, "POST", "/sessions/"+id+"/revoke", first, nil)
 		}},
-		{"it is signed out", func() error { return w.profile(ctx, second, http.StatusUnauthorized) }},
-		{"the first is not", func() error { return w.profile(ctx, first, http.StatusOK) }},
-		{"the first logs out", func() error { return w.expect(ctx, http.StatusNoContent, "POST", "/logout", first, nil) }},
-		{"its cookie is worth nothing", func() error { return w.profile(ctx, first, http.StatusUnauthorized) }},
+		{"it is signed out", func() error { return t.profile(ctx, second, http.StatusUnauthorized) }},
+		{"the first is not", func() error { return t.profile(ctx, first, http.StatusOK) }},
+		{"the first logs out", func() error { return t.expect(ctx, http.StatusNoContent, "POST", "/logout", first, nil) }},
+		{"its cookie is worth nothing", func() error { return t.profile(ctx, first, http.StatusUnauthorized) }},
 	} {
-		w.Step(step.name)
+		t.Step(step.name)
 		if err := step.do(); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
@@ -73,29 +73,29 @@ func (w *Walk) Run(ctx context.Context) error {
 	return nil
 }
 
-func (w *Walk) check() error {
-	u, err := url.Parse(w.URL)
+func (t *Test) check() error {
+	u, err := url.Parse(t.URL)
 	switch {
 	case err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "":
-		return fmt.Errorf("the URL is %q; it must be one such as https://app.example.com", w.URL)
+		return fmt.Errorf("the URL is %q; it must be one such as https://app.example.com", t.URL)
 	case u.Scheme != "https" && (u.Scheme != "http" || u.Hostname() != "localhost"):
-		return fmt.Errorf("the URL is %q; a password goes over https only, or to http://localhost", w.URL)
-	case w.Username == "" || w.Password == "":
+		return fmt.Errorf("the URL is %q; a password goes over https only, or to http://localhost", t.URL)
+	case t.Username == "" || t.Password == "":
 		return errors.New("there is no user name or no password")
 	}
-	w.URL = u.Scheme + "://" + u.Host
+	t.URL = u.Scheme + "://" + u.Host
 	return nil
 }
 
 // send sends one request, and checks the headers that every response must have.
-func (w *Walk) send(ctx context.Context, method, path, cookie string, header http.Header, body any) (*answer, error) {
+func (t *Test) send(ctx context.Context, method, path, cookie string, header http.Header, body any) (*answer, error) {
 	var text strings.Builder
 	if body != nil {
 		if err := json.NewEncoder(&text).Encode(body); err != nil {
 			return nil, err
 		}
 	}
-	request, err := http.NewRequestWithContext(ctx, method, w.URL+path, strings.NewReader(text.String()))
+	request, err := http.NewRequestWithContext(ctx, method, t.URL+path, strings.NewReader(text.String()))
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (w *Walk) send(ctx context.Context, method, path, cookie string, header htt
 	if cookie != "" {
 		request.Header.Set("Cookie", cookieName+"="+cookie)
 	}
-	response, err := w.client.Do(request)
+	response, err := t.client.Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +128,8 @@ func (w *Walk) send(ctx context.Context, method, path, cookie string, header htt
 	return a, nil
 }
 
-func (w *Walk) expect(ctx context.Context, status int, method, path, cookie string, body any) error {
-	a, err := w.send(ctx, method, path, cookie, nil, body)
+func (t *Test) expect(ctx context.Context, status int, method, path, cookie string, body any) error {
+	a, err := t.send(ctx, method, path, cookie, nil, body)
 	if err == nil && a.status != status {
 		err = fmt.Errorf("%s %s answers %d, want %d", method, path, a.status, status)
 	}
@@ -138,8 +138,8 @@ func (w *Walk) expect(ctx context.Context, status int, method, path, cookie stri
 
 // profile requests the profile and checks the status. If the status is 200, it also
 // checks that the profile is the user's.
-func (w *Walk) profile(ctx context.Context, cookie string, status int) error {
-	a, err := w.send(ctx, "GET", "/profile", cookie, nil, nil)
+func (t *Test) profile(ctx context.Context, cookie string, status int) error {
+	a, err := t.send(ctx, "GET", "/profile", cookie, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -150,18 +150,18 @@ func (w *Walk) profile(ctx context.Context, cookie string, status int) error {
 	if status != http.StatusOK {
 		return nil
 	}
-	if err := json.Unmarshal(a.body, &profile); err != nil || !strings.EqualFold(profile.Username, w.Username) {
-		return fmt.Errorf("the profile is that of %q, want %q (%v)", profile.Username, w.Username, err)
+	if err := json.Unmarshal(a.body, &profile); err != nil || !strings.EqualFold(profile.Username, t.Username) {
+		return fmt.Errorf("the profile is that of %q, want %q (%v)", profile.Username, t.Username, err)
 	}
 	return nil
 }
 
-func (w *Walk) credentials(password string) map[string]string {
-	return map[string]string{"username": w.Username, "password": password}
+func (t *Test) credentials(password string) map[string]string {
+	return map[string]string{"username": t.Username, "password": password}
 }
 
-func (w *Walk) refused(ctx context.Context) error {
-	a, err := w.send(ctx, "POST", "/login", "", nil, w.credentials("not the password of anybody"))
+func (t *Test) wrongPassword(ctx context.Context) error {
+	a, err := t.send(ctx, "POST", "/login", "", nil, t.credentials("not the password of anybody"))
 	if err == nil && (a.status != http.StatusUnauthorized || len(a.header.Values("Set-Cookie")) > 0) {
 		err = fmt.Errorf("POST /login answers %d with %d cookies, want 401 and none", a.status, len(a.header.Values("Set-Cookie")))
 	}
@@ -169,8 +169,8 @@ func (w *Walk) refused(ctx context.Context) error {
 }
 
 // login signs in and returns the value of the session cookie.
-func (w *Walk) login(ctx context.Context) (string, error) {
-	a, err := w.send(ctx, "POST", "/login", "", nil, w.credentials(w.Password))
+func (t *Test) login(ctx context.Context) (string, error) {
+	a, err := t.send(ctx, "POST", "/login", "", nil, t.credentials(t.Password))
 	if err != nil {
 		return "", err
 	}
@@ -196,20 +196,21 @@ func (w *Walk) login(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-func (w *Walk) crossSite(ctx context.Context, cookie string) error {
-	a, err := w.send(ctx, "POST", "/logout", cookie, http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://another.example"}}, nil)
+func (t *Test) crossSite(ctx context.Context, cookie string) error {
+	a, err := t.send(ctx, "POST", "/logout", cookie, http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://another.example"}}, nil)
 	if err != nil {
 		return err
 	}
 	if a.status != http.StatusForbidden {
 		return fmt.Errorf("POST /logout of another site answers %d, want 403", a.status)
 	}
-	return w.profile(ctx, cookie, http.StatusOK)
+	return t.profile(ctx, cookie, http.StatusOK)
 }
 
-// current requests the list of sessions and returns the ID of the cookie's session.
-func (w *Walk) current(ctx context.Context, cookie string) (string, error) {
-	a, err := w.send(ctx, "GET", "/sessions", cookie, nil, nil)
+// currentSessionID requests the list of sessions and returns the ID of the cookie's
+// session.
+func (t *Test) currentSessionID(ctx context.Context, cookie string) (string, error) {
+	a, err := t.send(ctx, "GET", "/sessions", cookie, nil, nil)
 	if err != nil {
 		return "", err
 	}

@@ -51,12 +51,13 @@ type fault struct {
 	response func(*http.Response)
 }
 
-func answered(status int) func(*http.Response) {
+func withStatus(status int) func(*http.Response) {
 	return func(r *http.Response) { r.StatusCode = status }
 }
 
-// on limits a change to responses to requests with the method and the end of the path.
-func on(method, path string, change func(*http.Response)) func(*http.Response) {
+// forRequests limits a change to the responses to requests with the method and the end
+// of the path.
+func forRequests(method, path string, change func(*http.Response)) func(*http.Response) {
 	return func(r *http.Response) {
 		if r.Request.Method == method && strings.HasSuffix(r.Request.URL.Path, path) {
 			change(r)
@@ -64,7 +65,7 @@ func on(method, path string, change func(*http.Response)) func(*http.Response) {
 	}
 }
 
-func cookieBecomes(from, to string) func(*http.Response) {
+func replaceInCookies(from, to string) func(*http.Response) {
 	return func(r *http.Response) {
 		for i, line := range r.Header["Set-Cookie"] {
 			r.Header["Set-Cookie"][i] = strings.Replace(line, from, to, 1)
@@ -72,9 +73,9 @@ func cookieBecomes(from, to string) func(*http.Response) {
 	}
 }
 
-// elsewhere sends requests for one path to another path. That path answers with
+// reroute sends requests for one path to another path. That path answers with
 // success too, but does not do what the request asks for.
-func elsewhere(path, to string) func(*http.Request) {
+func reroute(path, to string) func(*http.Request) {
 	return func(r *http.Request) {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, path) {
 			r.URL.Path = to
@@ -91,21 +92,21 @@ func TestRun(t *testing.T) {
 		"nothing":                  {},
 		"no HSTS":                  {"nobody is signed in", nil, func(r *http.Response) { r.Header.Del("Strict-Transport-Security") }},
 		"answers are cached":       {"nobody is signed in", nil, func(r *http.Response) { r.Header.Set("Cache-Control", "public") }},
-		"everybody is let in":      {"nobody is signed in", nil, on("GET", "/profile", answered(200))},
-		"unknown paths are found":  {"an unknown path is not found", nil, on("GET", "/no-such-path", answered(200))},
-		"any password will do":     {"a wrong password is refused", nil, on("POST", "/login", answered(200))},
-		"a script sees the cookie": {"the right one signs in", nil, cookieBecomes(" HttpOnly;", "")},
-		"the cookie has a domain":  {"the right one signs in", nil, cookieBecomes("HttpOnly", "Domain=localhost; HttpOnly")},
+		"everybody is let in":      {"nobody is signed in", nil, forRequests("GET", "/profile", withStatus(200))},
+		"unknown paths are found":  {"an unknown path is not found", nil, forRequests("GET", "/no-such-path", withStatus(200))},
+		"any password will do":     {"a wrong password is refused", nil, forRequests("POST", "/login", withStatus(200))},
+		"a script sees the cookie": {"the right one signs in", nil, replaceInCookies(" HttpOnly;", "")},
+		"the cookie has a domain":  {"the right one signs in", nil, replaceInCookies("HttpOnly", "Domain=localhost; HttpOnly")},
 		"the cookie is lost":       {"the right one signs in", nil, func(r *http.Response) { r.Header.Del("Set-Cookie") }},
 		"the cookie is not read":   {"the profile is the user's", func(r *http.Request) { r.Header.Del("Cookie") }, nil},
 		"origins are not checked": {"another site cannot log out", func(r *http.Request) {
 			r.Header.Del("Sec-Fetch-Site")
 			r.Header.Del("Origin")
 		}, nil},
-		"revocation does nothing": {"it is signed out", elsewhere("/revoke", "/logout"), nil},
+		"revocation does nothing": {"it is signed out", reroute("/revoke", "/logout"), nil},
 		"logout does nothing": {"its cookie is worth nothing", func(r *http.Request) {
 			if r.Header.Get("Origin") == "" {
-				elsewhere("/logout", "/logout")(r)
+				reroute("/logout", "/logout")(r)
 			}
 		}, nil},
 	} {
@@ -126,11 +127,11 @@ func TestRun(t *testing.T) {
 			})
 			defer proxy.Close()
 			last := ""
-			walk := &Walk{
+			test := &Test{
 				URL: strings.Replace(proxy.URL, "127.0.0.1", "localhost", 1), Username: demo.Username, Password: demo.Password,
 				Step: func(name string) { last = name },
 			}
-			err := walk.Run(t.Context())
+			err := test.Run(t.Context())
 			if f.step == "" && err != nil {
 				t.Error(err)
 			}
@@ -142,7 +143,7 @@ func TestRun(t *testing.T) {
 }
 
 func TestRunRefuses(t *testing.T) {
-	for _, w := range []Walk{
+	for _, w := range []Test{
 		{URL: "app.example.com"}, {URL: ""}, {URL: "https://app.example.com/login"}, {URL: "http://app.example.com"},
 		{URL: "https://app.example.com", Username: "alice"},
 	} {

@@ -64,9 +64,9 @@ func has(t *testing.T, table string, key map[string]types.AttributeValue) bool {
 	return out.Item != nil
 }
 
-func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
+func noRetry(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
-func TestProxyNotesCalls(t *testing.T) {
+func TestProxyRecordsCalls(t *testing.T) {
 	b := newBench(t)
 	use := func(action, table string) samtemplate.Access {
 		return samtemplate.Access{Action: action, Table: b.tables[table]}
@@ -172,7 +172,7 @@ func isConditionFailed(err error) bool {
 func TestLoseAnswer(t *testing.T) {
 	b := newBench(t)
 	b.Fail("PutItem", LoseAnswer)
-	if err := b.put(t.Context(), "1", once); err == nil {
+	if err := b.put(t.Context(), "1", noRetry); err == nil {
 		t.Fatal("no error, although the answer was lost")
 	}
 	if !b.has("1") {
@@ -199,14 +199,14 @@ func TestRefuse(t *testing.T) {
 	if err := b.put(t.Context(), "1"); err != nil {
 		t.Errorf("the second try failed: %v", err)
 	}
-	if err := b.put(t.Context(), "2", once); err == nil || b.has("2") {
+	if err := b.put(t.Context(), "2", noRetry); err == nil || b.has("2") {
 		t.Errorf("error %v, item there: %t", err, b.has("2"))
 	}
-	if err := b.put(t.Context(), "3", once); err != nil {
+	if err := b.put(t.Context(), "3", noRetry); err != nil {
 		t.Errorf("after the faults: %v", err)
 	}
 	b.Fail("GetItem", Refuse)
-	if err := b.put(t.Context(), "4", once); err != nil {
+	if err := b.put(t.Context(), "4", noRetry); err != nil {
 		t.Errorf("a fault for another action: %v", err)
 	}
 }
@@ -241,7 +241,7 @@ func TestHang(t *testing.T) {
 		t.Error("the call was carried out")
 	}
 	// The test ends although a call still hangs.
-	go b.put(context.Background(), "2", once)
+	go b.put(context.Background(), "2", noRetry)
 	for len(b.Take()) == 0 {
 		time.Sleep(time.Millisecond)
 	}
@@ -251,7 +251,7 @@ func TestHold(t *testing.T) {
 	b := newBench(t)
 	b.Fail("PutItem", Hold, Hold)
 	for _, id := range []string{"1", "1"} {
-		if err := b.put(t.Context(), id, once); err == nil {
+		if err := b.put(t.Context(), id, noRetry); err == nil {
 			t.Error("no error, although the call is held")
 		}
 	}
@@ -269,23 +269,25 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// witness is a testing.TB that sends errors to a channel instead of failing the test.
-type witness struct {
+// errorRecorder is a testing.TB that sends errors to a channel instead of failing the
+// test.
+type errorRecorder struct {
 	testing.TB
 	errors chan string
 }
 
-func (w witness) Errorf(format string, args ...any) { w.errors <- fmt.Sprintf(format, args...) }
+func (w errorRecorder) Errorf(format string, args ...any) { w.errors <- fmt.Sprintf(format, args...) }
 
-// watch makes the proxy send its errors to the returned channel, not to the test.
-func (b *bench) watch() chan string {
+// recordErrors makes the proxy send its errors to the returned channel, not to the
+// test.
+func (b *bench) recordErrors() chan string {
 	errors := make(chan string, 10)
-	b.tb = witness{b.T, errors}
+	b.tb = errorRecorder{b.T, errors}
 	return errors
 }
 
-// together makes a call for each ID, all at the same time.
-func (b *bench) together(ids ...string) {
+// putConcurrently makes a call for each ID, all at the same time.
+func (b *bench) putConcurrently(ids ...string) {
 	var wg sync.WaitGroup
 	for _, id := range ids {
 		wg.Go(func() {
@@ -300,11 +302,11 @@ func (b *bench) together(ids ...string) {
 func TestExpect(t *testing.T) {
 	b := newBench(t)
 	b.Expect("PutItem PutItem PutItem", "PutItem", "GetItem PutItem")
-	b.together("1", "2", "3")
-	b.together("4")
+	b.putConcurrently("1", "2", "3")
+	b.putConcurrently("4")
 	b.Fail("PutItem", Refuse) // a call with a fault is in no wave
 	var wg sync.WaitGroup
-	wg.Go(func() { b.together("5") })
+	wg.Go(func() { b.putConcurrently("5") })
 	if _, err := b.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &b.table, Key: key("1")}); err != nil {
 		t.Error(err)
 	}
@@ -312,43 +314,43 @@ func TestExpect(t *testing.T) {
 	if calls := b.Take(); len(calls) != 7 {
 		t.Errorf("%d calls, want 7", len(calls))
 	}
-	b.together("6") // nothing is expected any more
+	b.putConcurrently("6") // nothing is expected any more
 }
 
-func TestExpectAndBeDisappointed(t *testing.T) {
+func TestExpectFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		waves []string
 		do    func(b *bench, errors chan string)
 		want  string
 	}{
 		"one after another": {[]string{"PutItem PutItem"}, func(b *bench, _ chan string) {
-			b.patience = time.Millisecond
-			b.together("1")
-			b.together("2")
+			b.waveTimeout = time.Millisecond
+			b.putConcurrently("1")
+			b.putConcurrently("2")
 		}, `of the calls "PutItem PutItem", to be made at the same time, ["PutItem"] did not come in 1ms`},
 		"at the same time": {[]string{"PutItem", "PutItem"}, func(b *bench, errors chan string) {
 			resume := b.Pause(0)
 			var wg sync.WaitGroup
-			wg.Go(func() { b.together("1", "2") })
+			wg.Go(func() { b.putConcurrently("1", "2") })
 			errors <- <-errors // wait for the error of the second call, and put it back
 			resume()
 			wg.Wait()
-			b.together("3")
+			b.putConcurrently("3")
 		}, `PutItem came before the calls "PutItem" were answered, of which [] had not even come`},
 		"another": {[]string{"GetItem"}, func(b *bench, _ chan string) {
-			b.together("1")
+			b.putConcurrently("1")
 			b.client.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: &b.table, Key: key("1")})
 		}, `PutItem came before the calls "GetItem" were answered, of which ["GetItem"] had not even come`},
 		"one too many": {[]string{"PutItem"}, func(b *bench, _ chan string) {
-			b.together("1")
-			b.together("2")
+			b.putConcurrently("1")
+			b.putConcurrently("2")
 		}, "PutItem came, and no more calls were expected"},
-		"not one": {nil, func(b *bench, _ chan string) { b.together("1") }, "PutItem came, and no more calls were expected"},
+		"not one": {nil, func(b *bench, _ chan string) { b.putConcurrently("1") }, "PutItem came, and no more calls were expected"},
 		"none":    {[]string{"PutItem"}, func(*bench, chan string) {}, `of the calls "PutItem", ["PutItem"] did not come`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			errors := b.watch()
+			errors := b.recordErrors()
 			b.Expect(test.waves...)
 			test.do(b, errors)
 			b.Take()
@@ -367,12 +369,12 @@ func TestExpectAndBeDisappointed(t *testing.T) {
 func TestPause(t *testing.T) {
 	b := newBench(t)
 	resume := b.Pause(2)
-	b.together("1", "2")
+	b.putConcurrently("1", "2")
 	b.Take()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		b.together("3")
+		b.putConcurrently("3")
 	}()
 	for len(b.Take()) == 0 {
 		time.Sleep(time.Millisecond)
@@ -382,7 +384,7 @@ func TestPause(t *testing.T) {
 	}
 	resume()
 	<-done
-	b.together("4")
+	b.putConcurrently("4")
 }
 
 func TestUses(t *testing.T) {

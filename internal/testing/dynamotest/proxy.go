@@ -30,9 +30,9 @@ type Proxy struct {
 	always Fault              // for all other calls
 	held   []*http.Request
 
-	expecting bool          // true between Expect and Take
-	waves     []*wave       // the waves that are not answered yet
-	patience  time.Duration // how long a call waits for the rest of its wave
+	expecting   bool          // true between Expect and Take
+	waves       []*wave       // the waves that are not answered yet
+	waveTimeout time.Duration // how long a call waits for the rest of its wave
 
 	passes int           // how many calls the pause still lets through
 	paused chan struct{} // closed when the pause is over; nil if there is none
@@ -56,7 +56,7 @@ func NewProxy(tb testing.TB) *Proxy {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Proxy{tb: tb, target: target, done: make(chan struct{}), faults: map[string][]Fault{}, patience: time.Minute}
+	p := &Proxy{tb: tb, target: target, done: make(chan struct{}), faults: map[string][]Fault{}, waveTimeout: time.Minute}
 	server := httptest.NewServer(http.HandlerFunc(p.serve))
 	p.URL = server.URL
 	tb.Cleanup(func() {
@@ -141,11 +141,11 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		p.tb.Errorf("dynamotest: %v", err)
 	}
-	p.note(call)
-	out := p.onward(r, body)
+	p.record(call)
+	out := p.upstreamRequest(r, body)
 	switch call.Fault {
 	case None, LoseAnswer:
-		p.carryOut(w, out, call)
+		p.forward(w, out, call)
 		return
 	case Hold:
 		p.hold(out)
@@ -159,8 +159,8 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// onward returns the request that the proxy sends to DynamoDB for r.
-func (p *Proxy) onward(r *http.Request, body []byte) *http.Request {
+// upstreamRequest returns the request that the proxy sends to DynamoDB for r.
+func (p *Proxy) upstreamRequest(r *http.Request, body []byte) *http.Request {
 	out := r.Clone(context.WithoutCancel(r.Context()))
 	out.RequestURI = ""
 	out.URL.Scheme, out.URL.Host = p.target.Scheme, p.target.Host
@@ -185,12 +185,12 @@ func (p *Proxy) wait() {
 	}
 }
 
-// carryOut sends the call to DynamoDB. It passes the answer on, or drops it if the
+// forward sends the call to DynamoDB. It passes the answer on, or drops it if the
 // fault says so.
-func (p *Proxy) carryOut(w http.ResponseWriter, out *http.Request, call *Call) {
+func (p *Proxy) forward(w http.ResponseWriter, out *http.Request, call *Call) {
 	var wave *wave
 	if call.Fault == None {
-		wave = p.join(call)
+		wave = p.awaitWave(call)
 	}
 	p.wait()
 	status, header, answer, err := send(out)
@@ -199,7 +199,7 @@ func (p *Proxy) carryOut(w http.ResponseWriter, out *http.Request, call *Call) {
 		panic(http.ErrAbortHandler)
 	}
 	p.end(call, status, answer)
-	p.leave(wave)
+	p.awaitAnswers(wave)
 	if call.Fault == LoseAnswer {
 		panic(http.ErrAbortHandler)
 	}
@@ -208,8 +208,8 @@ func (p *Proxy) carryOut(w http.ResponseWriter, out *http.Request, call *Call) {
 	w.Write(answer)
 }
 
-// note adds the call to the list and sets its fault.
-func (p *Proxy) note(call *Call) {
+// record adds the call to the list and sets its fault.
+func (p *Proxy) record(call *Call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	call.Fault = p.always

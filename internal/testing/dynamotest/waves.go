@@ -12,14 +12,14 @@ type wave struct {
 	name       string        // "GetItem UpdateItem"
 	missing    []string      // the calls that have not come
 	unanswered int           // how many calls DynamoDB has not answered
-	whole      chan struct{} // closed when no call is missing
+	complete   chan struct{} // closed when no call is missing
 	answered   chan struct{} // closed when all calls are answered
 }
 
-// lull is how long the proxy delays the answers of a wave, to see calls that come too
-// early. On a busy machine a call that comes too early may not be seen in this time.
-// But a correct call never fails the test.
-const lull = 20 * time.Millisecond
+// gracePeriod is how long the proxy delays the answers of a wave, to see calls that
+// come too early. On a busy machine a call that comes too early may not be seen in this
+// time. But a correct call never fails the test.
+const gracePeriod = 20 * time.Millisecond
 
 // Expect says which calls must come next, one wave after the other, until [Proxy.Take]
 // is called. Each wave is a list of actions, such as "GetItem UpdateItem UpdateItem".
@@ -40,24 +40,24 @@ func (p *Proxy) Expect(waves ...string) {
 	}
 }
 
-// join waits until the whole wave of the call has come, and returns the wave. It
+// awaitWave waits until the whole wave of the call has come, and returns the wave. It
 // returns nil if the call is in no wave.
-func (p *Proxy) join(call *Call) *wave {
-	w := p.place(call.Action)
+func (p *Proxy) awaitWave(call *Call) *wave {
+	w := p.assign(call.Action)
 	if w == nil {
 		return nil
 	}
 	select {
-	case <-w.whole:
+	case <-w.complete:
 	case <-p.done:
-	case <-time.After(p.patience):
-		p.abandon(w)
+	case <-time.After(p.waveTimeout):
+		p.timeOut(w)
 	}
 	return w
 }
 
-// place finds the wave of a call that has come. It returns nil if there is none.
-func (p *Proxy) place(action string) *wave {
+// assign finds the wave of a call that has come. It returns nil if there is none.
+func (p *Proxy) assign(action string) *wave {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.expecting {
@@ -74,13 +74,13 @@ func (p *Proxy) place(action string) *wave {
 		return nil
 	}
 	if w.missing = slices.Delete(w.missing, i, i+1); len(w.missing) == 0 {
-		close(w.whole)
+		close(w.complete)
 	}
 	return w
 }
 
-// leave waits until DynamoDB has answered the whole wave.
-func (p *Proxy) leave(w *wave) {
+// awaitAnswers waits until DynamoDB has answered the whole wave.
+func (p *Proxy) awaitAnswers(w *wave) {
 	if w == nil {
 		return
 	}
@@ -89,7 +89,7 @@ func (p *Proxy) leave(w *wave) {
 	last := w.unanswered == 0
 	p.mu.Unlock()
 	if last {
-		time.Sleep(lull)
+		time.Sleep(gracePeriod)
 		p.next(w)
 	}
 	select {
@@ -108,15 +108,15 @@ func (p *Proxy) next(w *wave) {
 	}
 }
 
-// abandon reports a wave whose calls did not all come in time, and lets the others
+// timeOut reports a wave whose calls did not all come in time, and lets the others
 // through. From then on, the proxy expects nothing.
-func (p *Proxy) abandon(w *wave) {
+func (p *Proxy) timeOut(w *wave) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.current(w) && len(w.missing) > 0 {
-		p.tb.Errorf("dynamotest: of the calls %q, to be made at the same time, %q did not come in %v", w.name, w.missing, p.patience)
+		p.tb.Errorf("dynamotest: of the calls %q, to be made at the same time, %q did not come in %v", w.name, w.missing, p.waveTimeout)
 		p.waves, p.expecting = nil, false
-		close(w.whole)
+		close(w.complete)
 		close(w.answered)
 	}
 }

@@ -169,8 +169,8 @@ func (b *Bench) TouchLater(s *session.Session) error {
 	return b.Direct.Touch(b.Context(), s.Key(), later.LastSeenAt, later.ExpiresAt)
 }
 
-// kill changes the stored session so that it is dead at Now, and returns it.
-func (b *Bench) kill(s *session.Session) *session.Session {
+// expire changes the stored session so that it is dead at Now, and returns it.
+func (b *Bench) expire(s *session.Session) *session.Session {
 	b.Helper()
 	dead, err := b.Direct.Get(b.Context(), s.Key())
 	Want(b, err, nil)
@@ -189,7 +189,7 @@ func (b *Bench) connect(store session.Store) {
 
 // between makes f run before the next second try. The returned function fails the test
 // unless f ran and succeeded.
-func (b *Bench) between(f func() error) (demand func()) {
+func (b *Bench) between(f func() error) (check func()) {
 	done := make(chan error, 1)
 	b.Between(func() { done <- f() })
 	return func() {

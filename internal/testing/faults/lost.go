@@ -20,36 +20,36 @@ func LostAnswers(t *testing.T, open Open) {
 		t.Run(c.Method, func(t *testing.T) {
 			t.Parallel()
 			b := open(t)
-			for _, faults := range losses(b.triesOf(c), append([]Fault{Lost, Refused}, b.More...)) {
-				t.Run(fmt.Sprint(faults), func(t *testing.T) { b.on(t).lose(c, faults) })
+			for _, faults := range faultSequences(b.triesOf(c), append([]Fault{Lost, Refused}, b.More...)) {
+				t.Run(fmt.Sprint(faults), func(t *testing.T) { b.forSubtest(t).loseAnswers(c, faults) })
 			}
 		})
 	}
 }
 
-// losses returns every sequence of these faults with a length from 1 to n.
-func losses(n int, kinds []Fault) (all [][]Fault) {
+// faultSequences returns every sequence of these faults with a length from 1 to n.
+func faultSequences(n int, kinds []Fault) (all [][]Fault) {
 	if n == 0 {
 		return nil
 	}
 	for _, first := range kinds {
 		all = append(all, []Fault{first})
-		for _, rest := range losses(n-1, kinds) {
+		for _, rest := range faultSequences(n-1, kinds) {
 			all = append(all, append([]Fault{first}, rest...))
 		}
 	}
 	return all
 }
 
-// on returns a copy of the Bench for a subtest.
-func (b *Bench) on(t *testing.T) *Bench {
+// forSubtest returns a copy of the Bench for a subtest.
+func (b *Bench) forSubtest(t *testing.T) *Bench {
 	sub := *b
 	sub.TB = t
 	return &sub
 }
 
-// lose makes the call, gives its first tries these faults, and checks the results.
-func (b *Bench) lose(c Call, faults []Fault) {
+// loseAnswers makes the call, gives its first tries these faults, and checks the results.
+func (b *Bench) loseAnswers(c Call, faults []Fault) {
 	b.Helper()
 	s := b.Subject(c)
 	b.connect(b.Store)
@@ -179,15 +179,15 @@ func LateTries(t *testing.T, open Open) {
 				if c.Method == Logout.Method && late < b.Tries {
 					continue // the next try ends the session, so no other request can change it
 				}
-				b.late(c, late)
+				b.deliverLate(c, late)
 			}
 		})
 	}
 }
 
-// late makes the call while the proxy keeps its first n tries. It delivers these tries
-// after other requests, and checks the result.
-func (b *Bench) late(c Call, n int) {
+// deliverLate makes the call while the proxy keeps its first n tries. It delivers these
+// tries after other requests, and checks the result.
+func (b *Bench) deliverLate(c Call, n int) {
 	b.Helper()
 	changed, ended, dead := b.Created(), b.Created(), b.Created()
 	for _, s := range []*session.Session{changed, ended, dead} {
@@ -201,7 +201,7 @@ func (b *Bench) late(c Call, n int) {
 	}
 	changed = b.renewTwice(changed)
 	Want(b, Revoke.Do(b.Context(), b.Direct, ended), nil)
-	dead = b.kill(dead)
+	dead = b.expire(dead)
 
 	found := make([]bool, 3*n)
 	if c.Method == Logout.Method {
@@ -232,8 +232,8 @@ func (b *Bench) renewTwice(s *session.Session) *session.Session {
 	return TouchedLater(after)
 }
 
-// shortly is the timeout of a call that is meant to time out.
-const shortly = 100 * time.Millisecond
+// shortTimeout is the timeout of a call that is meant to time out.
+const shortTimeout = 100 * time.Millisecond
 
 // Outage tests calls during an outage. An outage says nothing about the session and
 // changes nothing. If the server never answers, the call must end with the caller's
@@ -244,32 +244,32 @@ func Outage(t *testing.T, open Open) {
 		t.Run(c.Method, func(t *testing.T) {
 			t.Parallel()
 			b := open(t)
-			b.down(c, b.Subject(c), func(s *session.Session) { b.Untouched(c, s) })
+			b.testOutage(c, b.Subject(c), func(s *session.Session) { b.Untouched(c, s) })
 			if c.creates() { // also for a session that is stored already
-				b.down(c, b.Created(), b.Holds)
+				b.testOutage(c, b.Created(), b.Holds)
 			}
 		})
 	}
 }
 
-// down makes the call for s during two kinds of outages. After each, demand checks
-// that the outage did not change s.
-func (b *Bench) down(c Call, s *session.Session, demand func(*session.Session)) {
+// testOutage makes the call for s during two kinds of outages. After each, it calls
+// check, which checks that the outage did not change s.
+func (b *Bench) testOutage(c Call, s *session.Session, check func(*session.Session)) {
 	b.Helper()
 	b.SpoilAll(Refused)
 	Want(b, c.Do(b.Context(), b.Store, s), ErrOutage)
 	b.SpoilAll(None)
-	demand(s)
+	check(s)
 
 	b.connect(b.Store)
 	b.SpoilAll(Hanging)
-	for range 2 { // on the open connection, and on a new one
-		ctx, cancel := context.WithTimeout(b.Context(), shortly)
+	for range 2 { // forSubtest the open connection, and on a new one
+		ctx, cancel := context.WithTimeout(b.Context(), shortTimeout)
 		err := c.Do(ctx, b.Store, s)
 		cancel()
 		Want(b, err, ErrOutage)
 		Want(b, err, context.DeadlineExceeded)
 	}
 	b.SpoilAll(None)
-	demand(s)
+	check(s)
 }

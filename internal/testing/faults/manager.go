@@ -155,13 +155,13 @@ func ManagerDestroyLost(t *testing.T, open Open) {
 	Want(t, site.Destroy(w, site.Request(token)), ErrOutage)
 	NoCookie(t, w)
 
-	site.cleared(token)
+	site.logOut(token)
 	site.Gone(s)
 
 	if site.Tries > 1 {
 		_, token = site.Login("u1")
 		site.Spoil(Logout, Lost)
-		site.cleared(token)
+		site.logOut(token)
 		site.Dead(token)
 	}
 }
@@ -221,7 +221,7 @@ func ManagerOutage(t *testing.T, open Open) {
 			site.SpoilAll(fault)
 			for method, request := range site.requests(w, s, token) {
 				t.Run(method, func(t *testing.T) {
-					ctx, cancel := context.WithTimeout(t.Context(), shortly)
+					ctx, cancel := context.WithTimeout(t.Context(), shortTimeout)
 					defer cancel()
 					err := request(ctx)
 					if Want(t, err, ErrOutage); fault == Hanging {
@@ -262,7 +262,7 @@ func (s *Site) requests(w http.ResponseWriter, current *session.Session, token s
 // Retry-After.
 func (s *Site) unavailable(token string) {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), shortly)
+	ctx, cancel := context.WithTimeout(s.Context(), shortTimeout)
 	defer cancel()
 	w := httptest.NewRecorder()
 	s.Require(nil).ServeHTTP(w, s.Request(token).WithContext(ctx))

@@ -84,8 +84,8 @@ func (s *Site) stores(userID string, n int) {
 	}
 }
 
-// cleared logs out, and fails the test unless the response clears the cookie.
-func (s *Site) cleared(token string) {
+// logOut logs out, and fails the test unless the response clears the cookie.
+func (s *Site) logOut(token string) {
 	s.Helper()
 	w := httptest.NewRecorder()
 	Want(s, s.Destroy(w, s.Request(token)), nil)

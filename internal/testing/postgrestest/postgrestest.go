@@ -20,8 +20,8 @@ import (
 // variable is empty, the tests start a server themselves.
 const Variable = "COATCHECK_TEST_POSTGRES"
 
-// patience is a timeout that is much longer than anything here takes.
-const patience = time.Minute
+// timeout is a timeout that is much longer than anything here takes.
+const timeout = time.Minute
 
 // local is the shared server of this test process. Its start takes one or two seconds,
 // so the tests share it. Only Main can know when the last test is done.
@@ -97,7 +97,7 @@ func newSchema(tb testing.TB, dsn string) string {
 
 func execute(tb testing.TB, dsn, sql string) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {

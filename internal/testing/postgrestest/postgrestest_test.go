@@ -18,12 +18,12 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
-// abandonVariable is an environment variable. If it is set, this test binary starts a
+// helperVariable is an environment variable. If it is set, this test binary starts a
 // server, prints its folder and waits until it is killed.
-const abandonVariable = "POSTGRESTEST_TEST_ABANDON"
+const helperVariable = "POSTGRESTEST_TEST_ABANDON"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(abandonVariable) == "" {
+	if os.Getenv(helperVariable) == "" {
 		Main(m)
 		return
 	}
@@ -100,7 +100,7 @@ func TestCrashAndResume(t *testing.T) {
 
 func TestEndsWithItsParent(t *testing.T) {
 	parent := exec.CommandContext(t.Context(), os.Args[0])
-	parent.Env = append(os.Environ(), abandonVariable+"=1")
+	parent.Env = append(os.Environ(), helperVariable+"=1")
 	parent.Stderr = os.Stderr
 	out, err := parent.StdoutPipe()
 	if err != nil {
@@ -142,7 +142,7 @@ func TestPrograms(t *testing.T) {
 		{"the PATH first", in("16") + string(os.PathListSeparator) + in("14"), in("*"), in("14")},
 		{"none", in("16"), in("none/*"), ""},
 	} {
-		if got, ok := here(c.path, c.installed); got != c.want || ok != (c.want != "") {
+		if got, ok := findPrograms(c.path, c.installed); got != c.want || ok != (c.want != "") {
 			t.Errorf("%s: got %q, %t; want %q", c.name, got, ok, c.want)
 		}
 	}
@@ -385,7 +385,7 @@ func TestNothingIsCancelled(t *testing.T) {
 	if _, err := b.db.ExecContext(ctx, "INSERT INTO t SELECT 1 FROM pg_sleep(0.5)"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the deadline", err)
 	}
-	for end := time.Now().Add(patience); b.rows() == 0; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(timeout); b.rows() == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the statement was not carried out")
 		}

@@ -37,7 +37,7 @@ const installed = "/usr/lib/postgresql/[1-9][0-9]/bin"
 // then a folder that matches the pattern installed. Otherwise it uses the pinned
 // PostgreSQL, which is fetched once.
 func programs(ctx context.Context, installed string) (string, error) {
-	if folder, ok := here(os.Getenv("PATH"), installed); ok {
+	if folder, ok := findPrograms(os.Getenv("PATH"), installed); ok {
 		return folder, nil
 	}
 	folder, err := fetch(ctx)
@@ -48,9 +48,10 @@ func programs(ctx context.Context, installed string) (string, error) {
 	return folder, nil
 }
 
-// here returns the first folder of the PATH that has the programs. If there is none, it
-// returns the last folder that matches the pattern installed and has the programs.
-func here(path, installed string) (string, bool) {
+// findPrograms returns the first folder of the PATH that has the programs. If there is
+// none, it returns the last folder that matches the pattern installed and has the
+// programs.
+func findPrograms(path, installed string) (string, bool) {
 	found, _ := filepath.Glob(installed) // sorted; fails for a malformed pattern only
 	slices.Reverse(found)
 	for _, folder := range append(filepath.SplitList(path), found...) {

@@ -125,7 +125,7 @@ func (p *Proxy) Deliver() []string {
 		select {
 		case answer := <-r.answered:
 			answers = append(answers, answer)
-		case <-time.After(patience):
+		case <-time.After(timeout):
 			p.tb.Fatal("a statement that was held is not answered")
 		}
 		r.server.Close()

@@ -86,25 +86,27 @@ func unprivileged() (*account, error) {
 
 // command returns the command line that runs one of PostgreSQL's programs.
 func (s *Server) command(program string, args ...string) []string {
-	return s.account.words(append([]string{filepath.Join(s.bin, program), "-D", s.data()}, args...)...)
+	return s.account.commandLine(append([]string{filepath.Join(s.bin, program), "-D", s.data()}, args...)...)
 }
 
-// words returns the command line that runs a command as the account, if there is one.
-func (a *account) words(command ...string) []string {
+// commandLine returns the command line that runs a command as the account, if there is
+// one.
+func (a *account) commandLine(command ...string) []string {
 	if a == nil {
 		return command
 	}
 	return append([]string{"setpriv", fmt.Sprintf("--reuid=%d", a.uid), fmt.Sprintf("--regid=%d", a.gid), "--clear-groups"}, command...)
 }
 
-// hand makes the account the owner of the folder. If the account cannot read the
-// fetched programs, for example in the home of root, hand copies them to the folder.
-func (s *Server) hand(ctx context.Context) error {
+// giveFolder makes the account the owner of the folder. If the account cannot read the
+// fetched programs, for example in the home of root, giveFolder copies them to the
+// folder.
+func (s *Server) giveFolder(ctx context.Context) error {
 	if err := os.Chown(s.folder, s.account.uid, s.account.gid); err != nil {
 		return err
 	}
 	home, bin, fetched := fetchedHome(s.bin)
-	try := s.account.words("test", "-x", filepath.Join(s.bin, "initdb"))
+	try := s.account.commandLine("test", "-x", filepath.Join(s.bin, "initdb"))
 	if !fetched || exec.CommandContext(ctx, try[0], try[1:]...).Run() == nil {
 		return nil
 	}
@@ -124,7 +126,7 @@ func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 // open the socket, because other users cannot open its folder.
 func (s *Server) initialize(ctx context.Context) error {
 	if s.account != nil {
-		if err := s.hand(ctx); err != nil {
+		if err := s.giveFolder(ctx); err != nil {
 			return fmt.Errorf("giving PostgreSQL its folder: %w", err)
 		}
 	}
@@ -173,7 +175,7 @@ func (s *Server) Stop() {
 
 // wait returns when the server answers, when it has ended, or when the time is over.
 func (s *Server) wait(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
 		conn, err := pgx.Connect(ctx, s.DSN)

@@ -33,7 +33,7 @@ func startCluster() (cluster, error) {
 		}
 	}
 	for _, node := range c {
-		if err := node.formed(ctx); err != nil {
+		if err := node.waitUntilFormed(ctx); err != nil {
 			c.discard()
 			return nil, fmt.Errorf("forming a Redis Cluster: %w", err)
 		}
@@ -72,8 +72,8 @@ func (c *cluster) add(ctx context.Context) error {
 	return first.Do(ctx, "cluster", "meet", host, port, bus).Err()
 }
 
-// formed waits until the node knows all nodes and all slots.
-func (s *Server) formed(ctx context.Context) error {
+// waitUntilFormed waits until the node knows all nodes and all slots.
+func (s *Server) waitUntilFormed(ctx context.Context) error {
 	client := redis.NewClient(s.Options())
 	defer client.Close()
 	for {

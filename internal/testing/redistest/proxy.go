@@ -23,14 +23,14 @@ import (
 type Proxy struct {
 	tb testing.TB
 
-	mu      sync.Mutex
-	fronts  map[string]net.Listener // the proxy's listeners by the server's address
-	open    []net.Conn
-	calls   []Call
-	faults  []Fault // for the next calls
-	always  Fault   // for all other calls
-	between func()
-	held    []heldCall
+	mu        sync.Mutex
+	listeners map[string]net.Listener // the proxy's listeners by the server's address
+	open      []net.Conn
+	calls     []Call
+	faults    []Fault // for the next calls
+	always    Fault   // for all other calls
+	between   func()
+	held      []heldCall
 }
 
 // Call is one call of a script by a client: an EVALSHA or EVAL.
@@ -58,14 +58,14 @@ const (
 
 // NewProxy returns a proxy that ends with the test.
 func NewProxy(tb testing.TB) *Proxy {
-	p := &Proxy{tb: tb, fronts: map[string]net.Listener{}}
+	p := &Proxy{tb: tb, listeners: map[string]net.Listener{}}
 	tb.Cleanup(p.close)
 	return p
 }
 
 // Dial connects to the server at the address, through the proxy.
 func (p *Proxy) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	front, err := p.front(address)
+	front, err := p.listenFor(address)
 	if err != nil {
 		return nil, err
 	}
@@ -119,18 +119,18 @@ func (p *Proxy) Deliver() {
 	}
 }
 
-// front returns the address at which the proxy accepts connections for the server.
-func (p *Proxy) front(server string) (string, error) {
+// listenFor returns the address at which the proxy accepts connections for the server.
+func (p *Proxy) listenFor(server string) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if l := p.fronts[server]; l != nil {
+	if l := p.listeners[server]; l != nil {
 		return l.Addr().String(), nil
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	p.fronts[server] = l
+	p.listeners[server] = l
 	go p.accept(l, server)
 	return l.Addr().String(), nil
 }
@@ -141,7 +141,7 @@ func (p *Proxy) accept(l net.Listener, server string) {
 		if err != nil {
 			return // the listener is closed
 		}
-		p.keep(client)
+		p.track(client)
 		go p.serve(client, server)
 	}
 }
@@ -153,7 +153,7 @@ func (p *Proxy) serve(client net.Conn, address string) {
 	if err != nil {
 		return
 	}
-	p.keep(server)
+	p.track(server)
 	commands, answers := bufio.NewReader(client), bufio.NewReader(server)
 	for {
 		command, err := readValue(commands)
@@ -162,7 +162,7 @@ func (p *Proxy) serve(client net.Conn, address string) {
 			server.Close()
 			return
 		}
-		fault, between := p.note(name)
+		fault, between := p.record(name)
 		switch fault {
 		case Hang:
 			between()
@@ -199,9 +199,9 @@ func commandName(command []byte) string {
 	return strings.ToLower(string(parts[2]))
 }
 
-// note adds a script call to the list, and returns its fault and the function to run
+// record adds a script call to the list, and returns its fault and the function to run
 // when it fails.
-func (p *Proxy) note(name string) (fault Fault, between func()) {
+func (p *Proxy) record(name string) (fault Fault, between func()) {
 	if name != "evalsha" && name != "eval" {
 		return None, func() {}
 	}
@@ -224,8 +224,8 @@ func (p *Proxy) hold(server net.Conn, command []byte) {
 	p.held = append(p.held, heldCall{server, command})
 }
 
-// keep remembers a connection, so that the proxy closes it at the end.
-func (p *Proxy) keep(conn net.Conn) {
+// track remembers a connection, so that the proxy closes it at the end.
+func (p *Proxy) track(conn net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.open = append(p.open, conn)
@@ -234,7 +234,7 @@ func (p *Proxy) keep(conn net.Conn) {
 func (p *Proxy) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, l := range p.fronts {
+	for _, l := range p.listeners {
 		l.Close()
 	}
 	for _, conn := range p.open {

@@ -19,12 +19,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// abandonVariable is an environment variable. If it is set, this test binary starts a
+// helperVariable is an environment variable. If it is set, this test binary starts a
 // server, prints its address and waits until it is killed.
-const abandonVariable = "REDISTEST_ABANDON"
+const helperVariable = "REDISTEST_ABANDON"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(abandonVariable) == "" {
+	if os.Getenv(helperVariable) == "" {
 		Main(m)
 		return
 	}
@@ -84,7 +84,7 @@ func TestServerKeepsWhatItAnswered(t *testing.T) {
 func TestServerEndsWithItsParent(t *testing.T) {
 	folder := t.TempDir()
 	parent := exec.CommandContext(t.Context(), os.Args[0])
-	parent.Env = append(os.Environ(), abandonVariable+"=1", "TMPDIR="+folder)
+	parent.Env = append(os.Environ(), helperVariable+"=1", "TMPDIR="+folder)
 	parent.Stderr = os.Stderr
 	out, err := parent.StdoutPipe()
 	check(t, err)
@@ -267,9 +267,9 @@ func TestProxy(t *testing.T) {
 	check(t, client.Eval(t.Context(), "return 1", []string{key}).Err())
 }
 
-// TestProxyRefusesStrangers tests that the proxy closes a connection of a client that
+// TestProxyRefusesOtherClients tests that the proxy closes a connection of a client that
 // does not send Redis commands.
-func TestProxyRefusesStrangers(t *testing.T) {
+func TestProxyRefusesOtherClients(t *testing.T) {
 	proxy := NewProxy(t)
 	for _, text := range []string{"GET / HTTP/1.1\r\n\r\n", "*0\r\n"} {
 		conn, err := proxy.Dial(t.Context(), "tcp", Options(t).Addr)
