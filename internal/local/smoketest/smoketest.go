@@ -41,7 +41,7 @@ func (t *Test) Run(ctx context.Context) error {
 		return err
 	}
 	t.client = &http.Client{
-		Timeout:       30 * time.Second, // the gateway's own
+		Timeout:       30 * time.Second, // the same as the gateway's timeout
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	var first, second, id string

@@ -63,7 +63,7 @@ type Bench struct {
 	testing.TB
 	Proxy
 	Store  session.Store // through the proxy
-	Direct session.Store // past the proxy, on the same data
+	Direct session.Store // without the proxy, on the same data
 
 	Tries int     // how often a call is sent, including the first time; Create is sent once
 	Pages int     // how many calls List needs if there is something to list
