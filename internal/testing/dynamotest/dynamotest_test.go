@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { Main(m) }
 
-// bench is one table behind a proxy. Its methods are the calls of the tests.
-type bench struct {
+// fixture is one table behind a proxy. Its methods are the calls of the tests.
+type fixture struct {
 	*testing.T
 	*Proxy
 	client *dynamodb.Client
@@ -28,10 +28,10 @@ type bench struct {
 	table  string
 }
 
-func newBench(t *testing.T) *bench {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	p, tables := NewProxy(t), Tables(t)
-	return &bench{t, p, Client(t, p.URL), tables, tables["SessionsTable"]}
+	return &fixture{t, p, Client(t, p.URL), tables, tables["SessionsTable"]}
 }
 
 func key(id string) map[string]types.AttributeValue {
@@ -40,17 +40,17 @@ func key(id string) map[string]types.AttributeValue {
 	}
 }
 
-func (b *bench) put(ctx context.Context, id string, options ...func(*dynamodb.Options)) error {
-	_, err := b.client.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &b.table, Item: key(id), ConditionExpression: new("attribute_not_exists(id)"),
+func (f *fixture) put(ctx context.Context, id string, options ...func(*dynamodb.Options)) error {
+	_, err := f.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &f.table, Item: key(id), ConditionExpression: new("attribute_not_exists(id)"),
 	}, options...)
 	return err
 }
 
 // has reports whether the table has the item. It does not use the proxy.
-func (b *bench) has(id string) bool {
-	b.Helper()
-	return has(b.T, b.table, key(id))
+func (f *fixture) has(id string) bool {
+	f.Helper()
+	return has(f.T, f.table, key(id))
 }
 
 func has(t *testing.T, table string, key map[string]types.AttributeValue) bool {
@@ -67,39 +67,39 @@ func has(t *testing.T, table string, key map[string]types.AttributeValue) bool {
 func noRetry(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
 func TestProxyRecordsCalls(t *testing.T) {
-	b := newBench(t)
+	f := newFixture(t)
 	use := func(action, table string) samtemplate.Access {
-		return samtemplate.Access{Action: action, Table: b.tables[table]}
+		return samtemplate.Access{Action: action, Table: f.tables[table]}
 	}
-	users := b.tables["UsersTable"]
+	users := f.tables["UsersTable"]
 	userKey := map[string]types.AttributeValue{"name": &types.AttributeValueMemberS{Value: "u"}}
 	for _, c := range []struct {
 		name string
 		call func() error
 		want Call
 	}{
-		{"put", func() error { return b.put(t.Context(), "1") },
+		{"put", func() error { return f.put(t.Context(), "1") },
 			Call{Action: "PutItem", Uses: []samtemplate.Access{use("PutItem", "SessionsTable")}, Write: 1, Status: 200}},
 		{"failed condition", func() error {
-			if err := b.put(t.Context(), "1"); !isConditionFailed(err) {
+			if err := f.put(t.Context(), "1"); !isConditionFailed(err) {
 				return fmt.Errorf("got %v, want a failed condition", err)
 			}
 			return nil
 		}, Call{Action: "PutItem", Uses: []samtemplate.Access{use("PutItem", "SessionsTable")}, Status: 400}},
 		{"consistent get", func() error {
-			out, err := b.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &b.table, Key: key("1"), ConsistentRead: new(true)})
+			out, err := f.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &f.table, Key: key("1"), ConsistentRead: new(true)})
 			if err == nil && len(out.Item) != 2 {
 				err = fmt.Errorf("item %v", out.Item)
 			}
 			return err
 		}, Call{Action: "GetItem", Uses: []samtemplate.Access{use("GetItem", "SessionsTable")}, Read: 1, Status: 200}},
 		{"eventually consistent get", func() error {
-			_, err := b.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &b.table, Key: key("1")})
+			_, err := f.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &f.table, Key: key("1")})
 			return err
 		}, Call{Action: "GetItem", Uses: []samtemplate.Access{use("GetItem", "SessionsTable")}, Read: 0.5, Status: 200}},
 		{"get that asks for the units itself", func() error {
-			out, err := b.client.GetItem(t.Context(), &dynamodb.GetItemInput{
-				TableName: &b.table, Key: key("1"), ConsistentRead: new(true), ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes,
+			out, err := f.client.GetItem(t.Context(), &dynamodb.GetItemInput{
+				TableName: &f.table, Key: key("1"), ConsistentRead: new(true), ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes,
 			})
 			if err == nil && out.ConsumedCapacity.Table == nil {
 				err = fmt.Errorf("asked for INDEXES, got %+v", out.ConsumedCapacity)
@@ -107,41 +107,41 @@ func TestProxyRecordsCalls(t *testing.T) {
 			return err
 		}, Call{Action: "GetItem", Uses: []samtemplate.Access{use("GetItem", "SessionsTable")}, Read: 1, Status: 200}},
 		{"query", func() error {
-			_, err := b.client.Query(t.Context(), &dynamodb.QueryInput{
-				TableName: &b.table, ConsistentRead: new(true), KeyConditionExpression: new("#o = :o"),
+			_, err := f.client.Query(t.Context(), &dynamodb.QueryInput{
+				TableName: &f.table, ConsistentRead: new(true), KeyConditionExpression: new("#o = :o"),
 				ExpressionAttributeNames:  map[string]string{"#o": "owner"},
 				ExpressionAttributeValues: map[string]types.AttributeValue{":o": &types.AttributeValueMemberS{Value: "o"}},
 			})
 			return err
 		}, Call{Action: "Query", Uses: []samtemplate.Access{use("Query", "SessionsTable")}, Read: 1, Status: 200}},
 		{"batch", func() error {
-			_, err := b.client.BatchGetItem(t.Context(), &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
-				b.table: {Keys: []map[string]types.AttributeValue{key("1")}, ConsistentRead: new(true)},
+			_, err := f.client.BatchGetItem(t.Context(), &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
+				f.table: {Keys: []map[string]types.AttributeValue{key("1")}, ConsistentRead: new(true)},
 			}})
 			return err
 		}, Call{Action: "BatchGetItem", Uses: []samtemplate.Access{use("BatchGetItem", "SessionsTable")}, Read: 1, Status: 200}},
 		{"transaction", func() error {
-			_, err := b.client.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-				{Put: &types.Put{TableName: &b.table, Item: key("3")}},
+			_, err := f.client.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+				{Put: &types.Put{TableName: &f.table, Item: key("3")}},
 				{Update: &types.Update{TableName: &users, Key: userKey, UpdateExpression: new("REMOVE x")}},
 			}})
 			return err
 		}, Call{Action: "TransactWriteItems", Uses: []samtemplate.Access{use("PutItem", "SessionsTable"), use("UpdateItem", "UsersTable")}, Write: 4, Status: 200}},
 		{"transaction with a condition", func() error {
-			_, err := b.client.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+			_, err := f.client.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
 				{ConditionCheck: &types.ConditionCheck{TableName: &users, Key: userKey, ConditionExpression: new("attribute_exists(#n)"), ExpressionAttributeNames: map[string]string{"#n": "name"}}},
-				{Delete: &types.Delete{TableName: &b.table, Key: key("3")}},
+				{Delete: &types.Delete{TableName: &f.table, Key: key("3")}},
 			}})
 			return err
 		}, Call{Action: "TransactWriteItems", Uses: []samtemplate.Access{use("ConditionCheckItem", "UsersTable"), use("DeleteItem", "SessionsTable")}, Write: 4, Status: 200}},
 		{"transaction of reads", func() error {
-			_, err := b.client.TransactGetItems(t.Context(), &dynamodb.TransactGetItemsInput{TransactItems: []types.TransactGetItem{
+			_, err := f.client.TransactGetItems(t.Context(), &dynamodb.TransactGetItemsInput{TransactItems: []types.TransactGetItem{
 				{Get: &types.Get{TableName: &users, Key: userKey}},
 			}})
 			return err
 		}, Call{Action: "TransactGetItems", Uses: []samtemplate.Access{use("GetItem", "UsersTable")}, Read: 2, Status: 200}},
 		{"describe", func() error {
-			_, err := b.client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &b.table})
+			_, err := f.client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &f.table})
 			return err
 		}, Call{Action: "DescribeTable", Uses: []samtemplate.Access{use("DescribeTable", "SessionsTable")}, Status: 200}},
 	} {
@@ -149,7 +149,7 @@ func TestProxyRecordsCalls(t *testing.T) {
 			if err := c.call(); err != nil {
 				t.Fatal(err)
 			}
-			calls := b.Take()
+			calls := f.Take()
 			if len(calls) != 1 {
 				t.Fatalf("%d calls, want 1: %+v", len(calls), calls)
 			}
@@ -159,7 +159,7 @@ func TestProxyRecordsCalls(t *testing.T) {
 			}
 		})
 	}
-	if calls := b.Take(); len(calls) != 0 {
+	if calls := f.Take(); len(calls) != 0 {
 		t.Errorf("taken twice: %+v", calls)
 	}
 }
@@ -170,101 +170,101 @@ func isConditionFailed(err error) bool {
 }
 
 func TestLoseAnswer(t *testing.T) {
-	b := newBench(t)
-	b.Fail("PutItem", LoseAnswer)
-	if err := b.put(t.Context(), "1", noRetry); err == nil {
+	f := newFixture(t)
+	f.Fail("PutItem", LoseAnswer)
+	if err := f.put(t.Context(), "1", noRetry); err == nil {
 		t.Fatal("no error, although the answer was lost")
 	}
-	if !b.has("1") {
+	if !f.has("1") {
 		t.Error("the item was not written")
 	}
-	calls := b.Take()
+	calls := f.Take()
 	if len(calls) != 1 || calls[0].Fault != LoseAnswer || calls[0].Status != 0 || calls[0].Write != 1 {
 		t.Errorf("noted %+v", calls)
 	}
 
 	// The condition of the SDK's second try fails, because the first was carried out.
-	b.Fail("PutItem", LoseAnswer)
-	if err := b.put(t.Context(), "2"); !isConditionFailed(err) {
+	f.Fail("PutItem", LoseAnswer)
+	if err := f.put(t.Context(), "2"); !isConditionFailed(err) {
 		t.Errorf("got %v, want a failed condition", err)
 	}
-	if calls := b.Take(); len(calls) != 2 {
+	if calls := f.Take(); len(calls) != 2 {
 		t.Errorf("%d calls, want 2", len(calls))
 	}
 }
 
 func TestRefuse(t *testing.T) {
-	b := newBench(t)
-	b.Fail("PutItem", Refuse, None, Refuse)
-	if err := b.put(t.Context(), "1"); err != nil {
+	f := newFixture(t)
+	f.Fail("PutItem", Refuse, None, Refuse)
+	if err := f.put(t.Context(), "1"); err != nil {
 		t.Errorf("the second try failed: %v", err)
 	}
-	if err := b.put(t.Context(), "2", noRetry); err == nil || b.has("2") {
-		t.Errorf("error %v, item there: %t", err, b.has("2"))
+	if err := f.put(t.Context(), "2", noRetry); err == nil || f.has("2") {
+		t.Errorf("error %v, item there: %t", err, f.has("2"))
 	}
-	if err := b.put(t.Context(), "3", noRetry); err != nil {
+	if err := f.put(t.Context(), "3", noRetry); err != nil {
 		t.Errorf("after the faults: %v", err)
 	}
-	b.Fail("GetItem", Refuse)
-	if err := b.put(t.Context(), "4", noRetry); err != nil {
+	f.Fail("GetItem", Refuse)
+	if err := f.put(t.Context(), "4", noRetry); err != nil {
 		t.Errorf("a fault for another action: %v", err)
 	}
 }
 
 func TestOutage(t *testing.T) {
-	b := newBench(t)
-	b.FailAll(Refuse)
-	if err := b.put(t.Context(), "1"); err == nil {
+	f := newFixture(t)
+	f.FailAll(Refuse)
+	if err := f.put(t.Context(), "1"); err == nil {
 		t.Fatal("no error in an outage")
 	}
-	if calls := b.Take(); len(calls) != 3 {
+	if calls := f.Take(); len(calls) != 3 {
 		t.Errorf("%d calls, want the SDK's 3 tries", len(calls))
 	}
-	b.FailAll(None)
-	if b.has("1") {
+	f.FailAll(None)
+	if f.has("1") {
 		t.Error("written in an outage")
 	}
-	if err := b.put(t.Context(), "1"); err != nil {
+	if err := f.put(t.Context(), "1"); err != nil {
 		t.Errorf("after the outage: %v", err)
 	}
 }
 
 func TestHang(t *testing.T) {
-	b := newBench(t)
-	b.FailAll(Hang)
+	f := newFixture(t)
+	f.FailAll(Hang)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if err := b.put(ctx, "1"); !errors.Is(err, context.DeadlineExceeded) {
+	if err := f.put(ctx, "1"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the deadline", err)
 	}
-	if b.has("1") {
+	if f.has("1") {
 		t.Error("the call was carried out")
 	}
 	// The test ends although a call still hangs.
-	go b.put(context.Background(), "2", noRetry)
-	for len(b.Take()) == 0 {
+	go f.put(context.Background(), "2", noRetry)
+	for len(f.Take()) == 0 {
 		time.Sleep(time.Millisecond)
 	}
 }
 
 func TestHold(t *testing.T) {
-	b := newBench(t)
-	b.Fail("PutItem", Hold, Hold)
+	f := newFixture(t)
+	f.Fail("PutItem", Hold, Hold)
 	for _, id := range []string{"1", "1"} {
-		if err := b.put(t.Context(), id, noRetry); err == nil {
+		if err := f.put(t.Context(), id, noRetry); err == nil {
 			t.Error("no error, although the call is held")
 		}
 	}
-	if b.has("1") {
+	if f.has("1") {
 		t.Fatal("carried out before Deliver")
 	}
-	if got, want := b.Deliver(), []int{200, 400}; !slices.Equal(got, want) {
+	if got, want := f.Deliver(), []int{200, 400}; !slices.Equal(got, want) {
 		t.Errorf("delivered with %v, want %v: written, then there already", got, want)
 	}
-	if !b.has("1") {
+	if !f.has("1") {
 		t.Error("not carried out by Deliver")
 	}
-	if got := b.Deliver(); got != nil {
+	if got := f.Deliver(); got != nil {
 		t.Errorf("delivered twice: %v", got)
 	}
 }
@@ -280,19 +280,19 @@ func (w errorRecorder) Errorf(format string, args ...any) { w.errors <- fmt.Spri
 
 // recordErrors makes the proxy send its errors to the returned channel, not to the
 // test.
-func (b *bench) recordErrors() chan string {
+func (f *fixture) recordErrors() chan string {
 	errors := make(chan string, 10)
-	b.tb = errorRecorder{b.T, errors}
+	f.tb = errorRecorder{f.T, errors}
 	return errors
 }
 
 // putConcurrently makes a call for each ID, all at the same time.
-func (b *bench) putConcurrently(ids ...string) {
+func (f *fixture) putConcurrently(ids ...string) {
 	var wg sync.WaitGroup
 	for _, id := range ids {
 		wg.Go(func() {
-			if err := b.put(b.Context(), id); err != nil {
-				b.Error(err)
+			if err := f.put(f.Context(), id); err != nil {
+				f.Error(err)
 			}
 		})
 	}
@@ -300,60 +300,60 @@ func (b *bench) putConcurrently(ids ...string) {
 }
 
 func TestExpect(t *testing.T) {
-	b := newBench(t)
-	b.Expect("PutItem PutItem PutItem", "PutItem", "GetItem PutItem")
-	b.putConcurrently("1", "2", "3")
-	b.putConcurrently("4")
-	b.Fail("PutItem", Refuse) // a call with a fault is in no wave
+	f := newFixture(t)
+	f.Expect("PutItem PutItem PutItem", "PutItem", "GetItem PutItem")
+	f.putConcurrently("1", "2", "3")
+	f.putConcurrently("4")
+	f.Fail("PutItem", Refuse) // a call with a fault is in no wave
 	var wg sync.WaitGroup
-	wg.Go(func() { b.putConcurrently("5") })
-	if _, err := b.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &b.table, Key: key("1")}); err != nil {
+	wg.Go(func() { f.putConcurrently("5") })
+	if _, err := f.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &f.table, Key: key("1")}); err != nil {
 		t.Error(err)
 	}
 	wg.Wait()
-	if calls := b.Take(); len(calls) != 7 {
+	if calls := f.Take(); len(calls) != 7 {
 		t.Errorf("%d calls, want 7", len(calls))
 	}
-	b.putConcurrently("6") // nothing is expected any more
+	f.putConcurrently("6") // nothing is expected any more
 }
 
 func TestExpectFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		waves []string
-		do    func(b *bench, errors chan string)
+		do    func(f *fixture, errors chan string)
 		want  string
 	}{
-		"one after another": {[]string{"PutItem PutItem"}, func(b *bench, _ chan string) {
-			b.waveTimeout = time.Millisecond
-			b.putConcurrently("1")
-			b.putConcurrently("2")
+		"one after another": {[]string{"PutItem PutItem"}, func(f *fixture, _ chan string) {
+			f.waveTimeout = time.Millisecond
+			f.putConcurrently("1")
+			f.putConcurrently("2")
 		}, `of the calls "PutItem PutItem", to be made at the same time, ["PutItem"] did not come in 1ms`},
-		"at the same time": {[]string{"PutItem", "PutItem"}, func(b *bench, errors chan string) {
-			resume := b.Pause(0)
+		"at the same time": {[]string{"PutItem", "PutItem"}, func(f *fixture, errors chan string) {
+			resume := f.Pause(0)
 			var wg sync.WaitGroup
-			wg.Go(func() { b.putConcurrently("1", "2") })
+			wg.Go(func() { f.putConcurrently("1", "2") })
 			errors <- <-errors // wait for the error of the second call, and put it back
 			resume()
 			wg.Wait()
-			b.putConcurrently("3")
+			f.putConcurrently("3")
 		}, `PutItem came before the calls "PutItem" were answered, of which [] had not even come`},
-		"another": {[]string{"GetItem"}, func(b *bench, _ chan string) {
-			b.putConcurrently("1")
-			b.client.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: &b.table, Key: key("1")})
+		"another": {[]string{"GetItem"}, func(f *fixture, _ chan string) {
+			f.putConcurrently("1")
+			f.client.GetItem(f.Context(), &dynamodb.GetItemInput{TableName: &f.table, Key: key("1")})
 		}, `PutItem came before the calls "GetItem" were answered, of which ["GetItem"] had not even come`},
-		"one too many": {[]string{"PutItem"}, func(b *bench, _ chan string) {
-			b.putConcurrently("1")
-			b.putConcurrently("2")
+		"one too many": {[]string{"PutItem"}, func(f *fixture, _ chan string) {
+			f.putConcurrently("1")
+			f.putConcurrently("2")
 		}, "PutItem came, and no more calls were expected"},
-		"not one": {nil, func(b *bench, _ chan string) { b.putConcurrently("1") }, "PutItem came, and no more calls were expected"},
-		"none":    {[]string{"PutItem"}, func(*bench, chan string) {}, `of the calls "PutItem", ["PutItem"] did not come`},
+		"not one": {nil, func(f *fixture, _ chan string) { f.putConcurrently("1") }, "PutItem came, and no more calls were expected"},
+		"none":    {[]string{"PutItem"}, func(*fixture, chan string) {}, `of the calls "PutItem", ["PutItem"] did not come`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
-			errors := b.recordErrors()
-			b.Expect(test.waves...)
-			test.do(b, errors)
-			b.Take()
+			f := newFixture(t)
+			errors := f.recordErrors()
+			f.Expect(test.waves...)
+			test.do(f, errors)
+			f.Take()
 			close(errors)
 			var got []string
 			for text := range errors {
@@ -367,24 +367,24 @@ func TestExpectFails(t *testing.T) {
 }
 
 func TestPause(t *testing.T) {
-	b := newBench(t)
-	resume := b.Pause(2)
-	b.putConcurrently("1", "2")
-	b.Take()
+	f := newFixture(t)
+	resume := f.Pause(2)
+	f.putConcurrently("1", "2")
+	f.Take()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		b.putConcurrently("3")
+		f.putConcurrently("3")
 	}()
-	for len(b.Take()) == 0 {
+	for len(f.Take()) == 0 {
 		time.Sleep(time.Millisecond)
 	}
-	if b.has("3") {
+	if f.has("3") {
 		t.Error("carried out in the pause")
 	}
 	resume()
 	<-done
-	b.putConcurrently("4")
+	f.putConcurrently("4")
 }
 
 func TestUses(t *testing.T) {

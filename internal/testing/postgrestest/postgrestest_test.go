@@ -268,33 +268,33 @@ func TestWith(t *testing.T) {
 	}
 }
 
-// bench is a table behind a proxy.
-type bench struct {
+// fixture is a table behind a proxy.
+type fixture struct {
 	*testing.T
 	*Proxy
 	db, direct *sql.DB
 }
 
-func newBench(t *testing.T) *bench {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	dsn := DSN(t)
 	p := NewProxy(t, dsn)
-	b := &bench{t, p, open(t, p.DSN), open(t, dsn)}
-	if _, err := b.direct.Exec("CREATE TABLE t (n int)"); err != nil {
+	f := &fixture{t, p, open(t, p.DSN), open(t, dsn)}
+	if _, err := f.direct.Exec("CREATE TABLE t (n int)"); err != nil {
 		t.Fatal(err)
 	}
-	return b
+	return f
 }
 
-func (b *bench) insert() error {
-	_, err := b.db.ExecContext(b.Context(), "INSERT INTO t VALUES ($1)", 1)
+func (f *fixture) insert() error {
+	_, err := f.db.ExecContext(f.Context(), "INSERT INTO t VALUES ($1)", 1)
 	return err
 }
 
 // rows returns the number of rows. It does not use the proxy.
-func (b *bench) rows() int {
-	b.Helper()
-	return count(b.T, b.direct)
+func (f *fixture) rows() int {
+	f.Helper()
+	return count(f.T, f.direct)
 }
 
 func TestFaults(t *testing.T) {
@@ -304,21 +304,21 @@ func TestFaults(t *testing.T) {
 		written int
 	}{{"refuse", Refuse, 0}, {"lose the answer", LoseAnswer, 1}, {"cut the answer", CutAnswer, 1}, {"hold", Hold, 0}} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t)
-			b.Fail("INSERT", None, c.fault)
-			if err := b.insert(); err != nil {
+			f := newFixture(t)
+			f.Fail("INSERT", None, c.fault)
+			if err := f.insert(); err != nil {
 				t.Fatal(err)
 			}
-			if err := b.insert(); err == nil {
+			if err := f.insert(); err == nil {
 				t.Error("no error")
 			}
-			if n := b.rows(); n != 1+c.written {
+			if n := f.rows(); n != 1+c.written {
 				t.Errorf("%d rows, want %d", n, 1+c.written)
 			}
-			if err := b.insert(); err != nil {
+			if err := f.insert(); err != nil {
 				t.Errorf("after the fault: %v", err)
 			}
-			if seen := b.Take(); !slices.Equal(seen, []string{"INSERT", "INSERT", "INSERT"}) || b.Take() != nil {
+			if seen := f.Take(); !slices.Equal(seen, []string{"INSERT", "INSERT", "INSERT"}) || f.Take() != nil {
 				t.Errorf("noted %v", seen)
 			}
 		})
@@ -326,9 +326,9 @@ func TestFaults(t *testing.T) {
 }
 
 func TestCutAnswerHasTheRow(t *testing.T) {
-	b := newBench(t)
-	b.Fail("INSERT", CutAnswer)
-	rows, err := b.db.Query("INSERT INTO t VALUES ($1) RETURNING n", 7)
+	f := newFixture(t)
+	f.Fail("INSERT", CutAnswer)
+	rows, err := f.db.Query("INSERT INTO t VALUES ($1) RETURNING n", 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,36 +342,36 @@ func TestCutAnswerHasTheRow(t *testing.T) {
 }
 
 func TestOutage(t *testing.T) {
-	b := newBench(t)
+	f := newFixture(t)
 	for range 2 { // a connection in use, and a new one
-		b.FailAll(Refuse)
-		if err := b.insert(); err == nil {
+		f.FailAll(Refuse)
+		if err := f.insert(); err == nil {
 			t.Error("no error in an outage")
 		}
 	}
-	b.FailAll(None)
-	if n := b.rows(); n != 0 {
+	f.FailAll(None)
+	if n := f.rows(); n != 0 {
 		t.Errorf("%d rows were written in an outage", n)
 	}
-	if err := b.insert(); err != nil {
+	if err := f.insert(); err != nil {
 		t.Errorf("after the outage: %v", err)
 	}
 }
 
 func TestHang(t *testing.T) {
-	b := newBench(t)
-	if err := b.insert(); err != nil {
+	f := newFixture(t)
+	if err := f.insert(); err != nil {
 		t.Fatal(err)
 	}
-	b.FailAll(Hang)
+	f.FailAll(Hang)
 	for range 2 { // a connection in use, and a new one
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		if _, err := b.db.ExecContext(ctx, "INSERT INTO t VALUES (2)"); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := f.db.ExecContext(ctx, "INSERT INTO t VALUES (2)"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want the deadline", err)
 		}
 	}
-	if n := b.rows(); n != 1 {
+	if n := f.rows(); n != 1 {
 		t.Errorf("%d rows, want 1", n)
 	}
 }
@@ -379,13 +379,13 @@ func TestHang(t *testing.T) {
 // TestNothingIsCancelled tests that a statement which the proxy has passed on is
 // carried out, although its sender cancels it.
 func TestNothingIsCancelled(t *testing.T) {
-	b := newBench(t)
+	f := newFixture(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := b.db.ExecContext(ctx, "INSERT INTO t SELECT 1 FROM pg_sleep(0.5)"); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := f.db.ExecContext(ctx, "INSERT INTO t SELECT 1 FROM pg_sleep(0.5)"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the deadline", err)
 	}
-	for end := time.Now().Add(timeout); b.rows() == 0; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(timeout); f.rows() == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the statement was not carried out")
 		}
@@ -393,27 +393,27 @@ func TestNothingIsCancelled(t *testing.T) {
 }
 
 func TestDeliver(t *testing.T) {
-	b := newBench(t)
-	b.Fail("INSERT", Hold, Hold)
+	f := newFixture(t)
+	f.Fail("INSERT", Hold, Hold)
 	for range 2 {
-		if err := b.insert(); err == nil {
+		if err := f.insert(); err == nil {
 			t.Error("no error, although the statement is held")
 		}
 	}
-	if n := b.rows(); n != 0 {
+	if n := f.rows(); n != 0 {
 		t.Fatalf("%d rows before Deliver", n)
 	}
-	if got, want := b.Deliver(), []string{"INSERT 0 1", "INSERT 0 1"}; !slices.Equal(got, want) {
+	if got, want := f.Deliver(), []string{"INSERT 0 1", "INSERT 0 1"}; !slices.Equal(got, want) {
 		t.Errorf("delivered with %q, want %q", got, want)
 	}
-	if n := b.rows(); n != 2 {
+	if n := f.rows(); n != 2 {
 		t.Errorf("%d rows after Deliver, want 2", n)
 	}
-	if got := b.Deliver(); got != nil {
+	if got := f.Deliver(); got != nil {
 		t.Errorf("delivered twice: %v", got)
 	}
-	b.Fail("INSERT", Hold) // and never delivered
-	if err := b.insert(); err == nil {
+	f.Fail("INSERT", Hold) // and never delivered
+	if err := f.insert(); err == nil {
 		t.Error("no error, although the statement is held")
 	}
 }
