@@ -87,6 +87,29 @@ func TestPackagesAreDocumented(t *testing.T) {
 	}
 }
 
+// TestUnstablePackages: the packages that others can import say that they may change.
+// pkg/session and the packages below it are stable.
+func TestUnstablePackages(t *testing.T) {
+	for _, p := range packages(t) {
+		stable := !strings.HasPrefix(p.ImportPath, "pkg/") || strings.HasPrefix(p.ImportPath+"/", "pkg/session/")
+		if says := strings.Contains(documentation(t, p), "may still change"); says == stable {
+			t.Errorf("the comment of %s says that it may still change: %v", p.ImportPath, says)
+		}
+	}
+}
+
+// documentation returns the comments in front of the package clauses of p.
+func documentation(t *testing.T, p pkg) (text string) {
+	for _, name := range p.GoFiles {
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.PackageClauseOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += parsed.Doc.Text()
+	}
+	return text
+}
+
 // TestExportedNamesAreDocumented checks only pkg, because nobody else can import the
 // other packages.
 func TestExportedNamesAreDocumented(t *testing.T) {

@@ -6,6 +6,8 @@
 // The package also checks hashes that other frameworks made, so that their users can
 // sign in with their old passwords. [Hasher.Verify] lists them. A password is the
 // bytes that were received. It is neither trimmed nor normalised.
+//
+// This package may still change in ways that break programs.
 package password
 
 import (

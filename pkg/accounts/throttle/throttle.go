@@ -7,6 +7,8 @@
 // account, from any network. The counter of a network limits one attacker who tries
 // many names. The counter of a device lets the owner of a name sign in on a device
 // that signed in before, while others attack the name.
+//
+// This package may still change in ways that break programs.
 package throttle
 
 import (

@@ -1,6 +1,8 @@
 // Package bcp47 checks language tags. It is a package of its own because it imports
 // the tables of golang.org/x/text/language. Every function that imports them becomes
 // larger, and only one function needs them.
+//
+// This package may still change in ways that break programs.
 package bcp47
 
 import (

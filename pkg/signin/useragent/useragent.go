@@ -2,6 +2,8 @@
 // header: "Firefox on Windows". The description is good enough for users to recognise
 // their own devices. It is only a hint. Do not base a decision on it, because a
 // client can send any User-Agent.
+//
+// This package may still change in ways that break programs.
 package useragent
 
 import "strings"
