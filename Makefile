@@ -12,7 +12,7 @@ BUILD ?= .aws-sam/build
 FUZZTIME ?= 20s
 
 # The flag for the race detector, which needs a C compiler. Empty if there is none.
-RACE = $(shell command -v $$(go env CC) >/dev/null && echo -race)
+RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/dev/null && echo -race)
 # The packages that the race detector does not watch, because with it hashes take five
 # times as long. These packages only compute. A package that other packages use for
 # synchronisation must not be here: the detector would not see the synchronisation, and
@@ -54,7 +54,7 @@ export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(RUNNING) ## Serve the product on http://localhost:8080; ADDR=host:port moves it, STORE=sqlite:FILE keeps it
@@ -81,6 +81,8 @@ local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT
 test: .cache/translated.json ## Run every test; it fetches the servers that this machine has not
 	@$(if $(RACE),,echo "No C compiler is there, so the tests run without the race detector.")
 	go test $(if $(RACE),$(RACE) $(UNWATCHED)) -count=1 -timeout 20m ./...
+	cd bench && go test -run '^$$' -bench . -benchtime 1x ./...
+	cd e2e && go vet ./... # make e2e runs it
 
 .PHONY: e2e
 e2e: ## Walk users through make run and make local in a browser; needs Docker and Chromium
@@ -92,10 +94,11 @@ bare: ## Run make test and make run on a bare Debian, in a folder; needs root, d
 
 .PHONY: lint
 lint: .cache/translated.json $(SCANNER)/installed ## Check Go, for each platform, and lint and scan what SAM makes of the template
-	@unformatted=$$(find . -name '*.go' -not -path './.*/*' -exec gofmt -l {} +); \
+	@unformatted=$$(find . -name '*.go' -not -path './.*/*' -exec gofmt -l {} +; gofmt -l .ci); \
 	if [ -n "$$unformatted" ]; then echo "run make fmt:" $$unformatted; exit 1; fi
-	@mkdir -p .cache/bin && GOBIN=$(CURDIR)/.cache/bin go install $(STATICCHECK)
-	@for module in $(MODULES); do (set -x; cd $$module && go mod tidy -diff && go vet ./... && $(CURDIR)/.cache/bin/staticcheck ./...) || exit 1; done
+	@mkdir -p .cache/bin && GOBIN="$(CURDIR)/.cache/bin" go install $(STATICCHECK)
+	go vet ./.ci/rename ./.ci/shrink ./testdata/curl ./testdata/race
+	@for module in $(MODULES); do (set -x; cd $$module && go mod tidy -diff && go vet ./... && "$(CURDIR)/.cache/bin/staticcheck" ./...) || exit 1; done
 	@for platform in $(PLATFORMS); do for module in $(MODULES); do \
 		(set -x; cd $$module && CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./...) || exit 1; \
 	done; done
@@ -108,6 +111,7 @@ lint: .cache/translated.json $(SCANNER)/installed ## Check Go, for each platform
 .PHONY: fmt
 fmt: ## Format the Go code
 	find . -name '*.go' -not -path './.*/*' -exec gofmt -w {} +
+	gofmt -w .ci
 
 .PHONY: bench
 bench: ## Run every benchmark, also beside other libraries
@@ -142,8 +146,9 @@ pictures: ## Take the pictures of pages in docs/pictures anew; needs curl and Ch
 	.ci/pictures
 
 .PHONY: rename
+rename: export MODULE := $(MODULE)
 rename: ## Give the module another path, everywhere: make rename MODULE=github.com/you/coatcheck
-	@go run .ci/rename/rename.go '$(MODULE)'
+	@go run .ci/rename/rename.go "$$MODULE"
 
 .PHONY: clean
 clean: ## Remove everything built or fetched

@@ -15,7 +15,7 @@ import (
 func TestRename(t *testing.T) {
 	t.Parallel()
 	folder := copyOfTree(t)
-	for _, wrong := range []string{"", "coats", "git.example/two words", "https://git.example/coats", "git.example/coats@v1", module} {
+	for _, wrong := range []string{"", "coats", "git.example/two words", "https://git.example/coats", "git.example/coats@v1", "git.example/coats/v2", "git.example/it's", module} {
 		if out, err := rename(t, folder, wrong); err == nil || bytes.Contains(out, []byte("panic")) {
 			t.Errorf("make rename MODULE=%q: %v\n%s", wrong, err, out)
 		}
@@ -23,11 +23,18 @@ func TestRename(t *testing.T) {
 	if _, changed := mentions(t, folder, "module "+module+"\n"); changed != 1 {
 		t.Fatal("a refused path has changed go.mod")
 	}
+	work := filepath.Join(folder, "go.work")
+	if err := os.WriteFile(work, []byte("go 1.26.0\nuse (\n\t.\n\t./e2e\n)\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if out, err := rename(t, folder, "git.example/team/coats"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if left, n := mentions(t, folder, module); n > 0 {
 		t.Errorf("the old path is still in %v", left)
+	}
+	if err := os.Remove(work); err != nil {
+		t.Fatal(err)
 	}
 	for _, file := range files(t, "go.mod") {
 		cmd := exec.CommandContext(t.Context(), "go", "vet", "./...") // it also type-checks the packages that no other package imports

@@ -307,3 +307,20 @@ func TestRaceDetectorWatchesUs(t *testing.T) {
 		t.Errorf("go %s finds no race: %v\n%s", strings.Join(args, " "), err, found)
 	}
 }
+
+// TestInternal: internal has at most four entries, and ARCHITECTURE.md says of each
+// what it is for.
+func TestInternal(t *testing.T) {
+	wings, err := filepath.Glob("internal/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(wings) > 4 {
+		t.Errorf("internal has the entries %q; at most four", wings)
+	}
+	for _, wing := range wings {
+		if !strings.Contains(read(t, "ARCHITECTURE.md"), "\n- `"+filepath.ToSlash(wing)+"` ") {
+			t.Errorf("ARCHITECTURE.md has no sentence for %s", wing)
+		}
+	}
+}

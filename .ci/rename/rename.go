@@ -6,28 +6,34 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"go/format"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
 func main() {
-	if len(os.Args) != 2 {
+	if len(os.Args) != 2 || os.Args[1] == "" {
 		exit("say which: make rename MODULE=github.com/you/coatcheck")
 	}
 	to := os.Args[1]
 	if err := check(to); err != nil {
 		exit(err)
 	}
-	out, err := exec.Command("go", "list", "-m").Output()
+	out, err := exec.Command("go", "mod", "edit", "-json").Output() // go.mod alone: a go.work would name more modules
 	if err != nil {
 		exit(err)
 	}
-	from := strings.TrimSpace(string(out))
+	var mod struct{ Module struct{ Path string } }
+	if err := json.Unmarshal(out, &mod); err != nil {
+		exit(err)
+	}
+	from := mod.Module.Path
 	if to == from {
 		exit(to + " is the module's path already")
 	}
@@ -57,12 +63,17 @@ func check(path string) error {
 	if host, _, ok := strings.Cut(path, "/"); !ok || !strings.Contains(host, ".") {
 		return fmt.Errorf("%q is no module path: it must begin with a host name, as github.com/you/coatcheck does", path)
 	}
+	if regexp.MustCompile(`/v[0-9]+$`).MatchString(path) {
+		return fmt.Errorf("%q names a major version, which the modules have not reached: they require each other as v0.0.0", path)
+	}
 	return nil
 }
 
-// renameAll changes every text file, except those that were built or fetched.
+// renameAll changes every text file, except those that were built or fetched. If one
+// cannot be changed, none is.
 func renameAll(from, to string) error {
-	return filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+	changed := map[string][]byte{}
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -72,30 +83,37 @@ func renameAll(from, to string) error {
 		if !entry.Type().IsRegular() {
 			return nil
 		}
-		return renameIn(path, from, to)
+		text, err := renamed(path, from, to)
+		if text != nil {
+			changed[path] = text
+		}
+		return err
 	})
-}
-
-func renameIn(path, from, to string) error {
-	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	if !bytes.Contains(text, []byte(from)) || bytes.IndexByte(text, 0) >= 0 {
-		return nil
+	for path, text := range changed {
+		if err := os.WriteFile(path, text, 0o644); err != nil { // which leaves the mode as it is
+			return err
+		}
+	}
+	return nil
+}
+
+// renamed returns the new text of a file, or nil if nothing changes in it.
+func renamed(path, from, to string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil || !bytes.Contains(text, []byte(from)) || bytes.IndexByte(text, 0) >= 0 {
+		return nil, err
 	}
 	text = replace(text, from, to)
 	if filepath.Ext(path) == ".go" {
 		// The new path may change the order of the imports.
 		if text, err = format.Source(text); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, text, info.Mode())
+	return text, nil
 }
 
 // replace does not change longer names. A path that begins or ends with the module's

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -25,8 +24,11 @@ import (
 func makeRun(t *testing.T) (command *exec.Cmd, address string) {
 	t.Helper()
 	cmd := exec.Command("make", "--no-print-directory", "-C", "../..", "run", "ADDR=localhost:0")
-	// make test may run this test. Its variables must not reach make run.
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS") })
+	// make test may run this test. Its variables must not reach make run, nor what a
+	// developer has set for a server.
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return regexp.MustCompile(`^(MAKE|MFLAGS|STORE=|ADDR=|SESSION|USERS_|ATTEMPTS_|PASSWORD_|DEVISE_|PUBLIC_|REAUTH)`).MatchString(v)
+	})
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	read, write, err := os.Pipe()
@@ -39,7 +41,7 @@ func makeRun(t *testing.T) (command *exec.Cmd, address string) {
 	}
 	write.Close()
 	t.Cleanup(func() {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		cmd.Process.Signal(syscall.SIGTERM) // make then removes its file in .cache
 		cmd.Wait()
 		read.Close()
 	})

@@ -73,6 +73,7 @@ func TestDoesNotStart(t *testing.T) {
 		"port taken":             {[]string{"ADDR=" + busy}, nil, 1, []string{busy, "taken", "ADDR=host:port"}},
 		"unknown store":          {[]string{"STORE=mongodb"}, nil, 1, []string{`"mongodb"`, "memory", "sqlite", "postgres", "redis", "dynamodb"}},
 		"no path":                {[]string{"STORE=sqlite:"}, nil, 1, []string{"sqlite:PATH"}},
+		"no colon":               {[]string{"STORE=sqlite"}, nil, 1, []string{"sqlite:PATH"}},
 		"no folder":              {[]string{"STORE=sqlite:missing/coatcheck.db"}, nil, 1, []string{"missing/coatcheck.db", "no such file or directory"}},
 		"bad redis address":      {[]string{"STORE=redis://%zz"}, nil, 1, []string{"redis://host:6379"}},
 		"-store beats STORE":     {[]string{"STORE=memory"}, []string{"-store=dynamodb"}, 1, []string{"SESSIONS_TABLE"}},

@@ -20,7 +20,7 @@ func init() { openers["sqlite"] = openSQLite }
 // openSQLite opens the file. Its name may have any characters. Only the owner may read
 // a new file, because it contains password hashes.
 func openSQLite(ctx context.Context, address string, demo bool) (stores, error) {
-	path := strings.TrimPrefix(address, "sqlite:")
+	_, path, _ := strings.Cut(address, ":")
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return stores{}, fmt.Errorf("store sqlite:PATH: %w", err)

@@ -121,7 +121,7 @@ func Updated(s *session.Session) *session.Session {
 // Touched returns what the call Touch makes of s.
 func Touched(s *session.Session) *session.Session { return touchedAt(s, Now) }
 
-// TouchedLater returns what [Bench.TouchLater] makes of s.
+// TouchedLater returns what [Fixture.TouchLater] makes of s.
 func TouchedLater(s *session.Session) *session.Session { return touchedAt(s, Now.Add(time.Minute)) }
 
 func touchedAt(s *session.Session, now time.Time) *session.Session {

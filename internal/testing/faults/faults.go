@@ -1,7 +1,7 @@
 // Package faults tests what a [session.Store] does when its server cannot be reached,
 // when an answer is lost, or when a call arrives late. It tests the store alone, and
 // behind a [session.Manager]. It is for the stores of this module. Each store provides
-// a [Bench], which makes its calls fail. Package storetest tests the contract without
+// a [Fixture], which makes its calls fail. Package storetest tests the contract without
 // faults.
 package faults
 
@@ -35,13 +35,13 @@ func (f Fault) carriesOut() bool { return f == None || f == Lost || f == Cut }
 
 // Proxy makes calls fail between a Store and its server.
 type Proxy interface {
-	// Spoil gives the next calls of c's kind one fault each, in order. A proxy that
+	// Inject gives the next calls of c's kind one fault each, in order. A proxy that
 	// does not know the kinds of calls gives the faults to the next calls of any
-	// kind. So a test must call Spoil in the order in which the calls are sent.
-	Spoil(c Call, faults ...Fault)
+	// kind. So a test must call Inject in the order in which the calls are sent.
+	Inject(c Call, faults ...Fault)
 
-	// SpoilAll gives every call the fault from now on. SpoilAll(None) ends this.
-	SpoilAll(Fault)
+	// InjectAll gives every call the fault from now on. InjectAll(None) ends this.
+	InjectAll(Fault)
 
 	// Between runs f once, after the next call that fails and before that call is
 	// sent again. It may use any goroutine. It is only for a store that sends calls
@@ -58,8 +58,8 @@ type Proxy interface {
 	Deliver() []bool
 }
 
-// Bench is the Store of one test, with the proxy that makes its calls fail.
-type Bench struct {
+// Fixture is the Store of one test, with the proxy that makes its calls fail.
+type Fixture struct {
 	testing.TB
 	Proxy
 	Store  session.Store // through the proxy
@@ -70,11 +70,11 @@ type Bench struct {
 	More  []Fault // faults that this proxy can do and others cannot
 }
 
-// Open returns a Bench with data that no other test uses.
-type Open func(*testing.T) *Bench
+// Open returns a Fixture with data that no other test uses.
+type Open func(*testing.T) *Fixture
 
 // triesOf returns how often c is sent if no try is answered.
-func (b *Bench) triesOf(c Call) int {
+func (b *Fixture) triesOf(c Call) int {
 	if c.creates() {
 		return 1
 	}
@@ -82,7 +82,7 @@ func (b *Bench) triesOf(c Call) int {
 }
 
 // Created stores a new session and returns it.
-func (b *Bench) Created() *session.Session {
+func (b *Fixture) Created() *session.Session {
 	b.Helper()
 	s := NewSession()
 	Want(b, b.Direct.Create(b.Context(), s), nil)
@@ -90,7 +90,7 @@ func (b *Bench) Created() *session.Session {
 }
 
 // Subject returns a session for the call: a new one for Create, else a stored one.
-func (b *Bench) Subject(c Call) *session.Session {
+func (b *Fixture) Subject(c Call) *session.Session {
 	b.Helper()
 	if c.creates() {
 		return NewSession()
@@ -99,7 +99,7 @@ func (b *Bench) Subject(c Call) *session.Session {
 }
 
 // Holds fails the test unless Get and List both return exactly s.
-func (b *Bench) Holds(s *session.Session) {
+func (b *Fixture) Holds(s *session.Session) {
 	b.Helper()
 	got, err := b.Direct.Get(b.Context(), s.Key())
 	Want(b, err, nil)
@@ -112,7 +112,7 @@ func (b *Bench) Holds(s *session.Session) {
 }
 
 // Gone fails the test if Get or List finds the session.
-func (b *Bench) Gone(s *session.Session) {
+func (b *Fixture) Gone(s *session.Session) {
 	b.Helper()
 	_, err := b.Direct.Get(b.Context(), s.Key())
 	Want(b, err, session.ErrNoSession)
@@ -122,7 +122,7 @@ func (b *Bench) Gone(s *session.Session) {
 }
 
 // listed returns the session from List, or nil if List does not have it.
-func (b *Bench) listed(s *session.Session) *session.Session {
+func (b *Fixture) listed(s *session.Session) *session.Session {
 	b.Helper()
 	all, err := b.Direct.List(b.Context(), s.Key().Owner)
 	Want(b, err, nil)
@@ -135,7 +135,7 @@ func (b *Bench) listed(s *session.Session) *session.Session {
 }
 
 // Left fails the test unless the store has for s what the call leaves.
-func (b *Bench) Left(c Call, s *session.Session) {
+func (b *Fixture) Left(c Call, s *session.Session) {
 	b.Helper()
 	if after := c.Leaves(s); after != nil {
 		b.Holds(after)
@@ -145,7 +145,7 @@ func (b *Bench) Left(c Call, s *session.Session) {
 }
 
 // Untouched fails the test if the call for s was carried out.
-func (b *Bench) Untouched(c Call, s *session.Session) {
+func (b *Fixture) Untouched(c Call, s *session.Session) {
 	b.Helper()
 	if c.creates() {
 		b.Gone(s)
@@ -155,7 +155,7 @@ func (b *Bench) Untouched(c Call, s *session.Session) {
 }
 
 // UpdateForeign replaces the stored session, whatever its version is, with Foreign(s).
-func (b *Bench) UpdateForeign(s *session.Session) error {
+func (b *Fixture) UpdateForeign(s *session.Session) error {
 	current, err := b.Direct.Get(b.Context(), s.Key())
 	if err != nil {
 		return err
@@ -164,13 +164,13 @@ func (b *Bench) UpdateForeign(s *session.Session) error {
 }
 
 // TouchLater touches the stored session a minute after Now. See [TouchedLater].
-func (b *Bench) TouchLater(s *session.Session) error {
+func (b *Fixture) TouchLater(s *session.Session) error {
 	later := TouchedLater(s)
 	return b.Direct.Touch(b.Context(), s.Key(), later.LastSeenAt, later.ExpiresAt)
 }
 
 // expire changes the stored session so that it is dead at Now, and returns it.
-func (b *Bench) expire(s *session.Session) *session.Session {
+func (b *Fixture) expire(s *session.Session) *session.Session {
 	b.Helper()
 	dead, err := b.Direct.Get(b.Context(), s.Key())
 	Want(b, err, nil)
@@ -181,7 +181,7 @@ func (b *Bench) expire(s *session.Session) *session.Session {
 
 // connect makes the client of the store open a new connection. A client may have its
 // own retries for a connection that was used before.
-func (b *Bench) connect(store session.Store) {
+func (b *Fixture) connect(store session.Store) {
 	b.Helper()
 	Want(b, Get.Do(b.Context(), store, b.Created()), nil)
 	b.Forget()
@@ -189,7 +189,7 @@ func (b *Bench) connect(store session.Store) {
 
 // between makes f run before the next second try. The returned function fails the test
 // unless f ran and succeeded.
-func (b *Bench) between(f func() error) (check func()) {
+func (b *Fixture) between(f func() error) (check func()) {
 	done := make(chan error, 1)
 	b.Between(func() { done <- f() })
 	return func() {

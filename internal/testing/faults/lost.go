@@ -41,19 +41,19 @@ func faultSequences(n int, kinds []Fault) (all [][]Fault) {
 	return all
 }
 
-// forSubtest returns a copy of the Bench for a subtest.
-func (b *Bench) forSubtest(t *testing.T) *Bench {
+// forSubtest returns a copy of the Fixture for a subtest.
+func (b *Fixture) forSubtest(t *testing.T) *Fixture {
 	sub := *b
 	sub.TB = t
 	return &sub
 }
 
 // loseAnswers makes the call, gives its first tries these faults, and checks the results.
-func (b *Bench) loseAnswers(c Call, faults []Fault) {
+func (b *Fixture) loseAnswers(c Call, faults []Fault) {
 	b.Helper()
 	s := b.Subject(c)
 	b.connect(b.Store)
-	b.Spoil(c, faults...)
+	b.Inject(c, faults...)
 	err := c.Do(b.Context(), b.Store, s)
 
 	answered := len(faults) < b.triesOf(c)
@@ -84,16 +84,16 @@ func (b *Bench) loseAnswers(c Call, faults []Fault) {
 	b.Left(c, s)
 }
 
-// CreateIsSentOnce tests that each of the stores, which use the proxy of the Bench,
+// CreateIsSentOnce tests that each of the stores, which use the proxy of the Fixture,
 // sends Create only once, whatever the fault is. A second try could restore a session
 // that was revoked after the first try.
-func CreateIsSentOnce(b *Bench, stores ...session.Store) {
+func CreateIsSentOnce(b *Fixture, stores ...session.Store) {
 	b.Helper()
 	for i, store := range stores {
 		for _, fault := range []Fault{Lost, Refused, Late} {
 			s := NewSession()
 			b.connect(store)
-			b.Spoil(Create, fault)
+			b.Inject(Create, fault)
 			Want(b, store.Create(b.Context(), s), ErrOutage)
 			if sent := b.Sent(Create); sent != 1 {
 				b.Errorf("store %d, fault %v: sent %d times", i, fault, sent)
@@ -113,16 +113,16 @@ func CreateIsSentOnce(b *Bench, stores ...session.Store) {
 func WritesBetweenTries(t *testing.T, open Open) {
 	t.Parallel()
 	const came, failed = Lost, Refused
-	updates, touchesLater := (*Bench).UpdateForeign, (*Bench).TouchLater
-	touches := func(b *Bench, s *session.Session) error { return Touch.Do(b.Context(), b.Direct, s) }
-	deletes := func(b *Bench, s *session.Session) error { return Revoke.Do(b.Context(), b.Direct, s) }
+	updates, touchesLater := (*Fixture).UpdateForeign, (*Fixture).TouchLater
+	touches := func(b *Fixture, s *session.Session) error { return Touch.Do(b.Context(), b.Direct, s) }
+	deletes := func(b *Fixture, s *session.Session) error { return Revoke.Do(b.Context(), b.Direct, s) }
 	both := func(s *session.Session) *session.Session { return Touched(Updated(s)) }
 	touchedForeign := func(s *session.Session) *session.Session { return Touched(Foreign(s)) }
 	for _, test := range []struct {
 		name    string
 		call    Call
 		first   Fault
-		between func(*Bench, *session.Session) error
+		between func(*Fixture, *session.Session) error
 		want    error
 		leaves  func(*session.Session) *session.Session
 	}{
@@ -148,7 +148,7 @@ func WritesBetweenTries(t *testing.T, open Open) {
 			t.Parallel()
 			b := open(t)
 			s := b.Created()
-			b.Spoil(test.call, test.first)
+			b.Inject(test.call, test.first)
 			written := b.between(func() error { return test.between(b, s) })
 			err := test.call.Do(t.Context(), b.Store, s)
 			written()
@@ -187,11 +187,11 @@ func LateTries(t *testing.T, open Open) {
 
 // deliverLate makes the call while the proxy keeps its first n tries. It delivers these
 // tries after other requests, and checks the result.
-func (b *Bench) deliverLate(c Call, n int) {
+func (b *Fixture) deliverLate(c Call, n int) {
 	b.Helper()
 	changed, ended, dead := b.Created(), b.Created(), b.Created()
 	for _, s := range []*session.Session{changed, ended, dead} {
-		b.Spoil(c, slices.Repeat([]Fault{Late}, n)...)
+		b.Inject(c, slices.Repeat([]Fault{Late}, n)...)
 		err := c.Do(b.Context(), b.Store, s)
 		if n < b.Tries {
 			Want(b, err, nil)
@@ -221,7 +221,7 @@ func (b *Bench) deliverLate(c Call, n int) {
 
 // renewTwice changes every field of the stored session that can change, and returns
 // the new session. Neither of its new secrets is the secret of s.
-func (b *Bench) renewTwice(s *session.Session) *session.Session {
+func (b *Fixture) renewTwice(s *session.Session) *session.Session {
 	b.Helper()
 	stored, err := b.Direct.Get(b.Context(), s.Key())
 	Want(b, err, nil)
@@ -254,15 +254,15 @@ func Outage(t *testing.T, open Open) {
 
 // testOutage makes the call for s during two kinds of outages. After each, it calls
 // check, which checks that the outage did not change s.
-func (b *Bench) testOutage(c Call, s *session.Session, check func(*session.Session)) {
+func (b *Fixture) testOutage(c Call, s *session.Session, check func(*session.Session)) {
 	b.Helper()
-	b.SpoilAll(Refused)
+	b.InjectAll(Refused)
 	Want(b, c.Do(b.Context(), b.Store, s), ErrOutage)
-	b.SpoilAll(None)
+	b.InjectAll(None)
 	check(s)
 
 	b.connect(b.Store)
-	b.SpoilAll(Hanging)
+	b.InjectAll(Hanging)
 	for range 2 { // forSubtest the open connection, and on a new one
 		ctx, cancel := context.WithTimeout(b.Context(), shortTimeout)
 		err := c.Do(ctx, b.Store, s)
@@ -270,6 +270,6 @@ func (b *Bench) testOutage(c Call, s *session.Session, check func(*session.Sessi
 		Want(b, err, ErrOutage)
 		Want(b, err, context.DeadlineExceeded)
 	}
-	b.SpoilAll(None)
+	b.InjectAll(None)
 	check(s)
 }

@@ -13,7 +13,7 @@ import (
 
 // allLost returns faults for all tries of a call. The server carries each try out, but
 // no answer reaches the sender.
-func (b *Bench) allLost() []Fault { return slices.Repeat([]Fault{Lost}, b.Tries) }
+func (b *Fixture) allLost() []Fault { return slices.Repeat([]Fault{Lost}, b.Tries) }
 
 // ManagerCreateLost tests a Create whose answer is lost. The Manager must delete the
 // session of that Create and create another one. So the user still gets a token.
@@ -22,10 +22,10 @@ func ManagerCreateLost(t *testing.T, open Open) {
 	bench := open(t)
 	bench.Store = slowCleanUp{bench.Store}
 	site := NewSite(bench, session.Config{})
-	site.Spoil(Create, Lost)
+	site.Inject(Create, Lost)
 	s, token := site.Login("u1")
 	if site.Tries > 1 {
-		site.Spoil(Get, Lost)
+		site.Inject(Get, Lost)
 	}
 	if got := site.Alive(token); got.ID != s.ID {
 		t.Errorf("the token is that of %s, want %s", got.ID, s.ID)
@@ -35,9 +35,9 @@ func ManagerCreateLost(t *testing.T, open Open) {
 	}
 	site.stores("u1", 1)
 
-	site.Spoil(Create, Lost)
-	site.Spoil(Revoke, None) // the clean-up after the first Create
-	site.Spoil(Create, Lost)
+	site.Inject(Create, Lost)
+	site.Inject(Revoke, None) // the clean-up after the first Create
+	site.Inject(Create, Lost)
 	w := httptest.NewRecorder()
 	_, err := site.Create(w, site.Request(), session.User{ID: "u2"})
 	Want(t, err, ErrOutage)
@@ -58,7 +58,7 @@ func (s slowCleanUp) Delete(ctx context.Context, key session.Key, secret *[32]by
 func ManagerCreateLate(t *testing.T, open Open) {
 	t.Parallel()
 	site := NewSite(open(t), session.Config{})
-	site.Spoil(Create, Late)
+	site.Inject(Create, Late)
 	s, token := site.Login("u1")
 	site.Alive(token)
 	Want(t, site.RevokeAll(t.Context(), "u1"), nil)
@@ -87,14 +87,14 @@ func ManagerRenewLost(t *testing.T, open Open) {
 	s, current := site.Login("u1")
 	if site.Tries > 1 {
 		old := current
-		site.Spoil(Update, Lost)
+		site.Inject(Update, Lost)
 		w := httptest.NewRecorder()
 		Want(t, site.Renew(t.Context(), w, s), nil)
 		current = site.Cookie(w).Value
 		site.Alive(current)
 		site.Dead(old)
 	}
-	site.Spoil(Update, site.allLost()...)
+	site.Inject(Update, site.allLost()...)
 	w := httptest.NewRecorder()
 	Want(t, site.Renew(t.Context(), w, s), ErrOutage)
 	NoCookie(t, w)
@@ -113,7 +113,7 @@ func ManagerUpdateLost(t *testing.T, open Open) {
 	update := func(target error, stored string, faults ...Fault) {
 		t.Helper()
 		s, runs := site.Alive(token), 0
-		site.Spoil(Update, faults...)
+		site.Inject(Update, faults...)
 		Want(t, site.Update(t.Context(), s, func(s *session.Session) {
 			runs++
 			s.Values["count"] += "1" // "1", "11", "111": the length shows how often it was applied
@@ -150,7 +150,7 @@ func ManagerDestroyLost(t *testing.T, open Open) {
 	t.Parallel()
 	site := NewSite(open(t), session.Config{})
 	s, token := site.Login("u1")
-	site.Spoil(Logout, site.allLost()...)
+	site.Inject(Logout, site.allLost()...)
 	w := httptest.NewRecorder()
 	Want(t, site.Destroy(w, site.Request(token)), ErrOutage)
 	NoCookie(t, w)
@@ -160,7 +160,7 @@ func ManagerDestroyLost(t *testing.T, open Open) {
 
 	if site.Tries > 1 {
 		_, token = site.Login("u1")
-		site.Spoil(Logout, Lost)
+		site.Inject(Logout, Lost)
 		site.logOut(token)
 		site.Dead(token)
 	}
@@ -189,18 +189,18 @@ func ManagerRevokeAllLost(t *testing.T, open Open) {
 	listed := slices.Repeat([]Fault{None}, site.Pages)
 
 	tokens := logins()
-	site.Spoil(List, site.allLost()...)
+	site.Inject(List, site.allLost()...)
 	Want(t, site.RevokeAll(t.Context(), "u1"), ErrOutage)
 	site.stores("u1", 3)
 	if site.Tries > 1 {
-		site.Spoil(List, append([]Fault{Lost, Refused}, listed...)...)
-		site.Spoil(Revoke, Lost, Lost) // one fewer than Tries, because one delete may get all of them
+		site.Inject(List, append([]Fault{Lost, Refused}, listed...)...)
+		site.Inject(Revoke, Lost, Lost) // one fewer than Tries, because one delete may get all of them
 	}
 	revokes(tokens)
 
 	tokens = logins()
-	site.Spoil(List, listed...)
-	site.Spoil(Revoke, slices.Repeat([]Fault{Refused}, 3*site.Tries)...)
+	site.Inject(List, listed...)
+	site.Inject(Revoke, slices.Repeat([]Fault{Refused}, 3*site.Tries)...)
 	Want(t, site.RevokeAll(t.Context(), "u1"), ErrOutage)
 	site.stores("u1", 3)
 	revokes(tokens)
@@ -218,7 +218,7 @@ func ManagerOutage(t *testing.T, open Open) {
 			s, token := site.Login("u1")
 			before := site.Alive(token)
 			w := httptest.NewRecorder()
-			site.SpoilAll(fault)
+			site.InjectAll(fault)
 			for method, request := range site.requests(w, s, token) {
 				t.Run(method, func(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), shortTimeout)
@@ -231,7 +231,7 @@ func ManagerOutage(t *testing.T, open Open) {
 			}
 			site.unavailable(token)
 			NoCookie(t, w)
-			site.SpoilAll(None)
+			site.InjectAll(None)
 			if after := site.Alive(token); after.Version != before.Version {
 				t.Errorf("the outage changed the session: version %d, then %d", before.Version, after.Version)
 			}

@@ -12,14 +12,14 @@ import (
 // CookieName is the name of the Manager's cookie.
 const CookieName = "__Host-SESSIONID"
 
-// Site is a Manager that uses the Store of a Bench. Its methods do what a browser does.
+// Site is a Manager that uses the Store of a Fixture. Its methods do what a browser does.
 type Site struct {
 	*session.Manager
-	*Bench
+	*Fixture
 }
 
 // NewSite returns a Site whose Manager logs nothing.
-func NewSite(b *Bench, cfg session.Config) *Site {
+func NewSite(b *Fixture, cfg session.Config) *Site {
 	b.Helper()
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	m, err := session.New(b.Store, cfg)

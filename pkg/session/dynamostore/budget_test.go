@@ -97,7 +97,7 @@ func TestBudget(t *testing.T) {
 	site.Login("u1") // one session more than the limit
 	r.wantCalls(put, query, remove)
 
-	r.Spoil(faults.Create, faults.Lost)
+	r.Inject(faults.Create, faults.Lost)
 	site.Login("u2")
 	r.wantCalls(put, remove, put, query)
 }

@@ -30,7 +30,7 @@ const tries = 3
 
 // fixture is a Store on a table of its own, behind a proxy.
 type fixture struct {
-	*faults.Bench
+	*faults.Fixture
 	proxy  *dynamotest.Proxy
 	client *dynamodb.Client // not through the proxy
 	table  string
@@ -42,7 +42,7 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	r := &fixture{proxy: dynamotest.NewProxy(t), table: dynamotest.Tables(t)["SessionsTable"]}
 	r.client = dynamotest.Client(t, dynamotest.Endpoint(t))
-	r.Bench = &faults.Bench{TB: t, Proxy: r, Direct: dynamostore.New(r.client, r.table), Tries: tries, Pages: 1}
+	r.Fixture = &faults.Fixture{TB: t, Proxy: r, Direct: dynamostore.New(r.client, r.table), Tries: tries, Pages: 1}
 	r.Store = r.proxiedStore(func(o *dynamodb.Options) {
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = tries
@@ -52,7 +52,7 @@ func newFixture(t *testing.T) *fixture {
 	return r
 }
 
-func open(t *testing.T) *faults.Bench { return newFixture(t).Bench }
+func open(t *testing.T) *faults.Fixture { return newFixture(t).Fixture }
 
 // proxiedStore returns a Store whose calls go through the proxy.
 func (r *fixture) proxiedStore(options ...func(*dynamodb.Options)) *dynamostore.Store {
@@ -79,14 +79,14 @@ var proxyFaults = map[faults.Fault]dynamotest.Fault{
 	faults.Lost: dynamotest.LoseAnswer, faults.Late: dynamotest.Hold,
 }
 
-// Spoil and the methods up to Deliver implement [faults.Proxy].
-func (r *fixture) Spoil(c faults.Call, next ...faults.Fault) {
+// Inject and the methods up to Deliver implement [faults.Proxy].
+func (r *fixture) Inject(c faults.Call, next ...faults.Fault) {
 	for _, fault := range next {
 		r.proxy.Fail(actions[c.Method], proxyFaults[fault])
 	}
 }
 
-func (r *fixture) SpoilAll(fault faults.Fault) { r.proxy.FailAll(proxyFaults[fault]) }
+func (r *fixture) InjectAll(fault faults.Fault) { r.proxy.FailAll(proxyFaults[fault]) }
 
 func (r *fixture) Between(f func()) { r.between = f }
 
@@ -158,5 +158,5 @@ func binary(b ...byte) types.AttributeValue {
 func newSite(t *testing.T, cfg session.Config) (*faults.Site, *fixture) {
 	t.Helper()
 	r := newFixture(t)
-	return faults.NewSite(r.Bench, cfg), r
+	return faults.NewSite(r.Fixture, cfg), r
 }

@@ -24,5 +24,5 @@ func TestManagerOutage(t *testing.T)        { faults.ManagerOutage(t, open) }
 func TestCreateIsSentOnce(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t)
-	faults.CreateIsSentOnce(r.Bench, r.Store, r.proxiedStore(func(o *dynamodb.Options) { o.RetryMaxAttempts = 9 }))
+	faults.CreateIsSentOnce(r.Fixture, r.Store, r.proxiedStore(func(o *dynamodb.Options) { o.RetryMaxAttempts = 9 }))
 }

@@ -27,7 +27,7 @@ const tries = 3
 
 // fixture is a Store with its own prefix, behind a proxy.
 type fixture struct {
-	*faults.Bench
+	*faults.Fixture
 	proxy  *redistest.Proxy
 	client redis.UniversalClient // not through the proxy
 	prefix string
@@ -49,10 +49,10 @@ func each(t *testing.T, test func(*testing.T, *fixture)) {
 func onBoth(t *testing.T, test func(*testing.T, faults.Open)) {
 	t.Parallel()
 	t.Run("server", func(t *testing.T) {
-		test(t, func(t *testing.T) *faults.Bench { return newFixture(t).Bench })
+		test(t, func(t *testing.T) *faults.Fixture { return newFixture(t).Fixture })
 	})
 	t.Run("cluster", func(t *testing.T) {
-		test(t, func(t *testing.T) *faults.Bench { return newClusterFixture(t).Bench })
+		test(t, func(t *testing.T) *faults.Fixture { return newClusterFixture(t).Fixture })
 	})
 }
 
@@ -96,7 +96,7 @@ func assemble(t *testing.T, proxy *redistest.Proxy, through, direct redis.Univer
 	}
 	prefix := redistest.Prefix(t)
 	r := &fixture{proxy: proxy, client: direct, prefix: prefix}
-	r.Bench = &faults.Bench{
+	r.Fixture = &faults.Fixture{
 		TB: t, Proxy: r, Store: redisstore.New(through, prefix), Direct: redisstore.New(direct, prefix), Tries: tries, Pages: 2,
 	}
 	return r
@@ -107,15 +107,15 @@ var proxyFaults = map[faults.Fault]redistest.Fault{
 	faults.Lost: redistest.LoseAnswer, faults.Late: redistest.Hold,
 }
 
-// Spoil and the methods up to Deliver implement [faults.Proxy]. The proxy cannot tell one
+// Inject and the methods up to Deliver implement [faults.Proxy]. The proxy cannot tell one
 // script from another.
-func (r *fixture) Spoil(_ faults.Call, next ...faults.Fault) {
+func (r *fixture) Inject(_ faults.Call, next ...faults.Fault) {
 	for _, fault := range next {
 		r.proxy.Fail(proxyFaults[fault])
 	}
 }
 
-func (r *fixture) SpoilAll(fault faults.Fault) { r.proxy.FailAll(proxyFaults[fault]) }
+func (r *fixture) InjectAll(fault faults.Fault) { r.proxy.FailAll(proxyFaults[fault]) }
 
 func (r *fixture) Between(f func()) { r.proxy.Between(f) }
 

@@ -39,7 +39,7 @@ func TestCreateIsSentOnce(t *testing.T) {
 
 func sentOnce(r *fixture, persistent redis.UniversalClient) {
 	defer persistent.Close()
-	faults.CreateIsSentOnce(r.Bench, r.Store, redisstore.New(persistent, r.prefix))
+	faults.CreateIsSentOnce(r.Fixture, r.Store, redisstore.New(persistent, r.prefix))
 }
 
 // List runs two scripts. The answer of the second may be lost too.
@@ -47,9 +47,9 @@ func TestLostAnswerOfList(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
 		s := r.Created()
-		r.Spoil(list, faults.None, faults.Lost, faults.Refused)
+		r.Inject(list, faults.None, faults.Lost, faults.Refused)
 		want(t, list.Do(t.Context(), r.Store, s), nil)
-		r.Spoil(list, faults.None, faults.Lost, faults.Lost, faults.Lost)
+		r.Inject(list, faults.None, faults.Lost, faults.Lost, faults.Lost)
 		want(t, list.Do(t.Context(), r.Store, s), errOutage)
 	})
 }

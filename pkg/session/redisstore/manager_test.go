@@ -14,7 +14,7 @@ import (
 
 // newSite returns a Manager that lets a user have any number of sessions.
 func newSite(r *fixture) *faults.Site {
-	return faults.NewSite(r.Bench, session.Config{MaxSessions: -1})
+	return faults.NewSite(r.Fixture, session.Config{MaxSessions: -1})
 }
 
 // If sixteen writers update a session at once, no update is lost.

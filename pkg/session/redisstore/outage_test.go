@@ -20,7 +20,7 @@ import (
 func TestContext(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
-		r.SpoilAll(faults.Hanging)
+		r.InjectAll(faults.Hanging)
 		for _, c := range faults.All {
 			s := r.Created()
 			ctx, cancel := context.WithCancel(t.Context())

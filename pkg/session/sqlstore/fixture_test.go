@@ -55,7 +55,7 @@ func onEachServer(t *testing.T, test func(*testing.T, server)) {
 
 // fixture is a Store on a database of its own.
 type fixture struct {
-	*faults.Bench
+	*faults.Fixture
 	server
 	dsn   string
 	db    *sql.DB
@@ -94,7 +94,7 @@ func newPool(tb testing.TB, s server, dsn string) *fixture {
 	tb.Cleanup(func() { db.Close() })
 	db.SetMaxIdleConns(16)
 	store := sqlstore.New(db, s.dialect)
-	return &fixture{&faults.Bench{TB: tb, Store: store, Direct: store, Tries: 1, Pages: 1}, s, dsn, db, store}
+	return &fixture{&faults.Fixture{TB: tb, Store: store, Direct: store, Tries: 1, Pages: 1}, s, dsn, db, store}
 }
 
 // exec changes the database directly, not through the Store.
@@ -119,7 +119,7 @@ func newProxied(t *testing.T) *proxied {
 	return p
 }
 
-func open(t *testing.T) *faults.Bench { return newProxied(t).Bench }
+func open(t *testing.T) *faults.Fixture { return newProxied(t).Fixture }
 
 // kinds maps each method to the first word of its statement.
 var kinds = map[string]string{
@@ -132,13 +132,13 @@ var proxyFaults = map[faults.Fault]postgrestest.Fault{
 	faults.Lost: postgrestest.LoseAnswer, faults.Cut: postgrestest.CutAnswer, faults.Late: postgrestest.Hold,
 }
 
-func (p *proxied) Spoil(c faults.Call, next ...faults.Fault) {
+func (p *proxied) Inject(c faults.Call, next ...faults.Fault) {
 	for _, fault := range next {
 		p.proxy.Fail(kinds[c.Method], proxyFaults[fault])
 	}
 }
 
-func (p *proxied) SpoilAll(fault faults.Fault) { p.proxy.FailAll(proxyFaults[fault]) }
+func (p *proxied) InjectAll(fault faults.Fault) { p.proxy.FailAll(proxyFaults[fault]) }
 
 func (p *proxied) Between(func()) {
 	p.Fatal("a Store that sends everything once has nothing in between")

@@ -21,7 +21,7 @@ func TestManagerOutage(t *testing.T)        { faults.ManagerOutage(t, open) }
 func TestCreateIsSentOnce(t *testing.T) {
 	t.Parallel()
 	p := newProxied(t)
-	faults.CreateIsSentOnce(p.Bench, p.store)
+	faults.CreateIsSentOnce(p.Fixture, p.store)
 }
 
 // If a write fails and the reason cannot be read, the result is an outage.
@@ -29,13 +29,13 @@ func TestLostReason(t *testing.T) {
 	t.Parallel()
 	p := newProxied(t)
 	for _, c := range []faults.Call{update, touch} {
-		p.Spoil(get, faults.Lost)
+		p.Inject(get, faults.Lost)
 		want(t, c.Do(t.Context(), p.store, newSession()), errOutage)
 
 		s := p.Created()
 		s.Version++ // so that both fail
 		want(t, p.Direct.Touch(t.Context(), s.Key(), now.Add(time.Minute), now.Add(time.Hour)), nil)
-		p.Spoil(get, faults.Lost)
+		p.Inject(get, faults.Lost)
 		want(t, c.Do(t.Context(), p.store, s), errOutage)
 	}
 }
