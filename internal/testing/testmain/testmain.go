@@ -10,11 +10,11 @@ func Main(m interface{ Run() int }, mains ...func(interface{ Run() int })) {
 		m.Run()
 		return
 	}
-	mains[0](inside(func() { Main(m, mains[1:]...) }))
+	mains[0](mainFunc(func() { Main(m, mains[1:]...) }))
 }
 
-// inside is what a Main function runs instead of the tests: the next Main function.
-type inside func()
+// mainFunc is what a Main function runs instead of the tests: the next Main function.
+type mainFunc func()
 
 // Run calls f. Nobody uses its result, because package testing keeps the exit status.
-func (f inside) Run() int { f(); return 0 }
+func (f mainFunc) Run() int { f(); return 0 }
