@@ -1,11 +1,10 @@
-package childprocess
+package childprocess_test
 
 import (
 	"bufio"
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -15,25 +14,23 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"example.com/coatcheck/internal/local/childprocess"
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
-// helperVariable is an environment variable that contains the name of a folder. If
-// it is set, this test binary starts a program in that folder, prints the program's
-// process ID and waits until it is killed.
-const helperVariable = "CHILDPROCESS_TEST_ABANDON"
+// folderVariable is an environment variable with the folder of a child process.
+const folderVariable = "CHILDPROCESS_TEST_FOLDER"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(helperVariable) == "" {
-		m.Run()
-		return
-	}
-	p, err := StartIn(os.Getenv(helperVariable), exec.Command("sleep", "600"), KILL)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	fmt.Println(p.PID())
-	select {}
+	testenv.Parent(func() (string, error) {
+		p, err := childprocess.StartIn(os.Getenv(folderVariable), exec.Command("sleep", "600"), childprocess.KILL)
+		if err != nil {
+			return "", err
+		}
+		return strconv.Itoa(p.PID()), nil
+	})
+	m.Run()
 }
 
 func waitUntilGone(t *testing.T, pid int) {
@@ -46,8 +43,8 @@ func waitUntilGone(t *testing.T, pid int) {
 }
 
 func TestStop(t *testing.T) {
-	for signal, want := range map[string]syscall.Signal{INT: syscall.SIGINT, TERM: syscall.SIGTERM, KILL: syscall.SIGKILL} {
-		p, err := Start(exec.Command("sleep", "600"), signal)
+	for signal, want := range map[string]syscall.Signal{childprocess.INT: syscall.SIGINT, childprocess.TERM: syscall.SIGTERM, childprocess.KILL: syscall.SIGKILL} {
+		p, err := childprocess.Start(exec.Command("sleep", "600"), signal)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +62,7 @@ func TestStop(t *testing.T) {
 func TestStopInTheBackground(t *testing.T) {
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Reset(syscall.SIGINT, syscall.SIGHUP)
-	p, err := Start(exec.Command("sleep", "600"), INT)
+	p, err := childprocess.Start(exec.Command("sleep", "600"), childprocess.INT)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +88,7 @@ func TestStopWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Start(cmd, TERM)
+	p, err := childprocess.Start(cmd, childprocess.TERM)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +109,7 @@ func TestStopEndsTheGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Start(cmd, TERM)
+	p, err := childprocess.Start(cmd, childprocess.TERM)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +127,7 @@ func TestStopEndsTheGroup(t *testing.T) {
 
 func TestWait(t *testing.T) {
 	for script, want := range map[string]int{"exit 0": 0, "exit 3": 3} {
-		p, err := Start(exec.Command("sh", "-c", script), TERM)
+		p, err := childprocess.Start(exec.Command("sh", "-c", script), childprocess.TERM)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +138,7 @@ func TestWait(t *testing.T) {
 		<-p.Exited()
 	}
 
-	p, err := Start(exec.Command("sleep", "600"), TERM)
+	p, err := childprocess.Start(exec.Command("sleep", "600"), childprocess.TERM)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,9 +153,9 @@ func TestWait(t *testing.T) {
 // TestStopKeepsTheFolder tests that Stop keeps the folder, because the program needs
 // its data at the next start.
 func TestStopKeepsTheFolder(t *testing.T) {
-	for _, signal := range []string{TERM, KILL} {
+	for _, signal := range []string{childprocess.TERM, childprocess.KILL} {
 		folder := t.TempDir()
-		p, err := StartIn(folder, exec.Command("sleep", "600"), signal)
+		p, err := childprocess.StartIn(folder, exec.Command("sleep", "600"), signal)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,28 +175,13 @@ func TestEndsWithItsParent(t *testing.T) {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	parent := exec.CommandContext(t.Context(), os.Args[0])
-	parent.Env = append(os.Environ(), helperVariable+"="+folder)
-	parent.Stderr = os.Stderr
-	out, err := parent.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := parent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	child, err := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil || syscall.Kill(child, 0) != nil {
-		t.Fatalf("no child %q: %v", line, err)
-	}
-	if err := parent.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	parent.Wait()
+	var child int
+	testenv.KillParent(t, func(line string) {
+		var err error
+		if child, err = strconv.Atoi(line); err != nil || syscall.Kill(child, 0) != nil {
+			t.Fatalf("no child %q: %v", line, err)
+		}
+	}, folderVariable+"="+folder)
 	waitUntilGone(t, child)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
@@ -212,7 +194,7 @@ func TestEndsWithItsParent(t *testing.T) {
 }
 
 func TestStartExplains(t *testing.T) {
-	if _, err := Start(exec.Command("coatcheck-no-such-program"), TERM); !errors.Is(err, exec.ErrNotFound) {
+	if _, err := childprocess.Start(exec.Command("coatcheck-no-such-program"), childprocess.TERM); !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("a missing program: %v", err)
 	}
 }

@@ -1,9 +1,7 @@
 package dynamolocal
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,22 +23,15 @@ import (
 // cache is shared with the other tests of this module.
 const cache = "../../../.cache/dynamodb-local"
 
-// helperVariable is an environment variable. If it is set, this test binary starts a
-// server, prints its endpoint and waits until it is killed.
-const helperVariable = "DYNAMOLOCAL_TEST_ABANDON"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(helperVariable) == "" {
-		m.Run()
-		return
-	}
-	s, err := Start(context.Background(), cache, Options{})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	fmt.Println(s.Endpoint)
-	select {}
+	testenv.Parent(func() (string, error) {
+		s, err := Start(context.Background(), cache, Options{})
+		if err != nil {
+			return "", err
+		}
+		return s.Endpoint, nil
+	})
+	m.Run()
 }
 
 func answers(endpoint string) bool {
@@ -113,25 +104,12 @@ func TestRestart(t *testing.T) {
 }
 
 func TestEndsWithItsParent(t *testing.T) {
-	parent := exec.CommandContext(t.Context(), os.Args[0])
-	parent.Env = append(os.Environ(), helperVariable+"=1")
-	parent.Stderr = os.Stderr
-	out, err := parent.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := parent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	endpoint, err := bufio.NewReader(out).ReadString('\n')
-	endpoint = strings.TrimSpace(endpoint)
-	if err != nil || !answers(endpoint) {
-		t.Fatalf("no server at %q: %v", endpoint, err)
-	}
-	if err := parent.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	parent.Wait()
+	var endpoint string
+	testenv.KillParent(t, func(line string) {
+		if endpoint = line; !answers(endpoint) {
+			t.Fatalf("no server at %q", endpoint)
+		}
+	})
 	for deadline := time.Now().Add(time.Minute); answers(endpoint); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("still answers, a minute after its parent was killed")

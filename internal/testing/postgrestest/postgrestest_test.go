@@ -1,14 +1,11 @@
 package postgrestest
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,24 +13,19 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
-// helperVariable is an environment variable. If it is set, this test binary starts a
-// server, prints its folder and waits until it is killed.
-const helperVariable = "POSTGRESTEST_TEST_ABANDON"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(helperVariable) == "" {
-		Main(m)
-		return
-	}
-	s, err := Start(context.Background())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	fmt.Println(s.folder)
-	select {}
+	testenv.Parent(func() (string, error) {
+		s, err := Start(context.Background())
+		if err != nil {
+			return "", err
+		}
+		return s.folder, nil
+	})
+	Main(m)
 }
 
 func open(t *testing.T, dsn string) *sql.DB {
@@ -99,25 +91,12 @@ func TestCrashAndResume(t *testing.T) {
 }
 
 func TestEndsWithItsParent(t *testing.T) {
-	parent := exec.CommandContext(t.Context(), os.Args[0])
-	parent.Env = append(os.Environ(), helperVariable+"=1")
-	parent.Stderr = os.Stderr
-	out, err := parent.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := parent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	folder, err := bufio.NewReader(out).ReadString('\n')
-	folder = strings.TrimSpace(folder)
-	if err != nil || !answers(folder) {
-		t.Fatalf("no server in %q: %v", folder, err)
-	}
-	if err := parent.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	parent.Wait()
+	var folder string
+	testenv.KillParent(t, func(line string) {
+		if folder = line; !answers(folder) {
+			t.Fatalf("no server in %q", folder)
+		}
+	})
 	for deadline := time.Now().Add(3 * time.Minute); answers(folder) || exists(folder); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("three minutes after its parent was killed it answers: %t, its folder is there: %t", answers(folder), exists(folder))

@@ -1,7 +1,6 @@
 package redistest
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -17,24 +16,19 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
-// helperVariable is an environment variable. If it is set, this test binary starts a
-// server, prints its address and waits until it is killed.
-const helperVariable = "REDISTEST_ABANDON"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(helperVariable) == "" {
-		Main(m)
-		return
-	}
-	s, err := start()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	fmt.Println(s.address)
-	select {}
+	testenv.Parent(func() (string, error) {
+		s, err := start()
+		if err != nil {
+			return "", err
+		}
+		return s.address, nil
+	})
+	Main(m)
 }
 
 func check(t *testing.T, err error) {
@@ -83,19 +77,12 @@ func TestServerKeepsWhatItAnswered(t *testing.T) {
 
 func TestServerEndsWithItsParent(t *testing.T) {
 	folder := t.TempDir()
-	parent := exec.CommandContext(t.Context(), os.Args[0])
-	parent.Env = append(os.Environ(), helperVariable+"=1", "TMPDIR="+folder)
-	parent.Stderr = os.Stderr
-	out, err := parent.StdoutPipe()
-	check(t, err)
-	check(t, parent.Start())
-	address, err := bufio.NewReader(out).ReadString('\n')
-	address = strings.TrimSpace(address)
-	if err != nil || !answers(address) {
-		t.Fatalf("no server at %q: %v", address, err)
-	}
-	check(t, parent.Process.Kill())
-	parent.Wait()
+	var address string
+	testenv.KillParent(t, func(line string) {
+		if address = line; !answers(address) {
+			t.Fatalf("no server at %q", address)
+		}
+	}, "TMPDIR="+folder)
 	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		left, err := os.ReadDir(folder)
 		check(t, err)
