@@ -84,9 +84,23 @@ func everyPackage(t *testing.T) map[string]bool {
 	return all
 }
 
+// TestReadmeIsShort tests that README.md has at most 150 lines, and a newcomer's
+// questions in the order in which they come up.
 func TestReadmeIsShort(t *testing.T) {
-	if lines := strings.Count(read(t, "README.md"), "\n"); lines > 150 {
+	text := read(t, "README.md")
+	if lines := strings.Count(text, "\n"); lines > 150 {
 		t.Errorf("README.md has %d lines; at most 150", lines)
+	}
+	var sections []string
+	for _, heading := range regexp.MustCompile(`(?m)^## (.+)$`).FindAllStringSubmatch(text, -1) {
+		sections = append(sections, heading[1])
+	}
+	want := []string{"Fits, does not fit", "Try it", "Use the library", "Deploy", "What it guarantees", "Where to read on"}
+	if !slices.Equal(sections, want) {
+		t.Errorf("README.md has the sections %q, want %q", sections, want)
+	}
+	if before, _, _ := strings.Cut(text, "\n## "); !strings.Contains(before, "](docs/pictures/") {
+		t.Error("README.md has no screenshot before its first section")
 	}
 }
 
