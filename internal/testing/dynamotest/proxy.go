@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -23,6 +24,7 @@ type Proxy struct {
 	tb     testing.TB
 	target *url.URL      // DynamoDB
 	done   chan struct{} // closed when the test is over
+	hung   atomic.Int32
 
 	mu     sync.Mutex
 	calls  []*Call
@@ -37,6 +39,9 @@ type Proxy struct {
 	passes int           // how many calls the pause still lets through
 	paused chan struct{} // closed when the pause is over; nil if there is none
 }
+
+// Hung returns how many calls met the fault Hang so far.
+func (p *Proxy) Hung() int { return int(p.hung.Load()) }
 
 // Fault is what happens to a call in place of an answer.
 type Fault int
@@ -150,6 +155,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	case Hold:
 		p.hold(out)
 	case Hang:
+		p.hung.Add(1)
 		select {
 		case <-r.Context().Done():
 		case <-p.done:

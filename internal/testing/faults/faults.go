@@ -43,6 +43,9 @@ type Proxy interface {
 	// InjectAll gives every call the fault from now on. InjectAll(None) ends this.
 	InjectAll(Fault)
 
+	// Hung returns how many calls, or attempts to connect, have met Hanging so far.
+	Hung() int
+
 	// Between runs f once, after the next call that fails and before that call is
 	// sent again. It may use any goroutine. It is only for a store that sends calls
 	// again.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"example.com/coatcheck/pkg/session"
 )
@@ -232,9 +231,6 @@ func (b *Fixture) renewTwice(s *session.Session) *session.Session {
 	return TouchedLater(after)
 }
 
-// shortTimeout is the timeout of a call that is meant to time out.
-const shortTimeout = 100 * time.Millisecond
-
 // Outage tests calls during an outage. An outage says nothing about the session and
 // changes nothing. If the server never answers, the call must end with the caller's
 // timeout.
@@ -263,10 +259,8 @@ func (b *Fixture) testOutage(c Call, s *session.Session, check func(*session.Ses
 
 	b.connect(b.Store)
 	b.InjectAll(Hanging)
-	for range 2 { // forSubtest the open connection, and on a new one
-		ctx, cancel := context.WithTimeout(b.Context(), shortTimeout)
-		err := c.Do(ctx, b.Store, s)
-		cancel()
+	for range 2 { // on the open connection, and on a new one
+		err := b.timesOut(func(ctx context.Context) error { return c.Do(ctx, b.Store, s) })
 		Want(b, err, ErrOutage)
 		Want(b, err, context.DeadlineExceeded)
 	}

@@ -221,15 +221,20 @@ func ManagerOutage(t *testing.T, open Open) {
 			site.InjectAll(fault)
 			for method, request := range site.requests(w, s, token) {
 				t.Run(method, func(t *testing.T) {
-					ctx, cancel := context.WithTimeout(t.Context(), shortTimeout)
-					defer cancel()
-					err := request(ctx)
-					if Want(t, err, ErrOutage); fault == Hanging {
-						Want(t, err, context.DeadlineExceeded)
+					if fault == Refused {
+						Want(t, request(t.Context()), ErrOutage)
+						return
 					}
+					err := site.timesOut(request)
+					Want(t, err, ErrOutage)
+					Want(t, err, context.DeadlineExceeded)
 				})
 			}
-			site.unavailable(token)
+			if fault == Refused {
+				site.unavailable(t.Context(), token)
+			} else {
+				site.timesOut(func(ctx context.Context) error { site.unavailable(ctx, token); return nil })
+			}
 			NoCookie(t, w)
 			site.InjectAll(None)
 			if after := site.Alive(token); after.Version != before.Version {
@@ -260,10 +265,8 @@ func (s *Site) requests(w http.ResponseWriter, current *session.Session, token s
 
 // unavailable fails the test unless a page that needs a session answers 503 with
 // Retry-After.
-func (s *Site) unavailable(token string) {
+func (s *Site) unavailable(ctx context.Context, token string) {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), shortTimeout)
-	defer cancel()
 	w := httptest.NewRecorder()
 	s.Require(nil).ServeHTTP(w, s.Request(token).WithContext(ctx))
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ type Proxy struct {
 	tb               testing.TB
 	network, address string // of PostgreSQL
 	done             chan struct{}
+	hung             atomic.Int32
 
 	mu     sync.Mutex
 	seen   []string
@@ -30,6 +32,9 @@ type Proxy struct {
 	always Fault              // for everything else
 	held   []*relay
 }
+
+// Hung returns how many statements and connections met the fault Hang so far.
+func (p *Proxy) Hung() int { return int(p.hung.Load()) }
 
 // Fault is what happens to a statement in place of an answer.
 type Fault int
@@ -163,6 +168,7 @@ func (p *Proxy) serve(client net.Conn) {
 	case Refuse:
 		return
 	case Hang:
+		p.hung.Add(1)
 		io.Copy(io.Discard, client)
 		return
 	}
@@ -214,6 +220,7 @@ func (r *relay) requests() (held bool) {
 		case Refuse:
 			return false
 		case Hang:
+			r.p.hung.Add(1)
 			io.Copy(io.Discard, r.client)
 			return false
 		}

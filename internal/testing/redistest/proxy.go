@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -21,7 +22,8 @@ import (
 //
 // The server carries out every script that reaches it.
 type Proxy struct {
-	tb testing.TB
+	tb   testing.TB
+	hung atomic.Int32
 
 	mu        sync.Mutex
 	listeners map[string]net.Listener // the proxy's listeners by the server's address
@@ -44,6 +46,9 @@ type heldCall struct {
 	server  net.Conn
 	command []byte
 }
+
+// Hung returns how many calls met the fault Hang so far.
+func (p *Proxy) Hung() int { return int(p.hung.Load()) }
 
 // Fault is what happens to a call in place of an answer.
 type Fault int
@@ -165,6 +170,7 @@ func (p *Proxy) serve(client net.Conn, address string) {
 		fault, between := p.record(name)
 		switch fault {
 		case Hang:
+			p.hung.Add(1)
 			between()
 			io.Copy(io.Discard, client)
 			server.Close()

@@ -88,6 +88,8 @@ func (r *fixture) Inject(c faults.Call, next ...faults.Fault) {
 
 func (r *fixture) InjectAll(fault faults.Fault) { r.proxy.FailAll(proxyFaults[fault]) }
 
+func (r *fixture) Hung() int { return r.proxy.Hung() }
+
 func (r *fixture) Between(f func()) { r.between = f }
 
 func (r *fixture) Sent(c faults.Call) int {

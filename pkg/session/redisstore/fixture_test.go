@@ -117,6 +117,8 @@ func (r *fixture) Inject(_ faults.Call, next ...faults.Fault) {
 
 func (r *fixture) InjectAll(fault faults.Fault) { r.proxy.FailAll(proxyFaults[fault]) }
 
+func (r *fixture) Hung() int { return r.proxy.Hung() }
+
 func (r *fixture) Between(f func()) { r.proxy.Between(f) }
 
 func (r *fixture) Sent(faults.Call) int { return len(r.proxy.Take()) }

@@ -140,6 +140,8 @@ func (p *proxied) Inject(c faults.Call, next ...faults.Fault) {
 
 func (p *proxied) InjectAll(fault faults.Fault) { p.proxy.FailAll(proxyFaults[fault]) }
 
+func (p *proxied) Hung() int { return p.proxy.Hung() }
+
 func (p *proxied) Between(func()) {
 	p.Fatal("a Store that sends everything once has nothing in between")
 }

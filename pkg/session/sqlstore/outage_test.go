@@ -65,7 +65,7 @@ func TestDeadlineBehindAnotherWriter(t *testing.T) {
 						wantCallTimesOut(t, c, r, s)
 						continue
 					}
-					late, over := manualDeadline(t)
+					late, over := faults.Deadline(t.Context())
 					answer := r.waiting(func() error { return c.Do(late, r.store, s) })
 					over() // the call has reached the database
 					wantTimeout(t, <-answer)
@@ -116,26 +116,4 @@ func wantTimeout(t *testing.T, err error) {
 	t.Helper()
 	want(t, err, errOutage)
 	want(t, err, context.DeadlineExceeded)
-}
-
-// manualDeadline returns a context whose deadline passes when over is called.
-func manualDeadline(t *testing.T) (late context.Context, over func()) {
-	done := make(chan struct{})
-	return deadline{t.Context(), done}, func() { close(done) }
-}
-
-type deadline struct {
-	context.Context
-	done chan struct{}
-}
-
-func (d deadline) Done() <-chan struct{} { return d.done }
-
-func (d deadline) Err() error {
-	select {
-	case <-d.done:
-		return context.DeadlineExceeded
-	default:
-		return nil
-	}
 }
