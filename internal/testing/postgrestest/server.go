@@ -144,7 +144,7 @@ func (s *Server) initialize(ctx context.Context) error {
 func (s *Server) Resume(ctx context.Context) error {
 	words := s.command("postgres", "-k", s.folder, "-c", "listen_addresses=",
 		"-c", "fsync=off", "-c", "full_page_writes=off", // only the server crashes, not the machine
-		"-c", "max_connections=200", "-c", "log_min_messages=fatal")
+		"-c", "max_connections=1000", "-c", "log_min_messages=fatal")
 	s.output = &bytes.Buffer{}
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = s.folder
