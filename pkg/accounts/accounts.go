@@ -43,6 +43,10 @@ type Account struct {
 	// is in progress must fail if Version has changed.
 	Version int64
 
+	// CredentialVersion grows when the password is changed and when the account is
+	// disabled, and never otherwise.
+	CredentialVersion int64
+
 	// Revision is random, and every write sets a new one. So only one of two
 	// concurrent writes succeeds, and a write that was sent twice can recognise
 	// itself.

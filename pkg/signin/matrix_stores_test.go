@@ -89,8 +89,9 @@ func onSQL(t *testing.T, driver, dsn string, dialect sqlstore.Dialect) func(*tes
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	sessions, users, attempts := sqlstore.New(db, dialect), sqlaccounts.New(db), sqlaccounts.NewAttempts(db)
-	if err := errors.Join(sessions.Migrate(t.Context()), users.CreateTable(t.Context()), attempts.CreateTable(t.Context())); err != nil {
+	sessions := sqlstore.New(db, dialect)
+	users, attempts := sqlaccounts.New(sessions.Database()), sqlaccounts.NewAttempts(sessions.Database())
+	if err := errors.Join(sessions.Migrate(t.Context()), sqlaccounts.Migrate(t.Context(), sessions.Database())); err != nil {
 		t.Fatal(err)
 	}
 	return func(t *testing.T) stores {

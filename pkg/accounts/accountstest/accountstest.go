@@ -22,17 +22,18 @@ import (
 // Sample returns an account with that name and a value in every field.
 func Sample(name string) *accounts.Account {
 	return &accounts.Account{
-		Name:         name,
-		Username:     " " + strings.ToUpper(name),
-		UserID:       rand.Text(),
-		DisplayName:  "Grüße, 😀",
-		Roles:        []string{"admin", "staff"},
-		Preferences:  map[string]string{"theme": "dark", "language": "de", "empty": ""},
-		PasswordHash: "$hash$",
-		Disabled:     true,
-		FrozenUntil:  time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC),
-		Version:      1<<63 - 1,
-		Revision:     rand.Text(),
+		Name:              name,
+		Username:          " " + strings.ToUpper(name),
+		UserID:            rand.Text(),
+		DisplayName:       "Grüße, 😀",
+		Roles:             []string{"admin", "staff"},
+		Preferences:       map[string]string{"theme": "dark", "language": "de", "empty": ""},
+		PasswordHash:      "$hash$",
+		Disabled:          true,
+		FrozenUntil:       time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC),
+		Version:           1<<63 - 1,
+		CredentialVersion: 1<<63 - 2,
+		Revision:          rand.Text(),
 	}
 }
 

@@ -9,52 +9,35 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/stores/epoch"
+	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
-// AttemptsSchema creates the table of [Attempts], in PostgreSQL and in SQLite. It
-// does nothing if the table exists. Expired rows are not used any more. Remove them
-// from time to time with
+// Attempts is a [throttle.Store] in the table coatcheck_attempts of PostgreSQL or
+// SQLite. Expired rows are not used any more. Remove them from time to time with
 //
 //	DELETE FROM coatcheck_attempts WHERE expires_at BETWEEN 1 AND <epoch seconds>
-const AttemptsSchema = `CREATE TABLE IF NOT EXISTS coatcheck_attempts (
-	key        TEXT    PRIMARY KEY,
-	failures   BIGINT  NOT NULL,
-	last_at    BIGINT  NOT NULL, -- epoch milliseconds
-	expires_at BIGINT  NOT NULL  -- epoch seconds; 0: kept until it is cleared
-);
-CREATE INDEX IF NOT EXISTS coatcheck_attempts_expires_at ON coatcheck_attempts (expires_at);
-`
+type Attempts struct{ db *sqldb.Database }
 
-// Attempts is a [throttle.Store] in the table coatcheck_attempts of PostgreSQL or SQLite.
-type Attempts struct{ db *sql.DB }
-
-// NewAttempts returns a store on db. It makes no call.
-func NewAttempts(db *sql.DB) *Attempts { return &Attempts{db} }
-
-// CreateTable creates the table if it does not exist.
-func (a *Attempts) CreateTable(ctx context.Context) error { return a.exec(ctx, AttemptsSchema) }
+// NewAttempts returns a store in the database of a sqlstore.Store, as [New] does. It
+// makes no call. [Migrate] makes the table.
+func NewAttempts(db *sqldb.Database) *Attempts { return &Attempts{db} }
 
 // Count implements [throttle.Store] by one INSERT that becomes an UPDATE if the row
-// exists, and by a SELECT if the attempt is refused. The statement is sent only once,
-// on a connection of its own.
+// exists, and by a SELECT if the attempt is refused. The statement is sent only once.
 func (a *Attempts) Count(ctx context.Context, c throttle.Count) (counter throttle.Counter, counted bool, err error) {
-	conn, err := a.db.Conn(ctx)
-	if err != nil {
-		return counter, false, a.wrapError(err)
-	}
-	defer conn.Close()
 	condition, args := stepClause(c)
-	counter, err = scan(conn.QueryRowContext(ctx, `INSERT INTO coatcheck_attempts AS t (key, failures, last_at, expires_at) VALUES ($1, 1, $2, $3)
-		ON CONFLICT (key) DO UPDATE SET failures = t.failures + 1, last_at = $2, expires_at = $3 WHERE `+condition+`
-		RETURNING failures, last_at, expires_at`, args...))
-	if err == nil {
-		return counter, true, nil
-	}
-	if errors.Is(err, sql.ErrNoRows) {
+	err = a.db.Write(ctx, func(conn *sql.Conn) error {
+		counter, err = scan(conn.QueryRowContext(ctx, `INSERT INTO coatcheck_attempts AS t (key, failures, last_at, expires_at) VALUES ($1, 1, $2, $3)
+			ON CONFLICT (key) DO UPDATE SET failures = t.failures + 1, last_at = $2, expires_at = $3 WHERE `+condition+`
+			RETURNING failures, last_at, expires_at`, args...))
+		if counted = err == nil; counted || !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
 		counter, err = scan(conn.QueryRowContext(ctx, `SELECT failures, last_at, expires_at FROM coatcheck_attempts WHERE key = $1`, c.Key))
-	}
-	return counter, false, a.wrapError(err)
+		return err
+	})
+	return counter, counted, a.wrapError(err)
 }
 
 // stepClause returns the SQL condition under which an attempt may be counted. Its

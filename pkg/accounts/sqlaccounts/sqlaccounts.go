@@ -10,60 +10,75 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 
 	"example.com/coatcheck/internal/stores/epoch"
+	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// Schema creates the table of a [Store], in PostgreSQL and in SQLite. It does nothing
-// if the table exists.
-const Schema = `CREATE TABLE IF NOT EXISTS coatcheck_users (
-	name          TEXT    PRIMARY KEY,
-	username      TEXT    NOT NULL,
-	user_id       TEXT    NOT NULL,
-	display_name  TEXT    NOT NULL,
-	roles         TEXT    NOT NULL, -- JSON: a list of strings
-	preferences   TEXT    NOT NULL, -- JSON: an object of strings
-	password_hash TEXT    NOT NULL,
-	disabled      BOOLEAN NOT NULL,
-	frozen_until  BIGINT  NOT NULL, -- epoch seconds; 0: not frozen
-	version       BIGINT  NOT NULL,
-	revision      TEXT    NOT NULL
-);
-`
-
 // Store is an [accounts.Store] in the table coatcheck_users of PostgreSQL or SQLite.
-type Store struct{ db *sql.DB }
+type Store struct{ db *sqldb.Database }
 
-// New returns a store on db. It makes no call.
-func New(db *sql.DB) *Store { return &Store{db} }
+// New returns a store in the database of a sqlstore.Store:
+//
+//	users := sqlaccounts.New(sessions.Database())
+//
+// It makes no call. [Migrate] makes the table.
+func New(db *sqldb.Database) *Store { return &Store{db} }
 
-// CreateTable creates the table if it does not exist.
-func (s *Store) CreateTable(ctx context.Context) error {
-	_, err := s.db.ExecContext(ctx, Schema)
-	return s.wrapError(err)
-}
+// columns are all columns of the table, in the order in which scanAccount reads them.
+const columns = `name, username, user_id, display_name, roles, preferences, password_hash, disabled, frozen_until,
+	version, credential_version, revision`
 
 // Get implements [accounts.Store] by one SELECT.
 func (s *Store) Get(ctx context.Context, name string) (*accounts.Account, error) {
-	const query = `SELECT username, user_id, display_name, roles, preferences, password_hash, disabled, frozen_until, version, revision
-		FROM coatcheck_users WHERE name = $1`
-	a := &accounts.Account{Name: name}
-	var roles, preferences []byte
-	var frozen int64
-	err := s.db.QueryRowContext(ctx, query, name).Scan(&a.Username, &a.UserID, &a.DisplayName, &roles, &preferences,
-		&a.PasswordHash, &a.Disabled, &frozen, &a.Version, &a.Revision)
+	a, err := scanAccount(s.db.QueryRowContext(ctx, `SELECT `+columns+` FROM coatcheck_users WHERE name = $1`, name))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, accounts.ErrNotFound
 	}
-	if err != nil {
-		return nil, s.wrapError(err)
+	return a, wrapError(err)
+}
+
+// All returns every account, in the order of the names. For a damaged row it returns an
+// error in place of the account, and goes on with the next one. If the table cannot be
+// read, it returns an error and stops. It is one SELECT, which keeps its connection
+// until the caller has all accounts, or ends the loop. It is for operators' commands.
+func (s *Store) All(ctx context.Context) iter.Seq2[*accounts.Account, error] {
+	return func(yield func(*accounts.Account, error) bool) {
+		rows, err := s.db.QueryContext(ctx, `SELECT `+columns+` FROM coatcheck_users ORDER BY name`)
+		if err != nil {
+			yield(nil, wrapError(err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			a, err := scanAccount(rows)
+			if !yield(a, wrapError(err)) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(nil, wrapError(err))
+		}
+	}
+}
+
+// scanAccount reads a row. If it is damaged, the error names the row and the column,
+// never a value.
+func scanAccount(row interface{ Scan(...any) error }) (*accounts.Account, error) {
+	a := new(accounts.Account)
+	var roles, preferences []byte
+	var frozen int64
+	if err := row.Scan(&a.Name, &a.Username, &a.UserID, &a.DisplayName, &roles, &preferences,
+		&a.PasswordHash, &a.Disabled, &frozen, &a.Version, &a.CredentialVersion, &a.Revision); err != nil {
+		return nil, err // it names the column, and a value only if it is to be a number
 	}
 	if err := json.Unmarshal(roles, &a.Roles); err != nil {
-		return nil, s.damaged(name, "roles")
+		return nil, damaged(a.Name, "roles")
 	}
 	if err := json.Unmarshal(preferences, &a.Preferences); err != nil {
-		return nil, s.damaged(name, "preferences")
+		return nil, damaged(a.Name, "preferences")
 	}
 	a.FrozenUntil = epoch.Time(frozen)
 	return a, nil
@@ -71,28 +86,28 @@ func (s *Store) Get(ctx context.Context, name string) (*accounts.Account, error)
 
 // Create implements [accounts.Store] by one INSERT.
 func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
-	const insert = `INSERT INTO coatcheck_users
-		(name, username, user_id, display_name, roles, preferences, password_hash, disabled, frozen_until, version, revision)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (name) DO NOTHING`
+	const insert = `INSERT INTO coatcheck_users (` + columns + `)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO NOTHING`
 	roles, preferences, err := encode(a)
 	if err != nil {
 		return err
 	}
 	return s.write(ctx, accounts.ErrExists, insert, a.Name, a.Username, a.UserID, a.DisplayName, roles, preferences,
-		a.PasswordHash, a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, a.Revision)
+		a.PasswordHash, a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, a.CredentialVersion, a.Revision)
 }
 
 // Update implements [accounts.Store] by one UPDATE, on the condition that the
 // revision is the same.
 func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	const update = `UPDATE coatcheck_users SET display_name = $1, roles = $2, preferences = $3, password_hash = $4,
-		disabled = $5, frozen_until = $6, version = $7, revision = $8 WHERE name = $9 AND revision IN ($8, $10)`
+		disabled = $5, frozen_until = $6, version = $7, credential_version = $8, revision = $9
+		WHERE name = $10 AND revision IN ($9, $11)`
 	roles, preferences, err := encode(a)
 	if err != nil {
 		return err
 	}
 	return s.write(ctx, accounts.ErrChanged, update, a.DisplayName, roles, preferences, a.PasswordHash,
-		a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, newRevision, a.Name, a.Revision)
+		a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, a.CredentialVersion, newRevision, a.Name, a.Revision)
 }
 
 // Delete implements [accounts.Store] by one DELETE, on the condition that the
@@ -114,23 +129,19 @@ func (s *Store) write(ctx context.Context, errUnchanged error, statement string,
 	if err == nil && changed == 0 {
 		return errUnchanged
 	}
-	return s.wrapError(err)
+	return wrapError(err)
 }
 
-// execOnce sends one statement on a connection of its own, and returns how many rows
-// it changed. A [sql.DB] might send the statement again after the answer was lost.
-// The second try would then find the change of the first.
-func execOnce(ctx context.Context, db *sql.DB, statement string, args ...any) (changed int64, err error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	result, err := conn.ExecContext(ctx, statement, args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+// execOnce sends one statement only once, and returns how many rows it changed.
+func execOnce(ctx context.Context, db *sqldb.Database, statement string, args ...any) (changed int64, err error) {
+	err = db.Write(ctx, func(conn *sql.Conn) error {
+		result, err := conn.ExecContext(ctx, statement, args...)
+		if err == nil {
+			changed, err = result.RowsAffected()
+		}
+		return err
+	})
+	return changed, err
 }
 
 func encode(a *accounts.Account) (roles, preferences string, err error) {
@@ -142,13 +153,13 @@ func encode(a *accounts.Account) (roles, preferences string, err error) {
 	return string(r), string(p), err
 }
 
-func (s *Store) wrapError(err error) error {
+func wrapError(err error) error {
 	if err == nil {
 		return nil
 	}
 	return fmt.Errorf("table coatcheck_users: %w", err)
 }
 
-func (s *Store) damaged(name, column string) error {
-	return fmt.Errorf("table coatcheck_users, name %q: column %s is not the JSON it should be", name, column)
+func damaged(name, column string) error {
+	return fmt.Errorf("name %q: column %s is not the JSON it should be", name, column)
 }

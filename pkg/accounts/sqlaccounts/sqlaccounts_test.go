@@ -4,66 +4,118 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
+	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
-// databases has a function for each kind of database that opens an empty one and
-// creates the tables twice. The second time must change nothing.
-var databases = map[string]func(*testing.T) *sql.DB{
-	"SQLite": func(t *testing.T) *sql.DB {
-		return open(t, "sqlite", "file:"+filepath.Join(t.TempDir(), "users.db")+"?_journal_mode=WAL&_busy_timeout=120000&_txlock=immediate")
-	},
-	"PostgreSQL": func(t *testing.T) *sql.DB { return open(t, "pgx", postgrestest.DSN(t)) },
+// server is a kind of database that the tests run on.
+type server struct {
+	dialect sqlstore.Dialect
+	driver  string
+	dsn     func(*testing.T) string // of an empty database for this test only
 }
 
-func open(t *testing.T, driver, dsn string) *sql.DB {
+var (
+	sqlite = server{sqlstore.SQLite, "sqlite", func(t *testing.T) string {
+		return "file:" + filepath.Join(t.TempDir(), "users.db") + "?_journal_mode=WAL&_busy_timeout=120000&_txlock=immediate"
+	}}
+	postgreSQL = server{sqlstore.PostgreSQL, "pgx", func(t *testing.T) string { return postgrestest.DSN(t) }}
+
+	servers = map[string]server{"SQLite": sqlite, "PostgreSQL": postgreSQL}
+)
+
+// open opens a database, with a pool and a queue of its own.
+func (s server) open(t *testing.T, dsn string) *sqldb.Database {
 	t.Helper()
-	db, err := sql.Open(driver, dsn)
+	db, err := sql.Open(s.driver, dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	for range 2 {
-		if err := errors.Join(New(db).CreateTable(t.Context()), NewAttempts(db).CreateTable(t.Context())); err != nil {
-			t.Fatal(err)
-		}
+	return sqlstore.New(db, s.dialect).Database()
+}
+
+// migrated opens an empty database and makes the tables.
+func (s server) migrated(t *testing.T) *sqldb.Database {
+	t.Helper()
+	db := s.open(t, s.dsn(t))
+	if err := Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
 	}
 	return db
 }
 
 func TestStore(t *testing.T) {
-	for name, open := range databases {
+	for name, server := range servers {
 		t.Run(name, func(t *testing.T) {
-			accountstest.Run(t, func(t *testing.T) accounts.Store { return New(open(t)) })
+			accountstest.Run(t, func(t *testing.T) accounts.Store { return New(server.migrated(t)) })
 		})
 	}
 }
 
 func TestAttempts(t *testing.T) {
-	for name, open := range databases {
+	for name, server := range servers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			accountstest.RunAttempts(t, func(t *testing.T) throttle.Store { return NewAttempts(open(t)) })
+			accountstest.RunAttempts(t, func(t *testing.T) throttle.Store { return NewAttempts(server.migrated(t)) })
+		})
+	}
+}
+
+// All returns every account. A damaged row does not hide the others.
+func TestAll(t *testing.T) {
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			store := New(server.migrated(t))
+			for _, name := range []string{"carol", "bob", "Ärger", "alice"} {
+				if err := store.Create(t.Context(), accountstest.Sample(name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := store.db.Exec(`UPDATE coatcheck_users SET roles = '{]' WHERE name = 'bob'`); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for a, err := range store.All(t.Context()) {
+				if err != nil {
+					got = append(got, err.Error())
+				} else {
+					got = append(got, a.Name+" "+a.DisplayName)
+				}
+			}
+			shown := " " + accountstest.Sample("").DisplayName
+			want := []string{"alice" + shown, `table coatcheck_users: name "bob": column roles is not the JSON it should be`, "carol" + shown, "Ärger" + shown}
+			if !slices.Equal(got, want) {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+			for range store.All(t.Context()) {
+				break
+			}
+			if open := store.db.Stats().InUse; open != 0 {
+				t.Errorf("%d connections are still in use", open)
+			}
 		})
 	}
 }
 
 // A damaged row is not a missing user, but an outage whose error names the column.
 func TestReportsDamage(t *testing.T) {
-	for name, open := range databases {
+	for name, server := range servers {
 		t.Run(name, func(t *testing.T) {
-			store := New(open(t))
+			store := New(server.migrated(t))
 			if err := store.Create(t.Context(), accountstest.Sample("alice")); err != nil {
 				t.Fatal(err)
 			}

@@ -16,8 +16,9 @@
 //
 // The server must be the primary. Its default isolation must be READ COMMITTED,
 // which it is unless somebody changed it. Every call takes one connection for one
-// statement, so a few connections serve many requests. But database/sql keeps only
-// two idle connections:
+// statement, so a few connections serve many requests. But database/sql opens any
+// number of them, so that calls which wait for one lock take all that the server has,
+// and it keeps only two idle ones:
 //
 //	db.SetMaxOpenConns(10)    // all processes together must stay below the server's max_connections
 //	db.SetMaxIdleConns(10)
@@ -33,10 +34,11 @@
 //	file:coatcheck.db?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate
 //
 // With WAL, readers and the one writer do not wait for each other. Writers of one
-// Store queue. Writers of other processes try again for up to the busy timeout, here
-// ten seconds, before they fail with "database is locked". _txlock is for the
-// program's own transactions; the Store does not need it. Leave synchronous at FULL,
-// its default: with NORMAL a power failure can undo a logout. The database must be a
+// Store queue, together with those of the stores that share its [Store.Database].
+// Writers of other processes try again for up to the busy timeout, here ten seconds,
+// before they fail with "database is locked". _txlock is for the program's own
+// transactions; the Store does not need it. Leave synchronous at FULL, its default:
+// with NORMAL a power failure can undo a logout. The database must be a
 // file on a local disk, because ":memory:" gives each connection its own database.
 //
 // # The table
@@ -47,14 +49,13 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
 
+	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -63,13 +64,12 @@ import (
 //
 // Every write is sent once, whatever error the driver returns, because it uses a
 // [sql.Conn]. A [sql.DB] sends a statement up to three times when the driver returns
-// [driver.ErrBadConn]. That is right only if the driver is certain that nothing was
+// [database/sql/driver.ErrBadConn]. That is right only if the driver is certain that nothing was
 // executed. So when an answer is lost, the error is an outage, and ErrNoSession and
 // ErrConflict are certain. Reads may be sent again.
 type Store struct {
-	db        *sql.DB
-	dialect   Dialect
-	writeLock chan struct{} // full while a writer is busy; nil if writers need not queue
+	db         *sqldb.Database
+	skipLocked string // makes a SELECT lock its rows and skip rows that are locked already
 }
 
 var _ session.Store = (*Store)(nil)
@@ -77,12 +77,17 @@ var _ session.Store = (*Store)(nil)
 // New returns a Store on db, a database of the given dialect. New does not call the
 // database. It panics if the dialect is not one of this package's.
 func New(db *sql.DB, dialect Dialect) *Store {
-	s := &Store{db: db, dialect: dialect}
-	if dialect.differences().singleWriter {
-		s.writeLock = make(chan struct{}, 1)
+	s := &Store{db: sqldb.New(db, sqldb.Dialect(dialect))}
+	if dialect == PostgreSQL {
+		s.skipLocked = "FOR UPDATE SKIP LOCKED"
 	}
 	return s
 }
+
+// Database returns the database of the Store, for other stores of this module that
+// keep their tables in it, such as those of package sqlaccounts. All of them then
+// queue together when SQLite lets only one of them write.
+func (s *Store) Database() *sqldb.Database { return s.db }
 
 // Every statement numbers its parameters in the order in which they appear. Some
 // SQLite drivers count the parameters, and others read their numbers; in this order
@@ -225,7 +230,7 @@ func (s *Store) DeleteExpired(ctx context.Context, now time.Time, limit int) (n 
 	// WITH computes the list once. A subquery may run again, and then more than
 	// limit sessions are deleted.
 	remove := `WITH dead AS (
-			SELECT owner, id FROM coatcheck_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 ` + s.dialect.differences().skipLocked + `
+			SELECT owner, id FROM coatcheck_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 ` + s.skipLocked + `
 		)
 		DELETE FROM coatcheck_sessions WHERE (owner, id) IN (SELECT owner, id FROM dead)`
 	err = s.write(ctx, "DeleteExpired", func(conn *sql.Conn) error {
@@ -235,27 +240,9 @@ func (s *Store) DeleteExpired(ctx context.Context, now time.Time, limit int) (n 
 	return n, err
 }
 
-// write runs one write of a method on its own connection. If only one writer can
-// write at a time, write first waits for its turn.
+// write runs one write of a method.
 func (s *Store) write(ctx context.Context, method string, do func(*sql.Conn) error) error {
-	if s.writeLock != nil {
-		select {
-		case s.writeLock <- struct{}{}:
-			defer func() { <-s.writeLock }()
-		case <-ctx.Done():
-			return methodError(method, ctx.Err())
-		}
-	}
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return methodError(method, err)
-	}
-	defer conn.Close()
-	err = do(conn)
-	if errors.Is(err, driver.ErrBadConn) {
-		err = cmp.Or(ctx.Err(), err) // pgx returns only ErrBadConn when ctx ends before it sends anything
-	}
-	return methodError(method, err)
+	return methodError(method, s.db.Write(ctx, do))
 }
 
 // currentVersion returns the version of a session that is alive at now. A write that
