@@ -115,12 +115,12 @@ func TestStores(t *testing.T) {
 	for name, address := range map[string]string{
 		"SQLite":     "sqlite:" + file,
 		"PostgreSQL": postgrestest.DSN(t),
-		"Redis":      "redis://" + redistest.Options(t).Addr,
+		"Redis":      "redis://" + redistest.Start(t).Options().Addr,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			env := []string{"STORE=" + address}
-			p := start(t, env, "-demo")
+			p := start(t, env, "-demo", "-tables")
 			journey(t, p.url)
 			b := newBrowser(t)
 			signIn(t, b, p.url, demoPassword)

@@ -8,6 +8,12 @@ import (
 	"testing"
 )
 
+// tags are the build tags that leave a store out, by the schemes of its addresses.
+var tags = map[string]string{
+	"sqlite": "nosqlite", "postgres": "nopostgres", "postgresql": "nopostgres",
+	"redis": "noredis", "rediss": "noredis", "dynamodb": "nodynamodb",
+}
+
 // without returns the build tags that leave out all stores except one.
 func without(kept string) string {
 	var all []string

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -17,16 +18,21 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/mains/demo"
-	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/internal/mains/stores"
+	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/signin"
 	"example.com/coatcheck/pkg/signin/bcp47"
 )
 
 func main() {
-	addr := flag.String("addr", fromEnv("ADDR", "localhost:8080"), "`host:port` to listen on; also ADDR")
-	store := flag.String("store", fromEnv("STORE", "memory"), "where sessions and users are kept; also STORE:\nmemory, sqlite:`PATH`, postgres://…, redis://… (users in memory) or dynamodb")
-	withDemo := flag.Bool("demo", false, "make missing SQL tables, and the user alice unless she is there; where users are in memory she always is")
+	var o options
+	flag.StringVar(&o.addr, "addr", fromEnv("ADDR", "localhost:8080"), "`host:port` to listen on; also ADDR")
+	// The default is not the value of STORE, because -help would print it, and it may hold a password.
+	flag.StringVar(&o.store, "store", "", "`address` of the store of sessions and users; also STORE:\n"+stores.Addresses+" (default \""+stores.Memory+"\")")
+	flag.BoolVar(&o.tables, "tables", false, "make the SQL tables that are missing, and update those of an older release")
+	flag.BoolVar(&o.demo, "demo", false, "make the user alice, whose password is public, unless she is there; only on localhost,\nin a store on this machine. In memory she always is")
+	flag.BoolVar(&o.anyone, "anyone-may-be-alice", false, "make her also where others reach the server; for a container whose port stays on this machine")
 	whileFile := flag.String("while", "", "end when this `FILE` is removed, or the process that started this one ends: make run does")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -41,7 +47,8 @@ func main() {
 	if *whileFile != "" {
 		ctx, removed = while(ctx, *whileFile)
 	}
-	err := run(ctx, *addr, *store, *withDemo)
+	o.store = cmp.Or(o.store, fromEnv("STORE", stores.Memory))
+	err := run(ctx, o)
 	removed()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "server:", err)
@@ -56,7 +63,13 @@ func fromEnv(name, otherwise string) string {
 	return otherwise
 }
 
-func run(ctx context.Context, addr, store string, withDemo bool) error {
+// options are the flags.
+type options struct {
+	addr, store          string
+	tables, demo, anyone bool
+}
+
+func run(ctx context.Context, o options) error {
 	origin, err := config.Origin()
 	if err != nil {
 		return err
@@ -65,53 +78,97 @@ func run(ctx context.Context, addr, store string, withDemo bool) error {
 	if err != nil {
 		return err
 	}
-	opened, err := openStores(ctx, store, withDemo)
+	opened, err := stores.Open(ctx, o.store)
 	if err != nil {
 		return err
 	}
-	defer opened.close()
-	sessions, err := config.Sessions(opened.sessions, signin.Fail)
+	defer opened.Close()
+	kept, err := opened.Sessions()
 	if err != nil {
 		return err
 	}
-	directory, err := config.Directory(opened.users)
+	sessions, err := config.Sessions(kept, signin.Fail)
 	if err != nil {
 		return err
 	}
-	authenticator, err := config.Authenticator(directory, opened.attempts)
+	users, err := opened.Users()
 	if err != nil {
 		return err
 	}
-	if _, inMemory := opened.users.(*memaccounts.Store); inMemory {
-		withDemo = true
+	directory, err := config.Directory(users)
+	if err != nil {
+		return err
 	}
-	if withDemo {
-		if err := demo.AddUser(ctx, directory); err != nil {
-			return err
-		}
+	attempts, err := opened.Attempts()
+	if err != nil {
+		return err
+	}
+	authenticator, err := config.Authenticator(directory, attempts)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(o.addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	if err := prepare(ctx, o, opened, directory, listener.Addr()); err != nil {
+		return err
 	}
 	handler := signin.Handler(origin, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator), signin.Profile(sessions),
 		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory, bcp47.Canonical))
+	announce(listener.Addr(), o)
+	return serve(ctx, listener, handler)
+}
+
+func listen(addr string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is taken by another program; choose another address with ADDR=host:port", addr)
+		return nil, fmt.Errorf("%s is taken by another program; choose another address with ADDR=host:port", addr)
 	}
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w", addr, err)
+		return nil, fmt.Errorf("cannot listen on %s: %w", addr, err)
 	}
-	announce(listener.Addr(), withDemo)
-	return serve(ctx, listener, handler)
+	return listener, nil
+}
+
+// withDemo reports whether the demo user is wanted. Memory begins empty, and nothing
+// else can add a user to it.
+func (o options) withDemo() bool { return o.demo || o.store == stores.Memory }
+
+// prepare makes the first calls to the stores. Whether the demo user may exist is
+// decided before them, by the address that the listener really has.
+func prepare(ctx context.Context, o options, opened stores.Stores, directory *accounts.Directory, addr net.Addr) error {
+	if !o.withDemo() {
+		return stores.Prepare(ctx, opened, o.tables)
+	}
+	if err := demo.CheckStore(opened.Local()); err != nil {
+		return err
+	}
+	if !o.anyone {
+		if err := demo.CheckListener(addr); err != nil {
+			return err
+		}
+	}
+	if err := stores.Prepare(ctx, opened, o.tables); err != nil {
+		return err
+	}
+	return demo.AddUser(ctx, directory)
 }
 
 // announce prints the URL of the server. Over plain http, a browser accepts our Secure
 // cookie only from localhost. So announce prints a loopback address as localhost.
-func announce(addr net.Addr, withDemo bool) {
+func announce(addr net.Addr, o options) {
 	host, port, _ := net.SplitHostPort(addr.String())
-	if ip := net.ParseIP(host); ip.IsLoopback() || ip.IsUnspecified() {
+	ip, others := net.ParseIP(host), ""
+	if ip.IsUnspecified() {
+		others = " and, on the same port, at every address of this machine"
+	}
+	if ip.IsLoopback() || ip.IsUnspecified() {
 		host = "localhost"
 	}
-	fmt.Printf("Coatcheck is at http://%s\n", net.JoinHostPort(host, port))
-	if withDemo {
+	fmt.Printf("Coatcheck is at http://%s%s\n", net.JoinHostPort(host, port), others)
+	if o.withDemo() {
 		fmt.Printf("Sign in as %q with the password %q.\n", demo.Username, demo.Password)
 	}
 }

@@ -74,11 +74,12 @@ func TestDoesNotStart(t *testing.T) {
 		"unknown store":          {[]string{"STORE=mongodb"}, nil, 1, []string{`"mongodb"`, "memory", "sqlite", "postgres", "redis", "dynamodb"}},
 		"no path":                {[]string{"STORE=sqlite:"}, nil, 1, []string{"sqlite:PATH"}},
 		"no colon":               {[]string{"STORE=sqlite"}, nil, 1, []string{"sqlite:PATH"}},
-		"no folder":              {[]string{"STORE=sqlite:missing/coatcheck.db"}, nil, 1, []string{"missing/coatcheck.db", "no such file or directory"}},
+		"no folder":              {[]string{"STORE=sqlite:missing/coatcheck.db"}, nil, 1, []string{"missing/coatcheck.db", "no such file or directory", "tables create"}},
+		"no folder for tables":   {[]string{"STORE=sqlite:missing/coatcheck.db"}, []string{"-tables"}, 1, []string{"missing/coatcheck.db", "no such file or directory"}},
 		"bad redis address":      {[]string{"STORE=redis://%zz"}, nil, 1, []string{"redis://host:6379"}},
-		"-store beats STORE":     {[]string{"STORE=memory"}, []string{"-store=dynamodb"}, 1, []string{"SESSIONS_TABLE"}},
-		"no sessions table":      {[]string{dynamodb}, nil, 1, []string{"SESSIONS_TABLE is not set"}},
-		"no region":              {[]string{dynamodb, table}, nil, 1, []string{"AWS_REGION is not set"}},
+		"-store beats STORE":     {[]string{"STORE=memory"}, []string{"-store=dynamodb"}, 1, []string{"AWS_REGION"}},
+		"no sessions table":      {[]string{dynamodb, region}, nil, 1, []string{"SESSIONS_TABLE is not set"}},
+		"no region":              {[]string{dynamodb}, nil, 1, []string{"AWS_REGION is not set"}},
 		"no users table":         {[]string{dynamodb, table, region}, nil, 1, []string{"USERS_TABLE is not set"}},
 		"no attempts table":      {[]string{dynamodb, table, region, "USERS_TABLE=users"}, nil, 1, []string{"ATTEMPTS_TABLE is not set"}},
 		"attempts ladder":        {[]string{"ATTEMPTS_LADDER=10"}, nil, 1, []string{"ATTEMPTS_LADDER", `"10"`, "10,30s,1h,100"}},
@@ -139,7 +140,7 @@ func TestLoopbackOnly(t *testing.T) {
 		conn.Close()
 		return true
 	}
-	local, open := start(t, nil), start(t, []string{"ADDR=:0"})
+	local, open := start(t, nil), start(t, []string{"ADDR=:0"}, "-anyone-may-be-alice")
 	others := otherAddresses(t)
 	for _, host := range others {
 		if reachable(local, host) {
@@ -152,8 +153,8 @@ func TestLoopbackOnly(t *testing.T) {
 	if !reachable(local, "localhost") || !reachable(open, "localhost") {
 		t.Error("localhost does not reach it")
 	}
-	if host, _ := open.hostPort(t); host != "localhost" {
-		t.Errorf("announced as %s", open.url)
+	if host, _ := open.hostPort(t); host != "localhost" || !strings.Contains(open.stdout.String(), "every address of this machine") {
+		t.Errorf("announced as %s", open.stdout)
 	}
 }
 

@@ -1,26 +1,68 @@
-// Package demo contains the user for trying the product.
+// Package demo contains the user for trying the product. Her password is public, so
+// she may exist only where nobody else can reach her.
 package demo
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
 
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// The demo user. The password is public, so do not use this user on a server that
-// other people can reach.
+// The demo user.
 const (
 	Username = "alice"
 	Password = "correct horse battery staple"
 )
 
-// AddUser adds the demo user to the directory, if it is not there yet.
+// AddUser adds the demo user to the directory, if it is not there yet. First ask
+// [CheckStore] and [CheckListener] whether it may.
 func AddUser(ctx context.Context, directory *accounts.Directory) error {
 	_, err := directory.Register(ctx, Username, "Alice", []string{"member"}, Password)
 	if err != nil && !errors.Is(err, accounts.ErrExists) {
 		return fmt.Errorf("demo user: %w", err)
 	}
 	return nil
+}
+
+// CheckStore returns an error unless the store is this process's memory, a file, or a
+// server on this machine. In any other store the demo user would outlive the demo, and
+// others could sign in as her. Nothing overrides this.
+func CheckStore(isLocal bool) error {
+	if isLocal {
+		return nil
+	}
+	return fmt.Errorf("the demo user %q, whose password is public, is not made in a store that is not on this machine; "+
+		"serve without her (go run ./cmd/server), and add users by: go run ./cmd/coatcheck users add NAME", Username)
+}
+
+// CheckListener returns an error unless only this machine can reach the listener, which
+// has this address.
+func CheckListener(addr net.Addr) error {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("the demo user %q, whose password is public, is not made for a server at %s, which others may reach; "+
+		"listen on localhost, or keep users in a store and serve without her", Username, addr)
+}
+
+// Loopback reports whether the host is certainly this machine: a loopback address, or
+// the name localhost. Any other name can mean another machine tomorrow.
+func Loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return strings.EqualFold(host, "localhost")
+	}
+	return addr.Unmap().IsLoopback()
+}
+
+// LoopbackURL reports whether the URL has a host of which [Loopback] is true.
+func LoopbackURL(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && Loopback(u.Hostname())
 }

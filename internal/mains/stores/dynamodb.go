@@ -1,0 +1,108 @@
+//go:build !nodynamodb
+
+package stores
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/coatcheck/internal/mains/demo"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/dynamoconfig"
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/dynamostore"
+)
+
+func init() { openers[DynamoDB] = openDynamoDB }
+
+// dynamo are the tables that the environment names. A program needs only the names of
+// those that it uses.
+type dynamo struct{ client *dynamodb.Client }
+
+func openDynamoDB(ctx context.Context, _ string) (Stores, error) {
+	client, err := dynamoconfig.Client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return dynamo{client}, nil
+}
+
+func (d dynamo) Sessions() (session.Store, error) {
+	table, err := config.Required(config.SessionsTable)
+	if err != nil {
+		return nil, err
+	}
+	return dynamostore.New(d.client, table), nil
+}
+
+func (d dynamo) Users() (accounts.Store, error) { return dynamoconfig.Users(d.client) }
+
+func (d dynamo) Attempts() (throttle.Store, error) { return dynamoconfig.Attempts(d.client) }
+
+// importTries is how often one write of an import is sent at most. They take about
+// three seconds, in which a throttled table can recover.
+const importTries = 8
+
+func (d dynamo) UsersForImport() (accounts.Store, error) {
+	return dynamoconfig.Users(dynamodb.New(d.client.Options(), func(o *dynamodb.Options) { o.RetryMaxAttempts = importTries }))
+}
+
+func (d dynamo) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {
+	table, err := config.Required(config.UsersTable)
+	if err != nil {
+		return func(yield func(*accounts.Account, error) bool) { yield(nil, err) }
+	}
+	return dynamoaccounts.All(ctx, d.client, table)
+}
+
+// Local is true only if the SDK, with all its configuration, calls a server on this
+// machine. Without an endpoint it calls AWS.
+func (d dynamo) Local() bool {
+	endpoint := d.client.Options().BaseEndpoint
+	return endpoint != nil && demo.LoopbackURL(*endpoint)
+}
+
+// Check reads an item that does not exist from each table. That needs no permission
+// that a server has not anyway.
+func (d dynamo) Check(ctx context.Context) error {
+	for _, table := range []struct {
+		variable string
+		key      []string
+	}{
+		{config.SessionsTable, []string{"owner", "id"}},
+		{config.UsersTable, []string{"name"}},
+		{config.AttemptsTable, []string{"key"}},
+	} {
+		name, err := config.Required(table.variable)
+		if err != nil {
+			return err
+		}
+		key := map[string]types.AttributeValue{}
+		for _, attribute := range table.key {
+			key[attribute] = &types.AttributeValueMemberS{Value: "-"}
+		}
+		_, err = d.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &name, Key: key})
+		if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
+			return fmt.Errorf("there is no table %q, as %s has it; check the name and AWS_REGION. In AWS sam deploy makes the tables, "+
+				"in a local DynamoDB: go run ./cmd/coatcheck tables create --template template.yaml", name, table.variable)
+		}
+		if err != nil {
+			return fmt.Errorf("the call to DynamoDB failed; check %s, AWS_REGION, the credentials and AWS_ENDPOINT_URL_DYNAMODB: %w", table.variable, err)
+		}
+	}
+	return nil
+}
+
+func (d dynamo) MakeTables(context.Context) error {
+	return errors.New("the tables of DynamoDB are defined by template.yaml: in AWS sam deploy makes them, in a local DynamoDB coatcheck tables create")
+}
+
+func (d dynamo) Close() error { return nil }

@@ -1,0 +1,64 @@
+//go:build !noredis
+
+package stores
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+
+	"example.com/coatcheck/internal/mains/demo"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/session/redisstore"
+)
+
+func init() { openers["redis"], openers["rediss"] = openRedis, openRedis }
+
+// redisPrefix begins every key.
+const redisPrefix = "coatcheck:"
+
+type redisStores struct {
+	parts
+	client *redis.Client
+}
+
+func openRedis(_ context.Context, address string) (Stores, error) {
+	options, err := redis.ParseURL(address)
+	if err != nil { // the error would quote the address
+		return nil, errors.New("the address of Redis cannot be read; write it as redis://host:6379. It is not shown, since it may hold a password")
+	}
+	logging.Disable() // it would have lines for failed connections, with the address and not as JSON. Errors are returned anyway
+	client := redis.NewClient(options)
+	return redisStores{parts{redisstore.New(client, redisPrefix), memaccounts.New(), memaccounts.NewAttempts()}, client}, nil
+}
+
+func (s redisStores) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {
+	return memory{}.AllUsers(ctx)
+}
+
+func (s redisStores) Local() bool {
+	host, _, err := net.SplitHostPort(s.client.Options().Addr)
+	return err == nil && s.client.Options().Network == "tcp" && demo.Loopback(host)
+}
+
+func (s redisStores) Check(ctx context.Context) error {
+	err := s.client.Ping(ctx).Err()
+	if err == nil {
+		return nil
+	}
+	said := reason(err)
+	if answer := redis.Error(nil); errors.As(err, &answer) {
+		said = "it answers: " + answer.Error()
+	}
+	return fmt.Errorf("Redis at the store's address cannot be used: %s; check the address, the server and the password", said)
+}
+
+func (s redisStores) MakeTables(context.Context) error { return nil }
+
+func (s redisStores) Close() error { return s.client.Close() }

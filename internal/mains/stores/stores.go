@@ -1,0 +1,114 @@
+// Package stores opens the stores at the address that a program was given: the same
+// words mean the same stores to all of them.
+package stores
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"example.com/coatcheck/internal/stores/sqldb"
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/session"
+)
+
+// Stores are the stores at one address: for sessions, for users, and for attempts to
+// sign in. An accessor fails if the environment does not say where its store is.
+type Stores interface {
+	Sessions() (session.Store, error)
+	Users() (accounts.Store, error)
+	Attempts() (throttle.Store, error)
+
+	// UsersForImport returns the users for many writes at once: it is more patient
+	// with a store that is too busy for a moment.
+	UsersForImport() (accounts.Store, error)
+
+	// AllUsers returns every account. For a damaged one it returns an error in place
+	// of the account and goes on.
+	AllUsers(context.Context) iter.Seq2[*accounts.Account, error]
+
+	// Local reports whether the stores are certainly on this machine: in the memory
+	// of this process, in a file, or on a server at a loopback address.
+	Local() bool
+
+	// Check returns an error if the stores cannot be reached, or are not ready to be
+	// used. The error is one line that says what to do. It quotes nothing of an
+	// address that may hold a password.
+	Check(context.Context) error
+
+	// MakeTables creates the tables, or updates those of an older release.
+	MakeTables(context.Context) error
+
+	Close() error
+}
+
+// parts are the stores of an address that says where everything is.
+type parts struct {
+	sessions session.Store
+	users    accounts.Store
+	attempts throttle.Store
+}
+
+func (p parts) Sessions() (session.Store, error)        { return p.sessions, nil }
+func (p parts) Users() (accounts.Store, error)          { return p.users, nil }
+func (p parts) UsersForImport() (accounts.Store, error) { return p.users, nil }
+func (p parts) Attempts() (throttle.Store, error)       { return p.attempts, nil }
+
+// DynamoDB is the address of stores in the tables of DynamoDB that the environment
+// names.
+const DynamoDB = "dynamodb"
+
+// Addresses says how an address is written.
+const Addresses = "memory, sqlite:PATH, postgres://…, redis://… or dynamodb"
+
+// opener opens the stores at an address. It makes no call.
+type opener func(ctx context.Context, address string) (Stores, error)
+
+// openers has the opener for each scheme of an address. Each is added in its own file,
+// which a build tag can leave out. That saves the time to compile stores that nobody
+// uses.
+var openers = map[string]opener{}
+
+// tags are the build tags that leave a store out.
+var tags = map[string]string{
+	"sqlite": "nosqlite", "postgres": "nopostgres", "postgresql": "nopostgres",
+	"redis": "noredis", "rediss": "noredis", DynamoDB: "nodynamodb",
+}
+
+// Open opens the stores at the address. It makes no call: see [Prepare].
+func Open(ctx context.Context, address string) (Stores, error) {
+	scheme, _, _ := strings.Cut(address, ":")
+	if open, ok := openers[scheme]; ok {
+		return open(ctx, address)
+	}
+	if tag, ok := tags[scheme]; ok {
+		return nil, fmt.Errorf("store %q was left out of this program by the build tag %s; "+
+			"name the store to make run with STORE, or build the program with every store: go build ./cmd/server", scheme, tag)
+	}
+	return nil, fmt.Errorf("store %q is not known; use %s", scheme, Addresses)
+}
+
+// checkTimeout bounds the wait for a server that does not answer.
+const checkTimeout = 10 * time.Second
+
+// Prepare returns an error if the stores cannot be used. If their tables are missing or
+// of an older release and makeTables is true, it makes them first.
+func Prepare(ctx context.Context, s Stores, makeTables bool) error {
+	err := check(ctx, s)
+	if makeTables && errors.Is(err, sqldb.ErrOlder) {
+		if err = s.MakeTables(ctx); err == nil {
+			err = check(ctx, s)
+		}
+	}
+	return err
+}
+
+func check(ctx context.Context, s Stores) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	return s.Check(ctx)
+}
