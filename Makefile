@@ -72,7 +72,7 @@ $(RUNNING): FORCE
 	@mkdir -p $(@D)
 	@go build -v -tags "$(LEFT_OUT)" -o $(SERVER) ./cmd/server
 	@touch $@
-	@exec $(SERVER) -demo -while $@
+	@exec $(SERVER) -demo -tables -while $@
 
 .PHONY: FORCE
 FORCE:

@@ -207,6 +207,7 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/config/...", "pkg/config pkg/session pkg/session/dynamostore pkg/accounts pkg/accounts/dynamoaccounts"},
 	{"internal/stores/...", ""},
 	{"internal/mains/...", "pkg/..."},
+	{"internal/mains/stores", "pkg/... internal/mains/demo internal/stores/sqldb"},
 	{"internal/local/...", "internal/local/... internal/mains/demo pkg/accounts pkg/accounts/..."},
 	{"internal/testing/...", "internal/testing/... internal/local/..."},
 	{"internal/testing/faults", "pkg/session"},

@@ -5,54 +5,70 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
+	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/config"
-	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/session"
 )
 
+// address is the address of the stores.
+type address string
+
+// open opens the stores. SQL and Redis are asked whether they are ready, so that the
+// error says what to do. DynamoDB is not: each command says itself what it cannot reach.
+func (a address) open(ctx context.Context) (stores.Stores, error) {
+	if a == stores.Memory {
+		return nil, errors.New("the store memory is in the memory of one server, which no other program can reach; give the server another one")
+	}
+	opened, err := stores.Open(ctx, string(a))
+	if err != nil || a == stores.DynamoDB {
+		return opened, err
+	}
+	if err := stores.Prepare(ctx, opened, false); err != nil {
+		opened.Close()
+		return nil, err
+	}
+	return opened, nil
+}
+
 // backend gives the commands access to users and their sessions.
 type backend struct {
-	client    *dynamodb.Client
-	users     *dynamoaccounts.Store
+	stores.Stores
+	users     accounts.Store
 	directory *accounts.Directory
 	sessions  *session.Manager // only openSessions sets it
 }
 
-func openUsers(ctx context.Context) (*backend, error) {
-	client, err := dynamoconfig.Client(ctx)
+func openUsers(ctx context.Context, at address) (*backend, error) {
+	opened, err := at.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return newBackend(client)
-}
-
-func openSessions(ctx context.Context) (*backend, error) {
-	env, err := dynamoconfig.Deployed(ctx, nil)
+	b := &backend{Stores: opened}
+	if b.users, err = opened.Users(); err == nil {
+		b.directory, err = config.Directory(b.users)
+	}
 	if err != nil {
+		opened.Close()
 		return nil, err
 	}
-	b, err := newBackend(env.Client)
-	if err != nil {
-		return nil, err
-	}
-	b.sessions = env.Sessions
 	return b, nil
 }
 
-func newBackend(client *dynamodb.Client) (*backend, error) {
-	users, err := dynamoconfig.Users(client)
+func openSessions(ctx context.Context, at address) (*backend, error) {
+	b, err := openUsers(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	directory, err := config.Directory(users)
+	kept, err := b.Sessions()
+	if err == nil {
+		b.sessions, err = config.Sessions(kept, nil)
+	}
 	if err != nil {
+		b.Close()
 		return nil, err
 	}
-	return &backend{client: client, users: users, directory: directory}, nil
+	return b, nil
 }
 
 // find returns the user with that name. The name is as a person types it.
@@ -63,10 +79,13 @@ func (b *backend) find(ctx context.Context, name string) (*accounts.Account, err
 	}
 	user, err := b.users.Get(ctx, key)
 	if errors.Is(err, accounts.ErrNotFound) {
-		return nil, fmt.Errorf("there is no user %q; check the name and USERS_TABLE", key)
+		return nil, fmt.Errorf("there is no user %q; %s", key, checkTheName)
 	}
 	return user, err
 }
+
+// checkTheName is what to do when there is no user of a name.
+const checkTheName = "check the name, the store and USERS_TABLE"
 
 // endSessions ends every session of the user.
 func (b *backend) endSessions(ctx context.Context, user *accounts.Account) error {

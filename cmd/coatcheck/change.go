@@ -8,7 +8,6 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
-	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
@@ -38,15 +37,16 @@ func (c *setUser) changesRoles() bool { return c.NoRoles || c.Role != nil }
 
 // Run implements the command. It ends the sessions even if the user already has these
 // roles, because an earlier run may have failed to end them.
-func (c *setUser) Run(ctx context.Context) error {
+func (c *setUser) Run(ctx context.Context, at address) error {
 	open, roles := openUsers, (*[]string)(nil)
 	if c.changesRoles() {
 		open, roles = openSessions, &c.Role
 	}
-	b, err := open(ctx)
+	b, err := open(ctx, at)
 	if err != nil {
 		return err
 	}
+	defer b.Close()
 	user, err := b.find(ctx, c.Name)
 	if err != nil {
 		return err
@@ -78,11 +78,12 @@ locked name locked: see users enable and users unlock.`
 }
 
 // Run implements the command.
-func (c *changePassword) Run(ctx context.Context) error {
-	b, err := openSessions(ctx)
+func (c *changePassword) Run(ctx context.Context, at address) error {
+	b, err := openSessions(ctx, at)
 	if err != nil {
 		return err
 	}
+	defer b.Close()
 	user, err := b.find(ctx, c.Name)
 	if err != nil {
 		return err
@@ -118,8 +119,13 @@ func (disableUser) Help() string {
 }
 
 // Run implements the command.
-func (c *disableUser) Run(ctx context.Context) error {
-	_, user, err := disable(ctx, c.Name)
+func (c *disableUser) Run(ctx context.Context, at address) error {
+	b, err := openSessions(ctx, at)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	user, err := b.disable(ctx, c.Name)
 	if err != nil {
 		return err
 	}
@@ -128,22 +134,18 @@ func (c *disableUser) Run(ctx context.Context) error {
 
 // disable makes sign-ins of the user fail and then ends the sessions. In the other
 // order, a sign-in between the two steps would keep its session.
-func disable(ctx context.Context, name string) (*backend, *accounts.Account, error) {
-	b, err := openSessions(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
+func (b *backend) disable(ctx context.Context, name string) (*accounts.Account, error) {
 	user, err := b.find(ctx, name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if user, err = b.directory.SetDisabled(ctx, user, true); err != nil {
-		return nil, nil, fmt.Errorf("disabling user %q, run it again: %w", name, err)
+		return nil, fmt.Errorf("disabling user %q, run it again: %w", name, err)
 	}
 	if err := b.endSessions(ctx, user); err != nil {
-		return nil, nil, fmt.Errorf("user %q is disabled: %w", user.Name, err)
+		return nil, fmt.Errorf("user %q is disabled: %w", user.Name, err)
 	}
-	return b, user, nil
+	return user, nil
 }
 
 type enableUser struct {
@@ -152,11 +154,12 @@ type enableUser struct {
 }
 
 // Run implements the command.
-func (c *enableUser) Run(ctx context.Context) error {
-	b, err := openUsers(ctx)
+func (c *enableUser) Run(ctx context.Context, at address) error {
+	b, err := openUsers(ctx, at)
 	if err != nil {
 		return err
 	}
+	defer b.Close()
 	user, err := b.find(ctx, c.Name)
 	if err != nil {
 		return err
@@ -179,8 +182,13 @@ cannot sign in; run it again. With --json it prints the user as it was. A new us
 }
 
 // Run implements the command.
-func (c *deleteUser) Run(ctx context.Context) error {
-	b, user, err := disable(ctx, c.Name)
+func (c *deleteUser) Run(ctx context.Context, at address) error {
+	b, err := openSessions(ctx, at)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	user, err := b.disable(ctx, c.Name)
 	if err != nil {
 		return err
 	}
@@ -202,12 +210,13 @@ limits of networks and of devices that signed in before stay.`
 }
 
 // Run implements the command.
-func (c *unlockName) Run(ctx context.Context) error {
-	b, err := openUsers(ctx)
+func (c *unlockName) Run(ctx context.Context, at address) error {
+	b, err := openUsers(ctx, at)
 	if err != nil {
 		return err
 	}
-	attempts, err := dynamoconfig.Attempts(b.client)
+	defer b.Close()
+	attempts, err := b.Attempts()
 	if err != nil {
 		return err
 	}
@@ -238,7 +247,7 @@ func (o output) printUnlocked(name string, exists bool) error {
 	}
 	fmt.Printf("Unlocked the name %q.\n", name)
 	if !exists {
-		fmt.Println("There is no user of that name; check it and USERS_TABLE.")
+		fmt.Printf("There is no user of that name; %s.\n", checkTheName)
 	}
 	return nil
 }

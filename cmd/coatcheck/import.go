@@ -9,8 +9,6 @@ import (
 	"os"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"example.com/coatcheck/pkg/accounts"
 )
 
@@ -31,20 +29,16 @@ again. Bad rows are told with their line, and the others are imported; of two ro
 --json it prints JSON Lines: each bad row, and the summary last. A row is a line, of 64 KB at most.`
 }
 
-// The limits of an import.
-const (
-	importWorkers = 10 // writes at the same time: the SDK keeps this many connections
-	importTries   = 8  // tries of one write: they take about three seconds, in which a throttled table can recover
-)
+const importWorkers = 10 // writes at the same time: the SDK keeps this many connections
 
 // Run implements the command.
-func (c *importUsers) Run(ctx context.Context) error {
-	b, err := openUsers(ctx)
+func (c *importUsers) Run(ctx context.Context, at address) error {
+	b, err := openUsers(ctx, at)
 	if err != nil {
 		return err
 	}
-	b, err = newBackend(dynamodb.New(b.client.Options(), func(o *dynamodb.Options) { o.RetryMaxAttempts = importTries }))
-	if err != nil {
+	defer b.Close()
+	if b.users, err = b.UsersForImport(); err != nil {
 		return err
 	}
 	file := os.Stdin

@@ -1,5 +1,6 @@
 // Command coatcheck is a command-line tool for operators. It adds, changes and
-// imports users, shows and ends sessions, and creates the tables of a local DynamoDB.
+// imports users, shows and ends sessions, and makes tables, in any store of the server
+// but its memory.
 //
 // It exits with 0 on success, 1 on failure and 2 if it was called with wrong
 // arguments. It writes results to standard output, and errors to standard error, each
@@ -7,27 +8,34 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 	"github.com/aws/smithy-go"
+
+	"example.com/coatcheck/internal/mains/stores"
 )
 
-const description = `Adds, changes and imports users, shows and ends sessions, and makes the tables of a local DynamoDB.
+const description = `Adds, changes and imports users, shows and ends sessions, and makes tables.
 
-The tables are named by the environment variables USERS_TABLE, SESSIONS_TABLE and ATTEMPTS_TABLE. AWS is configured as for every
+The store is that of --store, else of the environment variable STORE, as for the server. The default is dynamodb, the deployed tables:
+they are named by USERS_TABLE, SESSIONS_TABLE and ATTEMPTS_TABLE. AWS is configured as for every
 other tool: AWS_REGION, AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and for a local DynamoDB
 AWS_ENDPOINT_URL_DYNAMODB. SESSION_IDLE_TIMEOUT and SESSION_LIFETIME, if the functions have them, decide which sessions
 are alive; PASSWORD_PEPPERS, if the login function has it, goes into the hashes of new passwords.`
 
 type commands struct {
+	Store string `placeholder:"ADDRESS" help:"${store}"`
+
 	Users struct {
 		Add     addUser        `cmd:"" help:"Add a user."`
 		List    listUsers      `cmd:"" help:"List all users."`
@@ -47,7 +55,7 @@ type commands struct {
 	} `cmd:"" help:"Who is signed in."`
 
 	Tables struct {
-		Create createTables `cmd:"" help:"Create the tables in a local DynamoDB."`
+		Create createTables `cmd:"" help:"Create the tables of a SQL store or of a local DynamoDB, and update SQL tables of an older release."`
 		SQL    printSQL     `cmd:"" name:"sql" help:"Print the SQL that makes the tables of PostgreSQL or SQLite."`
 	} `cmd:"" help:"The tables of sessions, users and attempts to sign in."`
 }
@@ -57,14 +65,30 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program without waiting
-	parser := kong.Must(&commands{}, kong.Name("coatcheck"), kong.Description(description), kong.BindTo(ctx, new(context.Context)))
-	call, err := parser.Parse(os.Args[1:])
+	var c commands
+	parser := kong.Must(&c, kong.Name("coatcheck"), kong.Description(description), kong.BindTo(ctx, new(context.Context)),
+		kong.Vars{"store": "Where sessions and users are kept: sqlite:PATH, postgres://…, redis://… or dynamodb. Also STORE."})
+	call, err := parser.Parse(likeTheServer(os.Args[1:]))
 	if err != nil {
 		exit(2, err.Error()+"; see: "+parsedCommand(err)+" --help")
 	}
-	if err := call.Run(); err != nil {
+	if err := call.Run(address(cmp.Or(c.Store, os.Getenv("STORE"), stores.DynamoDB))); err != nil {
 		exit(1, explain(err))
 	}
+}
+
+// likeTheServer lets -store be written as the server has it, with one dash.
+func likeTheServer(args []string) []string {
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if arg == "--" {
+			break
+		}
+		if arg == "-store" || strings.HasPrefix(arg, "-store=") {
+			args[i] = "-" + arg
+		}
+	}
+	return args
 }
 
 // parsedCommand returns the part of the command that was understood: "coatcheck users".
@@ -87,7 +111,7 @@ func exit(code int, message string) {
 
 // printError writes one line on standard error.
 func printError(message string) {
-	fmt.Fprintln(os.Stderr, "coatcheck:", strings.ReplaceAll(message, "\n", "; "))
+	fmt.Fprintln(os.Stderr, "coatcheck:", shown(strings.ReplaceAll(message, "\n", "; ")))
 }
 
 // explain adds what the operator should check before the error of the SDK.

@@ -20,6 +20,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/internal/testing/postgrestest"
+	"example.com/coatcheck/internal/testing/redistest"
+	"example.com/coatcheck/internal/testing/testmain"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
@@ -48,7 +51,7 @@ func TestMain(m *testing.M) {
 		os.RemoveAll(folder)
 		os.Exit(1)
 	}
-	dynamotest.Main(m)
+	testmain.Main(m, dynamotest.Main, postgrestest.Main, redistest.Main)
 }
 
 // shell runs the binary with its own environment variables.
@@ -252,7 +255,7 @@ func TestSessions(t *testing.T) {
 
 	const at = `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`
 	row := func(id, agent string) string {
-		return fmt.Sprintf(`%s  %s  %s  %s  192\.0\.2\.1  %s\n`, id, at, at, at, regexp.QuoteMeta(agent))
+		return fmt.Sprintf(`%s  %s  %s  %s  "192\.0\.2\.1"  %s\n`, id, at, at, at, regexp.QuoteMeta(agent))
 	}
 	shape := `^ID  +SIGNED IN  +LAST SEEN  +ENDS  +ADDRESS  +USER AGENT\n` + row(first, `"Mozilla/5.0"`) + row(second, `"a\tb\x1b[31m"`) + `$`
 	if got := sh.ok("", "sessions", "list", "alice"); !regexp.MustCompile(shape).MatchString(got) {
@@ -279,8 +282,8 @@ func TestSessions(t *testing.T) {
 		t.Errorf("the other user has %d sessions, %v; want 1", len(live), err)
 	}
 
-	sh.fails(1, `there is no user "bob"; check the name and USERS_TABLE`, "", "sessions", "list", "Bob")
-	sh.fails(1, `there is no user "bob"; check the name and USERS_TABLE`, "", "sessions", "revoke", "bob")
+	sh.fails(1, `there is no user "bob"; check the name, the store and USERS_TABLE`, "", "sessions", "list", "Bob")
+	sh.fails(1, `there is no user "bob"; check the name, the store and USERS_TABLE`, "", "sessions", "revoke", "bob")
 }
 
 func (s *shell) store() session.Store { return dynamostore.New(s.client(), s.env["SESSIONS_TABLE"]) }
@@ -337,7 +340,6 @@ func TestWrongUsage(t *testing.T) {
 		{"users add alice bob", `unexpected argument bob; see: coatcheck users add --help`},
 		{"users add alice --password=x", `unknown flag --password.*; see: coatcheck users add --help`},
 		{"sessions revoke", `expected "<name>.*"; see: coatcheck sessions revoke --help`},
-		{"tables create", `missing flags: --template=FILE; see: coatcheck tables create --help`},
 	} {
 		sh.fails(2, test.want, phrase, strings.Fields(test.args)...)
 	}
@@ -346,7 +348,7 @@ func TestWrongUsage(t *testing.T) {
 func TestHelp(t *testing.T) {
 	sh := &shell{t, nil}
 	for args, words := range map[string][]string{
-		"--help":                 {"users add", "sessions list", "sessions revoke", "tables create", "USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE", "AWS_ENDPOINT_URL_DYNAMODB"},
+		"--help":                 {"users add", "sessions list", "sessions revoke", "tables create", "USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE", "AWS_ENDPOINT_URL_DYNAMODB", "--store", "STORE", "sqlite:PATH", "postgres://…", "redis://…"},
 		"users add --help":       {"--display-name", "--role", "15 characters", "1024 bytes", "standard input"},
 		"users import --help":    {"standard input", "password_hash", "semicolons", "--dry-run", "running it again", "JSON Lines"},
 		"users list --help":      {"JSON Lines"},
@@ -356,7 +358,7 @@ func TestHelp(t *testing.T) {
 		"users delete --help":    {"every session ends", "run it again"},
 		"users unlock --help":    {"networks"},
 		"sessions revoke --help": {"<id>", "all sessions"},
-		"tables create --help":   {"--template", "AWS_ENDPOINT_URL_DYNAMODB"},
+		"tables create --help":   {"--store", "--template", "AWS_ENDPOINT_URL_DYNAMODB", "older release"},
 	} {
 		help := strings.Join(strings.Fields(sh.ok("", strings.Fields(args)...)), " ")
 		for _, word := range words {

@@ -16,11 +16,12 @@ type listSessions struct {
 }
 
 // Run implements the command.
-func (c *listSessions) Run(ctx context.Context) error {
-	b, err := openSessions(ctx)
+func (c *listSessions) Run(ctx context.Context, at address) error {
+	b, err := openSessions(ctx, at)
 	if err != nil {
 		return err
 	}
+	defer b.Close()
 	user, err := b.find(ctx, c.Name)
 	if err != nil {
 		return err
@@ -36,9 +37,8 @@ func (c *listSessions) Run(ctx context.Context) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tSIGNED IN\tLAST SEEN\tENDS\tADDRESS\tUSER AGENT")
 	for _, s := range live {
-		// The user agent is quoted. A client chose it, so it could contain control
-		// sequences for the terminal.
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%q\n", s.ID,
+		// Stored text is quoted. It could contain control sequences for the terminal.
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%q\t%q\n", word(s.ID),
 			s.AuthenticatedAt.Format(time.RFC3339), s.LastSeenAt.Format(time.RFC3339), s.ExpiresAt.Format(time.RFC3339), s.IP, s.UserAgent)
 	}
 	return table.Flush()
@@ -50,11 +50,12 @@ type revokeSessions struct {
 }
 
 // Run implements the command.
-func (c *revokeSessions) Run(ctx context.Context) error {
-	b, err := openSessions(ctx)
+func (c *revokeSessions) Run(ctx context.Context, at address) error {
+	b, err := openSessions(ctx, at)
 	if err != nil {
 		return err
 	}
+	defer b.Close()
 	user, err := b.find(ctx, c.Name)
 	if err != nil {
 		return err
@@ -68,11 +69,11 @@ func (c *revokeSessions) Run(ctx context.Context) error {
 	}
 	err = b.sessions.Revoke(ctx, user.UserID, c.ID)
 	if errors.Is(err, session.ErrNoSession) {
-		return fmt.Errorf("user %q has no live session %q; see: coatcheck sessions list %s", user.Name, c.ID, user.Name)
+		return fmt.Errorf("user %q has no live session %q; see: coatcheck sessions list %s", user.Name, c.ID, argument(user.Name))
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Ended session %s of user %q.\n", c.ID, user.Name)
+	fmt.Printf("Ended session %s of user %q.\n", word(c.ID), user.Name)
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/coatcheck/internal/local/samtemplate"
+	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/pkg/accounts/sqlaccounts"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
@@ -18,17 +20,40 @@ import (
 )
 
 type createTables struct {
-	Template string `required:"" placeholder:"FILE" help:"The SAM template that defines the tables: template.yaml."`
+	Template string `placeholder:"FILE" help:"For dynamodb: the SAM template that defines the tables, template.yaml."`
 }
 
 // Help implements [kong.HelpProvider].
 func (createTables) Help() string {
-	return `Each table is called what its variable says: SessionsTable in the template is SESSIONS_TABLE in the environment.
-A table that exists is left alone. In AWS the tables are made by sam deploy, so without AWS_ENDPOINT_URL_DYNAMODB nothing is done.`
+	return `SQL tables are made, and those of an older release updated, with all that is in them. A table of DynamoDB that exists is left alone,
+and each is called what its variable says: SessionsTable in the template is SESSIONS_TABLE in the environment. In AWS they are made by
+sam deploy, so without AWS_ENDPOINT_URL_DYNAMODB nothing is done. Redis has no tables.`
 }
 
 // Run implements the command.
-func (c *createTables) Run(ctx context.Context) error {
+func (c *createTables) Run(ctx context.Context, at address) error {
+	if at == stores.DynamoDB {
+		return c.createInDynamoDB(ctx)
+	}
+	if at == stores.Memory {
+		return errors.New("the store memory has no tables")
+	}
+	opened, err := stores.Open(ctx, string(at))
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	if err := stores.Prepare(ctx, opened, true); err != nil {
+		return err
+	}
+	_, err = fmt.Println("The store is ready: it has every table that it needs, as this release has them.")
+	return err
+}
+
+func (c *createTables) createInDynamoDB(ctx context.Context) error {
+	if c.Template == "" {
+		return errors.New("the tables of DynamoDB need the template that defines them: give --template=FILE, or another store with --store")
+	}
 	client, err := localDynamoDB(ctx)
 	if err != nil {
 		return err
@@ -99,6 +124,6 @@ type printSQL struct {
 
 // Run implements the command.
 func (c *printSQL) Run() error {
-	_, err := fmt.Print(sqlstore.Dialect(c.Dialect).Schema(), "\n", sqlaccounts.Schema, "\n", sqlaccounts.AttemptsSchema)
+	_, err := fmt.Print(sqlstore.Dialect(c.Dialect).Schema(), "\n", sqlaccounts.Schema(c.Dialect))
 	return err
 }

@@ -80,6 +80,7 @@ func TestTablesCreateRefuses(t *testing.T) {
 	}
 	const notLocal = "AWS_ENDPOINT_URL_DYNAMODB is not set, or the SDK is told to ignore it; set it to the URL of a local DynamoDB, such as http://localhost:8000"
 	for _, test := range []struct{ name, variable, value, template, want string }{
+		{"no template named", "USERS_TABLE", "x", "", "the tables of DynamoDB need the template that defines them: give --template=FILE, .*"},
 		{"endpoint missing", "AWS_ENDPOINT_URL_DYNAMODB", "", template, notLocal},
 		{"endpoint ignored", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true", template, notLocal},
 		{"users table missing", "USERS_TABLE", "", template, "USERS_TABLE is not set; it is the name for UsersTable"},
@@ -90,7 +91,7 @@ func TestTablesCreateRefuses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			sh := base.newNames(t).with(test.variable, test.value)
-			sh.fails(1, test.want, "", "tables", "create", "--template", test.template)
+			sh.fails(1, test.want, "", "tables", "create", "--template="+test.template)
 			sh.env["AWS_ENDPOINT_URL_DYNAMODB"] = base.env["AWS_ENDPOINT_URL_DYNAMODB"]
 			for _, variable := range []string{"USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE"} {
 				if _, ok := sh.exists(variable); ok {

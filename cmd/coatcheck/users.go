@@ -6,10 +6,7 @@ import (
 	"fmt"
 
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
-	"example.com/coatcheck/pkg/config"
-	"example.com/coatcheck/pkg/config/dynamoconfig"
 )
 
 type addUser struct {
@@ -28,11 +25,12 @@ passwords, the user's name, one piece repeated and runs of the keyboard are refu
 }
 
 // Run implements the command.
-func (c *addUser) Run(ctx context.Context) error {
-	b, err := openUsers(ctx)
+func (c *addUser) Run(ctx context.Context, at address) error {
+	b, err := openUsers(ctx, at)
 	if err != nil {
 		return err
 	}
+	defer b.Close()
 	pw, err := readPassword(ctx)
 	if err != nil {
 		return err
@@ -58,18 +56,15 @@ in each line, as users show has it.`
 }
 
 // Run implements the command.
-func (c *listUsers) Run(ctx context.Context) error {
-	client, err := dynamoconfig.Client(ctx)
+func (c *listUsers) Run(ctx context.Context, at address) error {
+	opened, err := at.open(ctx)
 	if err != nil {
 		return err
 	}
-	table, err := config.Required(config.UsersTable)
-	if err != nil {
-		return err
-	}
+	defer opened.Close()
 	first := true
 	var failed error
-	for account, err := range dynamoaccounts.All(ctx, client, table) {
+	for account, err := range opened.AllUsers(ctx) {
 		if err == nil {
 			if err := c.printRow(account, first); err != nil {
 				return err
@@ -91,11 +86,12 @@ type showUser struct {
 }
 
 // Run implements the command.
-func (c *showUser) Run(ctx context.Context) error {
-	b, err := openUsers(ctx)
+func (c *showUser) Run(ctx context.Context, at address) error {
+	b, err := openUsers(ctx, at)
 	if err != nil {
 		return err
 	}
+	defer b.Close()
 	account, err := b.find(ctx, c.Name)
 	if err != nil {
 		return err

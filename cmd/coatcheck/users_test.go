@@ -77,7 +77,7 @@ Password      Argon2id
 	if got := sh.ok("", "users", "show", "alice"); got != want {
 		t.Errorf("users show\ngot\n%swant\n%s", got, want)
 	}
-	sh.fails(1, `there is no user "bob"; check the name and USERS_TABLE`, "", "users", "show", "Bob")
+	sh.fails(1, `there is no user "bob"; check the name, the store and USERS_TABLE`, "", "users", "show", "Bob")
 	sh.fails(1, "the user name is empty", "", "users", "show", "")
 }
 
@@ -191,7 +191,7 @@ func TestUsersUnlock(t *testing.T) {
 		}
 		want := fmt.Sprintf("Unlocked the name %q.\n", name)
 		if name == "nobody" {
-			want += "There is no user of that name; check it and USERS_TABLE.\n"
+			want += "There is no user of that name; check the name, the store and USERS_TABLE.\n"
 		}
 		if got := sh.ok("", "users", "unlock", " "+strings.ToUpper(name)); got != want {
 			t.Errorf("unlock: %q, want %q", got, want)
@@ -257,7 +257,7 @@ func TestUsersSet(t *testing.T) {
 	if now := sh.stored("alice"); now.DisplayName != "Alice B." || len(sh.live("alice")) != 1 {
 		t.Errorf("a refused set changed something: %+v", now)
 	}
-	sh.fails(1, `there is no user "bob"; check the name and USERS_TABLE`, "", "users", "set", "bob", "--role=a")
+	sh.fails(1, `there is no user "bob"; check the name, the store and USERS_TABLE`, "", "users", "set", "bob", "--role=a")
 }
 
 // live returns the IDs of the user's live sessions.
@@ -319,7 +319,7 @@ func TestUsersPasswd(t *testing.T) {
 	if now := sh.stored("alice"); len(sh.live("alice")) != 0 || !slices.Equal(now.Roles, alice.Roles) || now.UserID != alice.UserID {
 		t.Errorf("after passwd %+v, with the sessions %q", now, sh.live("alice"))
 	}
-	sh.fails(1, `there is no user "bob"; check the name and USERS_TABLE`, phrase, "users", "passwd", "bob")
+	sh.fails(1, `there is no user "bob"; check the name, the store and USERS_TABLE`, phrase, "users", "passwd", "bob")
 }
 
 const better = "a much better phrase than before"
@@ -350,7 +350,7 @@ func TestUsersDelete(t *testing.T) {
 	if _, err := sh.users().Get(t.Context(), "alice"); !errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("the user is left: %v", err)
 	}
-	sh.fails(1, `there is no user "alice"; check the name and USERS_TABLE`, "", "users", "delete", "alice")
+	sh.fails(1, `there is no user "alice"; check the name, the store and USERS_TABLE`, "", "users", "delete", "alice")
 	if keys := slices.Sorted(maps.Keys(sh.documents(sh.ok(phrase, "users", "add", "alice", "--json"))[0])); !slices.Contains(keys, "user_id") || sh.stored("alice").UserID == alice.UserID {
 		t.Errorf("a new user of the same name is the old one: %q", keys)
 	}

@@ -33,7 +33,7 @@ func (s *Stack) StartAPI(ctx context.Context, image Image) error {
 	}
 	defer log.Close()
 	cmd := exec.Command(s.SAM, slices.Concat([]string{"local", "start-api",
-		"--template", filepath.Join(s.build(), "template.yaml"), "--port", s.Port,
+		"--template", filepath.Join(s.build(), "template.yaml"), "--host", "127.0.0.1", "--port", s.Port,
 		// With EAGER, SAM starts all containers at once, and then loses some of them.
 		"--warm-containers", "LAZY",
 		"--add-host", "host.docker.internal:host-gateway",

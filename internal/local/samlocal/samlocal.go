@@ -21,6 +21,7 @@ import (
 	"example.com/coatcheck/internal/local/childprocess"
 	"example.com/coatcheck/internal/local/dynamolocal"
 	"example.com/coatcheck/internal/local/samtemplate"
+	"example.com/coatcheck/internal/mains/demo"
 )
 
 // Stack is the stack on this machine. Set the exported fields, then call Check,
@@ -30,7 +31,7 @@ type Stack struct {
 	SAM      string    // the sam program
 	Port     string    // to listen on, at localhost
 	Folder   string    // for builds and logs; absolute, and used by no other Stack
-	Database string    // the endpoint of a DynamoDB; if empty, the Stack starts one
+	Database string    // the endpoint of a DynamoDB on this machine; if empty, the Stack starts one
 	Logs     io.Writer // gets the functions' logs
 
 	template *samtemplate.Template
@@ -39,9 +40,15 @@ type Stack struct {
 	api      *childprocess.Process
 }
 
-// Check reports if something is missing on this machine, or if the port is in use.
+// Check reports if something is missing on this machine, if the port is in use, or if
+// the demo user may not be made in the database.
 // Each error says what to do. Check keeps the port open for this Stack.
 func (s *Stack) Check(ctx context.Context) error {
+	if s.Database != "" {
+		if err := demo.CheckStore(demo.LoopbackURL(s.Database)); err != nil {
+			return fmt.Errorf("the DynamoDB at DYNAMODB_ENDPOINT: %w", err)
+		}
+	}
 	if err := s.takePort(); err != nil {
 		return err
 	}
