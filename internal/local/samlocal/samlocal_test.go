@@ -62,6 +62,21 @@ func TestCheckExplains(t *testing.T) {
 	}
 }
 
+// TestNoDemoUserElsewhere tests that Check refuses a database on another machine, because
+// StartDatabase would make the demo user there.
+func TestNoDemoUserElsewhere(t *testing.T) {
+	for database, refused := range map[string]bool{
+		"https://dynamodb.eu-west-1.amazonaws.com": true, "http://localhost.example:8000": true, "http://10.0.0.1:8000": true, "http://dynamodb:8000": true,
+		"http://localhost:8000": false, "http://127.0.0.1:8000": false, "": false,
+	} {
+		s := &Stack{SAM: "sam", Port: "http", Folder: t.TempDir(), Database: database} // the port is what is wrong next
+		err := s.Check(t.Context())
+		if got := strings.Contains(err.Error(), `the DynamoDB at DYNAMODB_ENDPOINT: the demo user "alice"`); got != refused {
+			t.Errorf("%q: %v", database, err)
+		}
+	}
+}
+
 // TestCheckTakesThePort tests that of two Stacks that start at the same time, the
 // second gets an error.
 func TestCheckTakesThePort(t *testing.T) {
