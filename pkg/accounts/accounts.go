@@ -1,6 +1,6 @@
 // Package accounts decides who may sign in. [Directory] applies the rules, and a
-// [Store] keeps the accounts. The stores are the packages memaccounts, dynamoaccounts
-// and sqlaccounts below this one.
+// [Store] keeps the accounts. The stores are the packages memaccounts, dynamoaccounts,
+// sqlaccounts and redisaccounts below this one.
 //
 // This package may still change in ways that break programs.
 package accounts

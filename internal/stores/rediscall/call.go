@@ -1,4 +1,6 @@
-package redisstore
+// Package rediscall calls Redis. It runs scripts, ends a call with its context, and
+// reads hashes field by field.
+package rediscall
 
 import (
 	"context"
@@ -8,14 +10,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// maxTries is how often a call is sent at most, including the first time.
+// maxTries is how often Run sends a script at most, including the first time.
 const maxTries = 3
 
-// call runs a script, and runs it again if no answer comes. It returns how often it
+// Run runs a script, and runs it again if no answer comes. It returns how often it
 // sent the script. An error from the server is an answer.
-func (s *Store) call(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply any, tries int, err error) {
+func Run(ctx context.Context, client redis.UniversalClient, script *redis.Script, keys []string, args ...any) (reply any, tries int, err error) {
 	for tries = 1; ; tries++ {
-		reply, err = s.send(ctx, script, keys, args...)
+		reply, err = RunOnce(ctx, client, script, keys, args...)
 		var answer redis.Error
 		if err == nil || errors.As(err, &answer) || ctx.Err() != nil || tries == maxTries {
 			return reply, tries, err
@@ -23,22 +25,39 @@ func (s *Store) call(ctx context.Context, script *redis.Script, keys []string, a
 	}
 }
 
-// send runs a script once. It uses a goroutine because go-redis checks a context
-// before it sends, but not while it waits. After a cancelled call the goroutine may
-// run for up to the client's ReadTimeout.
-func (s *Store) send(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply any, err error) {
-	done := make(chan *redis.Cmd, 1)
-	go func() { done <- script.Run(ctx, noRetryClient{s.client}, keys, args...) }()
-	select {
-	case cmd := <-done:
-		reply, err = cmd.Result()
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
+// RunOnce runs a script, and sends it only once, whatever retries the client is
+// configured for.
+func RunOnce(ctx context.Context, client redis.UniversalClient, script *redis.Script, keys []string, args ...any) (any, error) {
+	reply, err := Await(ctx, func() (any, error) {
+		return script.Run(ctx, noRetryClient{client}, keys, args...).Result()
+	})
 	if err != nil {
-		return nil, fmt.Errorf("redisstore: key %q: %w", keys[0], err)
+		return nil, fmt.Errorf("redis key %q: %w", keys[0], err)
 	}
 	return reply, nil
+}
+
+// Await makes a call, and returns its result or, when the context ends before that,
+// the context's error. It uses a goroutine because go-redis checks a context before it
+// sends, but not while it waits. After a cancelled call the goroutine may run for up
+// to the client's ReadTimeout.
+func Await[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := call()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }
 
 // noRetryClient is a client whose scripts go-redis does not send again by itself. A

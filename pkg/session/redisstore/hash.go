@@ -3,11 +3,11 @@ package redisstore
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
+	"example.com/coatcheck/internal/stores/rediscall"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -56,122 +56,58 @@ func expiryFields(s *session.Session) []any {
 // missing or malformed, the error names it. The error is not ErrNoSession, which
 // would sign the user out.
 func decode(key, id string, reply any) (*session.Session, error) {
-	pairs, err := stringArray(key, reply)
+	h, err := rediscall.NewHash(key, reply)
 	if err != nil {
 		return nil, err
 	}
-	if len(pairs) == 0 {
+	if len(h.Fields) == 0 {
 		return nil, session.ErrNoSession
-	}
-	h := &hash{key: key, fields: make(map[string]string, len(pairs)/2)}
-	for i := 1; i < len(pairs); i += 2 {
-		h.fields[pairs[i-1]] = pairs[i]
 	}
 	s := &session.Session{
 		ID:              id,
-		UserID:          h.text("user_id"),
-		Roles:           h.roles(),
-		Values:          h.values(),
-		CreatedAt:       time.UnixMilli(h.number("created_at")).UTC(),
-		AuthenticatedAt: time.Unix(h.number("authenticated_at"), 0).UTC(),
-		LastSeenAt:      time.Unix(h.number("last_seen_at"), 0).UTC(),
-		ExpiresAt:       time.Unix(h.number("expires_at"), 0).UTC(),
-		Version:         h.number("version"),
-		IP:              h.text("ip"),
-		UserAgent:       h.text("user_agent"),
-		Secret:          h.secret("secret"),
-		PreviousSecret:  h.secret("previous_secret"),
+		UserID:          h.Text("user_id"),
+		Roles:           h.Strings("roles"),
+		Values:          values(h),
+		CreatedAt:       time.UnixMilli(h.Int("created_at")).UTC(),
+		AuthenticatedAt: time.Unix(h.Int("authenticated_at"), 0).UTC(),
+		LastSeenAt:      time.Unix(h.Int("last_seen_at"), 0).UTC(),
+		ExpiresAt:       time.Unix(h.Int("expires_at"), 0).UTC(),
+		Version:         h.Int("version"),
+		IP:              h.Text("ip"),
+		UserAgent:       h.Text("user_agent"),
+		Secret:          secret(h, "secret"),
+		PreviousSecret:  secret(h, "previous_secret"),
 	}
-	if h.err != nil {
-		return nil, h.err
+	if err := h.Err(); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
-// stringArray reads an array of strings.
-func stringArray(key string, reply any) ([]string, error) {
-	array, ok := reply.([]any)
-	if !ok {
-		return nil, fmt.Errorf("redisstore: key %q: the server answered with %T, want an array", key, reply)
-	}
-	all := make([]string, len(array))
-	for i, v := range array {
-		if all[i], ok = v.(string); !ok {
-			return nil, fmt.Errorf("redisstore: key %q: the server answered with %T in an array, want strings", key, v)
-		}
-	}
-	return all, nil
-}
-
-// hash reads the fields of one hash by type. It keeps the first error. No error
-// quotes what is stored.
-type hash struct {
-	key    string
-	fields map[string]string
-	err    error
-}
-
-func (h *hash) text(field string) string {
-	text, ok := h.fields[field]
-	if !ok {
-		h.fail(field, "is missing")
-	}
-	return text
-}
-
-func (h *hash) number(field string) int64 {
-	n, err := strconv.ParseInt(h.text(field), 10, 64)
-	if err != nil {
-		h.fail(field, "is not a whole number of 64 bits")
-	}
-	return n
-}
-
-func (h *hash) secret(field string) (secret [32]byte) {
-	text := h.text(field)
+func secret(h *rediscall.Hash, field string) (secret [32]byte) {
+	text := h.Text(field)
 	if len(text) != len(secret) {
-		h.fail(field, fmt.Sprintf("has %d bytes, want %d", len(text), len(secret)))
+		h.Fail(field, fmt.Sprintf("has %d bytes, want %d", len(text), len(secret)))
 	}
 	copy(secret[:], text)
 	return secret
 }
 
-// roles and values decode elements into pointers, because null would otherwise
-// become an empty string.
-
-func (h *hash) roles() []string {
-	var elements []*string
-	err := json.Unmarshal([]byte(h.text("roles")), &elements)
-	if err != nil || elements == nil || slices.Contains(elements, nil) {
-		h.fail("roles", "is not a JSON array of strings")
-		return nil
-	}
-	roles := make([]string, len(elements))
-	for i, e := range elements {
-		roles[i] = *e
-	}
-	return roles
-}
-
-func (h *hash) values() map[string]string {
+// values decodes elements into pointers, because null would otherwise become an empty
+// string.
+func values(h *rediscall.Hash) map[string]string {
 	var elements map[string]*string
-	err := json.Unmarshal([]byte(h.text("values")), &elements)
+	err := json.Unmarshal([]byte(h.Text("values")), &elements)
 	if err != nil || elements == nil {
-		h.fail("values", "is not a JSON object of strings")
+		h.Fail("values", "is not a JSON object of strings")
 	}
 	values := make(map[string]string, len(elements))
 	for name, e := range elements {
 		if e == nil {
-			h.fail("values", "is not a JSON object of strings")
+			h.Fail("values", "is not a JSON object of strings")
 			return nil
 		}
 		values[name] = *e
 	}
 	return values
-}
-
-func (h *hash) fail(field, problem string) {
-	if h.err == nil {
-		h.err = fmt.Errorf("redisstore: key %q: field %q %s", h.key, field, problem)
-	}
 }

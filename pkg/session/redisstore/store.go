@@ -76,6 +76,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"example.com/coatcheck/internal/stores/rediscall"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -101,7 +102,7 @@ func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 	if err != nil {
 		return err
 	}
-	reply, err := s.send(ctx, createScript, s.keys(sess.Key()), args...)
+	reply, err := rediscall.RunOnce(ctx, s.client, createScript, s.keys(sess.Key()), args...)
 	if err == nil && reply != applied {
 		return session.ErrConflict
 	}
@@ -111,7 +112,7 @@ func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 // Get implements [session.Store].
 func (s *Store) Get(ctx context.Context, key session.Key) (*session.Session, error) {
 	keys := s.keys(key)[:1]
-	reply, _, err := s.call(ctx, getScript, keys)
+	reply, _, err := rediscall.Run(ctx, s.client, getScript, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +126,7 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 		return err
 	}
 	keys := s.keys(sess.Key())
-	reply, tries, err := s.call(ctx, updateScript, keys, args...)
+	reply, tries, err := rediscall.Run(ctx, s.client, updateScript, keys, args...)
 	if err != nil || reply == applied {
 		return err
 	}
@@ -138,7 +139,7 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 	case !current.ExpiresAt.After(now):
 		return session.ErrNoSession
 	case tries > 1:
-		return fmt.Errorf("redisstore: key %q: another write came between two tries of this one; whether it was applied is unknown", keys[0])
+		return fmt.Errorf("redis key %q: another write came between two tries of this one; whether it was applied is unknown", keys[0])
 	}
 	return session.ErrConflict
 }
@@ -146,7 +147,7 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 // Touch implements [session.Store].
 func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
 	keys := s.keys(key)
-	reply, _, err := s.call(ctx, touchScript, keys, now.Unix(), expires.Unix())
+	reply, _, err := rediscall.Run(ctx, s.client, touchScript, keys, now.Unix(), expires.Unix())
 	if err != nil || reply == applied {
 		return err
 	}
@@ -163,7 +164,7 @@ func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, n
 	if secret != nil {
 		args = append(args, string(secret[:]))
 	}
-	reply, tries, err := s.call(ctx, deleteScript, s.keys(key), args...)
+	reply, tries, err := rediscall.Run(ctx, s.client, deleteScript, s.keys(key), args...)
 	switch {
 	case err != nil:
 		return err
@@ -180,11 +181,11 @@ func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, n
 // never changes, so List misses none in between.
 func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, error) {
 	index := s.index(owner)
-	reply, _, err := s.call(ctx, indexScript, []string{index})
+	reply, _, err := rediscall.Run(ctx, s.client, indexScript, []string{index})
 	if err != nil {
 		return nil, err
 	}
-	ids, err := stringArray(index, reply)
+	ids, err := rediscall.Strings(index, reply)
 	if err != nil {
 		return nil, err
 	}
@@ -214,13 +215,13 @@ func (s *Store) page(ctx context.Context, owner string, ids []string) ([]any, er
 	for _, id := range ids {
 		keys = append(keys, s.keys(session.Key{Owner: owner, ID: id})[0])
 	}
-	reply, _, err := s.call(ctx, listScript, keys)
+	reply, _, err := rediscall.Run(ctx, s.client, listScript, keys)
 	if err != nil {
 		return nil, err
 	}
 	hashes, ok := reply.([]any)
 	if !ok || len(hashes) != len(ids) {
-		return nil, fmt.Errorf("redisstore: key %q: the server answered with %T for %d sessions", keys[0], reply, len(ids))
+		return nil, fmt.Errorf("redis key %q: the server answered with %T for %d sessions", keys[0], reply, len(ids))
 	}
 	return hashes, nil
 }
