@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -76,6 +77,13 @@ func (s *Server) Kill() {
 		s.process.Stop()
 	}
 }
+
+// Pause stops the process by the signal STOP: the kernel still accepts connections, and
+// nothing answers. Resume continues it.
+func (s *Server) Pause() error { return syscall.Kill(s.process.PID(), syscall.SIGSTOP) }
+
+// Resume continues a paused server.
+func (s *Server) Resume() error { return syscall.Kill(s.process.PID(), syscall.SIGCONT) }
 
 // discard kills the server and deletes its data.
 func (s *Server) discard() {
