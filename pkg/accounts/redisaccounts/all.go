@@ -14,22 +14,18 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// All returns every account of a [Store] with that prefix, once and in no order. It
-// returns the accounts that exist from the beginning of the call to its end. An
-// account that is added or deleted during the call may be returned or not, and while a
-// Redis Cluster moves slots accounts can be missing. All goes through all keys of the
-// database, also through sessions, page by page. It holds the accounts of one page and
-// the keys of all accounts.
+// All returns every account, once and in no order. It returns the accounts that exist
+// from the beginning of the call to its end. An account that is added or deleted during
+// the call may be returned or not, and while a Redis Cluster moves slots accounts can be
+// missing. All goes through all keys of the database, also through sessions, page by
+// page. It holds the accounts of one page and the keys of all accounts.
 //
 // For a damaged hash it returns an error in place of the account, and goes on. If a
-// page cannot be read, it returns an error and stops.
-//
-// It is a tool for operators, and it is not a method of Store.
-func All(ctx context.Context, client redis.UniversalClient, prefix string) iter.Seq2[*accounts.Account, error] {
+// page cannot be read, it returns an error and stops. It is for operators' commands.
+func (s *Store) All(ctx context.Context) iter.Seq2[*accounts.Account, error] {
 	return func(yield func(*accounts.Account, error) bool) {
-		start := New(client, prefix).key("")
 		seen := map[string]bool{} // SCAN can return a key twice
-		for keys, err := range scan(ctx, client, start) {
+		for keys, err := range s.scan(ctx) {
 			keys = slices.DeleteFunc(keys, func(key string) bool {
 				before := seen[key]
 				seen[key] = true
@@ -37,14 +33,14 @@ func All(ctx context.Context, client redis.UniversalClient, prefix string) iter.
 			})
 			var hashes []*redis.MapStringStringCmd
 			if err == nil {
-				hashes, err = read(ctx, client, keys)
+				hashes, err = s.read(ctx, keys)
 			}
 			if err != nil {
 				yield(nil, fmt.Errorf("listing the users: %w", err))
 				return
 			}
 			for i, hash := range hashes {
-				a, err := listed(strings.TrimPrefix(keys[i], start), keys[i], hash)
+				a, err := listed(strings.TrimPrefix(keys[i], s.key("")), keys[i], hash)
 				if !errors.Is(err, accounts.ErrNotFound) && !yield(a, err) {
 					return
 				}
@@ -53,12 +49,12 @@ func All(ctx context.Context, client redis.UniversalClient, prefix string) iter.
 	}
 }
 
-// scan returns all keys that begin with start, page by page, on all nodes. After an
-// error it stops.
-func scan(ctx context.Context, client redis.UniversalClient, start string) iter.Seq2[[]string, error] {
-	pattern := escapeGlob.Replace(start) + "*"
+// scan returns the keys of all accounts, page by page, on all nodes. After an error it
+// stops.
+func (s *Store) scan(ctx context.Context) iter.Seq2[[]string, error] {
+	pattern := escapeGlob.Replace(s.key("")) + "*"
 	return func(yield func([]string, error) bool) {
-		all, err := nodes(ctx, client)
+		all, err := nodes(ctx, s.client)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -87,9 +83,9 @@ var escapeGlob = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`,
 
 // read reads hashes in one round trip for each node. An error that the server answered
 // for one hash is the error of that hash alone.
-func read(ctx context.Context, client redis.UniversalClient, keys []string) ([]*redis.MapStringStringCmd, error) {
+func (s *Store) read(ctx context.Context, keys []string) ([]*redis.MapStringStringCmd, error) {
 	return rediscall.Await(ctx, func() (hashes []*redis.MapStringStringCmd, err error) {
-		_, err = client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for _, key := range keys {
 				hashes = append(hashes, p.HGetAll(ctx, key))
 			}

@@ -119,7 +119,7 @@ func TestOperatorsCallsEnd(t *testing.T) {
 	ends := map[string]func(context.Context) error{
 		"CheckConfiguration": func(ctx context.Context) error { return CheckConfiguration(ctx, client) },
 		"All": func(ctx context.Context) (last error) {
-			for _, err := range All(ctx, client, "p:") {
+			for _, err := range New(client, "p:").All(ctx) {
 				last = err
 			}
 			return last

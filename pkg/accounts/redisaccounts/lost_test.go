@@ -296,7 +296,7 @@ func TestPermissions(t *testing.T) {
 	}
 	check(t, f.attempts.Withdraw(t.Context(), "name/x", "b", true))
 	check(t, CheckConfiguration(t.Context(), client))
-	for _, err := range All(t.Context(), client, f.prefix) {
+	for _, err := range f.users.All(t.Context()) {
 		check(t, err)
 	}
 	_, err := New(client, "other:").Get(t.Context(), "alice")

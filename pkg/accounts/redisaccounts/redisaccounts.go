@@ -33,7 +33,7 @@
 // of a [Store] and of [Attempts] is one script. An ACL must allow, on the prefix,
 // EVALSHA, EVAL, EXISTS, HSET, HGET, HMGET, HGETALL, HKEYS, HDEL, HINCRBY, PEXPIREAT,
 // PERSIST and DEL; and beside the prefix INFO for [CheckConfiguration], and SCAN for
-// [All].
+// [Store.All].
 //
 // # What Redis does not promise
 //

@@ -1,11 +1,15 @@
 package redisaccounts
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
 
 	"example.com/coatcheck/internal/testing/redistest"
 	"example.com/coatcheck/pkg/accounts"
@@ -138,7 +142,7 @@ func TestAll(t *testing.T) {
 
 		got := map[string]*accounts.Account{}
 		var damage []string
-		for a, err := range All(f.Context(), f.through, prefix) {
+		for a, err := range New(f.through, prefix).All(f.Context()) {
 			if err != nil {
 				damage = append(damage, err.Error())
 				continue
@@ -154,7 +158,7 @@ func TestAll(t *testing.T) {
 		if all := strings.Join(damage, "\n"); len(damage) != 2 || !strings.Contains(all, "user:damaged") || !strings.Contains(all, "user:foreign") {
 			f.Errorf("errors: %q; want one for each damaged key", damage)
 		}
-		for range All(f.Context(), f.through, prefix) {
+		for range New(f.through, prefix).All(f.Context()) {
 			break // the caller may stop
 		}
 	})
@@ -165,7 +169,7 @@ func TestAllPages(t *testing.T) {
 	each(t, func(f *fixture) {
 		f.fill(2500)
 		n := 0
-		for _, err := range All(f.Context(), f.through, f.prefix) {
+		for _, err := range f.users.All(f.Context()) {
 			check(f.T, err)
 			n++
 		}
@@ -190,7 +194,7 @@ func TestAllInAnOutage(t *testing.T) {
 	f, server := newOwnServer(t)
 	f.fill(2500)
 	n, outages := 0, 0
-	for _, err := range All(t.Context(), f.through, f.prefix) {
+	for _, err := range f.users.All(t.Context()) {
 		if err == nil {
 			n++
 			server.Kill()
@@ -202,9 +206,45 @@ func TestAllInAnOutage(t *testing.T) {
 	if n == 2500 || outages != 1 {
 		t.Errorf("All returned %d accounts and %d errors after the server was gone", n, outages)
 	}
-	for _, err := range All(t.Context(), f.through, f.prefix) {
+	for _, err := range f.users.All(t.Context()) {
 		if err == nil || errors.Is(err, accounts.ErrNotFound) {
 			t.Errorf("All without a server: %v", err)
 		}
+	}
+}
+
+// twice is a hook of go-redis: each page of SCAN has each of its keys twice.
+type twice struct{}
+
+func (twice) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (twice) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (twice) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if page, ok := cmd.(*redis.ScanCmd); ok {
+			keys, cursor := page.Val()
+			page.SetVal(slices.Concat(keys, keys), cursor)
+		}
+		return err
+	}
+}
+
+// SCAN may return a key twice. All does not.
+func TestAllReturnsEachOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, redistest.Options(t))
+	f.fill(3)
+	f.through.AddHook(twice{})
+	n := 0
+	for _, err := range f.users.All(t.Context()) {
+		check(t, err)
+		n++
+	}
+	if n != 3 {
+		t.Errorf("All returned %d accounts, want 3", n)
 	}
 }
