@@ -302,3 +302,24 @@ func TestPermissions(t *testing.T) {
 	_, err := New(client, "other:").Get(t.Context(), "alice")
 	want(t, err, errOutage)
 }
+
+// If a server with the settings that CheckConfiguration wants is killed and started
+// again, it still has every write that it answered. In between, calls are outages.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	f, server := newOwnServer(t)
+	check(t, CheckConfiguration(t.Context(), f.client))
+	a := f.prepared()
+	check(t, f.users.Update(t.Context(), changed(a), "second"))
+	_, _, err := f.attempts.Count(t.Context(), attempt("2", 0))
+	check(t, err)
+	before := f.stored(a)
+	server.Kill()
+	for _, c := range calls {
+		want(t, c.do(t.Context(), f, a), errOutage)
+	}
+	check(t, server.Start())
+	if after := f.stored(a); !maps.Equal(before, after) {
+		t.Errorf("after the restart\n%q, want\n%q", after, before)
+	}
+}
