@@ -23,9 +23,11 @@ import (
 
 // translated is SAM's translation of template.yaml, which CloudFormation gets.
 type translated struct {
-	Resources map[string]struct {
-		Type       string
-		Properties json.RawMessage
+	Conditions map[string]json.RawMessage
+	Resources  map[string]struct {
+		Type                                string
+		DeletionPolicy, UpdateReplacePolicy string
+		Properties                          json.RawMessage
 	}
 }
 

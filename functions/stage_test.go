@@ -1,0 +1,145 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"testing"
+)
+
+// limits are the limits of requests a second.
+type limits struct{ ThrottlingRateLimit, ThrottlingBurstLimit int }
+
+type stage struct {
+	AccessLogSettings struct {
+		DestinationArn map[string][]string
+		Format         string
+	}
+	DefaultRouteSettings limits
+	RouteSettings        map[string]limits
+}
+
+func translatedStage(t *testing.T) stage {
+	return resources[stage](t, translate(t), "AWS::ApiGatewayV2::Stage")["ApiApiGatewayDefaultStage"]
+}
+
+// POST /login has a route key and limits of its own, because each of its requests may
+// cost a password hash. All other routes have the default limits.
+func TestThrottles(t *testing.T) {
+	s := translatedStage(t)
+	if got, want := s.DefaultRouteSettings, (limits{100, 200}); got != want {
+		t.Errorf("the limits are %+v, want %+v", got, want)
+	}
+	if got, want := s.RouteSettings, map[string]limits{"POST /login": {10, 20}}; !maps.Equal(got, want) {
+		t.Errorf("the limits of single routes are %+v, want %+v", got, want)
+	}
+	routes := map[string]bool{}
+	for _, function := range readTemplate(t).Functions {
+		for _, route := range function.Routes {
+			routes[route] = true
+		}
+	}
+	for route := range s.RouteSettings { // limits of another route key would mean nothing
+		if !routes[route] {
+			t.Errorf("%s has limits, and is not a route", route)
+		}
+	}
+}
+
+// The access log has these fields and no other. In a path, a query, a header or an error
+// of an authorizer a client could send a secret.
+func TestAccessLog(t *testing.T) {
+	settings := translatedStage(t).AccessLogSettings
+	if got, want := settings.DestinationArn, map[string][]string{"Fn::GetAtt": {"AccessLogs", "Arn"}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("it goes to %v, want %v", got, want)
+	}
+	var fields map[string]string
+	if err := json.Unmarshal([]byte(settings.Format), &fields); err != nil {
+		t.Fatalf("it is not JSON: %v", err)
+	}
+	if want := map[string]string{
+		"requestId":        "$context.requestId",
+		"time":             "$context.requestTime",
+		"ip":               "$context.identity.sourceIp",
+		"routeKey":         "$context.routeKey",
+		"status":           "$context.status",
+		"responseLength":   "$context.responseLength",
+		"latency":          "$context.responseLatency",
+		"integrationError": "$context.integrationErrorMessage",
+	}; !maps.Equal(fields, want) {
+		t.Errorf("its fields are\n%v, want\n%v", fields, want)
+	}
+}
+
+// Beside a domain name of one's own, API Gateway's name is off. Requests could otherwise
+// go round what stands before the domain.
+func TestOneAddress(t *testing.T) {
+	stack := translate(t)
+	api := resources[struct {
+		Body struct {
+			Servers []struct {
+				Endpoint struct {
+					Off json.RawMessage `json:"disableExecuteApiEndpoint"`
+				} `json:"x-amazon-apigateway-endpoint-configuration"`
+			} `json:"servers"`
+		}
+	}](t, stack, "AWS::ApiGatewayV2::Api")["Api"]
+	if len(api.Body.Servers) != 1 || compact(t, api.Body.Servers[0].Endpoint.Off) != `{"Fn::If":["HasDomain",true,false]}` {
+		t.Errorf("the servers are %s", api.Body.Servers)
+	}
+	if got := compact(t, stack.Conditions["HasDomain"]); got != `{"Fn::Not":[{"Fn::Equals":[{"Ref":"DomainName"},""]}]}` {
+		t.Errorf("HasDomain is %s", got)
+	}
+}
+
+// compact returns JSON without spaces.
+func compact(t *testing.T, text json.RawMessage) string {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(again)
+}
+
+// What happens to a table: users are kept whatever happens to the stack, every table can
+// be restored to any point in time, and each is encrypted.
+func TestTables(t *testing.T) {
+	type table struct {
+		DeletionProtectionEnabled        bool
+		PointInTimeRecoverySpecification struct{ PointInTimeRecoveryEnabled bool }
+		SSESpecification                 struct{ SSEEnabled bool }
+	}
+	stack := translate(t)
+	tables := resources[table](t, stack, "AWS::DynamoDB::Table")
+	for id, kept := range map[string]struct {
+		policy     string
+		protection bool
+	}{
+		"UsersTable":    {"Retain", true},
+		"SessionsTable": {"Delete", false},
+		"AttemptsTable": {"Delete", false},
+	} {
+		resource, properties := stack.Resources[id], tables[id]
+		if resource.DeletionPolicy != kept.policy || resource.UpdateReplacePolicy != kept.policy {
+			t.Errorf("%s: with the stack: %q, replaced: %q; want %q", id, resource.DeletionPolicy, resource.UpdateReplacePolicy, kept.policy)
+		}
+		if properties.DeletionProtectionEnabled != kept.protection {
+			t.Errorf("%s: protected against deletion is %v, want %v", id, properties.DeletionProtectionEnabled, kept.protection)
+		}
+		if !properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled {
+			t.Errorf("%s has no recovery points", id)
+		}
+		if !properties.SSESpecification.SSEEnabled {
+			t.Errorf("%s is not encrypted by a key that CloudTrail shows", id)
+		}
+		delete(tables, id)
+	}
+	if len(tables) > 0 {
+		t.Errorf("tables that nobody looked at: %v", tables)
+	}
+}
