@@ -22,10 +22,14 @@ import (
 
 // TestMain is the Lambda function under test if the test binary was started as one.
 func TestMain(m *testing.M) {
-	if os.Getenv("LAMBDAHTTP_TEST_FUNCTION") == "" {
+	kind := os.Getenv("LAMBDAHTTP_TEST_FUNCTION")
+	if kind == "" {
 		os.Exit(m.Run())
 	}
 	slog.SetDefault(lambdacontext.NewLogger())
+	if kind == "at once" {
+		lambdahttp.Start(answerAtOnce())
+	}
 	lambdahttp.Start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		slog.InfoContext(r.Context(), "called")
 		if r.Method == "BOOM" {
