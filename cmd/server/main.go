@@ -78,6 +78,10 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	proxies, err := config.Proxies()
+	if err != nil {
+		return err
+	}
 	opened, err := stores.Open(ctx, o.store)
 	if err != nil {
 		return err
@@ -118,7 +122,7 @@ func run(ctx context.Context, o options) error {
 	handler := signin.Handler(origin, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator), signin.Profile(sessions),
 		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory, bcp47.Canonical))
 	announce(listener.Addr(), o)
-	return serve(ctx, listener, handler)
+	return serve(ctx, listener, proxies.Handler(handler))
 }
 
 func listen(addr string) (net.Listener, error) {

@@ -27,7 +27,7 @@ func makeRun(t *testing.T) (command *exec.Cmd, address string) {
 	// make test may run this test. Its variables must not reach make run, nor what a
 	// developer has set for a server.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return regexp.MustCompile(`^(MAKE|MFLAGS|STORE=|ADDR=|SESSION|USERS_|ATTEMPTS_|PASSWORD_|DEVISE_|PUBLIC_|REAUTH)`).MatchString(v)
+		return regexp.MustCompile(`^(MAKE|MFLAGS|STORE=|ADDR=|SESSION|USERS_|ATTEMPTS_|PASSWORD_|DEVISE_|PUBLIC_|REAUTH|TRUSTED_)`).MatchString(v)
 	})
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -40,6 +40,7 @@ func TestStarts(t *testing.T) {
 		"-addr beats ADDR":      {[]string{"ADDR=nonsense"}, []string{"-addr", "localhost:0"}},
 		"an address":            {[]string{"ADDR=127.0.0.1:0"}, nil},
 		"a public origin":       {[]string{"PUBLIC_ORIGIN=https://shop.example"}, nil},
+		"trusted proxies":       {[]string{"TRUSTED_PROXIES=10.0.0.0/8, ::1"}, nil},
 		"timeouts and two keys": {[]string{"SESSION_IDLE_TIMEOUT=5m", "SESSION_LIFETIME=1h", "SESSION_KEYS=" + strings.Repeat("A", 43) + "=," + strings.Repeat("A", 43) + "="}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,6 +90,8 @@ func TestDoesNotStart(t *testing.T) {
 		"lifetime":               {[]string{"SESSION_LIFETIME=-1h"}, nil, 1, []string{"SESSION_LIFETIME", `"-1h"`}},
 		"origin":                 {[]string{"PUBLIC_ORIGIN=shop.example"}, nil, 1, []string{"PUBLIC_ORIGIN", `"shop.example"`}},
 		"origin, with DynamoDB":  {[]string{dynamodb, table, region, "USERS_TABLE=users", "ATTEMPTS_TABLE=attempts", "PUBLIC_ORIGIN=shop.example"}, nil, 1, []string{"PUBLIC_ORIGIN"}},
+		"trusted proxies":        {[]string{"TRUSTED_PROXIES=10.0.0.0/8,nginx"}, nil, 1, []string{"TRUSTED_PROXIES", `"nginx"`, "10.0.0.0/8"}},
+		"all proxies trusted":    {[]string{"TRUSTED_PROXIES=0.0.0.0/0"}, nil, 1, []string{"TRUSTED_PROXIES", `"0.0.0.0/0"`}},
 		"address without a port": {[]string{"ADDR=localhost"}, nil, 1, []string{"cannot listen on localhost"}},
 		"nobody's address":       {[]string{"ADDR=192.0.2.1:0"}, nil, 1, []string{"cannot listen on 192.0.2.1:0"}},
 		"an argument":            {nil, []string{"memory"}, 2, []string{`"memory"`, "-help"}},

@@ -15,8 +15,9 @@
 // # What the handler sees
 //
 // The handler sees what net/http would have shown it. RemoteAddr is the client's
-// address as the gateway saw it, with port 0. It is never an address from a
-// forwarding header. Cookies are in the Cookie header, wherever the event has them.
+// address as the gateway saw it, in one spelling and with port 0, whether or not the
+// event has a port; it is "unknown:0" if the event has no address. It is never an
+// address from a forwarding header. Cookies are in the Cookie header, wherever the event has them.
 // If a client sends a header twice, its values arrive as one, joined with a comma,
 // because the gateway joins them. They arrive as two values if the event spells the
 // name in two ways. Where that matters, the handler must refuse both.

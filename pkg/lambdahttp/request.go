@@ -7,13 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+
+	"example.com/coatcheck/pkg/clientip"
 )
 
 // event is the part of a payload 2.0 event that makes up the request. The types of
@@ -68,7 +69,7 @@ func newRequest(ctx context.Context, payload []byte) (*http.Request, error) {
 	r.Host = header.Get("Host")
 	header.Del("Host") // as net/http does
 	r.Header = header
-	r.RemoteAddr = net.JoinHostPort(e.RequestContext.HTTP.SourceIP, "0")
+	r.RemoteAddr = clientip.RemoteAddr(e.RequestContext.HTTP.SourceIP)
 	return r, nil
 }
 

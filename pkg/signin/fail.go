@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
+	"example.com/coatcheck/pkg/clientip"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
 )
@@ -101,13 +101,13 @@ func logFailure(r *http.Request, answer *refusal, err error) {
 	case answer.status >= http.StatusInternalServerError:
 		slog.ErrorContext(ctx, "sys_failure", "method", method, "path", path, "status", answer.status, "error", err.Error())
 	case answer.status == http.StatusTooManyRequests:
-		slog.WarnContext(ctx, "excess_rate_limit_exceeded", "method", method, "path", path, "ip", clientIP(r), "error", err.Error())
+		slog.WarnContext(ctx, "excess_rate_limit_exceeded", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
 	case answer == errRefused, answer == errPassword:
-		slog.WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientIP(r))
+		slog.WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientip.Of(r))
 	case answer == errRole:
-		slog.WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientIP(r))
+		slog.WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientip.Of(r))
 	case answer.status == http.StatusBadRequest, answer.status == http.StatusRequestEntityTooLarge, answer.status == http.StatusUnsupportedMediaType:
-		slog.InfoContext(ctx, "input_validation_fail", "method", method, "path", path, "status", answer.status, "ip", clientIP(r))
+		slog.InfoContext(ctx, "input_validation_fail", "method", method, "path", path, "status", answer.status, "ip", clientip.Of(r))
 	}
 }
 
@@ -128,12 +128,4 @@ func inWords(wait time.Duration) string {
 func redirect(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
 	writeStatus(w, http.StatusSeeOther)
-}
-
-func clientIP(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

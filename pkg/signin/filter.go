@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+
+	"example.com/coatcheck/pkg/clientip"
 )
 
 // requestFilter refuses requests before a route handles them.
@@ -22,7 +24,7 @@ func (f *requestFilter) check(r *http.Request) error {
 		}
 	}
 	if err := f.checkOrigin(r); err != nil {
-		slog.WarnContext(r.Context(), "malicious_cors", "method", r.Method, "path", r.URL.Path, "ip", clientIP(r), "error", err.Error())
+		slog.WarnContext(r.Context(), "malicious_cors", "method", r.Method, "path", r.URL.Path, "ip", clientip.Of(r), "error", err.Error())
 		return &refusal{http.StatusForbidden, "This request came from another site. Open the page here and try again."}
 	}
 	return nil

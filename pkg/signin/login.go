@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"example.com/coatcheck/pkg/clientip"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
 )
@@ -111,7 +112,7 @@ func (l login) start(w http.ResponseWriter, r *http.Request, proof authn.Proof) 
 // device cookie, because attempts are counted for them.
 func authenticate(authenticator authn.Authenticator, r *http.Request, username, password string) (authn.Proof, error) {
 	return authenticator.Authenticate(r.Context(), authn.Attempt{
-		Username: username, Password: password, Address: clientIP(r), Device: device(r),
+		Username: username, Password: password, Address: clientip.Of(r), Device: device(r),
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"example.com/coatcheck/pkg/clientip"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
 )
@@ -69,7 +70,7 @@ func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, 
 	if err != nil {
 		return err
 	}
-	slog.InfoContext(ctx, "authn_password_change", "user_id", s.UserID, "session_id", s.ID, "ip", clientIP(r))
+	slog.InfoContext(ctx, "authn_password_change", "user_id", s.UserID, "session_id", s.ID, "ip", clientip.Of(r))
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 
+	"example.com/coatcheck/pkg/clientip"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
 )
@@ -60,7 +61,7 @@ func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password
 	err = a.sessions.Reauthenticate(ctx, w, s)
 	wg.Wait()
 	if err == nil {
-		slog.InfoContext(ctx, "authn_reauthentication_success", "user_id", s.UserID, "session_id", s.ID, "ip", clientIP(r))
+		slog.InfoContext(ctx, "authn_reauthentication_success", "user_id", s.UserID, "session_id", s.ID, "ip", clientip.Of(r))
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"time"
 
+	"example.com/coatcheck/pkg/clientip"
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
@@ -47,11 +48,11 @@ func (l *Limiter) name(name string) *limitCheck {
 }
 
 // network returns the check of the limit of the address's network, in the current
-// window.
+// window. What is no address counts as one network.
 func (l *Limiter) network(address string, now time.Time) *limitCheck {
-	network := address
-	if ip, err := netip.ParseAddr(address); err == nil {
-		network = networkOf(ip.Unmap().WithZone(""))
+	network := clientip.Unknown
+	if ip, ok := clientip.Parse(address); ok {
+		network = networkOf(ip)
 	}
 	start := now.Truncate(l.cfg.Network.Period)
 	return &limitCheck{

@@ -224,11 +224,18 @@ func TestNetwork(t *testing.T) {
 		}
 		r.wantAdmitted(throttle.Attempt{Name: "y", Address: "2001:db8:1:3::1"})
 
-		for i := range 5 { // a text that is not an address counts as one network
-			r.wantAdmitted(throttle.Attempt{Name: fmt.Sprint("none ", i), Address: "@"})
+		for i, address := range []string{"@", "", "unknown", "_hidden", "192.0.2.256"} { // texts that are not addresses count as one network
+			r.wantAdmitted(throttle.Attempt{Name: fmt.Sprint("none ", i), Address: address})
 		}
-		if _, err := r.Admit(t.Context(), throttle.Attempt{Name: "z", Address: "@"}); err == nil {
+		if _, err := r.Admit(t.Context(), throttle.Attempt{Name: "z", Address: "192.0.2.9, 192.0.2.8"}); err == nil {
 			t.Error("without an address there is no limit")
+		}
+
+		for port := range 5 { // the ports of an address are no networks of their own
+			r.wantAdmitted(throttle.Attempt{Name: fmt.Sprint("port ", port), Address: fmt.Sprintf("10.1.15.242:%d", 39870+port)})
+		}
+		if _, err := r.Admit(t.Context(), throttle.Attempt{Name: "z", Address: "10.1.15.242"}); err == nil {
+			t.Error("every port of an address has a limit of its own")
 		}
 	})
 }

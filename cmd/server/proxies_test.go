@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// guess tries to sign in with a wrong password and returns the status of the answer.
+func guess(t *testing.T, address string, header map[string]string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", address+"/login", strings.NewReader(`{"username":"nobody","password":"wrong"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+// TestTrustedProxies: behind a trusted proxy each client is a network of its own, for
+// the limit and in the log. To a server that trusts no proxy the same headers mean
+// nothing, so nobody gets round the limit by sending them.
+func TestTrustedProxies(t *testing.T) {
+	t.Parallel()
+	const limit = "ATTEMPTS_PER_NETWORK=2,24h"
+	behind, open := start(t, []string{limit, "TRUSTED_PROXIES=127.0.0.1,::1"}), start(t, []string{limit})
+	for _, try := range []struct {
+		header       map[string]string
+		behind, open int
+	}{
+		{map[string]string{"X-Forwarded-For": "192.0.2.1"}, 401, 401},
+		{map[string]string{"X-Forwarded-For": "198.51.100.1, 192.0.2.1:4711"}, 401, 401},
+		{map[string]string{"X-Forwarded-For": "198.51.100.2, ::ffff:192.0.2.1"}, 429, 429},
+		{map[string]string{"Forwarded": "for=192.0.2.2;proto=https"}, 401, 429},
+		{map[string]string{"Forwarded": `for="[2001:db8::1]:80"`}, 401, 429},
+	} {
+		if got := guess(t, behind.url, try.header); got != try.behind {
+			t.Errorf("behind a proxy, %v: %d, want %d", try.header, got, try.behind)
+		}
+		if got := guess(t, open.url, try.header); got != try.open {
+			t.Errorf("without a proxy, %v: %d, want %d", try.header, got, try.open)
+		}
+	}
+	want := []string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1"}
+	if got := addresses(t, behind.stderr.String()); strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("the log has the addresses %q, want %q", got, want)
+	}
+}
+
+// addresses returns the clients' addresses in the log.
+func addresses(t *testing.T, log string) (all []string) {
+	t.Helper()
+	for line := range strings.Lines(log) {
+		var event struct{ IP string }
+		if err := json.Unmarshal([]byte(line), &event); err != nil {
+			t.Fatal(err)
+		}
+		if event.IP != "" {
+			all = append(all, event.IP)
+		}
+	}
+	return all
+}
