@@ -185,9 +185,11 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		// Our handler must answer "OPTIONS *" too.
 		DisableGeneralOptionsHandler: true,
 
+		// A request has 10 seconds to arrive, then a route has 9 seconds. After these a
+		// route may still take back what it has begun, and the answer has to be sent.
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      20 * time.Second,
+		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10, // API Gateway allows 10 KB
 	}

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -95,9 +96,14 @@ func answerTo(err error) *refusal {
 	return errOutage
 }
 
+// logFailure logs err. A client that hangs up cancels its request, and with it the calls
+// to the stores. These fail, but that is no outage. The end of the request's time is
+// one.
 func logFailure(r *http.Request, answer *refusal, err error) {
 	ctx, method, path := r.Context(), r.Method, r.URL.Path
 	switch {
+	case answer == errOutage && errors.Is(ctx.Err(), context.Canceled):
+		slog.InfoContext(ctx, "client_gone", "method", method, "path", path, "error", err.Error())
 	case answer.status >= http.StatusInternalServerError:
 		slog.ErrorContext(ctx, "sys_failure", "method", method, "path", path, "status", answer.status, "error", err.Error())
 	case answer.status == http.StatusTooManyRequests:

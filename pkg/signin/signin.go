@@ -7,6 +7,7 @@ package signin
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +17,12 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 )
+
+// requestTimeout is how long a route may work on a request after the whole request has
+// arrived. A function on Lambda has as long.
+const requestTimeout = 9 * time.Second
 
 // maxBody is the maximum size of a request's body, in bytes. All our forms and
 // documents are much smaller.
@@ -30,6 +36,11 @@ type Routes map[string]http.HandlerFunc
 // a path does not support. It also sets the headers of every response. It refuses
 // requests that no route should get: repeated headers, cross-origin writes, bodies
 // over 8 KB. It turns a panic into a logged 500.
+//
+// A route has 9 seconds for a request, or less if the request's own context ends
+// earlier. So a store that hangs becomes a 503. The time begins when the body has
+// arrived: how long that may take is for the server to limit, by ReadTimeout of
+// [http.Server].
 //
 // The origin is the scheme and the host that browsers use, such as
 // https://example.org. If it is empty, Handler trusts the Host header instead.
@@ -63,7 +74,9 @@ func Handler(origin string, routes ...Routes) http.Handler {
 			Fail(w, r, err)
 			return
 		}
-		mux.ServeHTTP(w, r)
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		mux.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
