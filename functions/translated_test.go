@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -254,9 +255,10 @@ func TestTranslatedPolicies(t *testing.T) {
 		Policies          []struct {
 			PolicyDocument struct {
 				Statement []struct {
-					Effect   string
-					Action   any
-					Resource map[string][]string
+					Effect    string
+					Action    any
+					Resource  map[string][]string
+					Condition map[string]map[string]any
 				}
 			}
 		}
@@ -269,6 +271,7 @@ func TestTranslatedPolicies(t *testing.T) {
 			t.Errorf("%s has the managed policies %q", id, role.ManagedPolicyArns)
 		}
 		var got []samtemplate.Access
+		var attributes map[samtemplate.Access][]string
 		for _, policy := range role.Policies {
 			for _, s := range policy.PolicyDocument.Statement {
 				table := s.Resource["Fn::GetAtt"]
@@ -276,13 +279,25 @@ func TestTranslatedPolicies(t *testing.T) {
 					t.Fatalf("%s has the statement %+v", id, s)
 				}
 				for _, action := range strings.Fields(strings.Trim(fmt.Sprint(s.Action), "[]")) {
-					got = append(got, samtemplate.Access{Action: strings.TrimPrefix(action, "dynamodb:"), Table: table[0]})
+					access := samtemplate.Access{Action: strings.TrimPrefix(action, "dynamodb:"), Table: table[0]}
+					got = append(got, access)
+					if s.Condition == nil {
+						continue
+					}
+					if attributes == nil {
+						attributes = map[samtemplate.Access][]string{}
+					}
+					attributes[access] = strings.Fields(strings.Trim(fmt.Sprint(s.Condition["ForAllValues:StringEquals"]["dynamodb:Attributes"]), "[]"))
+					slices.Sort(attributes[access])
 				}
 			}
 		}
 		slices.SortFunc(got, samtemplate.Access.Compare)
 		if !slices.Equal(got, function.Access) {
 			t.Errorf("%s may %v; template.yaml says %v", id, got, function.Access)
+		}
+		if !reflect.DeepEqual(attributes, function.Attributes) {
+			t.Errorf("%s may name the attributes %v; template.yaml says %v", id, attributes, function.Attributes)
 		}
 	}
 	if len(roles) > 0 {

@@ -36,8 +36,7 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(func(ctx context.Context) error {
-		_, err := users.Get(ctx, "\x00warm-up") // no account has this name: Normalize refuses it
-		return err
+		return users.SetPreferences(ctx, "\x00warm-up", "", nil, "") // no account has this name: Normalize refuses it
 	})
 	directory := accounts.NewDirectory(users, password.Hasher{}) // it checks no password, so it needs no pepper
 	return signin.Handler(env.Origin, signin.Preferences(env.Sessions, directory, bcp47.Canonical)), nil

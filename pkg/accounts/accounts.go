@@ -80,6 +80,13 @@ type Store interface {
 	// and it is certain that this write was not applied.
 	Update(ctx context.Context, a *Account, newRevision string) error
 
+	// SetPreferences sets the preferences that are in settings, leaves the others as
+	// they are, and sets the revision to newRevision. It needs no revision of the
+	// caller: of two calls at once, the settings of both are kept. Sent twice, it has
+	// the same result. It returns ErrNotFound, and writes nothing, if no account of
+	// that name has that user ID.
+	SetPreferences(ctx context.Context, name, userID string, settings map[string]string, newRevision string) error
+
 	// Delete removes the account if the stored revision is a.Revision. It returns nil
 	// if the account is already gone. It returns ErrChanged if the stored revision is
 	// another one.

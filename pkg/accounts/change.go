@@ -118,31 +118,17 @@ func (d *Directory) SetProfile(ctx context.Context, account *Account, displayNam
 	})
 }
 
-// SetPreferences implements [authn.PreferenceSetter] by one read and one write.
+// SetPreferences implements [authn.PreferenceSetter] by [Store.SetPreferences]. It
+// touches nothing else of the account.
 func (d *Directory) SetPreferences(ctx context.Context, userID, username string, settings map[string]string) error {
-	account, err := d.Find(ctx, username)
-	if err == nil {
-		if account.UserID != userID {
-			return authn.ErrNoUser
-		}
-		err = d.setPreferences(ctx, account, settings)
+	name, err := Normalize(username)
+	if err != nil {
+		return authn.ErrNoUser // no account can have this name
 	}
+	err = d.store.SetPreferences(ctx, name, userID, settings, randomID())
 	if errors.Is(err, ErrNotFound) {
 		return authn.ErrNoUser
 	}
-	return err
-}
-
-func (d *Directory) setPreferences(ctx context.Context, account *Account, settings map[string]string) error {
-	_, err := d.modify(ctx, account, func(now *Account) error {
-		if now.Preferences == nil {
-			now.Preferences = map[string]string{}
-		}
-		for key, setting := range settings {
-			now.Preferences[key] = setting
-		}
-		return nil
-	})
 	return err
 }
 

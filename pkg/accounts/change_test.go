@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -290,7 +291,7 @@ func TestChangeCrossesOtherWrites(t *testing.T) {
 		check func(*accounts.Account) bool
 	}{
 		"preferences": {func(r *changeFixture, now *accounts.Account) error {
-			return r.SetPreferencesOf(r.t.Context(), now, map[string]string{"theme": "dark"})
+			return r.SetPreferences(r.t.Context(), now.UserID, "alice", map[string]string{"theme": "dark"})
 		}, nil, func(a *accounts.Account) bool { return a.Preferences["theme"] == "dark" }},
 		"disabled": {func(r *changeFixture, now *accounts.Account) error {
 			_, err := r.SetDisabled(r.t.Context(), now, true)
@@ -404,12 +405,16 @@ func TestSetProfile(t *testing.T) {
 // If two tabs set different preferences at once, both settings are kept.
 func TestPreferencesAtOnce(t *testing.T) {
 	r := newChangeFixture(t)
-	stale := r.alice()
+	userID := r.alice().UserID
+	var tabs sync.WaitGroup
 	for key, setting := range map[string]string{"theme": "dark", "language": "de"} {
-		if err := r.SetPreferencesOf(t.Context(), stale, map[string]string{key: setting}); err != nil {
-			t.Fatal(err)
-		}
+		tabs.Go(func() {
+			if err := r.SetPreferences(t.Context(), userID, " ALICE", map[string]string{key: setting}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
+	tabs.Wait()
 	if got := r.alice().Preferences; got["theme"] != "dark" || got["language"] != "de" || len(got) != 2 {
 		t.Errorf("left %v", got)
 	}
@@ -423,21 +428,33 @@ func TestChangesKnowTheirAccount(t *testing.T) {
 	if err := r.Delete(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.SetPreferencesOf(t.Context(), old, map[string]string{"theme": "dark"}); !errors.Is(err, accounts.ErrNotFound) {
-		t.Errorf("gone: %v, want ErrNotFound", err)
+	setPreferences := func() error {
+		return r.SetPreferences(t.Context(), old.UserID, "alice", map[string]string{"theme": "dark"})
+	}
+	rename := func() error {
+		_, err := r.SetProfile(t.Context(), old, new("Alice L."), nil)
+		return err
+	}
+	if err := setPreferences(); err != authn.ErrNoUser {
+		t.Errorf("preferences of an account that is gone: %v, want ErrNoUser", err)
+	}
+	if err := rename(); !errors.Is(err, accounts.ErrNotFound) {
+		t.Errorf("the profile of an account that is gone: %v, want ErrNotFound", err)
 	}
 	if _, err := r.Register(t.Context(), "alice", "", nil, phrase); err != nil {
 		t.Fatal(err)
 	}
-	byID := func() error {
-		return r.SetPreferences(t.Context(), old.UserID, "alice", map[string]string{"theme": "dark"})
-	}
-	if err := byID(); err != authn.ErrNoUser {
-		t.Errorf("made anew, by ID: %v, want ErrNoUser", err)
-	}
 	again := r.alice()
-	if err := r.SetPreferencesOf(t.Context(), old, map[string]string{"theme": "dark"}); !errors.Is(err, accounts.ErrNotFound) {
-		t.Errorf("made anew: %v, want ErrNotFound", err)
+	if err := setPreferences(); err != authn.ErrNoUser {
+		t.Errorf("preferences of an account made anew: %v, want ErrNoUser", err)
+	}
+	if err := rename(); !errors.Is(err, accounts.ErrNotFound) {
+		t.Errorf("the profile of an account made anew: %v, want ErrNotFound", err)
+	}
+	for _, none := range []string{"", "bob\n"} {
+		if err := r.SetPreferences(t.Context(), old.UserID, none, nil); err != authn.ErrNoUser {
+			t.Errorf("preferences of %q: %v, want ErrNoUser", none, err)
+		}
 	}
 	if err := r.Delete(t.Context(), old); !errors.Is(err, accounts.ErrChanged) {
 		t.Errorf("Delete = %v, want ErrChanged", err)

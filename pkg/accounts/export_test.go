@@ -11,11 +11,6 @@ const (
 // SetVerify replaces the function that compares a password with a hash.
 func (d *Directory) SetVerify(verify func(encoded, password string) (bool, error)) { d.verify = verify }
 
-// SetPreferencesOf is SetPreferences for an account that the caller has read already.
-func (d *Directory) SetPreferencesOf(ctx context.Context, account *Account, settings map[string]string) error {
-	return d.setPreferences(ctx, account, settings)
-}
-
 // Prove checks the password of an account without counting the attempt.
 func (d *Directory) Prove(ctx context.Context, account *Account, pw string) (*Account, error) {
 	return d.authenticate(ctx, account, pw)

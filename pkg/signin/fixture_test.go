@@ -132,6 +132,18 @@ func (r *fixture) addAccount(a *accounts.Account) {
 	}
 }
 
+// deleteAccount removes an account behind the routes' back.
+func (r *fixture) deleteAccount(name string) {
+	r.t.Helper()
+	a, err := r.stores.accounts.Get(context.Background(), name)
+	if err == nil {
+		err = r.stores.accounts.Delete(context.Background(), a)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // response is the response to a client.
 type response struct {
 	status int
@@ -285,7 +297,7 @@ func down() error { return errDown }
 
 // breakStore makes every call to the store fail: "sessions", "accounts" or "attempts".
 func (j *callRecorder) breakStore(store string) {
-	for _, method := range []string{"Create", "Get", "Update", "Touch", "Delete", "List", "Count", "Withdraw", "Keep", "Clear"} {
+	for _, method := range []string{"Create", "Get", "Update", "SetPreferences", "Touch", "Delete", "List", "Count", "Withdraw", "Keep", "Clear"} {
 		j.hooks[store+"."+method] = down
 	}
 }
@@ -362,6 +374,13 @@ func (s *accountStore) Update(ctx context.Context, a *accounts.Account, newRevis
 		return err
 	}
 	return s.Store.Update(ctx, a, newRevision)
+}
+
+func (s *accountStore) SetPreferences(ctx context.Context, name, userID string, settings map[string]string, newRevision string) error {
+	if err := s.record("accounts.SetPreferences"); err != nil {
+		return err
+	}
+	return s.Store.SetPreferences(ctx, name, userID, settings, newRevision)
 }
 
 type attemptStore struct {

@@ -139,7 +139,8 @@ func preferencesRows() []row {
 	badTheme, badLanguage := `The theme must be one of ["system" "light" "dark"].`, "The language must be a BCP 47 tag, such as en or pt-BR."
 	unknown := `There is a field that does not belong here; expected: ["theme" "language"].`
 	missing := `The field "theme" is missing.`
-	const whole = "sessions.Get accounts.Get accounts.Update sessions.Update"
+	const set = "sessions.Get accounts.SetPreferences"
+	const whole = set + " sessions.Update"
 	refused := func(outcome, form, json, detail string) row {
 		return row{route: route, outcome: outcome, given: signedIn, form: form, json: json,
 			page: problemPage(400, detail), program: problemAnswer(400, detail), calls: "sessions.Get"}
@@ -148,17 +149,18 @@ func preferencesRows() []row {
 		{route: route, outcome: "signed in", form: form, json: json, page: redirectAnswer("/profile"), program: newAnswer(204, ""), calls: whole},
 		{route: route, outcome: "both", given: signedIn, form: "theme=system&language=pt-br", json: `{"theme":"light","language":"zh-hant-tw"}`,
 			page: redirectAnswer("/profile"), program: newAnswer(204, ""), calls: whole},
-		{route: route, outcome: "account store down", form: form, json: json, page: downPage(), program: downProgram(), calls: "sessions.Get accounts.Get"},
+		{route: route, outcome: "account store down", form: form, json: json, page: downPage(), program: downProgram(), calls: set},
 		{route: route, outcome: "account gone", given: func(r *fixture) string {
 			cookie := r.signIn()
-			r.hooks["accounts.Get"] = func() error { return accounts.ErrNotFound }
+			r.deleteAccount("alice")
 			return cookie
-		}, form: form, json: json, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst), calls: "sessions.Get accounts.Get"},
+		}, form: form, json: json, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst), calls: set},
 		{route: route, outcome: "another user's account by now", given: func(r *fixture) string {
 			cookie := r.signIn()
-			r.accounts.edit = func(a *accounts.Account) { a.UserID = "another-id" }
+			r.deleteAccount("alice")
+			r.addAccount(&accounts.Account{Name: "alice", Username: "alice", UserID: "another-id"})
 			return cookie
-		}, form: form, json: json, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst), calls: "sessions.Get accounts.Get"},
+		}, form: form, json: json, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst), calls: set},
 		refused("unknown theme", "theme=pink", `{"theme":"pink"}`, badTheme),
 		refused("theme in another case", "theme=Dark", `{"theme":"Dark"}`, badTheme),
 		refused("no language", "language=", `{"language":""}`, badLanguage),

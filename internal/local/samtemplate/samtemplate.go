@@ -48,6 +48,11 @@ type Function struct {
 
 	// Access is what the function's policies allow, sorted.
 	Access []Access
+
+	// Attributes has, for each access that a condition limits, the attributes that
+	// such a call may name, sorted. The call may return no others. An access that is
+	// not in the map is not limited.
+	Attributes map[Access][]string
 }
 
 // Access is the permission to call one DynamoDB action on one table, or one use of
@@ -95,9 +100,34 @@ type policy struct {
 }
 
 type statement struct {
-	Effect   literal       `yaml:"Effect"`
-	Action   list[literal] `yaml:"Action"`
-	Resource list[value]   `yaml:"Resource"`
+	Effect    literal       `yaml:"Effect"`
+	Action    list[literal] `yaml:"Action"`
+	Resource  list[value]   `yaml:"Resource"`
+	Condition *condition    `yaml:"Condition"`
+}
+
+// condition limits a statement to some attributes of a table's items.
+type condition struct {
+	Named struct {
+		Attributes list[literal] `yaml:"dynamodb:Attributes"`
+	} `yaml:"ForAllValues:StringEquals"`
+	Returned struct {
+		Select       literal `yaml:"dynamodb:Select"`
+		ReturnValues literal `yaml:"dynamodb:ReturnValues"`
+	} `yaml:"StringEquals"`
+}
+
+// check reports a condition that leaves a way to the other attributes.
+func (c condition) check(action string) error {
+	switch {
+	case len(c.Named.Attributes) == 0:
+		return errors.New("a Condition without dynamodb:Attributes is not understood")
+	case action == "GetItem" && c.Returned.Select == "SPECIFIC_ATTRIBUTES" && c.Returned.ReturnValues == "":
+	case action == "UpdateItem" && c.Returned.ReturnValues == "NONE" && c.Returned.Select == "":
+	default:
+		return fmt.Errorf("with this Condition %s may return or replace other attributes: only GetItem with the dynamodb:Select SPECIFIC_ATTRIBUTES and UpdateItem with the dynamodb:ReturnValues NONE are understood", action)
+	}
+	return nil
 }
 
 // Read reads the template in the file. Errors name the file, the resource and
@@ -153,7 +183,7 @@ func (doc *document) readFunction(id string, p properties) (Function, error) {
 	if f.Routes, f.Authorizers, err = doc.readRoutes(p); err != nil {
 		return f, err
 	}
-	f.Access, err = readPolicies(p)
+	err = f.readPolicies(p)
 	return f, err
 }
 
@@ -212,42 +242,65 @@ func (doc *document) readRoutes(p properties) (routes []string, authorizers map[
 	return routes, authorizers, nil
 }
 
-func readPolicies(p properties) ([]Access, error) {
+// readPolicies sets Access and Attributes.
+func (f *Function) readPolicies(p properties) error {
 	var policies []policy
 	if err := p.load("Policies", &policies); err != nil {
-		return nil, err
+		return err
 	}
-	var access []Access
 	for _, policy := range policies {
 		for _, s := range policy.Statement {
-			granted, err := s.access()
-			if err != nil {
-				return nil, fmt.Errorf("in Policies: %w", err)
+			if err := f.readStatement(s); err != nil {
+				return fmt.Errorf("in Policies: %w", err)
 			}
-			access = append(access, granted...)
 		}
 	}
-	slices.SortFunc(access, Access.Compare)
-	return slices.Compact(access), nil
+	slices.SortFunc(f.Access, Access.Compare)
+	f.Access = slices.Compact(f.Access)
+	return nil
 }
 
-// access returns what the statement allows: each of its actions on each of its
+// readStatement adds what the statement allows: each of its actions on each of its
 // resources.
-func (s statement) access() ([]Access, error) {
+func (f *Function) readStatement(s statement) error {
 	if s.Effect != "Allow" {
-		return nil, fmt.Errorf("the Effect %q is not understood, only Allow", s.Effect)
+		return fmt.Errorf("the Effect %q is not understood, only Allow", s.Effect)
 	}
-	var access []Access
 	for _, action := range s.Action {
 		for _, resource := range s.Resource {
 			a, err := newAccess(string(action), resource)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			access = append(access, a)
+			if err := f.limit(a, s.Condition); err != nil {
+				return err
+			}
+			f.Access = append(f.Access, a)
 		}
 	}
-	return access, nil
+	return nil
+}
+
+// limit sets the attributes to which the condition limits the access. The condition is
+// nil if there is none.
+func (f *Function) limit(a Access, c *condition) error {
+	if _, limited := f.Attributes[a]; limited || c != nil && slices.Contains(f.Access, a) {
+		return fmt.Errorf("%s of %s is allowed twice, with a Condition and again", a.Action, a.Table)
+	}
+	if c == nil {
+		return nil
+	}
+	if err := c.check(a.Action); err != nil {
+		return err
+	}
+	if f.Attributes == nil {
+		f.Attributes = map[Access][]string{}
+	}
+	for _, name := range c.Named.Attributes {
+		f.Attributes[a] = append(f.Attributes[a], string(name))
+	}
+	slices.Sort(f.Attributes[a])
+	return nil
 }
 
 func newAccess(action string, resource value) (Access, error) {

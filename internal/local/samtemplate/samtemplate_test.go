@@ -127,6 +127,12 @@ Resources:
             - Effect: Allow
               Action: dynamodb:GetItem
               Resource: !GetAtt Table.Arn
+            - Effect: Allow
+              Action: dynamodb:UpdateItem
+              Resource: !GetAtt Table.Arn
+              Condition:
+                ForAllValues:StringEquals: { dynamodb:Attributes: [id, end] }
+                StringEquals: { dynamodb:ReturnValues: NONE }
       Events:
         Rest:
           Type: HttpApi
@@ -158,7 +164,8 @@ func TestReadSmall(t *testing.T) {
 		Routes:      []string{"$default", "GET /one", "GET /two"},
 		Authorizers: map[string]string{"GET /two": "GuardFunction"},
 		Environment: map[string]string{"TABLE": "Table", "DAYS": "7", "MODE": "plain"},
-		Access:      []Access{{"GetItem", "Table"}, {"PutItem", "Table"}},
+		Access:      []Access{{"GetItem", "Table"}, {"PutItem", "Table"}, {"UpdateItem", "Table"}},
+		Attributes:  map[Access][]string{{"UpdateItem", "Table"}: {"end", "id"}},
 	}
 	if got := template.Functions["OneFunction"]; !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -199,7 +206,15 @@ func TestReadRefuses(t *testing.T) {
 		{"a managed policy", "        - Statement:", "        - AdministratorAccess\n        - Statement:", []string{"OneFunction: in Policies"}},
 		{"a policy template", "        - Statement:", "        - DynamoDBCrudPolicy: { TableName: !Ref Table }\n        - Statement:", []string{"OneFunction: in Policies", "DynamoDBCrudPolicy"}},
 		{"a denial", "Effect: Allow", "Effect: Deny", []string{"OneFunction: in Policies", "Deny"}},
-		{"a condition", "Effect: Allow", "Condition: {}\n              Effect: Allow", []string{"OneFunction: in Policies", "Condition"}},
+		{"an empty condition", "Effect: Allow", "Condition: {}\n              Effect: Allow", []string{"OneFunction: in Policies", "Condition"}},
+		{"another condition", "StringEquals: { dynamodb:ReturnValues", "StringEqualsIfExists: { dynamodb:ReturnValues", []string{"OneFunction: in Policies", "StringEqualsIfExists"}},
+		{"another condition key", "dynamodb:ReturnValues: NONE", "dynamodb:ReturnValues: NONE, aws:SourceIp: 192.0.2.1", []string{"OneFunction: in Policies", "aws:SourceIp"}},
+		{"attributes in any", "ForAllValues:StringEquals", "ForAnyValue:StringEquals", []string{"OneFunction: in Policies", "ForAnyValue"}},
+		{"a limited write that returns everything", "NONE", "ALL_OLD", []string{"OneFunction: in Policies", "UpdateItem", "ReturnValues NONE"}},
+		{"a limited write that says nothing of what it returns", "                StringEquals: { dynamodb:ReturnValues: NONE }\n", "", []string{"OneFunction: in Policies", "UpdateItem", "ReturnValues NONE"}},
+		{"a limited write that replaces the item", "Action: dynamodb:UpdateItem", "Action: dynamodb:DeleteItem", []string{"OneFunction: in Policies", "DeleteItem", "replace"}},
+		{"a limited read of everything", "Action: dynamodb:UpdateItem", "Action: dynamodb:GetItem", []string{"OneFunction: in Policies", "allowed twice"}},
+		{"no attributes", "dynamodb:Attributes: [id, end]", "dynamodb:Attributes: []", []string{"OneFunction: in Policies", "dynamodb:Attributes"}},
 		{"every action", "dynamodb:PutItem", "dynamodb:*", []string{"OneFunction: in Policies", "dynamodb:*"}},
 		{"another service", "dynamodb:PutItem", "s3:PutObject", []string{"OneFunction: in Policies", "s3:PutObject"}},
 		{"every table", "[!GetAtt Table.Arn]", "'*'", []string{"OneFunction: in Policies", "*"}},

@@ -3,6 +3,8 @@ package dynamotest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,6 +19,16 @@ type Call struct {
 	// have one. A transaction has one for each part, and a batch has one for each
 	// table. Tables have their real names.
 	Uses []samtemplate.Access
+
+	// Attributes are the top-level attributes that the call names, sorted: those of
+	// its key or item, and those of its expressions. Conditions of a policy with
+	// dynamodb:Attributes are about these. Empty for batches and transactions.
+	Attributes []string
+
+	// Returns says what the call asks for beyond the attributes that it names:
+	// "ALL_ATTRIBUTES" if it reads without a projection, else its ReturnValues, or
+	// its ReturnValuesOnConditionCheckFailure. Empty means nothing.
+	Returns string
 
 	// Read and Write are the consumed capacity units that DynamoDB reports. It
 	// reports none for a call that fails, although a failed condition costs as much
@@ -49,6 +61,7 @@ func parse(target string, body []byte) (*Call, []byte, error) {
 	}
 	call := &Call{Action: action}
 	var in struct {
+		named
 		TableName     string
 		RequestItems  map[string]json.RawMessage
 		TransactItems []map[string]struct{ TableName string }
@@ -62,6 +75,7 @@ func parse(target string, body []byte) (*Call, []byte, error) {
 	}
 	if in.TableName != "" {
 		call.Uses = append(call.Uses, samtemplate.Access{Action: action, Table: in.TableName})
+		call.Attributes, call.Returns = in.attributes(), in.returns(action)
 	}
 	for table := range in.RequestItems {
 		call.Uses = append(call.Uses, samtemplate.Access{Action: action, Table: table})
@@ -78,6 +92,59 @@ func parse(target string, body []byte) (*Call, []byte, error) {
 	}
 	body, err := json.Marshal(fields)
 	return call, body, err
+}
+
+// named is what a call says about attributes.
+type named struct {
+	Key, Item map[string]json.RawMessage
+
+	ConditionExpression, UpdateExpression, ProjectionExpression, KeyConditionExpression, FilterExpression string
+
+	ExpressionAttributeNames map[string]string
+
+	ReturnValues, ReturnValuesOnConditionCheckFailure string
+}
+
+// word matches, in an expression, a path such as preferences.#key or list[0], also with
+// the bracket of a function's call after it. It matches values (:now) too, so that they
+// are not mistaken for a part of a path.
+var word = regexp.MustCompile(`[:#]?\w+(?:\.#?\w+|\[\d+\])*(?:\s*\()?`)
+
+// operators are the words of expressions that are neither functions nor attributes.
+var operators = []string{"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "IN"}
+
+// attributes returns the top-level attributes that the call names.
+func (n named) attributes() []string {
+	names := slices.Concat(slices.Collect(maps.Keys(n.Key)), slices.Collect(maps.Keys(n.Item)))
+	for _, expression := range []string{n.ConditionExpression, n.UpdateExpression, n.ProjectionExpression, n.KeyConditionExpression, n.FilterExpression} {
+		for _, path := range word.FindAllString(expression, -1) {
+			name, function := strings.CutSuffix(path, "(")
+			name, _, _ = strings.Cut(strings.TrimSpace(name), ".")
+			name, _, _ = strings.Cut(name, "[")
+			if function || strings.HasPrefix(name, ":") || slices.Contains(operators, strings.ToUpper(name)) {
+				continue
+			}
+			if full, ok := n.ExpressionAttributeNames[name]; ok {
+				name = full
+			}
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// returns says what the call asks for beyond the attributes that it names.
+func (n named) returns(action string) string {
+	if slices.Contains(reading, action) && n.ProjectionExpression == "" {
+		return "ALL_ATTRIBUTES"
+	}
+	for _, asked := range []string{n.ReturnValues, n.ReturnValuesOnConditionCheckFailure} {
+		if asked != "" && asked != "NONE" {
+			return asked
+		}
+	}
+	return ""
 }
 
 // count sets the units of the call to those that an answer reports. An answer has one

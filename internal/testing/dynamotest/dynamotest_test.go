@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -396,6 +397,32 @@ func TestUses(t *testing.T) {
 	want := []samtemplate.Access{{Action: "PutItem", Table: "SessionsTable"}, {Action: "GetItem", Table: "UsersTable"}, {Action: "GetItem", Table: "other"}}
 	if got := Uses(calls, tables); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// The attributes of a call are those that a policy's condition would see: in the key or
+// the item, and in each expression, also behind a placeholder.
+func TestAttributes(t *testing.T) {
+	for _, tt := range []struct {
+		body, want, returns string
+	}{
+		{`{"Key":{"owner":{"S":"o"},"id":{"S":"i"}}}`, "[id owner]", "ALL_ATTRIBUTES"},
+		{`{"Key":{"id":{"S":"SET"}},"ProjectionExpression":"a, #b.c[0], d[1].e","ExpressionAttributeNames":{"#b":"bee"}}`, "[a bee d id]", ""},
+		{`{"Item":{"a":{"S":"x"},"b":{"M":{"c":{"S":"x"}}}},"ReturnValues":"NONE"}`, "[a b]", ""},
+		{`{"UpdateExpression":"SET #a.b = if_not_exists (c, :d), e=list_append(f, :e) remove g[2] ADD h :i","ExpressionAttributeNames":{"#a":"ay"}}`, "[ay c e f g h]", ""},
+		{`{"ConditionExpression":"attribute_not_exists(a) OR (NOT (b BETWEEN :c AND :d) and e IN (:f, :g)) AND size(h.i) > :j"}`, "[a b e h]", ""},
+		{`{"KeyConditionExpression":"#o = :o","FilterExpression":"contains(a, :a)","ExpressionAttributeNames":{"#o":"owner"}}`, "[a owner]", "ALL_ATTRIBUTES"},
+		{`{"Key":{"id":{"S":"i"}},"ReturnValues":"UPDATED_NEW"}`, "[id]", "UPDATED_NEW"},
+		{`{"Key":{"id":{"S":"i"}},"ReturnValuesOnConditionCheckFailure":"ALL_OLD"}`, "[id]", "ALL_OLD"},
+	} {
+		action := "UpdateItem"
+		if tt.returns == "ALL_ATTRIBUTES" || strings.Contains(tt.body, "Projection") {
+			action = "GetItem"
+		}
+		call, _, err := parse("DynamoDB_20120810."+action, []byte(`{"TableName":"t",`+tt.body[1:]))
+		if err != nil || fmt.Sprint(call.Attributes) != tt.want || call.Returns != tt.returns {
+			t.Errorf("%s: %v, returns %q, %v; want %s, %q", tt.body, call.Attributes, call.Returns, err, tt.want, tt.returns)
+		}
 	}
 }
 

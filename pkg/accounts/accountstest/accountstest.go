@@ -9,7 +9,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,6 +190,73 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 		}
 	})
 
+	t.Run("preferences are set and nothing else", func(t *testing.T) {
+		before := Sample("settings")
+		Create(t, store, before)
+		settings := map[string]string{"theme": "light", "new": "ü"}
+		for range 2 { // sent twice it has the same result
+			if err := store.SetPreferences(ctx, "settings", before.UserID, settings, "second"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := before.Clone()
+		want.Preferences = map[string]string{"theme": "light", "language": "de", "empty": "", "new": "ü"}
+		want.Revision = "second"
+		settings["theme"] = "changed"
+		if got := Get(t, store, "settings"); !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+		if err := store.Update(ctx, before, "late"); err != accounts.ErrChanged {
+			t.Errorf("Update with the revision from before = %v, want ErrChanged", err)
+		}
+	})
+
+	t.Run("first preferences", func(t *testing.T) {
+		Create(t, store, &accounts.Account{Name: "first", UserID: "u", Version: 1})
+		if err := store.SetPreferences(ctx, "first", "u", map[string]string{"theme": "dark"}, "second"); err != nil {
+			t.Fatal(err)
+		}
+		if got := Get(t, store, "first").Preferences; len(got) != 1 || got["theme"] != "dark" {
+			t.Errorf("left %v", got)
+		}
+	})
+
+	t.Run("preferences of nobody, and of another user", func(t *testing.T) {
+		want := Sample("strange")
+		Create(t, store, want)
+		for _, name := range []string{"strange", "stranger"} {
+			if err := store.SetPreferences(ctx, name, "other", map[string]string{"theme": "light"}, "second"); err != accounts.ErrNotFound {
+				t.Errorf("SetPreferences(%q) = %v, want ErrNotFound", name, err)
+			}
+		}
+		if got := Get(t, store, "strange"); !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+		if a, err := store.Get(ctx, "stranger"); !errors.Is(err, accounts.ErrNotFound) {
+			t.Errorf("SetPreferences of nobody left %+v, %v", a, err)
+		}
+	})
+
+	t.Run("preferences set at once are all kept", func(t *testing.T) {
+		a := Sample("together")
+		Create(t, store, a)
+		want := maps.Clone(a.Preferences)
+		var wg sync.WaitGroup
+		for i := range 16 {
+			key, setting := "key"+strconv.Itoa(i), strconv.Itoa(i)
+			want[key] = setting
+			wg.Go(func() {
+				if err := store.SetPreferences(ctx, "together", a.UserID, map[string]string{key: setting}, rand.Text()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := Get(t, store, "together").Preferences; !maps.Equal(got, want) {
+			t.Errorf("got  %v\nwant %v", got, want)
+		}
+	})
+
 	t.Run("a deleted account is gone", func(t *testing.T) {
 		a := Sample("deleted")
 		Create(t, store, a)
@@ -202,6 +271,9 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 		if err := store.Update(ctx, a, "late"); err != accounts.ErrChanged {
 			t.Errorf("Update = %v, want ErrChanged: it must not come back", err)
 		}
+		if err := store.SetPreferences(ctx, "deleted", a.UserID, map[string]string{"theme": "light"}, "late"); err != accounts.ErrNotFound {
+			t.Errorf("SetPreferences = %v, want ErrNotFound: it must not come back", err)
+		}
 	})
 
 	t.Run("a cancelled context is an outage", func(t *testing.T) {
@@ -215,6 +287,9 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 		}
 		if err := store.Update(cancelled, Sample("alice"), "new"); err == nil || errors.Is(err, accounts.ErrChanged) {
 			t.Errorf("Update = %v; want an error that is not ErrChanged", err)
+		}
+		if err := store.SetPreferences(cancelled, "alice", Get(t, store, "alice").UserID, map[string]string{"theme": "light"}, "new"); err == nil || errors.Is(err, accounts.ErrNotFound) {
+			t.Errorf("SetPreferences = %v; want an error that is not ErrNotFound", err)
 		}
 		if err := store.Delete(cancelled, Sample("alice")); err == nil || errors.Is(err, accounts.ErrChanged) {
 			t.Errorf("Delete = %v; want an error that is not ErrChanged", err)

@@ -5,9 +5,11 @@
 package dynamoaccounts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -107,6 +109,70 @@ func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision str
 	}, count)
 	if changed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return s.changed(a.Name, changed.Item, *attempts, newRevision)
+	}
+	if err != nil {
+		return fmt.Errorf("table %q: %w", s.table, err)
+	}
+	return nil
+}
+
+// SetPreferences implements [accounts.Store] by one GetItem and one UpdateItem. The user
+// ID is read by a call of its own, and is no condition of the write, because DynamoDB's
+// permissions make no difference between an attribute that a condition names and one
+// that is written: who may name the user ID in an UpdateItem may change it. If the
+// account is deleted between the two calls and its name registered again, the new
+// account gets the settings.
+func (s *Store) SetPreferences(ctx context.Context, name, userID string, settings map[string]string, newRevision string) error {
+	out, err := s.get(ctx, &dynamodb.GetItemInput{
+		TableName:            &s.table,
+		Key:                  map[string]types.AttributeValue{"name": str(name)},
+		ConsistentRead:       new(true),
+		ProjectionExpression: new("user_id, preferences"),
+	})
+	if err != nil {
+		return fmt.Errorf("table %q: %w", s.table, err)
+	}
+	if out.Item == nil {
+		return accounts.ErrNotFound
+	}
+	item := dynamo.NewItem(s.table, name, out.Item)
+	preferences := item.Optional().StringMap("preferences")
+	if item.String("user_id") != userID {
+		return cmp.Or(item.Err(), accounts.ErrNotFound)
+	}
+	if err := item.Err(); err != nil {
+		return err
+	}
+	if preferences == nil { // a path into a map that is absent would be an error
+		if err := s.setPreferences(ctx, name, "SET preferences = if_not_exists(preferences, :none)", nil, map[string]types.AttributeValue{
+			":none": &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{}},
+		}); err != nil {
+			return err
+		}
+	}
+	set, names, values := "SET revision = :revision", map[string]string{}, map[string]types.AttributeValue{":revision": str(newRevision)}
+	for key, setting := range settings {
+		n := strconv.Itoa(len(names))
+		set += ", preferences.#key" + n + " = :setting" + n
+		names["#key"+n], values[":setting"+n] = key, str(setting)
+	}
+	return s.setPreferences(ctx, name, set, names, values)
+}
+
+// setPreferences sends one UpdateItem, on the condition that the account exists.
+func (s *Store) setPreferences(ctx context.Context, name, set string, names map[string]string, values map[string]types.AttributeValue) error {
+	all := map[string]string{"#name": "name"}
+	maps.Copy(all, names)
+	_, err := s.update(ctx, &dynamodb.UpdateItemInput{
+		TableName:                 &s.table,
+		Key:                       map[string]types.AttributeValue{"name": str(name)},
+		UpdateExpression:          &set,
+		ConditionExpression:       new("attribute_exists(#name)"),
+		ExpressionAttributeNames:  all,
+		ExpressionAttributeValues: values,
+	})
+	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		return accounts.ErrNotFound
 	}
 	if err != nil {
 		return fmt.Errorf("table %q: %w", s.table, err)

@@ -3,6 +3,7 @@ package dynamoaccounts
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +91,52 @@ func TestReadsConsistently(t *testing.T) {
 	}
 }
 
+// SetPreferences reads no more than it needs, and asks for nothing back: the role of the
+// preferences function may not see a password hash.
+func TestSetPreferencesCalls(t *testing.T) {
+	store, proxy := behindProxy(t)
+	alice := accountstest.Sample("alice")
+	accountstest.Create(t, store, alice)
+	proxy.Take()
+	proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
+	if err := store.SetPreferences(t.Context(), "alice", alice.UserID, map[string]string{"theme": "light"}, "second"); err != nil {
+		t.Fatal(err)
+	}
+	calls := proxy.Take()
+	if len(calls) != 3 || calls[0].Action != "GetItem" || calls[0].Read != 1 {
+		t.Fatalf("calls %+v, want a consistent GetItem and two UpdateItem", calls)
+	}
+	for _, call := range calls {
+		want := []string{"name", "preferences", "revision"}
+		if call.Action == "GetItem" {
+			want = []string{"name", "preferences", "user_id"}
+		}
+		if !slices.Equal(call.Attributes, want) || call.Returns != "" {
+			t.Errorf("%s names %q and returns %q; want %q and nothing", call.Action, call.Attributes, call.Returns, want)
+		}
+	}
+	if got := accountstest.Get(t, store, "alice"); got.Preferences["theme"] != "light" || got.Revision != "second" {
+		t.Errorf("left %+v", got)
+	}
+}
+
+// An item without preferences is complete, whoever wrote it.
+func TestSetPreferencesOfAnItemWithoutAny(t *testing.T) {
+	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)["UsersTable"]
+	store, alice := New(client, table), accountstest.Sample("alice")
+	item := encode(alice)
+	delete(item, "preferences")
+	if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.SetPreferences(t.Context(), "alice", alice.UserID, map[string]string{"theme": "light"}, "second"); err != nil {
+		t.Fatal(err)
+	}
+	if got := accountstest.Get(t, store, "alice"); len(got.Preferences) != 1 || got.Preferences["theme"] != "light" {
+		t.Errorf("left %v", got.Preferences)
+	}
+}
+
 func TestOutage(t *testing.T) {
 	store, proxy := behindProxy(t)
 	proxy.FailAll(dynamotest.Refuse)
@@ -101,6 +148,9 @@ func TestOutage(t *testing.T) {
 	}
 	if err := store.Update(t.Context(), accountstest.Sample("alice"), "new"); err == nil || errors.Is(err, accounts.ErrChanged) {
 		t.Errorf("Update = %v; want an outage", err)
+	}
+	if err := store.SetPreferences(t.Context(), "alice", "u", nil, "new"); err == nil || errors.Is(err, accounts.ErrNotFound) {
+		t.Errorf("SetPreferences = %v; want an outage", err)
 	}
 	if err := store.Delete(t.Context(), accountstest.Sample("alice")); err == nil || errors.Is(err, accounts.ErrChanged) {
 		t.Errorf("Delete = %v; want an outage", err)

@@ -6,6 +6,7 @@ package memaccounts
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"example.com/coatcheck/pkg/accounts"
@@ -62,6 +63,25 @@ func (m *Store) Update(ctx context.Context, a *accounts.Account, newRevision str
 	next := a.Clone()
 	next.Username, next.UserID, next.Revision = stored.Username, stored.UserID, newRevision
 	m.accounts[a.Name] = next
+	return nil
+}
+
+// SetPreferences implements [accounts.Store].
+func (m *Store) SetPreferences(ctx context.Context, name, userID string, settings map[string]string, newRevision string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stored, ok := m.accounts[name]
+	if !ok || stored.UserID != userID {
+		return accounts.ErrNotFound
+	}
+	if stored.Preferences == nil {
+		stored.Preferences = map[string]string{}
+	}
+	maps.Copy(stored.Preferences, settings)
+	stored.Revision = newRevision
 	return nil
 }
 

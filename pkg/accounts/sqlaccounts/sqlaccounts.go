@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 
 	"example.com/coatcheck/internal/stores/epoch"
 	"example.com/coatcheck/internal/stores/sqldb"
@@ -108,6 +109,57 @@ func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision str
 	}
 	return s.write(ctx, accounts.ErrChanged, update, a.DisplayName, roles, preferences, a.PasswordHash,
 		a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, a.CredentialVersion, newRevision, a.Name, a.Revision)
+}
+
+// SetPreferences implements [accounts.Store] by one transaction of two UPDATEs and one
+// SELECT. The first UPDATE also locks the row, so that two calls at once come one after
+// the other.
+func (s *Store) SetPreferences(ctx context.Context, name, userID string, settings map[string]string, newRevision string) error {
+	err := s.db.Write(ctx, func(conn *sql.Conn) error {
+		tx, err := conn.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() // does nothing after Commit
+		if err := setPreferences(ctx, tx, name, userID, settings, newRevision); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+	if errors.Is(err, accounts.ErrNotFound) {
+		return err
+	}
+	return wrapError(err)
+}
+
+func setPreferences(ctx context.Context, tx *sql.Tx, name, userID string, settings map[string]string, newRevision string) error {
+	result, err := tx.ExecContext(ctx, `UPDATE coatcheck_users SET revision = $1 WHERE name = $2 AND user_id = $3`, newRevision, name, userID)
+	if err != nil {
+		return err
+	}
+	if changed, err := result.RowsAffected(); err != nil {
+		return err
+	} else if changed == 0 {
+		return accounts.ErrNotFound
+	}
+	var stored []byte
+	if err := tx.QueryRowContext(ctx, `SELECT preferences FROM coatcheck_users WHERE name = $1`, name).Scan(&stored); err != nil {
+		return err
+	}
+	preferences := map[string]string{}
+	if err := json.Unmarshal(stored, &preferences); err != nil {
+		return damaged(name, "preferences")
+	}
+	if preferences == nil { // stored as null
+		preferences = map[string]string{}
+	}
+	maps.Copy(preferences, settings)
+	encoded, err := json.Marshal(preferences)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE coatcheck_users SET preferences = $1 WHERE name = $2`, string(encoded), name)
+	return err
 }
 
 // Delete implements [accounts.Store] by one DELETE, on the condition that the

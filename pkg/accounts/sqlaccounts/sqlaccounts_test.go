@@ -116,9 +116,8 @@ func TestReportsDamage(t *testing.T) {
 	for name, server := range servers {
 		t.Run(name, func(t *testing.T) {
 			store := New(server.migrated(t))
-			if err := store.Create(t.Context(), accountstest.Sample("alice")); err != nil {
-				t.Fatal(err)
-			}
+			alice := accountstest.Sample("alice")
+			accountstest.Create(t, store, alice)
 			for _, column := range []string{"roles", "preferences"} {
 				if _, err := store.db.Exec(`UPDATE coatcheck_users SET ` + column + ` = '{]' WHERE name = 'alice'`); err != nil {
 					t.Fatal(err)
@@ -126,6 +125,10 @@ func TestReportsDamage(t *testing.T) {
 				_, err := store.Get(t.Context(), "alice")
 				if err == nil || errors.Is(err, accounts.ErrNotFound) || !strings.Contains(err.Error(), column) || !strings.Contains(err.Error(), "alice") {
 					t.Errorf("damaged %s: %v", column, err)
+				}
+				err = store.SetPreferences(t.Context(), "alice", alice.UserID, nil, "second")
+				if column == "preferences" && (err == nil || !strings.Contains(err.Error(), column)) {
+					t.Errorf("setting damaged preferences: %v", err)
 				}
 				if _, err := store.db.Exec(`UPDATE coatcheck_users SET ` + column + ` = 'null' WHERE name = 'alice'`); err != nil {
 					t.Fatal(err)
