@@ -140,7 +140,7 @@ build: $(if $(filter $(TOOLS)/%,$(SAM)),$(TOOLS)/installed) ## Build the functio
 
 .PHONY: deploy
 deploy: build ## Deploy to the AWS account and region of your environment
-	$(SAM) deploy --parameter-overrides Architecture=$(ARCHITECTURE)
+	$(SAM) deploy --template-file $(BUILD)/template.yaml --parameter-overrides Architecture=$(ARCHITECTURE)
 
 .PHONY: smoke
 smoke: ## Walk a user through what runs at URL; SMOKE_USER and SMOKE_PASSWORD say who

@@ -236,6 +236,75 @@ func anchors(text string) (all []string) {
 	return all
 }
 
+// TestDeploymentsBuildFirst tests that no document tells anybody to deploy something that
+// was not built just before. What SAM deploys without a build is the source, which cannot
+// start, or an old build.
+func TestDeploymentsBuildFirst(t *testing.T) {
+	texts := documents(t)
+	for _, file := range []string{"Makefile", "template.yaml", "samconfig.toml", ".ci/rotate"} {
+		texts[file] = read(t, file)
+	}
+	deployments := 0
+	for file, text := range texts {
+		for _, problem := range bareDeployments(text, filepath.Ext(file) == ".md") {
+			t.Errorf("%s deploys without a build: %s", file, problem)
+		}
+		deployments += strings.Count(text, "sam deploy --") + strings.Count(text, "$(SAM) deploy")
+	}
+	if deployments < 4 {
+		t.Errorf("only %d deployments found", deployments)
+	}
+	if config := read(t, "samconfig.toml"); !regexp.MustCompile(`(?m)^\[default\.deploy\.parameters\]\n(?:[^\[].*\n)*template_file = "\.aws-sam/build/template\.yaml"$`).MatchString(config) {
+		t.Error("samconfig.toml does not say that sam deploy takes the build, so without one it would deploy the source")
+	}
+}
+
+// bareDeployments returns the commands in the text that deploy and do not name what they
+// deploy, and that follow no build. In a document, a command is a line of a code block,
+// or text in backquotes that has an argument: the name of a command alone is none.
+func bareDeployments(text string, document bool) (found []string) {
+	if document {
+		for _, command := range regexp.MustCompile("`((?:sam|make) [^`]*)`").FindAllStringSubmatch(text, -1) {
+			if deploys(command[1]) && strings.Contains(command[1], "--") {
+				found = append(found, command[1])
+			}
+		}
+	}
+	built := false
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "```") {
+			built = false
+		}
+		command, _, _ := strings.Cut(strings.TrimSpace(line), "#")
+		built = built || strings.HasPrefix(command, "sam build") || strings.Contains(command, "make build")
+		if deploys(command) && !built && !strings.Contains(command, "--template-file") {
+			found = append(found, command)
+		}
+	}
+	return found
+}
+
+func deploys(command string) bool {
+	return regexp.MustCompile(`^(?:sam|\$\(SAM\)) deploy\b|&& sam deploy\b`).MatchString(command)
+}
+
+func TestBareDeploymentsAreFound(t *testing.T) {
+	for text, want := range map[string]int{
+		"```sh\nsam deploy --guided\n```":                                             1,
+		"```sh\nsam build\nsam deploy --guided\n```":                                  0,
+		"```sh\nsam build && sam deploy\n```":                                         0,
+		"```sh\nsam build\n```\nLater:\n```sh\nsam deploy\n```":                       1,
+		"```sh\nsam deploy --template-file .aws-sam/build/template.yaml\n```":         0,
+		"```sh\ncd coatcheck && sam deploy\n```":                                      1,
+		"Run `sam deploy --parameter-overrides SessionLifetime=1h`.":                  1,
+		"The options go to `sam build` and `sam deploy` alike; `make deploy` builds.": 0,
+	} {
+		if got := bareDeployments(text, true); len(got) != want {
+			t.Errorf("%q: found %q, want %d", text, got, want)
+		}
+	}
+}
+
 // TestPictures tests that a document shows each picture, and that no picture is large.
 func TestPictures(t *testing.T) {
 	all := strings.Join(slices.Collect(maps.Values(documents(t))), "\n")

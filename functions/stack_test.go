@@ -111,8 +111,24 @@ func newStack(t testing.TB, settings map[string]string) *stack {
 		t.Fatal(err)
 	}
 	s.userID = account.UserID
+	s.start(t, settings)
+	return s
+}
+
+// again starts all functions once more, on the same tables, with other settings.
+func (s *stack) again(t testing.TB, settings map[string]string) *stack {
+	t.Helper()
+	other := *s
+	other.functions = map[string]*lambda{}
+	other.start(t, settings)
+	return &other
+}
+
+// start starts the functions and the gateway before them.
+func (s *stack) start(t testing.TB, settings map[string]string) {
+	t.Helper()
 	g := &gateway{t: t, routes: map[string]*lambda{}, authorizers: map[string]*lambda{}}
-	for id, function := range template.Functions {
+	for id, function := range s.template.Functions {
 		l := start(t, binary(function), s.environment(function, settings))
 		s.functions[id] = l
 		for _, route := range function.Routes {
@@ -122,7 +138,7 @@ func newStack(t testing.TB, settings map[string]string) *stack {
 			g.routes[route] = l
 		}
 	}
-	for _, function := range template.Functions {
+	for _, function := range s.template.Functions {
 		for route, authorizer := range function.Authorizers {
 			g.authorizers[route] = s.functions[authorizer]
 		}
@@ -133,7 +149,6 @@ func newStack(t testing.TB, settings map[string]string) *stack {
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
 	s.url = server.URL
-	return s
 }
 
 // users returns the store of the users table. Its calls do not go through the proxy.

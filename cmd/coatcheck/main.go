@@ -54,6 +54,13 @@ type commands struct {
 		Revoke revokeSessions `cmd:"" help:"End one session of a user, or all of them."`
 	} `cmd:"" help:"Who is signed in."`
 
+	Keys struct {
+		List    listKeys   `cmd:"" help:"Show the names of the keys, the one that signs first."`
+		Append  appendKey  `cmd:"" help:"Make a new key, which does not sign yet."`
+		Promote promoteKey `cmd:"" help:"Let a key sign."`
+		Remove  removeKey  `cmd:"" help:"Remove a key, which ends the sessions that it signed."`
+	} `cmd:"" help:"The keys that sign session tokens: the next value of SESSION_KEYS."`
+
 	Tables struct {
 		Create createTables `cmd:"" help:"Create the tables of a SQL store or of a local DynamoDB, and update SQL tables of an older release."`
 		SQL    printSQL     `cmd:"" name:"sql" help:"Print the SQL that makes the tables of PostgreSQL or SQLite."`

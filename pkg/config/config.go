@@ -42,8 +42,13 @@ func Required(name string) (string, error) {
 	return value, nil
 }
 
+// defaultLifetime is the default of session.Config.
+const defaultLifetime = 24 * time.Hour
+
 // SessionConfig reads SESSION_KEYS, SESSION_IDLE_TIMEOUT and SESSION_LIFETIME. A
-// variable that is not set leaves the default of session.Config.
+// variable that is not set leaves the default of session.Config. An idle timeout that
+// is longer than the lifetime counts as the lifetime, so that whoever shortens the
+// lifetime need not think of both.
 func SessionConfig() (session.Config, error) {
 	var cfg session.Config
 	var err error
@@ -53,6 +58,7 @@ func SessionConfig() (session.Config, error) {
 	if cfg.Lifetime, err = duration(SessionLifetime); err != nil {
 		return cfg, err
 	}
+	cfg.IdleTimeout = min(cfg.IdleTimeout, cmp.Or(cfg.Lifetime, defaultLifetime))
 	cfg.SigningKeys, err = keys(SessionKeys)
 	return cfg, err
 }
@@ -77,12 +83,18 @@ func duration(name string) (time.Duration, error) {
 	return d, nil
 }
 
-// keys reads a list of keys. Its error never quotes a key, because keys are secret.
 func keys(name string) ([][]byte, error) {
 	value := os.Getenv(name)
 	if value == "" {
 		return nil, nil
 	}
+	return ParseKeys(name, value)
+}
+
+// ParseKeys returns the keys in a value of SESSION_KEYS that is not empty. The error
+// begins with name, which says where the value comes from. It never quotes a key,
+// because keys are secret.
+func ParseKeys(name, value string) ([][]byte, error) {
 	var all [][]byte
 	for i, text := range strings.Split(value, ",") {
 		key, err := decodeKey(strings.TrimSpace(text))
@@ -126,17 +138,17 @@ var browserOrigin = regexp.MustCompile(`^https?://[a-z0-9.-]+(:[0-9]+)?$`)
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
 // Origin reads PUBLIC_ORIGIN. It returns a scheme and a host without anything else,
-// or "".
+// or "". It leaves out a default port, as browsers do.
 func Origin() (string, error) {
 	value := os.Getenv(PublicOrigin)
 	if value == "" {
 		return "", nil
 	}
 	u, err := url.Parse(value)
-	if err != nil || !browserOrigin.MatchString(value) || u.Port() == defaultPorts[u.Scheme] {
-		return "", fmt.Errorf("%s is %q; it must be an origin as browsers write it, such as https://example.org: lower case, no default port, no path", PublicOrigin, value)
+	if err != nil || !browserOrigin.MatchString(value) {
+		return "", fmt.Errorf("%s is %q; it must be an origin as browsers write it, such as https://example.org: lower case, no path", PublicOrigin, value)
 	}
-	return value, nil
+	return strings.TrimSuffix(value, ":"+defaultPorts[u.Scheme]), nil
 }
 
 // Exit logs why a program cannot start, and ends the program.

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"example.com/coatcheck/pkg/config"
+)
+
+// keyring is a value of SESSION_KEYS: the first key signs, all verify.
+type keyring []string
+
+// maxKeyring is the maximum size of a value, in bytes. AWS allows 64 KB for a secret.
+const maxKeyring = 64 << 10
+
+// readKeyring reads the current value from standard input.
+func readKeyring() (keyring, error) {
+	text, err := io.ReadAll(io.LimitReader(os.Stdin, maxKeyring+1))
+	switch value := strings.TrimSpace(string(text)); {
+	case err != nil:
+		return nil, fmt.Errorf("reading standard input: %w", err)
+	case len(text) > maxKeyring:
+		return nil, fmt.Errorf("standard input is longer than %d bytes; it must be the value of %s", maxKeyring, config.SessionKeys)
+	case value == "":
+		return nil, fmt.Errorf("standard input is empty; it must be the value of %s", config.SessionKeys)
+	default:
+		if _, err := config.ParseKeys("standard input", value); err != nil {
+			return nil, err
+		}
+		keys := strings.Split(value, ",")
+		for i, key := range keys {
+			keys[i] = strings.TrimSpace(key)
+			if same := slices.Index(keys[:i], keys[i]); same >= 0 {
+				return nil, fmt.Errorf("standard input: key %d is the same as key %d; leave one of them out", i+1, same+1)
+			}
+		}
+		return keys, nil
+	}
+}
+
+// write writes the next value to standard output, without a line end. It refuses a
+// terminal, which would show the keys and remember them.
+func (k keyring) write() error {
+	if term.IsTerminal(int(os.Stdout.Fd())) {
+		return errors.New("the keys would be shown on the terminal; send the output to a file or to another program")
+	}
+	_, err := io.WriteString(os.Stdout, strings.Join(k, ","))
+	return err
+}
+
+// find returns the place of the key with that name.
+func (k keyring) find(name string) (int, error) {
+	place := slices.IndexFunc(k, func(key string) bool { return keyName(key) == name })
+	if place < 0 {
+		return 0, fmt.Errorf("no key has the name %q; coatcheck keys list shows the names", name)
+	}
+	return place, nil
+}
+
+// keyName returns the name by which operators tell keys apart: 8 characters of a hash.
+// It can be shown and logged.
+func keyName(key string) string {
+	sum := sha256.Sum256([]byte("coatcheck key name v1\x00" + key))
+	return hex.EncodeToString(sum[:4])
+}
+
+const keysHelp = `It reads the current value of SESSION_KEYS on standard input and writes the next one to standard output, or nothing if it fails.
+The page on operating has the steps of a rotation.`
+
+type listKeys struct{}
+
+// Help implements [kong.HelpProvider].
+func (listKeys) Help() string { return `It reads the value of SESSION_KEYS on standard input.` }
+
+// Run implements the command.
+func (listKeys) Run() error {
+	keys, err := readKeyring()
+	if err != nil {
+		return err
+	}
+	for i, key := range keys {
+		does := "verifies"
+		if i == 0 {
+			does = "signs and verifies"
+		}
+		fmt.Println(keyName(key), does)
+	}
+	return nil
+}
+
+type appendKey struct{}
+
+// Help implements [kong.HelpProvider].
+func (appendKey) Help() string { return keysHelp }
+
+// Run implements the command.
+func (appendKey) Run() error {
+	keys, err := readKeyring()
+	if err != nil {
+		return err
+	}
+	if len(keys) > 1 {
+		return fmt.Errorf("there are %d keys already, so a rotation is under way; finish it with: coatcheck keys remove", len(keys))
+	}
+	var key [32]byte
+	rand.Read(key[:]) // never fails
+	return append(keys, base64.StdEncoding.EncodeToString(key[:])).write()
+}
+
+type promoteKey struct {
+	Name string `arg:"" help:"Name of the key that is to sign, as keys list shows it."`
+}
+
+// Help implements [kong.HelpProvider].
+func (promoteKey) Help() string { return keysHelp }
+
+// Run implements the command.
+func (c *promoteKey) Run() error {
+	keys, err := readKeyring()
+	if err != nil {
+		return err
+	}
+	place, err := keys.find(c.Name)
+	if err != nil {
+		return err
+	}
+	key := keys[place]
+	return slices.Insert(slices.Delete(keys, place, place+1), 0, key).write()
+}
+
+type removeKey struct {
+	Name string `arg:"" help:"Name of the key that no session needs any more, as keys list shows it."`
+}
+
+// Help implements [kong.HelpProvider].
+func (removeKey) Help() string { return keysHelp }
+
+// Run implements the command.
+func (c *removeKey) Run() error {
+	keys, err := readKeyring()
+	if err != nil {
+		return err
+	}
+	place, err := keys.find(c.Name)
+	if err != nil {
+		return err
+	}
+	if place == 0 {
+		return fmt.Errorf("the key %s signs; let another one sign first, with: coatcheck keys promote", c.Name)
+	}
+	return slices.Delete(keys, place, place+1).write()
+}
