@@ -41,6 +41,9 @@ func Authenticator(directory *accounts.Directory, store throttle.Store) (*accoun
 	return accounts.NewAuthenticator(directory, limiter), nil
 }
 
+// ladder reads ATTEMPTS_LADDER. Where two of its parts contradict each other, the
+// stricter counts: no wait is shorter than the first, and the lock comes even if more
+// failures were to be free.
 func ladder() (l throttle.Ladder, err error) {
 	value := os.Getenv(AttemptsLadder)
 	if value == "" {
@@ -54,6 +57,8 @@ func ladder() (l throttle.Ladder, err error) {
 		l.Longest, errs[2] = time.ParseDuration(parts[2])
 		l.Lock, errs[3] = strconv.Atoi(parts[3])
 		if errs == [4]error{} {
+			l.Longest = max(l.Longest, l.First)
+			l.Free = min(l.Free, l.Lock-1)
 			return l, nil
 		}
 	}

@@ -131,9 +131,7 @@ func TestOrigin(t *testing.T) {
 		"https://u:p@example.org":  false,
 		"https://Example.org":      false,
 		"https://bücher.example":   false,
-		"https://example.org:443":  false,
 		"https://example.org:":     false,
-		"http://example.org:80":    false,
 		"http://example.org:443":   true,
 	} {
 		t.Setenv("PUBLIC_ORIGIN", value)
@@ -145,14 +143,63 @@ func TestOrigin(t *testing.T) {
 			t.Errorf("error %q does not name PUBLIC_ORIGIN", err)
 		}
 	}
+	for value, want := range map[string]string{"https://example.org:443": "https://example.org", "http://[::1]:80": "", "http://example.org:80": "http://example.org"} {
+		t.Setenv("PUBLIC_ORIGIN", value)
+		if got, err := config.Origin(); got != want || (err == nil) != (want != "") {
+			t.Errorf("PUBLIC_ORIGIN=%q: %q, %v; browsers write %q", value, got, err, want)
+		}
+	}
+}
+
+// An idle timeout that is longer than the lifetime counts as the lifetime, and no other
+// setting of one stops a program because of the other.
+func TestIdleTimeoutBeyondTheLifetime(t *testing.T) {
+	for _, tt := range []struct {
+		idle, lifetime string
+		want           time.Duration
+	}{
+		{"30m", "15m", 15 * time.Minute}, {"", "15m", 0}, {"48h", "", 24 * time.Hour}, {"15m", "15m", 15 * time.Minute}, {"10m", "15m", 10 * time.Minute},
+	} {
+		t.Setenv("SESSION_IDLE_TIMEOUT", tt.idle)
+		t.Setenv("SESSION_LIFETIME", tt.lifetime)
+		cfg, err := config.SessionConfig()
+		if err != nil || cfg.IdleTimeout != tt.want {
+			t.Errorf("%q, %q: %v, %v; want %v", tt.idle, tt.lifetime, cfg.IdleTimeout, err, tt.want)
+		}
+		if _, err := config.Sessions(memstore.New(), nil); err != nil {
+			t.Errorf("%q, %q: %v", tt.idle, tt.lifetime, err)
+		}
+	}
+}
+
+// Where two parts of the ladder contradict each other, the stricter counts.
+func TestLadderThatContradictsItself(t *testing.T) {
+	for _, value := range []string{"10,30s,1h,5", "10,30s,1h,10", "1,1h,30s,2", "9999,1s,1s,2"} {
+		t.Setenv("ATTEMPTS_LADDER", value)
+		if _, err := config.Authenticator(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts()); err != nil {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+	t.Setenv("ATTEMPTS_LADDER", "10,1h,30s,3")
+	authenticator, err := config.Authenticator(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for attempt := range 3 {
+		_, err := authenticator.Authenticate(t.Context(), authn.Attempt{Username: "a", Password: "wrong", Address: "192.0.2.1"})
+		refused, throttled := errors.AsType[*authn.ThrottledError](err)
+		if throttled != (attempt == 2) || throttled && refused.RetryAfter < 59*time.Minute {
+			t.Errorf("attempt %d: %v; want two free ones, then the first wait of an hour", attempt+1, err)
+		}
+	}
 }
 
 // TestSessionsNamesTheVariables: an error of session.New names the variables that the
 // operator must correct.
 func TestSessionsNamesTheVariables(t *testing.T) {
-	t.Setenv("SESSION_IDLE_TIMEOUT", "48h")
+	t.Setenv("SESSION_IDLE_TIMEOUT", "5s")
 	_, err := config.Sessions(memstore.New(), nil)
-	if err == nil || !strings.Contains(err.Error(), "SESSION_IDLE_TIMEOUT") || !strings.Contains(err.Error(), "48h") {
+	if err == nil || !strings.Contains(err.Error(), "SESSION_IDLE_TIMEOUT") || !strings.Contains(err.Error(), "5s") {
 		t.Errorf("error %v does not name SESSION_IDLE_TIMEOUT and its value", err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 
 	"example.com/coatcheck/pkg/accounts"
@@ -43,9 +42,6 @@ func peppers(value string) ([]password.Pepper, error) {
 		key, err := decodeKey(encoded)
 		if err != nil || !pepperID.MatchString(id) {
 			return nil, fmt.Errorf("%s: entry %d is not id:key, with an id of 1 to 11 letters and digits and a key of standard base64 of at least 32 bytes; make a key with: openssl rand -base64 32", PasswordPeppers, i+1)
-		}
-		if slices.ContainsFunc(all, func(p password.Pepper) bool { return p.ID == id }) {
-			return nil, fmt.Errorf("%s: entry %d has the id of an earlier one; each key needs its own", PasswordPeppers, i+1)
 		}
 		all = append(all, password.Pepper{ID: id, Key: key})
 	}

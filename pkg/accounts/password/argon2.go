@@ -59,13 +59,21 @@ func argon2Hash(variant string) func(Hasher, string) (check, error) {
 		if err != nil {
 			return nil, err
 		}
-		pepper, err := h.pepper(p.pepper)
+		peppers, err := h.peppers(p.pepper)
 		if err != nil {
 			return nil, err
 		}
-		return compareKey(p.key, func(password string) ([]byte, error) {
-			return p.derive(pepper.apply(password), len(p.key)), nil
-		}), nil
+		return func(password string) (matches bool, err error) {
+			for _, pepper := range peppers {
+				compare := compareKey(p.key, func(password string) ([]byte, error) {
+					return p.derive(pepper.apply(password), len(p.key)), nil
+				})
+				if matches, err = compare(password); matches || err != nil {
+					break
+				}
+			}
+			return matches, err
+		}, nil
 	}
 }
 

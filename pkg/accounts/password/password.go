@@ -54,7 +54,7 @@ type Hasher struct {
 // Pepper is a secret key with an ID. A hash that was made with it contains the ID, as
 // "keyid" among the parameters of the PHC string.
 type Pepper struct {
-	ID  string // letters and digits
+	ID  string // letters and digits; if two keys have the same ID, its hashes are compared with both, at the cost of both
 	Key []byte // 32 random bytes or more
 }
 
@@ -162,17 +162,21 @@ func (h Hasher) newestPepper() Pepper {
 	return h.Peppers[0]
 }
 
-// pepper returns the pepper with the ID. The ID of the zero Pepper is "".
-func (h Hasher) pepper(id string) (Pepper, error) {
+// peppers returns the peppers with the ID: one, unless somebody gave two keys the same
+// ID. The ID of the zero Pepper is "".
+func (h Hasher) peppers(id string) (found []Pepper, err error) {
 	if id == "" {
-		return Pepper{}, nil
+		return []Pepper{{}}, nil
 	}
 	for _, p := range h.Peppers {
 		if p.ID == id {
-			return p, nil
+			found = append(found, p)
 		}
 	}
-	return Pepper{}, fmt.Errorf("keyid=%q: %w", id, ErrNoPepper)
+	if found == nil {
+		return nil, fmt.Errorf("keyid=%q: %w", id, ErrNoPepper)
+	}
+	return found, nil
 }
 
 func (p Pepper) apply(password string) []byte {

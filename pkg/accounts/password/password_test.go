@@ -289,3 +289,21 @@ func TestScheme(t *testing.T) {
 		}
 	}
 }
+
+// If two keys have the same ID, no right password is refused, whichever of the two made
+// the hash and whichever is first.
+func TestPeppersOfOneID(t *testing.T) {
+	one, other := Pepper{"1", []byte("an example of a key of 32 bytes!")}, Pepper{"1", []byte("an example of another key, also!")}
+	for _, maker := range []Pepper{one, other} {
+		hash := Hasher{Peppers: []Pepper{maker}}.Hash(phrase)
+		for _, peppers := range [][]Pepper{{one, other}, {other, one}} {
+			hasher := Hasher{Peppers: peppers}
+			if ok, err := hasher.Verify(hash, phrase); !ok || err != nil {
+				t.Errorf("the right password: %t, %v", ok, err)
+			}
+			if ok, err := hasher.Verify(hash, phrase+"x"); ok || err != nil {
+				t.Errorf("a wrong password: %t, %v", ok, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package functions_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+
+	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/session/memstore"
+)
+
+// parameter is one parameter of template.yaml that a variable of the functions has.
+type parameter struct {
+	Default        string `yaml:"Default"`
+	AllowedPattern string `yaml:"AllowedPattern"`
+}
+
+// parameterVariables maps each variable of ours to the name of the parameter that it is
+// a !Ref of.
+func parameterVariables(t *testing.T) (parameters map[string]parameter, variables map[string]string) {
+	t.Helper()
+	text, err := os.ReadFile("../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Parameters map[string]parameter `yaml:"Parameters"`
+	}
+	if err := yaml.Load(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	variables = map[string]string{}
+	for _, match := range regexp.MustCompile(`(?m)^ +([A-Z_]+): !Ref (\w+)$`).FindAllStringSubmatch(string(text), -1) {
+		if _, ok := template.Parameters[match[2]]; ok && !strings.HasPrefix(match[1], "AWS_") {
+			variables[match[1]] = match[2]
+		}
+	}
+	return template.Parameters, variables
+}
+
+// values returns values that the pattern allows: for each choice in it the first and the
+// last possibility, alone and together with others, and random ones.
+func values(t *testing.T, pattern string) (all []string) {
+	t.Helper()
+	parsed, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(12, 4))
+	for n := range 400 {
+		choose := func(of int) int { // one of the first numbers from 0 on
+			switch {
+			case n == 0:
+				return 0
+			case n == 1:
+				return of - 1
+			case n < 100 && rng.IntN(2) == 0:
+				return rng.IntN(2) * (of - 1)
+			default:
+				return rng.IntN(of)
+			}
+		}
+		var value strings.Builder
+		generate(&value, parsed, choose)
+		all = append(all, value.String())
+	}
+	return all
+}
+
+// generate writes one text that the expression matches.
+func generate(out *strings.Builder, expression *syntax.Regexp, choose func(of int) int) {
+	repeat := func(least, most int) {
+		if most < 0 {
+			most = least + 3
+		}
+		for range least + choose(most-least+1) {
+			generate(out, expression.Sub[0], choose)
+		}
+	}
+	switch expression.Op {
+	case syntax.OpLiteral:
+		out.WriteString(string(expression.Rune))
+	case syntax.OpCharClass:
+		total := 0
+		for i := 0; i < len(expression.Rune); i += 2 {
+			total += int(expression.Rune[i+1]-expression.Rune[i]) + 1
+		}
+		place := rune(choose(total))
+		for i := 0; i < len(expression.Rune); i += 2 {
+			if size := expression.Rune[i+1] - expression.Rune[i] + 1; place >= size {
+				place -= size
+				continue
+			}
+			out.WriteRune(expression.Rune[i] + place)
+			return
+		}
+	case syntax.OpConcat, syntax.OpCapture:
+		for _, sub := range expression.Sub {
+			generate(out, sub, choose)
+		}
+	case syntax.OpAlternate:
+		generate(out, expression.Sub[choose(len(expression.Sub))], choose)
+	case syntax.OpQuest:
+		repeat(0, 1)
+	case syntax.OpStar:
+		repeat(0, -1)
+	case syntax.OpPlus:
+		repeat(1, -1)
+	case syntax.OpRepeat:
+		repeat(expression.Min, expression.Max)
+	case syntax.OpBeginText, syntax.OpEndText, syntax.OpEmptyMatch, syntax.OpBeginLine, syntax.OpEndLine:
+	default:
+		panic("not understood: " + expression.String())
+	}
+}
+
+// startAll reads every variable as the functions do when they start.
+func startAll() error {
+	if _, err := config.Sessions(memstore.New(), nil); err != nil {
+		return err
+	}
+	if _, err := config.ReauthenticationWindow(); err != nil {
+		return err
+	}
+	if _, err := config.Origin(); err != nil {
+		return err
+	}
+	directory, err := config.Directory(memaccounts.New())
+	if err != nil {
+		return err
+	}
+	_, err = config.Authenticator(directory, memaccounts.NewAttempts())
+	return err
+}
+
+// Whatever the template accepts, no function is stopped by it when it starts: neither by
+// one parameter while the others have their defaults, nor by several together.
+func TestParametersNeverStopAFunction(t *testing.T) {
+	parameters, variables := parameterVariables(t)
+	if len(variables) < 8 {
+		t.Fatalf("only %v found", variables)
+	}
+	all := map[string][]string{}
+	for variable, name := range variables {
+		all[variable] = []string{"any text; §$%&, even this"}
+		if pattern := parameters[name].AllowedPattern; pattern != "" {
+			all[variable] = values(t, pattern)
+		}
+	}
+	set := func(variable, value string) string {
+		t.Setenv(variable, value)
+		return fmt.Sprintf("%s=%s ", variable, value)
+	}
+	for variable, name := range variables {
+		set(variable, parameters[name].Default)
+	}
+	if err := startAll(); err != nil {
+		t.Fatalf("the defaults: %v", err)
+	}
+	for variable, name := range variables {
+		for _, value := range all[variable] {
+			told := set(variable, value)
+			if err := startAll(); err != nil {
+				t.Fatalf("%s is accepted by the template, and stops a function: %v", told, err)
+			}
+		}
+		set(variable, parameters[name].Default)
+	}
+	rng := rand.New(rand.NewPCG(12, 5))
+	for range 400 {
+		told := ""
+		for variable := range variables {
+			told += set(variable, all[variable][rng.IntN(len(all[variable]))])
+		}
+		if err := startAll(); err != nil {
+			t.Fatalf("%s are accepted by the template, and stop a function: %v", told, err)
+		}
+	}
+}
+
+// The template refuses what makes no sense, and accepts what people write.
+func TestParameterPatterns(t *testing.T) {
+	parameters, _ := parameterVariables(t)
+	const key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+	for name, tt := range map[string]struct{ accepted, refused []string }{
+		"SessionIdleTimeout": {[]string{"10s", "45s", "1800s", "30m", "90m", "1h", "1h30m", "24h", "720h", "9599h59m", "9600h"},
+			[]string{"", "0s", "5s", "9s", "0m", "0h", "30", "-30m", "1.5h", "30m1h", "1h90m", "9601h", "9600h1m", "1000000h", "30ms", "1d"}},
+		"SessionLifetime":        {[]string{"15m", "24h", "9600h"}, []string{"5s", "9601h", "24"}},
+		"ReauthenticationWindow": {[]string{"15m", "10s"}, []string{"0s", "0m", "15"}},
+		"AttemptsLadder":         {[]string{"10,30s,1h,100", "1,1s,1s,2", "5,1m,1h30m,20"}, []string{"0,30s,1h,100", "10,0s,1h,100", "10,30s,0h,100", "10,30s,1h,0", "10,30s,1h,1", "10,30s,1h", "99999999999999999999,30s,1h,100"}},
+		"AttemptsPerNetwork":     {[]string{"100,10m", "1,1s"}, []string{"0,10m", "100,0m", "100", "99999999999999999999,10m"}},
+		"PublicOrigin":           {[]string{"", "https://app.example.com", "http://localhost:8080", "https://a:443"}, []string{"https://", "https://A", "https://a/", "https://a:0", "https://a:"}},
+		"PasswordPeppers": {[]string{"", "1:" + key, "2026:" + key + ",2025:" + key, "1:" + strings.Repeat("A", 44), "1:" + strings.Repeat("A", 86) + "=="},
+			[]string{key, "1:" + key + ",", "1:" + strings.Repeat("A", 43), "1:" + strings.Repeat("A", 42) + "B=", "1:" + strings.Repeat("A", 42) + "==", "a-b:" + key}},
+	} {
+		allowed := regexp.MustCompile(parameters[name].AllowedPattern)
+		if !allowed.MatchString(parameters[name].Default) {
+			t.Errorf("%s refuses its own default", name)
+		}
+		for _, value := range tt.accepted {
+			if !allowed.MatchString(value) {
+				t.Errorf("%s refuses %q", name, value)
+			}
+		}
+		for _, value := range tt.refused {
+			if allowed.MatchString(value) {
+				t.Errorf("%s accepts %q", name, value)
+			}
+		}
+	}
+}
+
+// The real binaries start and work with a lifetime that is shorter than the default of
+// the idle timeout, and with a ladder that is as long as the template accepts.
+func TestEdgesOfParameters(t *testing.T) {
+	s := newStack(t, map[string]string{
+		"SESSION_LIFETIME": "15m", "ATTEMPTS_LADDER": "1,1s,9999h59m,9999", "ATTEMPTS_PER_NETWORK": "999999,9999h59m", "PUBLIC_ORIGIN": "https://app.example.com:443",
+	})
+	wantStatus(t, s.do(t, login("not the password, surely")), http.StatusUnauthorized)
+	wantStatus(t, s.do(t, login(password)), http.StatusTooManyRequests)
+	other := s.again(t, map[string]string{"ATTEMPTS_LADDER": "9999,1h,1s,2", "SESSION_LIFETIME": "10s", "SESSION_IDLE_TIMEOUT": "9600h"})
+	s.moveBack(t, "AttemptsTable", "last_at", 3_600_000)
+	other.signIn(t)
+}
