@@ -120,7 +120,7 @@ func TestImportBadRows(t *testing.T) {
 		{5, "the user name is not valid UTF-8"},
 		{6, "has 2 columns, and the header 4"},
 		{7, "has the name of line 2"},
-		{9, "password hash of Django's md5: the key is not lower-case hexadecimal"},
+		{9, "password hash of Django's or Werkzeug's md5: the key is not lower-case hexadecimal"},
 		{10, "role 2 is empty"},
 		{12, "the user name is empty"},
 	}

@@ -10,11 +10,15 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-var bcryptBase64 = base64.NewEncoding("./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789").WithPadding(base64.NoPadding).Strict()
+var bcryptBase64 = base64.NewEncoding("./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789").WithPadding(base64.NoPadding)
 
 // bcryptHash reads "12$", a salt of 22 characters and a key of 31. The version comes
 // before them. The versions 2a, 2b and 2y mean the same computation. They differ only
 // in the bugs of old implementations that they exclude.
+//
+// The last characters of the salt and of the key have unused bits. Old libraries wrote
+// salts in which these bits are not zero. They never changed the computation, so they are
+// set to zero here, as passlib does.
 func bcryptHash(_ Hasher, rest string) (check, error) {
 	digits, secret, _ := strings.Cut(rest, "$")
 	if len(digits) != 2 || len(secret) != 53 {
@@ -29,7 +33,7 @@ func bcryptHash(_ Hasher, rest string) (check, error) {
 	if saltErr != nil || keyErr != nil || len(salt) != 16 || len(key) != 23 { // the decoder ignores line ends
 		return nil, errors.New("salt or key are not written as bcrypt writes them")
 	}
-	encoded := []byte("$2b$" + rest)
+	encoded := []byte("$2b$" + digits + "$" + bcryptBase64.EncodeToString(salt) + bcryptBase64.EncodeToString(key))
 	return func(password string) (bool, error) {
 		err := bcrypt.CompareHashAndPassword(encoded, []byte(password))
 		if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {

@@ -96,8 +96,8 @@ func (h Hasher) Current(encoded string) bool {
 // match no password, and checking one costs a hash.
 //
 // Bcrypt sees only the first 72 bytes of a password, as it did in the frameworks that
-// made these hashes. Digests ("md5$", "{sha256}", "{SHA-256}") and plain text
-// ("{noop}") give no protection if the database leaks. They are accepted so that
+// made these hashes. Digests ("md5$" to "sha512$", "{sha256}", "{MD5}" to "{SHA-256}")
+// and plain text ("{noop}", "plain$$") give no protection if the database leaks. They are accepted so that
 // their users do not need a new password, and the first sign-in replaces them.
 //
 // A password longer than [MaxBytes] matches no hash and is not hashed. An error means

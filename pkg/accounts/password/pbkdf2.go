@@ -1,9 +1,11 @@
 package password
 
 import (
+	"crypto/md5"
 	"crypto/pbkdf2"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha3"
 	"crypto/sha512"
 	"errors"
 	"hash"
@@ -23,13 +25,27 @@ func djangoPBKDF2(digest func() hash.Hash) func(Hasher, string) (check, error) {
 	}
 }
 
+// pythonDigests are the digests of PBKDF2 in Werkzeug that are known here, by the names
+// of Python's hashlib. Werkzeug also takes blake2b, blake2s, ripemd160, sm3 and md5-sha1,
+// if Python's OpenSSL has them.
+var pythonDigests = map[string]func() hash.Hash{
+	"md5": md5.New, "sha1": sha1.New,
+	"sha224": sha256.New224, "sha256": sha256.New,
+	"sha384": sha512.New384, "sha512": sha512.New, "sha512_224": sha512.New512_224, "sha512_256": sha512.New512_256,
+	"sha3_224": newSHA3(sha3.New224), "sha3_256": newSHA3(sha3.New256), "sha3_384": newSHA3(sha3.New384), "sha3_512": newSHA3(sha3.New512),
+}
+
+func newSHA3(digest func() *sha3.SHA3) func() hash.Hash {
+	return func() hash.Hash { return digest() }
+}
+
 // werkzeugPBKDF2 reads "digest:rounds$salt$key". The salt is text, and the key is
 // hex.
 func werkzeugPBKDF2(_ Hasher, rest string) (check, error) {
 	name, rest, _ := strings.Cut(rest, ":")
-	digest := map[string]func() hash.Hash{"sha1": sha1.New, "sha256": sha256.New, "sha512": sha512.New}[name]
+	digest := pythonDigests[name]
 	if digest == nil {
-		return nil, errors.New("digest is not sha1, sha256 or sha512")
+		return nil, errors.New("digest is not md5, sha1 or one of SHA-2 and SHA-3")
 	}
 	return roundsSaltKey(digest, rest, decodeHex)
 }

@@ -1,8 +1,10 @@
 package password
 
 import (
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
@@ -35,11 +37,17 @@ var schemes = []scheme{
 	{"pbkdf2_sha256$", "Django's pbkdf2_sha256", djangoPBKDF2(sha256.New)},
 	{"pbkdf2_sha1$", "Django's pbkdf2_sha1", djangoPBKDF2(sha1.New)},
 	{"scrypt$", "Django's scrypt", djangoScrypt},
-	{"md5$", "Django's md5", djangoMD5},
+	{"md5$", "Django's or Werkzeug's md5", digestHash(md5.New, djangoSum, werkzeugSum)},
+	{"sha1$", "Django's or Werkzeug's sha1", digestHash(sha1.New, djangoSum, werkzeugSum)},
 	{"!", "an unusable password", unusable},
 
 	{"scrypt:", "Werkzeug's scrypt", werkzeugScrypt},
 	{"pbkdf2:", "Werkzeug's pbkdf2", werkzeugPBKDF2},
+	{"sha224$", "Werkzeug's sha224", digestHash(sha256.New224, werkzeugSum)},
+	{"sha256$", "Werkzeug's sha256", digestHash(sha256.New, werkzeugSum)},
+	{"sha384$", "Werkzeug's sha384", digestHash(sha512.New384, werkzeugSum)},
+	{"sha512$", "Werkzeug's sha512", digestHash(sha512.New, werkzeugSum)},
+	{"plain$$", "Werkzeug's plain", plainText},
 
 	{"{argon2}$argon2id$", "Spring's argon2", argon2Hash("argon2id")},
 	{"{argon2}$argon2i$", "Spring's argon2", argon2Hash("argon2i")},
@@ -50,8 +58,10 @@ var schemes = []scheme{
 	{"{scrypt}", "Spring's scrypt", springScrypt},
 	{"{scrypt@SpringSecurity_v5_8}", "Spring's scrypt", springScrypt},
 	{"{sha256}", "Spring's sha256", springSHA256},
-	{"{SHA-256}", "Spring's SHA-256", springMessageDigest},
-	{"{noop}", "Spring's noop", noop},
+	{"{MD5}", "Spring's MD5", springMessageDigest(md5.New)},
+	{"{SHA-1}", "Spring's SHA-1", springMessageDigest(sha1.New)},
+	{"{SHA-256}", "Spring's SHA-256", springMessageDigest(sha256.New)},
+	{"{noop}", "Spring's noop", plainText},
 }
 
 // The limits of a stored hash. A hash beyond them is damaged or made by an attacker,
