@@ -27,6 +27,7 @@ func (e *refusal) Error() string { return e.detail }
 
 var (
 	errNotFound       = &refusal{http.StatusNotFound, "There is nothing at this address."}
+	errOtherType      = &refusal{http.StatusUnsupportedMediaType, "Send application/json or application/x-www-form-urlencoded, in UTF-8."}
 	errTooLarge       = &refusal{http.StatusRequestEntityTooLarge, "The request is larger than 8 KB."}
 	errBroken         = &refusal{http.StatusInternalServerError, "Something went wrong on our side. Try again in a moment."}
 	errOutage         = &refusal{http.StatusServiceUnavailable, "We cannot reach our records just now. Nothing is lost; try again in a moment."}

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -53,9 +54,9 @@ func someFields(r *http.Request, names ...string) (map[string]string, error) {
 
 // decode reads the fields of the body and reports whether the body is a form.
 func decode(r *http.Request) (got map[string]string, form bool, err error) {
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if charset := params["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		kind = ""
+	kind, err := bodyType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return nil, false, err
 	}
 	body, err := io.ReadAll(r.Body) // in memory already: see readBody
 	if err != nil {
@@ -69,7 +70,26 @@ func decode(r *http.Request) (got map[string]string, form bool, err error) {
 		got, err = decodeForm(body)
 		return got, true, err
 	}
-	return nil, false, &refusal{http.StatusUnsupportedMediaType, "Send application/json or application/x-www-form-urlencoded, in UTF-8."}
+	return nil, false, errOtherType
+}
+
+// utf8Names are the charsets that clients name when they send UTF-8. ASCII is a part of it.
+var utf8Names = []string{"", "utf-8", "utf8", "us-ascii", "ascii"}
+
+// emptyCharset matches a charset without a name, which mime does not parse.
+var emptyCharset = regexp.MustCompile(`(?i);\s*charset=\s*(;|$)`)
+
+// bodyType returns the media type that the header Content-Type names. It refuses every
+// charset but UTF-8.
+func bodyType(header string) (string, error) {
+	kind, params, err := mime.ParseMediaType(emptyCharset.ReplaceAllString(header, "$1"))
+	if err != nil {
+		return "", errOtherType
+	}
+	if charset := params["charset"]; !slices.Contains(utf8Names, strings.ToLower(charset)) {
+		return "", &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("The charset %q is not known here. Send UTF-8.", charset)}
+	}
+	return kind, nil
 }
 
 func decodeForm(body []byte) (map[string]string, error) {

@@ -3,6 +3,7 @@ package signin
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -130,8 +131,12 @@ func TestContentType(t *testing.T) {
 		"application/json;charset=utf-8":                 true,
 		`application/json; charset="UTF-8"`:              true,
 		"application/json; charset=Utf-8":                true, // RFC 9110, section 8.3.2: upper and lower case are the same
-		"application/json; charset=latin1":               false,
-		"application/json; charset=utf-16":               false,
+		"application/json;charset=utf8":                  true,
+		"application/json; charset=UTF8":                 true,
+		"application/json; charset=us-ascii":             true,
+		"application/json; charset=":                     true,
+		`application/json; charset=""`:                   true,
+		"application/json;charset=;q=1":                  true,
 		"application/json; charset=utf-8; charset=utf-7": false,
 		"application/json; charset":                      false,
 		"application/problem+json":                       false,
@@ -146,7 +151,6 @@ func TestContentType(t *testing.T) {
 		"json":                                           false,
 		"":                                               false,
 		" ":                                              false,
-		"application/x-www-form-urlencoded; charset=latin1":  false,
 		"application/x-www-form-urlencoded-x; charset=utf-8": false,
 	} {
 		r := newFixture(t)
@@ -161,9 +165,21 @@ func TestContentType(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range []string{"application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=UTF-8", "APPLICATION/X-WWW-FORM-URLENCODED"} {
+	for _, kind := range []string{"application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=UTF-8", "application/x-www-form-urlencoded;charset=utf8", "application/x-www-form-urlencoded; charset=", "APPLICATION/X-WWW-FORM-URLENCODED"} {
 		if resp := newFixture(t).do(post("/login", kind, rightForm)); resp.status != 200 {
 			t.Errorf("%q: %d %s", kind, resp.status, resp.body)
+		}
+	}
+	for charset, kind := range map[string]string{
+		"latin1":       "application/json; charset=latin1",
+		"utf-16":       "application/json; charset=utf-16",
+		"utf-7":        `application/json; charset="utf-7"`,
+		"windows-1252": "application/x-www-form-urlencoded; charset=windows-1252",
+	} {
+		r := newFixture(t)
+		same(t, r.do(post("/login", kind, rightJSON)), problemAnswer(415, fmt.Sprintf("The charset %q is not known here. Send UTF-8.", charset)))
+		if calls := r.recordedCalls(); calls != "" {
+			t.Errorf("%q: calls: %s", kind, calls)
 		}
 	}
 	r := newFixture(t)
