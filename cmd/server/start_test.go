@@ -72,13 +72,13 @@ func oldSQLite(t *testing.T, statement string) string {
 	return file
 }
 
-// passwordRedis returns the address of a Redis that wants a password.
-func passwordRedis(t *testing.T) string {
+// configuredRedis returns the address of a Redis with this setting.
+func configuredRedis(t *testing.T, setting, value string) string {
 	t.Helper()
 	options := redistest.Start(t).Options()
 	client := redis.NewClient(options)
 	defer client.Close()
-	if err := client.ConfigSet(t.Context(), "requirepass", "another").Err(); err != nil {
+	if err := client.ConfigSet(t.Context(), setting, value).Err(); err != nil {
 		t.Fatal(err)
 	}
 	return options.Addr
@@ -125,9 +125,11 @@ func TestStoreIsNotReady(t *testing.T) {
 		"PostgreSQL, silent":          {[]string{"STORE=postgres://u:" + canary + "@" + silent(t) + "/x?sslmode=disable"}, []string{"does not answer"}},
 		"PostgreSQL, silent over TLS": {[]string{"STORE=postgres://u:" + canary + "@" + silent(t) + "/x"}, []string{"does not answer"}},
 
+		"Redis, evicts":         {[]string{"STORE=redis://" + configuredRedis(t, "maxmemory-policy", "allkeys-lru")}, []string{"Redis", "set maxmemory-policy noeviction"}},
+		"Redis, forgets":        {[]string{"STORE=redis://" + configuredRedis(t, "appendonly", "no")}, []string{"Redis", "set appendonly yes"}},
 		"Redis, refused":        {[]string{"STORE=redis://u:" + canary + "@127.0.0.1:1"}, []string{"Redis", "connection refused", "check the address"}},
 		"Redis, unknown host":   {[]string{"STORE=redis://" + canary + ".invalid"}, []string{"Redis", "cannot be used"}},
-		"Redis, wrong password": {[]string{"STORE=redis://u:" + canary + "@" + passwordRedis(t)}, []string{"Redis", "WRONGPASS"}},
+		"Redis, wrong password": {[]string{"STORE=redis://u:" + canary + "@" + configuredRedis(t, "requirepass", "another")}, []string{"Redis", "WRONGPASS"}},
 		"Redis, bad address":    {[]string{"STORE=redis://u:" + canary + "%zz@host"}, []string{"redis://host:6379"}},
 		"Redis, silent":         {[]string{"STORE=redis://u:" + canary + "@" + silent(t)}, []string{"does not answer"}},
 

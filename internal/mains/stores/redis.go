@@ -15,6 +15,7 @@ import (
 	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/accounts/redisaccounts"
 	"example.com/coatcheck/pkg/session/redisstore"
 )
 
@@ -25,6 +26,7 @@ const redisPrefix = "coatcheck:"
 
 type redisStores struct {
 	parts
+	users  *redisaccounts.Store
 	client *redis.Client
 }
 
@@ -35,11 +37,12 @@ func openRedis(_ context.Context, address string) (Stores, error) {
 	}
 	logging.Disable() // it would have lines for failed connections, with the address and not as JSON. Errors are returned anyway
 	client := redis.NewClient(options)
-	return redisStores{parts{redisstore.New(client, redisPrefix), memaccounts.New(), memaccounts.NewAttempts()}, client}, nil
+	users := redisaccounts.New(client, redisPrefix)
+	return redisStores{parts{redisstore.New(client, redisPrefix), users, memaccounts.NewAttempts()}, users, client}, nil
 }
 
 func (s redisStores) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {
-	return memory{}.AllUsers(ctx)
+	return s.users.All(ctx)
 }
 
 func (s redisStores) Local() bool {
@@ -50,7 +53,7 @@ func (s redisStores) Local() bool {
 func (s redisStores) Check(ctx context.Context) error {
 	err := s.client.Ping(ctx).Err()
 	if err == nil {
-		return nil
+		return redisaccounts.CheckConfiguration(ctx, s.client)
 	}
 	said := reason(err)
 	if answer := redis.Error(nil); errors.As(err, &answer) {
