@@ -26,6 +26,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/accounts/redisaccounts"
 	"example.com/coatcheck/pkg/accounts/sqlaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
@@ -108,7 +109,8 @@ func onRedis(t *testing.T) func(*testing.T) stores {
 	client := redis.NewClient(redistest.Options(t))
 	t.Cleanup(func() { client.Close() })
 	return func(t *testing.T) stores {
-		return stores{redisstore.New(client, redistest.Prefix(t)), memaccounts.New(), memaccounts.NewAttempts()}
+		prefix := redistest.Prefix(t)
+		return stores{redisstore.New(client, prefix), redisaccounts.New(client, prefix), memaccounts.NewAttempts()}
 	}
 }
 
