@@ -36,7 +36,8 @@ func main() {
 	whileFile := flag.String("while", "", "end when this `FILE` is removed, or the process that started this one ends: make run does")
 	flag.Parse()
 	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "server: unexpected argument %q; see -help\n", flag.Arg(0))
+		// It is not shown, because it may be the address of a store, with a password.
+		fmt.Fprintln(os.Stderr, "server: there is an argument that belongs to no flag; see -help")
 		os.Exit(2)
 	}
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, nil)))

@@ -93,6 +93,7 @@ func TestStoreIsNotReady(t *testing.T) {
 	passwordRefused := answering(t, postgresError("28P01", `password authentication failed for user "`+canary+`"`))
 	noDatabase := answering(t, postgresError("3D000", `database "`+canary+`" does not exist`))
 	parameter := answering(t, postgresError("42704", `unrecognized configuration parameter "`+canary+`"`))
+	quoting := []byte(strings.Repeat("-ERR unknown command 'AUTH', with args beginning with: '"+canary+"'\r\n", 10)) // to every command
 	full := answering(t, postgresError("53300", "sorry, too many clients already"))
 	aws := func(endpoint string) []string {
 		return []string{"STORE=dynamodb", "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=" + canary,
@@ -110,20 +111,26 @@ func TestStoreIsNotReady(t *testing.T) {
 		"SQLite, old users": {[]string{"STORE=sqlite:" + oldSQLite(t, "CREATE TABLE coatcheck_sessions_schema (version INTEGER); INSERT INTO coatcheck_sessions_schema VALUES (1); CREATE TABLE coatcheck_users (name TEXT)")},
 			[]string{"coatcheck_users", "missing or older", tables}},
 
-		"PostgreSQL, no tables":       {[]string{"STORE=" + emptyPostgreSQL}, []string{"missing or older", tables}},
-		"PostgreSQL, refused":         {[]string{"STORE=postgres://u:" + canary + "@127.0.0.1:1/x"}, []string{"PostgreSQL", "connection refused", "check the address"}},
-		"PostgreSQL, unknown host":    {[]string{"STORE=postgres://u@" + canary + ".invalid/x"}, []string{"PostgreSQL", "cannot be used"}},
-		"PostgreSQL, unescaped /":     {[]string{"STORE=postgres://127.0.0.1:1/" + canary + "@host/x"}, []string{"PostgreSQL", "connection refused"}},
-		"PostgreSQL, unescaped #":     {[]string{"STORE=postgres://u:a#" + canary + "@host/x"}, []string{"PostgreSQL", "cannot be used", "check the address"}},
-		"PostgreSQL, unescaped %":     {[]string{"STORE=postgres://u:" + canary + "%zz@host/x"}, []string{"PostgreSQL", "cannot be read", "postgres://user@host:5432/database"}},
-		"PostgreSQL, unescaped @":     {[]string{"STORE=postgres://u:a@" + canary + "@127.0.0.1:1/x"}, []string{"PostgreSQL", "cannot be used"}},
-		"PostgreSQL, no URL":          {[]string{"STORE=postgres:" + canary}, []string{"PostgreSQL", "cannot be read"}},
-		"PostgreSQL, wrong password":  {[]string{"STORE=postgres://" + canary + ":" + canary + "@" + passwordRefused + "/x?sslmode=disable"}, []string{"refuses the user or the password"}},
-		"PostgreSQL, no database":     {[]string{"STORE=postgres://u@" + noDatabase + "/" + canary + "?sslmode=disable"}, []string{"no database of that name"}},
-		"PostgreSQL, a parameter":     {[]string{"STORE=postgres://u@" + parameter + "/x?sslmode=disable&" + canary + "=1"}, []string{"SQLSTATE 42704"}},
-		"PostgreSQL, full":            {[]string{"STORE=postgres://u@" + full + "/x?sslmode=disable"}, []string{"too many clients"}},
-		"PostgreSQL, silent":          {[]string{"STORE=postgres://u:" + canary + "@" + silent(t) + "/x?sslmode=disable"}, []string{"does not answer"}},
-		"PostgreSQL, silent over TLS": {[]string{"STORE=postgres://u:" + canary + "@" + silent(t) + "/x"}, []string{"does not answer"}},
+		"PostgreSQL, no tables":                 {[]string{"STORE=" + emptyPostgreSQL}, []string{"missing or older", tables}},
+		"PostgreSQL, refused":                   {[]string{"STORE=postgres://u:" + canary + "@127.0.0.1:1/x"}, []string{"PostgreSQL", "connection refused", "check the address"}},
+		"PostgreSQL, unknown host":              {[]string{"STORE=postgres://u@" + canary + ".invalid/x"}, []string{"PostgreSQL", "cannot be used"}},
+		"PostgreSQL, unescaped /":               {[]string{"STORE=postgres://127.0.0.1:1/" + canary + "@host/x"}, []string{"PostgreSQL", "cannot be read", "percent-encoded"}},
+		"PostgreSQL, unescaped #":               {[]string{"STORE=postgres://u:a#" + canary + "@host/x"}, []string{"PostgreSQL", "cannot be read", "percent-encoded"}},
+		"PostgreSQL, unescaped / after a digit": {[]string{"STORE=postgres://u:1/" + canary + "@host/x"}, []string{"PostgreSQL", "cannot be read", "percent-encoded"}},
+		"PostgreSQL, unescaped ?":               {[]string{"STORE=postgres://u:1?" + canary + "@host/x"}, []string{"PostgreSQL", "cannot be read", "percent-encoded"}},
+		"PostgreSQL, # before it":               {[]string{"STORE=postgres://u:" + canary + "#@host/x"}, []string{"PostgreSQL", "cannot be read", "percent-encoded"}},
+		"PostgreSQL, in the query":              {[]string{"STORE=postgres://127.0.0.1:1/x?password=" + canary + "#1"}, []string{"PostgreSQL", "cannot be read"}},
+		"PostgreSQL, PGPASSWORD":                {[]string{"STORE=postgres://u@127.0.0.1:1/x", "PGPASSWORD=" + canary}, []string{"PostgreSQL", "connection refused"}},
+		"PostgreSQL, PGPORT":                    {[]string{"STORE=postgres://u@/x", "PGPORT=" + canary}, []string{"PostgreSQL", "PG variables", "cannot be read"}},
+		"PostgreSQL, unescaped %":               {[]string{"STORE=postgres://u:" + canary + "%zz@host/x"}, []string{"PostgreSQL", "cannot be read", "postgres://user@host:5432/database"}},
+		"PostgreSQL, unescaped @":               {[]string{"STORE=postgres://u:a@" + canary + "@127.0.0.1:1/x"}, []string{"PostgreSQL", "cannot be read", "percent-encoded"}},
+		"PostgreSQL, no URL":                    {[]string{"STORE=postgres:" + canary}, []string{"PostgreSQL", "cannot be read"}},
+		"PostgreSQL, wrong password":            {[]string{"STORE=postgres://" + canary + ":" + canary + "@" + passwordRefused + "/x?sslmode=disable"}, []string{"refuses the user or the password"}},
+		"PostgreSQL, no database":               {[]string{"STORE=postgres://u@" + noDatabase + "/" + canary + "?sslmode=disable"}, []string{"no database of that name"}},
+		"PostgreSQL, a parameter":               {[]string{"STORE=postgres://u@" + parameter + "/x?sslmode=disable&" + canary + "=1"}, []string{"SQLSTATE 42704"}},
+		"PostgreSQL, full":                      {[]string{"STORE=postgres://u@" + full + "/x?sslmode=disable"}, []string{"too many clients"}},
+		"PostgreSQL, silent":                    {[]string{"STORE=postgres://u:" + canary + "@" + silent(t) + "/x?sslmode=disable"}, []string{"does not answer"}},
+		"PostgreSQL, silent over TLS":           {[]string{"STORE=postgres://u:" + canary + "@" + silent(t) + "/x"}, []string{"does not answer"}},
 
 		"Redis, evicts":         {[]string{"STORE=redis://" + configuredRedis(t, "maxmemory-policy", "allkeys-lru")}, []string{"Redis", "set maxmemory-policy noeviction"}},
 		"Redis, forgets":        {[]string{"STORE=redis://" + configuredRedis(t, "appendonly", "no")}, []string{"Redis", "set appendonly yes"}},
@@ -132,6 +139,21 @@ func TestStoreIsNotReady(t *testing.T) {
 		"Redis, wrong password": {[]string{"STORE=redis://u:" + canary + "@" + configuredRedis(t, "requirepass", "another")}, []string{"Redis", "WRONGPASS"}},
 		"Redis, bad address":    {[]string{"STORE=redis://u:" + canary + "%zz@host"}, []string{"redis://host:6379"}},
 		"Redis, silent":         {[]string{"STORE=redis://u:" + canary + "@" + silent(t)}, []string{"does not answer"}},
+
+		"Redis, an answer":   {[]string{"STORE=redis://u:" + canary + "@" + answering(t, quoting)}, []string{"Redis", "answers ERR"}},
+		"Redis, unescaped /": {[]string{"STORE=redis://:1/" + canary + "@host"}, []string{"Redis", "cannot be read", "percent-encoded"}},
+		"Redis, unescaped #": {[]string{"STORE=redis://" + canary + "#" + canary + "@host"}, []string{"Redis", "cannot be read", "percent-encoded"}},
+		"Redis, unescaped ?": {[]string{"STORE=redis://:1?" + canary + "@host"}, []string{"Redis", "cannot be read", "percent-encoded"}},
+		"Redis, unescaped @": {[]string{"STORE=redis://u:a@" + canary + "@127.0.0.1:1"}, []string{"Redis", "cannot be read", "percent-encoded"}},
+		"Redis, no URL":      {[]string{"STORE=redis:" + canary}, []string{"Redis", "cannot be read"}},
+
+		"no scheme, pairs":      {[]string{"STORE=host=db user=u password=" + canary}, []string{"no scheme", "postgres://"}},
+		"no scheme, a password": {[]string{"STORE=" + canary + "@host:6379/0"}, []string{"no scheme", "redis://"}},
+		"a misspelt scheme":     {[]string{"STORE=postgre://u:" + canary + "@host/x"}, []string{`"postgre" is not known`, "postgres://"}},
+
+		"DynamoDB, a password":  {aws("http://u:" + canary + "@127.0.0.1:1"), []string{"AWS_ENDPOINT_URL_DYNAMODB", "without a user or a password"}},
+		"DynamoDB, unescaped %": {aws("http://u:" + canary + "%zz@127.0.0.1:1"), []string{"AWS_ENDPOINT_URL_DYNAMODB", "without a user or a password"}},
+		"DynamoDB, unescaped #": {aws("http://u:" + canary + "#x@127.0.0.1:1"), []string{"AWS_ENDPOINT_URL_DYNAMODB", "without a user or a password"}},
 
 		"DynamoDB, no tables": {aws(dynamotest.Endpoint(t)), []string{`no table "missing-s"`, "SESSIONS_TABLE", tables}},
 		"DynamoDB, refused":   {aws("http://127.0.0.1:1"), []string{"AWS_ENDPOINT_URL_DYNAMODB", "connection refused"}},

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -25,12 +27,25 @@ const connectTimeout = 5 * time.Second
 
 func openPostgreSQL(_ context.Context, address string) (Stores, error) {
 	config, err := pgx.ParseConfig(address)
-	if err != nil { // the error would quote parts of the address, and which of them are secret is a guess
+	if err != nil || ambiguous(address) { // the error would quote parts of the address, and which of them are secret is a guess
 		return nil, errors.New("the address of PostgreSQL, or what the PG variables add to it, cannot be read; " +
 			"write it as postgres://user@host:5432/database, with a password in PGPASSWORD or percent-encoded. It is not shown, since it may hold a password")
 	}
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectTimeout)
-	return newSQLStores(stdlib.OpenDB(*config), sqlstore.PostgreSQL, localPostgreSQL(config), explainPostgreSQL)
+	return newSQLStores(sql.OpenDB(connector{stdlib.GetConnector(*config)}), sqlstore.PostgreSQL, localPostgreSQL(config), explainPostgreSQL)
+}
+
+// connector opens the connections of a pool. Its errors quote nothing of the address:
+// they end in the log of every request that needs a new connection.
+type connector struct{ driver.Connector }
+
+// Connect implements [driver.Connector].
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, hidden{explainPostgreSQL(err).Error(), err}
+	}
+	return conn, nil
 }
 
 // localPostgreSQL reports whether all servers are on this machine to which pgx may

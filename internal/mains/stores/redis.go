@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"net"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -32,8 +33,17 @@ type redisStores struct {
 
 func openRedis(_ context.Context, address string) (Stores, error) {
 	options, err := redis.ParseURL(address)
-	if err != nil { // the error would quote the address
-		return nil, errors.New("the address of Redis cannot be read; write it as redis://host:6379. It is not shown, since it may hold a password")
+	if err != nil || ambiguous(address) { // the error would quote the address
+		return nil, errors.New("the address of Redis cannot be read; write it as redis://host:6379 or redis://user:password@host:6379/0, " +
+			"with the password percent-encoded. It is not shown, since it may hold a password")
+	}
+	dial := redis.NewDialer(options)
+	options.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, hidden{reason(err), err} // the error would quote the host
+		}
+		return conn, nil
 	}
 	logging.Disable() // it would have lines for failed connections, with the address and not as JSON. Errors are returned anyway
 	client := redis.NewClient(options)
@@ -57,7 +67,8 @@ func (s redisStores) Check(ctx context.Context) error {
 	}
 	said := reason(err)
 	if answer := redis.Error(nil); errors.As(err, &answer) {
-		said = "it answers: " + answer.Error()
+		code, _, _ := strings.Cut(answer.Error(), " ") // after it an answer may quote the command, with the password
+		said = "it answers " + code
 	}
 	return fmt.Errorf("Redis at the store's address cannot be used: %s; check the address, the server and the password", said)
 }

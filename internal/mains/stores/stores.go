@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"regexp"
 	"strings"
 	"time"
 
@@ -89,8 +90,15 @@ func Open(ctx context.Context, address string) (Stores, error) {
 		return nil, fmt.Errorf("store %q was left out of this program by the build tag %s; "+
 			"name the store to make run with STORE, or build the program with every store: go build ./cmd/server", scheme, tag)
 	}
+	if !schemeShape.MatchString(scheme) {
+		return nil, fmt.Errorf("the store's address has no scheme; use %s. It is not shown, since it may hold a password", Addresses)
+	}
 	return nil, fmt.Errorf("store %q is not known; use %s", scheme, Addresses)
 }
+
+// schemeShape matches what can be a scheme. Other text may be a whole address in a form
+// that we do not know, such as "host=db password=secret".
+var schemeShape = regexp.MustCompile(`^[a-z][a-z0-9+-]*$`)
 
 // checkTimeout bounds the wait for a server that does not answer.
 const checkTimeout = 10 * time.Second

@@ -7,9 +7,12 @@ package dynamoconfig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -98,7 +101,7 @@ const (
 )
 
 // Client returns a client with the SDK's usual configuration, but with short timeouts
-// and a fast first retry.
+// and a fast first retry. It refuses an endpoint that has a user, a password or a query.
 func Client(ctx context.Context) (*dynamodb.Client, error) {
 	cfg, err := awsconfig.LoadDefaultConfig(ctx,
 		// The SDK would log only one kind of line: a warning for each error answer
@@ -119,7 +122,19 @@ func Client(ctx context.Context) (*dynamodb.Client, error) {
 	if cfg.Region == "" {
 		return nil, fmt.Errorf("AWS_REGION is not set")
 	}
-	return dynamodb.NewFromConfig(cfg), nil
+	client := dynamodb.NewFromConfig(cfg)
+	if endpoint := client.Options().BaseEndpoint; endpoint != nil && !plain(*endpoint) {
+		return nil, errors.New("AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL must be such as http://localhost:8000, without a user or a password: " +
+			"calls are signed with the credentials of AWS. It is not shown, since it may hold a password")
+	}
+	return client, nil
+}
+
+// plain reports whether an endpoint has only a scheme, a host and perhaps a path. The
+// SDK's errors quote the endpoint, so nothing secret may be in it.
+func plain(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && !strings.ContainsAny(endpoint, "@?#")
 }
 
 func backoff(attempt int, _ error) (time.Duration, error) {
