@@ -70,7 +70,8 @@ func password(t *testing.T, browser context.Context, url string) {
 	second.signIn(next)
 
 	second.open("/password")
-	second.change(next, demo.Password, http.StatusOK) // for the journeys after this one
+	second.change(next, demo.Password, http.StatusBadRequest) // it is public
+	second.change(next, "the coat of another horse", http.StatusOK)
 	first.open("/profile")
 	first.wantPage("/login", "Sign in")
 }

@@ -17,14 +17,15 @@ import (
 	"example.com/coatcheck/internal/mains/demo"
 )
 
-// journeys runs all user journeys. They are the same on every server.
+// journeys runs all user journeys. They are the same on every server. The journey that
+// changes the password is the last: nobody can change it back to the public one.
 func journeys(t *testing.T, browser context.Context, url string) {
 	for _, journey := range []struct {
 		name string
 		walk func(t *testing.T, browser context.Context, url string)
 	}{
-		{"visit", visit}, {"keyboard", keyboard}, {"devices", devices}, {"password", password},
-		{"reauthenticate", reauthenticate}, {"preferences", preferences}, {"cross-site", crossSite}, {"smoke", smoke},
+		{"visit", visit}, {"keyboard", keyboard}, {"devices", devices},
+		{"reauthenticate", reauthenticate}, {"preferences", preferences}, {"cross-site", crossSite}, {"smoke", smoke}, {"password", password},
 	} {
 		t.Run(journey.name, func(t *testing.T) { journey.walk(t, browser, url) })
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	maxSize = 12_000_000 // bytes of a function's binary
+	maxSize = 12_500_000 // bytes of a function's binary
 	maxZip  = 4_000_000  // bytes of profile's package: only this one is measured, as it takes long
 )
 

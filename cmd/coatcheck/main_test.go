@@ -33,7 +33,7 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-const phrase = "correct horse battery staple"
+const phrase = "an orchid, a tram and rain"
 
 // binary is the path of the program under test. TestMain builds it once.
 var binary string
@@ -231,8 +231,8 @@ func TestUsersAddTakesThePasswordFromStandardInput(t *testing.T) {
 	sh.fails(1, short, "fourteen chars\n", "users", "add", "bob")
 	sh.fails(1, long, strings.Repeat("x", 1025)+"\n", "users", "add", "bob")
 	sh.fails(1, long, strings.Repeat("x", 1<<16), "users", "add", "bob")
-	sh.fails(1, "the password is one of the most common; choose another", "PasswordPassword\n", "users", "add", "bob")
-	sh.fails(1, "the password is little more than the user's name or the product's; add words of your own", "Robert, robert!\n", "users", "add", "robert")
+	sh.fails(1, "the password is easy to guess, because it is made of common words, names or dates; choose four words at random, or more", "PasswordPassword\n", "users", "add", "bob")
+	sh.fails(1, "the password is easy to guess, because it is little more than the user's name or the product's; choose four words at random, or more", "Robert, robert!\n", "users", "add", "robert")
 }
 
 func TestSessions(t *testing.T) {

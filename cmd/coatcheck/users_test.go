@@ -305,7 +305,7 @@ func TestUsersPasswd(t *testing.T) {
 	for _, test := range []struct{ stdin, want string }{
 		{"", "standard input is empty; write the password to it as one line"},
 		{"short\n", "the password is shorter than 15 characters; choose a longer one"},
-		{"Alice, alice alice!\n", "the password is little more than the user's name or the product's; add words of your own"},
+		{"Alice, alice alice!\n", "the password is easy to guess, because it is little more than the user's name or the product's; choose four words at random, or more"},
 	} {
 		sh.fails(1, test.want, test.stdin, "users", "passwd", "alice")
 	}

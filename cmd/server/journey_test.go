@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/internal/testing/redistest"
@@ -68,7 +69,7 @@ func deployed(t *testing.T, endpoint string) []string {
 	t.Helper()
 	tables := dynamotest.Tables(t)
 	users := dynamoaccounts.New(dynamotest.Client(t, dynamotest.Endpoint(t)), tables["UsersTable"])
-	if _, err := accounts.NewDirectory(users, password.Hasher{}).Register(t.Context(), demoUser, "Alice", nil, demoPassword); err != nil {
+	if err := demo.AddUser(t.Context(), accounts.NewDirectory(users, password.Hasher{})); err != nil {
 		t.Fatal(err)
 	}
 	return []string{

@@ -184,14 +184,23 @@ func (d *Directory) Register(ctx context.Context, username, displayName string, 
 	if account.PasswordHash, err = d.hash(ctx, pw); err != nil {
 		return nil, err
 	}
-	if err := d.store.Create(ctx, account); err != nil {
-		return nil, fmt.Errorf("user %q: %w", account.Name, err)
+	if err := d.Add(ctx, account); err != nil {
+		return nil, err
 	}
 	return account, nil
 }
 
+// Add stores a new account that [Directory.Imported] has made. The error wraps
+// [ErrExists] if the name is taken, or is an outage.
+func (d *Directory) Add(ctx context.Context, account *Account) error {
+	if err := d.store.Create(ctx, account); err != nil {
+		return fmt.Errorf("user %q: %w", account.Name, err)
+	}
+	return nil
+}
+
 // Imported returns a new account whose password was hashed by another system. The
-// caller stores it with [Store.Create]. Imported itself stores nothing and computes
+// caller stores it with [Directory.Add] or [Store.Create]. Imported itself stores nothing and computes
 // no hash. The other arguments are the same as those of [Directory.Register]. The
 // error says what is wrong with an argument, and never quotes hash.
 func (d *Directory) Imported(username, displayName string, roles []string, hash string) (*Account, error) {

@@ -19,7 +19,7 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-const phrase = "correct horse battery staple"
+const phrase = "an orchid, a tram and rain"
 
 var plain password.Hasher // no secrets
 
@@ -252,8 +252,8 @@ func TestRegisterRefuses(t *testing.T) {
 		{"bob", strings.Repeat("b", 255), "r", phrase, "the display name is longer than 254 bytes"},
 		{"bob", "", "", phrase, "role 1 is empty"},
 		{"bob", "", "a\xff", phrase, "role 1 is not valid UTF-8"},
-		{"bobby", "", "r", "BOBBY-BOBBY-123", "the password is little more than the user's name or the product's; add words of your own"},
-		{"bob", "", "r", "passwordpassword", "the password is one of the most common; choose another"},
+		{"bobby", "", "r", "bobby-2026-robby", "the password is easy to guess, because it is little more than the user's name or the product's; choose four words at random, or more"},
+		{"bob", "", "r", "passwordpassword", "the password is easy to guess, because it is made of common words, names or dates; choose four words at random, or more"},
 		{"bob", "", "r", "short", "the password is shorter than 15 characters; choose a longer one"},
 		{"bob", "", "r", strings.Repeat("x", 1025), "the password is longer than 1024 bytes; choose a shorter one"},
 	} {

@@ -14,7 +14,7 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-const phrase = "correct horse battery staple"
+const phrase = "an orchid, a tram and rain"
 
 // stored registers a user with the configuration in the variables, and returns the
 // account.

@@ -3,6 +3,10 @@ package demo
 import (
 	"net"
 	"testing"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/accounts/password"
 )
 
 func TestLoopback(t *testing.T) {
@@ -48,5 +52,27 @@ func TestCheckListener(t *testing.T) {
 		if err := CheckListener(test.addr); (err == nil) != test.want {
 			t.Errorf("%v: %v", test.addr, err)
 		}
+	}
+}
+
+// The demo user can be made, twice too, and signs in. But nobody can choose this
+// password, because it is public.
+func TestAddUser(t *testing.T) {
+	store := memaccounts.New()
+	directory := accounts.NewDirectory(store, password.Hasher{})
+	for range 2 {
+		if err := AddUser(t.Context(), directory); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alice, err := store.Get(t.Context(), Username)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := (password.Hasher{}).Verify(alice.PasswordHash, Password); !ok || err != nil {
+		t.Errorf("the demo password: %t, %v", ok, err)
+	}
+	if _, err := directory.Register(t.Context(), "bob", "", nil, Password); err == nil {
+		t.Error("somebody else can choose the demo password")
 	}
 }

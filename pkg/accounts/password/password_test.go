@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-const phrase = "correct horse battery staple"
+const phrase = "an orchid, a tram and rain"
 
 var plain Hasher // no secrets
 
