@@ -110,7 +110,8 @@ func TestRotateScript(t *testing.T) {
 		t.Fatal("a step that was refused changed something")
 	}
 	o.step("append")
-	const want = "sam build\nsam deploy --stack-name coatcheck --parameter-overrides SessionKeysVersion=7f1d0c1e-0000-4000-8000-000000000001\n"
+	const want = "sam build --parameter-overrides Architecture=arm64\n" +
+		"sam deploy --stack-name coatcheck --parameter-overrides Architecture=arm64 SessionKeysVersion=7f1d0c1e-0000-4000-8000-000000000001\n"
 	if got := o.read("sam.log"); got != want {
 		t.Errorf("called\n%swant\n%s", got, want)
 	}
