@@ -80,24 +80,24 @@ func TestProxyRecordsCalls(t *testing.T) {
 		want Call
 	}{
 		{"put", func() error { return f.put(t.Context(), "1") },
-			Call{Action: "PutItem", Uses: []samtemplate.Access{use("PutItem", "SessionsTable")}, Write: 1, Status: 200}},
+			Call{Action: "PutItem", Uses: []samtemplate.Access{use("PutItem", "SessionsTable")}, Attributes: []string{"id", "owner"}, Write: 1, Status: 200}},
 		{"failed condition", func() error {
 			if err := f.put(t.Context(), "1"); !isConditionFailed(err) {
 				return fmt.Errorf("got %v, want a failed condition", err)
 			}
 			return nil
-		}, Call{Action: "PutItem", Uses: []samtemplate.Access{use("PutItem", "SessionsTable")}, Status: 400}},
+		}, Call{Action: "PutItem", Uses: []samtemplate.Access{use("PutItem", "SessionsTable")}, Attributes: []string{"id", "owner"}, Status: 400}},
 		{"consistent get", func() error {
 			out, err := f.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &f.table, Key: key("1"), ConsistentRead: new(true)})
 			if err == nil && len(out.Item) != 2 {
 				err = fmt.Errorf("item %v", out.Item)
 			}
 			return err
-		}, Call{Action: "GetItem", Uses: []samtemplate.Access{use("GetItem", "SessionsTable")}, Read: 1, Status: 200}},
+		}, Call{Action: "GetItem", Uses: []samtemplate.Access{use("GetItem", "SessionsTable")}, Attributes: []string{"id", "owner"}, Returns: "ALL_ATTRIBUTES", Read: 1, Status: 200}},
 		{"eventually consistent get", func() error {
 			_, err := f.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &f.table, Key: key("1")})
 			return err
-		}, Call{Action: "GetItem", Uses: []samtemplate.Access{use("GetItem", "SessionsTable")}, Read: 0.5, Status: 200}},
+		}, Call{Action: "GetItem", Uses: []samtemplate.Access{use("GetItem", "SessionsTable")}, Attributes: []string{"id", "owner"}, Returns: "ALL_ATTRIBUTES", Read: 0.5, Status: 200}},
 		{"get that asks for the units itself", func() error {
 			out, err := f.client.GetItem(t.Context(), &dynamodb.GetItemInput{
 				TableName: &f.table, Key: key("1"), ConsistentRead: new(true), ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes,
@@ -106,7 +106,7 @@ func TestProxyRecordsCalls(t *testing.T) {
 				err = fmt.Errorf("asked for INDEXES, got %+v", out.ConsumedCapacity)
 			}
 			return err
-		}, Call{Action: "GetItem", Uses: []samtemplate.Access{use("GetItem", "SessionsTable")}, Read: 1, Status: 200}},
+		}, Call{Action: "GetItem", Uses: []samtemplate.Access{use("GetItem", "SessionsTable")}, Attributes: []string{"id", "owner"}, Returns: "ALL_ATTRIBUTES", Read: 1, Status: 200}},
 		{"query", func() error {
 			_, err := f.client.Query(t.Context(), &dynamodb.QueryInput{
 				TableName: &f.table, ConsistentRead: new(true), KeyConditionExpression: new("#o = :o"),
@@ -114,7 +114,7 @@ func TestProxyRecordsCalls(t *testing.T) {
 				ExpressionAttributeValues: map[string]types.AttributeValue{":o": &types.AttributeValueMemberS{Value: "o"}},
 			})
 			return err
-		}, Call{Action: "Query", Uses: []samtemplate.Access{use("Query", "SessionsTable")}, Read: 1, Status: 200}},
+		}, Call{Action: "Query", Uses: []samtemplate.Access{use("Query", "SessionsTable")}, Attributes: []string{"owner"}, Returns: "ALL_ATTRIBUTES", Read: 1, Status: 200}},
 		{"batch", func() error {
 			_, err := f.client.BatchGetItem(t.Context(), &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
 				f.table: {Keys: []map[string]types.AttributeValue{key("1")}, ConsistentRead: new(true)},
