@@ -19,11 +19,11 @@ import (
 // Directory applies the rules for accounts to the accounts in a Store. It is safe for
 // concurrent use.
 type Directory struct {
-	store  Store
-	hasher password.Hasher
-	dummy  *Account // used in place of an account that does not exist
-	verify func(encoded, password string) (bool, error)
-	slots  chan struct{} // holds one element for each hash that is being computed
+	store   Store
+	hasher  password.Hasher
+	dummy   *Account // used in place of an account that does not exist
+	verify  func(encoded, password string) (bool, error)
+	hashing hashing
 }
 
 // rehashTimeout limits how long a sign-in may take to replace a hash.
@@ -31,15 +31,16 @@ const rehashTimeout = 2 * time.Second
 
 // NewDirectory returns a directory of the accounts in store. The hasher makes and
 // checks their passwords' hashes. The directory computes at most as many hashes at
-// once as the process has processors. More would need more memory and would not make
-// any of them faster.
+// once as the process has processors. The hashes that it computes at once need at most
+// 19 MiB for each processor, or 128 MiB if that is more.
 func NewDirectory(store Store, hasher password.Hasher) *Directory {
+	dummy := hasher.DummyHash()
 	return &Directory{
-		store:  store,
-		hasher: hasher,
-		dummy:  &Account{PasswordHash: hasher.DummyHash(), Disabled: true},
-		verify: hasher.Verify,
-		slots:  make(chan struct{}, runtime.GOMAXPROCS(0)),
+		store:   store,
+		hasher:  hasher,
+		dummy:   &Account{PasswordHash: dummy, Disabled: true},
+		verify:  hasher.Verify,
+		hashing: newHashing(runtime.GOMAXPROCS(0), hasher.Memory(dummy)),
 	}
 }
 
@@ -85,33 +86,24 @@ func (d *Directory) authenticate(ctx context.Context, account *Account, pw strin
 	return account, nil
 }
 
-// hash waits for a slot and makes a new hash.
+// hash waits for its turn and makes a new hash.
 func (d *Directory) hash(ctx context.Context, pw string) (string, error) {
-	if err := d.acquire(ctx); err != nil {
+	end, err := d.hashing.begin(ctx, 0)
+	if err != nil {
 		return "", err
 	}
-	defer d.release()
+	defer end()
 	return d.hasher.Hash(pw), nil
 }
-
-func (d *Directory) acquire(ctx context.Context) error {
-	select {
-	case d.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("waiting for other passwords to be hashed: %w", ctx.Err())
-	}
-}
-
-func (d *Directory) release() { <-d.slots }
 
 // matches reports whether pw is the account's password. It always computes exactly
 // one hash, also if the stored hash is damaged. In an outage it computes no hash.
 func (d *Directory) matches(ctx context.Context, account *Account, pw string) (bool, error) {
-	if err := d.acquire(ctx); err != nil {
+	end, err := d.hashing.begin(ctx, d.hasher.Memory(account.PasswordHash))
+	if err != nil {
 		return false, err
 	}
-	defer d.release()
+	defer end()
 	ok, err := d.verify(account.PasswordHash, pw)
 	if errors.Is(err, password.ErrNoPepper) {
 		return false, fmt.Errorf("user ID %s: %w", account.UserID, err)

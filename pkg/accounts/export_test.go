@@ -11,6 +11,12 @@ const (
 // SetVerify replaces the function that compares a password with a hash.
 func (d *Directory) SetVerify(verify func(encoded, password string) (bool, error)) { d.verify = verify }
 
+// SetProcessors sets the number of processors for which the directory limits what it
+// computes at once.
+func (d *Directory) SetProcessors(n int) {
+	d.hashing = newHashing(n, d.hasher.Memory(d.dummy.PasswordHash))
+}
+
 // Prove checks the password of an account without counting the attempt.
 func (d *Directory) Prove(ctx context.Context, account *Account, pw string) (*Account, error) {
 	return d.authenticate(ctx, account, pw)

@@ -42,6 +42,9 @@ func (p phc) derive(password []byte, length int) []byte {
 	return argon2.IDKey(password, p.salt, p.passes, p.memory, p.lanes, uint32(length))
 }
 
+// bytes returns how much memory derive needs.
+func (p phc) bytes() int { return int(p.memory) << 10 }
+
 func (p phc) String() string {
 	keyID := ""
 	if p.pepper != "" {
@@ -53,8 +56,8 @@ func (p phc) String() string {
 
 // argon2Hash reads the part of a hash after the scheme's prefix. The prefix ends with
 // the variant.
-func argon2Hash(variant string) func(Hasher, string) (check, error) {
-	return func(h Hasher, rest string) (check, error) {
+func argon2Hash(variant string) func(Hasher, string) (*check, error) {
+	return func(h Hasher, rest string) (*check, error) {
 		p, err := parsePHC("$" + variant + "$" + rest)
 		if err != nil {
 			return nil, err
@@ -63,17 +66,18 @@ func argon2Hash(variant string) func(Hasher, string) (check, error) {
 		if err != nil {
 			return nil, err
 		}
-		return func(password string) (matches bool, err error) {
+		c := &check{matches: func(password string) (matches bool, err error) {
 			for _, pepper := range peppers {
 				compare := compareKey(p.key, func(password string) ([]byte, error) {
 					return p.derive(pepper.apply(password), len(p.key)), nil
 				})
-				if matches, err = compare(password); matches || err != nil {
+				if matches, err = compare.matches(password); matches || err != nil {
 					break
 				}
 			}
 			return matches, err
-		}, nil
+		}}
+		return c.needing(p.bytes()), nil
 	}
 }
 

@@ -19,7 +19,7 @@ var bcryptBase64 = base64.NewEncoding("./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklm
 // The last characters of the salt and of the key have unused bits. Old libraries wrote
 // salts in which these bits are not zero. They never changed the computation, so they are
 // set to zero here, as passlib does.
-func bcryptHash(_ Hasher, rest string) (check, error) {
+func bcryptHash(_ Hasher, rest string) (*check, error) {
 	digits, secret, _ := strings.Cut(rest, "$")
 	if len(digits) != 2 || len(secret) != 53 {
 		return nil, errShape
@@ -34,17 +34,17 @@ func bcryptHash(_ Hasher, rest string) (check, error) {
 		return nil, errors.New("salt or key are not written as bcrypt writes them")
 	}
 	encoded := []byte("$2b$" + digits + "$" + bcryptBase64.EncodeToString(salt) + bcryptBase64.EncodeToString(key))
-	return func(password string) (bool, error) {
+	return &check{matches: func(password string) (bool, error) {
 		err := bcrypt.CompareHashAndPassword(encoded, []byte(password))
 		if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
 			return false, nil
 		}
 		return err == nil, err
-	}, nil
+	}}, nil
 }
 
 // anyBcrypt reads a whole bcrypt hash, with the version.
-func anyBcrypt(h Hasher, rest string) (check, error) {
+func anyBcrypt(h Hasher, rest string) (*check, error) {
 	for _, version := range []string{"$2a$", "$2b$", "$2y$"} {
 		if rest, ok := strings.CutPrefix(rest, version); ok {
 			return bcryptHash(h, rest)
@@ -55,25 +55,25 @@ func anyBcrypt(h Hasher, rest string) (check, error) {
 
 // deviseBcrypt adds the pepper of Devise to the password. Only Ruby's bcrypt writes
 // 2a without the prefix of a framework. PHP writes 2y, and Python and Node write 2b.
-func deviseBcrypt(h Hasher, rest string) (check, error) {
-	matches, err := bcryptHash(h, rest)
+func deviseBcrypt(h Hasher, rest string) (*check, error) {
+	plain, err := bcryptHash(h, rest)
 	if err != nil {
 		return nil, err
 	}
-	return func(password string) (bool, error) { return matches(password + h.DevisePepper) }, nil
+	return &check{matches: func(password string) (bool, error) { return plain.matches(password + h.DevisePepper) }}, nil
 }
 
 // hexSHA256 hashes a password with SHA-256 before the check that parse returns gets
 // it. Django does this because bcrypt sees only 72 bytes.
-func hexSHA256(parse func(Hasher, string) (check, error)) func(Hasher, string) (check, error) {
-	return func(h Hasher, rest string) (check, error) {
-		matches, err := parse(h, rest)
+func hexSHA256(parse func(Hasher, string) (*check, error)) func(Hasher, string) (*check, error) {
+	return func(h Hasher, rest string) (*check, error) {
+		plain, err := parse(h, rest)
 		if err != nil {
 			return nil, err
 		}
-		return func(password string) (bool, error) {
+		return &check{matches: func(password string) (bool, error) {
 			sum := sha256.Sum256([]byte(password))
-			return matches(hex.EncodeToString(sum[:]))
-		}, nil
+			return plain.matches(hex.EncodeToString(sum[:]))
+		}}, nil
 	}
 }

@@ -33,20 +33,20 @@ func werkzeugSum(digest func() hash.Hash, salt, password string) []byte {
 
 // digestHash reads "salt$key", with the key in hex. Django and Werkzeug write the same
 // text for different computations, so a password is right if any of the sums is the key.
-func digestHash(digest func() hash.Hash, sums ...digestSum) func(Hasher, string) (check, error) {
-	return func(_ Hasher, rest string) (check, error) {
+func digestHash(digest func() hash.Hash, sums ...digestSum) func(Hasher, string) (*check, error) {
+	return func(_ Hasher, rest string) (*check, error) {
 		salt, text, _ := strings.Cut(rest, "$")
 		key, err := digestKey(digest, text)
 		if err != nil {
 			return nil, err
 		}
-		return func(password string) (bool, error) {
+		return &check{matches: func(password string) (bool, error) {
 			equal := 0
 			for _, sum := range sums {
 				equal |= subtle.ConstantTimeCompare(sum(digest, salt, password), key)
 			}
 			return equal == 1, nil
-		}, nil
+		}}, nil
 	}
 }
 
@@ -62,7 +62,7 @@ func digestKey(digest func() hash.Hash, text string) ([]byte, error) {
 
 // springSHA256 reads 8 bytes of salt and the key, in one hex string. The key is
 // SHA-256 of the salt and the password, computed 1,024 times in a row.
-func springSHA256(_ Hasher, rest string) (check, error) {
+func springSHA256(_ Hasher, rest string) (*check, error) {
 	both, err := decodeHex(rest)
 	if err != nil || len(both) != 8+sha256.Size {
 		return nil, errShape
@@ -78,8 +78,8 @@ func springSHA256(_ Hasher, rest string) (check, error) {
 
 // springMessageDigest reads "{salt}key", or only "key" if there is no salt. The key is
 // the digest of the password and the salt with its braces, in hex.
-func springMessageDigest(digest func() hash.Hash) func(Hasher, string) (check, error) {
-	return func(_ Hasher, rest string) (check, error) {
+func springMessageDigest(digest func() hash.Hash) func(Hasher, string) (*check, error) {
+	return func(_ Hasher, rest string) (*check, error) {
 		end := 0
 		if strings.HasPrefix(rest, "{") {
 			end = strings.Index(rest, "}") + 1
@@ -96,7 +96,7 @@ func springMessageDigest(digest func() hash.Hash) func(Hasher, string) (check, e
 }
 
 // plainText reads a password in plain text.
-func plainText(_ Hasher, rest string) (check, error) {
+func plainText(_ Hasher, rest string) (*check, error) {
 	if rest == "" {
 		return nil, errors.New("the password is empty")
 	}

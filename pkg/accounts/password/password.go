@@ -105,16 +105,38 @@ func (h Hasher) Current(encoded string) bool {
 // more than the limits in this package, or the error wraps [ErrNoPepper]. The error
 // names the wrong parameter and contains neither the salt nor the key.
 func (h Hasher) Verify(encoded, password string) (bool, error) {
-	matches, err := h.parse(encoded)
+	c, err := h.parse(encoded)
 	if err != nil || len(password) > MaxBytes {
 		return false, err
 	}
-	return matches(password)
+	return c.matches(password)
 }
 
-// check reports whether a hash was made from password. The hash is already parsed,
-// and its cost is within the limits.
-type check func(password string) (bool, error)
+// check is a hash that is already parsed. Its cost is within the limits.
+type check struct {
+	matches func(password string) (bool, error) // reports whether the hash was made from password
+	memory  int                                 // bytes that matches needs; 0 if it needs next to none
+}
+
+// needing sets the memory of c.
+func (c *check) needing(bytes int) *check {
+	c.memory = bytes
+	return c
+}
+
+// MaxMemory is the maximum of [Hasher.Memory], in bytes.
+const MaxMemory = maxMemory
+
+// Memory returns how many bytes [Hasher.Verify] needs for encoded, 0 if it needs next
+// to none. That is the memory that the scheme asks for. Go needs as much again until
+// the garbage collector has run.
+func (h Hasher) Memory(encoded string) int {
+	c, err := h.parse(encoded)
+	if err != nil {
+		return 0
+	}
+	return c.memory
+}
 
 // Check returns the error that [Hasher.Verify] returns for encoded with any password.
 // It hashes nothing. It is for hashes that are about to be imported.
@@ -139,7 +161,7 @@ func schemeOf(encoded string) (s scheme, rest string) {
 	return scheme{}, ""
 }
 
-func (h Hasher) parse(encoded string) (check, error) {
+func (h Hasher) parse(encoded string) (*check, error) {
 	if len(encoded) > maxEncoded {
 		return nil, fmt.Errorf("password hash: %d bytes, want at most %d", len(encoded), maxEncoded)
 	}
@@ -147,11 +169,11 @@ func (h Hasher) parse(encoded string) (check, error) {
 	if s.parse == nil {
 		return nil, errors.New("password hash: of no known scheme")
 	}
-	matches, err := s.parse(h, rest)
+	c, err := s.parse(h, rest)
 	if err != nil {
 		return nil, fmt.Errorf("password hash of %s: %w", s.name, err)
 	}
-	return matches, nil
+	return c, nil
 }
 
 // newestPepper returns the pepper for new hashes, or the zero Pepper if there is none.

@@ -220,9 +220,9 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, encoded string) {
-		matches, err := plain.parse(encoded)
-		if (matches == nil) == (err == nil) {
-			t.Errorf("parse(%q) returns a check: %v, and the error %v", encoded, matches != nil, err)
+		c, err := plain.parse(encoded)
+		if (c == nil) == (err == nil) {
+			t.Errorf("parse(%q) returns a check: %v, and the error %v", encoded, c != nil, err)
 		}
 		h, err := parsePHC(encoded)
 		if err != nil {

@@ -12,15 +12,15 @@ import (
 	"strings"
 )
 
-func pbkdf2Check(digest func() hash.Hash, salt string, rounds int, key []byte) check {
+func pbkdf2Check(digest func() hash.Hash, salt string, rounds int, key []byte) *check {
 	return compareKey(key, func(password string) ([]byte, error) {
 		return pbkdf2.Key(digest, password, []byte(salt), rounds, len(key))
 	})
 }
 
 // djangoPBKDF2 reads "rounds$salt$key". The salt is text, and the key is base64.
-func djangoPBKDF2(digest func() hash.Hash) func(Hasher, string) (check, error) {
-	return func(_ Hasher, rest string) (check, error) {
+func djangoPBKDF2(digest func() hash.Hash) func(Hasher, string) (*check, error) {
+	return func(_ Hasher, rest string) (*check, error) {
 		return roundsSaltKey(digest, rest, decodeBase64)
 	}
 }
@@ -41,7 +41,7 @@ func newSHA3(digest func() *sha3.SHA3) func() hash.Hash {
 
 // werkzeugPBKDF2 reads "digest:rounds$salt$key". The salt is text, and the key is
 // hex.
-func werkzeugPBKDF2(_ Hasher, rest string) (check, error) {
+func werkzeugPBKDF2(_ Hasher, rest string) (*check, error) {
 	name, rest, _ := strings.Cut(rest, ":")
 	digest := pythonDigests[name]
 	if digest == nil {
@@ -50,7 +50,7 @@ func werkzeugPBKDF2(_ Hasher, rest string) (check, error) {
 	return roundsSaltKey(digest, rest, decodeHex)
 }
 
-func roundsSaltKey(digest func() hash.Hash, text string, decode func(string) ([]byte, error)) (check, error) {
+func roundsSaltKey(digest func() hash.Hash, text string, decode func(string) ([]byte, error)) (*check, error) {
 	parts := strings.Split(text, "$")
 	if len(parts) != 3 {
 		return nil, errShape
@@ -68,8 +68,8 @@ func roundsSaltKey(digest func() hash.Hash, text string, decode func(string) ([]
 
 // springPBKDF2 reads the salt and the key in one hex string. The string does not
 // contain the parameters. They are the settings that Spring used at that time.
-func springPBKDF2(digest func() hash.Hash, rounds, saltLen int) func(Hasher, string) (check, error) {
-	return func(_ Hasher, rest string) (check, error) {
+func springPBKDF2(digest func() hash.Hash, rounds, saltLen int) func(Hasher, string) (*check, error) {
+	return func(_ Hasher, rest string) (*check, error) {
 		both, err := decodeHex(rest)
 		if err != nil || len(both) != saltLen+32 {
 			return nil, errShape

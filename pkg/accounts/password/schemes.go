@@ -17,7 +17,7 @@ import (
 type scheme struct {
 	prefix string
 	name   string
-	parse  func(h Hasher, rest string) (check, error)
+	parse  func(h Hasher, rest string) (*check, error)
 }
 
 // schemes are all known schemes. The first scheme with a matching prefix is used, so
@@ -82,20 +82,20 @@ const (
 
 // compareKey returns a check that compares key with the key that derive makes from the
 // password.
-func compareKey(key []byte, derive func(password string) ([]byte, error)) check {
-	return func(password string) (bool, error) {
+func compareKey(key []byte, derive func(password string) ([]byte, error)) *check {
+	return &check{matches: func(password string) (bool, error) {
 		got, err := derive(password)
 		return err == nil && subtle.ConstantTimeCompare(got, key) == 1, err
-	}
+	}}
 }
 
 // unusable reads Django's mark of an account without a password. The check costs a
 // hash, so that it is not faster than for a wrong password.
-func unusable(h Hasher, _ string) (check, error) {
+func unusable(h Hasher, _ string) (*check, error) {
 	dummy := h.newPHC()
 	return compareKey(random(keyLen), func(password string) ([]byte, error) {
 		return dummy.derive(h.newestPepper().apply(password), keyLen), nil
-	}), nil
+	}).needing(dummy.bytes()), nil
 }
 
 var errShape = errors.New("not of the scheme's parts")

@@ -12,7 +12,7 @@ import (
 
 // scryptCheck returns a check that needs 128·n·r bytes, and time in proportion to
 // 128·n·r·p.
-func scryptCheck(n, r, p int, salt, key []byte) (check, error) {
+func scryptCheck(n, r, p int, salt, key []byte) (*check, error) {
 	err := firstError(
 		checkRange("r", r, 1, maxBlock),
 		checkRange("p", p, 1, maxLanes),
@@ -26,11 +26,11 @@ func scryptCheck(n, r, p int, salt, key []byte) (check, error) {
 	}
 	return compareKey(key, func(password string) ([]byte, error) {
 		return scrypt.Key([]byte(password), salt, n, r, p, len(key))
-	}), nil
+	}).needing(128 * n * r), nil
 }
 
 // scryptText reads the parts as Werkzeug and Django write them. The salt is text.
-func scryptText(n, r, p, salt, key string, decode func(string) ([]byte, error)) (check, error) {
+func scryptText(n, r, p, salt, key string, decode func(string) ([]byte, error)) (*check, error) {
 	nn, nErr := parseNumber("N", n)
 	rr, rErr := parseNumber("r", r)
 	pp, pErr := parseNumber("p", p)
@@ -42,7 +42,7 @@ func scryptText(n, r, p, salt, key string, decode func(string) ([]byte, error)) 
 }
 
 // werkzeugScrypt reads "N:r:p$salt$key". The key is hex.
-func werkzeugScrypt(_ Hasher, rest string) (check, error) {
+func werkzeugScrypt(_ Hasher, rest string) (*check, error) {
 	parts := strings.Split(rest, "$")
 	numbers := strings.Split(parts[0], ":")
 	if len(parts) != 3 || len(numbers) != 3 {
@@ -52,7 +52,7 @@ func werkzeugScrypt(_ Hasher, rest string) (check, error) {
 }
 
 // djangoScrypt reads "N$salt$r$p$key". The key is base64.
-func djangoScrypt(_ Hasher, rest string) (check, error) {
+func djangoScrypt(_ Hasher, rest string) (*check, error) {
 	parts := strings.Split(rest, "$")
 	if len(parts) != 5 {
 		return nil, errShape
@@ -62,7 +62,7 @@ func djangoScrypt(_ Hasher, rest string) (check, error) {
 
 // springScrypt reads "$e0801$salt$key". The first part is log2 N, r and p in hex,
 // with two digits each for r and p. The salt and the key are base64.
-func springScrypt(_ Hasher, rest string) (check, error) {
+func springScrypt(_ Hasher, rest string) (*check, error) {
 	parts := strings.Split(rest, "$")
 	if len(parts) != 4 || parts[0] != "" {
 		return nil, errShape
