@@ -44,7 +44,8 @@ type Account struct {
 	Version int64
 
 	// CredentialVersion grows when the password is changed and when the account is
-	// disabled, and never otherwise.
+	// disabled, and never otherwise. A new hash of the same password does not change
+	// it. The devices that signed in before are strangers when it has changed.
 	CredentialVersion int64
 
 	// Revision is random, and every write sets a new one. So only one of two

@@ -121,7 +121,7 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 		Create(t, store, before)
 		next := &accounts.Account{
 			Name: "updated", Username: "other", UserID: "other", DisplayName: "New", Roles: []string{"guest"},
-			Preferences: map[string]string{"theme": "light"}, PasswordHash: "$new$", Version: 7, Revision: before.Revision,
+			Preferences: map[string]string{"theme": "light"}, PasswordHash: "$new$", Version: 7, CredentialVersion: 8, Revision: before.Revision,
 		}
 		if err := store.Update(ctx, next, "second"); err != nil {
 			t.Fatal(err)

@@ -23,9 +23,9 @@ import (
 
 // Store is an [accounts.Store] on a DynamoDB table with the hash key "name" (S). An item
 // has the fields name, username, user_id, display_name, password_hash, revision
-// (S), roles (L of S), preferences (M of S), version (N), disabled (BOOL) and
-// frozen_until (N, epoch seconds); display_name, roles, preferences and
-// frozen_until may be absent.
+// (S), roles (L of S), preferences (M of S), version and credential_version (N),
+// disabled (BOOL) and frozen_until (N, epoch seconds); display_name, roles,
+// preferences, credential_version and frozen_until may be absent.
 type Store struct {
 	table string
 
@@ -94,7 +94,7 @@ func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision str
 	names := map[string]string{} // some field names are reserved words
 	values := map[string]types.AttributeValue{":old": str(a.Revision), ":new": str(newRevision)}
 	sets := []string{"revision = :new"}
-	for _, field := range []string{"display_name", "roles", "preferences", "password_hash", "disabled", "frozen_until", "version"} {
+	for _, field := range []string{"display_name", "roles", "preferences", "password_hash", "disabled", "frozen_until", "version", "credential_version"} {
 		sets = append(sets, "#"+field+" = :"+field)
 		names["#"+field], values[":"+field] = field, fields[field]
 	}
@@ -233,6 +233,8 @@ func encode(a *accounts.Account) map[string]types.AttributeValue {
 		"frozen_until":  number(epoch.Seconds(a.FrozenUntil)),
 		"version":       number(a.Version),
 		"revision":      str(a.Revision),
+
+		"credential_version": number(a.CredentialVersion),
 	}
 }
 
@@ -251,6 +253,8 @@ func (s *Store) decode(name string, stored map[string]types.AttributeValue) (*ac
 		FrozenUntil:  epoch.Time(optional.Int("frozen_until")),
 		Version:      item.Int("version"),
 		Revision:     item.String("revision"),
+
+		CredentialVersion: optional.Int("credential_version"),
 	}
 	if err := item.Err(); err != nil {
 		return nil, err

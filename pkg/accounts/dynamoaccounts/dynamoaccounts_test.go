@@ -179,7 +179,7 @@ func TestReportsDamage(t *testing.T) {
 
 		put(field, nil)
 		switch field {
-		case "display_name", "roles", "preferences", "frozen_until":
+		case "display_name", "roles", "preferences", "frozen_until", "credential_version":
 			accountstest.Get(t, store, "alice")
 		default:
 			wantDamage(t, store, table, field, "is missing")
