@@ -28,9 +28,9 @@ func TestReauthenticate(t *testing.T) {
 	try := func(password string, b budget) reply {
 		return s.wantCost(t, request{method: "POST", path: "/reauthenticate", cookie: cookie, contentType: "application/json", body: `{"password":"` + password + `"}`}, b)
 	}
-	wantStatus(t, try("wrong", loadCost.and(refusalCost)), http.StatusUnauthorized)
+	wantStatus(t, try("wrong", loadCost.and(againCost)), http.StatusUnauthorized)
 
-	r := try(password, loadCost.and(refusalCost).and(budget{[]string{"UpdateItem DeleteItem UpdateItem"}, 0, 3}))
+	r := try(password, loadCost.and(againCost).and(budget{[]string{"UpdateItem DeleteItem"}, 0, 2}))
 	wantStatus(t, r, http.StatusNoContent)
 	if id := func(cookie string) string { return strings.Split(cookie, ".")[1] }; id(r.cookie()) != id(cookie) || r.cookie() == cookie {
 		t.Errorf("the cookie went from %.60s to %.60s", cookie, r.cookie())
@@ -49,12 +49,12 @@ func TestPasswordChange(t *testing.T) {
 	cookie := s.signIn(t)
 	r := s.wantCost(t, changePassword(cookie, password, nextPassword), budget{[]string{
 		"GetItem",
-		"GetItem UpdateItem UpdateItem",
+		"GetItem UpdateItem",
 		"UpdateItem",
-		"UpdateItem Query DeleteItem UpdateItem",
+		"UpdateItem Query DeleteItem",
 		"DeleteItem DeleteItem DeleteItem",
 		"UpdateItem",
-	}, 3, 10})
+	}, 3, 8})
 	wantStatus(t, r, http.StatusNoContent)
 	for _, other := range append(others, cookie) {
 		wantStatus(t, s.do(t, profile(other)), http.StatusUnauthorized)

@@ -22,10 +22,20 @@ var setCookie = regexp.MustCompile(`^__Host-SESSIONID=[\w-]{22}\.[\w-]{22}\.[\w-
 const clearCookie = "__Host-SESSIONID=; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
 
 // signInCost is the cost of a sign-in. First the account is read while the attempt is
-// counted for the name and for the network. Then the session is written. Then, at the
-// same time, the account is read again, the sessions are listed, the counter of the
-// name is cleared, and the attempt is taken back from the network.
-var signInCost = budget{[]string{"GetItem UpdateItem UpdateItem", "PutItem", "GetItem Query DeleteItem UpdateItem"}, 3, 5}
+// counted for the network. Then it is counted for the name; a network that is stopped
+// must not come so far. Then the session is written. Then, at the same time, the account
+// is read again, the sessions are listed, the counter of the name is cleared, and the
+// attempt is taken back from the network, whose counter has no other attempts.
+var signInCost = budget{[]string{"GetItem UpdateItem", "UpdateItem", "PutItem", "GetItem Query DeleteItem DeleteItem"}, 3, 5}
+
+// afterFailureCost is the cost of a sign-in whose network has another failure. Its
+// counter is not removed, but lowered. DynamoDB does not report the write unit of the
+// DeleteItem whose condition failed.
+var afterFailureCost = budget{append(slices.Clone(signInCost.waves), "UpdateItem"), signInCost.read, signInCost.write}
+
+// knownSignInCost is the cost of a sign-in on a known device. It does not count for the
+// network.
+var knownSignInCost = budget{[]string{"GetItem", "UpdateItem", "PutItem", "GetItem Query DeleteItem"}, 3, 3}
 
 // loadCost is the cost of reading a session that needs no Touch.
 var loadCost = budget{[]string{"GetItem"}, 1, 0}
@@ -39,7 +49,10 @@ var oneDelete = budget{[]string{"DeleteItem"}, 0, 1}
 
 // refusalCost is the cost of a wrong password: the account is read and the attempt is
 // counted before the hash is checked.
-var refusalCost = budget{[]string{"GetItem UpdateItem UpdateItem"}, 1, 2}
+var refusalCost = budget{[]string{"GetItem UpdateItem", "UpdateItem"}, 1, 2}
+
+// againCost is the cost of a wrong password of a user who is signed in.
+var againCost = budget{[]string{"GetItem UpdateItem"}, 1, 1}
 
 // budget is what a request may cost: its calls, and DynamoDB's read and write units. The
 // waves come one after another. The calls of one wave are made at the same time. So the
@@ -105,7 +118,7 @@ func TestJourney(t *testing.T) {
 		t.Errorf("a failed sign-in sets %q", got)
 	}
 
-	r = s.wantCost(t, login(password), signInCost)
+	r = s.wantCost(t, login(password), afterFailureCost)
 	wantStatus(t, r, http.StatusOK)
 	if got := r.header.Values("Set-Cookie"); len(got) != 1 || !setCookie.MatchString(got[0]) {
 		t.Errorf("Set-Cookie: %q", got)
@@ -146,15 +159,49 @@ func TestSignInAgain(t *testing.T) {
 	wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: first}), http.StatusUnauthorized)
 }
 
+// A sign-in on a known device does not count for the network, so it costs two calls
+// less. After a change of the password the device is a stranger.
+func TestSignInOnAKnownDevice(t *testing.T) {
+	s := newStack(t, map[string]string{"SESSION_KEYS": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
+	first := s.wantCost(t, login(password), signInCost)
+	wantStatus(t, first, http.StatusOK)
+	known := func(password string) request {
+		in := login(password)
+		in.cookie = first.device()
+		return in
+	}
+	wantStatus(t, s.wantCost(t, known(password), knownSignInCost), http.StatusOK)
+	wantStatus(t, s.wantCost(t, known("wrong"), budget{[]string{"GetItem", "UpdateItem"}, 1, 1}), http.StatusUnauthorized)
+
+	changed := s.do(t, changePassword(first.cookie(), password, nextPassword))
+	wantStatus(t, changed, http.StatusNoContent)
+	stale := budget{slices.Concat([]string{"GetItem", "UpdateItem"}, signInCost.waves[1:]), signInCost.read, signInCost.write}
+	wantStatus(t, s.wantCost(t, known(nextPassword), stale), http.StatusOK)
+	first = changed
+	wantStatus(t, s.wantCost(t, known(nextPassword), knownSignInCost), http.StatusOK)
+}
+
+// A network that is stopped costs no call for the name.
+func TestStoppedNetwork(t *testing.T) {
+	s := newStack(t, map[string]string{"ATTEMPTS_PER_NETWORK": "2,1h"})
+	for range 2 {
+		wantStatus(t, s.wantCost(t, login("wrong"), refusalCost), http.StatusUnauthorized)
+	}
+	for _, name := range []string{username, "nobody"} {
+		r := s.wantCost(t, loginAs(name, password), budget{[]string{"GetItem UpdateItem"}, 1, 0})
+		wantStatus(t, r, http.StatusTooManyRequests)
+	}
+}
+
 // The first sign-in of a user whose hash another framework made costs one more write. It
 // replaces that hash with ours, which uses the configured pepper.
 func TestForeignHash(t *testing.T) {
 	s := newStack(t, map[string]string{"PASSWORD_PEPPERS": "2026:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
 	s.addForeignUser(t)
 	wantStatus(t, s.do(t, loginAs(foreignUser, password)), http.StatusUnauthorized)
-	first := budget{slices.Insert(slices.Clone(signInCost.waves), 1, "UpdateItem"), signInCost.read, signInCost.write + 1}
+	first := budget{slices.Insert(slices.Clone(afterFailureCost.waves), 2, "UpdateItem"), afterFailureCost.read, afterFailureCost.write + 1}
 	wantStatus(t, s.wantCost(t, loginAs(foreignUser, foreignPassword), first), http.StatusOK)
-	wantStatus(t, s.wantCost(t, loginAs(foreignUser, foreignPassword), signInCost), http.StatusOK)
+	wantStatus(t, s.wantCost(t, loginAs(foreignUser, foreignPassword), afterFailureCost), http.StatusOK)
 	account, err := s.users(t).Get(t.Context(), foreignUser)
 	if err != nil || !strings.HasPrefix(account.PasswordHash, "$argon2id$") || !strings.Contains(account.PasswordHash, ",keyid=2026$") {
 		t.Errorf("stored: %.50s, %v; want a hash of ours with the pepper 2026", account.PasswordHash, err)
@@ -184,7 +231,7 @@ func TestMissingPepper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := s.wantCost(t, loginAs("bob", password), refusalCost.and(budget{[]string{"UpdateItem UpdateItem"}, 0, 2}))
+	r := s.wantCost(t, loginAs("bob", password), refusalCost.and(budget{[]string{"DeleteItem DeleteItem"}, 0, 2}))
 	wantStatus(t, r, http.StatusServiceUnavailable)
 }
 

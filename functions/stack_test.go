@@ -272,6 +272,16 @@ func (r reply) cookie() string {
 	return ""
 }
 
+// device returns the device cookie in this reply, as a browser would send it.
+func (r reply) device() string {
+	for _, line := range r.header.Values("Set-Cookie") {
+		if pair, _, _ := strings.Cut(line, ";"); strings.HasPrefix(pair, "__Host-DEVICE=") {
+			return pair
+		}
+	}
+	return ""
+}
+
 // signIn returns the Cookie header of a new session.
 func (s *stack) signIn(t testing.TB) string {
 	t.Helper()

@@ -92,16 +92,23 @@ func TestRefusalsCostTheSame(t *testing.T) {
 	}
 }
 
-// While attempts cannot be counted, nobody can sign in. These attempts do not count as
-// failures afterwards.
+// While attempts cannot be counted, nobody can sign in, whichever of the two counters
+// cannot be reached. These attempts do not count as failures afterwards.
 func TestAttemptsOutage(t *testing.T) {
 	s := newStack(t, nil)
-	for range 12 {
-		s.proxy.Fail("UpdateItem "+s.tables["AttemptsTable"], dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse)
+	for i := range 12 {
+		faults := []dynamotest.Fault{dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse}
+		if i%2 == 1 {
+			faults = append([]dynamotest.Fault{dynamotest.None}, faults...)
+		}
+		s.proxy.Fail("UpdateItem "+s.tables["AttemptsTable"], faults...)
 		r := s.do(t, login(password))
 		if r.status != http.StatusServiceUnavailable || r.header.Get("Set-Cookie") != "" {
 			t.Fatalf("%d %v", r.status, r.header)
 		}
 	}
-	wantStatus(t, s.do(t, login(password)), http.StatusOK)
+	wantStatus(t, s.wantCost(t, login(password), signInCost), http.StatusOK)
+	if log := s.functions["LoginFunction"].log.String(); strings.Contains(log, "successafterfail") {
+		t.Errorf("the outage counts as failures:\n%s", log)
+	}
 }

@@ -35,9 +35,9 @@ type Proof struct {
 
 // Authenticate implements [authn.Authenticator]. The proof is a [*Proof].
 //
-// The attempt is counted before the hash is computed, and at the same time as the
-// account is read. An unknown name, a wrong password and a disabled account look the
-// same and cost the same: one count, one read and one hash (ASVS 6.3.8). Two kinds of
+// The attempt is counted before the hash is computed, as [throttle.Limiter.Admit]
+// does it. An unknown name, a wrong password and a disabled account look the same and
+// cost the same: one read, the same counts and one hash (ASVS 6.3.8). Two kinds of
 // input are refused before that, because no account can have them: a name that
 // [Normalize] refuses, and a password over [password.MaxBytes]. If a stored hash
 // cannot be read, this is logged and the attempt is refused. If the pepper of a
@@ -52,25 +52,35 @@ func (d *Authenticator) Authenticate(ctx context.Context, a authn.Attempt) (auth
 		return nil, authn.ErrRefused
 	}
 	var account *Account
-	var unread error
-	var wg sync.WaitGroup
-	wg.Go(func() { account, unread = d.directory.find(ctx, name) })
-	admission, err := d.limiter.Admit(ctx, throttle.Attempt{Name: name, Address: a.Address, Device: a.Device})
-	wg.Wait()
+	admission, err := d.limiter.Admit(ctx, throttle.Attempt{Name: name, Address: a.Address, Device: a.Device, UserID: a.UserID},
+		func(ctx context.Context) (owner throttle.Owner, err error) {
+			if account, err = d.directory.find(ctx, name); err == nil {
+				owner = account.owner()
+			}
+			return owner, err
+		})
 	if err != nil {
 		return nil, err
 	}
-	if err = unread; err == nil {
-		account, err = d.directory.authenticate(ctx, account, a.Password)
-	}
-	if err != nil {
-		if !errors.Is(err, authn.ErrRefused) {
-			admission.Withdraw(ctx)
-		}
+	account, err = d.directory.authenticate(ctx, account, a.Password)
+	switch {
+	case errors.Is(err, authn.ErrRefused):
+		admission.Fail(ctx)
+		return nil, err
+	case err != nil:
+		admission.Withdraw(ctx)
 		return nil, err
 	}
 	return &Proof{account, d.directory, d.limiter, admission}, nil
 }
+
+// owner returns what the limiter knows about the owner of the account's name.
+func (a *Account) owner() throttle.Owner {
+	return throttle.Owner{UserID: a.UserID, CredentialVersion: a.CredentialVersion}
+}
+
+// Subject returns what is limited when somebody signs in to the account.
+func (a *Account) Subject() throttle.Subject { return throttle.Subject{Name: a.Name, Owner: a.owner()} }
 
 // CheckNew implements [authn.PasswordChanger] by [password.CheckNew].
 func (d *Authenticator) CheckNew(pw, username string) error { return password.CheckNew(pw, username) }
@@ -79,19 +89,23 @@ func (d *Authenticator) CheckNew(pw, username string) error { return password.Ch
 func (d *Authenticator) MinCharacters() int { return password.MinCharacters }
 
 // ChangePassword implements [authn.PasswordChanger] by [Directory.ChangePassword].
-// The proof must come from Authenticate.
+// The proof must come from Authenticate. Its Account is then the changed one.
 func (d *Authenticator) ChangePassword(ctx context.Context, proof authn.Proof, pw string, end func(context.Context) error) error {
 	p, ok := proof.(*Proof)
 	if !ok {
 		return fmt.Errorf("a proof of another Authenticator, of type %T", proof)
 	}
 	defer p.Withdraw(ctx) // it does nothing if end was called
-	return d.directory.ChangePassword(ctx, p.Account, pw, func(ctx context.Context) error {
+	changed, err := d.directory.ChangePassword(ctx, p.Account, pw, func(ctx context.Context) error {
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		wg.Go(func() { p.Succeed(ctx) })
 		return end(ctx)
 	})
+	if err == nil {
+		p.Account = changed
+	}
+	return err
 }
 
 // User implements [authn.Proof].
@@ -104,13 +118,13 @@ func (p *Proof) User() authn.User {
 func (p *Proof) KnownDevice() bool { return p.admission.KnownDevice }
 
 // NewDevice implements [authn.Proof] by [throttle.Limiter.NewDevice].
-func (p *Proof) NewDevice() string { return p.limiter.NewDevice(p.Account.Name) }
+func (p *Proof) NewDevice() string { return p.limiter.NewDevice(p.Account.Name, p.Account.owner()) }
 
 // Failures implements [authn.Proof].
 func (p *Proof) Failures() int { return p.admission.Failures }
 
 // Confirm implements [authn.Proof] by [Directory.Recheck]. At the same time it clears
-// the failures of the name.
+// the failures in a row.
 func (p *Proof) Confirm(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { p.Succeed(ctx) })
@@ -119,8 +133,8 @@ func (p *Proof) Confirm(ctx context.Context) error {
 	return err
 }
 
-// Succeed implements [authn.Proof]: it clears the failures of the name. If that fails,
-// it logs the error.
+// Succeed implements [authn.Proof]: it clears the failures in a row. If that fails, it
+// logs the error.
 func (p *Proof) Succeed(ctx context.Context) { p.admission.Succeed(ctx) }
 
 // Withdraw implements [authn.Proof].

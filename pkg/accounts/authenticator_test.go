@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/signin/authn"
@@ -43,9 +44,9 @@ func (s *countingAttempts) Count(ctx context.Context, c throttle.Count) (throttl
 	return s.Store.Count(ctx, c)
 }
 
-func (s *countingAttempts) Withdraw(ctx context.Context, key string) error {
+func (s *countingAttempts) Withdraw(ctx context.Context, key, id string, counted bool) error {
 	s.withdrawals.Add(1)
-	return s.Store.Withdraw(ctx, key)
+	return s.Store.Withdraw(ctx, key, id, counted)
 }
 
 func (s *countingAttempts) Clear(ctx context.Context, key string) error {
@@ -230,6 +231,77 @@ func TestHashesAtOnce(t *testing.T) {
 	})
 }
 
+// When several requests run at once in one process, the hashes that it checks at the
+// same time need at most 19 MiB for each processor, or 128 MiB if that is more. So a few
+// sign-ins by imported hashes that need much memory do not exhaust it. Each hash gets its
+// turn, also a large one among many small ones.
+func TestMemoryOfHashesAtOnce(t *testing.T) {
+	const mib = 1 << 20
+	zeros := strings.Repeat("A", 22) + "$" + strings.Repeat("A", 43)
+	hashes := map[string]string{
+		"ours":    plain.DummyHash(),
+		"django":  "argon2$argon2id$v=19$m=102400,t=2,p=8$" + zeros,
+		"largest": "scrypt:131072:8:1$salt$" + strings.Repeat("0", 128),
+		"bcrypt":  "$2b$12$" + strings.Repeat(".", 53),
+	}
+	for _, test := range []struct {
+		processors, most int // MiB
+	}{{1, 128}, {2, 128}, {6, 128}, {32, 32 * 19}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newAuthenticatorFixture(t, throttle.Config{})
+			r.SetProcessors(test.processors)
+			var mu sync.Mutex
+			var now, most, count, atOnce int
+			running := map[string]int{}
+			r.SetVerify(func(encoded, _ string) (bool, error) {
+				mu.Lock()
+				now, count = now+plain.Memory(encoded), count+1
+				most, atOnce = max(most, now), max(atOnce, count)
+				running[encoded]++
+				mu.Unlock()
+				time.Sleep(time.Second)
+				mu.Lock()
+				now, count = now-plain.Memory(encoded), count-1
+				mu.Unlock()
+				return false, nil
+			})
+			signIn := func(kinds ...string) {
+				var wg sync.WaitGroup
+				for _, kind := range kinds {
+					for i := range 40 {
+						name := fmt.Sprint(kind, i)
+						wg.Go(func() {
+							if _, err := r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: name, Address: name}); err != authn.ErrRefused {
+								t.Errorf("%s: %v", name, err)
+							}
+						})
+					}
+				}
+				wg.Wait()
+			}
+			for kind, encoded := range hashes {
+				for i := range 40 {
+					r.put(t, fmt.Sprint(kind, i), encoded, false)
+				}
+			}
+			signIn("django", "largest", "bcrypt")
+			if most > test.most*mib || most < 100*mib || atOnce > test.processors {
+				t.Errorf("%d processors: %d hashes of %d MiB at once, want at most %d MiB, and not few", test.processors, atOnce, most/mib, test.most)
+			}
+			atOnce = 0
+			signIn("ours")
+			if atOnce != test.processors {
+				t.Errorf("%d processors: %d hashes at once", test.processors, atOnce)
+			}
+			for kind, encoded := range hashes {
+				if running[encoded] != 40 {
+					t.Errorf("%d processors: %s got %d turns, want 40", test.processors, kind, running[encoded])
+				}
+			}
+		})
+	}
+}
+
 // A password change during an outage does not count as a failure. A change that
 // succeeds clears the failures before it.
 func TestChangesSucceedOrWithdraw(t *testing.T) {
@@ -286,6 +358,87 @@ func TestDevices(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want a known device: %v", name, proof, err, want)
 		}
 	}
+}
+
+// A changed password, a disabled and a deleted account make strangers of the devices
+// that were known. The device that changes the password stays known. A new hash of the
+// same password changes nothing.
+func TestDevicesAfterAChange(t *testing.T) {
+	r := newAuthenticatorFixture(t, throttle.Config{DeviceKeys: [][]byte{[]byte(strings.Repeat("k", 32))}})
+	r.put(t, "alice", foreignHash, false)
+	signIn := func(pw, device string) authn.Proof {
+		t.Helper()
+		proof, err := r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: "alice", Password: pw, Device: device})
+		if err != nil {
+			t.Fatal(err)
+		}
+		proof.Succeed(t.Context())
+		return proof
+	}
+	first := signIn(foreignPhrase, "")
+	old := first.NewDevice()
+	if !signIn(foreignPhrase, old).KnownDevice() {
+		t.Error("a new hash of the same password made the device a stranger")
+	}
+	changing := signIn(foreignPhrase, old)
+	if err := r.authenticator.ChangePassword(t.Context(), changing, newPhrase, noopEnd); err != nil {
+		t.Fatal(err)
+	}
+	if signIn(newPhrase, old).KnownDevice() {
+		t.Error("after a change of the password the old cookie is good still")
+	}
+	own := changing.NewDevice()
+	if !signIn(newPhrase, own).KnownDevice() {
+		t.Error("the device that changed the password is a stranger")
+	}
+
+	for _, disabled := range []bool{true, false} {
+		if _, err := r.SetDisabled(t.Context(), accountstest.Get(t, r.store, "alice"), disabled); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if signIn(newPhrase, own).KnownDevice() {
+		t.Error("after it was disabled the account knows the device still")
+	}
+	own = signIn(newPhrase, "").NewDevice()
+	if err := r.Delete(t.Context(), accountstest.Get(t, r.store, "alice")); err != nil {
+		t.Fatal(err)
+	}
+	r.put(t, "alice", plain.Hash(phrase), false)
+	if signIn(phrase, own).KnownDevice() {
+		t.Error("the next account of the name knows the device of the deleted one")
+	}
+}
+
+// A user who is signed in has one counter over all sessions, apart from the counters of
+// the name and of the network.
+func TestSignedInUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newAuthenticatorFixture(t, throttle.Config{Network: throttle.Window{Limit: 20, Period: time.Hour}})
+		userID := r.put(t, "alice", plain.Hash(phrase), false).UserID
+		again := func(address, pw string) error {
+			_, err := r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: "alice", Password: pw, Address: address, UserID: userID})
+			return err
+		}
+		for i := range 40 { // strangers at one address
+			if _, err := r.signIn(t, fmt.Sprint("name", i%4), "wrong"); err == nil {
+				t.Fatal("a wrong password is right")
+			}
+		}
+		gets, counts := r.store.gets, r.counters.counts.Load()
+		if err := again("192.0.2.1", phrase); err != nil {
+			t.Errorf("the network of strangers stops a user who is signed in: %v", err)
+		}
+		if r.store.gets != gets+1 || r.counters.counts.Load() != counts+1 {
+			t.Errorf("%d reads and %d counts, want 1 and 1", r.store.gets-gets, r.counters.counts.Load()-counts)
+		}
+		for i := range 9 { // the right password was not reported as a success
+			if err := again(fmt.Sprintf("198.51.100.%d", i), "wrong"); err != authn.ErrRefused {
+				t.Fatal(err)
+			}
+		}
+		wantThrottled(t, again("198.51.100.99", phrase), 30*time.Second)
+	})
 }
 
 // Unusual names and passwords work, and every byte of a password matters, even the

@@ -3,6 +3,8 @@ package accounts
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"example.com/coatcheck/pkg/accounts/password"
@@ -17,8 +19,15 @@ const lease = 15 * time.Second
 // that another write of the account succeeded.
 const writeTries = 32
 
-// ChangePassword sets the password of the account to pw and ends the sessions of the
-// account by calling end. The account must be as the caller has just read it or
+// The pause before a change reads the account again is random, so that writers who met
+// once do not meet again. It grows, so that many writers leave each other room.
+const (
+	firstPause   = 4 * time.Millisecond // the longest pause after the first failed try
+	longestPause = 512 * time.Millisecond
+)
+
+// ChangePassword sets the password of the account to pw, ends the sessions of the
+// account by calling end, and returns the changed account. The account must be as the caller has just read it or
 // authenticated it. The order of the writes makes the change safe. First the account
 // is frozen, so that no sign-in with the old password can succeed any more. Then its
 // sessions end. Then the new hash is stored and the account is thawed. A process that
@@ -30,24 +39,25 @@ const writeTries = 32
 // stays the same. It returns [authn.ErrBusy] if another change is in progress, or if
 // the account has changed since the caller read it. If [password.CheckNew] refuses
 // pw, nothing is changed.
-func (d *Directory) ChangePassword(ctx context.Context, account *Account, pw string, end func(context.Context) error) error {
+func (d *Directory) ChangePassword(ctx context.Context, account *Account, pw string, end func(context.Context) error) (*Account, error) {
 	if err := password.CheckNew(pw, account.Name); err != nil {
-		return err
+		return nil, err
 	}
 	hash, err := d.hash(ctx, pw)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	frozen, err := d.freeze(ctx, account)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	during, cancel := context.WithDeadline(ctx, frozen.FrozenUntil)
 	defer cancel()
 	if err := end(during); err != nil {
-		return errors.Join(err, d.thaw(ctx, frozen, frozen.PasswordHash))
+		_, left := d.thaw(ctx, frozen, nil)
+		return nil, errors.Join(err, left)
 	}
-	return d.thaw(during, frozen, hash)
+	return d.thaw(during, frozen, &hash)
 }
 
 // freeze makes every sign-in fail for the time of the lease.
@@ -62,18 +72,21 @@ func (d *Directory) freeze(ctx context.Context, account *Account) (*Account, err
 	})
 }
 
-// thaw ends the freeze that this change made. The version distinguishes it from the
-// freeze of another change.
-func (d *Directory) thaw(ctx context.Context, frozen *Account, hash string) error {
-	_, err := d.modify(ctx, frozen, func(now *Account) error {
+// thaw ends the freeze that this change made, and stores the hash of the new password
+// if it is not nil. The version distinguishes the freeze from that of another change.
+func (d *Directory) thaw(ctx context.Context, frozen *Account, hash *string) (*Account, error) {
+	return d.modify(ctx, frozen, func(now *Account) error {
 		if now.Version != frozen.Version {
 			return authn.ErrBusy
 		}
-		now.PasswordHash, now.FrozenUntil = hash, time.Time{}
+		if hash != nil {
+			now.PasswordHash = *hash
+			now.CredentialVersion++
+		}
+		now.FrozenUntil = time.Time{}
 		now.Version++
 		return nil
 	})
-	return err
 }
 
 // thawExpired clears the freeze of a change that was interrupted. It returns
@@ -98,6 +111,9 @@ func (d *Directory) SetDisabled(ctx context.Context, account *Account, disabled 
 	return d.modify(ctx, account, func(now *Account) error {
 		now.Disabled, now.FrozenUntil = disabled, time.Time{}
 		now.Version++
+		if disabled {
+			now.CredentialVersion++
+		}
 		return nil
 	})
 }
@@ -140,11 +156,12 @@ func (d *Directory) Delete(ctx context.Context, account *Account) error {
 }
 
 // modify applies change to the account and stores the result. If it loses a race to
-// another write, it reads the account again and repeats the change. If change returns
-// an error, modify stops and writes nothing.
+// another write, it pauses, reads the account again and repeats the change. If change
+// returns an error, modify stops and writes nothing. If it loses every race, it returns
+// authn.ErrBusy.
 func (d *Directory) modify(ctx context.Context, account *Account, change func(now *Account) error) (*Account, error) {
 	base := account
-	for range writeTries {
+	for try := range writeTries {
 		next := base.Clone()
 		if err := change(next); err != nil {
 			return nil, err
@@ -156,6 +173,9 @@ func (d *Directory) modify(ctx context.Context, account *Account, change func(no
 		if !errors.Is(err, ErrChanged) {
 			return nil, err
 		}
+		if err := pause(ctx, try); err != nil {
+			return nil, err
+		}
 		if base, err = d.store.Get(ctx, account.Name); err != nil {
 			return nil, err
 		}
@@ -164,6 +184,16 @@ func (d *Directory) modify(ctx context.Context, account *Account, change func(no
 		}
 	}
 	return nil, authn.ErrBusy
+}
+
+// pause waits before the account is read again, after the try with that number, from 0.
+func pause(ctx context.Context, try int) error {
+	select {
+	case <-time.After(rand.N(min(firstPause<<min(try, 10), longestPause))):
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for other changes of the account: %w", ctx.Err())
+	}
 }
 
 // write stores the account and sets its new revision.

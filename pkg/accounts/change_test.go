@@ -114,7 +114,8 @@ func TestChangePassword(t *testing.T) {
 	var refused []error
 	err := r.change(func(ctx context.Context) error {
 		during = r.alice()
-		refused = []error{r.signIn(phrase), r.signIn(newPhrase), r.ChangePassword(ctx, during, newPhrase, noopEnd)}
+		_, busy := r.ChangePassword(ctx, during, newPhrase, noopEnd)
+		refused = []error{r.signIn(phrase), r.signIn(newPhrase), busy}
 		return nil
 	})
 	if err != nil {
@@ -127,6 +128,9 @@ func TestChangePassword(t *testing.T) {
 		t.Errorf("sign-ins with the right and the wrong password, and a second change, while it is frozen: %v; want %v", refused, want)
 	}
 	after := r.alice()
+	if during.CredentialVersion != before.CredentialVersion || after.CredentialVersion != before.CredentialVersion+1 {
+		t.Errorf("the credential's version went from %d to %d to %d", before.CredentialVersion, during.CredentialVersion, after.CredentialVersion)
+	}
 	if after.Version != before.Version+2 || !after.FrozenUntil.IsZero() || after.UserID != before.UserID || after.Roles[0] != "member" {
 		t.Errorf("thawed as %+v", after)
 	}
@@ -141,7 +145,7 @@ func TestChangePasswordRefusesABadOne(t *testing.T) {
 	r := newChangeFixture(t)
 	before := r.alice()
 	for _, pw := range []string{"short", "alice-alice-alice-alice", "passwordpassword"} {
-		err := r.ChangePassword(t.Context(), before, pw, func(context.Context) error { t.Error("sessions ended"); return nil })
+		_, err := r.ChangePassword(t.Context(), before, pw, func(context.Context) error { t.Error("sessions ended"); return nil })
 		if err == nil || errors.Is(err, authn.ErrBusy) || r.store.writes != 0 {
 			t.Errorf("%q: %v with %d writes", pw, err, r.store.writes)
 		}
@@ -156,7 +160,7 @@ func TestSessionsCannotBeEnded(t *testing.T) {
 	if err := r.change(func(context.Context) error { return down }); !errors.Is(err, down) {
 		t.Errorf("ChangePassword = %v, want the error of end", err)
 	}
-	if now := r.alice(); !now.FrozenUntil.IsZero() || now.Version != 3 {
+	if now := r.alice(); !now.FrozenUntil.IsZero() || now.Version != 3 || now.CredentialVersion != 0 {
 		t.Errorf("left as %+v", now)
 	}
 	r.wantPassword(phrase)
@@ -364,7 +368,7 @@ func TestSetDisabled(t *testing.T) {
 		t.Fatal(err)
 	}
 	for version := int64(2); version < 4; version++ {
-		if a, err := r.SetDisabled(t.Context(), r.alice(), true); err != nil || !a.Disabled || a.Version != version || r.alice().Version != version {
+		if a, err := r.SetDisabled(t.Context(), r.alice(), true); err != nil || !a.Disabled || a.Version != version || r.alice().Version != version || a.CredentialVersion != version-1 {
 			t.Errorf("SetDisabled = %+v, %v; want version %d", a, err, version)
 		}
 	}
@@ -374,8 +378,8 @@ func TestSetDisabled(t *testing.T) {
 	if err := r.signIn(phrase); err != authn.ErrRefused {
 		t.Errorf("sign-in = %v, want ErrRefused", err)
 	}
-	if _, err := r.SetDisabled(t.Context(), r.alice(), false); err != nil {
-		t.Fatal(err)
+	if a, err := r.SetDisabled(t.Context(), r.alice(), false); err != nil || a.CredentialVersion != 2 {
+		t.Fatalf("enabled as %+v, %v", a, err)
 	}
 	r.wantPassword(phrase)
 }

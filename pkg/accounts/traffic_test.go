@@ -215,9 +215,10 @@ func (tr *traffic) changePassword(round int) {
 	handedOut := tr.handedOut(func(int64) bool { return true })
 	w := httptest.NewRecorder()
 	tr.ending(func() error {
-		return tr.directory.ChangePassword(ctx, account, fmt.Sprintf("an example of password %d", round), func(ctx context.Context) error {
+		_, err := tr.directory.ChangePassword(ctx, account, fmt.Sprintf("an example of password %d", round), func(ctx context.Context) error {
 			return tr.sessions.ReauthenticateAlone(ctx, w, s)
 		})
+		return err
 	})
 	tr.changed.Store(account.Version + 2) // the freeze adds 1, and so does its end
 	tr.wantDead("the password was changed", handedOut...)

@@ -20,9 +20,19 @@ const (
 )
 
 // Authenticator returns an Authenticator for the accounts in directory. It counts
-// attempts in store, with the limits in ATTEMPTS_LADDER and ATTEMPTS_PER_NETWORK. If
-// SESSION_KEYS is set, it recognises devices that signed in before.
+// attempts in store, see [Limiter].
 func Authenticator(directory *accounts.Directory, store throttle.Store) (*accounts.Authenticator, error) {
+	limiter, err := Limiter(store)
+	if err != nil {
+		return nil, err
+	}
+	return accounts.NewAuthenticator(directory, limiter), nil
+}
+
+// Limiter returns a Limiter that counts attempts in store, with the limits in
+// ATTEMPTS_LADDER and ATTEMPTS_PER_NETWORK. If SESSION_KEYS is set, it recognises
+// devices that signed in before.
+func Limiter(store throttle.Store) (*throttle.Limiter, error) {
 	var cfg throttle.Config
 	var err error
 	if cfg.Name, err = ladder(); err != nil {
@@ -38,7 +48,7 @@ func Authenticator(directory *accounts.Directory, store throttle.Store) (*accoun
 	if err != nil {
 		return nil, fmt.Errorf("%s or %s: %w", AttemptsLadder, AttemptsPerNetwork, err)
 	}
-	return accounts.NewAuthenticator(directory, limiter), nil
+	return limiter, nil
 }
 
 // ladder reads ATTEMPTS_LADDER. Where two of its parts contradict each other, the

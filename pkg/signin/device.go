@@ -1,12 +1,7 @@
 package signin
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
-
-	"example.com/coatcheck/pkg/session"
-	"example.com/coatcheck/pkg/signin/authn"
 )
 
 const (
@@ -24,15 +19,10 @@ func device(r *http.Request) string {
 	return cookies[0].Value
 }
 
-// setDeviceCookie sets a cookie by which a device that has just signed in is
-// recognised later. A browser has one device cookie, so the new one replaces another
-// user's.
-func (l login) setDeviceCookie(ctx context.Context, w http.ResponseWriter, proof authn.Proof, s *session.Session) {
-	value := proof.NewDevice()
-	if value == "" {
-		return
-	}
-	slog.WarnContext(ctx, "authn_login_new_device", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
+// setDeviceCookie sets a cookie by which a device whose user has just given the
+// password is recognised later. A browser has one device cookie, so the new one
+// replaces another user's.
+func setDeviceCookie(w http.ResponseWriter, value string) {
 	http.SetCookie(w, &http.Cookie{
 		Name: deviceCookie, Value: value, Path: "/", MaxAge: deviceMaxAge,
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,

@@ -34,6 +34,7 @@ var (
 	errSignIn         = &refusal{http.StatusUnauthorized, "Sign in first."}
 	errRefused        = &refusal{http.StatusUnauthorized, "The username or password is wrong."}
 	errPassword       = &refusal{http.StatusUnauthorized, "The password is wrong."}
+	errLocked         = &refusal{http.StatusTooManyRequests, "There were too many failed attempts, so this name is locked until the operator unlocks it."}
 	errBusy           = &refusal{http.StatusServiceUnavailable, "This account is being changed just now. Try again in a moment."}
 	errRole           = &refusal{http.StatusForbidden, "Your account may not do this."}
 	errReauthenticate = &refusal{http.StatusForbidden, "Give your password again first, at /reauthenticate."}
@@ -81,6 +82,8 @@ func answerTo(err error) *refusal {
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &tooMany) && tooMany.Locked:
+		return errLocked
 	case errors.As(err, &tooMany):
 		return &refusal{http.StatusTooManyRequests, "There were too many attempts to sign in. Try again in " + inWords(tooMany.RetryAfter) + "."}
 	case errors.Is(err, session.ErrNoSession):

@@ -79,6 +79,21 @@ func TestTooManyAttempts(t *testing.T) {
 	}
 }
 
+// TestLocked: no wait helps against a lock, so nobody is told to try again in a while.
+// Programs still get a Retry-After.
+func TestLocked(t *testing.T) {
+	r := newFixture(t)
+	const locked = "There were too many failed attempts, so this name is locked until the operator unlocks it."
+	for _, by := range []string{"name", "user"} {
+		w := httptest.NewRecorder()
+		Fail(w, get("/login"), fmt.Errorf("wrapped: %w", &authn.ThrottledError{By: by, RetryAfter: time.Hour, Locked: true}))
+		same(t, response{w.Code, w.Result().Header, w.Body.String()}, problemAnswer(429, locked).with("Retry-After", "3600"))
+		if events := r.events(); len(events) != 1 || !strings.HasPrefix(events[0], "WARN excess_rate_limit_exceeded ") || !strings.Contains(events[0], "locked") {
+			t.Errorf("logged %q", events)
+		}
+	}
+}
+
 // TestSignInFirst: a write without a session cannot be repeated by following a link,
 // so the page after the login is home. A page that was requested without a session is
 // the page after the login.

@@ -395,11 +395,11 @@ func (s attemptStore) Count(ctx context.Context, c throttle.Count) (throttle.Cou
 	return s.Store.Count(ctx, c)
 }
 
-func (s attemptStore) Withdraw(ctx context.Context, key string) error {
+func (s attemptStore) Withdraw(ctx context.Context, key, id string, counted bool) error {
 	if err := s.record("attempts.Withdraw"); err != nil {
 		return err
 	}
-	return s.Store.Withdraw(ctx, key)
+	return s.Store.Withdraw(ctx, key, id, counted)
 }
 
 func (s attemptStore) Clear(ctx context.Context, key string) error {

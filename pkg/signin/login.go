@@ -81,7 +81,7 @@ func writeFormError(w http.ResponseWriter, r *http.Request, err error, show func
 // signIn checks the name and the password, creates the session and logs the sign-in.
 func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password string) (*session.Session, error) {
 	ctx := r.Context()
-	proof, err := authenticate(l.authenticator, r, username, password)
+	proof, err := l.authenticator.Authenticate(ctx, attempt(r, username, password))
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +93,9 @@ func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password
 	if proof.Failures() > 0 {
 		slog.WarnContext(ctx, "authn_login_successafterfail", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "failures", proof.Failures())
 	}
-	if !proof.KnownDevice() {
-		l.setDeviceCookie(ctx, w, proof, s)
+	if device := proof.NewDevice(); device != "" && !proof.KnownDevice() {
+		slog.WarnContext(ctx, "authn_login_new_device", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
+		setDeviceCookie(w, device)
 	}
 	return s, nil
 }
@@ -108,12 +109,10 @@ func (l login) start(w http.ResponseWriter, r *http.Request, proof authn.Proof) 
 	return s, err
 }
 
-// authenticate checks a name and a password. It passes on the client's address and
-// device cookie, because attempts are counted for them.
-func authenticate(authenticator authn.Authenticator, r *http.Request, username, password string) (authn.Proof, error) {
-	return authenticator.Authenticate(r.Context(), authn.Attempt{
-		Username: username, Password: password, Address: clientip.Of(r), Device: device(r),
-	})
+// attempt returns the attempt that the request makes. The client's address and device
+// cookie are in it, because attempts are counted for them.
+func attempt(r *http.Request, username, password string) authn.Attempt {
+	return authn.Attempt{Username: username, Password: password, Address: clientip.Of(r), Device: device(r)}
 }
 
 func values(user authn.User) map[string]string {

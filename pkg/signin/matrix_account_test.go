@@ -62,28 +62,28 @@ func reauthenticateRows() []row {
 	renewed, toHome := newAnswer(204, "").with("Set-Cookie", newCookie), redirectAnswer("/profile").with("Set-Cookie", newCookie)
 	return append(guardedRows(route, right, rightBody), []row{
 		{route: route, outcome: "signed in", form: right, json: rightBody, page: toHome, program: renewed,
-			calls: "sessions.Get accounts.Get sessions.Update", attempts: succeeded},
+			calls: "sessions.Get accounts.Get sessions.Update", attempts: succeededAgain},
 		{route: route, outcome: "next", given: signedIn, form: right + "&next=%2Fsessions", json: rightBody,
 			page: redirectAnswer("/sessions").with("Set-Cookie", newCookie), program: renewed,
-			calls: "sessions.Get accounts.Get sessions.Update", attempts: succeeded},
+			calls: "sessions.Get accounts.Get sessions.Update", attempts: succeededAgain},
 		{route: route, outcome: "account store down", form: right, json: rightBody, page: downPage(), program: downProgram(),
-			calls: "sessions.Get accounts.Get", attempts: withdrawn},
+			calls: "sessions.Get accounts.Get", attempts: withdrawnAgain},
 		{route: route, outcome: "wrong password", given: signedIn, form: wrong, json: wrongBody,
-			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failed},
+			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failedAgain},
 		{route: route, outcome: "another user's account by now", given: func(r *fixture) string {
 			cookie := r.signIn()
 			r.accounts.edit = func(a *accounts.Account) { a.UserID = "another-id" }
 			return cookie
 		}, form: right, json: rightBody, page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword),
-			calls: "sessions.Get accounts.Get", attempts: failed},
+			calls: "sessions.Get accounts.Get", attempts: failedAgain},
 		{route: route, outcome: "ended meanwhile", given: func(r *fixture) string {
 			cookie := r.signIn()
 			r.hooks["accounts.Get"] = func() error { return r.revokeAll() }
 			return cookie
 		}, form: right, json: rightBody, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst),
-			calls: "sessions.Get accounts.Get sessions.Update", attempts: succeeded},
+			calls: "sessions.Get accounts.Get sessions.Update", attempts: succeededAgain},
 		{route: route, outcome: "no password", given: signedIn, form: "password=", json: `{"password":""}`,
-			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failed},
+			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failedAgain},
 		{route: route, outcome: "field missing", given: signedIn, form: "next=%2F", json: `{}`,
 			page: pageAnswer(400, heading, `The field "password" is missing.`), program: problemAnswer(400, `The field "password" is missing.`), calls: "sessions.Get"},
 		{route: route, outcome: "cross-site", given: signedIn, change: crossSite, form: right, json: rightBody,
@@ -113,19 +113,19 @@ func passwordRows() []row {
 	}
 	return append(guardedRows(route, right, rightBody), []row{
 		{route: route, outcome: "signed in", form: right, json: rightBody, page: toHome, program: newAnswer(204, "").with("Set-Cookie", newCookie),
-			calls: whole, attempts: succeeded},
+			calls: whole, attempts: succeededAgain},
 		{route: route, outcome: "signed in elsewhere too", given: func(r *fixture) string { r.signIn(); return r.signIn() }, form: right, json: rightBody,
 			page: toHome, program: newAnswer(204, "").with("Set-Cookie", newCookie),
-			calls: strings.Replace(whole, "List", "List sessions.Delete", 1), attempts: succeeded},
+			calls: strings.Replace(whole, "List", "List sessions.Delete", 1), attempts: succeededAgain},
 		{route: route, outcome: "account store down", form: right, json: rightBody, page: downPage(), program: downProgram(),
-			calls: "sessions.Get accounts.Get", attempts: withdrawn},
+			calls: "sessions.Get accounts.Get", attempts: withdrawnAgain},
 		{route: route, outcome: "wrong password", given: signedIn, form: form(wrongPhrase, newPhrase), json: json(wrongPhrase, newPhrase),
-			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failed},
+			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failedAgain},
 		{route: route, outcome: "weak new password", given: signedIn, form: form(phrase, "too short"), json: json(phrase, "too short"),
 			page: pageAnswer(400, heading, short), program: problemAnswer(400, short), calls: "sessions.Get"},
 		{route: route, outcome: "being changed", given: frozen(time.Hour), form: right, json: rightBody,
 			page: problemPage(503, busy).with("Retry-After", "5"), program: problemAnswer(503, busy).with("Retry-After", "5"),
-			calls: "sessions.Get accounts.Get", attempts: withdrawn},
+			calls: "sessions.Get accounts.Get", attempts: withdrawnAgain},
 		{route: route, outcome: "field missing", given: signedIn, form: "new_password=x", json: `{"new_password":"x"}`,
 			page: pageAnswer(400, heading, `The field "current_password" is missing.`), program: problemAnswer(400, `The field "current_password" is missing.`), calls: "sessions.Get"},
 		{route: route, outcome: "cross-site", given: signedIn, change: crossSite, form: right, json: rightBody,

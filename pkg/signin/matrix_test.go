@@ -26,10 +26,17 @@ const (
 	newCookie     = "__Host-SESSIONID=<token>; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=Lax"
 	clearedCookie = "__Host-SESSIONID=; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
 
-	// The calls that count an attempt, by its outcome.
+	// The calls that count an attempt to sign in, by its outcome. If the account or the
+	// network's counter cannot be read, the attempt is not counted for the name.
 	failed    = "Count Count"
 	succeeded = "Clear Count Count Withdraw"
 	withdrawn = "Count Count Withdraw Withdraw"
+	unread    = "Count Withdraw"
+
+	// The same for a user who is signed in.
+	failedAgain    = "Count"
+	succeededAgain = "Clear Count"
+	withdrawnAgain = "Count Withdraw"
 
 	signedInJSON = `{"user":{"user_id":"alice-id","username":"Alice","display_name":"Alice Liddell","roles":["member"]},` +
 		`"session":{"id":"<id>","signed_in_at":"2000-01-01T00:00:00Z","expires_at":"2000-01-01T00:30:00Z"}}`
@@ -156,12 +163,12 @@ func loginRows() []row {
 		{route: route, outcome: "session store down", form: rightForm, json: rightJSON, page: downPage, program: downProgram,
 			calls: "accounts.Get sessions.Create sessions.Delete sessions.Create sessions.Delete", attempts: withdrawn},
 		{route: route, outcome: "account store down", form: rightForm, json: rightJSON, page: downPage, program: downProgram,
-			calls: "accounts.Get", attempts: withdrawn},
+			calls: "accounts.Get", attempts: unread},
 		{route: route, outcome: "attempts cannot be counted", given: func(r *fixture) string {
 			r.breakStore("attempts")
 			return ""
 		}, form: rightForm, json: rightJSON, page: downPage, program: downProgram,
-			calls: "accounts.Get", attempts: failed},
+			calls: "accounts.Get", attempts: unread},
 		{route: route, outcome: "old session cannot be ended", given: func(r *fixture) string {
 			cookie := r.signIn()
 			r.hooks["sessions.Delete"] = down

@@ -21,7 +21,8 @@ type passwordChange struct {
 }
 
 // Password returns the routes of /password. A new password ends all sessions of the
-// user except the one that sets it. That session gets a new token.
+// user except the one that sets it. That session gets a new token. All devices of the
+// user are strangers then, except the one that sets it. That device gets a new cookie.
 func Password(sessions *session.Manager, passwords authn.PasswordChanger) Routes {
 	c := passwordChange{sessions, passwords}
 	return Routes{
@@ -69,6 +70,9 @@ func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, 
 	})
 	if err != nil {
 		return err
+	}
+	if device := proof.NewDevice(); device != "" {
+		setDeviceCookie(w, device)
 	}
 	slog.InfoContext(ctx, "authn_password_change", "user_id", s.UserID, "session_id", s.ID, "ip", clientip.Of(r))
 	return nil

@@ -66,11 +66,13 @@ func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password
 	return err
 }
 
-// reauthenticate checks the password of a signed-in user. The attempt is counted as any
-// other is. If the name belongs to another user now, the right password of that user
-// is refused too.
+// reauthenticate checks the password of a signed-in user. The attempt is counted for
+// the user. If the name belongs to another user now, the right password of that user is
+// refused too.
 func reauthenticate(authenticator authn.Authenticator, r *http.Request, s *session.Session, password string) (authn.Proof, error) {
-	proof, err := authenticate(authenticator, r, s.Values[valueUsername], password)
+	a := attempt(r, s.Values[valueUsername], password)
+	a.UserID = s.UserID
+	proof, err := authenticator.Authenticate(r.Context(), a)
 	if err == nil && proof.User().ID != s.UserID {
 		err = authn.ErrRefused
 	}

@@ -198,35 +198,155 @@ func TestSuccessAfterFailures(t *testing.T) {
 	}
 }
 
-// TestOneThrottleForAllPasswords: re-authentication and the current password of a
-// password change are throttled as a sign-in is, and count for the same name.
-func TestOneThrottleForAllPasswords(t *testing.T) {
+// TestLockedNamesAreIdentical: a locked name is told so, with the form and to programs,
+// and it is the same for a name that nobody has.
+func TestLockedNamesAreIdentical(t *testing.T) {
+	for _, page := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newFixture(t)
+			r.limit(throttle.Config{Name: throttle.Ladder{Free: 1, First: time.Second, Longest: time.Second, Lock: 2}})
+			var answers []response
+			for _, name := range []string{"alice", "dora", "nobody"} {
+				for _, status := range []int{401, 401, 429} {
+					req := post("/login", asForm, credentials(name, wrongPhrase))
+					if page {
+						fromBrowser(req)
+					}
+					resp := r.do(req)
+					if resp.status != status {
+						t.Fatalf("%s: %d, want %d", name, resp.status, status)
+					}
+					time.Sleep(time.Second)
+					if status == 429 {
+						resp.body = strings.Replace(resp.body, `value="`+name+`"`, `value="…"`, 1)
+						answers = append(answers, resp)
+					}
+				}
+			}
+			for _, other := range answers[1:] {
+				if !reflect.DeepEqual(other, answers[0]) {
+					t.Errorf("page %v: differ:\n%v\n%v", page, answers[0], other)
+				}
+			}
+			const locked = "There were too many failed attempts, so this name is locked until the operator unlocks it."
+			want := problemAnswer(429, locked)
+			if page {
+				want = pageAnswer(429, "Sign in", locked)
+			}
+			same(t, answers[0], want.with("Retry-After", "1"))
+		})
+	}
+}
+
+// passwordAgain are the requests in which a signed-in user gives the password.
+func passwordAgain(current string) []*http.Request {
+	return []*http.Request{
+		post("/reauthenticate", asJSON, `{"password":"`+current+`"}`),
+		post("/password", asJSON, `{"current_password":"`+current+`","new_password":"`+newPhrase+`"}`),
+	}
+}
+
+// TestOneThrottleForAUser: re-authentication and the current password of a password
+// change count together, over all sessions of the user. They count apart from sign-ins
+// to the name, so strangers who attack the name do not stop the user.
+func TestOneThrottleForAUser(t *testing.T) {
 	r := newFixture(t)
-	cookie := r.signIn()
-	change := func(current string) string {
-		return `{"current_password":"` + current + `","new_password":"` + newPhrase + `"}`
+	cookies := []string{r.signIn(), r.signIn(), r.signIn()}
+	for range 10 {
+		if resp := r.do(post("/login", asJSON, wrongJSON)); resp.status != 401 {
+			t.Fatal(resp.status)
+		}
 	}
 	for i := range 10 {
-		req := []*http.Request{
-			post("/login", asJSON, wrongJSON),
-			post("/reauthenticate", asJSON, `{"password":"wrong"}`),
-			post("/password", asJSON, change("wrong")),
-		}[i%3]
-		if resp := r.do(with(req, "Cookie", cookie)); resp.status != 401 {
+		req := passwordAgain("wrong")[i%2]
+		if resp := r.do(with(req, "Cookie", cookies[i%3])); resp.status != 401 {
 			t.Fatalf("%s: %d", req.URL, resp.status)
 		}
 	}
-	for _, req := range []*http.Request{
-		post("/login", asJSON, rightJSON),
-		post("/reauthenticate", asJSON, `{"password":"`+phrase+`"}`),
-		post("/password", asJSON, change(phrase)),
-	} {
-		if resp := r.do(with(req, "Cookie", cookie)); resp.status != 429 || resp.header.Get("Retry-After") == "" || len(resp.cookies()) != 0 {
-			t.Errorf("%s with the right password: %d %v", req.URL, resp.status, resp.header)
+	for _, cookie := range cookies {
+		for _, req := range passwordAgain(phrase) {
+			if resp := r.do(with(req, "Cookie", cookie)); resp.status != 429 || resp.header.Get("Retry-After") == "" || len(resp.cookies()) != 0 {
+				t.Errorf("%s with the right password: %d %v", req.URL, resp.status, resp.header)
+			}
+		}
+		if status := r.profileStatus(cookie); status != 200 {
+			t.Errorf("the session answers %d", status)
 		}
 	}
-	if status := r.profileStatus(cookie); status != 200 {
-		t.Errorf("the session answers %d", status)
+}
+
+// TestOneAddressManyPeople: 100 wrong passwords from one address stop strangers there.
+// Known devices and users who are signed in are not stopped.
+func TestOneAddressManyPeople(t *testing.T) {
+	r := newFixture(t)
+	keys := [][]byte{bytes.Repeat([]byte("k"), 32)}
+	r.limit(throttle.Config{DeviceKeys: keys, Network: throttle.Window{Limit: 10, Period: time.Hour}})
+	first := r.do(post("/login", asJSON, rightJSON))
+	device := deviceOf(first)
+	cookie := r.signIn()
+	for i := range 10 {
+		r.do(post("/login", asForm, credentials(fmt.Sprint("name", i), "wrong")))
+	}
+	for name, test := range map[string]struct {
+		req    *http.Request
+		cookie string
+		status int
+	}{
+		"a stranger":      {post("/login", asJSON, rightJSON), "", 429},
+		"a known device":  {post("/login", asJSON, rightJSON), device, 200},
+		"reauthenticated": {passwordAgain(phrase)[0], cookie, 204},
+		"wrong again":     {passwordAgain("wrong")[1], r.signIn(), 401},
+	} {
+		if resp := r.do(with(test.req, "Cookie", test.cookie)); resp.status != test.status {
+			t.Errorf("%s: %d, want %d", name, resp.status, test.status)
+		}
+	}
+}
+
+// TestPasswordChangeAndDevices: after a change of the password the other devices are
+// strangers. The browser that changed it gets a fresh cookie.
+func TestPasswordChangeAndDevices(t *testing.T) {
+	r := newFixture(t)
+	r.withDevices()
+	other := deviceOf(r.do(post("/login", asJSON, rightJSON)))
+	cookie := r.signIn()
+	if resp := r.do(with(passwordAgain("wrong")[1], "Cookie", cookie)); len(resp.cookies()) != 0 {
+		t.Errorf("a change that is refused sets %q", resp.cookies())
+	}
+	changed := r.do(with(passwordAgain(phrase)[1], "Cookie", cookie+"; "+other))
+	own := deviceOf(changed)
+	if changed.status != 204 || own == "" || own == other || len(changed.cookies()) != 2 {
+		t.Fatalf("the change: %d with %q", changed.status, changed.cookies())
+	}
+	for range 10 {
+		r.do(post("/login", asJSON, wrongJSON))
+	}
+	right := strings.Replace(rightJSON, phrase, newPhrase, 1)
+	if resp := r.do(with(post("/login", asJSON, right), "Cookie", other)); resp.status != 429 {
+		t.Errorf("another device after the change: %d, want a stranger's 429", resp.status)
+	}
+	if resp := r.do(with(post("/login", asJSON, right), "Cookie", own)); resp.status != 200 {
+		t.Errorf("the device that changed the password: %d", resp.status)
+	}
+}
+
+// TestManyDeviceCookies: 40 sign-ins, each of which gets a cookie, allow no more guesses
+// than one.
+func TestManyDeviceCookies(t *testing.T) {
+	r := newFixture(t)
+	r.withDevices()
+	var devices []string
+	for range 40 {
+		devices = append(devices, deviceOf(r.do(post("/login", asJSON, rightJSON))))
+	}
+	for i, device := range devices {
+		want := 401
+		if i >= 5 {
+			want = 429
+		}
+		if resp := r.do(with(post("/login", asJSON, wrongJSON), "Cookie", device)); resp.status != want {
+			t.Fatalf("guess %d, each with another cookie: %d, want %d", i+1, resp.status, want)
+		}
 	}
 }
 

@@ -1,9 +1,9 @@
 package dynamoaccounts
 
 import (
-	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -47,15 +47,46 @@ func TestAttemptsAreCountedOnce(t *testing.T) {
 	}
 }
 
-// Withdraw is sent only once: a second try could take back somebody else's attempt.
-func TestAttemptsAreWithdrawnOnce(t *testing.T) {
+// A counter that has expired and is not yet removed starts again at one, also if the
+// answer is lost.
+func TestAttemptsStartAgainOnce(t *testing.T) {
 	store, proxy := attemptsBehindProxy(t)
-	proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
-	if err := store.Withdraw(t.Context(), "a"); err == nil {
-		t.Error("a withdrawal whose answer was lost is no outage")
+	for range 2 {
+		if _, _, err := store.Count(t.Context(), accountstest.AttemptAt("a", 0)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if calls := proxy.Take(); len(calls) != 1 {
-		t.Errorf("%d calls, want 1", len(calls))
+	late := accountstest.AttemptAt("a", 31*24*time.Hour)
+	late.Expires = late.At.Add(time.Hour)
+	proxy.Take()
+	proxy.Fail("UpdateItem", dynamotest.None, dynamotest.LoseAnswer)
+	if counter, counted, err := store.Count(t.Context(), late); !counted || counter.Failures != 1 || err != nil {
+		t.Errorf("Count = %+v, %v, %v; want one failure", counter, counted, err)
+	}
+	if calls := proxy.Take(); len(calls) != 3 {
+		t.Errorf("%d calls, want 3", len(calls))
+	}
+}
+
+// Withdraw sends each call only once: a second try could take back somebody else's
+// attempt.
+func TestAttemptsAreWithdrawnOnce(t *testing.T) {
+	for call, before := range map[string]int{"DeleteItem": 0, "UpdateItem": 1} {
+		store, proxy := attemptsBehindProxy(t)
+		last := accountstest.AttemptAt("a", 0)
+		for _, c := range append(make([]throttle.Count, 0), accountstest.AttemptAt("a", 0), last)[1-before:] {
+			if _, _, err := store.Count(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		proxy.Take()
+		proxy.Fail(call, dynamotest.LoseAnswer)
+		if err := store.Withdraw(t.Context(), "a", last.ID, true); err == nil {
+			t.Errorf("%s: a withdrawal whose answer was lost is no outage", call)
+		}
+		if calls := proxy.Take(); len(calls) != 1+before {
+			t.Errorf("%s: %d calls, want %d", call, len(calls), 1+before)
+		}
 	}
 }
 
@@ -67,6 +98,17 @@ func TestAttemptsCost(t *testing.T) {
 	if calls := proxy.Take(); len(calls) != 1 || calls[0].Action != "UpdateItem" || calls[0].Write != 1 {
 		t.Errorf("calls %+v, want one UpdateItem of one unit", calls)
 	}
+	only := accountstest.AttemptAt("network/192.0.2.1/1", 0)
+	if _, _, err := store.Count(t.Context(), only); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Take()
+	if err := store.Withdraw(t.Context(), only.Key, only.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if calls := proxy.Take(); len(calls) != 1 || calls[0].Action != "DeleteItem" || calls[0].Write != 1 {
+		t.Errorf("calls %+v, want one DeleteItem of one unit", calls)
+	}
 }
 
 func TestAttemptsOutage(t *testing.T) {
@@ -75,8 +117,9 @@ func TestAttemptsOutage(t *testing.T) {
 	if _, counted, err := store.Count(t.Context(), accountstest.AttemptAt("a", 0)); counted || err == nil {
 		t.Errorf("Count = %v, %v; want an outage", counted, err)
 	}
-	for _, method := range []func(context.Context, string) error{store.Clear, store.Withdraw, store.Keep} {
-		if err := method(t.Context(), "a"); err == nil {
+	_, unread := store.Get(t.Context(), []string{"a"})
+	for _, err := range []error{store.Clear(t.Context(), "a"), store.Withdraw(t.Context(), "a", "id", true), store.Keep(t.Context(), "a"), unread} {
+		if err == nil {
 			t.Error("want an outage")
 		}
 	}
@@ -93,7 +136,13 @@ func TestAttemptsReportDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, counted, err := store.Count(t.Context(), accountstest.AttemptAt("a", 0))
-	if counted || err == nil || !strings.Contains(err.Error(), table) || !strings.Contains(err.Error(), "failures") {
-		t.Errorf("Count = %v, %v; want an error with the table and the field", counted, err)
+	if counted {
+		t.Error("a damaged counter admits an attempt")
+	}
+	_, unread := store.Get(t.Context(), []string{"a"})
+	for method, err := range map[string]error{"Count": err, "Withdraw": store.Withdraw(t.Context(), "a", "id", true), "Get": unread} {
+		if err == nil || !strings.Contains(err.Error(), table) || !strings.Contains(err.Error(), "failures") {
+			t.Errorf("%s = %v; want an error with the table and the field", method, err)
+		}
 	}
 }

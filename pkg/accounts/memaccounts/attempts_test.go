@@ -1,6 +1,7 @@
 package memaccounts
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -22,7 +23,10 @@ func TestSweep(t *testing.T) {
 			t.Fatal(err)
 		}
 		admit := func(name, address string) error {
-			_, err := limiter.Admit(t.Context(), throttle.Attempt{Name: name, Address: address})
+			admission, err := limiter.Admit(t.Context(), throttle.Attempt{Name: name, Address: address}, func(context.Context) (throttle.Owner, error) { return throttle.Owner{}, nil })
+			if err == nil {
+				admission.Fail(t.Context())
+			}
 			return err
 		}
 		for range 2 {

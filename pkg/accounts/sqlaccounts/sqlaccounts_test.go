@@ -3,10 +3,12 @@ package sqlaccounts
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
@@ -108,6 +110,66 @@ func TestAll(t *testing.T) {
 				t.Errorf("%d connections are still in use", open)
 			}
 		})
+	}
+}
+
+// Rows of attempts that have expired go away by themselves. Each call does a bounded
+// part of that, and a locked name stays.
+func TestExpiredAttemptsAreRemoved(t *testing.T) {
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := NewAttempts(server.migrated(t))
+			const old = 500
+			for i := range old {
+				if _, _, err := store.Count(t.Context(), accountstest.AttemptAt(fmt.Sprint("old ", i), 0)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := store.Keep(t.Context(), "old 7"); err != nil {
+				t.Fatal(err)
+			}
+			rows := func() (n int) {
+				t.Helper()
+				if err := store.db.QueryRow(`SELECT count(*) FROM coatcheck_attempts`).Scan(&n); err != nil {
+					t.Fatal(err)
+				}
+				return n
+			}
+			before := rows()
+			for i := range 2 * old {
+				late := accountstest.AttemptAt(fmt.Sprint("new ", i%10), 31*24*time.Hour)
+				late.Expires = late.At.Add(time.Hour)
+				if _, _, err := store.Count(t.Context(), late); err != nil {
+					t.Fatal(err)
+				}
+				after := rows()
+				if before-after > sweepRows {
+					t.Fatalf("one call removed %d rows, want at most %d", before-after, sweepRows)
+				}
+				before = after
+			}
+			if before != 11 {
+				t.Errorf("%d rows are left, want the 10 new ones and the locked one", before)
+			}
+		})
+	}
+}
+
+// A process that runs only for a short time removes expired rows too.
+func TestFirstCallRemovesExpiredAttempts(t *testing.T) {
+	db := sqlite.migrated(t)
+	if _, _, err := NewAttempts(db).Count(t.Context(), accountstest.AttemptAt("old", 0)); err != nil {
+		t.Fatal(err)
+	}
+	late := accountstest.AttemptAt("new", 31*24*time.Hour)
+	late.Expires = late.At.Add(time.Hour)
+	if _, _, err := NewAttempts(db).Count(t.Context(), late); err != nil {
+		t.Fatal(err)
+	}
+	var keys string
+	if err := db.QueryRow(`SELECT group_concat(key) FROM coatcheck_attempts`).Scan(&keys); err != nil || keys != "new" {
+		t.Errorf("left %q, %v", keys, err)
 	}
 }
 

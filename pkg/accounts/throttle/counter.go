@@ -3,8 +3,6 @@ package throttle
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -22,8 +20,6 @@ const (
 	keepNetwork = time.Hour // after the end of its window
 )
 
-const withdrawTimeout = time.Second
-
 // limitCheck checks one of the limits for one attempt. It holds the counter of the
 // limit and the result of counting the attempt.
 type limitCheck struct {
@@ -32,29 +28,41 @@ type limitCheck struct {
 	ladder    Ladder
 	windowEnd time.Time     // the end of the window; zero if there is no window
 	keepFor   time.Duration // how long the counter is kept after the last attempt
-	counted   bool
 
-	failures int                   // if counted: the failures, including this attempt
-	refused  *authn.ThrottledError // set if the ladder refused the attempt
-	locked   bool                  // set if the ladder is locked
-	err      error                 // set if the store failed, so that the result is unknown
+	id      string // of the attempt
+	counted bool
+	unknown bool    // the answer to Count was lost, so the attempt may be counted
+	stored  Counter // if the answer was not lost: the counter after the attempt
 }
 
 // name returns the check of the limit of a name. Its key contains a hash of the name,
 // because an unknown name may be a password that was typed into the wrong field.
 func (l *Limiter) name(name string) *limitCheck {
-	sum := sha256.Sum256([]byte("coatcheck attempts v1\x00" + name))
-	return &limitCheck{by: "name", key: "name/" + base64.RawURLEncoding.EncodeToString(sum[:]), ladder: l.cfg.Name, keepFor: keepName}
+	return &limitCheck{by: "name", key: "name/" + hash("coatcheck attempts v1\x00"+name), ladder: l.cfg.Name, keepFor: keepName}
+}
+
+// devices returns the check of the limit of the owner's known devices. There is one
+// counter for all of them together, so more cookies allow no more guesses, whether they
+// come from many sign-ins or are forged with a stolen key.
+func (l *Limiter) devices(name string, owner Owner) *limitCheck {
+	key := "device/" + hash("coatcheck device attempts v1\x00"+name+"\x00"+owner.generation())
+	return &limitCheck{by: "device", key: key, ladder: l.cfg.Device, keepFor: keepName}
+}
+
+// user returns the check of the limit of a user who is signed in. There is one counter
+// for all of the user's sessions.
+func (l *Limiter) user(userID string) *limitCheck {
+	return &limitCheck{by: "user", key: "user/" + hash("coatcheck user attempts v1\x00"+userID), ladder: l.cfg.Name, keepFor: keepName}
 }
 
 // network returns the check of the limit of the address's network, in the current
 // window. What is no address counts as one network.
-func (l *Limiter) network(address string, now time.Time) *limitCheck {
+func (l *Limiter) network(address string) *limitCheck {
 	network := clientip.Unknown
 	if ip, ok := clientip.Parse(address); ok {
 		network = networkOf(ip)
 	}
-	start := now.Truncate(l.cfg.Network.Period)
+	start := time.Now().UTC().Truncate(l.cfg.Network.Period)
 	return &limitCheck{
 		by:        "network",
 		key:       fmt.Sprintf("network/%s/%d", network, start.Unix()),
@@ -73,56 +81,81 @@ func networkOf(ip netip.Addr) string {
 	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
-// count counts the attempt, if the ladder allows it.
-func (c *limitCheck) count(ctx context.Context, store Store, now time.Time) {
-	stored, counted, err := store.Count(ctx, Count{
-		Key: c.key, ID: rand.Text(), At: now, Steps: c.ladder.Steps(), Expires: now.Add(c.keepFor),
+// count counts the attempt, if the ladder allows it. If it does not, the error is an
+// [*authn.ThrottledError].
+func (c *limitCheck) count(ctx context.Context, store Store) error {
+	now := time.Now().UTC()
+	c.id = rand.Text()
+	var err error
+	c.stored, c.counted, err = store.Count(ctx, Count{
+		Key: c.key, ID: c.id, At: now, Steps: c.ladder.Steps(), Expires: now.Add(c.keepFor),
 	})
 	if err != nil {
-		c.err = fmt.Errorf("counting an attempt of one %s: %w", c.by, err)
+		c.unknown = true
+		return fmt.Errorf("counting an attempt of one %s: %w", c.by, err)
+	}
+	if !c.counted {
+		return c.refusal(now)
+	}
+	return nil
+}
+
+// locked reports whether the ladder allows no attempt any more.
+func (c *limitCheck) locked() bool { return c.stored.Failures >= c.ladder.Lock }
+
+func (c *limitCheck) refusal(now time.Time) error {
+	refused := &authn.ThrottledError{By: c.by}
+	switch {
+	case !c.windowEnd.IsZero():
+		refused.RetryAfter = c.windowEnd.Sub(now)
+	case c.locked():
+		refused.RetryAfter, refused.Locked = c.ladder.Longest, true
+	default:
+		refused.RetryAfter = c.stored.Last.Add(c.ladder.wait(c.stored.Failures)).Sub(now)
+	}
+	refused.RetryAfter = max(refused.RetryAfter, time.Second)
+	return refused
+}
+
+// lock reports a lock, and keeps it after the time of its counter is over. If that
+// fails, the next attempt repeats both. A network is not locked: its window ends. Known
+// devices are only strangers until their counter expires.
+func (c *limitCheck) lock(ctx context.Context, store Store, owner Owner) {
+	if !c.locked() || !c.windowEnd.IsZero() || !c.counted && (c.by == "device" || c.stored.Expires.IsZero()) {
 		return
 	}
-	c.counted, c.failures = counted, stored.Failures
-	if !counted {
-		c.refuse(stored, now)
+	fields := []any{"by", c.by, "key", c.key, "failures", c.stored.Failures}
+	if owner.UserID != "" {
+		fields = append(fields, "user_id", owner.UserID)
 	}
-	if c.by == "name" && stored.Failures >= c.ladder.Lock && !stored.Expires.IsZero() {
-		c.lock(ctx, store, stored)
+	slog.WarnContext(ctx, "authn_login_lock", fields...)
+	if c.by == "device" {
+		return
 	}
-}
-
-func (c *limitCheck) refuse(stored Counter, now time.Time) {
-	c.refused = &authn.ThrottledError{By: c.by}
-	wait := c.ladder.wait(stored.Failures)
-	if wait == forever {
-		c.locked, c.refused.RetryAfter = true, c.ladder.Longest
-	} else {
-		c.refused.RetryAfter = stored.Last.Add(wait).Sub(now)
-	}
-	if !c.windowEnd.IsZero() {
-		c.refused.RetryAfter = c.windowEnd.Sub(now)
-	}
-	c.refused.RetryAfter = max(c.refused.RetryAfter, time.Second)
-}
-
-// lock keeps a locked name locked after the time of its counter is over. If the call
-// fails, the next attempt repeats it.
-func (c *limitCheck) lock(ctx context.Context, store Store, stored Counter) {
-	slog.WarnContext(ctx, "authn_login_lock", "key", c.key, "failures", stored.Failures)
 	if err := store.Keep(ctx, c.key); err != nil {
 		slog.WarnContext(ctx, "the lock of a name may run out", "key", c.key, "error", err)
 	}
 }
 
-// withdraw takes the attempt off the counter. It works also after the request's own
-// time is over.
-func (c *limitCheck) withdraw(ctx context.Context, store Store) {
-	if !c.counted {
+// succeed clears the counter of failures in a row. From the counter of a network it
+// takes only this attempt. Otherwise attackers could clear the counter of their network
+// by signing in to an account of their own.
+func (c *limitCheck) succeed(ctx context.Context, store Store) {
+	if !c.windowEnd.IsZero() {
+		c.withdraw(ctx, store)
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTimeout)
-	defer cancel()
-	if err := store.Withdraw(ctx, c.key); err != nil {
+	if err := store.Clear(ctx, c.key); err != nil {
+		slog.WarnContext(ctx, "attempts not forgotten", "key", c.key, "error", err)
+	}
+}
+
+// withdraw takes the attempt off the counter, if it is counted or may be.
+func (c *limitCheck) withdraw(ctx context.Context, store Store) {
+	if !c.counted && !c.unknown {
+		return
+	}
+	if err := store.Withdraw(ctx, c.key, c.id, c.counted); err != nil {
 		slog.WarnContext(ctx, "attempt stays counted", "key", c.key, "error", err)
 	}
 }

@@ -23,35 +23,59 @@ var key = bytes.Repeat([]byte("k"), 32)
 // fixture is a limiter on a store that can be made to fail.
 type fixture struct {
 	*throttle.Limiter
-	t     *testing.T
-	store *failingStore
+	t      *testing.T
+	store  *failingStore
+	owners map[string]throttle.Owner // by name; the names that are not here belong to nobody
 }
 
 type failingStore struct {
 	throttle.Store
 	fail map[string]bool // by method and first part of the key, for example "Count name"
+	lose map[string]bool // the same, for answers that are lost
 	kept int             // calls of Keep
+
+	mu    sync.Mutex
+	calls []string // in the order in which they came
 }
 
 var errDown = errors.New("down")
 
 func (f *failingStore) outage(method, key string) error {
 	by, _, _ := strings.Cut(key, "/")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, method+" "+by)
 	if f.fail[method+" "+by] {
 		return errDown
 	}
 	return nil
 }
 
+// takeCalls returns the calls since it was called before.
+func (f *failingStore) takeCalls() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	calls := strings.Join(f.calls, ", ")
+	f.calls = nil
+	return calls
+}
+
 func (f *failingStore) Count(ctx context.Context, c throttle.Count) (throttle.Counter, bool, error) {
 	if err := f.outage("Count", c.Key); err != nil {
 		return throttle.Counter{}, false, err
 	}
-	return f.Store.Count(ctx, c)
+	counter, counted, err := f.Store.Count(ctx, c)
+	if by, _, _ := strings.Cut(c.Key, "/"); f.lose["Count "+by] {
+		return throttle.Counter{}, false, errDown
+	}
+	return counter, counted, err
 }
 
-func (f *failingStore) Withdraw(ctx context.Context, key string) error {
-	return errors.Join(f.outage("Withdraw", key), f.Store.Withdraw(ctx, key))
+func (f *failingStore) Withdraw(ctx context.Context, key, id string, counted bool) error {
+	if err := f.outage("Withdraw", key); err != nil {
+		return err
+	}
+	return f.Store.Withdraw(ctx, key, id, counted)
 }
 
 func (f *failingStore) Keep(ctx context.Context, key string) error {
@@ -71,15 +95,36 @@ func (f *failingStore) Clear(ctx context.Context, key string) error {
 
 func newFixture(t *testing.T, cfg throttle.Config) *fixture {
 	t.Helper()
-	store := &failingStore{Store: memaccounts.NewAttempts(), fail: map[string]bool{}}
+	store := &failingStore{Store: memaccounts.NewAttempts(), fail: map[string]bool{}, lose: map[string]bool{}}
 	limiter, err := throttle.New(store, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fixture{limiter, t, store}
+	return &fixture{limiter, t, store, map[string]throttle.Owner{"alice": {UserID: "alice-id"}, "bob": {UserID: "bob-id"}}}
 }
 
 var alice = throttle.Attempt{Name: "alice", Address: "192.0.2.1"}
+
+// Admit admits an attempt while it looks up the owner.
+func (r *fixture) Admit(ctx context.Context, a throttle.Attempt) (*throttle.Admission, error) {
+	return r.Limiter.Admit(ctx, a, func(context.Context) (throttle.Owner, error) { return r.owners[a.Name], r.store.outage("find", "") })
+}
+
+// device returns the attempt on a device on which the owner has signed in.
+func (r *fixture) device(a throttle.Attempt) throttle.Attempt {
+	a.Device = r.NewDevice(a.Name, r.owners[a.Name])
+	return a
+}
+
+// counters returns the counters that are stored under the keys.
+func (r *fixture) counters(keys ...string) map[string]throttle.Counter {
+	r.t.Helper()
+	counters, err := r.store.Get(r.t.Context(), keys)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return counters
+}
 
 // wantAdmitted fails the test unless the attempt is admitted.
 func (r *fixture) wantAdmitted(a throttle.Attempt) *throttle.Admission {
@@ -105,7 +150,7 @@ func (r *fixture) wantRefused(a throttle.Attempt, by string, wait time.Duration)
 func (r *fixture) fail(a throttle.Attempt, times int) {
 	r.t.Helper()
 	for range times {
-		r.wantAdmitted(a)
+		r.wantAdmitted(a).Fail(r.t.Context())
 	}
 }
 
@@ -121,17 +166,19 @@ func TestLadder(t *testing.T) {
 			time.Sleep(wait - time.Millisecond)
 			r.wantRefused(alice, "name", time.Second) // just before the end of the wait: never 0 seconds
 			time.Sleep(time.Millisecond)
-			if got := r.wantAdmitted(alice).Failures; got != n {
-				t.Fatalf("%d failures before this attempt, want %d", got, n)
+			admission := r.wantAdmitted(alice)
+			if admission.Failures != n {
+				t.Fatalf("%d failures before this attempt, want %d", admission.Failures, n)
 			}
+			admission.Fail(t.Context())
 			wait = min(2*wait, time.Hour)
 		}
 		for range 3 {
-			r.wantRefused(alice, "name", time.Hour)
+			r.wantLocked(alice, "name", time.Hour)
 			time.Sleep(400 * 24 * time.Hour) // a lock does not expire
 		}
 		r.wantAdmitted(throttle.Attempt{Name: "bob", Address: "192.0.2.1"})
-		if err := r.Unlock(t.Context(), "alice"); err != nil {
+		if err := r.Unlock(t.Context(), throttle.Subject{Name: "alice"}); err != nil {
 			t.Fatal(err)
 		}
 		r.fail(alice, 10)
@@ -251,93 +298,22 @@ func TestManyNetworksOneName(t *testing.T) {
 	})
 }
 
-// While strangers make many attempts for a name, and even if they lock it, the owner
-// can sign in on a known device. That does not clear the strangers' failures.
-func TestKnownDevice(t *testing.T) {
+// The counter of a name that nobody attacks any more expires. Every attempt that counts
+// postpones that.
+func TestCountersExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newFixture(t, throttle.Config{DeviceKeys: [][]byte{key}, Name: throttle.Ladder{Free: 10, First: time.Second, Longest: time.Second, Lock: 20}})
-		known := alice
-		known.Device = r.NewDevice("alice")
-		for range 20 {
-			r.wantAdmitted(alice)
-			time.Sleep(time.Second)
+		r := newFixture(t, throttle.Config{})
+		for n := range 20 {
+			time.Sleep(29 * 24 * time.Hour)
+			if got := r.wantAdmitted(alice).Failures; got != n {
+				t.Fatalf("%d failures, want %d", got, n)
+			}
 		}
-		r.wantRefused(alice, "name", time.Second)
-		admission := r.wantAdmitted(known)
-		if !admission.KnownDevice || admission.Failures != 0 {
-			t.Errorf("%+v, want a known device without failures", admission)
+		time.Sleep(30 * 24 * time.Hour)
+		if got := r.wantAdmitted(alice).Failures; got != 0 {
+			t.Errorf("after 30 days without an attempt: %d failures", got)
 		}
-		admission.Succeed(t.Context())
-		r.wantRefused(alice, "name", time.Second)
 	})
-}
-
-// A known device has a counter of its own, with a lower limit. When that counter locks,
-// the device counts as unknown.
-func TestDeviceLadder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newFixture(t, throttle.Config{DeviceKeys: [][]byte{key}})
-		known := alice
-		known.Device = r.NewDevice("alice")
-		r.fail(known, 5)
-		r.wantRefused(known, "device", 30*time.Second)
-		r.wantAdmitted(alice).Withdraw(t.Context()) // the name has no failures
-		for range 15 {
-			time.Sleep(time.Hour)
-			r.wantAdmitted(known)
-		}
-		admission := r.wantAdmitted(known)
-		if admission.KnownDevice || admission.Failures != 0 {
-			t.Errorf("%+v, want a stranger's first", admission)
-		}
-		r.fail(known, 9)
-		r.wantRefused(known, "name", 30*time.Second)
-	})
-}
-
-func TestDeviceCookies(t *testing.T) {
-	old := bytes.Repeat([]byte("o"), 32)
-	r := newFixture(t, throttle.Config{DeviceKeys: [][]byte{key, old}})
-	before, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{DeviceKeys: [][]byte{old}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	value := r.NewDevice("alice")
-	if again := r.NewDevice("alice"); again == value {
-		t.Error("two devices have the same value")
-	}
-	nonce, mac, _ := strings.Cut(value, ".")
-	for name, test := range map[string]struct {
-		device string
-		known  bool
-	}{
-		"its own":         {value, true},
-		"of the old key":  {before.NewDevice("alice"), true},
-		"none":            {"", false},
-		"another name's":  {r.NewDevice("bob"), false},
-		"no MAC":          {nonce, false},
-		"empty MAC":       {nonce + ".", false},
-		"another nonce":   {"A" + value[1:], false},
-		"no nonce":        {"." + mac, false},
-		"cut off":         {value[:len(value)-1], false},
-		"more after it":   {value + "A", false},
-		"a session token": {strings.Repeat("A", 22) + "." + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43), false},
-	} {
-		a := alice
-		a.Device = test.device
-		if got := r.wantAdmitted(a).KnownDevice; got != test.known {
-			t.Errorf("%s: known %v, want %v", name, got, test.known)
-		}
-	}
-	unkeyed := newFixture(t, throttle.Config{})
-	if value := unkeyed.NewDevice("alice"); value != "" {
-		t.Errorf("without keys a device gets %q", value)
-	}
-	forged := alice
-	forged.Device = nonce + "." + throttle.DeviceMAC(nil, nonce, "alice")
-	if unkeyed.wantAdmitted(forged).KnownDevice {
-		t.Error("without keys a device is known by a MAC of no key")
-	}
 }
 
 // While attempts cannot be counted, no attempt is admitted. If only one of the two
@@ -372,26 +348,6 @@ func TestForgettingFails(t *testing.T) {
 	if got := r.wantAdmitted(alice).Failures; got != 1 {
 		t.Errorf("%d failures, want 1", got)
 	}
-}
-
-// If a lock could not be made permanent, the next attempt makes it permanent.
-func TestLockIsKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		log := testenv.Log(t)
-		r := newFixture(t, throttle.Config{Name: throttle.Ladder{Free: 1, First: time.Second, Longest: time.Second, Lock: 2}})
-		r.store.fail["Keep name"] = true
-		r.wantAdmitted(alice)
-		time.Sleep(time.Second)
-		r.wantAdmitted(alice)
-		r.store.fail["Keep name"] = false
-		r.wantRefused(alice, "name", time.Second)
-		if r.store.kept != 1 {
-			t.Errorf("the lock was made permanent %d times, want 1", r.store.kept)
-		}
-		if got := log.String(); !strings.Contains(got, "authn_login_lock") || strings.Contains(got, "alice") {
-			t.Errorf("the log:\n%s", got)
-		}
-	})
 }
 
 // Of 200 guesses at the same time, as many are admitted as of 200 in sequence.

@@ -3,10 +3,12 @@
 // password is checked. So guesses made at the same time cost no more hashes than
 // guesses made one after another.
 //
-// There are three kinds of counters. The counter of a name limits guesses at one
+// There are four kinds of counters. The counter of a name limits guesses at one
 // account, from any network. The counter of a network limits one attacker who tries
-// many names. The counter of a device lets the owner of a name sign in on a device
-// that signed in before, while others attack the name.
+// many names. The counter of a name's known devices lets its owner sign in on a device
+// that signed in before, while others attack the name. The counter of a user limits
+// guesses by whoever has one of the user's sessions. One address may be many people, so
+// known devices and users who are signed in do not meet the limit of a network.
 //
 // This package may still change in ways that break programs.
 package throttle
@@ -15,22 +17,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 )
 
 // Config says how many failed attempts are allowed. The zero Config has the defaults.
 type Config struct {
-	// Name is the ladder of a name on devices that are not known. Default: 10
-	// failures without a wait; then a wait of 30 s that doubles up to 1 h; at 100
-	// failures in a row the name is locked until an operator unlocks it (NIST SP
-	// 800-63B-4, section 3.2.2: no more than 100).
+	// Name is the ladder of a name on devices that are not known, and of a user who is
+	// signed in. Default: 10 failures without a wait; then a wait of 30 s that doubles
+	// up to 1 h; at 100 failures in a row the name is locked until an operator unlocks
+	// it (NIST SP 800-63B-4, section 3.2.2: no more than 100).
 	Name Ladder
 
-	// Device is the ladder of a name on a device that signed in to it before. When it
-	// locks, the device counts as unknown again. Default: 5 failures, the waits of
-	// Name, and a lock at 20 failures.
+	// Device is the ladder of all devices together on which the owner of a name signed
+	// in before. When it locks, these devices count as unknown. Default: 5 failures,
+	// the waits of Name, and a lock at 20 failures.
 	Device Ladder
 
 	// Network is how many attempts that do not succeed one network may make. A
@@ -40,7 +41,9 @@ type Config struct {
 	Network Window
 
 	// DeviceKeys sign the cookies of known devices. The first key signs, and all keys
-	// verify. Without keys no device is ever known.
+	// verify. Without keys no device is ever known. Whoever has a key and the user ID
+	// and CredentialVersion of an owner can forge a cookie. It is worth the guesses of
+	// Device.
 	DeviceKeys [][]byte
 }
 
@@ -81,84 +84,133 @@ func (w Window) check() error {
 	return nil
 }
 
-// Attempt is one attempt to sign in.
+// Attempt is one attempt to sign in, or to give the password again.
 type Attempt struct {
 	Name    string // normalised; it may be a name that no account has
 	Address string // the client's IP address
 	Device  string // the value of the client's device cookie, "" if it sent none
+	UserID  string // of the user who is signed in, "" at a sign-in
 }
 
 // Admission is an attempt that was counted and may go on. The caller must report its
-// outcome, except for a wrong name or password: the attempt is already counted as
-// failed. Only the first outcome has an effect.
+// outcome. Only the first outcome has an effect. An outcome is reported also after the
+// request's own time is over.
 type Admission struct {
-	KnownDevice bool // the device has signed in to this name before
+	KnownDevice bool // the owner has signed in on this device before
 	Failures    int  // failed attempts in a row before this one
 
-	store            Store
-	subject, network *limitCheck // subject is the check of the name or of the device
-	once             sync.Once   // for the first outcome
+	store  Store
+	owner  Owner
+	checks []*limitCheck // in the order in which they were made
+	once   sync.Once     // for the first outcome
 }
 
-// Admit counts the attempt and decides whether it may go on. It makes one call for
-// the name or the device, and at the same time one for the network. If the attempt is
-// refused, Admit returns an [*authn.ThrottledError], and the attempt does not count.
-// Any other error is an outage, and the attempt must not go on.
-func (l *Limiter) Admit(ctx context.Context, a Attempt) (*Admission, error) {
-	now := time.Now().UTC()
-	network := l.network(a.Address, now)
-	subject, known := l.device(a.Device, a.Name)
-	if !known {
-		subject = l.name(a.Name)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() { network.count(ctx, l.store, now) })
-	subject.count(ctx, l.store, now)
-	if subject.locked && known {
-		subject, known = l.name(a.Name), false
-		subject.count(ctx, l.store, now)
-	}
-	wg.Wait()
-	admission := &Admission{KnownDevice: known, Failures: subject.failures - 1, store: l.store, subject: subject, network: network}
-	switch {
-	case subject.err != nil || network.err != nil:
+// outcomeTimeout limits how long the report of an outcome may take.
+const outcomeTimeout = time.Second
+
+// Admit counts the attempt and decides whether it may go on. It calls find once, for
+// the owner of the name.
+//
+// While find runs, Admit counts the attempt for its network. Only if the network has
+// not made too many, Admit counts it for the name. So a network that is stopped cannot
+// keep an owner out. The attempt of a known device is counted for the devices of the
+// name instead, and that of a user who is signed in for the user. These do not count
+// for a network.
+//
+// If the attempt is refused, Admit returns an [*authn.ThrottledError]. Any other error
+// is an outage, and the attempt must not go on. In both cases Admit takes the attempt
+// off all counters, as far as it can.
+func (l *Limiter) Admit(ctx context.Context, a Attempt, find func(context.Context) (Owner, error)) (*Admission, error) {
+	admission := &Admission{store: l.store, owner: Owner{UserID: a.UserID}}
+	if err := l.admit(ctx, admission, a, find); err != nil {
 		admission.Withdraw(ctx)
-		return nil, errors.Join(subject.err, network.err)
-	case subject.refused != nil:
-		admission.Withdraw(ctx)
-		return nil, subject.refused
-	case network.refused != nil:
-		admission.Withdraw(ctx)
-		return nil, network.refused
+		return nil, err
 	}
 	return admission, nil
 }
 
+func (l *Limiter) admit(ctx context.Context, admission *Admission, a Attempt, find func(context.Context) (Owner, error)) error {
+	generation := l.signedGeneration(a.Device, a.Name)
+	var first *limitCheck
+	switch {
+	case a.UserID != "":
+		first = l.user(a.UserID)
+	case generation == "":
+		first = l.network(a.Address)
+	}
+	owner, err := admission.countWhile(ctx, first, find)
+	if err != nil || a.UserID != "" {
+		return err
+	}
+	admission.owner = owner
+	if generation != "" {
+		if owner.UserID != "" && generation == owner.generation() {
+			devices := l.devices(a.Name, owner)
+			err := admission.count(ctx, devices)
+			if devices.counted || !devices.locked() {
+				admission.KnownDevice = true
+				return err
+			}
+		}
+		// The cookie is from before a change, or the devices are strangers now.
+		if err := admission.count(ctx, l.network(a.Address)); err != nil {
+			return err
+		}
+	}
+	return admission.count(ctx, l.name(a.Name))
+}
+
+// countWhile calls find, and at the same time it counts the attempt for the first
+// limit, if there is one.
+func (a *Admission) countWhile(ctx context.Context, first *limitCheck, find func(context.Context) (Owner, error)) (owner Owner, err error) {
+	var unknown error
+	var wg sync.WaitGroup
+	wg.Go(func() { owner, unknown = find(ctx) })
+	if first != nil {
+		err = a.count(ctx, first)
+	}
+	wg.Wait()
+	if unknown != nil {
+		return owner, unknown
+	}
+	return owner, err
+}
+
+// count counts the attempt for one limit.
+func (a *Admission) count(ctx context.Context, check *limitCheck) error {
+	a.checks = append(a.checks, check)
+	err := check.count(ctx, a.store)
+	if check.counted {
+		a.Failures = check.stored.Failures - 1
+	} else if !check.unknown {
+		check.lock(ctx, a.store, a.owner)
+	}
+	return err
+}
+
 // Succeed clears the failures in a row, and takes this attempt off the network's
 // counter. If that fails, it logs the error, and the attempt stays counted.
-func (a *Admission) Succeed(ctx context.Context) {
-	a.once.Do(func() {
-		var wg sync.WaitGroup
-		wg.Go(func() { a.network.withdraw(ctx, a.store) })
-		if err := a.store.Clear(ctx, a.subject.key); err != nil {
-			slog.WarnContext(ctx, "attempts not forgotten", "key", a.subject.key, "error", err)
-		}
-		wg.Wait()
-	})
-}
+func (a *Admission) Succeed(ctx context.Context) { a.report(ctx, (*limitCheck).succeed) }
 
 // Withdraw takes the attempt off all counters, as far as it can. It is for an attempt
 // that an outage ended, which neither succeeded nor failed.
-func (a *Admission) Withdraw(ctx context.Context) {
-	a.once.Do(func() {
-		var wg sync.WaitGroup
-		wg.Go(func() { a.network.withdraw(ctx, a.store) })
-		a.subject.withdraw(ctx, a.store)
-		wg.Wait()
-	})
+func (a *Admission) Withdraw(ctx context.Context) { a.report(ctx, (*limitCheck).withdraw) }
+
+// Fail leaves the attempt counted. It is for a wrong name or password. If this attempt
+// is the one that locks a counter, Fail logs this and makes the lock permanent.
+func (a *Admission) Fail(ctx context.Context) {
+	a.report(ctx, func(c *limitCheck, ctx context.Context, store Store) { c.lock(ctx, store, a.owner) })
 }
 
-// Unlock clears the failures of a name. It is for operators.
-func (l *Limiter) Unlock(ctx context.Context, name string) error {
-	return l.store.Clear(ctx, l.name(name).key)
+// report reports the outcome to all limits at the same time.
+func (a *Admission) report(ctx context.Context, outcome func(*limitCheck, context.Context, Store)) {
+	a.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
+		defer cancel()
+		var wg sync.WaitGroup
+		for _, check := range a.checks {
+			wg.Go(func() { outcome(check, ctx, a.store) })
+		}
+		wg.Wait()
+	})
 }

@@ -30,20 +30,25 @@ var (
 // attempts. The error is the same whether or not the name exists and the password is
 // right. Answer 429.
 type ThrottledError struct {
-	By         string        // what made too many attempts: "name", "device" or "network"
-	RetryAfter time.Duration // more than 0; for a locked name the longest wait
+	By         string        // what made too many attempts: "name", "device", "user" or "network"
+	RetryAfter time.Duration // more than 0; if Locked, the longest wait
+	Locked     bool          // no wait helps: only an operator can allow the next attempt
 }
 
 // Error implements error.
 func (e *ThrottledError) Error() string {
+	if e.Locked {
+		return fmt.Sprintf("too many attempts of one %s; it is locked until an operator unlocks it", e.By)
+	}
 	return fmt.Sprintf("too many attempts of one %s; the next may come in %v", e.By, e.RetryAfter)
 }
 
-// Attempt is one attempt to sign in.
+// Attempt is one attempt to sign in, or to give the password again.
 type Attempt struct {
 	Username, Password string
 	Address            string // the client's IP address
 	Device             string // the value of the client's device cookie, "" if it sent none
+	UserID             string // the ID of the user who is signed in and gives the password again; empty at a sign-in
 }
 
 // User is the user whose password was checked.
@@ -73,7 +78,9 @@ type Proof interface {
 	KnownDevice() bool
 
 	// NewDevice returns the value of a cookie by which this device is recognised
-	// later. It is "" if devices are not recognised.
+	// later, until the password changes or the account is disabled or deleted. It is
+	// "" if devices are not recognised. After [PasswordChanger.ChangePassword] it is
+	// a value that is good with the new password.
 	NewDevice() string
 
 	// Failures returns how many attempts in a row failed before this one.
