@@ -7,7 +7,6 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
-	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
@@ -95,17 +94,14 @@ func (c *changePassword) Run(ctx context.Context, at address) error {
 	if err := password.CheckNew(pw, user.Name); err != nil {
 		return err
 	}
-	err = b.directory.ChangePassword(ctx, user, pw, func(ctx context.Context) error { return b.endSessions(ctx, user) })
+	changed, err := b.directory.ChangePassword(ctx, user, pw, func(ctx context.Context) error { return b.endSessions(ctx, user) })
 	if errors.Is(err, authn.ErrBusy) {
 		return fmt.Errorf("user %q is being changed by somebody else, or by a change that was interrupted; run it again in 15 seconds", user.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("the password of user %q may still be the old one; run it again in 15 seconds: %w", user.Name, err)
 	}
-	if user, err = b.find(ctx, c.Name); err != nil {
-		return fmt.Errorf("the password is changed, but the user cannot be read again: %w", err)
-	}
-	return c.printResult(user, "Changed the password of user %q and ended all sessions.", user.Name)
+	return c.printResult(changed, "Changed the password of user %q and ended all sessions.", changed.Name)
 }
 
 type disableUser struct {
@@ -205,8 +201,8 @@ type unlockName struct {
 
 // Help implements [kong.HelpProvider].
 func (unlockName) Help() string {
-	return `The failed attempts to sign in to the name are forgotten, so that it is neither locked nor has to wait. The
-limits of networks and of devices that signed in before stay.`
+	return `The failed attempts to sign in to the name are forgotten, so that it is neither locked nor has to wait: those on
+any device, and those in sessions of the user. The limits of networks stay.`
 }
 
 // Run implements the command.
@@ -216,11 +212,7 @@ func (c *unlockName) Run(ctx context.Context, at address) error {
 		return err
 	}
 	defer b.Close()
-	attempts, err := b.Attempts()
-	if err != nil {
-		return err
-	}
-	limiter, err := throttle.New(attempts, throttle.Config{}) // the limits do not matter here
+	limiter, err := openLimiter(b)
 	if err != nil {
 		return err
 	}
@@ -228,14 +220,18 @@ func (c *unlockName) Run(ctx context.Context, at address) error {
 	if err != nil {
 		return err
 	}
-	if err := limiter.Unlock(ctx, name); err != nil {
+	user, err := b.users.Get(ctx, name)
+	exists := err == nil
+	if errors.Is(err, accounts.ErrNotFound) {
+		user, err = &accounts.Account{Name: name}, nil
+	}
+	if err != nil {
 		return err
 	}
-	_, err = b.users.Get(ctx, name)
-	if err != nil && !errors.Is(err, accounts.ErrNotFound) {
-		return fmt.Errorf("name %q is unlocked, but whether somebody has it is not known: %w", name, err)
+	if err := limiter.Unlock(ctx, user.Subject()); err != nil {
+		return fmt.Errorf("name %q may be locked still, run it again: %w", name, err)
 	}
-	return c.printUnlocked(name, err == nil)
+	return c.printUnlocked(name, exists)
 }
 
 func (o output) printUnlocked(name string, exists bool) error {

@@ -324,7 +324,9 @@ func TestMissingVariables(t *testing.T) {
 	for _, command := range []string{"disable", "delete", "passwd", "set --no-roles"} {
 		sh.with("SESSIONS_TABLE", "").fails(1, "SESSIONS_TABLE is not set", phrase, strings.Fields("users "+command+" alice")...)
 	}
-	sh.with("ATTEMPTS_TABLE", "").fails(1, "ATTEMPTS_TABLE is not set", "", "users", "unlock", "alice")
+	for _, command := range []string{"list", "show alice", "unlock alice"} {
+		sh.with("ATTEMPTS_TABLE", "").fails(1, "ATTEMPTS_TABLE is not set", "", strings.Fields("users "+command)...)
+	}
 	sh.with("SESSION_LIFETIME", "long").fails(1, `SESSION_LIFETIME is "long".*`, "", "sessions", "list", "alice")
 }
 

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -10,6 +12,7 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/accounts/throttle"
 )
 
 // output prints the result of a command on users. Stored text is quoted on a
@@ -30,24 +33,33 @@ type user struct {
 	Disabled       bool              `json:"disabled"`
 	FrozenUntil    time.Time         `json:"frozen_until,omitzero"`
 	PasswordScheme string            `json:"password_scheme"`
+	Refused        []refusal         `json:"refused,omitempty"` // only in users show and users list
+}
+
+// refusal is a limit of failed attempts in the JSON for scripts.
+type refusal struct {
+	By       string    `json:"by"` // "name": on unknown devices; "device": on known ones; "user": in sessions of the user
+	Failures int       `json:"failures"`
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until,omitzero"` // absent: until users unlock
 }
 
 // printResult reports that a user was changed. In JSON it prints the changed user.
 func (o output) printResult(a *accounts.Account, format string, args ...any) error {
 	if o.JSON {
-		return o.printUserJSON(a)
+		return o.printUserJSON(limitedUser{Account: a})
 	}
 	_, err := fmt.Printf(format+"\n", args...)
 	return err
 }
 
 // printUser prints everything about one user.
-func (o output) printUser(a *accounts.Account) error {
+func (o output) printUser(a limitedUser) error {
 	if o.JSON {
 		return o.printUserJSON(a)
 	}
-	_, err := fmt.Printf("Name          %q\nSigns in as   %q\nDisplay name  %q\nUser ID       %q\nRoles         %q\nPreferences   %q\nState         %s\nPassword      %s\n",
-		a.Name, a.Username, a.DisplayName, a.UserID, a.Roles, a.Preferences, state(a), password.Scheme(a.PasswordHash))
+	_, err := fmt.Printf("Name          %q\nSigns in as   %q\nDisplay name  %q\nUser ID       %q\nRoles         %q\nPreferences   %q\nState         %s\nAttempts      %s\nPassword      %s\n",
+		a.Name, a.Username, a.DisplayName, a.UserID, a.Roles, a.Preferences, state(a), cmp.Or(describe(a.stops), "allowed"), password.Scheme(a.PasswordHash))
 	return err
 }
 
@@ -56,32 +68,39 @@ func (o output) printUser(a *accounts.Account) error {
 const listFormat = "%-24s  %-8s  %-22s  %s\n"
 
 // printRow prints a line of the list, and a header before the first line.
-func (o output) printRow(a *accounts.Account, first bool) error {
+func (o output) printRow(a limitedUser, first bool) error {
 	if o.JSON {
 		return o.printUserJSON(a)
 	}
 	if first {
-		fmt.Printf(listFormat, "USER ID", "STATE", "PASSWORD", "NAME, DISPLAY NAME, ROLES")
+		fmt.Printf(listFormat, "USER ID", "STATE", "PASSWORD", "NAME, DISPLAY NAME, ROLES, REFUSED ATTEMPTS")
 	}
 	_, err := fmt.Printf(listFormat, fmt.Sprintf("%q", a.UserID), state(a), password.Scheme(a.PasswordHash),
-		fmt.Sprintf("%q %q %q", a.Name, a.DisplayName, a.Roles))
+		strings.TrimSpace(fmt.Sprintf("%q %q %q %s", a.Name, a.DisplayName, a.Roles, describe(a.stops))))
 	return err
 }
 
-func state(a *accounts.Account) string {
+func state(a limitedUser) string {
 	switch {
 	case a.Disabled:
 		return "disabled"
 	case time.Now().Before(a.FrozenUntil):
 		return "frozen"
+	case slices.ContainsFunc(a.stops, func(s throttle.Stop) bool { return s.Until.IsZero() }):
+		return "locked"
+	case slices.ContainsFunc(a.stops, func(s throttle.Stop) bool { return s.By != "device" }):
+		return "waits"
 	}
 	return "active"
 }
 
-func (o output) printUserJSON(a *accounts.Account) error {
+func (o output) printUserJSON(a limitedUser) error {
 	u := user{
 		Name: a.Name, Username: a.Username, UserID: a.UserID, DisplayName: a.DisplayName, Roles: a.Roles, Preferences: a.Preferences,
 		Disabled: a.Disabled, FrozenUntil: a.FrozenUntil, PasswordScheme: password.Scheme(a.PasswordHash),
+	}
+	for _, stop := range a.stops {
+		u.Refused = append(u.Refused, refusal(stop))
 	}
 	if u.Roles == nil {
 		u.Roles = []string{}

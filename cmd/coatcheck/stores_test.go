@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http/httptest"
@@ -139,7 +140,9 @@ func TestEveryStore(t *testing.T) {
 				t.Fatal(err)
 			}
 			refused := func() bool {
-				_, err := limiter.Admit(t.Context(), throttle.Attempt{Name: "alice", Address: "192.0.2.1"})
+				_, err := limiter.Admit(t.Context(), throttle.Attempt{Name: "alice", Address: "192.0.2.1"}, func(context.Context) (throttle.Owner, error) {
+					return throttle.Owner{}, nil
+				})
 				return err != nil
 			}
 			if refused() || !refused() {

@@ -51,8 +51,8 @@ type listUsers struct {
 
 // Help implements [kong.HelpProvider].
 func (listUsers) Help() string {
-	return `It reads the whole table, in no order, and prints users as they come. With --json it is JSON Lines: a document
-in each line, as users show has it.`
+	return `It reads the whole table, in no order, and prints users as they come. It says who is locked or has to wait after
+failed attempts to sign in. With --json it is JSON Lines: a document in each line, as users show has it.`
 }
 
 // Run implements the command.
@@ -62,23 +62,47 @@ func (c *listUsers) Run(ctx context.Context, at address) error {
 		return err
 	}
 	defer opened.Close()
+	limiter, err := openLimiter(opened)
+	if err != nil {
+		return err
+	}
 	first := true
-	var failed error
-	for account, err := range opened.AllUsers(ctx) {
-		if err == nil {
-			if err := c.printRow(account, first); err != nil {
+	print := func(users []*accounts.Account) error {
+		limited, err := addStops(ctx, limiter, users)
+		for _, user := range limited {
+			if err := c.printRow(user, first); err != nil {
 				return err
 			}
 			first = false
+		}
+		return err
+	}
+	var failed error
+	var users []*accounts.Account
+	for account, err := range opened.AllUsers(ctx) {
+		if err != nil {
+			if failed != nil {
+				printError(explain(failed))
+			}
+			failed = err // the command returns the last error
 			continue
 		}
-		if failed != nil {
-			printError(explain(failed))
+		if users = append(users, account); len(users) == usersAtOnce {
+			if err := print(users); err != nil {
+				return err
+			}
+			users = users[:0]
 		}
-		failed = err // the command returns the last error
+	}
+	if err := print(users); err != nil {
+		return err
 	}
 	return failed
 }
+
+// usersAtOnce is how many users are printed at once. Their counters of failed attempts,
+// three for each user, are read by one call.
+const usersAtOnce = 33
 
 type showUser struct {
 	Name string `arg:"" help:"Name of the user."`
@@ -92,9 +116,17 @@ func (c *showUser) Run(ctx context.Context, at address) error {
 		return err
 	}
 	defer b.Close()
+	limiter, err := openLimiter(b)
+	if err != nil {
+		return err
+	}
 	account, err := b.find(ctx, c.Name)
 	if err != nil {
 		return err
 	}
-	return c.printUser(account)
+	limited, err := addStops(ctx, limiter, []*accounts.Account{account})
+	if err != nil {
+		return err
+	}
+	return c.printUser(limited[0])
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +11,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
@@ -72,6 +78,7 @@ User ID       "%s"
 Roles         ["admin" "a,b"]
 Preferences   map[]
 State         active
+Attempts      allowed
 Password      Argon2id
 `, alice.UserID)
 	if got := sh.ok("", "users", "show", "alice"); got != want {
@@ -86,7 +93,7 @@ func TestUsersList(t *testing.T) {
 	sh.ok(phrase, "users", "add", "alice", "--role", "admin")
 	sh.storeDirectly(accounts.Account{Name: "bob", UserID: "b", DisplayName: "Bob", PasswordHash: "pbkdf2_sha256$1$salt$secret", Disabled: true})
 	got := sh.ok("", "users", "list")
-	shape := regexp.MustCompile(`^USER ID +STATE +PASSWORD +NAME, DISPLAY NAME, ROLES\n` +
+	shape := regexp.MustCompile(`^USER ID +STATE +PASSWORD +NAME, DISPLAY NAME, ROLES, REFUSED ATTEMPTS\n` +
 		`(".*"  +(active|disabled)  +\S.*\S  +".*" ".*" \[.*\]\n){3}$`)
 	if !shape.MatchString(got) {
 		t.Errorf("users list:\n%s", got)
@@ -171,23 +178,60 @@ func TestUsersTellNoSecretAndNoEscape(t *testing.T) {
 	}
 }
 
+// guess makes wrong attempts of each kind to sign in as the user: on an unknown device,
+// on a known one, and in a session.
+func (s *shell) guess(limiter *throttle.Limiter, subject throttle.Subject, times int) {
+	s.Helper()
+	for _, a := range []throttle.Attempt{
+		{Address: "192.0.2.1"},
+		{Device: limiter.NewDevice(subject.Name, subject.Owner)},
+		{UserID: subject.Owner.UserID},
+	} {
+		a.Name = subject.Name
+		for range times {
+			admission, err := limiter.Admit(s.Context(), a, func(context.Context) (throttle.Owner, error) { return subject.Owner, nil })
+			if err != nil {
+				s.Fatal(err)
+			}
+			admission.Fail(s.Context())
+		}
+	}
+}
+
+const ladder = "1,1h,1h,2"
+
+// limiter returns a limiter whose ladders have one free failure and a wait of an hour.
+func (s *shell) limiter() *throttle.Limiter {
+	s.Helper()
+	hour := throttle.Ladder{Free: 1, First: time.Hour, Longest: time.Hour, Lock: 2}
+	limiter, err := throttle.New(s.attempts(), throttle.Config{Name: hour, Device: hour, DeviceKeys: [][]byte{[]byte(strings.Repeat("k", 32))}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return limiter
+}
+
 func TestUsersUnlock(t *testing.T) {
 	sh := newShell(t)
 	sh.ok(phrase, "users", "add", "alice")
-	limiter, err := throttle.New(sh.attempts(), throttle.Config{Name: throttle.Ladder{Free: 1, First: 3600e9, Longest: 3600e9, Lock: 2}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"alice", "nobody"} {
-		refused := func() bool {
-			_, err := limiter.Admit(t.Context(), throttle.Attempt{Name: name, Address: "192.0.2.1"})
-			if _, ok := errors.AsType[*authn.ThrottledError](err); !ok && err != nil {
+	limiter := sh.limiter()
+	for name, subject := range map[string]throttle.Subject{"alice": sh.stored("alice").Subject(), "nobody": {Name: "nobody"}} {
+		stops := func() int {
+			stops, err := limiter.Stops(t.Context(), subject)
+			if err != nil {
 				t.Fatal(err)
 			}
-			return err != nil
+			return len(stops[0])
 		}
-		if first, second := refused(), refused(); first || !second {
-			t.Fatalf("%s: the ladder refused the first: %v, the second: %v", name, first, second)
+		all := 3
+		if name == "nobody" {
+			all = 1
+			limiter.Admit(t.Context(), throttle.Attempt{Name: name, Address: "192.0.2.1"}, func(context.Context) (throttle.Owner, error) { return throttle.Owner{}, nil })
+		} else {
+			sh.guess(limiter, subject, 1)
+		}
+		if got := stops(); got != all {
+			t.Fatalf("%s meets %d limits, want %d", name, got, all)
 		}
 		want := fmt.Sprintf("Unlocked the name %q.\n", name)
 		if name == "nobody" {
@@ -196,8 +240,8 @@ func TestUsersUnlock(t *testing.T) {
 		if got := sh.ok("", "users", "unlock", " "+strings.ToUpper(name)); got != want {
 			t.Errorf("unlock: %q, want %q", got, want)
 		}
-		if refused() {
-			t.Errorf("%s is refused after unlock", name)
+		if got := stops(); got != 0 {
+			t.Errorf("%s meets %d limits after unlock", name, got)
 		}
 		want = fmt.Sprintf(`{"name":%q,"exists":%v}`+"\n", name, name == "alice")
 		if got := sh.ok("", "users", "unlock", name, "--json"); got != want {
@@ -205,6 +249,71 @@ func TestUsersUnlock(t *testing.T) {
 		}
 	}
 	sh.fails(1, "the user name is empty", "", "users", "unlock", "")
+}
+
+// TestUsersRefused: users show and users list say who is locked or has to wait, since when and until when.
+func TestUsersRefused(t *testing.T) {
+	sh := newShell(t).with("ATTEMPTS_LADDER", ladder)
+	for i := range 40 { // more than are printed at once
+		sh.storeDirectly(accounts.Account{Name: fmt.Sprint("user ", i), UserID: fmt.Sprint("id ", i)})
+	}
+	sh.guess(sh.limiter(), sh.stored("user 7").Subject(), 1)
+	locked := sh.stored("user 8").Subject()
+	sh.guess(sh.limiter(), locked, 1)
+	sh.moveAttemptsBack(time.Hour)
+	sh.guess(sh.limiter(), locked, 1)
+	sh.guess(sh.limiter(), sh.stored("user 9").Subject(), 1)
+
+	const at = `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`
+	for name, test := range map[string]struct{ state, refused string }{
+		"user 7": {"active", ""},
+		"user 8": {"locked", "refused on unknown devices since AT until users unlock, after 2 failures; refused in sessions of the user since AT until users unlock, after 2 failures"},
+		"user 9": {"waits", "refused on unknown devices since AT until AT, after 1 failures; refused in sessions of the user since AT until AT, after 1 failures"},
+	} {
+		pattern := strings.ReplaceAll(test.refused, "AT", at)
+		if got := sh.ok("", "users", "show", name); !regexp.MustCompile(`\nState         ` + test.state + `\nAttempts      ` + cmp.Or(pattern, "allowed") + `\n`).MatchString(got) {
+			t.Errorf("users show %q:\n%swant %s, %s", name, got, test.state, pattern)
+		}
+		row := regexp.MustCompile(`(?m)^"id ` + name[5:] + `" +` + test.state + ` +unknown +"` + name + `" "" \[\] ?` + pattern + `$`)
+		if got := sh.ok("", "users", "list"); !row.MatchString(got) || strings.Count(got, "\n") != 42 {
+			t.Errorf("users list:\n%swant %s", got, row)
+		}
+	}
+
+	var document struct {
+		Refused []struct {
+			By           string
+			Failures     int
+			Since, Until time.Time
+		}
+	}
+	for _, name := range []string{"user 8", "user 9"} {
+		if err := json.Unmarshal([]byte(sh.ok("", "users", "show", name, "--json")), &document); err != nil {
+			t.Fatal(err)
+		}
+		if got := document.Refused; len(got) != 2 || got[0].By != "name" || got[1].By != "user" || got[0].Since.IsZero() || got[0].Until.IsZero() != (name == "user 8") {
+			t.Errorf("users show %q --json: %+v", name, got)
+		}
+	}
+}
+
+// moveAttemptsBack makes the last attempt of every counter older.
+func (s *shell) moveAttemptsBack(by time.Duration) {
+	s.Helper()
+	table := s.env["ATTEMPTS_TABLE"]
+	all, err := s.client().Scan(s.Context(), &dynamodb.ScanInput{TableName: &table})
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, item := range all.Items {
+		_, err := s.client().UpdateItem(s.Context(), &dynamodb.UpdateItemInput{
+			TableName: &table, Key: map[string]types.AttributeValue{"key": item["key"]}, UpdateExpression: new("SET last_at = last_at - :by"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":by": &types.AttributeValueMemberN{Value: fmt.Sprint(by.Milliseconds())}},
+		})
+		if err != nil {
+			s.Fatal(err)
+		}
+	}
 }
 
 func (s *shell) attempts() *dynamoaccounts.Attempts {
