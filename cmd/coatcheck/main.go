@@ -1,6 +1,6 @@
 // Command coatcheck is a command-line tool for operators. It adds, changes and
-// imports users, shows and ends sessions, and makes tables, in any store of the server
-// but its memory.
+// imports users, shows and ends sessions, rotates signing keys, and makes tables, in any
+// store of the server but its memory.
 //
 // It exits with 0 on success, 1 on failure and 2 if it was called with wrong
 // arguments. It writes results to standard output, and errors to standard error, each
@@ -25,7 +25,7 @@ import (
 	"example.com/coatcheck/internal/mains/stores"
 )
 
-const description = `Adds, changes and imports users, shows and ends sessions, and makes tables.
+const description = `Adds, changes and imports users, shows and ends sessions, rotates signing keys, and makes tables.
 
 The store is that of --store, else of the environment variable STORE, as for the server. The default is dynamodb, the deployed tables:
 they are named by USERS_TABLE, SESSIONS_TABLE and ATTEMPTS_TABLE. AWS is configured as for every

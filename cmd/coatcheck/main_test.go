@@ -333,7 +333,7 @@ func TestMissingVariables(t *testing.T) {
 func TestWrongUsage(t *testing.T) {
 	sh := newShell(t)
 	for _, test := range []struct{ args, want string }{
-		{"", `expected one of "users", "sessions", "tables"; see: coatcheck --help`},
+		{"", `expected one of "users", "sessions", "keys", "tables"; see: coatcheck --help`},
 		{"user", `unexpected argument user, .*; see: coatcheck --help`},
 		{"users", `expected one of "add", .*; see: coatcheck users --help`},
 		{"users set alice", `users set: nothing to set: give --display-name, --role or --no-roles; see: coatcheck users set --help`},
