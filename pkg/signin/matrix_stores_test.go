@@ -25,7 +25,6 @@ import (
 	"example.com/coatcheck/internal/testing/testmain"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
-	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/redisaccounts"
 	"example.com/coatcheck/pkg/accounts/sqlaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
@@ -110,7 +109,7 @@ func onRedis(t *testing.T) func(*testing.T) stores {
 	t.Cleanup(func() { client.Close() })
 	return func(t *testing.T) stores {
 		prefix := redistest.Prefix(t)
-		return stores{redisstore.New(client, prefix), redisaccounts.New(client, prefix), memaccounts.NewAttempts()}
+		return stores{redisstore.New(client, prefix), redisaccounts.New(client, prefix), redisaccounts.NewAttempts(client, prefix)}
 	}
 }
 

@@ -19,6 +19,8 @@ type Attempts struct {
 	prefix string
 }
 
+var _ throttle.Store = (*Attempts)(nil)
+
 // NewAttempts returns a store whose keys begin with the prefix, as those of [New]. It
 // sends nothing.
 func NewAttempts(client redis.UniversalClient, prefix string) *Attempts {

@@ -8,8 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"example.com/coatcheck/internal/testing/redistest"
+	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/throttle"
 )
+
+func TestAttempts(t *testing.T) {
+	each(t, func(f *fixture) {
+		accountstest.RunAttempts(f.T, func(t *testing.T) throttle.Store { return NewAttempts(f.through, redistest.Prefix(t)) })
+	})
+}
 
 // count counts an attempt of name/x and compares the counter after it.
 func (f *fixture) count(c throttle.Count, failures int, last time.Time, counted bool) {
