@@ -41,8 +41,15 @@ func TestFailoverUndoes(t *testing.T) {
 	check(t, f.users.Update(t.Context(), a, "second"))
 	check(t, f.client.ConfigSet(t.Context(), "min-replicas-to-write", "1").Err())
 	a.Revision = "second"
-	if err := f.users.Update(t.Context(), a, "third"); err == nil || !strings.Contains(err.Error(), "NOREPLICAS") {
-		t.Errorf("a primary without replicas: %v, want NOREPLICAS", err)
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(10 * time.Millisecond) { // until it notices
+		err := f.users.Update(t.Context(), a, a.Revision+"+")
+		if err != nil && strings.Contains(err.Error(), "NOREPLICAS") {
+			break
+		}
+		check(t, err)
+		if a.Revision += "+"; time.Now().After(end) {
+			t.Fatal("a primary without replicas goes on writing")
+		}
 	}
 
 	server.Kill()
