@@ -79,7 +79,7 @@ func inspect(t *testing.T, file string) (content []byte) {
 // programs need. Even a stripped binary contains the names of its functions.
 var foreignCode = []string{
 	"example.com/coatcheck/pkg/session/sqlstore.", "example.com/coatcheck/pkg/session/redisstore.", "example.com/coatcheck/pkg/session/memstore.",
-	"example.com/coatcheck/pkg/accounts/sqlaccounts.", "example.com/coatcheck/pkg/accounts/memaccounts.",
+	"example.com/coatcheck/pkg/accounts/sqlaccounts.", "example.com/coatcheck/pkg/accounts/memaccounts.", "example.com/coatcheck/pkg/accounts/redisaccounts.",
 	"database/sql.(*DB)", "github.com/jackc/pgx", "modernc.org/", "github.com/redis/", "github.com/alecthomas/kong", "go.yaml.in/",
 }
 

@@ -15,7 +15,6 @@ import (
 
 	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/redisaccounts"
 	"example.com/coatcheck/pkg/session/redisstore"
 )
@@ -45,10 +44,11 @@ func openRedis(_ context.Context, address string) (Stores, error) {
 		}
 		return conn, nil
 	}
+	options.ContextTimeoutEnabled = true // so that a call whose request is over gives its connection back at once
 	logging.Disable() // it would have lines for failed connections, with the address and not as JSON. Errors are returned anyway
 	client := redis.NewClient(options)
 	users := redisaccounts.New(client, redisPrefix)
-	return redisStores{parts{redisstore.New(client, redisPrefix), users, memaccounts.NewAttempts()}, users, client}, nil
+	return redisStores{parts{redisstore.New(client, redisPrefix), users, redisaccounts.NewAttempts(client, redisPrefix)}, users, client}, nil
 }
 
 func (s redisStores) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {

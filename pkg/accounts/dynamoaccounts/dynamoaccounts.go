@@ -159,7 +159,10 @@ func (s *Store) SetPreferences(ctx context.Context, name, userID string, setting
 	return s.setPreferences(ctx, name, set, names, values)
 }
 
-// setPreferences sends one UpdateItem, on the condition that the account exists.
+// setPreferences sends one UpdateItem, on the condition that the account exists. It is
+// sent only once. A second try could come after another write, and would set the revision
+// back to one that somebody has read; a write of theirs could then undo that other write,
+// for example a disable.
 func (s *Store) setPreferences(ctx context.Context, name, set string, names map[string]string, values map[string]types.AttributeValue) error {
 	all := map[string]string{"#name": "name"}
 	maps.Copy(all, names)
@@ -170,7 +173,7 @@ func (s *Store) setPreferences(ctx context.Context, name, set string, names map[
 		ConditionExpression:       new("attribute_exists(#name)"),
 		ExpressionAttributeNames:  all,
 		ExpressionAttributeValues: values,
-	})
+	}, func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
 	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return accounts.ErrNotFound
 	}

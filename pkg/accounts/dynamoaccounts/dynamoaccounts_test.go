@@ -92,19 +92,19 @@ func TestReadsConsistently(t *testing.T) {
 }
 
 // SetPreferences reads no more than it needs, and asks for nothing back: the role of the
-// preferences function may not see a password hash.
+// preferences function may not see a password hash. The write is sent once.
 func TestSetPreferencesCalls(t *testing.T) {
 	store, proxy := behindProxy(t)
 	alice := accountstest.Sample("alice")
 	accountstest.Create(t, store, alice)
 	proxy.Take()
 	proxy.Fail("UpdateItem", dynamotest.LoseAnswer)
-	if err := store.SetPreferences(t.Context(), "alice", alice.UserID, map[string]string{"theme": "light"}, "second"); err != nil {
-		t.Fatal(err)
+	if err := store.SetPreferences(t.Context(), "alice", alice.UserID, map[string]string{"theme": "light"}, "second"); err == nil || errors.Is(err, accounts.ErrNotFound) {
+		t.Fatalf("SetPreferences whose answer is lost = %v; want an outage", err)
 	}
 	calls := proxy.Take()
-	if len(calls) != 3 || calls[0].Action != "GetItem" || calls[0].Read != 1 {
-		t.Fatalf("calls %+v, want a consistent GetItem and two UpdateItem", calls)
+	if len(calls) != 2 || calls[0].Action != "GetItem" || calls[0].Read != 1 || calls[1].Action != "UpdateItem" {
+		t.Fatalf("calls %+v, want a consistent GetItem and one UpdateItem", calls)
 	}
 	for _, call := range calls {
 		want := []string{"name", "preferences", "revision"}

@@ -53,7 +53,6 @@ package redisaccounts
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -172,7 +171,7 @@ func (s *Store) key(name string) string { return s.prefix + "user:" + name }
 
 // fields returns the fields that every Update writes, each followed by its value.
 func fields(a *accounts.Account, revision string) ([]any, error) {
-	roles, err := json.Marshal(slices.Concat([]string{}, a.Roles)) // not null
+	roles, err := json.Marshal(a.Roles)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the roles of user ID %s: %w", a.UserID, err)
 	}
