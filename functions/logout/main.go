@@ -31,7 +31,8 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(func(ctx context.Context) error {
-		return env.Store.Delete(ctx, session.Key{Owner: "warm-up", ID: "warm-up"}, nil, time.Now())
+		_, err := env.Store.Delete(ctx, session.Key{Owner: "warm-up", ID: "warm-up"}, nil, time.Now())
+		return err
 	})
 	return signin.Handler(env.Origin, signin.Logout(env.Sessions)), nil
 }

@@ -145,7 +145,7 @@ func (tr *traffic) visit() {
 			}
 		case 1:
 			now := time.Now().UTC().Truncate(time.Second)
-			if !fine("a touch", tr.store.Touch(ctx, s.Key(), now.Add(time.Second), now.Add(time.Hour))) {
+			if !fine("a touch", tr.store.Touch(ctx, s.Key(), now.Add(time.Second), now.Add(time.Hour), "", "")) {
 				return
 			}
 		case 2:
@@ -357,13 +357,13 @@ func (s slowSessions) Update(ctx context.Context, v *session.Session, now time.T
 	return s.Store.Update(ctx, v, now, newVersion)
 }
 
-func (s slowSessions) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (s slowSessions) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	s.tr.wait()
 	defer s.tr.wait()
-	return s.Store.Touch(ctx, key, now, expires)
+	return s.Store.Touch(ctx, key, now, expires, ip, userAgent)
 }
 
-func (s slowSessions) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (s slowSessions) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (string, error) {
 	s.tr.wait()
 	defer s.tr.wait()
 	return s.Store.Delete(ctx, key, secret, now)

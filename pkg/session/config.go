@@ -19,10 +19,10 @@ type Config struct {
 	// from http (RFC 6265bis, section 4.1.3.2).
 	CookieName string
 
-	// IdleTimeout ends a session that has not been used for this long. It must be
-	// whole seconds, and at least 10. The default is 30 minutes, or Lifetime if that
-	// is shorter (OWASP Session Management Cheat Sheet: 15 to 30 minutes; NIST SP
-	// 800-63B AAL2: at most 1 hour).
+	// IdleTimeout ends a session that has not been used for this long. Use in the last
+	// second before that end does not move it. It must be whole seconds, and at least
+	// 10. The default is 30 minutes, or Lifetime if that is shorter (OWASP Session
+	// Management Cheat Sheet: 15 to 30 minutes; NIST SP 800-63B AAL2: at most 1 hour).
 	IdleTimeout time.Duration
 
 	// Lifetime ends a session this long after its last authentication, even if the
@@ -51,8 +51,9 @@ type Config struct {
 
 	// MaxSessions is how many live sessions a user may have. A login that would
 	// exceed this number ends the oldest sessions, by CreatedAt and then by ID. A
-	// login never fails because of the limit (ASVS 7.1.2 wants the number and the
-	// outcome written down). The default is 10. A negative number means no limit.
+	// login fails because of the limit only if the clock was put back, so that the new
+	// session would be the oldest (ASVS 7.1.2 wants the number and the outcome written
+	// down). The default is 10. A negative number means no limit.
 	MaxSessions int
 
 	// Logger receives one line per event. Events are named as in OWASP's Logging

@@ -7,35 +7,61 @@ import (
 	"time"
 )
 
-// presented returns the credential in the request's cookie. If there are two cookies
-// of our name, it returns none, even if the two are equal: an attacker may have
-// planted one of them, and their order means nothing (RFC 6265bis, section 5.8.3).
+// maxCookies is how many different cookies of our name a logout looks at.
+const maxCookies = 4
+
+// presented returns the credential in the request's cookie. If there are different
+// cookies of our name, it returns none and logs that: an attacker may have planted
+// one of them, and their order means nothing (RFC 6265bis, section 5.8.3).
 func (m *Manager) presented(r *http.Request) (credential, bool) {
-	value, n := cookieValue(r.Header["Cookie"], m.cfg.CookieName)
-	if n != 1 {
+	values := cookieValues(r.Header["Cookie"], m.cfg.CookieName)
+	if len(values) > 1 {
+		m.cfg.Logger.WarnContext(r.Context(), "session_cookies_differ", "ip", clientIP(r))
+	}
+	if len(values) != 1 {
 		return credential{}, false
 	}
-	return m.parseToken(value)
+	return m.parseToken(values[0])
 }
 
-// cookieValue returns the value of the first cookie called name and how many there
-// are. It does not use [http.Request.CookiesNamed], which drops cookies that it
-// finds malformed, so that a second one can hide, and which unquotes values. Names
-// are compared byte by byte, and only SP and HTAB are trimmed. Servers that fold
-// case or trim Unicode spaces accept similar names as a __Host- cookie.
-func cookieValue(headers []string, name string) (value string, n int) {
+// allPresented returns the credentials in all cookies of our name, whatever their
+// MAC. Only a logout may use it, because a logout does nothing but what the holder of
+// the secret wants.
+func (m *Manager) allPresented(r *http.Request) ([]credential, error) {
+	values := cookieValues(r.Header["Cookie"], m.cfg.CookieName)
+	if len(values) > maxCookies {
+		return nil, ErrTooManyCookies
+	}
+	var all []credential
+	for _, value := range values {
+		if c, ok := parseShape(value); ok {
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
+
+// cookieValues returns the different values of the cookies called name, at most one
+// more than maxCookies. Some ways into Lambda send each cookie twice, so equal ones
+// are one cookie.
+//
+// It does not use [http.Request.CookiesNamed], which drops cookies that it finds
+// malformed, so that a second one can hide, and which unquotes values. Names are
+// compared byte by byte, and only SP and HTAB are trimmed. Servers that fold case or
+// trim Unicode spaces accept similar names as a __Host- cookie.
+func cookieValues(headers []string, name string) (values []string) {
 	for _, header := range headers {
 		for part := range strings.SplitSeq(header, ";") {
 			k, v, ok := strings.Cut(strings.Trim(part, " \t"), "=")
-			if !ok || k != name {
+			if !ok || k != name || slices.Contains(values, v) {
 				continue
 			}
-			if n++; n == 1 {
-				value = v
+			if values = append(values, v); len(values) > maxCookies {
+				return values
 			}
 		}
 	}
-	return value, n
+	return values
 }
 
 // setCookie sets the cookie to the token, for the rest of the lifetime.

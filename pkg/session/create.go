@@ -18,6 +18,7 @@ import (
 const (
 	createTries    = 2                      // each with a new key
 	discardTimeout = 500 * time.Millisecond // for the clean-up, because the request's own deadline may have passed
+	limitTimeout   = 2 * time.Second        // for the list, because a login does not fail when its limit cannot be checked
 	maxUserData    = 4 << 10                // bytes; user ID, roles and values together
 )
 
@@ -41,18 +42,19 @@ type User struct {
 // also ends the user's oldest sessions beyond [Config.MaxSessions], where the new
 // session counts. If that fails, Create logs a warning, and the next login tries
 // again. Create returns ErrInvalid if a store could not keep u: no ID, empty keys or
-// roles, invalid UTF-8, NUL, or more than 4 KB in all. On any error no cookie is
-// set.
+// roles, invalid UTF-8, NUL, or more than 4 KB in all. On any error no cookie is set
+// and no other session was ended, unless the answer to ending one was lost.
 func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Session, error) {
 	if err := validate(u.ID, u.Roles, u.Values); err != nil {
 		return nil, err
 	}
-	ctx := r.Context()
+	ctx := withAddress(r.Context(), r)
 	s, token, err := m.insert(ctx, r, u)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.confirmAndReplace(r, s, u.Confirm); err != nil {
+	presented, _ := m.presented(r) // the zero credential ends nothing
+	if err := m.confirmAndReplace(ctx, s, presented, u.Confirm); err != nil {
 		m.discard(ctx, s)
 		return nil, err
 	}
@@ -100,52 +102,75 @@ func (m *Manager) newSession(r *http.Request, u User, secret [32]byte) *Session 
 	}).Clone()
 }
 
-// confirmAndReplace calls confirm and then ends the session that the request came
-// with. In this order a login that is refused, or that fails in an outage, does not
-// end the user's earlier session. The session limit is enforced at the same time and
-// adds no round trip.
-func (m *Manager) confirmAndReplace(r *http.Request, s *Session, confirm func(context.Context) error) error {
-	var limit sync.WaitGroup
-	defer limit.Wait()
-	confirmed := make(chan bool, 1)
-	defer close(confirmed) // a closed channel means no, unless true was sent before
+// confirmAndReplace calls confirm and ends the sessions that give way to s: the one
+// that the request came with, and then, when nothing can fail any more, the oldest
+// beyond the limit. In this order a login that is refused, or that fails in an outage,
+// ends no earlier session. The list for the limit is read while confirm runs and adds
+// no round trip.
+func (m *Manager) confirmAndReplace(ctx context.Context, s *Session, presented credential, confirm func(context.Context) error) error {
+	var all []*Session
+	var listErr error
+	var list sync.WaitGroup
 	if m.cfg.MaxSessions > 0 {
-		limit.Go(func() { m.enforceLimit(r, s, confirmed) })
+		list.Go(func() { all, listErr = m.listForLimit(ctx, s.Key().Owner) })
 	}
+	var err error
 	if confirm != nil {
-		if err := confirm(r.Context()); err != nil {
+		err = confirm(ctx)
+	}
+	list.Wait()
+	if err != nil {
+		return err
+	}
+	surplus, err := m.surplus(slices.DeleteFunc(all, presented.ends), s)
+	if err != nil {
+		return err
+	}
+	if presented != (credential{}) {
+		if err := m.endPresented(ctx, presented, "replaced"); err != nil {
 			return err
 		}
 	}
-	confirmed <- true
-	return m.endPresented(r, "replaced")
+	if err := errors.Join(m.endAll(ctx, surplus, "limit"), listErr); err != nil {
+		m.warn(ctx, "session_limit_failed", s.ID, "user_id", s.UserID, "error", err)
+	}
+	return nil
 }
 
-// enforceLimit ends the oldest of the user's live sessions beyond the limit. It
-// lists them after the new session is stored, so that of many logins at once, the
-// last to store sees all sessions. The session that the request came with ends
-// anyway and does not count. The new session counts. It is ended too if it is not
-// among the youngest: otherwise one session too many would be left when logins
-// overtake each other.
-func (m *Manager) enforceLimit(r *http.Request, s *Session, confirmed <-chan bool) {
-	ctx := r.Context()
-	all, listErr := m.store.List(ctx, s.Key().Owner)
-	if !<-confirmed {
-		return
+func (m *Manager) listForLimit(ctx context.Context, owner string) ([]*Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, limitTimeout)
+	defer cancel()
+	return m.store.List(ctx, owner)
+}
+
+// surplus returns the oldest of the user's live sessions beyond the limit. They were
+// listed after s was stored, so that of many logins at once, the last to store sees
+// all sessions. The session that the request came with ends anyway and is not among
+// them. The new session s counts, and is ended too if it is not among the youngest:
+// otherwise one session too many would be left when logins overtake each other.
+//
+// If the clock was put back, s is older than sessions that were made before it. Then
+// it would end before its user can use it, so the login must fail. Logins that
+// overtake each other are told from that by their times, which are not in the future.
+func (m *Manager) surplus(all []*Session, s *Session) ([]*Session, error) {
+	live := m.live(all)
+	if m.cfg.MaxSessions < 0 || len(live) <= m.cfg.MaxSessions {
+		return nil, nil
 	}
-	presented, _ := m.presented(r)
-	live := slices.DeleteFunc(m.live(all), presented.ends)
-	surplus := live[:max(0, len(live)-m.cfg.MaxSessions)]
-	if err := errors.Join(m.endAll(ctx, surplus, "limit"), listErr); err != nil {
-		m.log(ctx, slog.LevelWarn, "session_limit_failed", s.ID, "user_id", s.UserID, "error", err)
+	surplus, youngest := live[:len(live)-m.cfg.MaxSessions], live[len(live)-1]
+	isNew := func(old *Session) bool { return old.ID == s.ID }
+	if slices.ContainsFunc(surplus, isNew) && youngest.CreatedAt.After(time.Now()) {
+		return nil, fmt.Errorf("session: the clock was put back: the user's youngest session, %s, was made at %v, in the future; "+
+			"set the clock right, or end the sessions from the future", youngest.ID, youngest.CreatedAt)
 	}
+	return surplus, nil
 }
 
 // discard tries to delete a session whose token was given to nobody.
 func (m *Manager) discard(ctx context.Context, s *Session) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
 	defer cancel()
-	if err := m.store.Delete(ctx, s.Key(), nil, time.Now()); err != nil && !errors.Is(err, ErrNoSession) {
+	if _, err := m.store.Delete(ctx, s.Key(), nil, time.Now()); err != nil && !errors.Is(err, ErrNoSession) {
 		m.log(ctx, slog.LevelWarn, "session_discard_failed", s.ID, "error", err)
 	}
 }

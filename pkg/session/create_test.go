@@ -197,7 +197,7 @@ func TestCreateEndsThePresentedSession(t *testing.T) {
 			t.Error("the new session shares ID or secret with the old one")
 		}
 		r.log.wantLines(
-			"INFO session_expired reason=replaced session_id="+old.ID,
+			"INFO session_ended ip=192.0.2.1 reason=replaced session_id="+old.ID+" user_id=u1",
 			"INFO session_created session_id="+s.ID+" user_id="+user,
 		)
 	}

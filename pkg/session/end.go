@@ -17,25 +17,32 @@ const maxParallelDeletes = 16
 
 // Destroy ends the session that r came with, in the store and in the browser. It
 // also succeeds if the cookie is missing or malformed, or if its session is dead. A
-// token that a renewal has just replaced still ends its session. If the store cannot
-// be reached, the error is an outage and the cookie stays, so that the logout can be
-// tried again.
+// token that a renewal has just replaced still ends its session.
+//
+// Destroy promises that nobody can use a token of this request any more. So it ends
+// whatever a secret in the request proves: also by a token whose MAC it does not
+// know, which another process may accept while keys are rotated, and by each of up to
+// four different cookies of our name. If there are more, it returns ErrTooManyCookies
+// and ends nothing. If the store cannot be reached, the error is an outage and the
+// cookie stays, so that the logout can be tried again.
 func (m *Manager) Destroy(w http.ResponseWriter, r *http.Request) error {
-	if err := m.endPresented(r, "logout"); err != nil {
+	presented, err := m.allPresented(r)
+	if err != nil {
+		return err
+	}
+	ctx := withAddress(r.Context(), r)
+	err = inParallel(len(presented), func(i int) error { return m.endPresented(ctx, presented[i], "logout") })
+	if err != nil {
 		return err
 	}
 	m.ClearCookie(w)
 	return nil
 }
 
-// endPresented deletes the session that r's cookie proves, if there is one. An ID
-// without its secret ends nothing.
-func (m *Manager) endPresented(r *http.Request, reason string) error {
-	c, ok := m.presented(r)
-	if !ok {
-		return nil
-	}
-	err := m.delete(r.Context(), c.key, &c.secret, reason)
+// endPresented deletes the session that c proves, if there is one. An ID without its
+// secret ends nothing.
+func (m *Manager) endPresented(ctx context.Context, c credential, reason string) error {
+	err := m.delete(ctx, c.key, &c.secret, reason)
 	if errors.Is(err, ErrNoSession) {
 		return nil
 	}
@@ -43,9 +50,13 @@ func (m *Manager) endPresented(r *http.Request, reason string) error {
 }
 
 func (m *Manager) delete(ctx context.Context, key Key, secret *[32]byte, reason string) error {
-	err := m.store.Delete(ctx, key, secret, time.Now())
+	userID, err := m.store.Delete(ctx, key, secret, time.Now())
 	if err == nil {
-		m.log(ctx, slog.LevelInfo, "session_expired", key.ID, "reason", reason)
+		args := []any{"user_id", userID, "reason", reason}
+		if ip := address(ctx); ip != "" { // a command of the operator comes from no client
+			args = append(args, "ip", ip)
+		}
+		m.log(ctx, slog.LevelInfo, "session_ended", key.ID, args...)
 	}
 	return err
 }
@@ -120,16 +131,26 @@ func (m *Manager) revoke(ctx context.Context, all []*Session, exceptIDs ...strin
 // endAll deletes sessions without asking for their secrets. A session that has ended
 // meanwhile counts as deleted.
 func (m *Manager) endAll(ctx context.Context, all []*Session, reason string) error {
-	errs := make([]error, len(all))
+	return inParallel(len(all), func(i int) error {
+		err := m.delete(ctx, all[i].Key(), nil, reason)
+		if errors.Is(err, ErrNoSession) {
+			return nil
+		}
+		return err
+	})
+}
+
+// inParallel calls f(0) to f(n-1), up to maxParallelDeletes at the same time, and
+// returns their errors.
+func inParallel(n int, f func(i int) error) error {
+	errs := make([]error, n)
 	slots := make(chan struct{}, maxParallelDeletes)
 	var wg sync.WaitGroup
-	for i, s := range all {
+	for i := range errs {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := m.delete(ctx, s.Key(), nil, reason); !errors.Is(err, ErrNoSession) {
-				errs[i] = err
-			}
+			errs[i] = f(i)
 		})
 	}
 	wg.Wait()

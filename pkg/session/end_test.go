@@ -28,7 +28,7 @@ func TestDestroy(t *testing.T) {
 	if n := r.store.count("Delete"); n != 1 || r.store.count() != 0 {
 		t.Errorf("%d deletes and more, want 1 and nothing else", n)
 	}
-	r.log.wantLines("INFO session_expired reason=logout session_id=" + s.ID)
+	r.log.wantLines("INFO session_ended ip=192.0.2.1 reason=logout session_id=" + s.ID + " user_id=u1")
 	if r.stored(s) != nil {
 		t.Error("the session is still stored")
 	}
@@ -51,7 +51,6 @@ func TestDestroyWithoutALiveSession(t *testing.T) {
 			"gone":         {cookie(gone)},
 			"expired":      {cookie(expired)},
 			"malformed":    {cookie("x")},
-			"twice":        {cookie(token) + "; " + cookie(token)},
 			"unknown":      {cookie(strings.Repeat("A", 22) + "." + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43))},
 			"wrong secret": {cookie(token[:secretStart] + gone[secretStart:])},
 		} {
@@ -175,7 +174,7 @@ func TestRevoke(t *testing.T) {
 	_, other := r.login("u1")
 	r.log.reset()
 	want(t, r.Revoke(t.Context(), "u1", s.ID), nil)
-	r.log.wantLines("INFO session_expired reason=revoked session_id=" + s.ID)
+	r.log.wantLines("INFO session_ended reason=revoked session_id=" + s.ID + " user_id=u1")
 	r.wantDead(token)
 	r.wantAlive(other)
 	want(t, r.Revoke(t.Context(), "u1", s.ID), session.ErrNoSession)
@@ -266,7 +265,7 @@ func TestRevokeAllLogsEachLiveSession(t *testing.T) {
 	s, _ := r.login("u1")
 	r.log.reset()
 	want(t, r.RevokeAll(t.Context(), "u1"), nil)
-	r.log.wantLines("INFO session_expired reason=revoked session_id=" + s.ID)
+	r.log.wantLines("INFO session_ended reason=revoked session_id=" + s.ID + " user_id=u1")
 }
 
 // If one delete fails, that is an error, but the other sessions are still deleted.

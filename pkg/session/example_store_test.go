@@ -60,17 +60,18 @@ func (d *dirStore) Update(ctx context.Context, s *session.Session, now time.Time
 	})
 }
 
-func (d *dirStore) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (d *dirStore) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	return d.change(ctx, key, now, func(stored *session.Session) error {
 		if stored.LastSeenAt.Before(now) && !stored.ExpiresAt.After(expires) {
 			stored.LastSeenAt, stored.ExpiresAt = now, expires
+			stored.LastIP, stored.LastUserAgent = ip, userAgent
 		}
 		return nil
 	})
 }
 
-func (d *dirStore) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
-	return d.locked(ctx, func() error {
+func (d *dirStore) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (userID string, err error) {
+	err = d.locked(ctx, func() error {
 		stored, err := d.read(file(key))
 		if err != nil {
 			return err
@@ -84,8 +85,10 @@ func (d *dirStore) Delete(ctx context.Context, key session.Key, secret *[32]byte
 		if !stored.ExpiresAt.After(now) {
 			return session.ErrNoSession
 		}
+		userID = stored.UserID
 		return nil
 	})
+	return userID, err
 }
 
 func (d *dirStore) List(ctx context.Context, owner string) (all []*session.Session, err error) {

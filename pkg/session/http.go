@@ -8,7 +8,10 @@ import (
 	"strings"
 )
 
-type contextKey struct{}
+type (
+	contextKey struct{} // of the session
+	addressKey struct{} // of the client's address
+)
 
 // FromContext returns the session that [Manager.Require] or
 // [Manager.RequireRole] put into ctx, or nil if there is none.
@@ -44,7 +47,8 @@ func (m *Manager) require(next http.Handler, allowed func(*Session) bool) http.H
 			m.cfg.ErrorHandler(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, s)))
+		ctx := context.WithValue(withAddress(r.Context(), r), contextKey{}, s)
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
@@ -60,6 +64,18 @@ func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {
 		w.Header().Set("Retry-After", retryAfter)
 		http.Error(w, "Sessions are unavailable. Try again in a moment; you are still signed in.", http.StatusServiceUnavailable)
 	}
+}
+
+// withAddress keeps the client's address in ctx, for the log of methods that get no
+// request.
+func withAddress(ctx context.Context, r *http.Request) context.Context {
+	return context.WithValue(ctx, addressKey{}, clientIP(r))
+}
+
+// address returns the client's address, or "" for work that no request asked for.
+func address(ctx context.Context) string {
+	ip, _ := ctx.Value(addressKey{}).(string)
+	return ip
 }
 
 // clientIP returns the peer's address without the port. It ignores forwarding

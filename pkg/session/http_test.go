@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -181,26 +182,151 @@ func TestSessionAsJSONShowsNoSecret(t *testing.T) {
 	}
 }
 
-// A request from another client than at login is logged, but not refused.
-func TestChangedClientIsLogged(t *testing.T) {
-	r := newFixture(t, session.Config{})
-	s, token := r.login("u1")
-	for name, change := range map[string]func(*http.Request){
-		" ip=198.51.100.7 session_id=" + s.ID + " user_agent=test/1.0": func(req *http.Request) { req.RemoteAddr = "198.51.100.7:80" },
-		" ip=192.0.2.1 session_id=" + s.ID + " user_agent=curl/8":      func(req *http.Request) { req.Header.Set("User-Agent", "curl/8") },
-	} {
-		r.log.reset()
-		req := r.request(cookie(token))
-		change(req)
-		_, err := r.Load(req)
-		want(t, err, nil)
-		r.log.wantLines("WARN session_client_changed" + name + " user_id=u1")
-	}
+// from returns a request of another client.
+func (r *fixture) from(token, ip, userAgent string) *http.Request {
 	req := r.request(cookie(token))
-	req.RemoteAddr = "192.0.2.1:9" // only the port is another
-	_, err := r.Load(req)
-	want(t, err, nil)
-	r.log.wantLines()
+	req.RemoteAddr = ip + ":80"
+	req.Header.Set("User-Agent", userAgent)
+	return req
+}
+
+// A request from another client than at the last touch is logged and kept when a touch
+// is due, but not refused. So a client that moves once causes one line, however many
+// requests it sends.
+func TestChangedClientIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t, session.Config{})
+		s, token := r.login("u1")
+		r.log.reset()
+		changed := func(ip, userAgent string) string {
+			return "WARN session_client_changed ip=" + ip + " session_id=" + s.ID + " user_agent=" + userAgent + " user_id=u1"
+		}
+		for i, step := range []struct {
+			wait          time.Duration
+			ip, userAgent string
+			line          string    // that is logged, if any
+			last          [2]string // that is stored afterwards
+		}{
+			{0, "198.51.100.7", "test/1.0", "", [2]string{}}, // no touch is due
+			{touchDue, "192.0.2.1", "test/1.0", "", [2]string{}},
+			{touchDue, "198.51.100.7", "test/1.0", changed("198.51.100.7", "test/1.0"), [2]string{"198.51.100.7", "test/1.0"}},
+			{touchDue, "198.51.100.7", "test/1.0", "", [2]string{"198.51.100.7", "test/1.0"}},
+			{touchDue, "198.51.100.7", "curl/8", changed("198.51.100.7", "curl/8"), [2]string{"198.51.100.7", "curl/8"}},
+			{touchDue, "198.51.100.7", "", changed("198.51.100.7", ""), [2]string{"198.51.100.7", ""}},
+			{touchDue, "198.51.100.7", "", "", [2]string{"198.51.100.7", ""}},
+			{touchDue, "192.0.2.1", "test/1.0", changed("192.0.2.1", "test/1.0"), [2]string{}},
+		} {
+			time.Sleep(step.wait)
+			for range 100 {
+				loaded, err := r.Load(r.from(token, step.ip, step.userAgent))
+				want(t, err, nil)
+				for name, got := range map[string]*session.Session{"loaded": loaded, "stored": r.stored(s)} {
+					if last := [2]string{got.LastIP, got.LastUserAgent}; last != step.last || got.IP != "192.0.2.1" || got.UserAgent != "test/1.0" {
+						t.Fatalf("step %d: the %s session has the last client %q, want %q; at login it was %q, %q", i, name, last, step.last, got.IP, got.UserAgent)
+					}
+				}
+			}
+			if step.line == "" {
+				r.log.wantLines()
+			} else {
+				r.log.wantLines(step.line)
+			}
+		}
+	})
+}
+
+// While touches fail, nothing is known about the last touch, and no change is logged.
+func TestChangedClientInAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t, session.Config{})
+		s, token := r.login("u1")
+		time.Sleep(touchDue)
+		r.log.reset()
+		r.store.down("Touch")
+		got, err := r.Load(r.from(token, "198.51.100.7", "curl/8"))
+		want(t, err, nil)
+		if got.LastIP != "" || !got.LastSeenAt.Equal(s.LastSeenAt) {
+			t.Errorf("the session was returned as if it were touched: %+v", got)
+		}
+		r.log.wantLines("WARN session_touch_failed error=connection refused session_id=" + s.ID)
+	})
+}
+
+func TestLastClient(t *testing.T) {
+	s := &session.Session{IP: "192.0.2.1", UserAgent: "a"}
+	if ip, ua := s.LastClient(); ip != "192.0.2.1" || ua != "a" {
+		t.Errorf("before a touch the last client is %q, %q; want that of the login", ip, ua)
+	}
+	s.LastIP = "192.0.2.2"
+	if ip, ua := s.LastClient(); ip != "192.0.2.2" || ua != "" {
+		t.Errorf("the last client is %q, %q; want the address and no browser", ip, ua)
+	}
+}
+
+// A client that hangs up is no outage of the store.
+func TestHangUpsAreNotLogged(t *testing.T) {
+	for name, tt := range map[string]struct {
+		end    func(context.Context) (context.Context, context.CancelFunc)
+		logged bool
+	}{
+		"the client hangs up": {context.WithCancel, false},
+		"the time is over": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
+			return ctx, func() { <-ctx.Done(); cancel() }
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newFixture(t, session.Config{MaxSessions: 1})
+				_, token := r.login("u1")
+				time.Sleep(touchDue)
+				r.log.reset()
+				ctx, cancel := tt.end(t.Context())
+				r.store.before["Touch"] = func(context.Context) error { cancel(); return errors.New("broken pipe") }
+				_, err := r.Load(r.request(cookie(token)).WithContext(ctx))
+				want(t, err, nil)
+				wantEvents(t, r.log, tt.logged, "session_touch_failed")
+
+				ctx, cancel = tt.end(t.Context())
+				r.store.before["List"] = func(context.Context) error { cancel(); return errors.New("broken pipe") }
+				r.store.Store = deaf{r.store.Store}
+				_, err = r.Create(httptest.NewRecorder(), r.request().WithContext(ctx), session.User{ID: "u1"})
+				want(t, err, nil)
+				wantEvents(t, r.log, tt.logged, "session_limit_failed")
+			})
+		})
+	}
+}
+
+// deaf is a store whose Create ignores the context.
+type deaf struct{ session.Store }
+
+func (s deaf) Create(ctx context.Context, n *session.Session) error {
+	return s.Store.Create(context.WithoutCancel(ctx), n)
+}
+
+func wantEvents(t *testing.T, log *logRecorder, wanted bool, event string) {
+	t.Helper()
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	if logged := strings.Contains(strings.Join(log.lines, "\n"), event); logged != wanted {
+		t.Errorf("%s is logged: %v, want %v; the log is %q", event, logged, wanted, log.lines)
+	}
+	log.lines = nil
+}
+
+// What ends a session is logged with the user, and with the client if a request asked
+// for it.
+func TestEndsAreLoggedWithTheClient(t *testing.T) {
+	r := newFixture(t, session.Config{})
+	s, _ := r.login("u1")
+	_, token := r.login("u1")
+	r.log.reset()
+	req := r.from(token, "198.51.100.7", "test/1.0")
+	r.Require(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		want(t, r.Revoke(req.Context(), "u1", s.ID), nil)
+	})).ServeHTTP(httptest.NewRecorder(), req)
+	r.log.wantLines("INFO session_ended ip=198.51.100.7 reason=revoked session_id=" + s.ID + " user_id=u1")
 }
 
 // Normal use of a session logs one line for each event and nothing else.
@@ -221,7 +347,7 @@ func TestEvents(t *testing.T) {
 		r.wantDead(token)
 		r.log.wantLines("WARN authn_token_reuse" + id + " user_id=u1")
 		want(t, r.Destroy(httptest.NewRecorder(), r.request(cookie(token))), nil)
-		r.log.wantLines("INFO session_expired reason=logout" + id)
+		r.log.wantLines("INFO session_ended ip=192.0.2.1 reason=logout" + id + " user_id=u1")
 		r.wantDead(token)
 		r.log.wantLines()
 	})

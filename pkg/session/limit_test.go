@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -63,7 +64,7 @@ func TestMaxSessionsEndsTheOldest(t *testing.T) {
 		r.log.reset()
 		s, newest := r.login("u1")
 		r.log.wantLines(
-			"INFO session_expired reason=limit session_id="+oldest.ID,
+			"INFO session_ended ip=192.0.2.1 reason=limit session_id="+oldest.ID+" user_id=u1",
 			"INFO session_created session_id="+s.ID+" user_id=u1",
 		)
 		r.wantDead(tokenIn(t, w))
@@ -236,8 +237,8 @@ func TestRefusedLoginsEndNoSession(t *testing.T) {
 	})
 }
 
-// List runs at the same time as Confirm. The oldest session and the session that the
-// request came with are deleted at the same time.
+// List runs at the same time as Confirm. The oldest session is deleted after the session
+// that the request came with, because the login can still fail until that has ended.
 func TestLimitAddsNoRoundTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, session.Config{MaxSessions: 3})
@@ -250,12 +251,103 @@ func TestLimitAddsNoRoundTrip(t *testing.T) {
 		start := time.Now()
 		_, err := r.Create(httptest.NewRecorder(), r.request(cookie(presented)), session.User{ID: "u1", Confirm: slow})
 		want(t, err, nil)
-		if took := time.Since(start); took != 3*time.Second {
-			t.Errorf("the login took %v, want 3s: Create, then Confirm and List, then the two Deletes", took)
+		if took := time.Since(start); took != 4*time.Second {
+			t.Errorf("the login took %v, want 4s: Create, then Confirm and List, then the two Deletes", took)
 		}
 		r.store.up()
 		r.wantAliveFrom(1, tokens)
 		r.wantDead(presented)
+	})
+}
+
+// undeletable is a store that cannot delete one session.
+type undeletable struct {
+	session.Store
+	key session.Key
+	hook
+}
+
+func (s undeletable) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (string, error) {
+	if key == s.key {
+		if err := s.hook(ctx); err != nil {
+			return "", err
+		}
+	}
+	return s.Store.Delete(ctx, key, secret, now)
+}
+
+// A login that fails because the session that it came with could not be ended has ended
+// no other session either.
+func TestFailedLoginEndsNoOtherSession(t *testing.T) {
+	for name, hook := range map[string]hook{"down": fails, "hangs": hangs} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newFixture(t, session.Config{MaxSessions: 3})
+				tokens := r.logins(3, "u1")
+				old, presented := r.login("u2")
+				r.store.Store = undeletable{r.store.Store, old.Key(), hook}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				w := httptest.NewRecorder()
+				_, err := r.Create(w, r.request(cookie(presented)).WithContext(ctx), session.User{ID: "u1"})
+				if err == nil || errors.Is(err, session.ErrNoSession) {
+					t.Errorf("error is %v, want an outage", err)
+				}
+				wantNoCookie(t, w)
+				r.wantAliveFrom(0, append(tokens, presented))
+				if n := r.sessionCount("u1"); n != 3 {
+					t.Errorf("%d sessions are stored, want the 3 from before", n)
+				}
+			})
+		})
+	}
+}
+
+// If the clock was put back, a new session is older than those that were there before
+// and would be ended at once by the limit. Then the login fails, and ends nothing.
+func TestClockThatWasPutBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, tt := range map[string]struct {
+			max     int
+			future  int // sessions made before the clock was put back
+			refused bool
+		}{
+			"the limit is full":     {3, 3, true},
+			"the limit is exceeded": {3, 5, true},
+			"there is room":         {3, 2, false},
+			"there is no limit":     {-1, 20, false},
+		} {
+			r := newFixture(t, session.Config{MaxSessions: tt.max})
+			unlimited := r.withConfig(session.Config{MaxSessions: -1})
+			var tokens []string
+			for range tt.future {
+				s, token := unlimited.login("u1")
+				_, err := r.store.Store.Delete(t.Context(), s.Key(), nil, time.Now())
+				want(t, err, nil)
+				s.CreatedAt = s.CreatedAt.Add(time.Minute)
+				want(t, r.store.Store.Create(t.Context(), s), nil)
+				tokens = append(tokens, token)
+			}
+			_, presented := r.login("u2")
+			w := httptest.NewRecorder()
+			_, err := r.Create(w, r.request(cookie(presented)), session.User{ID: "u1"})
+			if (err != nil) != tt.refused {
+				t.Fatalf("%s: the login's error is %v", name, err)
+			}
+			r.wantAliveFrom(0, tokens)
+			if !tt.refused {
+				r.wantAlive(tokenIn(t, w))
+				continue
+			}
+			if !strings.Contains(err.Error(), "the clock was put back") || errors.Is(err, session.ErrNoSession) || errors.Is(err, session.ErrConflict) {
+				t.Errorf("%s: error is %v, want an outage that names the cause", name, err)
+			}
+			wantNoCookie(t, w)
+			r.wantAlive(presented)
+			if n := r.sessionCount("u1"); n != tt.future {
+				t.Errorf("%s: %d sessions are stored, want the %d from before", name, n, tt.future)
+			}
+		}
 	})
 }
 

@@ -35,10 +35,11 @@ func New(store Store, cfg Config) (*Manager, error) {
 }
 
 // Load returns the live session that r's cookie proves, or ErrNoSession. It reads
-// the store once. It does not read the store if the cookie is missing, sent twice or
-// malformed or, with signing keys, forged. Load extends the idle timeout when a
-// tenth of it has passed. If only that fails, Load logs a warning and still returns
-// the session.
+// the store once. It does not read the store if the cookie is missing or malformed,
+// or forged and there are signing keys, or if the request has several different
+// cookies of our name. Load extends the idle timeout when a tenth of it has passed,
+// unless the session ends within a second. If only that fails, Load logs a warning
+// and still returns the session.
 func (m *Manager) Load(r *http.Request) (*Session, error) {
 	c, ok := m.presented(r)
 	if !ok {
@@ -58,12 +59,8 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 	if err := m.checkAlive(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := m.touch(ctx, s); err != nil {
+	if err := m.touch(ctx, s, clientIP(r), userAgent(r)); err != nil {
 		return nil, err
-	}
-	if ip, ua := clientIP(r), userAgent(r); ip != s.IP || ua != s.UserAgent {
-		m.log(ctx, slog.LevelWarn, "session_client_changed", s.ID, "user_id", s.UserID,
-			"ip", ip, "user_agent", ua)
 	}
 	return s, nil
 }
@@ -111,28 +108,54 @@ func (m *Manager) expiry(lastSeen, authenticated time.Time) time.Time {
 	return slices.MinFunc(ends, time.Time.Compare)
 }
 
-// touch extends the idle timeout if that is due. It never writes an earlier expiry
-// than it has read. A store ignores a touch with an earlier expiry, because it looks
-// like a late write. After the configured timeouts were shortened, LastSeenAt would
-// then no longer change.
-func (m *Manager) touch(ctx context.Context, s *Session) error {
-	now := time.Now().UTC().Truncate(time.Second)
-	if now.Sub(s.LastSeenAt) < m.cfg.IdleTimeout/10 {
+// touch extends the idle timeout if that is due, and keeps the client's address and
+// browser. It never writes an earlier expiry than it has read. A store ignores a
+// touch with an earlier expiry, because it looks like a late write. After the
+// configured timeouts were shortened, LastSeenAt would then no longer change.
+//
+// A touch that comes after the session's end would bring the session back when other
+// requests have been told already that it has ended. The store cannot notice that,
+// because it reads no clock. So in the last second no touch is sent: one that is sent
+// before has given up by the end.
+func (m *Manager) touch(ctx context.Context, s *Session, ip, userAgent string) error {
+	now := time.Now()
+	seen, deadline := now.UTC().Truncate(time.Second), now.Add(touchTimeout)
+	if seen.Sub(s.LastSeenAt) < m.cfg.IdleTimeout/10 || m.endReason(s, deadline.Add(-1)) != "" {
 		return nil
 	}
-	expires := slices.MaxFunc([]time.Time{s.ExpiresAt, m.expiry(now, s.AuthenticatedAt)}, time.Time.Compare)
-	ctx, cancel := context.WithTimeout(ctx, touchTimeout)
+	expires := slices.MaxFunc([]time.Time{s.ExpiresAt, m.expiry(seen, s.AuthenticatedAt)}, time.Time.Compare)
+	next := *s
+	next.LastSeenAt, next.ExpiresAt = seen, expires
+	next.setLastClient(ip, userAgent)
+	touchCtx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	err := m.store.Touch(ctx, s.Key(), now, expires)
+	err := m.store.Touch(touchCtx, s.Key(), seen, expires, next.LastIP, next.LastUserAgent)
 	switch {
 	case errors.Is(err, ErrNoSession):
 		return ErrNoSession
 	case err != nil:
-		m.log(ctx, slog.LevelWarn, "session_touch_failed", s.ID, "error", err)
+		m.warn(ctx, "session_touch_failed", s.ID, "error", err)
 	default:
-		s.LastSeenAt, s.ExpiresAt = now, expires
+		m.logChangedClient(ctx, s, ip, userAgent)
+		*s = next
 	}
 	return nil
+}
+
+// logChangedClient logs that the client has another address or browser than at the
+// last touch of s.
+func (m *Manager) logChangedClient(ctx context.Context, s *Session, ip, userAgent string) {
+	if lastIP, lastUserAgent := s.LastClient(); ip != lastIP || userAgent != lastUserAgent {
+		m.log(ctx, slog.LevelWarn, "session_client_changed", s.ID, "user_id", s.UserID, "ip", ip, "user_agent", userAgent)
+	}
+}
+
+// warn logs that a part of a request failed, while the request itself may succeed. It
+// logs nothing if the client has disconnected, because then no store is at fault.
+func (m *Manager) warn(ctx context.Context, event, id string, args ...any) {
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		m.log(ctx, slog.LevelWarn, event, id, args...)
+	}
 }
 
 func (m *Manager) log(ctx context.Context, level slog.Level, event, id string, args ...any) {

@@ -27,13 +27,12 @@
 //
 // # Errors
 //
-// [ErrNoSession] means 401, [ErrForbidden] means 403, [ErrConflict] means that a
-// write lost a race, and [ErrInvalid] means a mistake in the calling program. Any
-// other error is an outage: answer 503 and leave the cookie alone, as
-// [Manager.Require] does. An outage never makes a user anonymous. It ends no
-// session, with two exceptions. If the answer to a [Manager.Renew] is lost, the
-// browser may be left with the old token. A [Manager.Create] may already have ended
-// the sessions beyond [Config.MaxSessions].
+// [ErrNoSession] means 401, [ErrForbidden] means 403, [ErrConflict] means 409: a
+// write lost a race. [ErrTooManyCookies] means 400, and [ErrInvalid] a mistake in the
+// calling program. Any other error is an outage: answer 503 and leave the cookie
+// alone, as [Manager.Require] does. An outage never makes a user anonymous. It ends
+// no session, with one exception: if the answer to a [Manager.Renew] is lost, the
+// browser may be left with the old token.
 //
 // # What is not promised
 //
@@ -56,7 +55,8 @@ var (
 	// or expired, or the token does not prove it. Answer 401.
 	ErrNoSession = errors.New("session: no session")
 
-	// ErrConflict means that a write lost a race and was certainly not applied.
+	// ErrConflict means that a write lost a race and was certainly not applied. It is
+	// no outage. Answer 409.
 	ErrConflict = errors.New("session: changed by another request")
 
 	// ErrForbidden means that the session lacks the role that [Manager.RequireRole] asks for.
@@ -65,6 +65,10 @@ var (
 	// ErrInvalid means that the caller passed a user ID, roles or values that a
 	// store could not keep. The wrapping error says which one.
 	ErrInvalid = errors.New("session: invalid")
+
+	// ErrTooManyCookies means that a request to log out has more than four different
+	// cookies of our name, and that none of them was looked at. Answer 400.
+	ErrTooManyCookies = errors.New("session: more than 4 different session cookies in one request")
 )
 
 // Session is one login of one user, as stored. Times are UTC; CreatedAt has
@@ -85,6 +89,11 @@ type Session struct {
 	IP        string // address of the client at login, from [http.Request.RemoteAddr]
 	UserAgent string // of the client at login, cut to 256 bytes
 
+	// LastIP and LastUserAgent are those of the client at the last touch. Both are
+	// empty as long as they are the same as IP and UserAgent: see LastClient.
+	LastIP        string
+	LastUserAgent string
+
 	Secret         [32]byte `json:"-"` // SHA-256 of the token's secret; never the secret
 	PreviousSecret [32]byte `json:"-"` // Secret before the last renewal, valid only for logging out
 }
@@ -102,6 +111,24 @@ func (s *Session) Key() Key { return Key{Owner: owner(s.UserID), ID: s.ID} }
 // HasRole reports whether s has the role. Roles are compared byte by byte. A nil
 // session has no role.
 func (s *Session) HasRole(role string) bool { return s != nil && slices.Contains(s.Roles, role) }
+
+// LastClient returns the address and the browser of the client at the last touch, or
+// at login if there was no touch yet.
+func (s *Session) LastClient() (ip, userAgent string) {
+	if s.LastIP == "" && s.LastUserAgent == "" {
+		return s.IP, s.UserAgent
+	}
+	return s.LastIP, s.LastUserAgent
+}
+
+// setLastClient stores both values only if one differs from that at login, so that
+// most sessions stay small.
+func (s *Session) setLastClient(ip, userAgent string) {
+	s.LastIP, s.LastUserAgent = ip, userAgent
+	if ip == s.IP && userAgent == s.UserAgent {
+		s.LastIP, s.LastUserAgent = "", ""
+	}
+}
 
 // Clone returns a copy of s that shares nothing with it.
 func (s *Session) Clone() *Session {

@@ -45,16 +45,19 @@ type Store interface {
 	// write was not applied.
 	Update(ctx context.Context, s *Session, now time.Time, newVersion int64) error
 
-	// Touch sets LastSeenAt to now and ExpiresAt to expires. It only moves them
+	// Touch sets LastSeenAt to now, ExpiresAt to expires, LastIP to ip and
+	// LastUserAgent to userAgent; the texts may be empty. It only moves the times
 	// forward: if the stored LastSeenAt is not before now, or the stored ExpiresAt
-	// is after expires, both stay as they are and Touch returns nil. Version stays.
-	// Touch returns ErrNoSession if the session is gone or dead at now.
-	Touch(ctx context.Context, key Key, now, expires time.Time) error
+	// is after expires, all four stay as they are and Touch returns nil. Version
+	// stays. Touch returns ErrNoSession if the session is gone or dead at now.
+	Touch(ctx context.Context, key Key, now, expires time.Time, ip, userAgent string) error
 
-	// Delete removes the session. With a secret it does so only if the secret equals
-	// the stored Secret or PreviousSecret; nil means unconditionally. Delete returns
-	// ErrNoSession if it removed nothing, or if what it removed was dead at now.
-	Delete(ctx context.Context, key Key, secret *[32]byte, now time.Time) error
+	// Delete removes the session, and returns its UserID. With a secret it does so
+	// only if the secret equals the stored Secret or PreviousSecret; nil means
+	// unconditionally. Delete returns ErrNoSession if it removed nothing, or if what
+	// it removed was dead at now. The UserID may be empty if the record was damaged,
+	// or if an earlier try of this call has removed it.
+	Delete(ctx context.Context, key Key, secret *[32]byte, now time.Time) (userID string, err error)
 
 	// List returns all sessions of the owner, dead ones too, in any order. It
 	// includes everything that was written before the call. It is not an error if

@@ -109,12 +109,13 @@ func (s *testStore) Update(ctx context.Context, n *session.Session, now time.Tim
 	return s.do(ctx, "Update", func() error { return s.Store.Update(ctx, n, now, newVersion) })
 }
 
-func (s *testStore) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
-	return s.do(ctx, "Touch", func() error { return s.Store.Touch(ctx, key, now, expires) })
+func (s *testStore) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
+	return s.do(ctx, "Touch", func() error { return s.Store.Touch(ctx, key, now, expires, ip, userAgent) })
 }
 
-func (s *testStore) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
-	return s.do(ctx, "Delete", func() error { return s.Store.Delete(ctx, key, secret, now) })
+func (s *testStore) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (userID string, err error) {
+	err = s.do(ctx, "Delete", func() (err error) { userID, err = s.Store.Delete(ctx, key, secret, now); return err })
+	return userID, err
 }
 
 func (s *testStore) List(ctx context.Context, owner string) (got []*session.Session, err error) {

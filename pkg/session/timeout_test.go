@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +36,57 @@ func TestIdleTimeout(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A touch that is on its way when the idle timeout ends does not bring the session back,
+// after another request was told that it has ended. So a touch is sent only if it can
+// be carried out before the end.
+func TestLateTouchBringsNothingBack(t *testing.T) {
+	for before, extends := range map[time.Duration]bool{
+		2 * time.Second:        true,
+		time.Second:            true, // it has this second, and gives up at the end
+		500 * time.Millisecond: false,
+		time.Millisecond:       false,
+	} {
+		t.Run(before.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newFixture(t, session.Config{})
+				_, token := r.login("u1")
+				time.Sleep(idle - before)
+				var wg sync.WaitGroup
+				r.store.before["Touch"] = func(ctx context.Context) error {
+					time.Sleep(min(before+10*time.Millisecond, 999*time.Millisecond))
+					return nil
+				}
+				wg.Go(func() { r.wantAlive(token) }) // its touch is slow
+				time.Sleep(before)
+				_, err := r.load(token)
+				wg.Wait()
+				if extends {
+					want(t, err, nil)
+					return
+				}
+				want(t, err, session.ErrNoSession)
+				r.wantDead(token)
+			})
+		})
+	}
+}
+
+// The same holds for an idle timeout that was shortened, and is not the stored end.
+func TestLateTouchUnderAShorterTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t, session.Config{})
+		_, token := r.login("u1")
+		r = r.withConfig(session.Config{IdleTimeout: time.Minute})
+		time.Sleep(time.Minute - 500*time.Millisecond)
+		r.wantAlive(token)
+		if n := r.store.count("Touch"); n != 0 {
+			t.Errorf("%d touches in the last second, want none", n)
+		}
+		time.Sleep(500 * time.Millisecond)
+		r.wantDead(token)
+	})
 }
 
 func TestLifetime(t *testing.T) {

@@ -55,19 +55,36 @@ func (m *Manager) token(key Key, secret string) string {
 // parseToken accepts exactly what token makes, so there is one spelling for each
 // token.
 func (m *Manager) parseToken(s string) (credential, bool) {
-	signed := len(m.cfg.SigningKeys) > 0
-	if signed && (len(s) != signedLength || s[tokenLength] != '.') || !signed && len(s) != tokenLength {
+	c, ok := parseShape(s)
+	if !ok || !m.madeHere(s) {
 		return credential{}, false
 	}
-	text := s[:tokenLength]
+	return c, true
+}
+
+// madeHere reports whether s, which has the shape of a token, has a MAC by one of our
+// keys, or has none if we have no keys.
+func (m *Manager) madeHere(s string) bool {
+	if len(m.cfg.SigningKeys) == 0 || len(s) != signedLength {
+		return len(m.cfg.SigningKeys) == 0 && len(s) == tokenLength
+	}
+	return slices.ContainsFunc(m.cfg.SigningKeys, func(key []byte) bool {
+		return hmac.Equal([]byte(mac(key, s[:tokenLength])), []byte(s[tokenLength+1:]))
+	})
+}
+
+// parseShape accepts what token makes in any process, whatever its keys.
+func parseShape(s string) (credential, bool) {
+	text := s
+	if len(s) == signedLength && s[tokenLength] == '.' && canonical(s[tokenLength+1:], idLength) {
+		text = s[:tokenLength]
+	}
+	if len(text) != tokenLength {
+		return credential{}, false
+	}
 	owner, rest, _ := strings.Cut(text, ".")
 	id, secret, _ := strings.Cut(rest, ".")
 	if !canonical(owner, idLength) || !canonical(id, idLength) || !canonical(secret, secretLength) {
-		return credential{}, false
-	}
-	if signed && !slices.ContainsFunc(m.cfg.SigningKeys, func(key []byte) bool {
-		return hmac.Equal([]byte(mac(key, text)), []byte(s[tokenLength+1:]))
-	}) {
 		return credential{}, false
 	}
 	return credential{Key{owner, id}, sha256.Sum256([]byte(secret))}, true

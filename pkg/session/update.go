@@ -3,22 +3,30 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"time"
 )
 
-// updateTries is how many races one Update may lose. Each lost race means that
-// another write succeeded, so only a store that always reports a conflict reaches
-// this number.
-const updateTries = 32
+// How many races one Update may lose, and how long it pauses after each. Without a
+// pause, 32 writers of one session read and write in step, and some lose all their
+// races. The pauses are random, and each may be twice as long as the one before, so
+// that the writers spread out until most of them are alone.
+const (
+	updateTries  = 32
+	firstPause   = 2 * time.Millisecond // at most
+	longestPause = time.Second
+)
 
 // Update calls change to alter the Roles and Values of s, and stores them. It
 // ignores all other alterations. Values is never nil in change. If another request
 // wrote in between, change runs again on what that request stored, so nothing is
 // lost; change must depend only on its argument. On success s holds what was
-// written. Update returns ErrNoSession if the session has ended, ErrConflict if it
-// was renewed meanwhile, and ErrInvalid as Create does.
+// written. Update returns ErrNoSession if the session has ended, and ErrInvalid as
+// Create does. It returns ErrConflict if the session was renewed meanwhile, or if
+// other writes came first 32 times or until ctx ended.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session)) error {
 	return m.modify(ctx, s, func(next *Session) error {
 		changed := next.Clone()
@@ -72,7 +80,7 @@ func (m *Manager) modify(ctx context.Context, s *Session, change func(*Session) 
 		return ErrNoSession
 	}
 	base := s
-	for range updateTries {
+	for try := 1; ; try++ {
 		next := base.Clone()
 		if err := change(next); err != nil {
 			return err
@@ -87,8 +95,11 @@ func (m *Manager) modify(ctx context.Context, s *Session, change func(*Session) 
 			*s = *next
 			return nil
 		}
-		if !errors.Is(err, ErrConflict) {
+		if !errors.Is(err, ErrConflict) || try == updateTries {
 			return err
+		}
+		if !pause(ctx, try) {
+			return fmt.Errorf("%w, until the request was over: %w", ErrConflict, ctx.Err())
 		}
 		if base, err = m.store.Get(ctx, s.Key()); err != nil {
 			return err
@@ -100,5 +111,17 @@ func (m *Manager) modify(ctx context.Context, s *Session, change func(*Session) 
 			return ErrConflict
 		}
 	}
-	return ErrConflict
+}
+
+// pause waits after a lost race, the longer the more races were lost. It returns false
+// if ctx ended before.
+func pause(ctx context.Context, lost int) bool {
+	timer := time.NewTimer(rand.N(min(longestPause, firstPause<<(lost-1))))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"reflect"
@@ -92,6 +93,94 @@ func TestConcurrentUpdatesLoseNothing(t *testing.T) {
 	s := r.wantAlive(token)
 	if len(s.Values) != n+1 || len(s.Roles) != n+1 {
 		t.Errorf("%d values and %d roles are stored, want %d each", len(s.Values), len(s.Roles), n+1)
+	}
+}
+
+// Many writers of one session, who never stop, all get their turn. The store answers as
+// slowly as one behind a network, one write at a time.
+func TestManyWritersOfOneSession(t *testing.T) {
+	const writers, updates = 32, 10
+	for name, write := range map[string]time.Duration{"fast": time.Millisecond, "slow": 5 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newFixture(t, session.Config{})
+				_, token := r.login("u1")
+				slot := make(chan struct{}, 1) // a Mutex would stop the bubble's clock
+				r.store.before["Update"] = func(context.Context) error {
+					slot <- struct{}{}
+					time.Sleep(write)
+					<-slot
+					return nil
+				}
+				r.store.before["Get"] = func(context.Context) error { time.Sleep(time.Millisecond); return nil }
+				errs := make([]error, writers)
+				var wg sync.WaitGroup
+				for i := range writers {
+					s := r.wantAlive(token)
+					wg.Go(func() {
+						for n := range updates {
+							err := r.Update(t.Context(), s, func(s *session.Session) { s.Values[fmt.Sprint(i, ".", n)] = "x" })
+							errs[i] = errors.Join(errs[i], err)
+						}
+					})
+				}
+				wg.Wait()
+				for _, err := range errs {
+					want(t, err, nil)
+				}
+				if n := len(r.wantAlive(token).Values); n != writers*updates+1 {
+					t.Errorf("%d values are stored, want %d", n, writers*updates+1)
+				}
+			})
+		})
+	}
+}
+
+// The pauses between two tries grow, are random, and end with the request.
+func TestPauses(t *testing.T) {
+	conflict := func(context.Context) error { return session.ErrConflict }
+	for name, timeout := range map[string]time.Duration{"all tries": time.Hour, "until the request is over": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newFixture(t, session.Config{})
+				s, _ := r.login("u1")
+				var last time.Time
+				var pauses []time.Duration
+				r.store.before["Update"] = conflict
+				r.store.before["Get"] = func(context.Context) error {
+					pauses = append(pauses, time.Since(last))
+					last = time.Now()
+					return nil
+				}
+				last = time.Now()
+				start := last
+				ctx, cancel := context.WithTimeout(t.Context(), timeout)
+				defer cancel()
+				err := r.Update(ctx, s, setTheme("light"))
+				want(t, err, session.ErrConflict)
+				if timeout == time.Second {
+					want(t, err, context.DeadlineExceeded)
+					if took := time.Since(start); took != timeout {
+						t.Errorf("Update returned after %v, want %v", took, timeout)
+					}
+					return
+				}
+				var first, rest time.Duration
+				for i, pause := range pauses {
+					if i < 4 {
+						first += pause
+					} else {
+						rest += pause
+					}
+					if limit := min(time.Second, 2*time.Millisecond<<i); pause > limit {
+						t.Errorf("pause %d took %v, want %v at most", i+1, pause, limit)
+					}
+				}
+				if len(pauses) != 31 || first == 0 || rest < 10*first || rest > 22*time.Second {
+					t.Errorf("%d pauses, the first four %v together and the others %v", len(pauses), first, rest)
+				}
+			})
+		})
 	}
 }
 

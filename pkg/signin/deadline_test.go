@@ -26,9 +26,9 @@ func (hangingStore) Get(ctx context.Context, _ session.Key) (*session.Session, e
 	return nil, ctx.Err()
 }
 
-func (hangingStore) Delete(ctx context.Context, _ session.Key, _ *[32]byte, _ time.Time) error {
+func (hangingStore) Delete(ctx context.Context, _ session.Key, _ *[32]byte, _ time.Time) (string, error) {
 	<-ctx.Done()
-	return ctx.Err()
+	return "", ctx.Err()
 }
 
 // pipes is a listener for connections in memory. These can be used in a bubble.

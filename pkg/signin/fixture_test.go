@@ -330,16 +330,16 @@ func (s sessionStore) Update(ctx context.Context, v *session.Session, now time.T
 	return s.Store.Update(ctx, v, now, version)
 }
 
-func (s sessionStore) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (s sessionStore) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	if err := s.record("sessions.Touch"); err != nil {
 		return err
 	}
-	return s.Store.Touch(ctx, key, now, expires)
+	return s.Store.Touch(ctx, key, now, expires, ip, userAgent)
 }
 
-func (s sessionStore) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (s sessionStore) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (string, error) {
 	if err := s.record("sessions.Delete"); err != nil {
-		return err
+		return "", err
 	}
 	return s.Store.Delete(ctx, key, secret, now)
 }

@@ -171,7 +171,8 @@ func (r *fixture) advance(d time.Duration) {
 		for _, at := range []*time.Time{&s.CreatedAt, &s.AuthenticatedAt, &s.LastSeenAt, &s.ExpiresAt} {
 			*at = at.Add(-d)
 		}
-		if err := errors.Join(r.stores.sessions.Delete(ctx, s.Key(), nil, now), r.stores.sessions.Create(ctx, s)); err != nil {
+		_, err := r.stores.sessions.Delete(ctx, s.Key(), nil, now)
+		if err := errors.Join(err, r.stores.sessions.Create(ctx, s)); err != nil {
 			r.t.Fatal(err)
 		}
 	}

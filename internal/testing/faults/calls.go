@@ -80,15 +80,17 @@ var (
 	}, Updated, nil}
 
 	Touch = Call{"Touch", func(ctx context.Context, store session.Store, s *session.Session) error {
-		return store.Touch(ctx, s.Key(), Now, Touched(s).ExpiresAt)
+		return touch(ctx, store, Touched(s))
 	}, Touched, nil}
 
 	Logout = Call{"Delete with a secret", func(ctx context.Context, store session.Store, s *session.Session) error {
-		return store.Delete(ctx, s.Key(), &s.Secret, Now)
+		_, err := store.Delete(ctx, s.Key(), &s.Secret, Now)
+		return err
 	}, nothing, session.ErrNoSession}
 
 	Revoke = Call{"Delete", func(ctx context.Context, store session.Store, s *session.Session) error {
-		return store.Delete(ctx, s.Key(), nil, Now)
+		_, err := store.Delete(ctx, s.Key(), nil, Now)
+		return err
 	}, nothing, session.ErrNoSession}
 
 	// Create is the only Call for a session that is not stored yet.
@@ -127,7 +129,13 @@ func TouchedLater(s *session.Session) *session.Session { return touchedAt(s, Now
 func touchedAt(s *session.Session, now time.Time) *session.Session {
 	s = s.Clone()
 	s.LastSeenAt, s.ExpiresAt = now, now.Add(30*time.Minute)
+	s.LastIP, s.LastUserAgent = "192.0.2.2", "test/2.0"
 	return s
+}
+
+// touch makes the stored session what s is, which is touched.
+func touch(ctx context.Context, store session.Store, s *session.Session) error {
+	return store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt, s.LastIP, s.LastUserAgent)
 }
 
 // Foreign returns what an update by another request makes of s.

@@ -168,8 +168,7 @@ func (b *Fixture) UpdateForeign(s *session.Session) error {
 
 // TouchLater touches the stored session a minute after Now. See [TouchedLater].
 func (b *Fixture) TouchLater(s *session.Session) error {
-	later := TouchedLater(s)
-	return b.Direct.Touch(b.Context(), s.Key(), later.LastSeenAt, later.ExpiresAt)
+	return touch(b.Context(), b.Direct, TouchedLater(s))
 }
 
 // expire changes the stored session so that it is dead at Now, and returns it.

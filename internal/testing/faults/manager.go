@@ -49,7 +49,7 @@ func ManagerCreateLost(t *testing.T, open Open) {
 // gives its clean-up half a second, and a busy machine can need longer.
 type slowCleanUp struct{ session.Store }
 
-func (s slowCleanUp) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (s slowCleanUp) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (string, error) {
 	return s.Store.Delete(context.WithoutCancel(ctx), key, secret, now)
 }
 

@@ -42,7 +42,8 @@ func TestWritersQueue(t *testing.T) {
 				if _, err := sessions.Get(ctx, s.Key()); err != nil {
 					return err
 				}
-				return sessions.Delete(ctx, s.Key(), nil, time.Now())
+				_, err := sessions.Delete(ctx, s.Key(), nil, time.Now())
+				return err
 			},
 			"user": func(ctx context.Context, id string) error {
 				a := accountstest.Sample(id)

@@ -68,7 +68,7 @@ func TestDamagedItems(t *testing.T) {
 		for method, err := range map[string]error{
 			"Get": errGet, "List": errList,
 			"Update": r.Store.Update(ctx, stale, now, 8),
-			"Touch":  r.Store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt), // not newer than what is stored, so that Touch must read it too
+			"Touch":  r.Store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt, "", ""), // not newer than what is stored, so that Touch must read it too
 		} {
 			says := `table "` + r.table + `", item "` + s.Key().Owner + "/" + s.ID + `": field "` + d.field + `" ` + d.says
 			if want(t, err, errOutage); !strings.Contains(err.Error(), says) {
@@ -104,7 +104,8 @@ func TestDeleteOfDamagedItems(t *testing.T) {
 	s, wrong := r.Created(), [32]byte{9}
 	for _, d := range damages(r.item(s.Key())) {
 		r.damage(s.Key(), d)
-		want(t, r.Store.Delete(t.Context(), s.Key(), &wrong, now), errOutage)
+		_, err := r.Store.Delete(t.Context(), s.Key(), &wrong, now)
+		want(t, err, errOutage)
 		want(t, revoke.Do(t.Context(), r.Store, s), nil)
 		r.Gone(s)
 		want(t, r.Direct.Create(t.Context(), s), nil)

@@ -19,7 +19,7 @@ type attributes = map[string]types.AttributeValue
 
 func encode(s *session.Session) attributes {
 	key := s.Key()
-	return attributes{
+	item := attributes{
 		"owner":            text(key.Owner),
 		"id":               text(key.ID),
 		"user_id":          text(s.UserID),
@@ -35,10 +35,17 @@ func encode(s *session.Session) attributes {
 		"secret":           binary(s.Secret),
 		"previous_secret":  binary(s.PreviousSecret),
 	}
+	for name, value := range map[string]string{"last_ip": s.LastIP, "last_user_agent": s.LastUserAgent} {
+		if value != "" {
+			item[name] = text(value)
+		}
+	}
+	return item
 }
 
 // decode reads an item. If a field is missing or of the wrong type, the error names
-// it. The error is not ErrNoSession, which would sign the user out.
+// it. The error is not ErrNoSession, which would sign the user out. Create does not
+// write an empty last client, and earlier releases wrote none.
 func (s *Store) decode(item attributes) (*session.Session, error) {
 	r := dynamo.NewItem(s.table, keyText(item), item)
 	sess := &session.Session{
@@ -53,6 +60,8 @@ func (s *Store) decode(item attributes) (*session.Session, error) {
 		Version:         r.Int("version"),
 		IP:              r.String("ip"),
 		UserAgent:       r.String("user_agent"),
+		LastIP:          r.Optional().String("last_ip"),
+		LastUserAgent:   r.Optional().String("last_user_agent"),
 	}
 	sess.Secret = r.Hash("secret")
 	sess.PreviousSecret = r.Hash("previous_secret")

@@ -11,6 +11,7 @@
 //	owner, id                     S    key: session.Key
 //	secret, previous_secret       B    SHA-256 of a token's 43 secret characters; 32 bytes
 //	user_id, ip, user_agent       S
+//	last_ip, last_user_agent      S    optional; of the last touch, empty if they are as at login
 //	roles                         L of S
 //	values                        M of S
 //	created_at                    N    Unix milliseconds
@@ -128,14 +129,15 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 }
 
 // Touch implements [session.Store]: one UpdateItem.
-func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	_, err := s.update(ctx, &dynamodb.UpdateItemInput{
 		TableName:           &s.table,
 		Key:                 itemKey(key),
-		UpdateExpression:    aws.String("SET last_seen_at = :now, expires_at = :expires"),
+		UpdateExpression:    aws.String("SET last_seen_at = :now, expires_at = :expires, last_ip = :ip, last_user_agent = :agent"),
 		ConditionExpression: aws.String("expires_at > :now AND last_seen_at < :now AND expires_at <= :expires"),
 		ExpressionAttributeValues: attributes{
 			":now": seconds(now), ":expires": seconds(expires),
+			":ip": text(ip), ":agent": text(userAgent),
 		},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
@@ -154,7 +156,7 @@ func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Ti
 }
 
 // Delete implements [session.Store]: one DeleteItem.
-func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (userID string, err error) {
 	in := &dynamodb.DeleteItemInput{TableName: &s.table, Key: itemKey(key), ReturnValues: types.ReturnValueAllOld}
 	if secret != nil {
 		in.ConditionExpression = aws.String("secret = :secret OR previous_secret = :secret")
@@ -165,25 +167,28 @@ func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, n
 	out, err := s.delete(ctx, in, count)
 	stored, failed := conditionFailed(err)
 	if err != nil && !failed {
-		return s.outage("DeleteItem", err)
+		return "", s.outage("DeleteItem", err)
 	}
 	if failed && len(stored) > 0 {
 		if _, err := s.decode(stored); err != nil {
-			return err // the stored secret may be the damaged field
+			return "", err // the stored secret may be the damaged field
 		}
-		return session.ErrNoSession // the wrong secret
+		return "", session.ErrNoSession // the wrong secret
 	}
 	if failed || len(out.Attributes) == 0 {
 		if *attempts > 1 {
-			return nil // an earlier try of this call removed it
+			return "", nil // an earlier try of this call removed it
 		}
-		return session.ErrNoSession
+		return "", session.ErrNoSession
 	}
 	removed, err := s.decode(out.Attributes)
-	if err == nil && !removed.ExpiresAt.After(now) {
-		return session.ErrNoSession
+	switch {
+	case err != nil:
+		return "", nil // the item was damaged, and is removed now
+	case !removed.ExpiresAt.After(now):
+		return "", session.ErrNoSession
 	}
-	return nil // also if the item was damaged: it is removed now
+	return removed.UserID, nil
 }
 
 // List implements [session.Store]: one Query, and one more for each further

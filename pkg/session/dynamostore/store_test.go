@@ -51,6 +51,31 @@ func TestItem(t *testing.T) {
 	}
 }
 
+// A touch adds the last client. It is optional: sessions of an earlier release lack it.
+func TestLastClient(t *testing.T) {
+	t.Parallel()
+	r := newFixture(t)
+	s := r.Created()
+	want(t, touch.Do(t.Context(), r.Store, s), nil)
+	item := r.item(s.Key())
+	if got := []types.AttributeValue{item["last_ip"], item["last_user_agent"]}; !reflect.DeepEqual(got, []types.AttributeValue{text("192.0.2.2"), text("test/2.0")}) {
+		t.Errorf("the item has the last client %v", got)
+	}
+	touched := faults.Touched(s)
+	r.Holds(touched)
+	for _, field := range []string{"last_ip", "last_user_agent"} {
+		r.change(s.Key(), "REMOVE #f", field, nil)
+	}
+	touched.LastIP, touched.LastUserAgent = "", ""
+	r.Holds(touched)
+
+	r.set(s.Key(), "last_ip", number("1"))
+	_, err := r.Store.Get(t.Context(), s.Key())
+	if want(t, err, errOutage); !strings.Contains(err.Error(), `field "last_ip" is of type N, want S`) {
+		t.Errorf("%v; want the damaged field in it", err)
+	}
+}
+
 // A field that a later release may add causes no error and is kept.
 func TestUnknownFields(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ func TestExpiredButPresent(t *testing.T) {
 	item := r.item(s.Key())
 	site.Dead(token)
 	want(t, site.Update(t.Context(), s, func(*session.Session) {}), session.ErrNoSession)
-	want(t, r.Store.Touch(t.Context(), s.Key(), time.Now().Add(time.Second), time.Now().Add(time.Hour)), session.ErrNoSession)
+	want(t, r.Store.Touch(t.Context(), s.Key(), time.Now().Add(time.Second), time.Now().Add(time.Hour), "", ""), session.ErrNoSession)
 	if live, err := site.List(t.Context(), "u1"); err != nil || len(live) != 0 {
 		t.Errorf("List = %v, %v; want no live session", live, err)
 	}

@@ -67,7 +67,7 @@ func get(ctx context.Context, st session.Store, _ *session.Session, key session.
 
 func touch(ctx context.Context, st session.Store, s *session.Session, key session.Key) error {
 	s.LastSeenAt, s.ExpiresAt = s.LastSeenAt.Add(1), s.ExpiresAt.Add(1)
-	return st.Touch(ctx, key, s.LastSeenAt, s.ExpiresAt)
+	return st.Touch(ctx, key, s.LastSeenAt, s.ExpiresAt, "", "")
 }
 
 func update(ctx context.Context, st session.Store, s *session.Session, _ session.Key) error {
@@ -82,7 +82,8 @@ func createDelete(ctx context.Context, st session.Store, s *session.Session, key
 	if err := st.Create(ctx, s); err != nil {
 		return err
 	}
-	return st.Delete(ctx, session.Key{Owner: key.Owner, ID: s.ID}, nil, s.LastSeenAt)
+	_, err := st.Delete(ctx, session.Key{Owner: key.Owner, ID: s.ID}, nil, s.LastSeenAt)
+	return err
 }
 
 // naive is the simplest store: a map, and a mutex that is locked during the whole call.
@@ -120,16 +121,16 @@ func (n *naive) Update(_ context.Context, s *session.Session, _ time.Time, newVe
 	return nil
 }
 
-func (n *naive) Touch(_ context.Context, key session.Key, now, expires time.Time) error {
+func (n *naive) Touch(_ context.Context, key session.Key, now, expires time.Time, _, _ string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.m[key].LastSeenAt, n.m[key].ExpiresAt = now, expires
 	return nil
 }
 
-func (n *naive) Delete(_ context.Context, key session.Key, _ *[32]byte, _ time.Time) error {
+func (n *naive) Delete(_ context.Context, key session.Key, _ *[32]byte, _ time.Time) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.m, key)
-	return nil
+	return "", nil
 }

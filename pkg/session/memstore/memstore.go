@@ -111,7 +111,7 @@ func (m *Store) Update(ctx context.Context, s *session.Session, now time.Time, n
 }
 
 // Touch implements [session.Store].
-func (m *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (m *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -123,27 +123,28 @@ func (m *Store) Touch(ctx context.Context, key session.Key, now, expires time.Ti
 	}
 	if next.LastSeenAt.Before(now) && !next.ExpiresAt.After(expires) {
 		next.LastSeenAt, next.ExpiresAt = now, expires
+		next.LastIP, next.LastUserAgent = ip, userAgent
 		sh.owners[key.Owner][key.ID] = &next
 	}
 	return nil
 }
 
 // Delete implements [session.Store].
-func (m *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (m *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (userID string, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return "", err
 	}
 	sh := m.lock(key.Owner)
 	defer sh.mu.Unlock()
 	s := sh.owners[key.Owner][key.ID]
 	if s == nil || secret != nil && *secret != s.Secret && *secret != s.PreviousSecret {
-		return session.ErrNoSession
+		return "", session.ErrNoSession
 	}
 	sh.remove(key)
 	if !s.ExpiresAt.After(now) {
-		return session.ErrNoSession
+		return "", session.ErrNoSession
 	}
-	return nil
+	return s.UserID, nil
 }
 
 // List implements [session.Store].

@@ -162,7 +162,7 @@ func TestSweepWhileInUse(t *testing.T) {
 			for i := range 5000 {
 				s := numbered(i, user, start().Add(time.Duration(i)*time.Second), time.Minute)
 				create(t, m, s)
-				if err := m.Touch(t.Context(), s.Key(), s.LastSeenAt.Add(time.Second), s.ExpiresAt.Add(time.Second)); err != nil && err != session.ErrNoSession {
+				if err := m.Touch(t.Context(), s.Key(), s.LastSeenAt.Add(time.Second), s.ExpiresAt.Add(time.Second), "", ""); err != nil && err != session.ErrNoSession {
 					t.Error(err)
 				}
 				if _, err := m.Get(t.Context(), s.Key()); err != nil && err != session.ErrNoSession {
@@ -183,7 +183,7 @@ func create(t *testing.T, m *Store, s *session.Session) {
 
 func remove(t *testing.T, m *Store, s *session.Session) {
 	t.Helper()
-	if err := m.Delete(t.Context(), s.Key(), nil, start()); err != nil {
+	if _, err := m.Delete(t.Context(), s.Key(), nil, start()); err != nil {
 		t.Error(err)
 	}
 }

@@ -38,7 +38,7 @@ func TestMovingSlot(t *testing.T) {
 		for _, err := range []error{
 			err,
 			r.Store.Update(t.Context(), faults.Write(s, s.Version), now, s.Version),
-			r.Store.Touch(t.Context(), s.Key(), s.LastSeenAt, s.ExpiresAt),
+			r.Store.Touch(t.Context(), s.Key(), s.LastSeenAt, s.ExpiresAt, "", ""),
 			r.Store.Create(t.Context(), s),
 		} {
 			if err != nil && !errors.Is(err, session.ErrConflict) {

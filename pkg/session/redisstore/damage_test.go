@@ -79,7 +79,7 @@ func TestDamagedHashes(t *testing.T) {
 		for method, err := range map[string]error{
 			"Get": errGet, "List": errList,
 			"Update": r.Store.Update(ctx, stale, now, 8),
-			"Touch":  r.Store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt), // not newer than what is stored, so that Touch must read it too
+			"Touch":  r.Store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt, "", ""), // not newer than what is stored, so that Touch must read it too
 		} {
 			says := `key "` + r.key(s) + `": field "` + d.field + `" ` + d.says
 			if want(t, err, errOutage); err == nil || !strings.Contains(err.Error(), says) {
@@ -130,7 +130,7 @@ func TestDeleteOfDamagedHashes(t *testing.T) {
 	s := r.Created()
 	for _, d := range damages(r.hash(s)) {
 		r.damage(s, d)
-		want(t, r.Store.Delete(t.Context(), s.Key(), nil, now), nil)
+		want(t, revoke.Do(t.Context(), r.Store, s), nil)
 		r.Gone(s)
 		want(t, r.Direct.Create(t.Context(), s), nil)
 	}

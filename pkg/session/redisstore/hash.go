@@ -14,6 +14,9 @@ import (
 // createArgs returns the arguments of createScript.
 func createArgs(s *session.Session) ([]any, error) {
 	fields, err := updateFields(s, s.Version)
+	if s.LastIP != "" || s.LastUserAgent != "" {
+		fields = append(fields, "last_ip", s.LastIP, "last_user_agent", s.LastUserAgent)
+	}
 	return slices.Concat([]any{s.ExpiresAt.Unix()}, fields, expiryFields(s), []any{
 		"user_id", s.UserID, "ip", s.IP, "user_agent", s.UserAgent,
 		"created_at", s.CreatedAt.UnixMilli(), "last_seen_at", s.LastSeenAt.Unix(),
@@ -75,6 +78,8 @@ func decode(key, id string, reply any) (*session.Session, error) {
 		Version:         h.Int("version"),
 		IP:              h.Text("ip"),
 		UserAgent:       h.Text("user_agent"),
+		LastIP:          h.Fields["last_ip"], // absent before the first touch, and in sessions of earlier releases
+		LastUserAgent:   h.Fields["last_user_agent"],
 		Secret:          secret(h, "secret"),
 		PreviousSecret:  secret(h, "previous_secret"),
 	}

@@ -49,6 +49,24 @@ func TestHash(t *testing.T) {
 	})
 }
 
+// A touch adds the last client. It is optional: sessions of an earlier release lack it.
+func TestLastClient(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *fixture) {
+		s := r.Created()
+		want(t, touch.Do(t.Context(), r.Store, s), nil)
+		got, err := r.client.HMGet(t.Context(), r.key(s), "last_ip", "last_user_agent").Result()
+		if want(t, err, nil); !slices.Equal(got, []any{"192.0.2.2", "test/2.0"}) {
+			t.Errorf("the hash has the last client %q", got)
+		}
+		touched := faults.Touched(s)
+		r.Holds(touched)
+		want(t, r.client.HDel(t.Context(), r.key(s), "last_ip", "last_user_agent").Err(), nil)
+		touched.LastIP, touched.LastUserAgent = "", ""
+		r.Holds(touched)
+	})
+}
+
 // wantExpiry reports an error unless Redis will remove s an hour after its ExpiresAt,
 // and the index of s at the given time.
 func (r *fixture) wantExpiry(s *session.Session, index time.Time) {
@@ -80,15 +98,17 @@ func TestExpiry(t *testing.T) {
 		r.wantExpiry(long, long.ExpiresAt.Add(grace))
 
 		short.LastSeenAt, short.ExpiresAt = round.Add(-time.Minute), round.Add(2*time.Hour)
-		want(t, r.Store.Touch(t.Context(), short.Key(), short.LastSeenAt, short.ExpiresAt), nil)
+		want(t, r.Store.Touch(t.Context(), short.Key(), short.LastSeenAt, short.ExpiresAt, "", ""), nil)
 		r.wantExpiry(short, short.ExpiresAt.Add(grace))
 
 		short.ExpiresAt = round
 		want(t, r.Store.Update(t.Context(), short, short.LastSeenAt, short.Version+1), nil)
 		r.wantExpiry(short, long.ExpiresAt.Add(grace))
 
-		want(t, r.Store.Delete(t.Context(), long.Key(), nil, round.Add(-time.Hour)), nil)
-		want(t, r.Store.Delete(t.Context(), short.Key(), nil, round.Add(-time.Hour)), nil)
+		for _, s := range []*session.Session{long, short} {
+			_, err := r.Store.Delete(t.Context(), s.Key(), nil, round.Add(-time.Hour))
+			want(t, err, nil)
+		}
 		if n, err := r.client.Exists(t.Context(), r.index(short)).Result(); n != 0 {
 			t.Errorf("the index outlives the last session: %v", err)
 		}
@@ -125,8 +145,8 @@ func TestRemovedByRedis(t *testing.T) {
 		for _, s := range removed {
 			r.Gone(s)
 			want(t, r.Store.Update(t.Context(), faults.Write(s, s.Version), s.LastSeenAt, 2), session.ErrNoSession)
-			want(t, r.Store.Touch(t.Context(), s.Key(), now, now.Add(time.Hour)), session.ErrNoSession)
-			want(t, r.Store.Delete(t.Context(), s.Key(), nil, now), session.ErrNoSession)
+			want(t, r.Store.Touch(t.Context(), s.Key(), now, now.Add(time.Hour), "", ""), session.ErrNoSession)
+			want(t, revoke.Do(t.Context(), r.Store, s), session.ErrNoSession)
 			r.Gone(s)
 		}
 		r.Holds(first)
@@ -205,7 +225,7 @@ func TestPrefix(t *testing.T) {
 			t.Errorf("List with another prefix: %v, %v", all, err)
 		}
 		want(t, create.Do(t.Context(), other, s), nil)
-		want(t, other.Delete(t.Context(), s.Key(), nil, now), nil)
+		want(t, revoke.Do(t.Context(), other, s), nil)
 		r.Holds(s)
 	})
 }

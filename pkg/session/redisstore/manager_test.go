@@ -61,7 +61,7 @@ func TestManagerConcurrentRevokeAll(t *testing.T) {
 				for {
 					err := site.Update(t.Context(), s, func(*session.Session) {})
 					if err == nil {
-						err = site.Store.Touch(t.Context(), s.Key(), time.Now().Add(time.Second), time.Now().Add(time.Hour))
+						err = site.Store.Touch(t.Context(), s.Key(), time.Now().Add(time.Second), time.Now().Add(time.Hour), "", "")
 					}
 					if err != nil {
 						if !errors.Is(err, session.ErrNoSession) {

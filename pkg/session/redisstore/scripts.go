@@ -67,7 +67,7 @@ end
 return put(ARGV[3] ~= '' and ARGV[3] or stored[2], unpack(ARGV, 4))
 `)
 
-	// KEYS: session, index. ARGV: now, expires.
+	// KEYS: session, index. ARGV: now, expires, address, browser.
 	touchScript = redis.NewScript(put + alive + `
 local stored = redis.call('HMGET', KEYS[1], 'last_seen_at', 'expires_at')
 local seen, expires = tonumber(stored[1]), tonumber(stored[2])
@@ -75,13 +75,13 @@ local now, later = tonumber(ARGV[1]), tonumber(ARGV[2])
 if not alive(expires, now) or not seen or seen >= now or expires > later then
 	return redis.call('HGETALL', KEYS[1])
 end
-return put(ARGV[2], 'last_seen_at', ARGV[1], 'expires_at', ARGV[2])
+return put(ARGV[2], 'last_seen_at', ARGV[1], 'expires_at', ARGV[2], 'last_ip', ARGV[3], 'last_user_agent', ARGV[4])
 `)
 
 	// KEYS: session, index. ARGV: now and, unless the delete is unconditional, a
-	// secret.
+	// secret. If it removed a live session, it returns an array of the user's ID.
 	deleteScript = redis.NewScript(`
-local stored = redis.call('HMGET', KEYS[1], 'secret', 'previous_secret', 'expires_at')
+local stored = redis.call('HMGET', KEYS[1], 'secret', 'previous_secret', 'expires_at', 'user_id')
 if ARGV[2] and ARGV[2] ~= stored[1] and ARGV[2] ~= stored[2] and redis.call('EXISTS', KEYS[1]) == 1 then
 	return 'kept'
 end
@@ -93,7 +93,7 @@ local expires = tonumber(stored[3])
 if expires and expires <= tonumber(ARGV[1]) then
 	return 'dead'
 end
-return 'removed'
+return {stored[4] or ''}
 `)
 
 	// KEYS: index.

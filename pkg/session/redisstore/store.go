@@ -11,6 +11,7 @@
 //	<prefix>{<owner>}:<id>     hash:
 //	  secret, previous_secret  SHA-256 of a token's 43 secret characters; 32 bytes
 //	  user_id, ip, user_agent  text
+//	  last_ip, last_user_agent text, optional; of the last touch, empty if they are as at login
 //	  roles                    JSON array of strings
 //	  values                   JSON object of strings
 //	  created_at               Unix milliseconds
@@ -145,9 +146,9 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 }
 
 // Touch implements [session.Store].
-func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	keys := s.keys(key)
-	reply, _, err := rediscall.Run(ctx, s.client, touchScript, keys, now.Unix(), expires.Unix())
+	reply, _, err := rediscall.Run(ctx, s.client, touchScript, keys, now.Unix(), expires.Unix(), ip, userAgent)
 	if err != nil || reply == applied {
 		return err
 	}
@@ -159,21 +160,22 @@ func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Ti
 }
 
 // Delete implements [session.Store].
-func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (userID string, err error) {
 	args := []any{now.Unix()}
 	if secret != nil {
 		args = append(args, string(secret[:]))
 	}
 	reply, tries, err := rediscall.Run(ctx, s.client, deleteScript, s.keys(key), args...)
-	switch {
+	switch removed, live := reply.([]any); {
 	case err != nil:
-		return err
-	case reply == "removed":
-		return nil
+		return "", err
+	case live:
+		userID, _ = removed[0].(string)
+		return userID, nil
 	case reply == "absent" && tries > 1:
-		return nil // an earlier try of this call removed it
+		return "", nil // an earlier try of this call removed it
 	}
-	return session.ErrNoSession // absent, dead, or the wrong secret
+	return "", session.ErrNoSession // absent, dead, or the wrong secret
 }
 
 // List implements [session.Store]. It reads the index, then the sessions in it: two

@@ -63,7 +63,7 @@ func TestDamagedRows(t *testing.T) {
 				t.Errorf("List beside a damaged session: %v, %v; want the other one and an error", listed, err)
 			}
 			// Every damaged session can be ended.
-			want(t, r.store.Delete(t.Context(), s.Key(), nil, now), nil)
+			want(t, revoke.Do(t.Context(), r.store, s), nil)
 			r.Gone(s)
 		}
 	})

@@ -34,7 +34,7 @@ func TestLostReason(t *testing.T) {
 
 		s := p.Created()
 		s.Version++ // so that both fail
-		want(t, p.Direct.Touch(t.Context(), s.Key(), now.Add(time.Minute), now.Add(time.Hour)), nil)
+		want(t, p.Direct.Touch(t.Context(), s.Key(), now.Add(time.Minute), now.Add(time.Hour), "", ""), nil)
 		p.Inject(get, faults.Lost)
 		want(t, c.Do(t.Context(), p.store, s), errOutage)
 	}

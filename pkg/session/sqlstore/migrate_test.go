@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"example.com/coatcheck/internal/testing/faults"
 )
 
 // versions returns the numbers of the schema files that were applied, as stored in the
@@ -74,6 +76,30 @@ func TestMigrate(t *testing.T) {
 		r.exec("INSERT INTO coatcheck_sessions_schema (version) VALUES (9999)")
 		want(t, r.store.Migrate(t.Context()), nil) // as if a later release had migrated the tables
 		r.Holds(s)
+	})
+}
+
+// Sessions of the first release are kept, and its programs go on beside ours: they do not
+// know the columns that came later.
+func TestMigrateFromTheFirstRelease(t *testing.T) {
+	t.Parallel()
+	const insert = `INSERT INTO coatcheck_sessions (owner, id, secret, previous_secret, user_id, roles, "values",
+			created_at, authenticated_at, last_seen_at, expires_at, version, ip, user_agent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+	onEachServer(t, func(t *testing.T, server server) {
+		r := empty(t, server)
+		first, err := os.ReadFile(filepath.Join("schema", string(server.dialect), "0001_sessions.sql"))
+		want(t, err, nil)
+		r.exec(string(first))
+		for range 2 { // before and after the migration
+			s := newSession()
+			r.exec(insert, s.Key().Owner, s.ID, s.Secret[:], s.PreviousSecret[:], s.UserID, `["reader"]`, `{"count":"1"}`,
+				s.CreatedAt.UnixMilli(), s.AuthenticatedAt.Unix(), s.LastSeenAt.Unix(), s.ExpiresAt.Unix(), s.Version, s.IP, s.UserAgent)
+			want(t, r.store.Migrate(t.Context()), nil)
+			r.Holds(s)
+			want(t, touch.Do(t.Context(), r.store, s), nil)
+			r.Holds(faults.Touched(s))
+		}
 	})
 }
 

@@ -96,7 +96,7 @@ func (s *Store) Database() *sqldb.Database { return s.db }
 // Create implements [session.Store]: one INSERT, sent once.
 func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 	const insert = `INSERT INTO coatcheck_sessions (owner, ` + columns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		ON CONFLICT (owner, id) DO NOTHING`
 	roles, values, err := encode(sess)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 	return s.write(ctx, "Create", func(conn *sql.Conn) error {
 		created, err := affected(conn.ExecContext(ctx, insert, sess.Key().Owner, sess.ID, sess.Secret[:], sess.PreviousSecret[:],
 			sess.UserID, roles, values, sess.CreatedAt.UnixMilli(), sess.AuthenticatedAt.Unix(), sess.LastSeenAt.Unix(), sess.ExpiresAt.Unix(),
-			sess.Version, sess.IP, sess.UserAgent))
+			sess.Version, sess.IP, sess.UserAgent, sess.LastIP, sess.LastUserAgent))
 		if err == nil && created == 0 {
 			return session.ErrConflict
 		}
@@ -153,11 +153,11 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 
 // Touch implements [session.Store]: one UPDATE and, if it changes nothing, one
 // SELECT to say why.
-func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
-	const update = `UPDATE coatcheck_sessions SET last_seen_at = $1, expires_at = $2
-		WHERE owner = $3 AND id = $4 AND expires_at > $1 AND last_seen_at < $1 AND expires_at <= $2`
+func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
+	const update = `UPDATE coatcheck_sessions SET last_seen_at = $1, expires_at = $2, last_ip = $3, last_user_agent = $4
+		WHERE owner = $5 AND id = $6 AND expires_at > $1 AND last_seen_at < $1 AND expires_at <= $2`
 	return s.write(ctx, "Touch", func(conn *sql.Conn) error {
-		touched, err := affected(conn.ExecContext(ctx, update, now.Unix(), expires.Unix(), key.Owner, key.ID))
+		touched, err := affected(conn.ExecContext(ctx, update, now.Unix(), expires.Unix(), ip, userAgent, key.Owner, key.ID))
 		if err != nil || touched > 0 {
 			return err
 		}
@@ -167,22 +167,23 @@ func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Ti
 }
 
 // Delete implements [session.Store]: one DELETE.
-func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (userID string, err error) {
 	const remove = `DELETE FROM coatcheck_sessions
 		WHERE owner = $1 AND id = $2 AND (secret = $3 OR previous_secret = $3 OR $3 IS NULL)
-		RETURNING expires_at`
+		RETURNING user_id, expires_at`
 	var proof []byte
 	if secret != nil {
 		proof = secret[:]
 	}
-	return s.write(ctx, "Delete", func(conn *sql.Conn) error {
+	err = s.write(ctx, "Delete", func(conn *sql.Conn) error {
 		var expires int64
-		err := conn.QueryRowContext(ctx, remove, key.Owner, key.ID, proof).Scan(&expires)
+		err := conn.QueryRowContext(ctx, remove, key.Owner, key.ID, proof).Scan(&userID, &expires)
 		if err == nil && expires <= now.Unix() {
-			return session.ErrNoSession
+			userID, err = "", session.ErrNoSession
 		}
 		return err
 	})
+	return userID, err
 }
 
 // List implements [session.Store]: one SELECT.

@@ -62,6 +62,7 @@ func TestRow(t *testing.T) {
 		s.UserID, s.ID = "u1", "AAAAAAAAAAAAAAAAAAAAAA"
 		s.Version = 1<<63 - 1
 		s.Values = map[string]string{"<theme>": "dark"}
+		s.LastIP, s.LastUserAgent = "192.0.2.2", "test/2.0"
 		want(t, r.store.Create(t.Context(), s), nil)
 		for field, value := range map[string]any{
 			"owner":            s.Key().Owner,
@@ -78,6 +79,8 @@ func TestRow(t *testing.T) {
 			"version":          int64(9223372036854775807),
 			"ip":               "192.0.2.1",
 			"user_agent":       "test/1.0",
+			"last_ip":          "192.0.2.2",
+			"last_user_agent":  "test/2.0",
 		} {
 			var n int
 			err := r.db.QueryRow("SELECT count(*) FROM coatcheck_sessions WHERE "+field+" = $1", value).Scan(&n)

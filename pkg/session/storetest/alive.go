@@ -3,6 +3,7 @@ package storetest
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"example.com/coatcheck/pkg/session"
@@ -25,6 +26,26 @@ func touchMovesTheTimesOnly(p *checker) error {
 	return p.err
 }
 
+// touchKeepsTheClient sets the last client to others, of any length and to none.
+func touchKeepsTheClient(p *checker) error {
+	s := p.created()
+	for _, client := range []struct{ ip, userAgent string }{
+		{"2001:db8::7", "other/1.0"},
+		{"2001:db8::7", "Zoë's \"browser\"; 名前"},
+		{"fe80:1111:2222:3333:4444:5555:6666:7777%ethernet0", strings.Repeat("é", 128)},
+		{"192.0.2.3", ""},
+		{"", "other/1.0"},
+		{"", ""},
+	} {
+		s.LastSeenAt, s.ExpiresAt = s.LastSeenAt.Add(time.Second), s.ExpiresAt.Add(time.Second)
+		s.LastIP, s.LastUserAgent = client.ip, client.userAgent
+		what := fmt.Sprintf("Touch with the address %q and the browser %q", client.ip, client.userAgent)
+		p.touchBy(what, s.Key(), s.LastSeenAt, s.ExpiresAt, client.ip, client.userAgent, nil)
+		p.wantStored("after "+what, s)
+	}
+	return p.err
+}
+
 func touchNeverGoesBack(p *checker) error {
 	s := p.created()
 	for _, move := range []struct{ seen, expires time.Duration }{
@@ -36,14 +57,14 @@ func touchNeverGoesBack(p *checker) error {
 		{-24 * time.Hour, 24 * time.Hour},
 	} {
 		what := fmt.Sprintf("Touch with now moved by %v and expires by %v from what is stored", move.seen, move.expires)
-		p.touch(what, s.Key(), s.LastSeenAt.Add(move.seen), s.ExpiresAt.Add(move.expires), nil)
+		p.touchBy(what, s.Key(), s.LastSeenAt.Add(move.seen), s.ExpiresAt.Add(move.expires), "192.0.2.9", "late/1.0", nil)
 		p.wantStored("after "+what, s)
 	}
 	for range 8 { // a store with this mistake may pass one round by chance
 		seen, expires := s.LastSeenAt, s.ExpiresAt
 		errs := inParallel(parallelCalls, func(i int) error {
 			later := time.Duration(i+1) * time.Second
-			return p.store.Touch(p.ctx, s.Key(), seen.Add(later), expires.Add(later))
+			return p.store.Touch(p.ctx, s.Key(), seen.Add(later), expires.Add(later), lastIP, lastUserAgent)
 		})
 		p.expect("Touch while others were under way", cmp.Or(errs...), nil)
 		s.LastSeenAt, s.ExpiresAt = seen.Add(parallelCalls*time.Second), expires.Add(parallelCalls*time.Second)
@@ -77,7 +98,7 @@ func (p *checker) wantRefused(when string, s *session.Session, now time.Time) {
 	p.update("Update of another version "+when, u.Clone(), now, newVersion(), session.ErrNoSession)
 	u.Version, u.ExpiresAt = s.Version, now.Add(time.Hour)
 	p.update("Update with ExpiresAt "+when, u.Clone(), now, newVersion(), session.ErrNoSession)
-	p.touch("Touch "+when, s.Key(), now, now.Add(time.Hour), session.ErrNoSession)
+	p.touchBy("Touch "+when, s.Key(), now, now.Add(time.Hour), "192.0.2.9", "late/1.0", session.ErrNoSession)
 }
 
 // deadFromExpiresAtOn tests times within a second of ExpiresAt, in distant time

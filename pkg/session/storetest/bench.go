@@ -2,8 +2,11 @@ package storetest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,7 +16,9 @@ import (
 // Benchmark measures the time and the allocations of each call of the store, each in
 // its own sub-benchmark. One call runs at a time, and it succeeds. The user has ten
 // sessions, as many as a [session.Manager] allows by default. Load measures a whole
-// request as the Manager handles it. The sessions are not deleted, as with [Run].
+// request as the Manager handles it. Contention has 32 writers update one session
+// through the Manager, and reports how many of a thousand updates failed because
+// others always came first. The sessions are not deleted, as with [Run].
 func Benchmark(b *testing.B, store session.Store) {
 	for _, c := range []struct {
 		name string
@@ -25,7 +30,7 @@ func Benchmark(b *testing.B, store session.Store) {
 		}},
 		{"Touch", func(ctx context.Context, store session.Store, s *session.Session) error {
 			s.LastSeenAt, s.ExpiresAt = s.LastSeenAt.Add(time.Second), s.ExpiresAt.Add(time.Second)
-			return store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt)
+			return store.Touch(ctx, s.Key(), s.LastSeenAt, s.ExpiresAt, lastIP, lastUserAgent)
 		}},
 		{"Update", func(ctx context.Context, store session.Store, s *session.Session) error {
 			write, next := *s, newVersion()
@@ -56,7 +61,8 @@ func Benchmark(b *testing.B, store session.Store) {
 		s := lastOfTen(b, store)
 		b.ReportAllocs()
 		for b.Loop() {
-			must(b, store.Delete(b.Context(), s.Key(), &s.Secret, s.LastSeenAt))
+			_, err := store.Delete(b.Context(), s.Key(), &s.Secret, s.LastSeenAt)
+			must(b, err)
 			b.StopTimer()
 			s = sibling(s)
 			must(b, store.Create(b.Context(), s))
@@ -64,6 +70,7 @@ func Benchmark(b *testing.B, store session.Store) {
 		}
 	})
 	b.Run("Load", func(b *testing.B) { load(b, store) })
+	b.Run("Contention", func(b *testing.B) { contention(b, store) })
 }
 
 // lastOfTen returns the last session of a new user who has ten.
@@ -90,6 +97,33 @@ func load(b *testing.B, store session.Store) {
 		_, err := manager.Load(r)
 		must(b, err)
 	}
+}
+
+// contention makes 32 writers update one session, ten times each and without a pause,
+// as often as b asks.
+func contention(b *testing.B, store session.Store) {
+	const writers, updates = 32, 10
+	manager, err := session.New(store, session.Config{Logger: slog.New(slog.DiscardHandler)})
+	must(b, err)
+	s, err := manager.Create(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), session.User{ID: newSession().UserID})
+	must(b, err)
+	var failed, total atomic.Int64
+	for b.Loop() {
+		inParallel(writers, func(i int) error {
+			own := s.Clone()
+			for n := range updates {
+				total.Add(1)
+				err := manager.Update(b.Context(), own, func(s *session.Session) { s.Values[fmt.Sprint(i)] = fmt.Sprint(n) })
+				if errors.Is(err, session.ErrConflict) {
+					failed.Add(1)
+				} else if err != nil {
+					b.Error(err)
+				}
+			}
+			return nil
+		})
+	}
+	b.ReportMetric(1000*float64(failed.Load())/float64(total.Load()), "failed/1000")
 }
 
 func must(b *testing.B, err error) {

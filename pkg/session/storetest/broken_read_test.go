@@ -78,11 +78,11 @@ func (st confused) Get(ctx context.Context, key session.Key) (*session.Session, 
 	return st.mapStore.Get(ctx, st.resolve("Get", key))
 }
 
-func (st confused) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
-	return st.mapStore.Touch(ctx, st.resolve("Touch", key), now, expires)
+func (st confused) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
+	return st.mapStore.Touch(ctx, st.resolve("Touch", key), now, expires, ip, userAgent)
 }
 
-func (st confused) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (st confused) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (string, error) {
 	return st.mapStore.Delete(ctx, st.resolve("Delete", key), secret, now)
 }
 

@@ -16,6 +16,7 @@ func brokenStores() map[string][]session.Store {
 	stores := map[string][]session.Store{
 		"every field is kept": {
 			lossy(func(s *session.Session) { s.IP = "" }),
+			lossy(func(s *session.Session) { s.LastIP = "" }),
 			lossy(func(s *session.Session) { s.CreatedAt = s.CreatedAt.Truncate(time.Second) }),
 			lossy(func(s *session.Session) { s.LastSeenAt = s.LastSeenAt.In(time.FixedZone("", 3600)) }),
 			lossy(func(s *session.Session) { s.PreviousSecret = s.Secret }),
@@ -63,7 +64,7 @@ func brokenStores() map[string][]session.Store {
 		"update replaces what it names": {
 			mergingUpdate{newMapStore()}, nilKeepsUpdate{newMapStore()}, previousSecretUpdate{newMapStore()}, &staleList{mapStore: newMapStore()},
 		},
-		"update leaves the rest":                 {lastSeenUpdate{newMapStore()}, spreadingUpdate{newMapStore()}},
+		"update leaves the rest":                 {lastSeenUpdate{newMapStore()}, spreadingUpdate{newMapStore()}, lastClientUpdate{newMapStore()}},
 		"update without expiry leaves the times": {authenticatedAtUpdate{newMapStore()}, zeroExpiryUpdate{newMapStore()}},
 		"update with expiry replaces the times":  {noTimesUpdate{newMapStore()}, extendingUpdate{newMapStore()}},
 		"update compares versions":               {lastWriteWins{newMapStore()}, carelessUpdate{newMapStore()}, uncheckedTimesUpdate{newMapStore()}},
@@ -72,7 +73,9 @@ func brokenStores() map[string][]session.Store {
 		"update knows no other write":            {&trustingUpdate{mapStore: newMapStore()}, carelessUpdate{newMapStore()}},
 
 		"touch moves the times only": {versionedTouch{newMapStore()}, expiryOnlyTouch{newMapStore()}, spreadingTouch{newMapStore()}},
+		"touch keeps the client":     {clientlessTouch{newMapStore()}, keepingTouch{newMapStore()}, swappingTouch{newMapStore()}},
 		"touch never goes back": {
+			lateClientTouch{newMapStore()},
 			backwardTouch{newMapStore()}, perTimeTouch{newMapStore()}, conflictingTouch{newMapStore()}, racy{newMapStore(), "Touch"},
 		},
 		"update and touch keep each other's work": {lastSeenUpdate{newMapStore()}, racy{newMapStore(), "Update"}, racy{newMapStore(), "Touch"}},
@@ -84,6 +87,7 @@ func brokenStores() map[string][]session.Store {
 		},
 		"no clock is read": {clockTouch{newMapStore()}, clockUpdate{newMapStore()}, clockDelete{newMapStore()}},
 
+		"delete names the user": {anonymousDelete{newMapStore()}, keyDelete{newMapStore()}},
 		"delete takes the right secret": {
 			forgetfulDelete{newMapStore()}, strictDelete{newMapStore()}, nilErrorDelete{newMapStore()}, ownerDelete{newMapStore()},
 			&staleList{mapStore: newMapStore()},
@@ -141,8 +145,8 @@ func (st racy) Update(ctx context.Context, s *session.Session, now time.Time, ne
 	return st.apart(ctx, "Update", s.Key(), func(st *mapStore) error { return st.Update(ctx, s, now, newVersion) })
 }
 
-func (st racy) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
-	return st.apart(ctx, "Touch", key, func(st *mapStore) error { return st.Touch(ctx, key, now, expires) })
+func (st racy) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
+	return st.apart(ctx, "Touch", key, func(st *mapStore) error { return st.Touch(ctx, key, now, expires, ip, userAgent) })
 }
 
 func (st racy) apart(ctx context.Context, method string, key session.Key, write func(*mapStore) error) error {
@@ -201,18 +205,18 @@ func (st cancelled) Update(ctx context.Context, s *session.Session, now time.Tim
 	return st.mapStore.Update(ctx, s, now, newVersion)
 }
 
-func (st cancelled) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (st cancelled) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	ctx, err := st.look(ctx, "Touch")
 	if err != nil {
 		return err
 	}
-	return st.mapStore.Touch(ctx, key, now, expires)
+	return st.mapStore.Touch(ctx, key, now, expires, ip, userAgent)
 }
 
-func (st cancelled) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
+func (st cancelled) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (string, error) {
 	ctx, err := st.look(ctx, "Delete")
 	if err != nil {
-		return err
+		return "", err
 	}
 	return st.mapStore.Delete(ctx, key, secret, now)
 }

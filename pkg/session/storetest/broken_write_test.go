@@ -48,15 +48,16 @@ func (st outageUpdate) Update(ctx context.Context, s *session.Session, now time.
 // outageTouch returns an error other than ErrNoSession if there is no session.
 type outageTouch struct{ *mapStore }
 
-func (st outageTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
-	return disguise(st.mapStore.Touch(ctx, key, now, expires))
+func (st outageTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
+	return disguise(st.mapStore.Touch(ctx, key, now, expires, ip, userAgent))
 }
 
 // outageDelete returns an error other than ErrNoSession if there is no session.
 type outageDelete struct{ *mapStore }
 
-func (st outageDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
-	return disguise(st.mapStore.Delete(ctx, key, secret, now))
+func (st outageDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (string, error) {
+	userID, err := st.mapStore.Delete(ctx, key, secret, now)
+	return userID, disguise(err)
 }
 
 // mergingUpdate adds to Values instead of replacing them.
@@ -106,6 +107,15 @@ func (st spreadingUpdate) Update(ctx context.Context, s *session.Session, now ti
 		}
 	}
 	return st.mapStore.Update(ctx, s, now, newVersion)
+}
+
+// lastClientUpdate also writes the last client, and so undoes a Touch.
+type lastClientUpdate struct{ *mapStore }
+
+func (st lastClientUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(_, after *session.Session) {
+		after.LastIP, after.LastUserAgent = s.LastIP, s.LastUserAgent
+	})
 }
 
 // authenticatedAtUpdate always writes AuthenticatedAt.
@@ -228,8 +238,8 @@ func (st *trustingUpdate) Update(ctx context.Context, s *session.Session, now ti
 // versionedTouch writes a new Version.
 type versionedTouch struct{ *mapStore }
 
-func (st versionedTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
-	err := st.mapStore.Touch(ctx, key, now, expires)
+func (st versionedTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
+	err := st.mapStore.Touch(ctx, key, now, expires, ip, userAgent)
 	if err == nil {
 		st.m[key].Version++
 	}
@@ -239,37 +249,71 @@ func (st versionedTouch) Touch(ctx context.Context, key session.Key, now, expire
 // expiryOnlyTouch does nothing if ExpiresAt stays the same.
 type expiryOnlyTouch struct{ *mapStore }
 
-func (st expiryOnlyTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (st expiryOnlyTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	if s, err := st.Get(ctx, key); err == nil && s.ExpiresAt.Equal(expires) {
 		return nil
 	}
-	return st.mapStore.Touch(ctx, key, now, expires)
+	return st.mapStore.Touch(ctx, key, now, expires, ip, userAgent)
 }
 
 // spreadingTouch touches all sessions of the owner.
 type spreadingTouch struct{ *mapStore }
 
-func (st spreadingTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (st spreadingTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	all, _ := st.List(ctx, key.Owner)
 	for _, s := range all {
-		if err := st.mapStore.Touch(ctx, s.Key(), now, expires); err != nil {
+		if err := st.mapStore.Touch(ctx, s.Key(), now, expires, ip, userAgent); err != nil {
 			return err
 		}
 	}
-	return st.mapStore.Touch(ctx, key, now, expires)
+	return st.mapStore.Touch(ctx, key, now, expires, ip, userAgent)
+}
+
+// clientlessTouch, keepingTouch and swappingTouch store another last client than they
+// are told: none, the old one instead of an empty one, and the two texts swapped.
+type (
+	clientlessTouch struct{ *mapStore }
+	keepingTouch    struct{ *mapStore }
+	swappingTouch   struct{ *mapStore }
+)
+
+func (st clientlessTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time, _, _ string) error {
+	return st.mapStore.Touch(ctx, key, now, expires, lastIP, lastUserAgent)
+}
+
+func (st keepingTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
+	if s, err := st.Get(ctx, key); err == nil && userAgent == "" {
+		userAgent = s.LastUserAgent
+	}
+	return st.mapStore.Touch(ctx, key, now, expires, ip, userAgent)
+}
+
+func (st swappingTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
+	return st.mapStore.Touch(ctx, key, now, expires, userAgent, ip)
+}
+
+// lateClientTouch stores the last client even if the times stay.
+type lateClientTouch struct{ *mapStore }
+
+func (st lateClientTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
+	err := st.mapStore.Touch(ctx, key, now, expires, ip, userAgent)
+	if err == nil {
+		st.retime(ctx, key, now, func(s *session.Session) { s.LastIP, s.LastUserAgent = ip, userAgent })
+	}
+	return err
 }
 
 // backwardTouch writes the given times even if they are earlier than the stored ones.
 type backwardTouch struct{ *mapStore }
 
-func (st backwardTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (st backwardTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	return st.retime(ctx, key, now, func(s *session.Session) { s.LastSeenAt, s.ExpiresAt = now, expires })
 }
 
 // perTimeTouch compares LastSeenAt and ExpiresAt separately, and so may write only one.
 type perTimeTouch struct{ *mapStore }
 
-func (st perTimeTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (st perTimeTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	return st.retime(ctx, key, now, func(s *session.Session) {
 		if s.LastSeenAt.Before(now) {
 			s.LastSeenAt = now
@@ -283,11 +327,11 @@ func (st perTimeTouch) Touch(ctx context.Context, key session.Key, now, expires 
 // conflictingTouch returns an error if its time is earlier than the stored one.
 type conflictingTouch struct{ *mapStore }
 
-func (st conflictingTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (st conflictingTouch) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	if s, err := st.Get(ctx, key); err == nil && now.Before(s.LastSeenAt) {
 		return session.ErrConflict
 	}
-	return st.mapStore.Touch(ctx, key, now, expires)
+	return st.mapStore.Touch(ctx, key, now, expires, ip, userAgent)
 }
 
 func (st *mapStore) put(s *session.Session) {

@@ -37,14 +37,19 @@ func (p *checker) update(what string, s *session.Session, now time.Time, newVers
 }
 
 func (p *checker) touch(what string, key session.Key, now, expires time.Time, want error) {
+	p.touchBy(what, key, now, expires, lastIP, lastUserAgent, want)
+}
+
+func (p *checker) touchBy(what string, key session.Key, now, expires time.Time, ip, userAgent string, want error) {
 	if p.err == nil {
-		p.expect(what, p.store.Touch(p.ctx, key, now, expires), want)
+		p.expect(what, p.store.Touch(p.ctx, key, now, expires, ip, userAgent), want)
 	}
 }
 
 func (p *checker) delete(what string, key session.Key, secret *[32]byte, now time.Time, want error) {
 	if p.err == nil {
-		p.expect(what, p.store.Delete(p.ctx, key, secret, now), want)
+		_, err := p.store.Delete(p.ctx, key, secret, now)
+		p.expect(what, err, want)
 	}
 }
 

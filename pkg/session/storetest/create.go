@@ -27,6 +27,7 @@ func extremeValuesAreKept(p *checker) error {
 	large.ExpiresAt = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	large.UserID += strings.Repeat("u", 1000)
 	large.UserAgent = strings.Repeat("a", 256)
+	large.LastUserAgent = strings.Repeat("b", 256)
 	large.IP = "fe80:1111:2222:3333:4444:5555:6666:7777%ethernet0"
 	large.Values["bio"] = strings.Repeat("v", 3000)
 	for i := range large.Secret {
@@ -43,6 +44,7 @@ func emptyValuesAreKept(p *checker) error {
 	absent, empty := newSession(), newSession()
 	absent.Roles, absent.Values = nil, nil
 	absent.IP, absent.UserAgent = "", ""
+	absent.LastIP, absent.LastUserAgent = "", ""
 	absent.PreviousSecret = [32]byte{}
 	empty.Roles, empty.Values = []string{}, map[string]string{}
 	blank := newSession()
@@ -65,6 +67,7 @@ func anyTextIsKept(p *checker) error {
 	s := newSession()
 	s.UserID += " " + strings.Join(texts, " ")
 	s.UserAgent = strings.Repeat("é", 128)
+	s.LastUserAgent = strings.Repeat("ë", 128)
 	s.Roles = slices.Clone(texts)
 	for _, text := range texts {
 		s.Values[text] = text

@@ -23,6 +23,23 @@ func deleteTakesTheRightSecret(p *checker) error {
 	return p.err
 }
 
+func deleteNamesTheUser(p *checker) error {
+	for _, withSecret := range []bool{false, true} {
+		s := p.created()
+		secret := &s.Secret
+		if !withSecret {
+			secret = nil
+		}
+		if p.err == nil {
+			userID, err := p.store.Delete(p.ctx, s.Key(), secret, s.LastSeenAt)
+			if p.expect("Delete", err, nil); userID != s.UserID {
+				p.failf("Delete of a session of user %q returned the user ID %q", s.UserID, userID)
+			}
+		}
+	}
+	return p.err
+}
+
 func deleteRefusesAWrongSecret(p *checker) error {
 	s := p.created()
 	random, oneBit := newSecret(), s.Secret
@@ -75,7 +92,7 @@ func deleteWinsEveryRace(p *checker) error {
 				return p.store.Update(p.ctx, changed(s), s.LastSeenAt, newVersion())
 			}
 			later := time.Duration(i+1) * time.Second
-			return p.store.Touch(p.ctx, s.Key(), s.LastSeenAt.Add(later), s.ExpiresAt.Add(later))
+			return p.store.Touch(p.ctx, s.Key(), s.LastSeenAt.Add(later), s.ExpiresAt.Add(later), lastIP, lastUserAgent)
 		})
 		for _, err := range errs {
 			if err != nil {

@@ -12,6 +12,12 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
+// The client that touches a session, unless a rule is about others.
+const (
+	lastIP        = "192.0.2.2"
+	lastUserAgent = "storetest/2.0"
+)
+
 // newSession returns the session of a new user, with a value in every field. Its
 // times are in the year 2100. So a store that compares them with a clock fails, and
 // no clean-up in the background removes the session.
@@ -30,6 +36,8 @@ func newSession() *session.Session {
 		Version:         newVersion(),
 		IP:              "192.0.2.1",
 		UserAgent:       "storetest/1.0",
+		LastIP:          lastIP,
+		LastUserAgent:   lastUserAgent,
 		Secret:          newSecret(),
 		PreviousSecret:  newSecret(),
 	}

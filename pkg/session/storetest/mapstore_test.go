@@ -50,28 +50,31 @@ func (st *mapStore) Update(ctx context.Context, s *session.Session, now time.Tim
 	})
 }
 
-func (st *mapStore) Touch(ctx context.Context, key session.Key, now, expires time.Time) error {
+func (st *mapStore) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	return st.change(ctx, key, func(s *session.Session) (*session.Session, error) {
 		if dead(s, now) {
 			return s, session.ErrNoSession
 		}
 		if s.LastSeenAt.Before(now) && !s.ExpiresAt.After(expires) {
 			s.LastSeenAt, s.ExpiresAt = now, expires
+			s.LastIP, s.LastUserAgent = ip, userAgent
 		}
 		return s, nil
 	})
 }
 
-func (st *mapStore) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) error {
-	return st.change(ctx, key, func(s *session.Session) (*session.Session, error) {
+func (st *mapStore) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (userID string, err error) {
+	err = st.change(ctx, key, func(s *session.Session) (*session.Session, error) {
 		switch {
 		case s == nil, secret != nil && *secret != s.Secret && *secret != s.PreviousSecret:
 			return s, session.ErrNoSession
 		case dead(s, now):
 			return nil, session.ErrNoSession
 		}
+		userID = s.UserID
 		return nil, nil
 	})
+	return userID, err
 }
 
 func (st *mapStore) List(ctx context.Context, owner string) (list []*session.Session, err error) {

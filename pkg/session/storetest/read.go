@@ -200,7 +200,8 @@ func aCancelledContextIsAnOutage(p *checker) error {
 	outage("Create", p.store.Create(ctx, other.Clone()))
 	outage("Create of a taken key", p.store.Create(ctx, s.Clone()))
 	outage("Update", p.store.Update(ctx, changed(s), later, newVersion()))
-	outage("Touch", p.store.Touch(ctx, s.Key(), later, s.ExpiresAt.Add(time.Minute)))
-	outage("Delete", p.store.Delete(ctx, s.Key(), nil, later))
+	outage("Touch", p.store.Touch(ctx, s.Key(), later, s.ExpiresAt.Add(time.Minute), lastIP, lastUserAgent))
+	_, err = p.store.Delete(ctx, s.Key(), nil, later)
+	outage("Delete", err)
 	return p.err
 }

@@ -83,8 +83,9 @@ func contract() []rule {
 		{"update knows its own retry", "Update: if the stored version is already newVersion, this write was applied before: nil.", updateKnowsItsOwnRetry},
 		{"update knows no other write", "Update: ErrConflict if the version differs, even from one that it wrote long ago.", updateKnowsNoOtherWrite},
 
-		{"touch moves the times only", "Touch sets LastSeenAt and ExpiresAt. Version stays.", touchMovesTheTimesOnly},
-		{"touch never goes back", "Touch only moves forward; one that would go back changes nothing, and the answer is nil.", touchNeverGoesBack},
+		{"touch moves the times only", "Touch sets LastSeenAt, ExpiresAt and the last client. Version stays.", touchMovesTheTimesOnly},
+		{"touch keeps the client", "Touch sets LastIP and LastUserAgent, which may be empty.", touchKeepsTheClient},
+		{"touch never goes back", "Touch only moves forward; one that would go back changes nothing, the last client neither, and the answer is nil.", touchNeverGoesBack},
 		{"update and touch keep each other's work", "An Update never undoes a Touch, nor a Touch an Update.", updateAndTouchKeepEachOthersWork},
 
 		{"nothing revives a deleted session", "A session that is gone is never brought back: ErrNoSession.", nothingRevivesADeletedSession},
@@ -93,6 +94,7 @@ func contract() []rule {
 		{"no clock is read", "A Store must never read a clock: writes are told the time.", noClockIsRead},
 
 		{"delete takes the right secret", "Delete removes the session if the secret is its Secret or PreviousSecret; nil means unconditionally.", deleteTakesTheRightSecret},
+		{"delete names the user", "Delete returns the UserID of the session that it removed.", deleteNamesTheUser},
 		{"delete refuses a wrong secret", "Delete: ErrNoSession if nothing was removed.", deleteRefusesAWrongSecret},
 		{"delete removes the dead", "Delete: ErrNoSession if what was removed was dead at now.", deleteRemovesTheDead},
 		{"delete wins every race", "A session that is gone is never brought back, by no write under way at the time either.", deleteWinsEveryRace},

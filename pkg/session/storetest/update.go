@@ -28,7 +28,8 @@ func updateLeavesTheRest(p *checker) error {
 	p.create("Create of a second session", unrelated.Clone(), nil)
 	u, next := changed(s), newVersion()
 	u.CreatedAt, u.LastSeenAt = s.CreatedAt.Add(time.Minute), s.LastSeenAt.Add(time.Minute)
-	u.IP, u.UserAgent = "192.0.2.2", "another"
+	u.IP, u.UserAgent = "192.0.2.9", "another"
+	u.LastIP, u.LastUserAgent = "192.0.2.9", "another"
 	p.update("Update", u, s.LastSeenAt, next, nil)
 	p.wantStored("after Update", written(s, u, next))
 	p.wantStored("after Update of another session", unrelated)
@@ -131,7 +132,7 @@ func updateAndTouchKeepEachOthersWork(p *checker) error {
 			if i == round%2 { // Update and Touch take turns in starting first
 				return p.store.Update(p.ctx, u.Clone(), s.LastSeenAt, next)
 			}
-			return p.store.Touch(p.ctx, s.Key(), seen, expires)
+			return p.store.Touch(p.ctx, s.Key(), seen, expires, lastIP, lastUserAgent)
 		})
 		p.expect("Update and Touch at the same time", cmp.Or(errs...), nil)
 		s = written(s, u, next)
