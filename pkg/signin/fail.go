@@ -39,6 +39,9 @@ var (
 	errRole           = &refusal{http.StatusForbidden, "Your account may not do this."}
 	errReauthenticate = &refusal{http.StatusForbidden, "Give your password again first, at /reauthenticate."}
 	errNotYours       = &refusal{http.StatusNotFound, "You have no such session; it may have ended already."}
+	errNoPreferences  = &refusal{http.StatusNotFound, "Your account keeps no preferences here. You are still signed in."}
+	errConflict       = &refusal{http.StatusConflict, "Another request changed your session at the same moment. Try again."}
+	errCookies        = &refusal{http.StatusBadRequest, "The request has too many session cookies. You are still signed in; delete this site's cookies in your browser."}
 )
 
 // Fail answers a request that failed with err. It can also be used as the
@@ -94,6 +97,10 @@ func answerTo(err error) *refusal {
 		return errRefused
 	case errors.Is(err, authn.ErrBusy):
 		return errBusy
+	case errors.Is(err, session.ErrConflict):
+		return errConflict
+	case errors.Is(err, session.ErrTooManyCookies):
+		return errCookies
 	case errors.Is(err, session.ErrInvalid):
 		return errBroken
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"example.com/coatcheck/pkg/accounts"
 )
 
 var randomID = regexp.MustCompile(`session_id=[\w-]{22}$`)
@@ -39,7 +41,7 @@ func (r *fixture) events() (events []string) {
 func TestEvents(t *testing.T) {
 	const created = "INFO session_created session_id=<id> user_id=alice-id"
 	const success = "INFO authn_login_success ip=192.0.2.1 session_id=<id> user_agent=Firefox user_id=alice-id"
-	const replaced = "INFO session_expired reason=replaced session_id=<id>"
+	const replaced = "INFO session_ended ip=192.0.2.1 reason=replaced session_id=<id> user_id=alice-id"
 	const fail = "WARN authn_login_fail ip=192.0.2.1 method=POST path=/login"
 	for name, tt := range map[string]struct {
 		given  func(*fixture) string
@@ -55,11 +57,18 @@ func TestEvents(t *testing.T) {
 		"login page":          {nil, get("/login"), nil},
 		"profile":             {(*fixture).signIn, get("/profile"), nil},
 		"no session":          {nil, get("/profile"), nil},
-		"duplicate cookies":   {states["duplicate cookies"], get("/profile"), nil},
-		"logout":              {(*fixture).signIn, post("/logout", "", ""), []string{"INFO session_expired reason=logout session_id=<id>"}},
-		"logout of nobody":    {nil, post("/logout", "", ""), nil},
-		"unknown path":        {nil, get("/nothing"), nil},
-		"wrong method":        {nil, get("/logout"), nil},
+		"different cookies":   {states["different cookies"], get("/profile"), []string{"WARN session_cookies_differ ip=192.0.2.1"}},
+		"one cookie twice":    {cookieTwice, get("/profile"), nil},
+		"sent twice at once":  {(*fixture).signInAndRenewMeanwhile, post("/reauthenticate", asJSON, `{"password":"correct horse battery staple"}`), []string{"INFO session_renewed session_id=<id> user_id=alice-id"}},
+		"no preferences": {func(r *fixture) string {
+			cookie := r.signIn()
+			r.accounts.edit = func(a *accounts.Account) { a.UserID = "another-id" }
+			return cookie
+		}, post("/preferences", asJSON, `{"theme":"dark"}`), nil},
+		"logout":           {(*fixture).signIn, post("/logout", "", ""), []string{"INFO session_ended ip=192.0.2.1 reason=logout session_id=<id> user_id=alice-id"}},
+		"logout of nobody": {nil, post("/logout", "", ""), nil},
+		"unknown path":     {nil, get("/nothing"), nil},
+		"wrong method":     {nil, get("/logout"), nil},
 		"from elsewhere": {(*fixture).signIn, with(post("/logout", "", ""), "Sec-Fetch-Site", "cross-site"),
 			[]string{"WARN malicious_cors error=cross-origin request detected from Sec-Fetch-Site header ip=192.0.2.1 method=POST path=/logout"}},
 		"malformed":    {nil, post("/login", asJSON, "{"), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=400"}},

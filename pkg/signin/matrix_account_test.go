@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -13,6 +14,10 @@ const (
 	newPhrase     = "a much better phrase than before"
 	wrongPassword = "The password is wrong."
 	busy          = "This account is being changed just now. Try again in a moment."
+	conflict      = "Another request changed your session at the same moment. Try again."
+	noPreferences = "Your account keeps no preferences here. You are still signed in."
+
+	tooManyCookies = "The request has too many session cookies. You are still signed in; delete this site's cookies in your browser."
 )
 
 // guardedRows are the rows of a route that needs a session, for requests that have
@@ -27,7 +32,7 @@ func guardedRows(route, form, json string) []row {
 	all := []row{
 		{outcome: "no session", page: toLogin, program: signIn},
 		{outcome: "dead session", page: toLogin, program: signIn, calls: "sessions.Get"},
-		{outcome: "duplicate cookies", page: toLogin, program: signIn},
+		{outcome: "different cookies", page: toLogin, program: signIn},
 		{outcome: "malformed cookie", page: toLogin, program: signIn},
 		{outcome: "session store down", page: downPage(), program: downProgram(), calls: "sessions.Get"},
 	}
@@ -82,6 +87,9 @@ func reauthenticateRows() []row {
 			return cookie
 		}, form: right, json: rightBody, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst),
 			calls: "sessions.Get accounts.Get sessions.Update", attempts: succeededAgain},
+		{route: route, outcome: "sent twice at once", given: (*fixture).signInAndRenewMeanwhile, form: right, json: rightBody,
+			page: pageAnswer(409, heading, conflict), program: problemAnswer(409, conflict),
+			calls: "sessions.Get accounts.Get sessions.Update sessions.Get", attempts: succeededAgain},
 		{route: route, outcome: "no password", given: signedIn, form: "password=", json: `{"password":""}`,
 			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failedAgain},
 		{route: route, outcome: "field missing", given: signedIn, form: "next=%2F", json: `{}`,
@@ -121,6 +129,9 @@ func passwordRows() []row {
 			calls: "sessions.Get accounts.Get", attempts: withdrawnAgain},
 		{route: route, outcome: "wrong password", given: signedIn, form: form(wrongPhrase, newPhrase), json: json(wrongPhrase, newPhrase),
 			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failedAgain},
+		{route: route, outcome: "renewed meanwhile", given: (*fixture).signInAndRenewMeanwhile, form: right, json: rightBody,
+			page: pageAnswer(409, heading, conflict), program: problemAnswer(409, conflict),
+			calls: "sessions.Get accounts.Get accounts.Update sessions.Update sessions.List sessions.Get accounts.Update", attempts: succeededAgain},
 		{route: route, outcome: "weak new password", given: signedIn, form: form(phrase, "too short"), json: json(phrase, "too short"),
 			page: pageAnswer(400, heading, short), program: problemAnswer(400, short), calls: "sessions.Get"},
 		{route: route, outcome: "being changed", given: frozen(time.Hour), form: right, json: rightBody,
@@ -154,13 +165,15 @@ func preferencesRows() []row {
 			cookie := r.signIn()
 			r.deleteAccount("alice")
 			return cookie
-		}, form: form, json: json, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst), calls: set},
+		}, form: form, json: json, page: problemPage(404, noPreferences), program: problemAnswer(404, noPreferences), calls: set},
 		{route: route, outcome: "another user's account by now", given: func(r *fixture) string {
 			cookie := r.signIn()
 			r.deleteAccount("alice")
 			r.addAccount(&accounts.Account{Name: "alice", Username: "alice", UserID: "another-id"})
 			return cookie
-		}, form: form, json: json, page: redirectAnswer("/login?next=%2Fprofile"), program: problemAnswer(401, signInFirst), calls: set},
+		}, form: form, json: json, page: problemPage(404, noPreferences), program: problemAnswer(404, noPreferences), calls: set},
+		{route: route, outcome: "renewed meanwhile", given: (*fixture).signInAndRenewMeanwhile, form: form, json: json,
+			page: problemPage(409, conflict), program: problemAnswer(409, conflict), calls: whole + " sessions.Get"},
 		refused("unknown theme", "theme=pink", `{"theme":"pink"}`, badTheme),
 		refused("theme in another case", "theme=Dark", `{"theme":"Dark"}`, badTheme),
 		refused("no language", "language=", `{"language":""}`, badLanguage),
@@ -171,6 +184,30 @@ func preferencesRows() []row {
 		{route: route, outcome: "cross-site", given: signedIn, change: crossSite, form: form, json: json,
 			page: problemPage(403, foreign), program: problemAnswer(403, foreign)},
 	}...)
+}
+
+// signInAndRenewMeanwhile returns a session's cookie. While the account is in use, another
+// request renews this session.
+func (r *fixture) signInAndRenewMeanwhile() string {
+	cookie := r.signIn()
+	renewed := false
+	hook := func() error {
+		if renewed {
+			return nil
+		}
+		renewed = true
+		behind, err := session.New(r.stores.sessions, session.Config{})
+		if err != nil {
+			return err
+		}
+		s, err := behind.Load(with(get("/profile"), "Cookie", cookie))
+		if err != nil {
+			return err
+		}
+		return behind.Renew(context.Background(), httptest.NewRecorder(), s)
+	}
+	r.hooks["accounts.Get"], r.hooks["accounts.SetPreferences"] = hook, hook
+	return cookie
 }
 
 // revokeAll ends alice's sessions. Its calls are not recorded.

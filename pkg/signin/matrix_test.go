@@ -54,9 +54,8 @@ var states = map[string]func(*fixture) string{
 		r.advance(30 * time.Minute)
 		return cookie
 	},
-	"duplicate cookies": func(r *fixture) string {
-		cookie := r.signIn()
-		return cookie + "; " + cookie
+	"different cookies": func(r *fixture) string {
+		return r.signIn() + "; " + r.signIn()
 	},
 	"malformed cookie": func(r *fixture) string { return r.signIn() + "A" },
 	"session store down": func(r *fixture) string {
@@ -156,7 +155,7 @@ func loginRows() []row {
 		{route: route, outcome: "dead session", form: rightForm, json: rightJSON,
 			page: toProfile, program: jsonAnswer(strings.NewReplacer("00:30:00", "01:00:00", "00:00:00", "00:30:00").Replace(signedInJSON)).with("Set-Cookie", newCookie),
 			calls: "accounts.Get sessions.Create accounts.Get sessions.Delete", attempts: succeeded},
-		{route: route, outcome: "duplicate cookies", form: rightForm, json: rightJSON, page: toProfile, program: signedIn,
+		{route: route, outcome: "different cookies", form: rightForm, json: rightJSON, page: toProfile, program: signedIn,
 			calls: "accounts.Get sessions.Create accounts.Get", attempts: succeeded},
 		{route: route, outcome: "malformed cookie", form: rightForm, json: rightJSON, page: toProfile, program: signedIn,
 			calls: "accounts.Get sessions.Create accounts.Get", attempts: succeeded},
@@ -237,7 +236,8 @@ func profileRows() []row {
 		{route: route, outcome: "no session", page: signInPage, program: signInProgram},
 		{route: route, outcome: "signed in", page: page, program: program, calls: "sessions.Get"},
 		{route: route, outcome: "dead session", page: signInPage, program: signInProgram, calls: "sessions.Get"},
-		{route: route, outcome: "duplicate cookies", page: signInPage, program: signInProgram},
+		{route: route, outcome: "different cookies", page: signInPage, program: signInProgram},
+		{route: route, outcome: "one cookie twice", given: cookieTwice, page: page, program: program, calls: "sessions.Get"},
 		{route: route, outcome: "malformed cookie", page: signInPage, program: signInProgram},
 		{route: route, outcome: "session store down", page: problemPage(503, outage).with("Retry-After", "5"),
 			program: problemAnswer(503, outage).with("Retry-After", "5"), calls: "sessions.Get"},
@@ -266,7 +266,15 @@ func logoutRows() []row {
 		{route: route, outcome: "no session", page: toLogin, program: done},
 		{route: route, outcome: "signed in", page: toLogin, program: done, calls: "sessions.Delete"},
 		{route: route, outcome: "dead session", page: toLogin, program: done, calls: "sessions.Delete"},
-		{route: route, outcome: "duplicate cookies", page: toLogin, program: done},
+		{route: route, outcome: "different cookies", page: toLogin, program: done, calls: "sessions.Delete sessions.Delete"},
+		{route: route, outcome: "one cookie twice", given: cookieTwice, page: toLogin, program: done, calls: "sessions.Delete"},
+		{route: route, outcome: "five different cookies", given: func(r *fixture) string {
+			cookies := []string{r.signIn()}
+			for _, planted := range []string{"a", "b", "c", "d"} {
+				cookies = append(cookies, "__Host-SESSIONID="+planted)
+			}
+			return strings.Join(cookies, "; ")
+		}, page: problemPage(400, tooManyCookies), program: problemAnswer(400, tooManyCookies)},
 		{route: route, outcome: "malformed cookie", page: toLogin, program: done},
 		{route: route, outcome: "session store down", page: problemPage(503, outage).with("Retry-After", "5"),
 			program: problemAnswer(503, outage).with("Retry-After", "5"), calls: "sessions.Delete"},
@@ -274,6 +282,12 @@ func logoutRows() []row {
 		{route: route, outcome: "cross-site", given: states["signed in"], change: crossSite,
 			page: problemPage(403, foreign), program: problemAnswer(403, foreign)},
 	}
+}
+
+// cookieTwice sends one cookie twice, as some ways into Lambda do.
+func cookieTwice(r *fixture) string {
+	cookie := r.signIn()
+	return cookie + "; " + cookie
 }
 
 func crossSite(req *http.Request) { req.Header.Set("Sec-Fetch-Site", "cross-site") }

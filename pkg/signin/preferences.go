@@ -44,7 +44,7 @@ func (c preferenceChange) change(r *http.Request, form map[string]string) error 
 	s := session.FromContext(ctx)
 	err = c.users.SetPreferences(ctx, s.UserID, s.Values[valueUsername], settings)
 	if errors.Is(err, authn.ErrNoUser) {
-		return session.ErrNoSession
+		return errNoPreferences // and not 401: the login page would lead a live session back here
 	}
 	if err != nil {
 		return err

@@ -46,18 +46,27 @@ func (d devices) requireRecentLogin(next http.HandlerFunc) http.HandlerFunc {
 }
 
 // sessionInfo holds the fields of a session that its user may see. It is an
-// allow-list, as profile is.
+// allow-list, as profile is. The first address and browser are those at login, the
+// last ones those at the last touch.
 type sessionInfo struct {
-	ID         string    `json:"id"`
-	CreatedAt  time.Time `json:"created_at"`
-	LastSeenAt time.Time `json:"last_seen_at"`
-	IP         string    `json:"ip"`
-	UserAgent  string    `json:"user_agent"`
-	Current    bool      `json:"current"`
+	ID            string    `json:"id"`
+	CreatedAt     time.Time `json:"created_at"`
+	LastSeenAt    time.Time `json:"last_seen_at"`
+	IP            string    `json:"ip"`
+	UserAgent     string    `json:"user_agent"`
+	LastIP        string    `json:"last_ip"`
+	LastUserAgent string    `json:"last_user_agent"`
+	Current       bool      `json:"current"`
 }
 
-// Device describes the browser and the system of the session in words.
+// Device describes the browser and the system of the login in words.
 func (i sessionInfo) Device() string { return useragent.Describe(i.UserAgent) }
+
+// LastDevice describes the browser and the system of the last touch in words.
+func (i sessionInfo) LastDevice() string { return useragent.Describe(i.LastUserAgent) }
+
+// Moved reports whether another client than at login has used the session.
+func (i sessionInfo) Moved() bool { return i.LastIP != i.IP || i.LastUserAgent != i.UserAgent }
 
 func (d devices) show(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
@@ -81,7 +90,8 @@ func (d devices) show(w http.ResponseWriter, r *http.Request) {
 func sessionInfos(all []*session.Session, current string) []sessionInfo {
 	infos := make([]sessionInfo, 0, len(all))
 	for _, s := range all {
-		infos = append(infos, sessionInfo{s.ID, s.CreatedAt, s.LastSeenAt, s.IP, s.UserAgent, s.ID == current})
+		lastIP, lastUserAgent := s.LastClient()
+		infos = append(infos, sessionInfo{s.ID, s.CreatedAt, s.LastSeenAt, s.IP, s.UserAgent, lastIP, lastUserAgent, s.ID == current})
 	}
 	slices.SortFunc(infos, func(a, b sessionInfo) int {
 		switch {

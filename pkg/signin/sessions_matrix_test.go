@@ -73,7 +73,7 @@ func refusals(route string) []row {
 	return []row{
 		{route: route, outcome: "no session", page: next, program: none},
 		{route: route, outcome: "dead session", page: next, program: none, calls: "sessions.Get"},
-		{route: route, outcome: "duplicate cookies", page: next, program: none},
+		{route: route, outcome: "different cookies", page: next, program: none},
 		{route: route, outcome: "malformed cookie", page: next, program: none},
 		{route: route, outcome: "session store down", page: problemPage(503, outage).with("Retry-After", "5"),
 			program: problemAnswer(503, outage).with("Retry-After", "5"), calls: "sessions.Get"},
@@ -86,13 +86,13 @@ func refusals(route string) []row {
 func sessionsRows() []row {
 	const route = "GET /sessions"
 	next, none := redirectAnswer("/login?next=%2Fsessions"), problemAnswer(401, signInFirst)
-	const current = `{"id":"<id>","created_at":"2000-01-01T00:00:00Z","last_seen_at":"2000-01-01T00:00:00Z","ip":"192.0.2.1","user_agent":"","current":true}`
+	const current = `{"id":"<id>","created_at":"2000-01-01T00:00:00Z","last_seen_at":"2000-01-01T00:00:00Z","ip":"192.0.2.1","user_agent":"","last_ip":"192.0.2.1","last_user_agent":"","current":true}`
 	page, program := pageAnswer(200, "Where you are signed in"), jsonAnswer(`{"sessions":[`+current+`]}`)
 	return []row{
 		{route: route, outcome: "no session", page: next, program: none},
 		{route: route, outcome: "signed in", page: page, program: program, calls: "sessions.Get sessions.List"},
 		{route: route, outcome: "dead session", page: next, program: none, calls: "sessions.Get"},
-		{route: route, outcome: "duplicate cookies", page: next, program: none},
+		{route: route, outcome: "different cookies", page: next, program: none},
 		{route: route, outcome: "malformed cookie", page: next, program: none},
 		{route: route, outcome: "session store down", page: problemPage(503, outage).with("Retry-After", "5"),
 			program: problemAnswer(503, outage).with("Retry-After", "5"), calls: "sessions.Get"},

@@ -84,12 +84,38 @@ func TestSessionsAreOrdered(t *testing.T) {
 				names = append(names, name)
 			}
 			slices.Sort(names)
-			if want := []string{"created_at", "current", "id", "ip", "last_seen_at", "user_agent"}; !slices.Equal(names, want) {
+			if want := []string{"created_at", "current", "id", "ip", "last_ip", "last_seen_at", "last_user_agent", "user_agent"}; !slices.Equal(names, want) {
 				t.Errorf("of a session is told %v, want %v", names, want)
 			}
 		}
 		if want := []string{current, activeID, newest, oldest}; !slices.Equal(got, want) {
 			t.Errorf("order %v, want %v", got, want)
+		}
+	})
+}
+
+// A session that is used by another client than at login shows both: the client of the
+// login, and the one of the last touch.
+func TestMovedSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		cookie, _ := r.signInWith(firefox, "192.0.2.1:1")
+		time.Sleep(5 * time.Minute)
+		seen := func(userAgent, address string) (told [4]any, page string) {
+			req := with(get("/sessions"), "Cookie", cookie)
+			req.Header.Set("User-Agent", userAgent)
+			req.RemoteAddr = address
+			page = r.do(fromBrowser(req)).body
+			s := r.listed(cookie)[0]
+			return [4]any{s["ip"], s["user_agent"], s["last_ip"], s["last_user_agent"]}, page
+		}
+		const moved = "Last used by Safari on iPhone at 2001:db8::1<"
+		if told, page := seen(firefox, "192.0.2.1:2"); told != [4]any{"192.0.2.1", firefox, "192.0.2.1", firefox} || strings.Contains(page, "Last used by") {
+			t.Errorf("a session that has not moved is told as %q, on the page:\n%s", told, page)
+		}
+		time.Sleep(5 * time.Minute)
+		if told, page := seen(phone, "[2001:db8::1]:1"); told != [4]any{"192.0.2.1", firefox, "2001:db8::1", phone} || !strings.Contains(page, moved) {
+			t.Errorf("a session that has moved is told as %q, on the page:\n%s", told, page)
 		}
 	})
 }
