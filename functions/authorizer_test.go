@@ -94,6 +94,8 @@ func TestAuthorizer(t *testing.T) {
 		"Header":             {map[string]string{"Cookie": other + "; " + cookie}, nil},
 		"HEADER":             {map[string]string{"COOKIE": cookie}, nil},
 		"cookies":            {nil, []string{other, cookie}},
+		"twice":              {nil, []string{cookie, cookie}},
+		"twice in headers":   {map[string]string{"cookie": cookie, "Cookie": cookie + "; " + cookie}, nil},
 		"header and cookies": {map[string]string{"Cookie": other + "; " + cookie}, []string{other, cookie}}, // sam local
 	} {
 		answer, calls, err := s.callAuthorizer(t, e.headers, e.cookies)
@@ -127,9 +129,9 @@ func TestAuthorizerSaysNo(t *testing.T) {
 	}{
 		"nothing":              {nil, nil, 0},
 		"malformed":            {nil, []string{"__Host-SESSIONID=coat"}, 0},
-		"twice in cookies":     {nil, []string{cookie, cookie}, 0},
-		"twice in the header":  {map[string]string{"cookie": cookie + "; " + cookie}, nil, 0},
-		"in two headers":       {map[string]string{"cookie": cookie, "Cookie": cookie}, nil, 0},
+		"two in cookies":       {nil, []string{cookie, dead}, 0},
+		"two in the header":    {map[string]string{"cookie": dead + "; " + cookie}, nil, 0},
+		"two in two headers":   {map[string]string{"cookie": cookie, "Cookie": dead}, nil, 0},
 		"another header":       {map[string]string{"x-cookie": cookie, "authorization": "Bearer " + cookie}, nil, 0},
 		"joined by a comma":    {map[string]string{"cookie": "a=b," + cookie}, nil, 0},
 		"a cookie of the name": {nil, []string{strings.Replace(cookie, "__Host-", "__host-", 1)}, 0},

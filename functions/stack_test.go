@@ -90,6 +90,17 @@ type stack struct {
 	tables    map[string]string // real names by logical ID
 	proxy     *dynamotest.Proxy
 	userID    string
+	gateway   *gateway
+}
+
+// replace sends a function's requests to another process.
+func (s *stack) replace(id string, by *lambda) {
+	for route, l := range s.gateway.routes {
+		if l == s.functions[id] {
+			s.gateway.routes[route] = by
+		}
+	}
+	s.functions[id] = by
 }
 
 // newStack starts the functions with only the variables that the template declares for
@@ -146,6 +157,7 @@ func (s *stack) start(t testing.TB, settings map[string]string) {
 	for _, l := range s.functions {
 		l.waitUntilReady(t)
 	}
+	s.gateway = g
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
 	s.url = server.URL
