@@ -98,6 +98,16 @@ func TestMakeRunEnds(t *testing.T) {
 	}
 }
 
+// TestMakeRunMakesTablesAndAlice tests the flags of make run. TestStores tests that they
+// are enough for a store without tables, and TestNoDemoUserInDeployedTables that they are
+// refused where others reach the store.
+func TestMakeRunMakesTablesAndAlice(t *testing.T) {
+	plan, err := exec.CommandContext(t.Context(), "make", "--no-print-directory", "--dry-run", "-C", "../..", "run", "STORE=sqlite:coatcheck.db").Output()
+	if err != nil || !regexp.MustCompile(`exec \S+/server-sqlite -demo -tables -while `).Match(plan) {
+		t.Errorf("%v: make run does %s", err, plan)
+	}
+}
+
 // TestMakeRunServes tests that the server which make run has built answers requests.
 func TestMakeRunServes(t *testing.T) {
 	_, address := makeRun(t)

@@ -1,3 +1,5 @@
+//go:build !nosqlite && !nopostgres && !noredis && !nodynamodb
+
 package stores
 
 import (

@@ -75,7 +75,7 @@ func explainPostgreSQL(err error) error {
 	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
 		said = postgreSQLAnswer(answer)
 	}
-	return fmt.Errorf("PostgreSQL at the store's address cannot be used: %s; check the address, the server and the password", said)
+	return fmt.Errorf("the PostgreSQL server at the store's address cannot be used: %s; check the address, the server and the password", said)
 }
 
 // postgreSQLAnswer returns the server's message only where it names nothing but tables

@@ -70,7 +70,7 @@ func (s redisStores) Check(ctx context.Context) error {
 		code, _, _ := strings.Cut(answer.Error(), " ") // after it an answer may quote the command, with the password
 		said = "it answers " + code
 	}
-	return fmt.Errorf("Redis at the store's address cannot be used: %s; check the address, the server and the password", said)
+	return fmt.Errorf("the Redis server at the store's address cannot be used: %s; check the address, the server and the password", said)
 }
 
 func (s redisStores) MakeTables(context.Context) error { return nil }
