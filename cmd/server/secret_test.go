@@ -27,7 +27,7 @@ func TestOutageTellsNoAddress(t *testing.T) {
 		says    string
 	}{
 		"PostgreSQL": {postgrestest.With(postgres.DSN, "password", canary), func() { postgres.FailAll(postgrestest.Refuse) },
-			[]string{folder, filepath.Base(folder), "user=", "database=", "search_path"}, "PostgreSQL at the store's address cannot be used"},
+			[]string{folder, filepath.Base(folder), "user=", "database=", "search_path"}, "PostgreSQL server at the store's address cannot be used"},
 		"Redis": {"redis://" + redis.Options().Addr, redis.Kill, []string{redis.Options().Addr}, "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {

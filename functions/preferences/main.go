@@ -39,14 +39,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return users.SetPreferences(ctx, "\x00warm-up", "", nil, "") // no account has this name: Normalize refuses it
 	})
 	directory := accounts.NewDirectory(users, password.Hasher{}) // it checks no password, so it needs no pepper
-	return signin.Handler(env.Origin, signin.Preferences(env.Sessions, setter(directory.SetPreferences), bcp47.Canonical)), nil
-}
-
-// setter is the one method of the directory that this program needs. If the directory
-// itself were in an interface, the linker would keep all of its methods, and with them
-// the words that new passwords are compared with: 170 KB of the zip.
-type setter func(ctx context.Context, userID, username string, settings map[string]string) error
-
-func (s setter) SetPreferences(ctx context.Context, userID, username string, settings map[string]string) error {
-	return s(ctx, userID, username, settings)
+	return signin.Handler(env.Origin, signin.Preferences(env.Sessions, directory, bcp47.Canonical)), nil
 }

@@ -265,13 +265,15 @@ func TestMemoryOfHashesAtOnce(t *testing.T) {
 				mu.Unlock()
 				return false, nil
 			})
+			var clients atomic.Int32
 			signIn := func(kinds ...string) {
 				var wg sync.WaitGroup
 				for _, kind := range kinds {
 					for i := range 40 {
 						name := fmt.Sprint(kind, i)
 						wg.Go(func() {
-							if _, err := r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: name, Address: name}); err != authn.ErrRefused {
+							address := fmt.Sprintf("192.0.2.%d", clients.Add(1))
+							if _, err := r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: name, Address: address}); err != authn.ErrRefused {
 								t.Errorf("%s: %v", name, err)
 							}
 						})
