@@ -32,6 +32,7 @@ func openPostgreSQL(_ context.Context, address string) (Stores, error) {
 			"write it as postgres://user@host:5432/database, with a password in PGPASSWORD or percent-encoded. It is not shown, since it may hold a password")
 	}
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectTimeout)
+	config.DialFunc = pgconn.DialFunc(quiet(dialFunc(config.DialFunc)))
 	return newSQLStores(sql.OpenDB(connector{stdlib.GetConnector(*config)}), sqlstore.PostgreSQL, localPostgreSQL(config), explainPostgreSQL)
 }
 

@@ -36,7 +36,7 @@ func openRedis(_ context.Context, address string) (Stores, error) {
 		return nil, errors.New("the address of Redis cannot be read; write it as redis://host:6379 or redis://user:password@host:6379/0, " +
 			"with the password percent-encoded. It is not shown, since it may hold a password")
 	}
-	dial := redis.NewDialer(options)
+	dial := quiet(redis.NewDialer(options))
 	options.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
@@ -45,7 +45,7 @@ func openRedis(_ context.Context, address string) (Stores, error) {
 		return conn, nil
 	}
 	options.ContextTimeoutEnabled = true // so that a call whose request is over gives its connection back at once
-	logging.Disable() // it would have lines for failed connections, with the address and not as JSON. Errors are returned anyway
+	logging.Disable()                    // it would have lines for failed connections, with the address and not as JSON. Errors are returned anyway
 	client := redis.NewClient(options)
 	users := redisaccounts.New(client, redisPrefix)
 	return redisStores{parts{redisstore.New(client, redisPrefix), users, redisaccounts.NewAttempts(client, redisPrefix)}, users, client}, nil

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -75,4 +77,39 @@ func use(t *testing.T, address string) error {
 		t.Fatalf("%q leads to a server", address)
 	}
 	return errors.Join(checked, used)
+}
+
+// A connection that breaks later says how, and not between which addresses.
+func TestBrokenConnectionTellsNoAddress(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	conn, err := quiet((&net.Dialer{}).DialContext)(t.Context(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := conn.(syscall.Conn); !ok {
+		t.Error("go-redis cannot check it while it is idle")
+	}
+	conn.Close()
+	for call, use := range map[string]func([]byte) (int, error){"read": conn.Read, "write": conn.Write} {
+		_, err := use(make([]byte, 1))
+		if err == nil || err.Error() != call+" tcp: use of closed network connection" || !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
+	conn, err = quiet((&net.Dialer{}).DialContext)(t.Context(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = conn.Read(make([]byte, 1))
+	if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() || strings.Contains(err.Error(), "127.0.0.1") {
+		t.Errorf("a deadline that is over: %v", err)
+	}
 }
