@@ -30,8 +30,8 @@ func TestLocal(t *testing.T) {
 		t.Errorf("a second make local says:\n%s", said)
 	}
 	browser := startBrowser(t)
-	journeys(t, browser, s.url)
 	t.Run("authorizer", func(t *testing.T) { authorized(t, browser, s.url) })
+	journeys(t, browser, s.url)
 
 	started := descendants(t, s.pid)
 	if len(started) < 3 { // the program itself, sam and DynamoDB Local
