@@ -186,7 +186,7 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		// Our handler must answer "OPTIONS *" too.
 		DisableGeneralOptionsHandler: true,
 
-		// A request has 10 seconds to arrive, then a route has 9 seconds. After these a
+		// A request has 10 seconds to arrive, then a route has 8 seconds. After these a
 		// route may still take back what it has begun, and the answer has to be sent.
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -201,7 +201,7 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		return err
 	case <-ctx.Done():
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), server.WriteTimeout)
 	defer cancel()
 	return server.Shutdown(ctx)
 }

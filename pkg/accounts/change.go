@@ -192,7 +192,7 @@ func pause(ctx context.Context, try int) error {
 	case <-time.After(rand.N(min(firstPause<<min(try, 10), longestPause))):
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("waiting for other changes of the account: %w", ctx.Err())
+		return fmt.Errorf("%w: %w", authn.ErrBusy, ctx.Err())
 	}
 }
 

@@ -10,10 +10,14 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
 )
@@ -71,7 +75,7 @@ func hangingServer(t *testing.T) (net.Conn, *syncBuffer) {
 // cookieLine is the header of a session that the store could have.
 var cookieLine = "Cookie: __Host-SESSIONID=" + strings.Repeat("A", 22) + "." + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43) + "\r\n"
 
-// TestDeadline: a store that hangs is an outage after 9 seconds: 503 with Retry-After,
+// TestDeadline: a store that hangs is an outage after 8 seconds: 503 with Retry-After,
 // and the cookie stays. The seconds begin when the request has arrived whole, and a
 // client that is slow neither shortens them nor looks like one that has hung up.
 func TestDeadline(t *testing.T) {
@@ -79,10 +83,10 @@ func TestDeadline(t *testing.T) {
 		parts []string // of the request, each sent 4 seconds after the one before
 		after time.Duration
 	}{
-		"a read":        {[]string{"GET /profile HTTP/1.1\r\nHost: x\r\n" + cookieLine + "\r\n"}, 9 * time.Second},
-		"a write":       {[]string{"POST /logout HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n" + cookieLine + "\r\n"}, 9 * time.Second},
-		"a slow header": {[]string{"GET /profile HTTP/1.1\r\nHost: x\r\n", cookieLine, "\r\n"}, 17 * time.Second},
-		"a slow body":   {[]string{"POST /logout HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n" + cookieLine + "\r\n", "a=", "b"}, 17 * time.Second},
+		"a read":        {[]string{"GET /profile HTTP/1.1\r\nHost: x\r\n" + cookieLine + "\r\n"}, 8 * time.Second},
+		"a write":       {[]string{"POST /logout HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n" + cookieLine + "\r\n"}, 8 * time.Second},
+		"a slow header": {[]string{"GET /profile HTTP/1.1\r\nHost: x\r\n", cookieLine, "\r\n"}, 16 * time.Second},
+		"a slow body":   {[]string{"POST /logout HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n" + cookieLine + "\r\n", "a=", "b"}, 16 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -171,4 +175,138 @@ func (b *syncBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+// database is a database that stops answering at the call with the number hangAt, from 1.
+// If hangAt is 0, it always answers.
+type database struct {
+	calls, hangAt atomic.Int64
+}
+
+func (d *database) call(ctx context.Context) error {
+	if n, hangAt := d.calls.Add(1), d.hangAt.Load(); hangAt == 0 || n < hangAt {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+type sessionsIn struct {
+	session.Store
+	*database
+}
+
+func (s sessionsIn) Create(ctx context.Context, sess *session.Session) error {
+	if err := s.call(ctx); err != nil {
+		return err
+	}
+	return s.Store.Create(ctx, sess)
+}
+
+func (s sessionsIn) Get(ctx context.Context, key session.Key) (*session.Session, error) {
+	if err := s.call(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.Get(ctx, key)
+}
+
+func (s sessionsIn) Update(ctx context.Context, sess *session.Session, now time.Time, version int64) error {
+	if err := s.call(ctx); err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, sess, now, version)
+}
+
+func (s sessionsIn) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (string, error) {
+	if err := s.call(ctx); err != nil {
+		return "", err
+	}
+	return s.Store.Delete(ctx, key, secret, now)
+}
+
+func (s sessionsIn) List(ctx context.Context, owner string) ([]*session.Session, error) {
+	if err := s.call(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.List(ctx, owner)
+}
+
+type accountsIn struct {
+	accounts.Store
+	*database
+}
+
+func (s accountsIn) Get(ctx context.Context, name string) (*accounts.Account, error) {
+	if err := s.call(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.Get(ctx, name)
+}
+
+func (s accountsIn) Update(ctx context.Context, a *accounts.Account, revision string) error {
+	if err := s.call(ctx); err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, a, revision)
+}
+
+type attemptsIn struct {
+	throttle.Store
+	*database
+}
+
+func (s attemptsIn) Count(ctx context.Context, c throttle.Count) (throttle.Counter, bool, error) {
+	if err := s.call(ctx); err != nil {
+		return throttle.Counter{}, false, err
+	}
+	return s.Store.Count(ctx, c)
+}
+
+func (s attemptsIn) Withdraw(ctx context.Context, key, id string, counted bool) error {
+	if err := s.call(ctx); err != nil {
+		return err
+	}
+	return s.Store.Withdraw(ctx, key, id, counted)
+}
+
+func (s attemptsIn) Clear(ctx context.Context, key string) error {
+	if err := s.call(ctx); err != nil {
+		return err
+	}
+	return s.Store.Clear(ctx, key)
+}
+
+// TestHangingDatabase: wherever in a request the database stops answering, the answer
+// comes before Lambda ends the function, at 10 seconds. A route has 8 of them, and what
+// it takes back afterwards 1.5.
+func TestHangingDatabase(t *testing.T) {
+	for route, body := range map[string]string{
+		"/login":          rightForm,
+		"/reauthenticate": "password=correct+horse+battery+staple",
+		"/password":       "current_password=correct+horse+battery+staple&new_password=the+coat+of+another+horse",
+		"/logout":         "",
+	} {
+		t.Run(route, func(t *testing.T) {
+			for hangAt, reached := int64(1), true; reached; hangAt++ {
+				synctest.Test(t, func(t *testing.T) {
+					db := &database{}
+					r := newFixtureOn(t, stores{sessionsIn{memstore.New(), db}, accountsIn{memaccounts.New(), db}, attemptsIn{memaccounts.NewAttempts(), db}})
+					cookie := r.signIn()
+					db.calls.Store(0)
+					db.hangAt.Store(hangAt)
+					start := time.Now()
+					resp := r.do(with(post(route, asForm, body), "Cookie", cookie))
+					if took := time.Since(start); took > 9500*time.Millisecond {
+						t.Errorf("call %d hangs: answered after %v", hangAt, took)
+					}
+					if reached = db.calls.Load() >= hangAt; !reached {
+						return
+					}
+					if hangAt == 1 && resp.status != 503 {
+						t.Errorf("call 1 hangs: answered %d", resp.status)
+					}
+				})
+			}
+		})
+	}
 }

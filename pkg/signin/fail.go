@@ -115,6 +115,8 @@ func logFailure(r *http.Request, answer *refusal, err error) {
 	switch {
 	case answer == errOutage && errors.Is(ctx.Err(), context.Canceled):
 		slog.InfoContext(ctx, "client_gone", "method", method, "path", path, "error", err.Error())
+	case answer == errBusy:
+		slog.InfoContext(ctx, "account_busy", "method", method, "path", path)
 	case answer.status >= http.StatusInternalServerError:
 		slog.ErrorContext(ctx, "sys_failure", "method", method, "path", path, "status", answer.status, "error", err.Error())
 	case answer.status == http.StatusTooManyRequests:

@@ -28,7 +28,7 @@ func TestFail(t *testing.T) {
 		{session.ErrNoSession, 401, signInFirst, ""},
 		{session.ErrForbidden, 403, "Your account may not do this.", "WARN authz_fail ip=192.0.2.1 method=GET path=/profile"},
 		{authn.ErrRefused, 401, refused, "WARN authn_login_fail ip=192.0.2.1 method=GET path=/profile"},
-		{authn.ErrBusy, 503, "This account is being changed just now. Try again in a moment.", "ERROR sys_failure error=%s method=GET path=/profile status=503"},
+		{authn.ErrBusy, 503, "This account is being changed just now. Try again in a moment.", "INFO account_busy method=GET path=/profile"},
 		{session.ErrInvalid, 500, "Something went wrong on our side. Try again in a moment.", "ERROR sys_failure error=%s method=GET path=/profile status=500"},
 		{session.ErrConflict, 409, conflict, ""},
 		{session.ErrTooManyCookies, 400, tooManyCookies, "INFO input_validation_fail ip=192.0.2.1 method=GET path=/profile status=400"},

@@ -26,13 +26,14 @@ func Run(ctx context.Context, client redis.UniversalClient, script *redis.Script
 }
 
 // RunOnce runs a script, and sends it only once, whatever retries the client is
-// configured for.
+// configured for. Its error does not quote the key, because it may contain what was typed
+// as a name at a sign-in, which may be a password.
 func RunOnce(ctx context.Context, client redis.UniversalClient, script *redis.Script, keys []string, args ...any) (any, error) {
 	reply, err := Await(ctx, func() (any, error) {
 		return script.Run(ctx, noRetryClient{client}, keys, args...).Result()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("redis key %q: %w", keys[0], err)
+		return nil, fmt.Errorf("redis: %w", err)
 	}
 	return reply, nil
 }
