@@ -38,48 +38,82 @@ func (s *Store) Get(ctx context.Context, name string) (*accounts.Account, error)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, accounts.ErrNotFound
 	}
-	return a, wrapError(err)
+	if err != nil {
+		return nil, wrapError(err)
+	}
+	return a, nil
 }
+
+// pageSize is how many accounts All reads by one SELECT.
+const pageSize = 100
 
 // All returns every account, in the order of the names. For a damaged row it returns an
 // error in place of the account, and goes on with the next one. If the table cannot be
-// read, it returns an error and stops. It is one SELECT, which keeps its connection
-// until the caller has all accounts, or ends the loop. It is for operators' commands.
+// read, it returns an error and stops. It reads page after page, and keeps no connection
+// while the caller uses the accounts of a page. It is for operators' commands.
 func (s *Store) All(ctx context.Context) iter.Seq2[*accounts.Account, error] {
 	return func(yield func(*accounts.Account, error) bool) {
-		rows, err := s.db.QueryContext(ctx, `SELECT `+columns+` FROM coatcheck_users ORDER BY name`)
-		if err != nil {
-			yield(nil, wrapError(err))
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			a, err := scanAccount(rows)
-			if !yield(a, wrapError(err)) {
+		last := "" // no account has this name
+		for {
+			page, err := s.page(ctx, last)
+			for _, r := range page {
+				last = r.account.Name
+				if r.err != nil {
+					r.account = nil
+				}
+				if !yield(r.account, wrapError(r.err)) {
+					return
+				}
+			}
+			if err != nil {
+				yield(nil, wrapError(err))
 				return
 			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(nil, wrapError(err))
+			if len(page) < pageSize {
+				return
+			}
 		}
 	}
 }
 
+// row is one row of the table. If it is damaged, the account has only its name.
+type row struct {
+	account *accounts.Account
+	err     error
+}
+
+// page reads the next accounts after the one with that name.
+func (s *Store) page(ctx context.Context, after string) (page []row, err error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT `+columns+` FROM coatcheck_users WHERE name > $1 ORDER BY name LIMIT $2`, after, pageSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		a, err := scanAccount(rows)
+		if a.Name == "" {
+			return page, err
+		}
+		page = append(page, row{a, err})
+	}
+	return page, rows.Err()
+}
+
 // scanAccount reads a row. If it is damaged, the error names the row and the column,
-// never a value.
+// never a value, and the account has only its name.
 func scanAccount(row interface{ Scan(...any) error }) (*accounts.Account, error) {
 	a := new(accounts.Account)
 	var roles, preferences []byte
 	var frozen int64
 	if err := row.Scan(&a.Name, &a.Username, &a.UserID, &a.DisplayName, &roles, &preferences,
 		&a.PasswordHash, &a.Disabled, &frozen, &a.Version, &a.CredentialVersion, &a.Revision); err != nil {
-		return nil, err // it names the column, and a value only if it is to be a number
+		return &accounts.Account{Name: a.Name}, err // it names the column, and a value only if it is to be a number
 	}
 	if err := json.Unmarshal(roles, &a.Roles); err != nil {
-		return nil, damaged(a.Name, "roles")
+		return &accounts.Account{Name: a.Name}, damaged(a.Name, "roles")
 	}
 	if err := json.Unmarshal(preferences, &a.Preferences); err != nil {
-		return nil, damaged(a.Name, "preferences")
+		return &accounts.Account{Name: a.Name}, damaged(a.Name, "preferences")
 	}
 	a.FrozenUntil = epoch.Time(frozen)
 	return a, nil

@@ -1,6 +1,7 @@
 package sqlaccounts
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -108,6 +109,37 @@ func TestAll(t *testing.T) {
 			}
 			if open := store.db.Stats().InUse; open != 0 {
 				t.Errorf("%d connections are still in use", open)
+			}
+		})
+	}
+}
+
+// All keeps no connection while its caller uses the accounts, so a pool of one is enough
+// for whoever reads something else meanwhile. It returns each account once.
+func TestAllPages(t *testing.T) {
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			db := server.migrated(t)
+			store := New(db)
+			const users = 2*pageSize + 1
+			for i := range users {
+				accountstest.Create(t, store, accountstest.Sample(fmt.Sprintf("user%04d", i)))
+			}
+			db.SetMaxOpenConns(1)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			n := 0
+			for a, err := range store.All(ctx) {
+				if err != nil || a.Name != fmt.Sprintf("user%04d", n) {
+					t.Fatalf("account %d is %v, %v", n, a, err)
+				}
+				if _, err := store.Get(ctx, a.Name); err != nil {
+					t.Fatal(err)
+				}
+				n++
+			}
+			if n != users {
+				t.Errorf("%d accounts, want %d", n, users)
 			}
 		})
 	}
