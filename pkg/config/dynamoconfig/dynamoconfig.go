@@ -122,7 +122,7 @@ func Client(ctx context.Context) (*dynamodb.Client, error) {
 	if cfg.Region == "" {
 		return nil, fmt.Errorf("AWS_REGION is not set")
 	}
-	client := dynamodb.NewFromConfig(cfg)
+	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.HTTPClient = quietClient{o.HTTPClient} })
 	if endpoint := client.Options().BaseEndpoint; endpoint != nil && !plain(*endpoint) {
 		return nil, errors.New("AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL must be such as http://localhost:8000, without a user or a password: " +
 			"calls are signed with the credentials of AWS. It is not shown, since it may hold a password")
@@ -130,8 +130,8 @@ func Client(ctx context.Context) (*dynamodb.Client, error) {
 	return client, nil
 }
 
-// plain reports whether an endpoint has only a scheme, a host and perhaps a path. The
-// SDK's errors quote the endpoint, so nothing secret may be in it.
+// plain reports whether an endpoint has only a scheme, a host and perhaps a path. Nothing
+// else belongs there, because the SDK signs each call.
 func plain(endpoint string) bool {
 	u, err := url.Parse(endpoint)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && !strings.ContainsAny(endpoint, "@?#")
