@@ -20,10 +20,11 @@ const lease = 15 * time.Second
 const writeTries = 32
 
 // The pause before a change reads the account again is random, so that writers who met
-// once do not meet again. It grows, so that many writers leave each other room.
+// once do not meet again. It grows, so that many writers leave each other room, also on
+// a busy store, where more of them meet because each try takes longer.
 const (
 	firstPause   = 4 * time.Millisecond // the longest pause after the first failed try
-	longestPause = 512 * time.Millisecond
+	longestPause = 2 * time.Second
 )
 
 // ChangePassword sets the password of the account to pw, ends the sessions of the

@@ -16,12 +16,18 @@ import (
 )
 
 // 32 writers change one account at the same time, on a store whose calls take a few
-// milliseconds. Without a pause before they read again, most of them would lose every
-// race.
+// milliseconds, and on a busy one, which writes one after another. Without a pause before
+// they read again, most of them would lose every race.
 func TestManyWriters(t *testing.T) {
+	for name, write := range map[string]time.Duration{"fast": 0, "busy": 5 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) { testManyWriters(t, write) })
+	}
+}
+
+func testManyWriters(t *testing.T, write time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		const writers, changes = 32, 40
-		directory := accounts.NewDirectory(remoteStore{memaccounts.New()}, plain)
+		directory := accounts.NewDirectory(remoteStore{memaccounts.New(), make(chan struct{}, 1), write}, plain)
 		if _, err := directory.Register(t.Context(), "alice", "", nil, phrase); err != nil {
 			t.Fatal(err)
 		}
@@ -47,8 +53,13 @@ func TestManyWriters(t *testing.T) {
 	})
 }
 
-// remoteStore is a store behind a network.
-type remoteStore struct{ accounts.Store }
+// remoteStore is a store behind a network. Each write takes the time in write, and the
+// next one waits for its end.
+type remoteStore struct {
+	accounts.Store
+	slot  chan struct{} // a Mutex would stop the bubble's clock
+	write time.Duration
+}
 
 func (s remoteStore) Get(ctx context.Context, name string) (*accounts.Account, error) {
 	defer wayBack()
@@ -58,6 +69,9 @@ func (s remoteStore) Get(ctx context.Context, name string) (*accounts.Account, e
 func (s remoteStore) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	time.Sleep(time.Millisecond + rand.N(3*time.Millisecond))
 	defer wayBack()
+	s.slot <- struct{}{}
+	defer func() { <-s.slot }()
+	time.Sleep(s.write)
 	return s.Store.Update(ctx, a, newRevision)
 }
 
@@ -75,7 +89,7 @@ func TestPauseEndsWithTheRequest(t *testing.T) {
 			t.Errorf("SetDisabled = %v, want ErrBusy and the context's error", err)
 		}
 		start := time.Now()
-		if _, err := r.SetDisabled(t.Context(), r.alice(), true); err != authn.ErrBusy || time.Since(start) > 20*time.Second {
+		if _, err := r.SetDisabled(t.Context(), r.alice(), true); err != authn.ErrBusy || time.Since(start) > 40*time.Second {
 			t.Errorf("SetDisabled = %v after %v, want ErrBusy", err, time.Since(start))
 		}
 	})

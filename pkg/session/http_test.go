@@ -261,6 +261,10 @@ func TestLastClient(t *testing.T) {
 	if ip, ua := s.LastClient(); ip != "192.0.2.2" || ua != "" {
 		t.Errorf("the last client is %q, %q; want the address and no browser", ip, ua)
 	}
+	s.LastIP, s.LastUserAgent = "", "b"
+	if ip, ua := s.LastClient(); ip != "" || ua != "b" {
+		t.Errorf("the last client is %q, %q; want the browser and no address", ip, ua)
+	}
 }
 
 // A client that hangs up is no outage of the store.

@@ -136,6 +136,7 @@ func (m mapStore) Get(_ context.Context, key session.Key) (*session.Session, err
 func BenchmarkLoad(b *testing.B) {
 	m, err := session.New(mapStore{sessions: map[session.Key]*session.Session{}}, session.Config{
 		IdleTimeout: lifetime,
+		MaxSessions: -1, // so that Create lists no sessions, which mapStore cannot
 		Logger:      slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

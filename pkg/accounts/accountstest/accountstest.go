@@ -1,5 +1,5 @@
 // Package accountstest contains the contracts of [accounts.Store] and
-// [throttle.Store] as tests. They are for the stores of this repository and for other
+// [throttle.Store] as tests, and a benchmark. They are for the stores of this repository and for other
 // stores.
 //
 // This package may still change in ways that break programs.
@@ -305,11 +305,11 @@ func overwrite(a *accounts.Account) {
 	a.Preferences["theme"] = "changed"
 }
 
-// Create stores the account, or ends the test.
-func Create(t *testing.T, store accounts.Store, a *accounts.Account) {
-	t.Helper()
-	if err := store.Create(t.Context(), a); err != nil {
-		t.Fatalf("Create(%q): %v", a.Name, err)
+// Create stores the account, or ends the test or benchmark.
+func Create(tb testing.TB, store accounts.Store, a *accounts.Account) {
+	tb.Helper()
+	if err := store.Create(tb.Context(), a); err != nil {
+		tb.Fatalf("Create(%q): %v", a.Name, err)
 	}
 }
 

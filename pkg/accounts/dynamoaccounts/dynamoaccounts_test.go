@@ -23,6 +23,10 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func BenchmarkStore(b *testing.B) {
+	accountstest.Benchmark(b, New(dynamotest.Client(b, dynamotest.Endpoint(b)), dynamotest.Tables(b)["UsersTable"]))
+}
+
 // behindProxy returns a store and the proxy that its calls go through.
 func behindProxy(t *testing.T) (*Store, *dynamotest.Proxy) {
 	proxy := dynamotest.NewProxy(t)

@@ -13,6 +13,8 @@ func TestStore(t *testing.T) {
 	accountstest.Run(t, func(*testing.T) accounts.Store { return memaccounts.New() })
 }
 
+func BenchmarkStore(b *testing.B) { accountstest.Benchmark(b, memaccounts.New()) }
+
 func TestAttempts(t *testing.T) {
 	accountstest.RunAttempts(t, func(*testing.T) throttle.Store { return memaccounts.NewAttempts() })
 }

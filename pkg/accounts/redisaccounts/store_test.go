@@ -22,6 +22,12 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func BenchmarkStore(b *testing.B) {
+	client := redis.NewClient(redistest.Options(b))
+	defer client.Close()
+	accountstest.Benchmark(b, New(client, redistest.Prefix(b)))
+}
+
 // The format of the keys is public: programs in other languages read them.
 func TestHash(t *testing.T) {
 	each(t, func(f *fixture) {
