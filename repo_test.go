@@ -204,6 +204,7 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/accounts/...", "pkg/accounts pkg/accounts/throttle internal/stores/..."},
 	{"pkg/accounts/password", ""},
 	{"pkg/accounts/throttle", "pkg/clientip pkg/signin/authn"},
+	{"pkg/accounts/accountstest", "pkg/accounts pkg/accounts/password pkg/accounts/throttle pkg/signin/authn"},
 	{"pkg/config", "pkg/clientip pkg/session pkg/accounts pkg/accounts/password pkg/accounts/throttle"},
 	{"pkg/config/...", "pkg/config pkg/session pkg/session/dynamostore pkg/accounts pkg/accounts/dynamoaccounts"},
 	{"internal/stores/...", ""},
