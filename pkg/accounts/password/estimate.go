@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -15,26 +16,96 @@ type kind int
 
 const (
 	other  kind = iota // characters that nothing else describes
-	word               // a common word, name or password, or a date
+	word               // a word, a name, a common password, or a date
 	own                // the user's name, or the product's
 	run                // a run of the keyboard or the alphabet
-	repeat             // what stands in the password before
+	repeat             // what stands in the password before, or one character many times
 )
 
 // estimate returns the decimal logarithm of the number of guesses that a clever attacker
 // needs for the password, and the kind that most of the password is made of. Names are
 // words that the attacker tries first.
 //
-// It works as zxcvbn does (https://www.usenix.org/conference/usenixsecurity16/technical-sessions/presentation/wheeler):
-// it divides the password into parts in the way that costs the fewest guesses. The
-// number for the whole is the product of those of its parts. A password of MaxBytes
-// takes about as long as a hash.
+// It looks at the beginning of the password only, which bounds its time: what follows
+// makes no password easier. It also tries the password without what people insert.
 func estimate(password string, names map[string]bool) (magnitude float64, most kind) {
+	password = beginning(password)
+	magnitude, most = divide(password, names)
+	for _, plain := range []string{joined(password), single(password)} {
+		if plain == password {
+			continue
+		}
+		if m, k := divide(plain, names); m+again < magnitude {
+			magnitude, most = m+again, k
+		}
+	}
+	return magnitude, most
+}
+
+// again is the magnitude of what an attacker tries beside each password: to repeat a
+// part, each character, or a sign between the characters.
+const again = 0.5
+
+// beginning returns the first 128 bytes of the text, or up to 3 more, so that it ends
+// with a character.
+func beginning(text string) string {
+	for i := range text {
+		if i >= 128 {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// joined returns the text without the signs that stand between two single letters or
+// digits, as in "p a s s".
+func joined(text string) string {
+	var b strings.Builder
+	parts := lettersOrNot.FindAllString(text, -1)
+	for i, part := range parts {
+		between := i > 0 && i < len(parts)-1 && utf8.RuneCountInString(parts[i-1]) == 1 && utf8.RuneCountInString(parts[i+1]) == 1
+		if first, _ := utf8.DecodeRuneInString(part); !between || unicode.IsLetter(first) || unicode.IsNumber(first) {
+			b.WriteString(part)
+		}
+	}
+	return b.String()
+}
+
+var lettersOrNot = regexp.MustCompile(`[\pL\pN]+|[^\pL\pN]+`)
+
+// single returns the text without repetitions if each character is written twice, or
+// three times and so on, as in "ppaassss". Otherwise it returns the text.
+func single(text string) string {
+	runes := []rune(text)
+	times := 0 // the greatest common divisor of the lengths of all runs of one character
+	for start, end := 0, 0; start < len(runes); start = end {
+		for end < len(runes) && runes[end] == runes[start] {
+			end++
+		}
+		for length := end - start; length > 0; {
+			times, length = length, times%length
+		}
+	}
+	if times < 2 {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(runes); i += times {
+		b.WriteRune(runes[i])
+	}
+	return b.String()
+}
+
+// divide works as zxcvbn does (https://www.usenix.org/conference/usenixsecurity16/technical-sessions/presentation/wheeler):
+// it divides the password into parts in the way that costs the fewest guesses. The
+// number for the whole is the product of those of its parts.
+func divide(password string, names map[string]bool) (magnitude float64, most kind) {
 	e := newEstimator(password, names)
 	for start := range e.text {
 		if utf8.RuneStart(e.text[start]) {
 			e.addCharacter(start)
 			e.addWords(start)
+			e.addUnknownWord(start)
 			e.addDate(start)
 			e.addRuns(start)
 			e.addRepetitions(start)
@@ -149,6 +220,42 @@ func (e *estimator) addWords(start int) {
 	}
 }
 
+// rarest is the magnitude of the rarest common words, and of those that are in no list.
+const rarest = 4.5
+
+// addUnknownWord adds what has the looks of a word: all the letters from a place where
+// letters begin, or a capital follows a small letter, to where they end in the same way,
+// or repeat themselves. More than 12 can be several words written without blanks. Five
+// consonants in a row are rare in words. Long ones count more, because random letters can
+// look like them too.
+func (e *estimator) addUnknownWord(start int) {
+	if before, _ := utf8.DecodeLastRuneInString(e.text[:start]); unicode.Is(unicode.Latin, before) && !e.hump(start) {
+		return
+	}
+	end, letters, row := start, 0, 0
+	for _, r := range e.text[start:] {
+		doubled := letters >= 3 && strings.HasPrefix(e.text[end:], e.text[start:end])
+		if !unicode.Is(unicode.Latin, r) || letters > 0 && e.hump(end) || doubled {
+			break
+		}
+		end += utf8.RuneLen(r)
+		letters++
+		row++
+		if !strings.ContainsRune("bcdfghjklmnpqrstvwxz", r) {
+			row = 0
+		}
+		if letters > 12 || row > 4 {
+			return
+		}
+	}
+	if letters > 0 {
+		e.add(start, end, rarest+e.capitals(start, end)+0.5*float64(max(0, letters-9)), word)
+	}
+}
+
+// hump reports whether the password has a capital there that follows none.
+func (e *estimator) hump(i int) bool { return e.capital[i] && i > 0 && !e.capital[i-1] }
+
 // capitals returns the magnitude of the ways to write the part with so many capitals.
 // The usual ways, one at the beginning or at the end or all, count little.
 func (e *estimator) capitals(start, end int) float64 {
@@ -180,7 +287,7 @@ func (e *estimator) addDate(start int) {
 	}
 	if end := start + 4; end <= len(e.text) {
 		if year, err := strconv.Atoi(e.text[start:end]); err == nil && year >= 1900 && year < 2060 {
-			e.add(start, end, 1.7, word)
+			e.add(start, end, 1.6, word) // about 40 years are likely
 		}
 	}
 }
@@ -195,10 +302,16 @@ func (e *estimator) addRuns(start int) {
 }
 
 // addRepetitions adds what stood in the password before, also if it overlaps itself, as
-// in aaaa. It counts three guesses, for what is repeated and how often.
+// in abab, and the same character again and again.
 func (e *estimator) addRepetitions(start int) {
 	for n := 3; n <= e.repeated[start]; n++ {
-		e.add(start, start+n, 0.5, repeat)
+		e.add(start, start+n, again, repeat)
+	}
+	_, size := utf8.DecodeRuneInString(e.text[start:])
+	character := e.text[start : start+size]
+	for end := start + size; strings.HasPrefix(e.text[end:], character); {
+		end += size
+		e.add(start, end, 1+again, repeat)
 	}
 }
 
@@ -253,9 +366,16 @@ func words() map[string]uint8 {
 }
 
 // keyboardLines are the sequences that people type along: the rows of common
-// keyboards, the slanted columns below the digits, and the alphabet. Each is there
-// forward and backward.
+// keyboards, without and with the shift key, the slanted columns, two rows in turn, the
+// columns of the number pad, and the alphabet. Each is there forward and backward, in
+// lower case.
 var keyboardLines = forward + "\n" + reverseBytes(forward)
 
-const forward = "01234567890-=\nqwertyuiop[]\nqwertzuiop\nazertyuiop\nasdfghjkl;'\nzxcvbnm,./\n" +
-	"1qaz\n2wsx\n3edc\n4rfv\n5tgb\n6yhn\n7ujm\n8ik,\n9ol.\n0p;/\nabcdefghijklmnopqrstuvwxyz"
+const forward = "`1234567890-=\n01234567890\nqwertyuiop[]\\\nqwertzuiop\nazertyuiop\nasdfghjkl;'\nzxcvbnm,./\nyxcvbnm,.-\n" +
+	"~!@#$%^&*()_+\n!\"$%^&*()_+\n!\"$%&/()=?\nqwertyuiop{}|\nasdfghjkl:\"\nzxcvbnm<>?\n" +
+	"1qaz\n2wsx\n3edc\n4rfv\n5tgb\n6yhn\n7ujm\n8ik,\n9ol.\n0p;/\n" +
+	"!qaz\n@wsx\n#edc\n$rfv\n%tgb\n^yhn\n&ujm\n*ik<\n(ol>\n)p:?\n" +
+	"zse4\nxdr5\ncft6\nvgy7\nbhu8\nnji9\nmko0\n" +
+	"1q2w3e4r5t6y7u8i9o0p\nq1w2e3r4t5y6u7i8o9p0\nqawsedrftgyhujikolp\nazsxdcfvgbhnjmk\n" +
+	"1!2@3#4$5%6^7&8*9(0)\n!1@2#3$4%5^6&7*8(9)0\na1b2c3d4e5f6g7h8i9\n1a2b3c4d5e6f7g8h9i\n" +
+	"147\n258\n369\n741\n852\n963\n159\n357\nabcdefghijklmnopqrstuvwxyz"

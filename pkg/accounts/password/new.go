@@ -14,8 +14,9 @@ import (
 // error says why, and what to do. CheckNew refuses passwords that attackers try first
 // (NIST SP 800-63B-4, section 3.1.1.2; ASVS 6.2.4): a password in the shipped list, and
 // one that takes fewer than 10^10 guesses by an estimate in the way of zxcvbn. The
-// estimate knows common words, names and passwords, dates, runs of the keyboard,
-// repetitions, the user's name and the product's. There are no rules about the kinds
+// estimate looks at the first 128 bytes. It knows common words, names and passwords, what
+// has the looks of a word, dates, runs of the keyboard, repetitions, the user's name and
+// the product's. There are no rules about the kinds
 // of characters.
 func CheckNew(password, name string) error {
 	switch {
@@ -66,7 +67,7 @@ func namesOf(name string) map[string]bool {
 	names := map[string]bool{}
 	for _, word := range slices.Concat(known, []string{name}, parts) {
 		if utf8.RuneCountInString(word) >= 3 { // a shorter word is part of many other words
-			names[word] = true
+			names[beginning(word)] = true // estimate compares no more
 		}
 	}
 	return names

@@ -27,7 +27,10 @@ func TestCheckNew(t *testing.T) {
 		{"no rules at all", "alice", ""},
 		{"AND NO RULES HERE", "alice", ""},
 		{"xKq9zvT2mWp4LrB", "alice", ""},
-		{strings.Repeat("x", 1000) + phrase[:24], "alice", ""},
+		{phrase[:24] + strings.Repeat("x", 1000), "alice", ""},
+		{"MyDogsNameIsMax1", "alice", ""}, // five words
+		{"xubpet-cyqta3-wokbyz", "alice", ""},
+		{"bkzqxhtwvmpl-407", "alice", ""}, // letters that are no word
 		{"日本語のパスワードは長いほうがいい", "alice", ""},
 
 		{"", "alice", tooShort},
@@ -36,7 +39,7 @@ func TestCheckNew(t *testing.T) {
 		{strings.Repeat("x", 1000) + phrase[:25], "alice", tooLong},
 		{strings.Repeat("😀", 257), "alice", tooLong},
 
-		{"Polniypizdec0211", "alice", listed},
+		{"Dinda1236987450", "alice", listed},
 		{"vyt24zytpfdbcbvf", "alice", listed},
 
 		{"Passwordpassword1", "alice", easy(word)},
@@ -50,6 +53,20 @@ func TestCheckNew(t *testing.T) {
 		{"drowssapdrowssap1", "alice", easy(word)},
 		{"24.12.1985-24.12.1985", "alice", easy(word)},
 		{"iloveyou19851224", "alice", easy(word)},
+		{"Surfacing1986!!", "alice", easy(word)},
+		{"Octagon1972!!Octagon", "alice", easy(word)},
+		{"Kilobyte1962!Kilobyte", "alice", easy(word)},
+		{"Subdivide2010123", "alice", easy(word)},
+		{"Bienvenue2026!!!", "alice", easy(word)},
+		{"Glückwunsch2026!", "alice", easy(word)},
+		{"1986SURFACING!!!", "alice", easy(word)},
+		{"WrongAgain!!!!!!", "alice", easy(word)},
+		{"reusablereusable196991", "alice", easy(word)},
+		{"Surfacing1986483Surfacing", "alice", easy(word)},
+		{"Wassermelone2026?7", "alice", easy(word)}, // a word of 12 letters
+		{"P a s s w o r d 1", "alice", easy(word)},
+		{"S-u-r-f-a-c-i-n-g-2-0-2-6", "alice", easy(word)},
+		{"PPaasssswwoorrdd", "alice", easy(word)},
 
 		{"correct horse battery staple", "alice", easy(own)}, // the demo user's password is public
 		{"Correct Horse Battery Staple 1!", "alice", easy(own)},
@@ -62,6 +79,14 @@ func TestCheckNew(t *testing.T) {
 		{"a banana, a mango", "a", ""}, // a short name is part of many words
 
 		{"qwertzuiop09876543", "bob", easy(run)},
+		{"qwerty!@#$%^&*()", "bob", easy(run)},
+		{"QWERTYUIOP{}|+_)", "bob", easy(run)},
+		{"!QAZ@WSX#EDC$RFV", "bob", easy(run)},
+		{"1q2w3e4r5t6y7u8i", "bob", easy(run)},
+		{"147258369159357!", "bob", easy(run)},
+		{"a1b2c3d4e5f6g7h8", "bob", easy(run)},
+		{"aa11bb22cc33dd44", "bob", easy(run)},
+		{"a.b.c.d.e.f.g.h.", "bob", easy(run)},
 		{"abcdefghijklmnopzyx", "bob", easy(run)},
 		{"12345 hearts and minds", "bob", ""},
 
@@ -70,6 +95,9 @@ func TestCheckNew(t *testing.T) {
 		{"xq4!xq4!xq4!xq4!", "bob", easy(repeat)},
 		{"Battery!battery!batt", "bob", easy(repeat)},
 		{strings.Repeat("xq4!", 256), "bob", easy(repeat)},
+		{strings.Repeat("x", 1000) + phrase[:24], "bob", easy(repeat)}, // only the beginning counts
+		{strings.Repeat("x4k", 60), strings.Repeat("x4k", 60), easy(own)},
+		{"aaabb!!!ccc===11", "bob", easy(repeat)},
 	} {
 		got := ""
 		if err := CheckNew(test.password, test.user); err != nil {
@@ -95,13 +123,17 @@ func dicewords(t *testing.T) []string {
 	return words
 }
 
-// 1,000 phrases of four words at random pass, however they are joined.
+// 1,000 phrases of four words at random pass, however they are joined, capitalised or not.
 func TestRandomPhrasesPass(t *testing.T) {
 	words, rng := dicewords(t), rand.New(rand.NewPCG(2026, 1))
 	for n := 0; n < 1000; {
 		var four []string
 		for range 4 {
-			four = append(four, words[rng.IntN(len(words))])
+			w := words[rng.IntN(len(words))]
+			if n%2 == 1 {
+				w = strings.ToUpper(w[:1]) + w[1:]
+			}
+			four = append(four, w)
 		}
 		pw := strings.Join(four, []string{" ", "-", ""}[n%3])
 		if len(pw) < MinCharacters {
@@ -114,8 +146,9 @@ func TestRandomPhrasesPass(t *testing.T) {
 	}
 }
 
-// 1,000 passwords as people make them to satisfy rules fail: of a common word, a year,
-// digits, and repetition.
+// 1,000 passwords as people make them to satisfy rules fail: of one word, a year, digits,
+// signs, and repetition. Half of the words are common, the other half are those of the
+// dice, of which the estimate knows some.
 func TestPatternsFail(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2026, 2))
 	var common []string
@@ -125,14 +158,22 @@ func TestPatternsFail(t *testing.T) {
 		}
 	}
 	slices.Sort(common)
+	dice := slices.DeleteFunc(dicewords(t), func(w string) bool { return strings.Contains(w, "-") }) // those are two words
+	lists := [][]string{common, dice}
 	for n := 0; n < 1000; {
-		w := common[rng.IntN(len(common))]
+		list := lists[n%2]
+		w := list[rng.IntN(len(list))]
 		if rng.IntN(2) == 0 {
 			w = strings.ToUpper(w[:1]) + w[1:]
 		}
-		parts := []string{w, strconv.Itoa(1950 + rng.IntN(80)), strconv.Itoa(rng.IntN(100)), w}
-		rng.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
-		pw := strings.Join(parts[:2+rng.IntN(3)], "")
+		year, two := strconv.Itoa(1950+rng.IntN(80)), strconv.Itoa(rng.IntN(100))
+		sign := string("!.?*#-"[rng.IntN(6)])
+		shapes := [][]string{
+			{w, year}, {w, year, two}, {year, two, w}, {two, w, year, w}, {w, w, year, two}, {w, year, w, two},
+			{w, year, sign}, {w, year, sign, sign}, {w, year, sign, sign, sign}, {w, year, "123"},
+			{w, sign, year, w}, {w, year, sign, w}, {w, year, sign, sign, w}, {w, two, sign, w, sign},
+		}
+		pw := strings.Join(shapes[rng.IntN(len(shapes))], "")
 		if rng.IntN(3) == 0 {
 			pw += pw
 		}
@@ -203,7 +244,7 @@ func BenchmarkEstimate(b *testing.B) {
 	words()
 	for name, pw := range map[string]string{
 		"phrase": phrase, "72 bytes": strings.Repeat("4@", 36), "1024 equal": strings.Repeat("a", 1024),
-		"1024 signs": strings.Repeat("4@", 512), "1024 invalid": strings.Repeat("\xff", 1024),
+		"1024 signs": strings.Repeat("4@", 512), "1024 pairs": strings.Repeat("aa  44  ", 128), "1024 invalid": strings.Repeat("\xff", 1024),
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
