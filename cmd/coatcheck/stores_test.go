@@ -180,6 +180,10 @@ func TestStoreFlag(t *testing.T) {
 	sh.fails(1, `store "nonsense" is not known; use .*`, "", "users", "list")
 	sh.fails(1, "the store memory is in the memory of one server, .*", "", "users", "list", "--store=memory")
 	sh.fails(1, "the store memory has no tables", "", "tables", "create", "--store=memory")
+	for _, word := range []string{"memory", "dynamodb"} {
+		sh.fails(1, "the store "+word+" is named by this word alone: .*", phrase, "users", "add", "bob", "--store="+word+":x")
+		sh.fails(1, "the store "+word+" is named by this word alone: .*", "", "tables", "create", "--store="+word+":")
+	}
 }
 
 // TestStoreIsNotReady: a store that cannot be used is told in one line, without the

@@ -5,6 +5,7 @@ package stores
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -16,6 +17,23 @@ func write(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestOneWord: the stores that are named by one word are named by nothing else. An
+// address with more is refused, and not taken for memory by one program and not by the
+// other, or for tables that the user did not name.
+func TestOneWord(t *testing.T) {
+	for _, address := range []string{"memory:", "memory:c4nary", "memory://", "dynamodb:", "dynamodb:c4nary", "dynamodb://localhost:8000/c4nary"} {
+		s, err := Open(t.Context(), address)
+		if err == nil {
+			s.Close()
+			t.Errorf("%s is taken", address)
+			continue
+		}
+		if word, _, _ := strings.Cut(address, ":"); !strings.Contains(err.Error(), "write "+word+",") || strings.Contains(err.Error(), "c4nary") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
 }
 
 // TestLocal: stores are local only if every server that the driver may call is certainly
