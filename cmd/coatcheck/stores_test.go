@@ -13,6 +13,7 @@ import (
 	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/internal/testing/postgrestest"
+	"example.com/coatcheck/internal/testing/redistest"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
@@ -33,13 +34,20 @@ func openShell(t *testing.T, address string) (*shell, stores.Stores) {
 	return &shell{t, map[string]string{"HOME": t.TempDir(), "STORE": address}}, opened
 }
 
-// storeAddresses are stores without tables, other than DynamoDB, on which the other
-// tests run.
-func storeAddresses(t *testing.T) map[string]string {
+// sqlAddresses are SQL stores that have no tables yet.
+func sqlAddresses(t *testing.T) map[string]string {
 	return map[string]string{
 		"SQLite":     "sqlite:" + filepath.Join(t.TempDir(), "100%25 #1?.db"),
 		"PostgreSQL": postgrestest.DSN(t),
 	}
+}
+
+// storeAddresses are empty stores of every kind that a server can share with the
+// commands, but DynamoDB, on which the other tests run.
+func storeAddresses(t *testing.T) map[string]string {
+	addresses := sqlAddresses(t)
+	addresses["Redis"] = "redis://" + redistest.Start(t).Options().Addr
+	return addresses
 }
 
 // TestEveryStore walks through every command on the other stores: what a command says
@@ -48,7 +56,9 @@ func TestEveryStore(t *testing.T) {
 	for name, address := range storeAddresses(t) {
 		t.Run(name, func(t *testing.T) {
 			sh, opened := openShell(t, address)
-			sh.fails(1, ".*go run ./cmd/coatcheck tables create", "", "users", "list")
+			if name != "Redis" { // it has no tables
+				sh.fails(1, ".*go run ./cmd/coatcheck tables create", "", "users", "list")
+			}
 			for range 2 {
 				sh.ok("", "tables", "create")
 			}
@@ -164,7 +174,7 @@ func TestEveryStore(t *testing.T) {
 
 // TestStoreFlag: the store is named as for the server, and the flag beats the variable.
 func TestStoreFlag(t *testing.T) {
-	address := storeAddresses(t)["SQLite"]
+	address := sqlAddresses(t)["SQLite"]
 	sh := &shell{t, map[string]string{"HOME": t.TempDir(), "STORE": "nonsense"}}
 	sh.ok("", "tables", "create", "-store", address)
 	sh.ok(phrase, "users", "add", "alice", "-store="+address)
@@ -210,7 +220,7 @@ func TestStoreIsNotReady(t *testing.T) {
 // TestOldTablesAreUpdated: tables create updates what an older program made, and a tool
 // of an older release says that the tables are newer.
 func TestOldTablesAreUpdated(t *testing.T) {
-	for name, address := range storeAddresses(t) {
+	for name, address := range sqlAddresses(t) {
 		t.Run(name, func(t *testing.T) {
 			sh, opened := openShell(t, address)
 			sh.ok("", "tables", "create")
