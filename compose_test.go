@@ -11,7 +11,8 @@ import (
 )
 
 // TestCompose tests that every image is pinned to a version, that only this machine can
-// reach the ports, and that the comment exports exactly these ports.
+// reach the ports, that the comment exports exactly these ports, and that Redis has the
+// settings without which a server of ours refuses it.
 func TestCompose(t *testing.T) {
 	text, err := os.ReadFile("compose.yaml")
 	if err != nil {
@@ -19,12 +20,18 @@ func TestCompose(t *testing.T) {
 	}
 	var file struct {
 		Services map[string]struct {
-			Image string
-			Ports []string
+			Image   string
+			Ports   []string
+			Command []string
 		}
 	}
 	if err := yaml.Load(text, &file); err != nil {
 		t.Fatal(err)
+	}
+	for _, setting := range []string{"--appendonly yes", "--maxmemory-policy noeviction"} {
+		if command := strings.Join(file.Services["redis"].Command, " "); !strings.Contains(command, setting) {
+			t.Errorf("redis has no %s: %s", setting, command)
+		}
 	}
 	var open, exported []string
 	for name, service := range file.Services {
