@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -77,12 +78,17 @@ func main() {
 		kong.Vars{"store": "Where sessions and users are kept: sqlite:PATH, postgres://…, redis://… or dynamodb. Also STORE."})
 	call, err := parser.Parse(likeTheServer(os.Args[1:]))
 	if err != nil {
-		exit(2, err.Error()+"; see: "+parsedCommand(err)+" --help")
+		exit(2, unexpected.ReplaceAllString(err.Error(), "there is an argument that belongs to nothing$1")+"; see: "+parsedCommand(err)+" --help")
 	}
 	if err := call.Run(address(cmp.Or(c.Store, os.Getenv("STORE"), stores.DynamoDB))); err != nil {
 		exit(1, explain(err))
 	}
 }
+
+// unexpected matches kong's error for an argument that belongs to nothing, which quotes
+// the argument. This may be the address of a store, with a password, so only the names
+// of commands that kong may suggest are kept.
+var unexpected = regexp.MustCompile(`(?s)^unexpected argument .*?(, did you mean (?:one of )?"[a-z", ]+\?)?$`)
 
 // likeTheServer lets -store be written as the server has it, with one dash.
 func likeTheServer(args []string) []string {

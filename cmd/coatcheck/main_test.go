@@ -334,12 +334,18 @@ func TestWrongUsage(t *testing.T) {
 	sh := newShell(t)
 	for _, test := range []struct{ args, want string }{
 		{"", `expected one of "users", "sessions", "keys", "tables"; see: coatcheck --help`},
-		{"user", `unexpected argument user, .*; see: coatcheck --help`},
+		{"user", `there is an argument that belongs to nothing, did you mean "users"\?; see: coatcheck --help`},
+		{"us", `there is an argument that belongs to nothing, did you mean "users"\?; see: coatcheck --help`},
+		{"postgres://u:c4nary@h/x", `there is an argument that belongs to nothing; see: coatcheck --help`},
+		{"users postgres://u:c4nary@h/x", `there is an argument that belongs to nothing; see: coatcheck users --help`},
+		{"users list postgres://u:c4nary@h/x", `there is an argument that belongs to nothing; see: coatcheck users list --help`},
+		{`users list x:c4nary,?"c4nary`, `there is an argument that belongs to nothing; see: coatcheck users list --help`},
+		{"users list -- --c4nary", `there is an argument that belongs to nothing; see: coatcheck users list --help`},
 		{"users", `expected one of "add", .*; see: coatcheck users --help`},
 		{"users set alice", `users set: nothing to set: give --display-name, --role or --no-roles; see: coatcheck users set --help`},
 		{"users set alice --role=a --no-roles", `--role and --no-roles can't be used together; see: coatcheck users set --help`},
 		{"users add", `expected "<name>"; see: coatcheck users add --help`},
-		{"users add alice bob", `unexpected argument bob; see: coatcheck users add --help`},
+		{"users add alice bob", `there is an argument that belongs to nothing; see: coatcheck users add --help`},
 		{"users add alice --password=x", `unknown flag --password.*; see: coatcheck users add --help`},
 		{"sessions revoke", `expected "<name>.*"; see: coatcheck sessions revoke --help`},
 	} {
