@@ -127,6 +127,27 @@ func TestNoDemoUserForOthers(t *testing.T) {
 	}
 }
 
+// TestNoDemoUserBehindAProxy: a server at localhost has no demo user if a proxy may pass
+// on to it what others send. The variables for one say so.
+func TestNoDemoUserBehindAProxy(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "coatcheck.db")
+	for _, env := range [][]string{
+		{"TRUSTED_PROXIES=127.0.0.1", "PUBLIC_ORIGIN=https://app.example.com"},
+		{"TRUSTED_PROXIES=127.0.0.1"},
+		{"PUBLIC_ORIGIN=https://app.example.com"},
+	} {
+		env = append(env, "ADDR=localhost:0")
+		mustRefuseAlice(t, env)
+		mustRefuseAlice(t, append(env, "STORE=sqlite:"+file), "-demo", "-tables")
+		start(t, env, "-anyone-may-be-alice")
+		start(t, append(env, "STORE=sqlite:"+filepath.Join(t.TempDir(), "other.db")), "-tables")
+	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file was made: %v", err)
+	}
+}
+
 // TestDemoUserOnRequest: without -demo a store has no demo user, and tables are made
 // only on request.
 func TestDemoUserOnRequest(t *testing.T) {

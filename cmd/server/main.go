@@ -117,7 +117,8 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer listener.Close()
-	if err := prepare(ctx, o, opened, directory, listener.Addr()); err != nil {
+	others := demo.CheckListener(listener.Addr(), origin, len(proxies) > 0)
+	if err := prepare(ctx, o, opened, directory, others); err != nil {
 		return err
 	}
 	handler := signin.Handler(origin, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator), signin.Profile(sessions),
@@ -142,18 +143,17 @@ func listen(addr string) (net.Listener, error) {
 func (o options) withDemo() bool { return o.demo || o.store == stores.Memory }
 
 // prepare makes the first calls to the stores. Whether the demo user may exist is
-// decided before them, by the address that the listener really has.
-func prepare(ctx context.Context, o options, opened stores.Stores, directory *accounts.Directory, addr net.Addr) error {
+// decided before them. The error others says that not only this machine reaches the
+// listener.
+func prepare(ctx context.Context, o options, opened stores.Stores, directory *accounts.Directory, others error) error {
 	if !o.withDemo() {
 		return stores.Prepare(ctx, opened, o.tables)
 	}
 	if err := demo.CheckStore(opened.Local()); err != nil {
 		return err
 	}
-	if !o.anyone {
-		if err := demo.CheckListener(addr); err != nil {
-			return err
-		}
+	if others != nil && !o.anyone {
+		return others
 	}
 	if err := stores.Prepare(ctx, opened, o.tables); err != nil {
 		return err

@@ -32,7 +32,7 @@ func guess(t *testing.T, address string, header map[string]string) int {
 func TestTrustedProxies(t *testing.T) {
 	t.Parallel()
 	const limit = "ATTEMPTS_PER_NETWORK=2,24h"
-	behind, open := start(t, []string{limit, "TRUSTED_PROXIES=127.0.0.1,::1"}), start(t, []string{limit})
+	behind, open := start(t, []string{limit, "TRUSTED_PROXIES=127.0.0.1,::1"}, "-anyone-may-be-alice"), start(t, []string{limit})
 	for _, try := range []struct {
 		header       map[string]string
 		behind, open int

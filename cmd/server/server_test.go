@@ -39,8 +39,9 @@ func TestStarts(t *testing.T) {
 		"-store beats STORE":    {[]string{"STORE=nonsense"}, []string{"-store", "memory"}},
 		"-addr beats ADDR":      {[]string{"ADDR=nonsense"}, []string{"-addr", "localhost:0"}},
 		"an address":            {[]string{"ADDR=127.0.0.1:0"}, nil},
-		"a public origin":       {[]string{"PUBLIC_ORIGIN=https://shop.example"}, nil},
-		"trusted proxies":       {[]string{"TRUSTED_PROXIES=10.0.0.0/8, ::1"}, nil},
+		"a public origin":       {[]string{"PUBLIC_ORIGIN=https://shop.example"}, []string{"-anyone-may-be-alice"}},
+		"a loopback origin":     {[]string{"PUBLIC_ORIGIN=http://localhost:3000"}, nil},
+		"trusted proxies":       {[]string{"TRUSTED_PROXIES=10.0.0.0/8, ::1"}, []string{"-anyone-may-be-alice"}},
 		"timeouts and two keys": {[]string{"SESSION_IDLE_TIMEOUT=5m", "SESSION_LIFETIME=1h", "SESSION_KEYS=" + strings.Repeat("A", 43) + "=," + strings.Repeat("A", 43) + "="}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -246,7 +247,7 @@ func waitUntilClosed(t *testing.T, address string) {
 // must come from this origin.
 func TestPublicOrigin(t *testing.T) {
 	t.Parallel()
-	p := start(t, []string{"PUBLIC_ORIGIN=https://shop.example"})
+	p := start(t, []string{"PUBLIC_ORIGIN=https://shop.example"}, "-anyone-may-be-alice")
 	for origin, want := range map[string]int{"https://shop.example": 204, p.url: 403} {
 		req, err := http.NewRequestWithContext(t.Context(), "POST", p.url+"/logout", nil)
 		if err != nil {

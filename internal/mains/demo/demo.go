@@ -46,14 +46,25 @@ func CheckStore(isLocal bool) error {
 		"serve without her (go run ./cmd/server), and add users by: go run ./cmd/coatcheck users add NAME", Username)
 }
 
-// CheckListener returns an error unless only this machine can reach the listener, which
-// has this address.
-func CheckListener(addr net.Addr) error {
-	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
+// CheckListener returns an error unless only this machine can reach the listener. It
+// must have a loopback address. A proxy in front of it may pass on what others send, so
+// there must be no sign of one: no trusted proxy, and a public origin only if it is
+// empty or at a loopback host.
+func CheckListener(addr net.Addr, origin string, proxied bool) error {
+	tcp, ok := addr.(*net.TCPAddr)
+	var where string
+	switch {
+	case !ok || !tcp.IP.IsLoopback():
+		where = "at " + addr.String()
+	case proxied:
+		where = "behind the proxies of TRUSTED_PROXIES"
+	case origin != "" && !LoopbackURL(origin):
+		where = "at PUBLIC_ORIGIN " + origin
+	default:
 		return nil
 	}
-	return fmt.Errorf("the demo user %q, whose password is public, is not made for a server at %s, which others may reach; "+
-		"listen on localhost, or keep users in a store and serve without her", Username, addr)
+	return fmt.Errorf("the demo user %q, whose password is public, is not made for a server %s, which others may reach; "+
+		"listen on localhost without a proxy in front, or keep users in a store and serve without her", Username, where)
 }
 
 // Loopback reports whether the host is certainly this machine: a loopback address, or

@@ -37,20 +37,31 @@ func TestLoopbackURL(t *testing.T) {
 
 func TestCheckListener(t *testing.T) {
 	for _, test := range []struct {
-		addr net.Addr
-		want bool
+		addr    net.Addr
+		origin  string
+		proxied bool
+		want    bool
 	}{
-		{&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, true},
-		{&net.TCPAddr{IP: net.IPv6loopback, Port: 8080}, true},
-		{&net.TCPAddr{IP: net.ParseIP("::ffff:127.0.0.1"), Port: 8080}, true},
-		{&net.TCPAddr{IP: net.IPv6unspecified, Port: 8080}, false}, // ":8080"
-		{&net.TCPAddr{IP: net.IPv4zero, Port: 8080}, false},
-		{&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 8080}, false},
-		{&net.TCPAddr{Port: 8080}, false},
-		{&net.UDPAddr{IP: net.IPv6loopback}, false},
+		{&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, "", false, true},
+		{&net.TCPAddr{IP: net.IPv6loopback, Port: 8080}, "", false, true},
+		{&net.TCPAddr{IP: net.ParseIP("::ffff:127.0.0.1"), Port: 8080}, "", false, true},
+		{&net.TCPAddr{IP: net.IPv6unspecified, Port: 8080}, "", false, false}, // ":8080"
+		{&net.TCPAddr{IP: net.IPv4zero, Port: 8080}, "", false, false},
+		{&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 8080}, "", false, false},
+		{&net.TCPAddr{Port: 8080}, "", false, false},
+		{&net.UDPAddr{IP: net.IPv6loopback}, "", false, false},
+
+		{&net.TCPAddr{IP: net.IPv6loopback}, "", true, false},
+		{&net.TCPAddr{IP: net.IPv6loopback}, "http://localhost:3000", true, false},
+		{&net.TCPAddr{IP: net.IPv6loopback}, "http://localhost:3000", false, true},
+		{&net.TCPAddr{IP: net.IPv6loopback}, "https://127.0.0.1", false, true},
+		{&net.TCPAddr{IP: net.IPv6loopback}, "http://[::1]:8080", false, true},
+		{&net.TCPAddr{IP: net.IPv6loopback}, "https://app.example.com", false, false},
+		{&net.TCPAddr{IP: net.IPv6loopback}, "https://localhost.example.com", false, false},
+		{&net.TCPAddr{IP: net.IPv4zero}, "http://localhost:3000", false, false},
 	} {
-		if err := CheckListener(test.addr); (err == nil) != test.want {
-			t.Errorf("%v: %v", test.addr, err)
+		if err := CheckListener(test.addr, test.origin, test.proxied); (err == nil) != test.want {
+			t.Errorf("%+v: %v", test, err)
 		}
 	}
 }
