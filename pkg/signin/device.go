@@ -9,14 +9,17 @@ const (
 	deviceMaxAge = 400 * 24 * 60 * 60 // seconds; browsers keep a cookie no longer than this (RFC 6265bis, section 5.5)
 )
 
-// device returns the value of the device cookie. It returns "" if the request has no
-// device cookie or more than one. The value may be forged.
-func device(r *http.Request) string {
-	cookies := r.CookiesNamed(deviceCookie)
-	if len(cookies) != 1 {
-		return ""
+// device returns the value of the device cookie. Some ways into Lambda send a cookie
+// twice, so equal copies are one. device returns "" if the request has no device cookie
+// or several different ones. The value may be forged.
+func device(r *http.Request) (value string) {
+	for i, cookie := range r.CookiesNamed(deviceCookie) {
+		if i > 0 && cookie.Value != value {
+			return ""
+		}
+		value = cookie.Value
 	}
-	return cookies[0].Value
+	return value
 }
 
 // setDeviceCookie sets a cookie by which a device whose user has just given the

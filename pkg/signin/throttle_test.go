@@ -156,7 +156,13 @@ func TestDeviceCookie(t *testing.T) {
 	if events := strings.Join(r.events(), "\n"); strings.Contains(events, "new_device") || strings.Contains(events, device[14:]) {
 		t.Errorf("events %s", events)
 	}
-	for name, cookies := range map[string]string{"two": device + "; " + device, "forged": device + "A", "empty": "__Host-DEVICE=", "another name": strings.ToLower(device)} {
+	for _, cookies := range []string{device + "; " + device, device + "; " + device + "; " + device} {
+		if resp := r.do(with(post("/login", asJSON, rightJSON), "Cookie", cookies)); resp.status != 200 {
+			t.Errorf("equal copies of the cookie: %d, want 200", resp.status)
+		}
+	}
+	for name, cookies := range map[string]string{"another first": device + "A; " + device, "another last": device + "; " + device + "A",
+		"an empty one first": "__Host-DEVICE=; " + device, "another between": device + "; " + device + "A; " + device, "forged": device + "A", "empty": "__Host-DEVICE=", "another name": strings.ToLower(device)} {
 		if resp := r.do(with(post("/login", asJSON, rightJSON), "Cookie", cookies)); resp.status != 429 {
 			t.Errorf("%s: %d, want a stranger's 429", name, resp.status)
 		}
