@@ -23,9 +23,10 @@ const clearCookie = "__Host-SESSIONID=; Path=/; Expires=Thu, 01 Jan 1970 00:00:0
 // signInCost is the cost of a sign-in. First the account is read while the attempt is
 // counted for the network. Then it is counted for the name; a network that is stopped
 // must not come so far. Then the session is written. Then, at the same time, the account
-// is read again, the sessions are listed, the counter of the name is cleared, and the
-// attempt is taken back from the network, whose counter has no other attempts.
-var signInCost = budget{[]string{"GetItem UpdateItem", "UpdateItem", "PutItem", "GetItem Query DeleteItem DeleteItem"}, 3, 5}
+// is read again, the sessions are listed, the counters of the name and of the user are
+// cleared, and the attempt is taken back from the network, whose counter has no other
+// attempts.
+var signInCost = budget{[]string{"GetItem UpdateItem", "UpdateItem", "PutItem", "GetItem Query DeleteItem DeleteItem DeleteItem"}, 3, 6}
 
 // afterFailureCost is the cost of a sign-in whose network has another failure. Its
 // counter is not removed, but lowered. DynamoDB does not report the write unit of the
@@ -34,7 +35,7 @@ var afterFailureCost = budget{append(slices.Clone(signInCost.waves), "UpdateItem
 
 // knownSignInCost is the cost of a sign-in on a known device. It does not count for the
 // network.
-var knownSignInCost = budget{[]string{"GetItem", "UpdateItem", "PutItem", "GetItem Query DeleteItem"}, 3, 3}
+var knownSignInCost = budget{[]string{"GetItem", "UpdateItem", "PutItem", "GetItem Query DeleteItem DeleteItem"}, 3, 4}
 
 // loadCost is the cost of reading a session that needs no Touch.
 var loadCost = budget{[]string{"GetItem"}, 1, 0}

@@ -143,7 +143,7 @@ func TestSpellingsShareACounter(t *testing.T) {
 }
 
 // Every attempt costs the same, whatever its result: one count for the name, one for
-// the network, one read and one hash. A success clears the counter of the name and takes
+// the network, one read and one hash. A success clears the counters of the name and of the user, and takes
 // back the count of the network.
 func TestEveryAttemptCostsTheSame(t *testing.T) {
 	r := newAuthenticatorFixture(t, throttle.Config{})
@@ -162,8 +162,8 @@ func TestEveryAttemptCostsTheSame(t *testing.T) {
 			if proof.Failures() != 1 || proof.KnownDevice() {
 				t.Errorf("%+v, want one failure before it", proof)
 			}
-			if err := proof.Confirm(t.Context()); err != nil || r.counters.withdrawals.Load() != 1 || r.counters.clears.Load() != 1 {
-				t.Errorf("Confirm = %v with %d withdrawals and %d clears; want 1 and 1", err, r.counters.withdrawals.Load(), r.counters.clears.Load())
+			if err := proof.Confirm(t.Context()); err != nil || r.counters.withdrawals.Load() != 1 || r.counters.clears.Load() != 2 {
+				t.Errorf("Confirm = %v with %d withdrawals and %d clears; want 1 and 2", err, r.counters.withdrawals.Load(), r.counters.clears.Load())
 			}
 		}
 	}

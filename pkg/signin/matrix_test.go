@@ -29,7 +29,7 @@ const (
 	// The calls that count an attempt to sign in, by its outcome. If the account or the
 	// network's counter cannot be read, the attempt is not counted for the name.
 	failed    = "Count Count"
-	succeeded = "Clear Count Count Withdraw"
+	succeeded = "Clear Clear Count Count Withdraw"
 	withdrawn = "Count Count Withdraw Withdraw"
 	unread    = "Count Withdraw"
 

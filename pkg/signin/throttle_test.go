@@ -377,3 +377,39 @@ func TestLoginCrossesAPasswordChange(t *testing.T) {
 		t.Errorf("%d sessions are left", r.live())
 	}
 }
+
+// TestThiefWhoWasThrownOut: wrong passwords in a stolen session do not keep the owner
+// from changing the password, once the owner has signed in, as a stranger or on a known
+// device. Whatever fails clears nothing.
+func TestThiefWhoWasThrownOut(t *testing.T) {
+	for name, known := range map[string]bool{"stranger": false, "known device": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newFixture(t)
+			r.withDevices()
+			first := r.do(post("/login", asJSON, rightJSON))
+			stolen, device := r.signIn(), ""
+			if known {
+				device = deviceOf(first)
+			}
+			guess := func(pw string) int { return r.do(with(passwordAgain(pw)[0], "Cookie", stolen)).status }
+			for range 10 {
+				guess("wrong")
+			}
+			r.do(with(post("/login", asJSON, wrongJSON), "Cookie", device))
+			if status := guess(phrase); status != 429 {
+				t.Fatalf("the thief after ten guesses and the owner's mistake: %d, want 429", status)
+			}
+			login := r.do(with(post("/login", asJSON, rightJSON), "Cookie", device))
+			cookie, _, _ := strings.Cut(login.cookies()[0], ";")
+			if status := r.do(with(post("/sessions/revoke-others", asJSON, ""), "Cookie", cookie)).status; status != 204 {
+				t.Fatalf("ending the thief's session: %d", status)
+			}
+			if status := guess("wrong"); status != 401 {
+				t.Errorf("the thief who was thrown out: %d", status)
+			}
+			if status := r.do(with(passwordAgain(phrase)[1], "Cookie", cookie)).status; status != 204 {
+				t.Errorf("the owner changes the password: %d, want 204", status)
+			}
+		})
+	}
+}

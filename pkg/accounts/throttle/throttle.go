@@ -101,7 +101,7 @@ type Admission struct {
 
 	store  Store
 	owner  Owner
-	checks []*limitCheck // in the order in which they were made
+	checks []*limitCheck // the outcome is reported to all of them
 	once   sync.Once     // for the first outcome
 }
 
@@ -125,6 +125,9 @@ func (l *Limiter) Admit(ctx context.Context, a Attempt, find func(context.Contex
 	if err := l.admit(ctx, admission, a, find); err != nil {
 		admission.Withdraw(ctx)
 		return nil, err
+	}
+	if a.UserID == "" { // a sign-in is not counted for the user, but its success clears that counter too
+		admission.checks = append(admission.checks, l.user(admission.owner.UserID))
 	}
 	return admission, nil
 }
@@ -189,7 +192,9 @@ func (a *Admission) count(ctx context.Context, check *limitCheck) error {
 }
 
 // Succeed clears the failures in a row, and takes this attempt off the network's
-// counter. If that fails, it logs the error, and the attempt stays counted.
+// counter. A sign-in also clears the failures in the user's sessions: whoever had one of
+// them does not know the password, and must not keep the owner from changing it. If that
+// fails, Succeed logs the error, and the attempt stays counted.
 func (a *Admission) Succeed(ctx context.Context) { a.report(ctx, (*limitCheck).succeed) }
 
 // Withdraw takes the attempt off all counters, as far as it can. It is for an attempt
