@@ -35,6 +35,7 @@ var (
 	errRefused        = &refusal{http.StatusUnauthorized, "The username or password is wrong."}
 	errPassword       = &refusal{http.StatusUnauthorized, "The password is wrong."}
 	errLocked         = &refusal{http.StatusTooManyRequests, "There were too many failed attempts, so this name is locked until the operator unlocks it."}
+	errUserLocked     = &refusal{http.StatusTooManyRequests, "There were too many wrong passwords in your sessions. Sign out and sign in again, or ask the operator to unlock your name."}
 	errBusy           = &refusal{http.StatusServiceUnavailable, "This account is being changed just now. Try again in a moment."}
 	errRole           = &refusal{http.StatusForbidden, "Your account may not do this."}
 	errReauthenticate = &refusal{http.StatusForbidden, "Give your password again first, at /reauthenticate."}
@@ -85,6 +86,8 @@ func answerTo(err error) *refusal {
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &tooMany) && tooMany.Locked && tooMany.By == "user":
+		return errUserLocked
 	case errors.As(err, &tooMany) && tooMany.Locked:
 		return errLocked
 	case errors.As(err, &tooMany):

@@ -84,8 +84,10 @@ func TestTooManyAttempts(t *testing.T) {
 // Programs still get a Retry-After.
 func TestLocked(t *testing.T) {
 	r := newFixture(t)
-	const locked = "There were too many failed attempts, so this name is locked until the operator unlocks it."
-	for _, by := range []string{"name", "user"} {
+	for by, locked := range map[string]string{
+		"name": "There were too many failed attempts, so this name is locked until the operator unlocks it.",
+		"user": userLocked,
+	} {
 		w := httptest.NewRecorder()
 		Fail(w, get("/login"), fmt.Errorf("wrapped: %w", &authn.ThrottledError{By: by, RetryAfter: time.Hour, Locked: true}))
 		same(t, response{w.Code, w.Result().Header, w.Body.String()}, problemAnswer(429, locked).with("Retry-After", "3600"))

@@ -244,6 +244,34 @@ func TestLockedNamesAreIdentical(t *testing.T) {
 	}
 }
 
+const userLocked = "There were too many wrong passwords in your sessions. Sign out and sign in again, or ask the operator to unlock your name."
+
+// TestLockedUser: when the counter of the user's sessions is locked, the answer does not
+// say that the name is. Signing in again, as it proposes, helps.
+func TestLockedUser(t *testing.T) {
+	headings := map[string]string{"/reauthenticate": "Confirm it is you", "/password": "Change password"}
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.limit(throttle.Config{Name: throttle.Ladder{Free: 1, First: time.Second, Longest: time.Second, Lock: 2}})
+		cookie := r.signIn()
+		for _, req := range passwordAgain("wrong") {
+			if status := r.do(with(req, "Cookie", cookie)).status; status != 401 {
+				t.Fatal(status)
+			}
+			time.Sleep(time.Second)
+		}
+		for i := range 2 {
+			program, page := with(passwordAgain(phrase)[i], "Cookie", cookie), passwordAgain(phrase)[i]
+			same(t, r.do(program), problemAnswer(429, userLocked).with("Retry-After", "1"))
+			same(t, r.do(fromBrowser(with(page, "Cookie", cookie))), pageAnswer(429, headings[page.URL.Path], userLocked).with("Retry-After", "1"))
+		}
+		again, _, _ := strings.Cut(r.do(post("/login", asJSON, rightJSON)).cookies()[0], ";")
+		if status := r.do(with(passwordAgain(phrase)[1], "Cookie", again)).status; status != 204 {
+			t.Errorf("after another sign-in: %d, want 204", status)
+		}
+	})
+}
+
 // passwordAgain are the requests in which a signed-in user gives the password.
 func passwordAgain(current string) []*http.Request {
 	return []*http.Request{

@@ -18,7 +18,7 @@ type Stop struct {
 	By       string    // "name", "device" or "user"
 	Failures int       // in a row
 	Since    time.Time // the last failed attempt
-	Until    time.Time // when the next attempt is allowed; zero: when an operator unlocks the name
+	Until    time.Time // when the next attempt is allowed; zero: when an operator unlocks the name, or for "user" also when the user signs in
 }
 
 // checks returns the checks of all limits of a subject.

@@ -32,13 +32,13 @@ var (
 type ThrottledError struct {
 	By         string        // what made too many attempts: "name", "device", "user" or "network"
 	RetryAfter time.Duration // more than 0; if Locked, the longest wait
-	Locked     bool          // no wait helps: only an operator can allow the next attempt
+	Locked     bool          // no wait helps: only an operator can allow the next attempt, or a sign-in if By is "user"
 }
 
 // Error implements error.
 func (e *ThrottledError) Error() string {
 	if e.Locked {
-		return fmt.Sprintf("too many attempts of one %s; it is locked until an operator unlocks it", e.By)
+		return fmt.Sprintf("too many attempts of one %s; it is locked, and no wait helps", e.By)
 	}
 	return fmt.Sprintf("too many attempts of one %s; the next may come in %v", e.By, e.RetryAfter)
 }
