@@ -210,7 +210,7 @@ func TestUsersAddUsesThePepper(t *testing.T) {
 
 func TestUsersAddTakesThePasswordFromStandardInput(t *testing.T) {
 	sh := newShell(t)
-	longest := strings.Repeat("x", 1024-len(phrase)) + phrase
+	longest := phrase + strings.Repeat("x", 1024-len(phrase))
 	for name, test := range map[string]struct{ stdin, password string }{
 		"line":          {phrase + "\n", phrase},
 		"no line end":   {phrase, phrase},
