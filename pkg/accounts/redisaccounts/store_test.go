@@ -107,7 +107,8 @@ func TestDamagedAccounts(t *testing.T) {
 	})
 }
 
-// If a key has a value that is not ours, the error names the key and nothing changes.
+// If a key has a value that is not ours, the error says so and nothing changes. It does not
+// name the key: what was typed as a name may be a password.
 func TestForeignKeys(t *testing.T) {
 	each(t, func(f *fixture) {
 		a := accountstest.Sample("alice")
@@ -118,7 +119,7 @@ func TestForeignKeys(t *testing.T) {
 			errGet, f.users.Create(f.Context(), a), f.users.Update(f.Context(), a, "second"), f.users.Delete(f.Context(), a),
 			f.users.SetPreferences(f.Context(), "alice", a.UserID, a.Preferences, "second"),
 		} {
-			if want(f.T, err, errOutage); !strings.Contains(err.Error(), `"`+key+`"`) {
+			if want(f.T, err, errOutage); !strings.Contains(err.Error(), "WRONGTYPE") || strings.Contains(err.Error(), "alice") {
 				f.Error(err)
 			}
 		}
