@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -145,6 +146,42 @@ func TestNoDemoUserBehindAProxy(t *testing.T) {
 	}
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the file was made: %v", err)
+	}
+}
+
+// TestDemoUserOfAnEarlierDemo: a server that others may reach, or whose store may be on
+// another machine, does not start while its store has the demo user, until an operator
+// has changed that.
+func TestDemoUserOfAnEarlierDemo(t *testing.T) {
+	t.Parallel()
+	file := "STORE=sqlite:" + filepath.Join(t.TempDir(), "coatcheck.db")
+	start(t, []string{file}, "-demo", "-tables").stop(t, os.Interrupt)
+	// Calls to 0.0.0.0 reach this machine, but it does not count as loopback.
+	elsewhere := deployed(t, strings.NewReplacer("127.0.0.1", "0.0.0.0", "localhost", "0.0.0.0").Replace(dynamotest.Endpoint(t)))
+	refused := [][]string{
+		{file, "ADDR=0.0.0.0:0"},
+		{file, "ADDR=localhost:0", "TRUSTED_PROXIES=127.0.0.1"},
+		{file, "ADDR=localhost:0", "PUBLIC_ORIGIN=https://app.example.com"},
+		append(elsewhere, "ADDR=localhost:0"),
+	}
+	for _, env := range refused {
+		code, message := runFailing(t, env)
+		if code != 1 || strings.Count(message, "\n") != 1 || !strings.Contains(message, "users passwd alice") || !strings.Contains(message, "users delete alice") ||
+			!strings.Contains(message, `the store has the demo user "alice", whose password is public`) {
+			t.Errorf("%q: exit code %d, %q", env, code, message)
+		}
+	}
+	start(t, []string{file}).stop(t, os.Interrupt)
+	start(t, []string{file, "ADDR=0.0.0.0:0"}, "-anyone-may-be-alice").stop(t, os.Interrupt)
+
+	cmd := exec.CommandContext(t.Context(), "go", "run", "../coatcheck", "users", "passwd", "alice")
+	cmd.Env, cmd.Stdin = append(os.Environ(), file), strings.NewReader("an orchid, a tram and rain")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	p := start(t, []string{file, "ADDR=0.0.0.0:0"})
+	if got := signIn(t, newBrowser(t), p.url, demoPassword); got.status != 401 {
+		t.Errorf("alice signs in: %d at %s", got.status, got.path)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/signin"
 	"example.com/coatcheck/pkg/signin/bcp47"
@@ -100,10 +101,11 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	directory, err := config.Directory(users)
+	hasher, err := config.Hasher()
 	if err != nil {
 		return err
 	}
+	directory := accounts.NewDirectory(users, hasher)
 	attempts, err := opened.Attempts()
 	if err != nil {
 		return err
@@ -118,7 +120,7 @@ func run(ctx context.Context, o options) error {
 	}
 	defer listener.Close()
 	others := demo.CheckListener(listener.Addr(), origin, len(proxies) > 0)
-	if err := prepare(ctx, o, opened, directory, others); err != nil {
+	if err := prepare(ctx, o, opened, directory, hasher, others); err != nil {
 		return err
 	}
 	handler := signin.Handler(origin, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator), signin.Profile(sessions),
@@ -142,12 +144,16 @@ func listen(addr string) (net.Listener, error) {
 // else can add a user to it.
 func (o options) withDemo() bool { return o.demo || o.store == stores.Memory }
 
-// prepare makes the first calls to the stores. Whether the demo user may exist is
-// decided before them. The error others says that not only this machine reaches the
-// listener.
-func prepare(ctx context.Context, o options, opened stores.Stores, directory *accounts.Directory, others error) error {
+// prepare makes the first calls to the stores. Whether the demo user may be made is
+// decided before them, and without her it is checked after them that she is not there.
+// The error others says that not only this machine reaches the listener.
+func prepare(ctx context.Context, o options, opened stores.Stores, directory *accounts.Directory, hasher password.Hasher, others error) error {
 	if !o.withDemo() {
-		return stores.Prepare(ctx, opened, o.tables)
+		err := stores.Prepare(ctx, opened, o.tables)
+		if err != nil || o.anyone || opened.Local() && others == nil {
+			return err
+		}
+		return demo.CheckAbsent(ctx, directory, hasher)
 	}
 	if err := demo.CheckStore(opened.Local()); err != nil {
 		return err

@@ -19,11 +19,20 @@ const (
 // Directory returns the directory of the accounts in store, with the secrets of
 // PASSWORD_PEPPERS and DEVISE_PEPPER.
 func Directory(store accounts.Store) (*accounts.Directory, error) {
-	peppers, err := peppers(os.Getenv(PasswordPeppers))
+	hasher, err := Hasher()
 	if err != nil {
 		return nil, err
 	}
-	return accounts.NewDirectory(store, password.Hasher{Peppers: peppers, DevisePepper: os.Getenv(DevisePepper)}), nil
+	return accounts.NewDirectory(store, hasher), nil
+}
+
+// Hasher returns the hasher that [Directory] uses, with the same secrets.
+func Hasher() (password.Hasher, error) {
+	peppers, err := peppers(os.Getenv(PasswordPeppers))
+	if err != nil {
+		return password.Hasher{}, err
+	}
+	return password.Hasher{Peppers: peppers, DevisePepper: os.Getenv(DevisePepper)}, nil
 }
 
 // pepperID matches the characters that the PHC string format allows in a keyid,

@@ -35,6 +35,31 @@ func AddUser(ctx context.Context, directory *accounts.Directory) error {
 	return nil
 }
 
+// SignsIn reports whether the user of her name can sign in with the public password. It
+// costs one read and one hash. A hash that the hasher cannot check signs nobody in.
+func SignsIn(ctx context.Context, directory *accounts.Directory, hasher password.Hasher) (bool, error) {
+	user, err := directory.Find(ctx, Username)
+	if errors.Is(err, accounts.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading the user %q: %w", Username, err)
+	}
+	ok, _ := hasher.Verify(user.PasswordHash, Password)
+	return ok && !user.Disabled, nil
+}
+
+// CheckAbsent returns an error if [SignsIn] is true. It is for a server where she may
+// not be, but a demo on the same store may have made her.
+func CheckAbsent(ctx context.Context, directory *accounts.Directory, hasher password.Hasher) error {
+	found, err := SignsIn(ctx, directory, hasher)
+	if err == nil && found {
+		err = fmt.Errorf("the store has the demo user %q, whose password is public, and others may reach this server or the store; "+
+			"with the same STORE, set another password (go run ./cmd/coatcheck users passwd %[1]s) or delete her (go run ./cmd/coatcheck users delete %[1]s)", Username)
+	}
+	return err
+}
+
 // CheckStore returns an error unless the store is this process's memory, a file, or a
 // server on this machine. In any other store the demo user would outlive the demo, and
 // others could sign in as her. Nothing overrides this.

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"net"
+	"strings"
 	"testing"
 
 	"example.com/coatcheck/pkg/accounts"
@@ -83,7 +84,44 @@ func TestAddUser(t *testing.T) {
 	if ok, err := (password.Hasher{}).Verify(alice.PasswordHash, Password); !ok || err != nil {
 		t.Errorf("the demo password: %t, %v", ok, err)
 	}
+	if found, err := SignsIn(t.Context(), directory, password.Hasher{}); !found || err != nil {
+		t.Errorf("she signs in: %t, %v", found, err)
+	}
 	if _, err := directory.Register(t.Context(), "bob", "", nil, Password); err == nil {
 		t.Error("somebody else can choose the demo password")
+	}
+}
+
+// TestCheckAbsent: only an account that can sign in with the public password is refused.
+func TestCheckAbsent(t *testing.T) {
+	pepper := password.Hasher{Peppers: []password.Pepper{{ID: "1", Key: make([]byte, 32)}}}
+	for name, test := range map[string]struct {
+		account *accounts.Account // nil for none
+		refused bool
+	}{
+		"no user":           {nil, false},
+		"her":               {&accounts.Account{PasswordHash: password.Hasher{}.Hash(Password)}, true},
+		"with a pepper":     {&accounts.Account{PasswordHash: pepper.Hash(Password)}, true},
+		"disabled":          {&accounts.Account{PasswordHash: password.Hasher{}.Hash(Password), Disabled: true}, false},
+		"another password":  {&accounts.Account{PasswordHash: password.Hasher{}.Hash("another one")}, false},
+		"an imported hash":  {&accounts.Account{PasswordHash: "{noop}" + Password}, true},
+		"a hash of no kind": {&accounts.Account{PasswordHash: "-"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := memaccounts.New()
+			if test.account != nil {
+				test.account.Name, test.account.UserID = Username, "1"
+				if err := store.Create(t.Context(), test.account); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := CheckAbsent(t.Context(), accounts.NewDirectory(store, pepper), pepper)
+			if (err != nil) != test.refused {
+				t.Errorf("%v, want refused %t", err, test.refused)
+			}
+			if err != nil && strings.Contains(err.Error(), Password) {
+				t.Errorf("it quotes the password: %v", err)
+			}
+		})
 	}
 }
