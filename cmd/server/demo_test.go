@@ -179,6 +179,11 @@ func TestDemoUserOfAnEarlierDemo(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	again := start(t, []string{file}, "-demo")
+	again.stop(t, os.Interrupt)
+	if said := again.stdout.String(); strings.Contains(said, demoPassword) || !strings.Contains(said, `a user "alice" already`) {
+		t.Errorf("with a password of her own: %s", said)
+	}
 	p := start(t, []string{file, "ADDR=0.0.0.0:0"})
 	if got := signIn(t, newBrowser(t), p.url, demoPassword); got.status != 401 {
 		t.Errorf("alice signs in: %d at %s", got.status, got.path)

@@ -120,12 +120,13 @@ func run(ctx context.Context, o options) error {
 	}
 	defer listener.Close()
 	others := demo.CheckListener(listener.Addr(), origin, len(proxies) > 0)
-	if err := prepare(ctx, o, opened, directory, hasher, others); err != nil {
+	alice, err := prepare(ctx, o, opened, directory, hasher, others)
+	if err != nil {
 		return err
 	}
 	handler := signin.Handler(origin, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator), signin.Profile(sessions),
 		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory, bcp47.Canonical))
-	announce(listener.Addr(), o)
+	announce(listener.Addr(), o, alice)
 	return serve(ctx, listener, proxies.Handler(handler))
 }
 
@@ -144,32 +145,36 @@ func listen(addr string) (net.Listener, error) {
 // else can add a user to it.
 func (o options) withDemo() bool { return o.demo || o.store == stores.Memory }
 
-// prepare makes the first calls to the stores. Whether the demo user may be made is
+// prepare makes the first calls to the stores, and reports whether the demo user is there
+// and can sign in with the public password. Whether the demo user may be made is
 // decided before them, and without her it is checked after them that she is not there.
 // The error others says that not only this machine reaches the listener.
-func prepare(ctx context.Context, o options, opened stores.Stores, directory *accounts.Directory, hasher password.Hasher, others error) error {
+func prepare(ctx context.Context, o options, opened stores.Stores, directory *accounts.Directory, hasher password.Hasher, others error) (alice bool, err error) {
 	if !o.withDemo() {
 		err := stores.Prepare(ctx, opened, o.tables)
 		if err != nil || o.anyone || opened.Local() && others == nil {
-			return err
+			return false, err
 		}
-		return demo.CheckAbsent(ctx, directory, hasher)
+		return false, demo.CheckAbsent(ctx, directory, hasher)
 	}
 	if err := demo.CheckStore(opened.Local()); err != nil {
-		return err
+		return false, err
 	}
 	if others != nil && !o.anyone {
-		return others
+		return false, others
 	}
 	if err := stores.Prepare(ctx, opened, o.tables); err != nil {
-		return err
+		return false, err
 	}
-	return demo.AddUser(ctx, directory)
+	if err := demo.AddUser(ctx, directory); err != nil {
+		return false, err
+	}
+	return demo.SignsIn(ctx, directory, hasher)
 }
 
 // announce prints the URL of the server. Over plain http, a browser accepts our Secure
 // cookie only from localhost. So announce prints a loopback address as localhost.
-func announce(addr net.Addr, o options) {
+func announce(addr net.Addr, o options, alice bool) {
 	host, port, _ := net.SplitHostPort(addr.String())
 	ip, others := net.ParseIP(host), ""
 	if ip.IsUnspecified() {
@@ -179,8 +184,11 @@ func announce(addr net.Addr, o options) {
 		host = "localhost"
 	}
 	fmt.Printf("Coatcheck is at http://%s%s\n", net.JoinHostPort(host, port), others)
-	if o.withDemo() {
+	switch {
+	case alice:
 		fmt.Printf("Sign in as %q with the password %q.\n", demo.Username, demo.Password)
+	case o.withDemo():
+		fmt.Printf("The store had a user %q already, and it is left as it is: the demo user's password is not for it.\n", demo.Username)
 	}
 }
 
