@@ -5,25 +5,46 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 const firstKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
-// fakeAWS stands for the command aws: the stack has one secret, which is a file.
+// firstVersion is the version of the secret that a new stack has.
+const firstVersion = "7f1d0c1e-0000-4000-8000-000000000000"
+
+// fakeAWS stands for the command aws: the stack has one secret, which is a file. The file
+// versions lists its versions, the current one last.
 const fakeAWS = `#!/bin/sh
-case "$1 $2" in
-"cloudformation describe-stacks") echo arn:aws:secretsmanager:eu-west-1:123456789012:secret:keys ;;
-"secretsmanager get-secret-value") cat "$FOLDER/secret"; echo ;;
-"secretsmanager put-secret-value") cat > "$FOLDER/secret"; echo 7f1d0c1e-0000-4000-8000-000000000001 ;;
+cd "$FOLDER"
+case "$*" in
+"cloudformation describe-stacks "*SessionKeysArn*) echo arn:aws:secretsmanager:eu-west-1:123456789012:secret:keys ;;
+"cloudformation describe-stacks "*_COMPLETE*SessionKeysVersion*) case $(cat status) in *_COMPLETE) cat deployed ;; esac ;;
+"secretsmanager list-secret-version-ids "*) echo $(tail -n 2 versions) ;;
+"secretsmanager get-secret-value "*"--query VersionId "*) tail -n 1 versions ;;
+"secretsmanager get-secret-value "*"--version-id $(tail -n 1 versions) "*) cat secret; echo ;;
+"secretsmanager put-secret-value "*)
+	cat > secret
+	echo "7f1d0c1e-0000-4000-8000-00000000000$(($(wc -l < versions)))" >> versions
+	tail -n 1 versions ;;
 *) exit 1 ;;
 esac
 `
 
-// fakeSAM stands for the command sam.
+// fakeSAM stands for the command sam. The file fault says what goes wrong with it.
 const fakeSAM = `#!/bin/sh
-echo "sam $*" >> "$FOLDER/sam.log"
+cd "$FOLDER"
+echo "sam $*" >> sam.log
+for last; do :; done
+case "$1, $(cat fault)" in
+"build, the build fails" | "deploy, the deployment fails") exit 1 ;;
+"build, "* | "deploy, nothing is changed") exit ;;
+"deploy, it is stopped") echo UPDATE_IN_PROGRESS > status; echo "${last#SessionKeysVersion=}" > deployed; exit 130 ;;
+esac
+echo UPDATE_COMPLETE > status
+echo "${last#SessionKeysVersion=}" > deployed
 `
 
 // operator rotates keys with the script, on the stand-ins for aws and sam.
@@ -34,12 +55,19 @@ type operator struct {
 
 func newOperator(t *testing.T) operator {
 	o := operator{t, t.TempDir()}
-	for name, text := range map[string]string{"aws": fakeAWS, "sam": fakeSAM, "secret": firstKey} {
-		if err := os.WriteFile(filepath.Join(o.folder, name), []byte(text), 0o700); err != nil {
-			t.Fatal(err)
-		}
+	for name, text := range map[string]string{
+		"aws": fakeAWS, "sam": fakeSAM, "secret": firstKey, "versions": firstVersion + "\n", "deployed": "\n", "status": "CREATE_COMPLETE\n", "sam.log": "", "fault": "",
+	} {
+		o.write(name, text)
 	}
 	return o
+}
+
+func (o operator) write(file, text string) {
+	o.Helper()
+	if err := os.WriteFile(filepath.Join(o.folder, file), []byte(text), 0o700); err != nil {
+		o.Fatal(err)
+	}
 }
 
 // rotate runs the script, and returns what it printed and whether it succeeded.
@@ -106,14 +134,81 @@ func TestRotateScript(t *testing.T) {
 	if out, err := o.rotate(); err == nil {
 		t.Errorf("without a step:\n%s", out)
 	}
-	if _, err := os.Stat(filepath.Join(o.folder, "sam.log")); err == nil || o.read("secret") != firstKey {
+	if o.read("sam.log") != "" || o.read("secret") != firstKey {
 		t.Fatal("a step that was refused changed something")
 	}
 	o.step("append")
 	const want = "sam build --parameter-overrides Architecture=arm64\n" +
-		"sam deploy --stack-name coatcheck --parameter-overrides Architecture=arm64 SessionKeysVersion=7f1d0c1e-0000-4000-8000-000000000001\n"
+		"sam deploy --stack-name coatcheck --no-confirm-changeset --no-fail-on-empty-changeset --parameter-overrides Architecture=arm64 SessionKeysVersion=7f1d0c1e-0000-4000-8000-000000000001\n"
 	if got := o.read("sam.log"); got != want {
 		t.Errorf("called\n%swant\n%s", got, want)
+	}
+}
+
+// A step that is stored and not deployed is deployed before the next one: functions that
+// have not met a new key yet would not know what it signs. Until then no step changes
+// anything, however often it is tried, and each answer says what to do.
+func TestRotationInterrupted(t *testing.T) {
+	for _, c := range []struct {
+		step  int // 0 is append, 1 promote, 2 remove
+		fault string
+	}{
+		{0, "the build fails"}, {0, "the deployment fails"}, {0, "nothing is changed"}, {0, "it is stopped"},
+		{1, "nothing is changed"}, {1, "it is stopped"}, {2, "the deployment fails"},
+	} {
+		t.Run(strconv.Itoa(c.step)+", "+c.fault, func(t *testing.T) {
+			t.Parallel()
+			o := newOperator(t)
+			names := o.names()
+			steps := [][]string{{"append"}, {"promote", "the new key"}, {"remove", names[0]}}
+			for i, step := range steps[:c.step] {
+				o.step(step...)
+				if i == 0 {
+					steps[1][1] = o.names()[1]
+				}
+			}
+			before := o.read("secret")
+			o.write("fault", c.fault)
+			wantDeploy(o, steps[c.step]...)
+			stored := o.read("secret")
+			if stored == before {
+				t.Fatal("the step stored nothing")
+			}
+			if c.step == 0 {
+				steps[1][1] = o.names()[1]
+			}
+			log := o.read("sam.log")
+			for _, step := range steps {
+				wantDeploy(o, step...)
+			}
+			if o.read("secret") != stored || o.read("sam.log") != log {
+				t.Error("a step after one that was not deployed changed something")
+			}
+			wantDeploy(o, "deploy")
+			o.write("fault", "")
+			if got := o.step("deploy"); got != stored {
+				t.Error("deploy changed the value")
+			}
+			if versions := strings.Fields(o.read("versions")); strings.TrimSpace(o.read("deployed")) != versions[len(versions)-1] {
+				t.Errorf("deployed %q of %q", o.read("deployed"), versions)
+			}
+			switch names := o.names(); c.step {
+			case 0:
+				o.step("promote", names[1])
+			case 1:
+				o.step("remove", names[1])
+			case 2:
+				o.step("append")
+			}
+		})
+	}
+}
+
+// wantDeploy runs the script, which must fail and name the command that mends it.
+func wantDeploy(o operator, args ...string) {
+	o.Helper()
+	if out, err := o.rotate(args...); err == nil || !strings.Contains(out, "un: .ci/rotate deploy\n") {
+		o.Errorf(".ci/rotate %q: %v\n%s", args, err, out)
 	}
 }
 
