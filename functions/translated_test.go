@@ -355,6 +355,29 @@ func TestTranslatedEnvironment(t *testing.T) {
 	}
 }
 
+// CloudFormation gives a function a new value of the secret only if the text of its
+// variable changes: each names the version that the parameter has.
+func TestTranslatedSessionKeys(t *testing.T) {
+	type function struct {
+		Environment struct {
+			Variables struct {
+				SessionKeys json.RawMessage `json:"SESSION_KEYS"`
+			}
+		}
+	}
+	const versioned = `{"Fn::If":["Deployed",{"Fn::Sub":"{{resolve:secretsmanager:${SessionKeys}:SecretString:::${SessionKeysVersion}}}"},""]}`
+	for id, f := range resources[function](t, translate(t), "AWS::Lambda::Function") {
+		want := versioned
+		if id == "WhoamiFunction" { // it trusts the authorizer, and checks no token
+			want = `""`
+		}
+		var got bytes.Buffer
+		if err := json.Compact(&got, f.Environment.Variables.SessionKeys); err != nil || got.String() != want {
+			t.Errorf("%s has the SESSION_KEYS %s, want %s (%v)", id, got.String(), want, err)
+		}
+	}
+}
+
 // The value that Secrets Manager generates is a valid signing key.
 func TestGeneratedSessionKeys(t *testing.T) {
 	type secret struct {
