@@ -64,6 +64,9 @@ func (s *stack) attributes(t *testing.T, function samtemplate.Function, calls []
 			if call.Returns != "" {
 				t.Errorf("%s of %s asks for %s, which its condition refuses", use.Action, use.Table, call.Returns)
 			}
+			if use.Action == "UpdateItem" && call.ReturnValues != "NONE" {
+				t.Errorf("UpdateItem of %s says ReturnValues %q, want NONE, which its condition names", use.Table, call.ReturnValues)
+			}
 			if all == nil {
 				all = map[samtemplate.Access][]string{}
 			}

@@ -30,6 +30,9 @@ type Call struct {
 	// its ReturnValuesOnConditionCheckFailure. Empty means nothing.
 	Returns string
 
+	// ReturnValues is that parameter as sent, empty if the call leaves it out.
+	ReturnValues string
+
 	// Read and Write are the consumed capacity units that DynamoDB reports. It
 	// reports none for a call that fails, although a failed condition costs as much
 	// as its write. DynamoDB Local reports too few for a transaction that changes
@@ -75,7 +78,7 @@ func parse(target string, body []byte) (*Call, []byte, error) {
 	}
 	if in.TableName != "" {
 		call.Uses = append(call.Uses, samtemplate.Access{Action: action, Table: in.TableName})
-		call.Attributes, call.Returns = in.attributes(), in.returns(action)
+		call.Attributes, call.Returns, call.ReturnValues = in.attributes(), in.returns(action), in.ReturnValues
 	}
 	for table := range in.RequestItems {
 		call.Uses = append(call.Uses, samtemplate.Access{Action: action, Table: table})

@@ -173,6 +173,7 @@ func (s *Store) setPreferences(ctx context.Context, name, set string, names map[
 		ConditionExpression:       new("attribute_exists(#name)"),
 		ExpressionAttributeNames:  all,
 		ExpressionAttributeValues: values,
+		ReturnValues:              types.ReturnValueNone, // the default, sent because the policy of preferences has a condition on it
 	}, func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
 	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return accounts.ErrNotFound

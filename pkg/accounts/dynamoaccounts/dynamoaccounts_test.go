@@ -115,6 +115,9 @@ func TestSetPreferencesCalls(t *testing.T) {
 		if call.Action == "GetItem" {
 			want = []string{"name", "preferences", "user_id"}
 		}
+		if call.Action == "UpdateItem" && call.ReturnValues != "NONE" {
+			t.Errorf("the UpdateItem says ReturnValues %q, want NONE, which the function's policy names", call.ReturnValues)
+		}
 		if !slices.Equal(call.Attributes, want) || call.Returns != "" {
 			t.Errorf("%s names %q and returns %q; want %q and nothing", call.Action, call.Attributes, call.Returns, want)
 		}
