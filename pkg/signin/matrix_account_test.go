@@ -131,7 +131,7 @@ func passwordRows() []row {
 			page: pageAnswer(401, heading, wrongPassword), program: problemAnswer(401, wrongPassword), calls: "sessions.Get accounts.Get", attempts: failedAgain},
 		{route: route, outcome: "renewed meanwhile", given: (*fixture).signInAndRenewMeanwhile, form: right, json: rightBody,
 			page: pageAnswer(409, heading, conflict), program: problemAnswer(409, conflict),
-			calls: "sessions.Get accounts.Get accounts.Update sessions.Update sessions.List sessions.Get accounts.Update", attempts: succeededAgain},
+			calls: "sessions.Get accounts.Get accounts.Update sessions.Update sessions.Get sessions.List accounts.Update", attempts: succeededAgain},
 		{route: route, outcome: "weak new password", given: signedIn, form: form(phrase, "too short"), json: json(phrase, "too short"),
 			page: pageAnswer(400, heading, short), program: problemAnswer(400, short), calls: "sessions.Get"},
 		{route: route, outcome: "being changed", given: frozen(time.Hour), form: right, json: rightBody,
