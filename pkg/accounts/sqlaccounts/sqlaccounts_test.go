@@ -176,9 +176,7 @@ func TestExpiredAttemptsAreRemoved(t *testing.T) {
 			}
 			before := rows()
 			for i := range 2 * old {
-				late := accountstest.AttemptAt(fmt.Sprint("new ", i%10), 31*24*time.Hour)
-				late.Expires = late.At.Add(time.Hour)
-				if _, _, err := store.Count(t.Context(), late); err != nil {
+				if _, _, err := store.Count(t.Context(), lateAttempt(fmt.Sprint("new ", i%10))); err != nil {
 					t.Fatal(err)
 				}
 				after := rows()
@@ -200,15 +198,95 @@ func TestFirstCallRemovesExpiredAttempts(t *testing.T) {
 	if _, _, err := NewAttempts(db).Count(t.Context(), accountstest.AttemptAt("old", 0)); err != nil {
 		t.Fatal(err)
 	}
-	late := accountstest.AttemptAt("new", 31*24*time.Hour)
-	late.Expires = late.At.Add(time.Hour)
-	if _, _, err := NewAttempts(db).Count(t.Context(), late); err != nil {
+	if _, _, err := NewAttempts(db).Count(t.Context(), lateAttempt("new")); err != nil {
 		t.Fatal(err)
 	}
 	var keys string
 	if err := db.QueryRow(`SELECT group_concat(key) FROM coatcheck_attempts`).Scan(&keys); err != nil || keys != "new" {
 		t.Errorf("left %q, %v", keys, err)
 	}
+}
+
+// Locked rows, however many, do not keep expired ones from being removed.
+func TestLocksDoNotStopTheSweep(t *testing.T) {
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := server.migrated(t)
+			store := NewAttempts(db)
+			for i := range 2*sweepRows + 1 {
+				key := fmt.Sprint("locked ", i)
+				if _, _, err := store.Count(t.Context(), accountstest.AttemptAt(key, 0)); err != nil {
+					t.Fatal(err)
+				}
+				if err := store.Keep(t.Context(), key); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, _, err := store.Count(t.Context(), accountstest.AttemptAt("old", 0)); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := NewAttempts(db).Count(t.Context(), lateAttempt("new")); err != nil {
+				t.Fatal(err)
+			}
+			left, err := store.Get(t.Context(), []string{"old", "new", "locked 0", fmt.Sprint("locked ", 2*sweepRows)})
+			if _, old := left["old"]; err != nil || old || len(left) != 3 {
+				t.Errorf("left %v, %v; want the new one and the locked ones", left, err)
+			}
+		})
+	}
+}
+
+// A row that another process renews while it is about to be removed stays. SQLite has
+// one writer at a time, so this can happen on PostgreSQL only.
+func TestRenewedWhileItIsRemoved(t *testing.T) {
+	dsn := postgreSQL.dsn(t)
+	db, other := postgreSQL.open(t, dsn), postgreSQL.open(t, dsn)
+	if err := Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := NewAttempts(db).Count(t.Context(), accountstest.AttemptAt("old", 0)); err != nil {
+		t.Fatal(err)
+	}
+	late := lateAttempt("new")
+	tx, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.Exec(`UPDATE coatcheck_attempts SET expires_at = $1 WHERE key = 'old'`, late.Expires.Unix()); err != nil {
+		t.Fatal(err)
+	}
+	var renewing int
+	if err := tx.QueryRow(`SELECT pg_backend_pid()`).Scan(&renewing); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := NewAttempts(db).Count(t.Context(), late)
+		done <- err
+	}()
+	for waiting := false; !waiting; { // for the row, to remove it
+		if len(done) > 0 {
+			t.Fatal("nothing waited for the row: ", <-done)
+		}
+		if err := other.QueryRow(`SELECT count(*) > 0 FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))`, renewing).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(tx.Commit(), <-done); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := NewAttempts(db).Get(t.Context(), []string{"old", "new"}); err != nil || len(left) != 2 {
+		t.Errorf("left %v, %v; want both", left, err)
+	}
+}
+
+// lateAttempt returns an attempt at a time when those at the start have expired.
+func lateAttempt(key string) throttle.Count {
+	late := accountstest.AttemptAt(key, 31*24*time.Hour)
+	late.Expires = late.At.Add(time.Hour)
+	return late
 }
 
 // A damaged row is not a missing user, but an outage whose error names the column.

@@ -98,6 +98,24 @@ func TestDevicesBecomeStrangers(t *testing.T) {
 	}
 }
 
+// The devices that are known since a change of the password meet a fresh counter,
+// whatever was tried with a cookie from before it.
+func TestDevicesAfterAChangeStartAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t, throttle.Config{DeviceKeys: [][]byte{key}})
+		r.fail(r.device(alice), 5)
+		r.wantRefused(r.device(alice), "device", 30*time.Second)
+		r.owners["alice"] = throttle.Owner{UserID: "alice-id", CredentialVersion: 1}
+		if admission := r.wantAdmitted(r.device(alice)); !admission.KnownDevice || admission.Failures != 0 {
+			t.Errorf("after the change: %+v, want a known device without failures", admission)
+		}
+		r.owners["alice"] = throttle.Owner{UserID: "another alice", CredentialVersion: 1}
+		if admission := r.wantAdmitted(r.device(alice)); !admission.KnownDevice || admission.Failures != 0 {
+			t.Errorf("the next account of the name: %+v, want a known device without failures", admission)
+		}
+	})
+}
+
 // One address may be many people. When its network is stopped, known devices and users
 // who are signed in are not. A cookie that is no longer good does not get around it.
 func TestManyPeopleOneNetwork(t *testing.T) {
