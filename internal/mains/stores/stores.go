@@ -83,11 +83,11 @@ var tags = map[string]string{
 // Open opens the stores at the address. It makes no call: see [Prepare].
 func Open(ctx context.Context, address string) (Stores, error) {
 	scheme, _, more := strings.Cut(address, ":")
-	if more && (scheme == Memory || scheme == DynamoDB) {
-		return nil, fmt.Errorf("the store %s is named by this word alone: write %[1]s, without a colon and what comes after it. "+
-			"That is not shown, since it may hold a password", scheme)
-	}
 	if open, ok := openers[scheme]; ok {
+		if more && (scheme == Memory || scheme == DynamoDB) {
+			return nil, fmt.Errorf("the store %s is named by this word alone: write %[1]s, without a colon and what comes after it. "+
+				"That is not shown, since it may hold a password", scheme)
+		}
 		return open(ctx, address)
 	}
 	if tag, ok := tags[scheme]; ok {
