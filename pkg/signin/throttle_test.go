@@ -244,6 +244,18 @@ func TestLockedNamesAreIdentical(t *testing.T) {
 	}
 }
 
+// logIn signs in with the right password, on the device with that cookie, and returns
+// the session's cookie.
+func (r *fixture) logIn(device string) string {
+	r.t.Helper()
+	resp := r.do(with(post("/login", asJSON, rightJSON), "Cookie", device))
+	if resp.status != 200 {
+		r.t.Fatalf("signing in with the right password: %d", resp.status)
+	}
+	cookie, _, _ := strings.Cut(resp.cookies()[0], ";")
+	return cookie
+}
+
 const userLocked = "There were too many wrong passwords in your sessions. Sign out and sign in again, or ask the operator to unlock your name."
 
 // TestLockedUser: when the counter of the user's sessions is locked, the answer does not
@@ -265,8 +277,7 @@ func TestLockedUser(t *testing.T) {
 			same(t, r.do(program), problemAnswer(429, userLocked).with("Retry-After", "1"))
 			same(t, r.do(fromBrowser(with(page, "Cookie", cookie))), pageAnswer(429, headings[page.URL.Path], userLocked).with("Retry-After", "1"))
 		}
-		again, _, _ := strings.Cut(r.do(post("/login", asJSON, rightJSON)).cookies()[0], ";")
-		if status := r.do(with(passwordAgain(phrase)[1], "Cookie", again)).status; status != 204 {
+		if status := r.do(with(passwordAgain(phrase)[1], "Cookie", r.logIn(""))).status; status != 204 {
 			t.Errorf("after another sign-in: %d, want 204", status)
 		}
 	})
@@ -427,8 +438,7 @@ func TestThiefWhoWasThrownOut(t *testing.T) {
 			if status := guess(phrase); status != 429 {
 				t.Fatalf("the thief after ten guesses and the owner's mistake: %d, want 429", status)
 			}
-			login := r.do(with(post("/login", asJSON, rightJSON), "Cookie", device))
-			cookie, _, _ := strings.Cut(login.cookies()[0], ";")
+			cookie := r.logIn(device)
 			if status := r.do(with(post("/sessions/revoke-others", asJSON, ""), "Cookie", cookie)).status; status != 204 {
 				t.Fatalf("ending the thief's session: %d", status)
 			}

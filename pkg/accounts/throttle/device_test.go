@@ -64,8 +64,12 @@ func TestDeviceLadder(t *testing.T) {
 		}
 		r.wantRefused(known(), "name", 30*time.Second)
 
-		// The owner's success makes the devices known again.
+		// The owner's success makes the devices known again, if it comes with a cookie.
 		time.Sleep(30 * time.Second)
+		r.wantAdmitted(alice).Succeed(t.Context())
+		if r.wantAdmitted(known()).KnownDevice {
+			t.Error("a success without a cookie made the devices known")
+		}
 		r.wantAdmitted(known()).Succeed(t.Context())
 		if !r.wantAdmitted(known()).KnownDevice {
 			t.Error("after a success the devices are strangers still")

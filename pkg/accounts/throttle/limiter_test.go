@@ -313,6 +313,13 @@ func TestCountersExpire(t *testing.T) {
 		if got := r.wantAdmitted(alice).Failures; got != 0 {
 			t.Errorf("after 30 days without an attempt: %d failures", got)
 		}
+
+		time.Sleep(29 * 24 * time.Hour)
+		r.wantAdmitted(alice).Withdraw(t.Context()) // it postpones that too
+		time.Sleep(29 * 24 * time.Hour)
+		if got := r.wantAdmitted(alice).Failures; got != 1 {
+			t.Errorf("29 days after an attempt that was taken back: %d failures, want 1", got)
+		}
 	})
 }
 

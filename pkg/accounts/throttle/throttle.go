@@ -30,14 +30,15 @@ type Config struct {
 	Name Ladder
 
 	// Device is the ladder of all devices together on which the owner of a name signed
-	// in before. When it locks, these devices count as unknown. Default: 5 failures,
-	// the waits of Name, and a lock at 20 failures.
+	// in before. When it locks, these devices count as unknown, until a sign-in that
+	// sends one of their cookies succeeds, or an operator unlocks the name, or the
+	// counter expires. Default: 5 failures, the waits of Name, and a lock at 20 failures.
 	Device Ladder
 
-	// Network is how many attempts that do not succeed one network may make. A
-	// network is an IPv4 address, or the /64 of an IPv6 address. Default: 100 in 10
-	// minutes. The limit is high, because a network may be an office or a mobile
-	// carrier.
+	// Network is how many failed attempts one network may make. Attempts that succeed,
+	// that an outage ends or that the counter of a name refuses are taken off. A network
+	// is an IPv4 address, or the /64 of an IPv6 address. Default: 100 in 10 minutes. The
+	// limit is high, because a network may be an office or a mobile carrier.
 	Network Window
 
 	// DeviceKeys sign the cookies of known devices. The first key signs, and all keys
