@@ -97,23 +97,37 @@ var _ session.Store = (*Store)(nil)
 // New sends nothing.
 func New(client redis.UniversalClient, prefix string) *Store { return &Store{client, prefix} }
 
+// run runs a script, and again if no answer comes. Its error names the first key.
+func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply any, tries int, err error) {
+	reply, tries, err = rediscall.Run(ctx, s.client, script, keys, args...)
+	return reply, tries, withKey(keys, err)
+}
+
+func withKey(keys []string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("key %q: %w", keys[0], err)
+}
+
 // Create implements [session.Store]; it is sent once.
 func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 	args, err := createArgs(sess)
 	if err != nil {
 		return err
 	}
-	reply, err := rediscall.RunOnce(ctx, s.client, createScript, s.keys(sess.Key()), args...)
+	keys := s.keys(sess.Key())
+	reply, err := rediscall.RunOnce(ctx, s.client, createScript, keys, args...)
 	if err == nil && reply != applied {
 		return session.ErrConflict
 	}
-	return err
+	return withKey(keys, err)
 }
 
 // Get implements [session.Store].
 func (s *Store) Get(ctx context.Context, key session.Key) (*session.Session, error) {
 	keys := s.keys(key)[:1]
-	reply, _, err := rediscall.Run(ctx, s.client, getScript, keys)
+	reply, _, err := s.run(ctx, getScript, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +141,7 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 		return err
 	}
 	keys := s.keys(sess.Key())
-	reply, tries, err := rediscall.Run(ctx, s.client, updateScript, keys, args...)
+	reply, tries, err := s.run(ctx, updateScript, keys, args...)
 	if err != nil || reply == applied {
 		return err
 	}
@@ -148,7 +162,7 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 // Touch implements [session.Store].
 func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Time, ip, userAgent string) error {
 	keys := s.keys(key)
-	reply, _, err := rediscall.Run(ctx, s.client, touchScript, keys, now.Unix(), expires.Unix(), ip, userAgent)
+	reply, _, err := s.run(ctx, touchScript, keys, now.Unix(), expires.Unix(), ip, userAgent)
 	if err != nil || reply == applied {
 		return err
 	}
@@ -165,7 +179,7 @@ func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, n
 	if secret != nil {
 		args = append(args, string(secret[:]))
 	}
-	reply, tries, err := rediscall.Run(ctx, s.client, deleteScript, s.keys(key), args...)
+	reply, tries, err := s.run(ctx, deleteScript, s.keys(key), args...)
 	switch removed, live := reply.([]any); {
 	case err != nil:
 		return "", err
@@ -183,7 +197,7 @@ func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, n
 // never changes, so List misses none in between.
 func (s *Store) List(ctx context.Context, owner string) ([]*session.Session, error) {
 	index := s.index(owner)
-	reply, _, err := rediscall.Run(ctx, s.client, indexScript, []string{index})
+	reply, _, err := s.run(ctx, indexScript, []string{index})
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +231,7 @@ func (s *Store) page(ctx context.Context, owner string, ids []string) ([]any, er
 	for _, id := range ids {
 		keys = append(keys, s.keys(session.Key{Owner: owner, ID: id})[0])
 	}
-	reply, _, err := rediscall.Run(ctx, s.client, listScript, keys)
+	reply, _, err := s.run(ctx, listScript, keys)
 	if err != nil {
 		return nil, err
 	}
