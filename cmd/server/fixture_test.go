@@ -253,7 +253,7 @@ func runFailing(t *testing.T, env []string, args ...string) (code int, message s
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	cmd := command(ctx, env, args...)
+	cmd := command(ctx, append([]string{"ADDR=localhost:0"}, env...), args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
