@@ -58,13 +58,15 @@ func (k keyring) write() error {
 	return err
 }
 
-// find returns the place of the key with that name.
-func (k keyring) find(name string) (int, error) {
-	place := slices.IndexFunc(k, func(key string) bool { return keyName(key) == name })
-	if place < 0 {
-		return 0, fmt.Errorf("no key has the name %q; coatcheck keys list shows the names", name)
+// readKey reads the keys, and returns them with the place of the key with that name.
+func readKey(name string) (keys keyring, place int, err error) {
+	if keys, err = readKeyring(); err != nil {
+		return nil, 0, err
 	}
-	return place, nil
+	if place = slices.IndexFunc(keys, func(key string) bool { return keyName(key) == name }); place < 0 {
+		return nil, 0, fmt.Errorf("no key has the name %q; coatcheck keys list shows the names", name)
+	}
+	return keys, place, nil
 }
 
 // keyName returns the name by which operators tell keys apart: 8 characters of a hash.
@@ -126,11 +128,7 @@ func (promoteKey) Help() string { return keysHelp }
 
 // Run implements the command.
 func (c *promoteKey) Run() error {
-	keys, err := readKeyring()
-	if err != nil {
-		return err
-	}
-	place, err := keys.find(c.Name)
+	keys, place, err := readKey(c.Name)
 	if err != nil {
 		return err
 	}
@@ -147,11 +145,7 @@ func (removeKey) Help() string { return keysHelp }
 
 // Run implements the command.
 func (c *removeKey) Run() error {
-	keys, err := readKeyring()
-	if err != nil {
-		return err
-	}
-	place, err := keys.find(c.Name)
+	keys, place, err := readKey(c.Name)
 	if err != nil {
 		return err
 	}
