@@ -172,6 +172,9 @@ func TestDemoUserOfAnEarlierDemo(t *testing.T) {
 		}
 	}
 	start(t, []string{file}).stop(t, os.Interrupt)
+	if code, message := runFailing(t, append(elsewhere, "ADDR=localhost:0"), "-anyone-may-be-alice"); code != 1 || !strings.Contains(message, demoUser) {
+		t.Errorf("the flag overrides the store's half: exit code %d, %s", code, message)
+	}
 	start(t, []string{file, "ADDR=0.0.0.0:0"}, "-anyone-may-be-alice").stop(t, os.Interrupt)
 
 	cmd := exec.CommandContext(t.Context(), "go", "run", "../coatcheck", "users", "passwd", "alice")

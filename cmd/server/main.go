@@ -152,7 +152,7 @@ func (o options) withDemo() bool { return o.demo || o.store == stores.Memory }
 func prepare(ctx context.Context, o options, opened stores.Stores, directory *accounts.Directory, hasher password.Hasher, others error) (alice bool, err error) {
 	if !o.withDemo() {
 		err := stores.Prepare(ctx, opened, o.tables)
-		if err != nil || o.anyone || opened.Local() && others == nil {
+		if err != nil || opened.Local() && (others == nil || o.anyone) {
 			return false, err
 		}
 		return false, demo.CheckAbsent(ctx, directory, hasher)
