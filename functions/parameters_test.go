@@ -132,7 +132,7 @@ func startAll() error {
 	if _, err := config.ReauthenticationWindow(); err != nil {
 		return err
 	}
-	if _, err := config.Origin(); err != nil {
+	if _, err := config.Site(); err != nil {
 		return err
 	}
 	directory, err := config.Directory(memaccounts.New())

@@ -72,7 +72,7 @@ type options struct {
 }
 
 func run(ctx context.Context, o options) error {
-	origin, err := config.Origin()
+	site, err := config.Site()
 	if err != nil {
 		return err
 	}
@@ -119,12 +119,12 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer listener.Close()
-	others := demo.CheckListener(listener.Addr(), origin, len(proxies) > 0)
+	others := demo.CheckListener(listener.Addr(), site.Origin, len(proxies) > 0)
 	alice, err := prepare(ctx, o, opened, directory, hasher, others)
 	if err != nil {
 		return err
 	}
-	handler := signin.Handler(origin, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator), signin.Profile(sessions),
+	handler := signin.Handler(site, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator), signin.Profile(sessions),
 		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory, bcp47.Canonical))
 	announce(listener.Addr(), o, alice)
 	return serve(ctx, listener, proxies.Handler(handler))

@@ -34,5 +34,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		_, err := env.Store.Delete(ctx, session.Key{Owner: "warm-up", ID: "warm-up"}, nil, time.Now())
 		return err
 	})
-	return signin.Handler(env.Origin, signin.Logout(env.Sessions)), nil
+	return signin.Handler(env.Site, signin.Logout(env.Sessions)), nil
 }

@@ -34,5 +34,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		_, err := env.Store.Get(ctx, session.Key{Owner: "warm-up", ID: "warm-up"})
 		return err
 	})
-	return signin.Handler(env.Origin, signin.Profile(env.Sessions)), nil
+	return signin.Handler(env.Site, signin.Profile(env.Sessions)), nil
 }

@@ -24,9 +24,9 @@ func main() {
 }
 
 func wire() (http.Handler, error) {
-	origin, err := config.Origin()
+	site, err := config.Site()
 	if err != nil {
 		return nil, err
 	}
-	return signin.Handler(origin, whoami.Routes()), nil
+	return signin.Handler(site, whoami.Routes()), nil
 }

@@ -135,9 +135,9 @@ func TestOrigin(t *testing.T) {
 		"http://example.org:443":   true,
 	} {
 		t.Setenv("PUBLIC_ORIGIN", value)
-		got, err := config.Origin()
-		if ok != (err == nil) || ok && got != value {
-			t.Errorf("PUBLIC_ORIGIN=%q: %q, %v", value, got, err)
+		got, err := config.Site()
+		if ok != (err == nil) || ok && got.Origin != value {
+			t.Errorf("PUBLIC_ORIGIN=%q: %q, %v", value, got.Origin, err)
 		}
 		if err != nil && !strings.Contains(err.Error(), "PUBLIC_ORIGIN") {
 			t.Errorf("error %q does not name PUBLIC_ORIGIN", err)
@@ -145,8 +145,8 @@ func TestOrigin(t *testing.T) {
 	}
 	for value, want := range map[string]string{"https://example.org:443": "https://example.org", "http://[::1]:80": "", "http://example.org:80": "http://example.org"} {
 		t.Setenv("PUBLIC_ORIGIN", value)
-		if got, err := config.Origin(); got != want || (err == nil) != (want != "") {
-			t.Errorf("PUBLIC_ORIGIN=%q: %q, %v; browsers write %q", value, got, err, want)
+		if got, err := config.Site(); got.Origin != want || (err == nil) != (want != "") {
+			t.Errorf("PUBLIC_ORIGIN=%q: %q, %v; browsers write %q", value, got.Origin, err, want)
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 // hangingStore answers no call until the context of the call ends.
@@ -58,7 +59,7 @@ func hangingServer(t *testing.T) (net.Conn, *syncBuffer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: Handler("", Profile(sessions), Logout(sessions)), ReadTimeout: 10 * time.Second}
+	server := &http.Server{Handler: Handler(site.Site{}, Profile(sessions), Logout(sessions)), ReadTimeout: 10 * time.Second}
 	listener := make(pipes, 1)
 	client, conn := net.Pipe()
 	listener <- conn

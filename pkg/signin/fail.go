@@ -76,7 +76,7 @@ func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 		}
 		redirect(w, "/login?"+url.Values{"next": {next}}.Encode())
 	default:
-		writePage(w, e.status, "problem", page{Title: http.StatusText(e.status), Data: e.detail})
+		writePage(w, r, e.status, "problem", page{Title: http.StatusText(e.status), Data: e.detail})
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
 	"example.com/coatcheck/pkg/signin/bcp47"
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 const (
@@ -117,7 +118,7 @@ func (r *fixture) serveAt(origin string) {
 	for _, routes := range r.routes() {
 		all = append(all, routes)
 	}
-	r.handler = Handler(origin, all...)
+	r.handler = Handler(site.Site{Origin: origin}, all...)
 }
 
 var phraseHash = sync.OnceValue(func() string { return password.Hasher{}.Hash(phrase) })

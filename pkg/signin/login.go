@@ -38,11 +38,11 @@ func Login(sessions *session.Manager, authenticator authn.Authenticator) Routes 
 type loginForm struct{ Username, Next, Problem string }
 
 func (l login) show(w http.ResponseWriter, r *http.Request) {
-	writeLoginPage(w, http.StatusOK, loginForm{Next: localPath(r.URL.Query().Get("next"))})
+	writeLoginPage(w, r, http.StatusOK, loginForm{Next: localPath(r.URL.Query().Get("next"))})
 }
 
-func writeLoginPage(w http.ResponseWriter, status int, form loginForm) {
-	writePage(w, status, "login", page{Title: "Sign in", Data: form})
+func writeLoginPage(w http.ResponseWriter, r *http.Request, status int, form loginForm) {
+	writePage(w, r, status, "login", page{Title: "Sign in", Data: form})
 }
 
 func (l login) submit(w http.ResponseWriter, r *http.Request) {
@@ -54,7 +54,7 @@ func (l login) submit(w http.ResponseWriter, r *http.Request) {
 	s, err := l.signIn(w, r, form["username"], form["password"])
 	if err != nil {
 		writeFormError(w, r, err, func(problem *refusal) {
-			writeLoginPage(w, problem.status, loginForm{form["username"], localPath(form["next"]), problem.detail})
+			writeLoginPage(w, r, problem.status, loginForm{form["username"], localPath(form["next"]), problem.detail})
 		})
 		return
 	}

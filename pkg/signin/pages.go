@@ -82,7 +82,7 @@ func ago(d time.Duration) string {
 	return "just now"
 }
 
-func writePage(w http.ResponseWriter, status int, name string, p page) {
+func writePage(w http.ResponseWriter, r *http.Request, status int, name string, p page) {
 	var body bytes.Buffer
 	if err := pages[name].Execute(&body, p); err != nil {
 		panic(fmt.Errorf("page %s: %w", name, err)) // an error in the template; recoverPanic answers it

@@ -37,7 +37,7 @@ func (c passwordChange) show(w http.ResponseWriter, r *http.Request) {
 
 func (c passwordChange) write(w http.ResponseWriter, r *http.Request, status int, problem string) {
 	s := session.FromContext(r.Context())
-	writePage(w, status, "password", pageOf(s, passwordPath, "Change password", struct {
+	writePage(w, r, status, "password", pageOf(s, passwordPath, "Change password", struct {
 		passwordForm
 		MinCharacters int
 	}{passwordForm{Username: s.Values[valueUsername], Problem: problem}, c.passwords.MinCharacters()}))

@@ -34,7 +34,7 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, p)
 		return
 	}
-	writePage(w, http.StatusOK, "profile", pageOf(s, homePath, "Profile", struct {
+	writePage(w, r, http.StatusOK, "profile", pageOf(s, homePath, "Profile", struct {
 		profile
 		IP     string
 		Themes []string

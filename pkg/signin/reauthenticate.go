@@ -34,7 +34,7 @@ func (a reauthentication) show(w http.ResponseWriter, r *http.Request) {
 
 func (a reauthentication) write(w http.ResponseWriter, r *http.Request, status int, next, problem string) {
 	s := session.FromContext(r.Context())
-	writePage(w, status, "reauthenticate", pageOf(s, r.URL.Path, "Confirm it is you", passwordForm{s.Values[valueUsername], next, problem}))
+	writePage(w, r, status, "reauthenticate", pageOf(s, r.URL.Path, "Confirm it is you", passwordForm{s.Values[valueUsername], next, problem}))
 }
 
 func (a reauthentication) submit(w http.ResponseWriter, r *http.Request) {

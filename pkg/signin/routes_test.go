@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 // patterns returns the patterns of all routes, sorted.
@@ -127,7 +129,7 @@ func TestUnknownPath(t *testing.T) {
 func TestEachFunctionServesItsOwnPaths(t *testing.T) {
 	r := newFixture(t)
 	for constructor, routes := range r.routes() {
-		r.handler = Handler("", routes)
+		r.handler = Handler(site.Site{}, routes)
 		for _, pattern := range r.patterns() {
 			method, _, _ := strings.Cut(pattern, " ")
 			_, own := routes[pattern]
@@ -153,7 +155,7 @@ func hasPath(routes Routes, path string) bool {
 
 func TestPanic(t *testing.T) {
 	r := newFixture(t)
-	r.handler = Handler("", Routes{
+	r.handler = Handler(site.Site{}, Routes{
 		"GET /panic": func(w http.ResponseWriter, req *http.Request) {
 			http.SetCookie(w, &http.Cookie{Name: "__Host-SESSIONID", Value: "half-done"})
 			w.Header().Set("Location", "/half-done")

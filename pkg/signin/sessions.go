@@ -77,7 +77,7 @@ func (d devices) show(w http.ResponseWriter, r *http.Request) {
 	}
 	infos := sessionInfos(all, s.ID)
 	if wantsPage(r) {
-		writePage(w, http.StatusOK, "sessions", pageOf(s, devicesPath, "Devices", infos))
+		writePage(w, r, http.StatusOK, "sessions", pageOf(s, devicesPath, "Devices", infos))
 		return
 	}
 	writeJSON(w, http.StatusOK, struct {

@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 // requestTimeout is how long a route may work on a request after the whole request has
@@ -43,9 +45,8 @@ type Routes map[string]http.HandlerFunc
 // arrived: how long that may take is for the server to limit, by ReadTimeout of
 // [http.Server].
 //
-// The origin is the scheme and the host that browsers use, such as
-// https://example.org. If it is empty, Handler trusts the Host header instead.
-func Handler(origin string, routes ...Routes) http.Handler {
+// Fail and the pages learn about the site from the context of the request.
+func Handler(s site.Site, routes ...Routes) http.Handler {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
 	for _, r := range routes {
@@ -59,8 +60,9 @@ func Handler(origin string, routes ...Routes) http.Handler {
 		mux.Handle(path, methodNotAllowed(allowed))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { Fail(w, r, errNotFound) })
-	filter := requestFilter{origin: origin}
+	filter := requestFilter{origin: s.Origin}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(site.With(r.Context(), &s))
 		defer recoverPanic(w, r)
 		setHeaders(w.Header())
 		if err := filter.check(r); err != nil {

@@ -27,6 +27,7 @@ import (
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 // Deployment holds the parts that every program on the deployed tables needs.
@@ -34,7 +35,7 @@ type Deployment struct {
 	Client   *dynamodb.Client
 	Store    *dynamostore.Store // the sessions in SESSIONS_TABLE
 	Sessions *session.Manager   // on Store
-	Origin   string             // PUBLIC_ORIGIN
+	Site     site.Site          // of config.Site
 }
 
 // Deployed makes a Deployment from the environment variables. It makes no call yet.
@@ -51,7 +52,7 @@ func Deployed(ctx context.Context, fail func(http.ResponseWriter, *http.Request,
 	if d.Sessions, err = config.Sessions(d.Store, fail); err != nil {
 		return d, err
 	}
-	d.Origin, err = config.Origin()
+	d.Site, err = config.Site()
 	return d, err
 }
 

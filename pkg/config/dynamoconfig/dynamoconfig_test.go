@@ -24,7 +24,7 @@ func complete(t *testing.T) {
 func TestDeployed(t *testing.T) {
 	complete(t)
 	d, err := dynamoconfig.Deployed(t.Context(), nil)
-	if err != nil || d.Client == nil || d.Store == nil || d.Sessions == nil || d.Origin != "https://shop.example" {
+	if err != nil || d.Client == nil || d.Store == nil || d.Sessions == nil || d.Site.Origin != "https://shop.example" {
 		t.Fatalf("%+v, %v", d, err)
 	}
 	if authenticator, users, err := dynamoconfig.Authenticator(d.Client); err != nil || authenticator == nil || users == nil {
@@ -39,7 +39,7 @@ func TestDeployedWithoutOptionalVariables(t *testing.T) {
 	for _, name := range []string{"USERS_TABLE", "ATTEMPTS_TABLE", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"} {
 		t.Setenv(name, "")
 	}
-	if d, err := dynamoconfig.Deployed(t.Context(), nil); err != nil || d.Origin != "" {
+	if d, err := dynamoconfig.Deployed(t.Context(), nil); err != nil || d.Site.Origin != "" {
 		t.Fatalf("%+v, %v", d, err)
 	}
 }
