@@ -40,11 +40,15 @@ func Main(m interface{ Run() int }) {
 	}
 }
 
-// Endpoint returns the URL of the DynamoDB for the tests. It is DYNAMODB_ENDPOINT if
+// Variable is the environment variable with the URL of a DynamoDB for the tests. If it
+// is empty, the tests start a DynamoDB Local themselves.
+const Variable = "DYNAMODB_ENDPOINT"
+
+// Endpoint returns the URL of the DynamoDB for the tests. It is that of [Variable] if
 // that is set. Otherwise it is a DynamoDB Local, which the first call starts.
 func Endpoint(tb testing.TB) string {
 	tb.Helper()
-	if endpoint := os.Getenv("DYNAMODB_ENDPOINT"); endpoint != "" {
+	if endpoint := os.Getenv(Variable); endpoint != "" {
 		return endpoint
 	}
 	local.Lock()
