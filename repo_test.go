@@ -202,7 +202,7 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/signin/...", "pkg/session"},
 	{"pkg/accounts", "pkg/accounts/password pkg/accounts/throttle pkg/signin/authn"},
 	{"pkg/accounts/...", "pkg/accounts pkg/accounts/throttle internal/stores/..."},
-	{"pkg/accounts/password", ""},
+	{"pkg/accounts/password", "pkg/signin/authn"},
 	{"pkg/accounts/throttle", "pkg/clientip pkg/signin/authn"},
 	{"pkg/accounts/accountstest", "pkg/accounts pkg/accounts/password pkg/accounts/throttle pkg/signin/authn"},
 	{"pkg/config", "pkg/clientip pkg/session pkg/accounts pkg/accounts/password pkg/accounts/throttle pkg/signin/site"},

@@ -23,7 +23,6 @@ import (
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/signin"
-	"example.com/coatcheck/pkg/signin/bcp47"
 )
 
 func main() {
@@ -125,7 +124,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	handler := signin.Handler(site, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator), signin.Profile(sessions),
-		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory, bcp47.Canonical))
+		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory))
 	announce(listener.Addr(), o, alice)
 	return serve(ctx, listener, proxies.Handler(handler))
 }

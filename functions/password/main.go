@@ -1,4 +1,5 @@
-// Command password is the Lambda function that serves /password.
+// Command password is the Lambda function that serves /password, and the address at
+// which password managers look for it.
 package main
 
 import (

@@ -66,6 +66,7 @@ func pageAnswer(status int, heading string, alert ...string) answer {
 	body := strings.Join(append([]string{heading}, alert...), " | ")
 	return newAnswer(status, body).
 		with("Content-Type", "text/html; charset=utf-8").
+		with("Content-Language", "en").
 		with("Content-Security-Policy", policy+"; style-src 'sha256-<style>'")
 }
 
@@ -93,7 +94,7 @@ func (resp response) answer() answer {
 		a.header["Set-Cookie"] = ourCookie.ReplaceAllString(line, "$1<token>;")
 	}
 	if strings.HasPrefix(a.header["Content-Type"], "text/html") {
-		a.body = strings.Join(append(texts(h1Element, resp.body), texts(alertElement, resp.body)...), " | ")
+		a.body = strings.Join(append(textsOf(h1Element, resp.body), textsOf(alertElement, resp.body)...), " | ")
 		if style := styleElement.FindAllStringSubmatch(resp.body, -1); len(style) == 1 {
 			a.header["Content-Security-Policy"] = strings.ReplaceAll(a.header["Content-Security-Policy"], sha256Of(style[0][1]), "sha256-<style>")
 		}
@@ -107,7 +108,7 @@ func sha256Of(text string) string {
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-func texts(shape *regexp.Regexp, page string) (found []string) {
+func textsOf(shape *regexp.Regexp, page string) (found []string) {
 	for _, match := range shape.FindAllStringSubmatch(page, -1) {
 		found = append(found, html.UnescapeString(match[1]))
 	}

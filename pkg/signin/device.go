@@ -2,6 +2,9 @@ package signin
 
 import (
 	"net/http"
+
+	"example.com/coatcheck/pkg/signin/texts"
+	"example.com/coatcheck/pkg/signin/useragent"
 )
 
 const (
@@ -30,4 +33,37 @@ func setDeviceCookie(w http.ResponseWriter, value string) {
 		Name: deviceCookie, Value: value, Path: "/", MaxAge: deviceMaxAge,
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
+}
+
+// kinds are the keys of the texts for the kinds of package useragent.
+var kinds = map[string]string{
+	useragent.App:               "device.app",
+	useragent.GoogleApp:         "device.google_app",
+	useragent.PythonProgram:     "device.python_program",
+	useragent.GoProgram:         "device.go_program",
+	useragent.JavaScriptProgram: "device.javascript_program",
+	useragent.JavaProgram:       "device.java_program",
+	useragent.AppleDevice:       "device.apple_device",
+}
+
+// describe says in words which browser and which system a User-Agent header names.
+func describe(l *texts.Language, userAgent string) string {
+	browser, system := useragent.Parse(userAgent)
+	switch {
+	case browser == "" && system == "":
+		return l.Text("device.unknown")
+	case browser == "":
+		return inWords(l, system)
+	case system == "":
+		return inWords(l, browser)
+	}
+	return l.Text("device.browser_on_system", "browser", inWords(l, browser), "system", inWords(l, system))
+}
+
+// inWords returns the name of a product as it is, and a kind in the language.
+func inWords(l *texts.Language, product string) string {
+	if key, ok := kinds[product]; ok {
+		return l.Text(key)
+	}
+	return product
 }

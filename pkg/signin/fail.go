@@ -3,7 +3,6 @@ package signin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
@@ -14,35 +13,44 @@ import (
 	"example.com/coatcheck/pkg/clientip"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
+	"example.com/coatcheck/pkg/signin/texts"
 )
 
-// refusal is an error that the client gets as the answer: a status and a text for
-// people.
+// refusal is an error that the client gets as the answer: a status, and a text for
+// people from the catalogue. A page shows the text in its own language. A program gets
+// it in English, as all other parts of a problem document are.
 type refusal struct {
 	status int
-	detail string
+	detail texts.Message
 }
 
-func (e *refusal) Error() string { return e.detail }
+func (e *refusal) Error() string { return e.detail.In(texts.English) }
+
+// refuse returns a refusal with the text that has the key: see [texts.Language.Text].
+func refuse(status int, key string, args ...any) *refusal {
+	return &refusal{status, texts.Message{Key: key, Args: args}}
+}
+
+func badRequest(key string, args ...any) error { return refuse(http.StatusBadRequest, key, args...) }
 
 var (
-	errNotFound       = &refusal{http.StatusNotFound, "There is nothing at this address."}
-	errOtherType      = &refusal{http.StatusUnsupportedMediaType, "Send application/json or application/x-www-form-urlencoded, in UTF-8."}
-	errTooLarge       = &refusal{http.StatusRequestEntityTooLarge, "The request is larger than 8 KB."}
-	errBroken         = &refusal{http.StatusInternalServerError, "Something went wrong on our side. Try again in a moment."}
-	errOutage         = &refusal{http.StatusServiceUnavailable, "We cannot reach our records just now. Nothing is lost; try again in a moment."}
-	errSignIn         = &refusal{http.StatusUnauthorized, "Sign in first."}
-	errRefused        = &refusal{http.StatusUnauthorized, "The username or password is wrong."}
-	errPassword       = &refusal{http.StatusUnauthorized, "The password is wrong."}
-	errLocked         = &refusal{http.StatusTooManyRequests, "There were too many failed attempts, so this name is locked until the operator unlocks it."}
-	errUserLocked     = &refusal{http.StatusTooManyRequests, "There were too many wrong passwords in your sessions. Sign out and sign in again, or ask the operator to unlock your name."}
-	errBusy           = &refusal{http.StatusServiceUnavailable, "This account is being changed just now. Try again in a moment."}
-	errRole           = &refusal{http.StatusForbidden, "Your account may not do this."}
-	errReauthenticate = &refusal{http.StatusForbidden, "Give your password again first, at /reauthenticate."}
-	errNotYours       = &refusal{http.StatusNotFound, "You have no such session; it may have ended already."}
-	errNoPreferences  = &refusal{http.StatusNotFound, "Your account keeps no preferences here. You are still signed in."}
-	errConflict       = &refusal{http.StatusConflict, "Another request changed your session at the same moment. Try again."}
-	errCookies        = &refusal{http.StatusBadRequest, "The request has too many session cookies. You are still signed in; delete this site's cookies in your browser."}
+	errNotFound       = refuse(http.StatusNotFound, "problem.not_found")
+	errOtherType      = refuse(http.StatusUnsupportedMediaType, "problem.type")
+	errTooLarge       = refuse(http.StatusRequestEntityTooLarge, "problem.too_large")
+	errBroken         = refuse(http.StatusInternalServerError, "problem.broken")
+	errOutage         = refuse(http.StatusServiceUnavailable, "problem.outage")
+	errSignIn         = refuse(http.StatusUnauthorized, "problem.sign_in")
+	errRefused        = refuse(http.StatusUnauthorized, "problem.refused")
+	errPassword       = refuse(http.StatusUnauthorized, "problem.password")
+	errLocked         = refuse(http.StatusTooManyRequests, "problem.locked")
+	errUserLocked     = refuse(http.StatusTooManyRequests, "problem.user_locked")
+	errBusy           = refuse(http.StatusServiceUnavailable, "problem.busy")
+	errRole           = refuse(http.StatusForbidden, "problem.role")
+	errReauthenticate = refuse(http.StatusForbidden, "problem.reauthenticate")
+	errNotYours       = refuse(http.StatusNotFound, "problem.not_yours")
+	errNoPreferences  = refuse(http.StatusNotFound, "problem.no_preferences")
+	errConflict       = refuse(http.StatusConflict, "problem.conflict")
+	errCookies        = refuse(http.StatusBadRequest, "problem.cookies")
 )
 
 // Fail answers a request that failed with err. It can also be used as the
@@ -66,9 +74,9 @@ func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 	case e == errReauthenticate && wantsPage(r):
 		redirect(w, "/reauthenticate?"+url.Values{"next": {devicesPath}}.Encode())
 	case e == errReauthenticate:
-		writeTypedProblem(w, "reauthentication-required", e.status, e.detail)
+		writeTypedProblem(w, "reauthentication-required", e.status, e.Error())
 	case !wantsPage(r):
-		writeProblem(w, e.status, e.detail)
+		writeProblem(w, e.status, e.Error())
 	case e == errSignIn:
 		next := homePath
 		if isSafeMethod(r.Method) {
@@ -76,7 +84,7 @@ func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 		}
 		redirect(w, "/login?"+url.Values{"next": {next}}.Encode())
 	default:
-		writePage(w, r, e.status, "problem", page{Title: http.StatusText(e.status), Data: e.detail})
+		writePage(w, r, e.status, "problem", page{Title: "problem.title", Data: e.detail.In(languageOf(r))})
 	}
 }
 
@@ -91,7 +99,7 @@ func answerTo(err error) *refusal {
 	case errors.As(err, &tooMany) && tooMany.Locked:
 		return errLocked
 	case errors.As(err, &tooMany):
-		return &refusal{http.StatusTooManyRequests, "There were too many attempts to sign in. Try again in " + inWords(tooMany.RetryAfter) + "."}
+		return throttled(tooMany.RetryAfter)
 	case errors.Is(err, session.ErrNoSession):
 		return errSignIn
 	case errors.Is(err, session.ErrForbidden):
@@ -133,17 +141,13 @@ func logFailure(r *http.Request, answer *refusal, err error) {
 	}
 }
 
-// inWords returns a wait in words. It rounds the wait up to whole seconds, or to
-// whole minutes if it is longer than 90 seconds.
-func inWords(wait time.Duration) string {
-	n, unit := int(math.Ceil(wait.Seconds())), "second"
-	if n > 90 {
-		n, unit = int(math.Ceil(wait.Minutes())), "minute"
+// throttled tells how long to wait, in whole seconds, or in whole minutes if it is longer
+// than 90 seconds. It rounds the wait up.
+func throttled(wait time.Duration) *refusal {
+	if n := int(math.Ceil(wait.Seconds())); n <= 90 {
+		return refuse(http.StatusTooManyRequests, "problem.throttled_seconds", "n", n)
 	}
-	if n == 1 {
-		return "a " + unit
-	}
-	return fmt.Sprintf("%d %ss", n, unit)
+	return refuse(http.StatusTooManyRequests, "problem.throttled_minutes", "n", int(math.Ceil(wait.Minutes())))
 }
 
 // redirect makes a browser load a local path with GET.

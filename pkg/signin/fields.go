@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -24,7 +25,7 @@ func fields(r *http.Request, names ...string) (map[string]string, error) {
 	}
 	for _, name := range names {
 		if _, ok := got[name]; !ok {
-			return nil, badRequest("The field %q is missing.", name)
+			return nil, badRequest("problem.field_missing", "field", strconv.Quote(name))
 		}
 	}
 	return got, nil
@@ -43,11 +44,11 @@ func someFields(r *http.Request, names ...string) (map[string]string, error) {
 		case slices.Contains(names, name):
 			known++
 		case !form || name != "next":
-			return nil, badRequest("There is a field that does not belong here; expected: %q.", names)
+			return nil, badRequest("problem.field_unknown", "fields", fmt.Sprintf("%q", names))
 		}
 	}
 	if known == 0 {
-		return nil, badRequest("The field %q is missing.", names[0])
+		return nil, badRequest("problem.field_missing", "field", strconv.Quote(names[0]))
 	}
 	return got, nil
 }
@@ -87,7 +88,7 @@ func bodyType(header string) (string, error) {
 		return "", errOtherType
 	}
 	if charset := params["charset"]; !slices.Contains(utf8Names, strings.ToLower(charset)) {
-		return "", &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("The charset %q is not known here. Send UTF-8.", charset)}
+		return "", refuse(http.StatusUnsupportedMediaType, "problem.charset", "charset", strconv.Quote(charset))
 	}
 	return kind, nil
 }
@@ -95,15 +96,15 @@ func bodyType(header string) (string, error) {
 func decodeForm(body []byte) (map[string]string, error) {
 	values, err := url.ParseQuery(string(body))
 	if err != nil {
-		return nil, badRequest("The form is not correctly encoded.")
+		return nil, badRequest("problem.form_encoding")
 	}
 	got := make(map[string]string, len(values))
 	for name, all := range values {
 		if len(all) != 1 {
-			return nil, badRequest("A field came twice.")
+			return nil, badRequest("problem.field_twice")
 		}
 		if !utf8.ValidString(name) || !utf8.ValidString(all[0]) {
-			return nil, badRequest("The form is not in UTF-8.")
+			return nil, badRequest("problem.form_utf8")
 		}
 		got[name] = all[0]
 	}
@@ -115,18 +116,14 @@ func decodeForm(body []byte) (map[string]string, error) {
 func decodeJSON(body []byte) (map[string]string, error) {
 	var values map[string]*string // a pointer distinguishes null from ""
 	if err := json.Unmarshal(body, &values); err != nil || values == nil {
-		return nil, badRequest("The body must be one JSON object whose values are strings, with no name twice.")
+		return nil, badRequest("problem.json")
 	}
 	got := make(map[string]string, len(values))
 	for name, value := range values {
 		if value == nil {
-			return nil, badRequest("A value is null; it must be a string.")
+			return nil, badRequest("problem.null")
 		}
 		got[name] = *value
 	}
 	return got, nil
-}
-
-func badRequest(format string, args ...any) error {
-	return &refusal{http.StatusBadRequest, fmt.Sprintf(format, args...)}
 }

@@ -20,12 +20,12 @@ func (f *requestFilter) check(r *http.Request) error {
 		// API Gateway joins the values of a repeated header with commas. Nobody can
 		// then know which of the values was meant.
 		if values := r.Header.Values(name); len(values) > 1 || len(values) == 1 && strings.Contains(values[0], ",") {
-			return &refusal{http.StatusBadRequest, fmt.Sprintf("The header %s came twice; send it once.", name)}
+			return badRequest("problem.header_twice", "header", name)
 		}
 	}
 	if err := f.checkOrigin(r); err != nil {
 		slog.WarnContext(r.Context(), "malicious_cors", "method", r.Method, "path", r.URL.Path, "ip", clientip.Of(r), "error", err.Error())
-		return &refusal{http.StatusForbidden, "This request came from another site. Open the page here and try again."}
+		return refuse(http.StatusForbidden, "problem.other_site")
 	}
 	return nil
 }

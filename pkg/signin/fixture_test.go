@@ -21,7 +21,6 @@ import (
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
-	"example.com/coatcheck/pkg/signin/bcp47"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
@@ -103,7 +102,7 @@ const window = 15 * time.Minute
 func constructors(m *session.Manager, directory *accounts.Directory, authenticator *accounts.Authenticator) map[string]Routes {
 	return map[string]Routes{
 		"Login": Login(m, authenticator), "Reauthenticate": Reauthenticate(m, authenticator), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
-		"Password": Password(m, authenticator), "Preferences": Preferences(m, directory, bcp47.Canonical),
+		"Password": Password(m, authenticator), "Preferences": Preferences(m, directory),
 	}
 }
 

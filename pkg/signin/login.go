@@ -42,7 +42,7 @@ func (l login) show(w http.ResponseWriter, r *http.Request) {
 }
 
 func writeLoginPage(w http.ResponseWriter, r *http.Request, status int, form loginForm) {
-	writePage(w, r, status, "login", page{Title: "Sign in", Data: form})
+	writePage(w, r, status, "login", page{Title: "login.title", Data: form})
 }
 
 func (l login) submit(w http.ResponseWriter, r *http.Request) {
@@ -54,7 +54,7 @@ func (l login) submit(w http.ResponseWriter, r *http.Request) {
 	s, err := l.signIn(w, r, form["username"], form["password"])
 	if err != nil {
 		writeFormError(w, r, err, func(problem *refusal) {
-			writeLoginPage(w, r, problem.status, loginForm{form["username"], localPath(form["next"]), problem.detail})
+			writeLoginPage(w, r, problem.status, loginForm{form["username"], localPath(form["next"]), problem.detail.In(languageOf(r))})
 		})
 		return
 	}

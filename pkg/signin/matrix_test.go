@@ -119,16 +119,23 @@ func (x row) request(r *fixture, page bool) *http.Request {
 }
 
 func rows() []row {
-	return slices.Concat(homeRows(), loginPageRows(), loginRows(), moreLoginRows(), profileRows(), logoutRows(),
+	return slices.Concat(homeRows(), changePasswordRows(), loginPageRows(), loginRows(), moreLoginRows(), profileRows(), logoutRows(),
 		passwordPageRows(), reauthenticateRows(), passwordRows(), preferencesRows(),
 		sessionsRows(), revokeRows(), revokeOthersRows(), revokeAllRows())
 }
 
-// homeRows and loginPageRows are the rows of requests to which sessions and accounts
+// homeRows, changePasswordRows and loginPageRows are the rows of requests to which sessions and accounts
 // make no difference.
 func homeRows() (all []row) {
 	for outcome := range states {
 		all = append(all, row{route: "GET /{$}", outcome: outcome, page: redirectAnswer("/profile"), program: redirectAnswer("/profile")})
+	}
+	return all
+}
+
+func changePasswordRows() (all []row) {
+	for outcome := range states {
+		all = append(all, row{route: "GET /.well-known/change-password", outcome: outcome, page: redirectAnswer("/password"), program: redirectAnswer("/password")})
 	}
 	return all
 }

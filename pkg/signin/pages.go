@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/texts"
 )
 
 //go:embed pages
@@ -19,24 +20,41 @@ var files embed.FS
 //go:embed pages/style.css
 var style string
 
-// page is the data of the layout that all pages share. Data is the data of the single
-// page.
+// page is what a template shows: the layout that all pages share, and in Data the data
+// of the single page. Its methods write in the language of the page.
 type page struct {
-	Title string
-	Theme string // light or dark; anything else follows the system
-	Here  string // the path of the page, if it is for signed-in users
-	Data  any
+	Title    string // the key of its text
+	Theme    string // light or dark; anything else follows the system
+	Here     string // the path of the page, if it is for signed-in users
+	Data     any
+	Language *texts.Language // writePage sets it
 }
 
-// pageOf returns the page at the path here, for the signed-in user of s.
+// pageOf returns the page at the path here, for the signed-in user of s. The title is
+// the key of its text.
 func pageOf(s *session.Session, here, title string, data any) page {
 	return page{Title: title, Theme: s.Values[valueTheme], Here: here, Data: data}
 }
 
-// link is an entry of the menu for signed-in users.
-type link struct{ Path, Name string }
+// T returns the text with the key: see [texts.Language.HTML].
+func (p page) T(key string, args ...any) template.HTML { return p.Language.HTML(key, args...) }
 
-var menu = []link{{homePath, "Profile"}, {devicesPath, "Devices"}, {passwordPath, "Password"}}
+// Time returns an element with the day and the time of t.
+func (p page) Time(t time.Time) template.HTML {
+	return template.HTML(`<time datetime="` + t.UTC().Format(time.RFC3339) + `">` + template.HTMLEscapeString(p.Language.Date(t)) + `</time>`)
+}
+
+// Ago returns in words how long ago t was.
+func (p page) Ago(t time.Time) string { return p.Language.Ago(time.Since(t)) }
+
+// Device describes the sender of a User-Agent header in words.
+func (p page) Device(userAgent string) string { return describe(p.Language, userAgent) }
+
+// choice is a value that a form offers, and the key of its text.
+type choice struct{ Value, Key string }
+
+// menu lists the pages for signed-in users by their paths.
+var menu = []choice{{homePath, "menu.profile"}, {devicesPath, "menu.devices"}, {passwordPath, "menu.password"}}
 
 var (
 	pages      = parsePages("login", "profile", "sessions", "password", "reauthenticate", "problem")
@@ -47,11 +65,8 @@ var (
 func parsePages(names ...string) map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
 		"style": func() template.CSS { return template.CSS(style) },
-		"menu":  func() []link { return menu },
-		"date":  func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
-		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"ago":   func(t time.Time) string { return ago(time.Since(t)) },
-	}).ParseFS(files, "pages/layout.html"))
+		"menu":  func() []choice { return menu },
+	}).ParseFS(files, "pages/layout.html", "pages/whose.html"))
 	parsed := map[string]*template.Template{}
 	for _, name := range names {
 		parsed[name] = template.Must(template.Must(layout.Clone()).ParseFS(files, "pages/"+name+".html"))
@@ -66,28 +81,25 @@ func hashOf(text string) string {
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// ago returns in words how long ago something was, in the largest unit that fits.
-func ago(d time.Duration) string {
-	for _, unit := range []struct {
-		name   string
-		length time.Duration
-	}{{"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}} {
-		switch n := d / unit.length; {
-		case n == 1:
-			return "1 " + unit.name + " ago"
-		case n > 1:
-			return fmt.Sprintf("%d %ss ago", n, unit.name)
-		}
+// languageOf returns the language of a page: the signed-in user's, or the browser's.
+func languageOf(r *http.Request) *texts.Language {
+	preference := ""
+	if s := session.FromContext(r.Context()); s != nil {
+		preference = s.Values[valueLanguage]
 	}
-	return "just now"
+	return texts.Choose(preference, r.Header.Values("Accept-Language"))
 }
 
+// writePage writes a page in the language of the request. There is no Vary header: it
+// is for caches, and no cache may store what we send.
 func writePage(w http.ResponseWriter, r *http.Request, status int, name string, p page) {
+	p.Language = languageOf(r)
 	var body bytes.Buffer
 	if err := pages[name].Execute(&body, p); err != nil {
 		panic(fmt.Errorf("page %s: %w", name, err)) // an error in the template; recoverPanic answers it
 	}
 	h := w.Header()
+	h.Set("Content-Language", p.Language.Tag)
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	writeStatus(w, status)

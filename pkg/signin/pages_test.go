@@ -105,6 +105,9 @@ func everyPage(r *fixture) map[string]string {
 		"wrong method":  r.do(fromBrowser(get("/logout"))).body,
 		"another site":  r.do(fromBrowser(with(post("/logout", "", ""), "Sec-Fetch-Site", "cross-site"))).body,
 		"not ours type": r.do(fromBrowser(post("/login", "text/plain", "x"))).body,
+
+		"password":       r.do(fromBrowser(with(get("/password"), "Cookie", cookie))).body,
+		"reauthenticate": r.do(fromBrowser(with(get("/reauthenticate"), "Cookie", cookie))).body,
 	}
 	pages["device"] = r.do(fromBrowser(with(get("/sessions"), "Cookie", cookie))).body
 	r.signIn()

@@ -2,11 +2,9 @@ package signin
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"example.com/coatcheck/pkg/clientip"
 	"example.com/coatcheck/pkg/session"
@@ -15,19 +13,25 @@ import (
 
 const passwordPath = "/password"
 
+// changePath is where password managers look for the page that changes the password
+// (W3C, A Well-Known URL for Changing Passwords).
+const changePath = "/.well-known/change-password"
+
 type passwordChange struct {
 	sessions  *session.Manager
 	passwords authn.PasswordChanger
 }
 
-// Password returns the routes of /password. A new password ends all sessions of the
+// Password returns the routes of /password, and of the address at which password
+// managers look for it, /.well-known/change-password. A new password ends all sessions of the
 // user except the one that sets it. That session gets a new token. All devices of the
 // user are strangers then, except the one that sets it. That device gets a new cookie.
 func Password(sessions *session.Manager, passwords authn.PasswordChanger) Routes {
 	c := passwordChange{sessions, passwords}
 	return Routes{
-		"GET /password":  sessions.Require(http.HandlerFunc(c.show)).ServeHTTP,
-		"POST /password": sessions.Require(http.HandlerFunc(c.submit)).ServeHTTP,
+		"GET " + changePath: func(w http.ResponseWriter, r *http.Request) { redirect(w, passwordPath) },
+		"GET /password":     sessions.Require(http.HandlerFunc(c.show)).ServeHTTP,
+		"POST /password":    sessions.Require(http.HandlerFunc(c.submit)).ServeHTTP,
 	}
 }
 
@@ -37,7 +41,7 @@ func (c passwordChange) show(w http.ResponseWriter, r *http.Request) {
 
 func (c passwordChange) write(w http.ResponseWriter, r *http.Request, status int, problem string) {
 	s := session.FromContext(r.Context())
-	writePage(w, r, status, "password", pageOf(s, passwordPath, "Change password", struct {
+	writePage(w, r, status, "password", pageOf(s, passwordPath, "password.title", struct {
 		passwordForm
 		MinCharacters int
 	}{passwordForm{Username: s.Values[valueUsername], Problem: problem}, c.passwords.MinCharacters()}))
@@ -49,7 +53,7 @@ func (c passwordChange) submit(w http.ResponseWriter, r *http.Request) {
 		err = c.change(w, r, form["current_password"], form["new_password"])
 	}
 	if err != nil {
-		writeFormError(w, r, err, func(problem *refusal) { c.write(w, r, problem.status, problem.detail) })
+		writeFormError(w, r, err, func(problem *refusal) { c.write(w, r, problem.status, problem.detail.In(languageOf(r))) })
 		return
 	}
 	writeSuccess(w, r, homePath)
@@ -59,7 +63,7 @@ func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, 
 	ctx := r.Context()
 	s := session.FromContext(ctx)
 	if err := c.passwords.CheckNew(next, s.Values[valueUsername]); err != nil {
-		return badRequest("%s", sentence(err))
+		return refusedNew(err)
 	}
 	proof, err := reauthenticate(c.passwords, r, s, current)
 	if err != nil {
@@ -78,8 +82,26 @@ func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, 
 	return nil
 }
 
-// sentence returns the text of err as a sentence for people.
-func sentence(err error) string {
-	first, size := utf8.DecodeRuneInString(err.Error())
-	return string(unicode.ToUpper(first)) + strings.TrimSuffix(err.Error()[size:], ".") + "."
+// rules are the keys of the texts about the rules for new passwords.
+var rules = map[authn.Rule]string{
+	authn.TooLong:     "password_rule.too_long",
+	authn.TooShort:    "password_rule.too_short",
+	authn.Common:      "password_rule.common",
+	authn.Patterns:    "password_rule.patterns",
+	authn.Words:       "password_rule.words",
+	authn.Names:       "password_rule.names",
+	authn.Runs:        "password_rule.runs",
+	authn.Repetitions: "password_rule.repetitions",
+}
+
+// refusedNew returns the answer to an error of [authn.PasswordChanger].CheckNew.
+func refusedNew(err error) error {
+	var known *authn.NewPasswordError
+	switch {
+	case !errors.As(err, &known) || rules[known.Rule] == "":
+		return badRequest("password_rule.other", "reason", err.Error())
+	case known.Limit > 0:
+		return badRequest(rules[known.Rule], "n", known.Limit)
+	}
+	return badRequest(rules[known.Rule])
 }

@@ -2,24 +2,25 @@ package signin
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
+	"example.com/coatcheck/pkg/signin/texts"
 )
 
 type preferenceChange struct {
 	sessions *session.Manager
 	users    authn.PreferenceSetter
-	language func(tag string) (canonical string, err error)
 }
 
 // Preferences returns the route of /preferences. It changes the user, for future
-// sessions, and the session of the request. The function language checks a language
-// tag and returns its usual spelling: see package bcp47.
-func Preferences(sessions *session.Manager, users authn.PreferenceSetter, language func(tag string) (canonical string, err error)) Routes {
-	c := preferenceChange{sessions, users, language}
+// sessions, and the session of the request.
+func Preferences(sessions *session.Manager, users authn.PreferenceSetter) Routes {
+	c := preferenceChange{sessions, users}
 	return Routes{"POST /preferences": sessions.Require(http.HandlerFunc(c.submit)).ServeHTTP}
 }
 
@@ -56,24 +57,43 @@ func (c preferenceChange) change(r *http.Request, form map[string]string) error 
 	})
 }
 
-var themes = []string{"system", "light", "dark"}
+// system is the setting that follows the system or the browser.
+const system = "system"
+
+var themes = []choice{{system, "theme.system"}, {"light", "theme.light"}, {"dark", "theme.dark"}}
+
+// themeValues and languageValues are the values that the preferences may have. A
+// language that no page has is refused: it would be a preference that does nothing.
+func themeValues() (values []string) {
+	for _, theme := range themes {
+		values = append(values, theme.Value)
+	}
+	return values
+}
+
+func languageValues() []string {
+	values := []string{system}
+	for _, l := range texts.All {
+		values = append(values, l.Tag)
+	}
+	return values
+}
 
 // check returns the settings to store. It accepts only known settings with known
 // values.
 func (c preferenceChange) check(form map[string]string) (map[string]string, error) {
 	settings := map[string]string{}
-	if theme, ok := form[valueTheme]; ok {
-		if !slices.Contains(themes, theme) {
-			return nil, badRequest("The theme must be one of %q.", themes)
+	for _, preference := range []struct {
+		name   string
+		values []string
+	}{{valueTheme, themeValues()}, {valueLanguage, languageValues()}} {
+		setting, ok := form[preference.name]
+		if ok && !slices.Contains(preference.values, setting) {
+			return nil, badRequest("problem.value", "field", strconv.Quote(preference.name), "values", fmt.Sprintf("%q", preference.values))
 		}
-		settings[valueTheme] = theme
-	}
-	if tag, ok := form[valueLanguage]; ok {
-		canonical, err := c.language(tag)
-		if err != nil {
-			return nil, badRequest("The language must be a BCP 47 tag, such as en or pt-BR.")
+		if ok {
+			settings[preference.name] = setting
 		}
-		settings[valueLanguage] = canonical
 	}
 	return settings, nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/texts"
 )
 
 // Profile returns the routes of the profile and of /, which redirects to it.
@@ -34,11 +35,12 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, p)
 		return
 	}
-	writePage(w, r, http.StatusOK, "profile", pageOf(s, homePath, "Profile", struct {
+	writePage(w, r, http.StatusOK, "profile", pageOf(s, homePath, "menu.profile", struct {
 		profile
-		IP     string
-		Themes []string
-	}{p, s.IP, themes}))
+		IP        string
+		Themes    []choice
+		Languages []*texts.Language
+	}{p, s.IP, themes, texts.All}))
 }
 
 func preferences(s *session.Session) map[string]string {

@@ -34,7 +34,7 @@ func (a reauthentication) show(w http.ResponseWriter, r *http.Request) {
 
 func (a reauthentication) write(w http.ResponseWriter, r *http.Request, status int, next, problem string) {
 	s := session.FromContext(r.Context())
-	writePage(w, r, status, "reauthenticate", pageOf(s, r.URL.Path, "Confirm it is you", passwordForm{s.Values[valueUsername], next, problem}))
+	writePage(w, r, status, "reauthenticate", pageOf(s, r.URL.Path, "reauthenticate.title", passwordForm{s.Values[valueUsername], next, problem}))
 }
 
 func (a reauthentication) submit(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +43,9 @@ func (a reauthentication) submit(w http.ResponseWriter, r *http.Request) {
 		err = a.renew(w, r, form["password"])
 	}
 	if err != nil {
-		writeFormError(w, r, err, func(problem *refusal) { a.write(w, r, problem.status, localPath(form["next"]), problem.detail) })
+		writeFormError(w, r, err, func(problem *refusal) {
+			a.write(w, r, problem.status, localPath(form["next"]), problem.detail.In(languageOf(r)))
+		})
 		return
 	}
 	writeSuccess(w, r, localPath(form["next"]))

@@ -39,6 +39,8 @@ func TestWrongMethod(t *testing.T) {
 		"/password":       "GET, HEAD, POST",
 		"/preferences":    "POST",
 
+		"/.well-known/change-password": "GET, HEAD",
+
 		"/sessions":                          "GET, HEAD",
 		"/sessions/" + unknownID + "/revoke": "POST",
 		"/sessions/revoke-others":            "POST",

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/session"
-	"example.com/coatcheck/pkg/signin/useragent"
 )
 
 const devicesPath = "/sessions"
@@ -59,12 +58,6 @@ type sessionInfo struct {
 	Current       bool      `json:"current"`
 }
 
-// Device describes the browser and the system of the login in words.
-func (i sessionInfo) Device() string { return useragent.Describe(i.UserAgent) }
-
-// LastDevice describes the browser and the system of the last touch in words.
-func (i sessionInfo) LastDevice() string { return useragent.Describe(i.LastUserAgent) }
-
 // Moved reports whether another client than at login has used the session.
 func (i sessionInfo) Moved() bool { return i.LastIP != i.IP || i.LastUserAgent != i.UserAgent }
 
@@ -77,7 +70,7 @@ func (d devices) show(w http.ResponseWriter, r *http.Request) {
 	}
 	infos := sessionInfos(all, s.ID)
 	if wantsPage(r) {
-		writePage(w, r, http.StatusOK, "sessions", pageOf(s, devicesPath, "Devices", infos))
+		writePage(w, r, http.StatusOK, "sessions", pageOf(s, devicesPath, "menu.devices", infos))
 		return
 	}
 	writeJSON(w, http.StatusOK, struct {

@@ -95,7 +95,7 @@ func readBody(w http.ResponseWriter, r *http.Request) error {
 		return errTooLarge
 	}
 	if err != nil {
-		return badRequest("The body did not arrive whole.")
+		return badRequest("problem.incomplete")
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return nil
@@ -109,7 +109,7 @@ func methodNotAllowed(allowed []string) http.HandlerFunc {
 	allow := strings.Join(allowed, ", ")
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", allow)
-		Fail(w, r, &refusal{http.StatusMethodNotAllowed, fmt.Sprintf("%s does not work here; allowed: %s.", r.Method, allow)})
+		Fail(w, r, refuse(http.StatusMethodNotAllowed, "problem.method", "method", r.Method, "allowed", allow))
 	}
 }
 

@@ -2,16 +2,16 @@ package password
 
 import (
 	_ "embed"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// CheckNew returns an error if the user called name may not have this password. The
-// error says why, and what to do. CheckNew refuses passwords that attackers try first
+// CheckNew returns a [*authn.NewPasswordError] if the user called name may not have this
+// password. The error says why, and what to do. CheckNew refuses passwords that attackers try first
 // (NIST SP 800-63B-4, section 3.1.1.2; ASVS 6.2.4): a password in the shipped list, and
 // one that takes fewer than 10^10 guesses by an estimate in the way of zxcvbn. The
 // estimate looks at the first 128 bytes. It knows common words, names and passwords, what
@@ -21,17 +21,17 @@ import (
 func CheckNew(password, name string) error {
 	switch {
 	case len(password) > MaxBytes:
-		return fmt.Errorf("the password is longer than %d bytes; choose a shorter one", MaxBytes)
+		return &authn.NewPasswordError{Rule: authn.TooLong, Limit: MaxBytes}
 	case utf8.RuneCountInString(password) < MinCharacters:
-		return fmt.Errorf("the password is shorter than %d characters; choose a longer one", MinCharacters)
+		return &authn.NewPasswordError{Rule: authn.TooShort, Limit: MinCharacters}
 	case slices.Contains(strings.Split(commonPasswords, "\n"), strings.ToLower(password)):
-		return errors.New("the password is one of the most common; choose another")
+		return &authn.NewPasswordError{Rule: authn.Common}
 	}
 	magnitude, most := estimate(password, namesOf(name))
 	if magnitude >= enough {
 		return nil
 	}
-	return fmt.Errorf("the password is easy to guess, because %s; choose four words at random, or more", reasons[most])
+	return &authn.NewPasswordError{Rule: rules[most]}
 }
 
 // enough is the decimal logarithm of the guesses that a new password must take. It is
@@ -39,13 +39,10 @@ func CheckNew(password, name string) error {
 // than the time there is; of a users table that leaked, one hash of ours at a time.
 const enough = 10
 
-// reasons says why a password is easy to guess that is mostly made of one kind.
-var reasons = map[kind]string{
-	other:  "it has too few characters that are not a common word or a pattern",
-	word:   "it is made of common words, names or dates",
-	own:    "it is little more than the user's name or the product's",
-	run:    "it is little more than a run of the keyboard or the alphabet",
-	repeat: "it repeats itself",
+// rules says which rule a password breaks that is easy to guess and mostly made of one
+// kind.
+var rules = map[kind]authn.Rule{
+	other: authn.Patterns, word: authn.Words, own: authn.Names, run: authn.Runs, repeat: authn.Repetitions,
 }
 
 // commonPasswords holds common passwords that have at least MinCharacters, in lower

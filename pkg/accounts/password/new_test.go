@@ -15,9 +15,17 @@ const (
 	listed   = "the password is one of the most common; choose another"
 )
 
+var because = map[kind]string{
+	other:  "it has too few characters that are not a common word or a pattern",
+	word:   "it is made of common words, names or dates",
+	own:    "it is little more than the user's name or the product's",
+	run:    "it is little more than a run of the keyboard or the alphabet",
+	repeat: "it repeats itself",
+}
+
 // easy returns the error for a password that is mostly of that kind.
 func easy(k kind) string {
-	return "the password is easy to guess, because " + reasons[k] + "; choose four words at random, or more"
+	return "the password is easy to guess, because " + because[k] + "; choose four words at random, or more"
 }
 
 func TestCheckNew(t *testing.T) {

@@ -57,7 +57,7 @@ type User struct {
 	Username    string // as the user typed it when the account was made
 	DisplayName string
 	Roles       []string
-	Preferences map[string]string // "theme", "language"; if one is absent, the product's default applies
+	Preferences map[string]string // "theme", "language"; if one is absent, the browser's applies
 }
 
 // Authenticator checks names and passwords. It is safe for concurrent use.
@@ -105,7 +105,8 @@ type PasswordChanger interface {
 	Authenticator
 
 	// CheckNew returns an error if the user called username may not have this new
-	// password. The error's text is for the user. CheckNew makes no call to a store.
+	// password. A [*NewPasswordError] is told to users in the language of the page, and
+	// the text of any other error as it is. CheckNew makes no call to a store.
 	CheckNew(password, username string) error
 
 	// MinCharacters returns the minimum number of characters in a new password.

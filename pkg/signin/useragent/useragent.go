@@ -1,5 +1,5 @@
-// Package useragent describes the program that sent a request, from its User-Agent
-// header: "Firefox on Windows". The description is good enough for users to recognise
+// Package useragent recognises the program that sent a request, from its User-Agent
+// header: Firefox and Windows. The result is good enough for users to recognise
 // their own devices. It is only a hint. Do not base a decision on it, because a
 // client can send any User-Agent.
 //
@@ -7,6 +7,21 @@
 package useragent
 
 import "strings"
+
+// What is no product with a name is one of these kinds. They are words, so a page shows
+// them in its own language.
+const (
+	App               = "an app"
+	GoogleApp         = "the Google app"
+	PythonProgram     = "a Python program"
+	GoProgram         = "a Go program"
+	JavaScriptProgram = "a JavaScript program"
+	JavaProgram       = "a Java program"
+	AppleDevice       = "an Apple device"
+)
+
+// Kinds lists the kinds.
+var Kinds = []string{App, GoogleApp, PythonProgram, GoProgram, JavaScriptProgram, JavaProgram, AppleDevice}
 
 // product is a browser or a system: the mark that its User-Agent contains, and its
 // name.
@@ -21,7 +36,7 @@ var browsers = []product{
 	{"FBAN/", "Facebook"}, {"FBAV/", "Facebook"},
 	{"Instagram ", "Instagram"},
 	{"MicroMessenger/", "WeChat"},
-	{"GSA/", "the Google app"},
+	{"GSA/", GoogleApp},
 
 	{"Edg/", "Edge"}, {"EdgA/", "Edge"}, {"EdgiOS/", "Edge"}, {"Edge/", "Edge"},
 	{"Opera Mini/", "Opera Mini"},
@@ -39,21 +54,21 @@ var browsers = []product{
 	{"Epiphany/", "GNOME Web"},
 
 	{"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"}, {"Focus/", "Firefox"},
-	{"; wv)", "an app"},
-	{"Electron/", "an app"},
+	{"; wv)", App},
+	{"Electron/", App},
 	{"Chromium/", "Chromium"}, {"HeadlessChrome/", "Chrome"}, {"Chrome/", "Chrome"}, {"CriOS/", "Chrome"},
 	{"MSIE ", "Internet Explorer"}, {"Trident/", "Internet Explorer"},
 	{"Safari/", "Safari"},
-	{"AppleWebKit/", "an app"},
+	{"AppleWebKit/", App},
 
 	{"curl/", "curl"},
 	{"Wget/", "Wget"},
 	{"PostmanRuntime/", "Postman"},
-	{"python-requests/", "a Python program"}, {"python-httpx/", "a Python program"}, {"Python/", "a Python program"}, {"Python-urllib/", "a Python program"},
-	{"Go-http-client/", "a Go program"},
-	{"axios/", "a JavaScript program"}, {"undici", "a JavaScript program"}, {"node", "a JavaScript program"},
-	{"okhttp/", "an app"}, {"CFNetwork/", "an app"}, {"Dart/", "an app"},
-	{"Java/", "a Java program"}, {"Java-http-client/", "a Java program"},
+	{"python-requests/", PythonProgram}, {"python-httpx/", PythonProgram}, {"Python/", PythonProgram}, {"Python-urllib/", PythonProgram},
+	{"Go-http-client/", GoProgram},
+	{"axios/", JavaScriptProgram}, {"undici", JavaScriptProgram}, {"node", JavaScriptProgram},
+	{"okhttp/", App}, {"CFNetwork/", App}, {"Dart/", App},
+	{"Java/", JavaProgram}, {"Java-http-client/", JavaProgram},
 }
 
 // systems is sorted so that the first match is the right one. The User-Agent of a
@@ -75,25 +90,16 @@ var systems = []product{
 	{"CrOS", "ChromeOS"},
 	{"PlayStation", "PlayStation"},
 	{"Nintendo Switch", "Nintendo Switch"},
-	{"Macintosh", "macOS"}, {"Mac OS X", "macOS"}, {"Darwin/", "an Apple device"},
+	{"Macintosh", "macOS"}, {"Mac OS X", "macOS"}, {"Darwin/", AppleDevice},
 	{"FreeBSD", "FreeBSD"}, {"OpenBSD", "OpenBSD"}, {"NetBSD", "NetBSD"},
 	{"Linux", "Linux"}, {"linux", "Linux"}, {"X11", "Unix"},
 }
 
-// Describe returns the browser and the system in words, as far as the header names
-// them. It returns "Unknown device" if the header names neither. The result never
-// contains text of the header.
-func Describe(header string) string {
-	browser, system := find(browsers, header), find(systems, header)
-	switch {
-	case browser == "" && system == "":
-		return "Unknown device"
-	case system == "":
-		return sentence(browser)
-	case browser == "":
-		return sentence(system)
-	}
-	return sentence(browser) + " on " + system
+// Parse returns the browser and the system, as far as the header names them: the name
+// of a product, such as Firefox, or one of the Kinds. What the header does not name is
+// "". The result never contains text of the header.
+func Parse(header string) (browser, system string) {
+	return find(browsers, header), find(systems, header)
 }
 
 // find returns the name of the first product whose mark is in the header.
@@ -104,14 +110,4 @@ func find(products []product, header string) string {
 		}
 	}
 	return ""
-}
-
-// sentence changes "an app" to "An app". It leaves the names of products as they are.
-func sentence(name string) string {
-	for _, article := range []string{"a ", "an ", "the "} {
-		if strings.HasPrefix(name, article) {
-			return strings.ToUpper(name[:1]) + name[1:]
-		}
-	}
-	return name
 }

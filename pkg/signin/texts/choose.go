@@ -1,0 +1,92 @@
+package texts
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Choose returns the language of a page. That is the user's preference if we have it.
+// Otherwise it is the language that the values of the header Accept-Language like best
+// (RFC 9110, section 12.5.4) among those that we have, and English if they name none.
+// A preference is a tag, and so is a part of the header: de-AT gets de, by the lookup
+// of RFC 4647, section 3.4.
+func Choose(preference string, accept []string) *Language {
+	if l := lookup(preference, nil); l != nil {
+		return l
+	}
+	ranges := parse(strings.Join(accept, ","))
+	var never []string
+	for _, r := range ranges {
+		if r.quality == 0 {
+			never = append(never, r.tag)
+		}
+	}
+	for _, r := range ranges {
+		if r.quality == 0 {
+			break
+		}
+		if l := lookup(r.tag, never); l != nil {
+			return l
+		}
+	}
+	return English
+}
+
+// lookup returns the language whose tag is the beginning of tag, or nil. For the tag *
+// it is the first language. It never returns a language that never names.
+func lookup(tag string, never []string) *Language {
+	for _, l := range All {
+		whole := tag == "*" || strings.EqualFold(tag, l.Tag)
+		if (whole || beginsWith(tag, l.Tag)) && !slices.ContainsFunc(never, func(n string) bool { return strings.EqualFold(n, l.Tag) }) {
+			return l
+		}
+	}
+	return nil
+}
+
+func beginsWith(tag, language string) bool {
+	n := len(language)
+	return len(tag) > n && tag[n] == '-' && strings.EqualFold(tag[:n], language)
+}
+
+// languageRange is an element of the header Accept-Language.
+type languageRange struct {
+	tag     string
+	quality float64 // from 0, which means never, to 1
+}
+
+// parse returns the elements of the header, the best one first. It leaves out what is
+// no element.
+func parse(header string) (ranges []languageRange) {
+	for element := range strings.SplitSeq(header, ",") {
+		tag, weight, weighted := strings.Cut(element, ";")
+		r := languageRange{strings.Trim(tag, " \t"), 1}
+		if weighted {
+			var ok bool
+			if r.quality, ok = quality(weight); !ok {
+				continue
+			}
+		}
+		if r.tag != "" {
+			ranges = append(ranges, r)
+		}
+	}
+	slices.SortStableFunc(ranges, func(a, b languageRange) int {
+		switch {
+		case a.quality > b.quality:
+			return -1
+		case a.quality < b.quality:
+			return 1
+		}
+		return 0
+	})
+	return ranges
+}
+
+// quality reads a weight, such as q=0.8.
+func quality(weight string) (float64, bool) {
+	name, value, _ := strings.Cut(strings.Trim(weight, " \t"), "=")
+	q, err := strconv.ParseFloat(value, 64)
+	return q, strings.EqualFold(name, "q") && err == nil && q >= 0 && q <= 1
+}

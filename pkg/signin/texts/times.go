@@ -1,0 +1,34 @@
+package texts
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Date returns the day and the time of t, in UTC.
+func (l *Language) Date(t time.Time) string {
+	t = t.UTC()
+	day := strconv.Itoa(t.Day())
+	if t.Day() == 1 {
+		day = l.Text("date.first")
+	}
+	return l.Text("date.pattern", "day", day, "month", l.month(t.Month()), "year", strconv.Itoa(t.Year()), "time", t.Format("15:04"))
+}
+
+func (l *Language) month(m time.Month) string {
+	return strings.Fields(l.Text("date.months"))[m-time.January]
+}
+
+// Ago returns in words how long ago something was, in the largest unit that fits.
+func (l *Language) Ago(d time.Duration) string {
+	switch {
+	case d >= 24*time.Hour:
+		return l.Text("ago.days", "n", int(d/(24*time.Hour)))
+	case d >= time.Hour:
+		return l.Text("ago.hours", "n", int(d/time.Hour))
+	case d >= time.Minute:
+		return l.Text("ago.minutes", "n", int(d/time.Minute))
+	}
+	return l.Text("ago.now")
+}
