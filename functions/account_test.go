@@ -129,11 +129,11 @@ func (s *stack) freezeUntil(t *testing.T, end time.Time) {
 func TestPreferences(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)
-	r := s.wantCost(t, request{method: "POST", path: "/preferences", cookie: cookie, contentType: "application/json", body: `{"theme":"dark","language":"pt-br"}`},
+	r := s.wantCost(t, request{method: "POST", path: "/preferences", cookie: cookie, contentType: "application/json", body: `{"theme":"dark","language":"de"}`},
 		budget{[]string{"GetItem", "GetItem", "UpdateItem", "UpdateItem"}, 2, 2})
 	wantStatus(t, r, http.StatusNoContent)
 	for _, cookie := range []string{cookie, s.signIn(t)} {
-		if r := s.do(t, profile(cookie)); !strings.Contains(r.body, `"preferences":{"language":"pt-BR","theme":"dark"}`) {
+		if r := s.do(t, profile(cookie)); !strings.Contains(r.body, `"preferences":{"language":"de","theme":"dark"}`) {
 			t.Errorf("%d %s", r.status, r.body)
 		}
 	}

@@ -2,6 +2,8 @@ package signin
 
 import (
 	"net/http"
+	"unicode"
+	"unicode/utf8"
 
 	"example.com/coatcheck/pkg/signin/texts"
 	"example.com/coatcheck/pkg/signin/useragent"
@@ -53,17 +55,27 @@ func describe(l *texts.Language, userAgent string) string {
 	case browser == "" && system == "":
 		return l.Text("device.unknown")
 	case browser == "":
-		return inWords(l, system)
+		return capital(l, system)
 	case system == "":
-		return inWords(l, browser)
+		return capital(l, browser)
 	}
-	return l.Text("device.browser_on_system", "browser", inWords(l, browser), "system", inWords(l, system))
+	return l.Text("device.browser_on_system", "browser", capital(l, browser), "system", inWords(l, system))
 }
 
-// inWords returns the name of a product as it is, and a kind in the language.
+// inWords returns a kind in the language, and the name of a product as it is.
 func inWords(l *texts.Language, product string) string {
 	if key, ok := kinds[product]; ok {
 		return l.Text(key)
 	}
 	return product
+}
+
+// capital does the same as inWords, and begins a kind with a capital letter. The name of
+// a product keeps its own letters: curl.
+func capital(l *texts.Language, product string) string {
+	text := inWords(l, product)
+	if first, size := utf8.DecodeRuneInString(text); kinds[product] != "" {
+		return string(unicode.ToUpper(first)) + text[size:]
+	}
+	return text
 }

@@ -49,6 +49,7 @@ type fixture struct {
 	log      syncBuffer
 	secrets  []string // the secrets of all tokens in requests and answers; none may be logged
 	id       string   // replaces {id} in a route; "" means an ID of no session
+	language string   // the Accept-Language of requests that have none
 	clock
 	callRecorder
 }
@@ -165,6 +166,9 @@ func directly(_ *testing.T, h http.Handler, req *http.Request) response {
 func (r *fixture) send(transport func(*testing.T, http.Handler, *http.Request) response, req *http.Request) response {
 	r.t.Helper()
 	r.remember(req.Header["Cookie"])
+	if r.language != "" && req.Header.Get("Accept-Language") == "" {
+		req.Header.Set("Accept-Language", r.language)
+	}
 	r.startOver()
 	resp := transport(r.t, r.handler, req)
 	r.remember(resp.cookies())
@@ -183,14 +187,17 @@ func (r *fixture) remember(lines []string) {
 
 // signIn returns the Cookie header of a new session of alice. It is like the session
 // of a login, but costs no hash.
-func (r *fixture) signIn() string {
+func (r *fixture) signIn() string { r.t.Helper(); return r.signInAs("alice") }
+
+// signInAs does the same for another account.
+func (r *fixture) signInAs(name string) string {
 	r.t.Helper()
-	alice, err := r.accounts.Store.Get(context.Background(), "alice")
+	account, err := r.accounts.Store.Get(context.Background(), name)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	if _, err := r.sessions.Create(w, get("/login"), session.User{ID: alice.UserID, Roles: alice.Roles, Values: values((&accounts.Proof{Account: alice}).User())}); err != nil {
+	if _, err := r.sessions.Create(w, get("/login"), session.User{ID: account.UserID, Roles: account.Roles, Values: values((&accounts.Proof{Account: account}).User())}); err != nil {
 		r.t.Fatal(err)
 	}
 	resp := response{header: w.Result().Header}

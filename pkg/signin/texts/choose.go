@@ -12,42 +12,33 @@ import (
 // A preference is a tag, and so is a part of the header: de-AT gets de, by the lookup
 // of RFC 4647, section 3.4.
 func Choose(preference string, accept []string) *Language {
-	if l := lookup(preference, nil); l != nil {
+	if l := first(func(l *Language) bool { return l.matches(preference) }); l != nil {
 		return l
 	}
 	ranges := parse(strings.Join(accept, ","))
-	var never []string
-	for _, r := range ranges {
-		if r.quality == 0 {
-			never = append(never, r.tag)
-		}
+	refused := func(l *Language) bool {
+		return slices.ContainsFunc(ranges, func(r languageRange) bool { return r.quality == 0 && strings.EqualFold(r.tag, l.Tag) })
 	}
 	for _, r := range ranges {
-		if r.quality == 0 {
-			break
-		}
-		if l := lookup(r.tag, never); l != nil {
+		wanted := func(l *Language) bool { return (r.tag == "*" || l.matches(r.tag)) && !refused(l) }
+		if l := first(wanted); l != nil && r.quality > 0 {
 			return l
 		}
 	}
 	return English
 }
 
-// lookup returns the language whose tag is the beginning of tag, or nil. For the tag *
-// it is the first language. It never returns a language that never names.
-func lookup(tag string, never []string) *Language {
-	for _, l := range All {
-		whole := tag == "*" || strings.EqualFold(tag, l.Tag)
-		if (whole || beginsWith(tag, l.Tag)) && !slices.ContainsFunc(never, func(n string) bool { return strings.EqualFold(n, l.Tag) }) {
-			return l
-		}
+func first(suits func(*Language) bool) *Language {
+	if i := slices.IndexFunc(All, suits); i >= 0 {
+		return All[i]
 	}
 	return nil
 }
 
-func beginsWith(tag, language string) bool {
-	n := len(language)
-	return len(tag) > n && tag[n] == '-' && strings.EqualFold(tag[:n], language)
+// matches reports whether tag is the language's own, or begins with it.
+func (l *Language) matches(tag string) bool {
+	n := len(l.Tag)
+	return strings.EqualFold(tag, l.Tag) || len(tag) > n && tag[n] == '-' && strings.EqualFold(tag[:n], l.Tag)
 }
 
 // languageRange is an element of the header Accept-Language.
