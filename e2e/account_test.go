@@ -53,7 +53,8 @@ func password(t *testing.T, browser context.Context, url string) {
 	second.signIn(demo.Password)
 	old := first.cookie().Value
 
-	first.open("/password")
+	first.open("/.well-known/change-password")
+	first.wantPage("/password", "Change password")
 	first.checkPage("password")
 	first.change("not the password, surely", next, http.StatusUnauthorized)
 	first.checkPage("password-refused")
@@ -105,8 +106,8 @@ func reauthenticate(t *testing.T, browser context.Context, url string) {
 	d.wantPage("/profile", "Alice")
 }
 
-// preferences sets a theme. It applies to this device at once, and to other devices from
-// their next sign-in on.
+// preferences sets a theme and a language. They apply to this device at once, and to
+// other devices from their next sign-in on.
 func preferences(t *testing.T, browser context.Context, url string) {
 	first, second := newDevice(t, browser, url), newDevice(t, browser, url)
 	first.signIn(demo.Password)
@@ -119,16 +120,20 @@ func preferences(t *testing.T, browser context.Context, url string) {
 		}
 	}
 	first.setPreference("theme", "system")
-	first.run(fill("language", "no language at all"))
-	if status := first.click(`button[aria-label="Save language"]`); status != http.StatusBadRequest {
-		t.Errorf("a language that is none: status %d", status)
+
+	first.setPreference("language", "de")
+	second.signIn(demo.Password)
+	for _, d := range []*device{first, second} {
+		d.wantLanguage("de")
 	}
+	first.setPreference("language", "system")
+	first.wantLanguage("en")
 }
 
 func (d *device) setPreference(name, value string) {
 	d.t.Helper()
 	d.run(chromedp.SetValue(chromedp.CSS("select[name="+name+"]"), value))
-	d.click(`button[aria-label="Save ` + name + `"]`)
+	d.click(`form:has(select[name=` + name + `]) button`)
 	d.wantPage("/profile", "Alice")
 }
 

@@ -17,7 +17,9 @@ import (
 
 func TestRun(t *testing.T) {
 	s := serve(t, "run", "ADDR=localhost:"+testenv.FreePort(t))
-	journeys(t, startBrowser(t), s.url)
+	browser := startBrowser(t)
+	languages(t, browser, s.url)
+	journeys(t, browser, s.url)
 }
 
 // TestLocal also checks that make local leaves no process, container or used port

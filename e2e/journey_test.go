@@ -43,7 +43,7 @@ func (d *device) signIn(password string) {
 	d.open("/login")
 	d.run(fill("username", demo.Username), fill("password", password))
 	d.press("Sign in")
-	d.wantPage("/profile", "Welcome to your profile, Alice!")
+	d.wantPage("/profile", "Alice")
 }
 
 // get sends a GET request with the cookie, not from the browser, and returns status and

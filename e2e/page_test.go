@@ -37,8 +37,8 @@ func readAxe(t *testing.T) string {
 }
 
 // checkPage checks the device's page in both color schemes, and once more in the width
-// of a phone. Axe must find nothing serious, and nothing may be wider than the window.
-// The screenshots are in .cache/e2e/.
+// of a phone. Axe must find nothing, nothing may be wider than the window, and no choice
+// may be cut off. The screenshots are in .cache/e2e/.
 func (d *device) checkPage(name string) {
 	d.t.Helper()
 	folder := filepath.Join(cache, "e2e", strings.Split(d.t.Name(), "/")[0])
@@ -56,9 +56,11 @@ func (d *device) checkPage(name string) {
 		picture := perform(d, chromedp.FullScreenshot(100))
 		wide := script[int64](d, `document.documentElement.scrollWidth`)
 		script[int](d, axe+";0")
-		findings := script[string](d, serious, chromedp.EvalAwaitPromise)
-		if findings != "" {
-			d.t.Errorf("%s, %s: axe finds\n%s", name, view.name, findings)
+		if found := script[string](d, findings, chromedp.EvalAwaitPromise); found != "" {
+			d.t.Errorf("%s, %s: axe finds\n%s", name, view.name, found)
+		}
+		if cut := script[string](d, cutOff); cut != "" {
+			d.t.Errorf("%s, %s: there is no room for %s", name, view.name, cut)
 		}
 		if wide > view.width {
 			d.t.Errorf("%s, %s: the page is %d pixels wide, the window %d", name, view.name, wide, view.width)
@@ -71,8 +73,17 @@ func (d *device) checkPage(name string) {
 	d.run(chromedp.EmulateReset())
 }
 
-// serious is a script that lists axe's findings that are serious or worse, one per line.
-const serious = `axe.run().then(r => r.violations
-	.filter(v => v.impact === 'serious' || v.impact === 'critical')
+// cutOff is a script that lists the choices that have less room than their texts need.
+const cutOff = `[...document.querySelectorAll('select')].filter(e => {
+	const copy = e.cloneNode(true)
+	copy.style.cssText = 'position: absolute; width: max-content'
+	e.after(copy)
+	const needs = copy.offsetWidth
+	copy.remove()
+	return needs > e.offsetWidth
+}).map(e => e.name).join(' ')`
+
+// findings is a script that lists what axe finds, one finding per line.
+const findings = `axe.run().then(r => r.violations
 	.map(v => v.id + ': ' + v.help + ': ' + v.nodes.map(n => n.html).join(' '))
 	.join('\n'))`

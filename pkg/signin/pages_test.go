@@ -263,7 +263,7 @@ func TestProfilePage(t *testing.T) {
 				t.Errorf("no roles are not called none: %s", page)
 			}
 			text := html.UnescapeString(page)
-			for _, part := range []string{">Eve<", " from 192.0.2.1<", " UTC</time>", ">Log out<"} {
+			for _, part := range []string{">Eve<", " from 192.0.2.1<", "\u00a0UTC</time>", ">Log out<"} {
 				if !strings.Contains(text, part) {
 					t.Errorf("no %q on the page", part)
 				}
