@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
@@ -91,7 +90,7 @@ func (c *changePassword) Run(ctx context.Context, at address) error {
 	if err != nil {
 		return err
 	}
-	if err := password.CheckNew(pw, user.Name); err != nil {
+	if err := b.directory.CheckNew(pw, user.Name); err != nil {
 		return err
 	}
 	changed, err := b.directory.ChangePassword(ctx, user, pw, func(ctx context.Context) error { return b.endSessions(ctx, user) })

@@ -82,8 +82,10 @@ func (a *Account) owner() throttle.Owner {
 // Subject returns what is limited when somebody signs in to the account.
 func (a *Account) Subject() throttle.Subject { return throttle.Subject{Name: a.Name, Owner: a.owner()} }
 
-// CheckNew implements [authn.PasswordChanger] by [password.CheckNew].
-func (d *Authenticator) CheckNew(pw, username string) error { return password.CheckNew(pw, username) }
+// CheckNew implements [authn.PasswordChanger] by [Directory.CheckNew].
+func (d *Authenticator) CheckNew(pw, username string) error {
+	return d.directory.CheckNew(pw, username)
+}
 
 // MinCharacters implements [authn.PasswordChanger].
 func (d *Authenticator) MinCharacters() int { return password.MinCharacters }

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
@@ -38,10 +37,10 @@ const (
 //
 // If end returns an error, ChangePassword returns it unchanged, and the password
 // stays the same. It returns [authn.ErrBusy] if another change is in progress, or if
-// the account has changed since the caller read it. If [password.CheckNew] refuses
+// the account has changed since the caller read it. If [Directory.CheckNew] refuses
 // pw, nothing is changed.
 func (d *Directory) ChangePassword(ctx context.Context, account *Account, pw string, end func(context.Context) error) (*Account, error) {
-	if err := password.CheckNew(pw, account.Name); err != nil {
+	if err := d.CheckNew(pw, account.Name); err != nil {
 		return nil, err
 	}
 	hash, err := d.hash(ctx, pw)

@@ -30,7 +30,7 @@ type Directory struct {
 const rehashTimeout = 2 * time.Second
 
 // NewDirectory returns a directory of the accounts in store. The hasher makes and
-// checks their passwords' hashes. The directory computes at most as many hashes at
+// checks their passwords' hashes, and says which new passwords are refused. The directory computes at most as many hashes at
 // once as the process has processors. The hashes that it computes at once need at most
 // 19 MiB for each processor, or 128 MiB if that is more.
 func NewDirectory(store Store, hasher password.Hasher) *Directory {
@@ -162,6 +162,9 @@ func (d *Directory) Recheck(ctx context.Context, account *Account) error {
 	return nil
 }
 
+// CheckNew returns the error of [password.Hasher.CheckNew]. It makes no call to the store.
+func (d *Directory) CheckNew(pw, username string) error { return d.hasher.CheckNew(pw, username) }
+
 // Register stores a new account and returns it. If displayName is empty, username is
 // used. The error says what is wrong with an argument, or wraps [ErrExists] if the
 // name is taken, or is an outage.
@@ -170,7 +173,7 @@ func (d *Directory) Register(ctx context.Context, username, displayName string, 
 	if err != nil {
 		return nil, err
 	}
-	if err := password.CheckNew(pw, account.Name); err != nil {
+	if err := d.CheckNew(pw, account.Name); err != nil {
 		return nil, err
 	}
 	if account.PasswordHash, err = d.hash(ctx, pw); err != nil {

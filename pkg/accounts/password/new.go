@@ -16,9 +16,8 @@ import (
 // one that takes fewer than 10^10 guesses by an estimate in the way of zxcvbn. The
 // estimate looks at the first 128 bytes. It knows common words, names and passwords, what
 // has the looks of a word, dates, runs of the keyboard, repetitions, the user's name and
-// the product's. There are no rules about the kinds
-// of characters.
-func CheckNew(password, name string) error {
+// h.Product. There are no rules about the kinds of characters.
+func (h Hasher) CheckNew(password, name string) error {
 	switch {
 	case len(password) > MaxBytes:
 		return &authn.NewPasswordError{Rule: authn.TooLong, Limit: MaxBytes}
@@ -27,7 +26,7 @@ func CheckNew(password, name string) error {
 	case slices.Contains(strings.Split(commonPasswords, "\n"), strings.ToLower(password)):
 		return &authn.NewPasswordError{Rule: authn.Common}
 	}
-	magnitude, most := estimate(password, namesOf(name))
+	magnitude, most := estimate(password, h.names(name))
 	if magnitude >= enough {
 		return nil
 	}
@@ -52,20 +51,29 @@ var rules = map[kind]authn.Rule{
 //go:embed common.txt
 var commonPasswords string
 
-// known are the words that attackers try first in the passwords of this product's users:
-// its name, and the password of the demo user, which is public.
-var known = []string{"coatcheck", "correct horse battery staple", "correcthorsebatterystaple"}
+// demoPhrase is the password of the demo user, which is public.
+const demoPhrase = "correct horse battery staple"
 
-// namesOf returns the known words, the user's name, and the parts of the user's name.
-// The parts of alice@example.org are alice, example and org.
-func namesOf(name string) map[string]bool {
-	name = strings.ToLower(name)
-	parts := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
+// names returns what attackers try first in a password of the user called name: the
+// user's name and the product's, their words, also written as one, and the demo user's
+// password. The words of alice@example.org are alice, example and org.
+func (h Hasher) names(name string) map[string]bool {
 	names := map[string]bool{}
-	for _, word := range slices.Concat(known, []string{name}, parts) {
+	add := func(word string) {
 		if utf8.RuneCountInString(word) >= 3 { // a shorter word is part of many other words
 			names[beginning(word)] = true // estimate compares no more
 		}
 	}
+	for _, text := range []string{name, h.Product} {
+		text = strings.ToLower(text)
+		words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
+		for _, word := range words {
+			add(word)
+		}
+		add(text)
+		add(strings.Join(words, ""))
+	}
+	add(demoPhrase)
+	add(strings.ReplaceAll(demoPhrase, " ", ""))
 	return names
 }

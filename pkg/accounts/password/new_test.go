@@ -22,6 +22,8 @@ var because = map[kind]string{
 	run:    "it is little more than a run of the keyboard or the alphabet",
 	repeat: "it repeats itself",
 }
+// ours is the Hasher of a product that has no brand of its own.
+var ours = Hasher{Product: "Coatcheck"}
 
 // easy returns the error for a password that is mostly of that kind.
 func easy(k kind) string {
@@ -108,11 +110,39 @@ func TestCheckNew(t *testing.T) {
 		{"aaabb!!!ccc===11", "bob", easy(repeat)},
 	} {
 		got := ""
-		if err := CheckNew(test.password, test.user); err != nil {
+		if err := ours.CheckNew(test.password, test.user); err != nil {
 			got = err.Error()
 		}
 		if got != test.want {
 			t.Errorf("CheckNew(%.40q of %d bytes, %q) = %q, want %q", test.password, len(test.password), test.user, got, test.want)
+		}
+	}
+}
+
+// The product's name is refused, its words, and the name written as one; those of other
+// products are not.
+func TestCheckNewOfABrand(t *testing.T) {
+	for _, test := range []struct{ product, password, want string }{
+		{"Blue Harbour", "blueharbour-20261", easy(own)},
+		{"Blue Harbour", "BLUE HARBOUR 2026", easy(own)},
+		{"Blue Harbour", "Blue H4rb0ur 1999", easy(own)},
+		{"Blue Harbour", "ruobrah-blue-2026", easy(own)},
+		{"Zéphyrine & Söhne", "zéphyrine-söhne-19", easy(own)},
+		{"Zéphyrine & Söhne", "zéphyrinesöhne-1987", easy(own)},
+		{"Zéphyrine & Söhne", "Zéphyrine!!77qz", easy(own)},
+		{"Hi", "Hi from the old pond", ""}, // a short name is part of many words
+		{"Blue Harbour", "correct horse battery staple", easy(own)},
+		{"Coatcheck", "coatcheck-kq4v7", easy(own)},
+		{"Blue Harbour", "coatcheck-kq4v7", ""},
+		{"", "coatcheck-kq4v7", ""},
+		{"", "blue harbour over the hill", ""},
+	} {
+		got := ""
+		if err := (Hasher{Product: test.product}).CheckNew(test.password, "alice"); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("for %q, CheckNew(%q) = %q, want %q", test.product, test.password, got, test.want)
 		}
 	}
 }
@@ -148,7 +178,7 @@ func TestRandomPhrasesPass(t *testing.T) {
 			continue
 		}
 		n++
-		if err := CheckNew(pw, "alice"); err != nil {
+		if err := ours.CheckNew(pw, "alice"); err != nil {
 			t.Errorf("%q: %v", pw, err)
 		}
 	}
@@ -189,7 +219,7 @@ func TestPatternsFail(t *testing.T) {
 			continue
 		}
 		n++
-		if CheckNew(pw, "alice") == nil {
+		if ours.CheckNew(pw, "alice") == nil {
 			magnitude, _ := estimate(pw, nil)
 			t.Errorf("%q passes, with 10^%.1f guesses", pw, magnitude)
 		}
@@ -204,7 +234,7 @@ func TestCommonList(t *testing.T) {
 		t.Errorf("%d common passwords, want at least 3000", len(all))
 	}
 	for _, pw := range all {
-		if magnitude, _ := estimate(pw, namesOf("")); len(pw) < MinCharacters || pw != strings.ToLower(pw) || magnitude < enough {
+		if magnitude, _ := estimate(pw, ours.names("")); len(pw) < MinCharacters || pw != strings.ToLower(pw) || magnitude < enough {
 			t.Errorf("the line %q is not needed, with 10^%.1f guesses", pw, magnitude)
 		}
 	}
@@ -240,7 +270,7 @@ func FuzzEstimate(f *testing.F) {
 		if len(pw) > MaxBytes || len(name) > MaxBytes {
 			return
 		}
-		magnitude, _ := estimate(pw, namesOf(name))
+		magnitude, _ := estimate(pw, ours.names(name))
 		if magnitude < 0 || magnitude > float64(len([]rune(pw)))+0.001 {
 			t.Errorf("10^%v guesses for %d characters", magnitude, len([]rune(pw)))
 		}
@@ -256,7 +286,7 @@ func BenchmarkEstimate(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				estimate(pw, namesOf("alice"))
+				estimate(pw, ours.names("alice"))
 			}
 		})
 	}

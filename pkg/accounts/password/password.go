@@ -35,9 +35,10 @@ const (
 // password.
 var ErrNoPepper = errors.New("the pepper of the password hash is not configured")
 
-// Hasher makes and checks hashes. Its fields are the secrets that are kept outside
-// the database. The zero Hasher has no secrets and is ready for use. A Hasher is safe
-// for concurrent use while nobody changes the fields.
+// Hasher makes and checks hashes, and says which passwords may be hashed. Its fields are
+// the secrets that are kept outside the database, and the product's name. The zero
+// Hasher has neither and is ready for use. A Hasher is safe for concurrent use while
+// nobody changes the fields.
 type Hasher struct {
 	// Peppers are keys for the HMAC-SHA-256 of a password, which is what gets hashed
 	// (NIST SP 800-63B-4, section 3.1.1.2). The newest is first. An attacker who has
@@ -49,6 +50,10 @@ type Hasher struct {
 	// DevisePepper is config.pepper of the Rails application that wrote the "$2a$"
 	// hashes. It is for users of the gem Devise, which appends it to the password.
 	DevisePepper string
+
+	// Product is the name by which users know the product. It and its words are what
+	// attackers try first, so [Hasher.CheckNew] counts them as nothing.
+	Product string
 }
 
 // Pepper is a secret key with an ID. A hash that was made with it contains the ID, as
@@ -59,7 +64,7 @@ type Pepper struct {
 }
 
 // Hash returns the PHC string to store for password. It makes a new salt each time.
-// It takes about 20 ms and 19 MiB. The caller must have called [CheckNew] before.
+// It takes about 20 ms and 19 MiB. The caller must have called [Hasher.CheckNew] before.
 func (h Hasher) Hash(password string) string {
 	hash := h.newPHC()
 	hash.key = hash.derive(h.newestPepper().apply(password), keyLen)
