@@ -20,7 +20,7 @@ type addUser struct {
 func (addUser) Help() string {
 	return fmt.Sprintf(`The password is asked for twice, without showing it. When standard input is not a terminal,
 its first line is the password. It has at least %d characters and at most %d bytes, and is taken as it is. Common
-passwords, the user's name, one piece repeated and runs of the keyboard are refused.`,
+passwords, the user's name, the product's (BRAND_NAME), one piece repeated and runs of the keyboard are refused.`,
 		password.MinCharacters, password.MaxBytes)
 }
 

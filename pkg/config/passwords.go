@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"regexp"
@@ -8,6 +9,7 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 // The secrets of password hashes that are kept outside the database.
@@ -16,8 +18,7 @@ const (
 	DevisePepper    = "DEVISE_PEPPER"    // optional: config.pepper of the Rails application whose "$2a$" hashes were imported
 )
 
-// Directory returns the directory of the accounts in store, with the secrets of
-// PASSWORD_PEPPERS and DEVISE_PEPPER.
+// Directory returns the directory of the accounts in store, with the hasher of [Hasher].
 func Directory(store accounts.Store) (*accounts.Directory, error) {
 	hasher, err := Hasher()
 	if err != nil {
@@ -26,13 +27,18 @@ func Directory(store accounts.Store) (*accounts.Directory, error) {
 	return accounts.NewDirectory(store, hasher), nil
 }
 
-// Hasher returns the hasher that [Directory] uses, with the same secrets.
+// Hasher returns a hasher with the secrets of PASSWORD_PEPPERS and DEVISE_PEPPER. New
+// passwords may not be made of the product's name, which is BRAND_NAME.
 func Hasher() (password.Hasher, error) {
 	peppers, err := peppers(os.Getenv(PasswordPeppers))
 	if err != nil {
 		return password.Hasher{}, err
 	}
-	return password.Hasher{Peppers: peppers, DevisePepper: os.Getenv(DevisePepper)}, nil
+	name, err := read(BrandName, site.ParseName)
+	if err != nil {
+		return password.Hasher{}, err
+	}
+	return password.Hasher{Peppers: peppers, DevisePepper: os.Getenv(DevisePepper), Product: cmp.Or(name, site.DefaultName)}, nil
 }
 
 // pepperID matches the characters that the PHC string format allows in a keyid,

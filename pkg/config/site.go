@@ -10,10 +10,61 @@ import (
 	"example.com/coatcheck/pkg/signin/site"
 )
 
-// Site reads PUBLIC_ORIGIN.
-func Site() (site.Site, error) {
-	origin, err := origin()
-	return site.Site{Origin: origin}, err
+// What users see of the brand. All are optional; without any of them the pages are
+// Coatcheck's own.
+const (
+	BrandName   = "BRAND_NAME"   // what the pages call the site
+	BrandLogo   = "BRAND_LOGO"   // an SVG image, as [site.ParseLogo] takes it
+	BrandColors = "BRAND_COLORS" // the accent on light pages and on dark ones, as [site.ParseAccent] takes them
+	BrandLinks  = "BRAND_LINKS"  // the links in the foot, as [site.ParseLinks] takes them
+)
+
+const hstsIncludeSubdomains = "HSTS_INCLUDE_SUBDOMAINS" // optional: true or false, which is the default
+
+// Site reads PUBLIC_ORIGIN, HSTS_INCLUDE_SUBDOMAINS and the variables of the brand.
+func Site() (s site.Site, err error) {
+	if s.Origin, err = origin(); err != nil {
+		return s, err
+	}
+	if s.HSTS, err = hsts(); err != nil {
+		return s, err
+	}
+	s.Brand, err = brand()
+	return s, err
+}
+
+func hsts() (site.HSTS, error) {
+	switch value := os.Getenv(hstsIncludeSubdomains); value {
+	case "", "false":
+		return site.HSTSHost, nil
+	case "true":
+		return site.HSTSSubdomains, nil
+	default:
+		return 0, fmt.Errorf("%s is %q; it must be true or false", hstsIncludeSubdomains, value)
+	}
+}
+
+func brand() (b site.Brand, err error) {
+	if b.Name, err = read(BrandName, site.ParseName); err != nil {
+		return b, err
+	}
+	if b.Logo, err = read(BrandLogo, site.ParseLogo); err != nil {
+		return b, err
+	}
+	if b.Accent, err = read(BrandColors, site.ParseAccent); err != nil {
+		return b, err
+	}
+	b.Links, err = read(BrandLinks, site.ParseLinks)
+	return b, err
+}
+
+// read parses the value of the variable. The error names the variable.
+func read[T any](variable string, parse func(string) (T, error)) (T, error) {
+	value, err := parse(os.Getenv(variable))
+	if err != nil {
+		err = fmt.Errorf("%s: %w", variable, err)
+	}
+	return value, err
 }
 
 // browserOrigin matches an origin as browsers write it (RFC 6454, section 6.2).

@@ -24,7 +24,6 @@ func TestPanicIsLoggedAndAnswered(t *testing.T) {
 		"Content-Type":                 "application/problem+json",
 		"Cross-Origin-Resource-Policy": "same-origin",
 		"Referrer-Policy":              "same-origin",
-		"Strict-Transport-Security":    "max-age=31536000; includeSubDomains",
 		"X-Content-Type-Options":       "nosniff",
 		"X-Frame-Options":              "DENY",
 	}, Body: `{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Something went wrong on our side. Try again later."}` + "\n"}

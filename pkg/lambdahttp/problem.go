@@ -7,7 +7,9 @@ import (
 
 // problem writes a problem document (RFC 9457) when the handler was not called or
 // has failed. It also sets the headers that every response should have (OWASP ASVS
-// 3.4 and 14.3.2), because the handler did not set its own. The client sees the
+// 3.4 and 14.3.2), because the handler did not set its own. There is one that it leaves
+// out, Strict-Transport-Security: a browser keeps what the last answer of a host says, so
+// one that the handler does not agree with would undo the handler's. The client sees the
 // detail.
 func problem(w http.ResponseWriter, status int, detail string) {
 	body, err := json.Marshal(struct {
@@ -25,7 +27,6 @@ func problem(w http.ResponseWriter, status int, detail string) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	w.WriteHeader(status)

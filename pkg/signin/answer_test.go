@@ -35,7 +35,7 @@ func newAnswer(status int, body string) answer {
 		"Content-Security-Policy":      policy,
 		"Cross-Origin-Resource-Policy": "same-origin",
 		"Referrer-Policy":              "same-origin",
-		"Strict-Transport-Security":    "max-age=31536000; includeSubDomains",
+		"Strict-Transport-Security":    "max-age=31536000",
 		"X-Content-Type-Options":       "nosniff",
 		"X-Frame-Options":              "DENY",
 	}, body}

@@ -13,6 +13,7 @@ import (
 	"example.com/coatcheck/pkg/clientip"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
+	"example.com/coatcheck/pkg/signin/site"
 	"example.com/coatcheck/pkg/signin/texts"
 )
 
@@ -54,7 +55,7 @@ var (
 )
 
 // Fail answers a request that failed with err. It can also be used as the
-// ErrorHandler of [session.Config].
+// ErrorHandler of [session.Config], in a program that has no [Handler] too.
 func Fail(w http.ResponseWriter, r *http.Request, err error) { report(w, r, err).write(w, r) }
 
 // report logs err, sets the Retry-After header if the error needs one, and returns
@@ -68,8 +69,10 @@ func report(w http.ResponseWriter, r *http.Request, err error) *refusal {
 	return answer
 }
 
-// write sends the answer: a page or a redirect to a browser, JSON to a program.
+// write sends the answer: a page or a redirect to a browser, JSON to a program. It sets
+// all headers, because Handler may not have set them, or a panic has cleared them.
 func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
+	setHeaders(w.Header(), site.Of(r.Context()))
 	switch {
 	case e == errReauthenticate && wantsPage(r):
 		redirect(w, "/reauthenticate?"+url.Values{"next": {devicesPath}}.Encode())

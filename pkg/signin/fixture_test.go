@@ -113,12 +113,15 @@ func (r *fixture) routes() map[string]Routes {
 }
 
 // serveAt serves all routes at the public origin.
-func (r *fixture) serveAt(origin string) {
+func (r *fixture) serveAt(origin string) { r.serveSite(site.Site{Origin: origin}) }
+
+// serveSite serves all routes of the site.
+func (r *fixture) serveSite(s site.Site) {
 	var all []Routes
 	for _, routes := range r.routes() {
 		all = append(all, routes)
 	}
-	r.handler = Handler(site.Site{Origin: origin}, all...)
+	r.handler = Handler(s, all...)
 }
 
 var phraseHash = sync.OnceValue(func() string { return password.Hasher{}.Hash(phrase) })

@@ -2,6 +2,8 @@ package signin
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/site"
 	"example.com/coatcheck/pkg/signin/texts"
 )
 
@@ -20,6 +23,45 @@ var files embed.FS
 //go:embed pages/style.css
 var style string
 
+//go:embed pages/logo.svg
+var ownLogo template.HTML
+
+// look is what the layout shows of a brand, and the Content-Security-Policy that allows
+// its style sheet. It is made once for a Handler.
+type look struct {
+	Name   string
+	Logo   template.HTML
+	Links  []site.Link
+	Style  template.CSS
+	policy string
+}
+
+func newLook(b site.Brand) *look {
+	sheet := style + b.Accent.CSS()
+	l := &look{b.Name, template.HTML(b.Logo.SVG()), b.Links, template.CSS(sheet), policyWithStyle(hashOf(sheet))}
+	if l.Name == "" {
+		l.Name, l.Logo = site.DefaultName, cmp.Or(l.Logo, ownLogo)
+	}
+	return l
+}
+
+type lookKey struct{}
+
+// withLook returns a context for requests to a site that looks like that.
+func withLook(ctx context.Context, l *look) context.Context {
+	return context.WithValue(ctx, lookKey{}, l)
+}
+
+// ownLook is for pages that no Handler asked for: Fail may serve another program.
+var ownLook = newLook(site.Brand{})
+
+func lookOf(ctx context.Context) *look {
+	if l, ok := ctx.Value(lookKey{}).(*look); ok {
+		return l
+	}
+	return ownLook
+}
+
 // page is what a template shows: the layout that all pages share, and in Data the data
 // of the single page. Its methods write in the language of the page.
 type page struct {
@@ -28,6 +70,7 @@ type page struct {
 	Here     string // the path of the page, if it is for signed-in users
 	Data     any
 	Language *texts.Language // writePage sets it
+	Look     *look           // writePage sets it
 }
 
 // pageOf returns the page at the path here, for the signed-in user of s. The title is
@@ -56,16 +99,12 @@ type choice struct{ Value, Key string }
 // menu lists the pages for signed-in users by their paths.
 var menu = []choice{{homePath, "menu.profile"}, {devicesPath, "menu.devices"}, {passwordPath, "menu.password"}}
 
-var (
-	pages      = parsePages("login", "profile", "sessions", "password", "reauthenticate", "problem")
-	pagePolicy = policyWithStyle(hashOf(style))
-)
+var pages = parsePages("login", "profile", "sessions", "password", "reauthenticate", "problem")
 
 // parsePages combines each page with the layout that all pages share.
 func parsePages(names ...string) map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
-		"style": func() template.CSS { return template.CSS(style) },
-		"menu":  func() []choice { return menu },
+		"menu": func() []choice { return menu },
 	}).ParseFS(files, "pages/layout.html", "pages/whose.html"))
 	parsed := map[string]*template.Template{}
 	for _, name := range names {
@@ -94,13 +133,14 @@ func languageOf(r *http.Request) *texts.Language {
 // is for caches, and no cache may store what we send.
 func writePage(w http.ResponseWriter, r *http.Request, status int, name string, p page) {
 	p.Language = languageOf(r)
+	p.Look = lookOf(r.Context())
 	var body bytes.Buffer
 	if err := pages[name].Execute(&body, p); err != nil {
 		panic(fmt.Errorf("page %s: %w", name, err)) // an error in the template; recoverPanic answers it
 	}
 	h := w.Header()
 	h.Set("Content-Language", p.Language.Tag)
-	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Content-Security-Policy", p.Look.policy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	writeStatus(w, status)
 	w.Write(body.Bytes()) // an error means that the client has disconnected

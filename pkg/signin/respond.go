@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 // basePolicy is the Content-Security-Policy that allows only forms that post to our
@@ -14,19 +16,21 @@ const basePolicy = "default-src 'none'; form-action 'self'; base-uri 'none'; fra
 // again. pkg/session uses the same number in the answers that it writes.
 const retryAfter = "5"
 
-// setHeaders sets the headers of every response (OWASP ASVS sections): it must not be
-// stored (14.3.2); the browser uses only HTTPS for a year, for subdomains too
-// (3.4.1); the browser must not guess the content type (3.4.4), show the response in
+// setHeaders sets the headers of every response of the site (OWASP ASVS sections): it
+// must not be stored (14.3.2); the browser uses only HTTPS, for the hosts that the site
+// says (3.4.1); the browser must not guess the content type (3.4.4), show the response in
 // a frame (3.4.6) or let another origin load it; and the Content-Security-Policy
 // allows nothing (3.4.3). It replaces headers that were set before, including the
 // policy of a page. The referrer is limited to the origin and not removed, because
 // Chromium sends "Origin: null" with the forms of a page that has no-referrer.
-func setHeaders(h http.Header) {
+func setHeaders(h http.Header, s *site.Site) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", basePolicy)
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	if hsts := s.HSTS.Header(); hsts != "" {
+		h.Set("Strict-Transport-Security", hsts)
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 }
@@ -75,14 +79,14 @@ func writeTypedProblem(w http.ResponseWriter, kind string, status int, detail st
 	}{kind, http.StatusText(status), status, detail})
 }
 
-// write sends v as JSON. The newline at the end of the body makes a terminal show its
-// prompt on a new line.
+// write sends v as JSON, under the policy that allows nothing, also if a page was begun.
+// The newline at the end of the body makes a terminal show its prompt on a new line.
 func write(w http.ResponseWriter, status int, contentType string, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		panic(fmt.Errorf("signin: encode a %T: %w", v, err))
 	}
-	setHeaders(w.Header())
+	w.Header().Set("Content-Security-Policy", basePolicy)
 	w.Header().Set("Content-Type", contentType)
 	writeStatus(w, status)
 	w.Write(append(body, '\n')) // an error means that the client has disconnected

@@ -61,10 +61,11 @@ func Handler(s site.Site, routes ...Routes) http.Handler {
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { Fail(w, r, errNotFound) })
 	filter := requestFilter{origin: s.Origin}
+	look := newLook(s.Brand)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = r.WithContext(site.With(r.Context(), &s))
+		r = r.WithContext(withLook(site.With(r.Context(), &s), look))
 		defer recoverPanic(w, r)
-		setHeaders(w.Header())
+		setHeaders(w.Header(), &s)
 		if err := filter.check(r); err != nil {
 			Fail(w, r, err)
 			return
@@ -120,7 +121,6 @@ func recoverPanic(w http.ResponseWriter, r *http.Request) {
 	if p := recover(); p != nil {
 		slog.ErrorContext(r.Context(), "sys_crash", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		clear(w.Header())
-		setHeaders(w.Header())
 		errBroken.write(w, r)
 	}
 }

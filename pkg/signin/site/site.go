@@ -12,6 +12,30 @@ type Site struct {
 	// https://example.org. If it is empty, the Host header of each request is trusted
 	// instead.
 	Origin string
+
+	// HSTS says for which hosts browsers shall use only HTTPS from now on. The default
+	// is HSTSHost.
+	HSTS HSTS
+
+	// Brand is whose site it is, as users see it. The default is Coatcheck's own.
+	Brand Brand
+}
+
+// HSTS says for which hosts browsers shall use only HTTPS, for a year from each answer
+// (RFC 6797).
+type HSTS int
+
+// The values of HSTS.
+const (
+	HSTSHost       HSTS = iota // the host of the site alone
+	HSTSSubdomains             // that host and all hosts below it, whoever serves these
+	HSTSOff                    // none: for localhost, where it would hold for every port
+)
+
+// Header returns the value of the Strict-Transport-Security header, or "" if there must
+// be none.
+func (h HSTS) Header() string {
+	return [...]string{HSTSHost: "max-age=31536000", HSTSSubdomains: "max-age=31536000; includeSubDomains", HSTSOff: ""}[h]
 }
 
 type contextKey struct{}

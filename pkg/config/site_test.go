@@ -1,0 +1,103 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/signin/site"
+)
+
+const logo = `<svg viewBox="0 0 32 32"><path d="M0 0h9"/></svg>`
+
+func TestBrand(t *testing.T) {
+	if s, err := config.Site(); err != nil || s.Brand.Name != "" || s.Brand.Logo != (site.Logo{}) || s.Brand.Accent != (site.Accent{}) || s.Brand.Links != nil {
+		t.Errorf("without variables: %+v, %v", s, err)
+	}
+	t.Setenv("BRAND_NAME", " Blue Harbour")
+	t.Setenv("BRAND_LOGO", logo)
+	t.Setenv("BRAND_COLORS", "#0b5394,#9fc5e8")
+	t.Setenv("BRAND_LINKS", "Imprint=https://shop.example/imprint, Help=/help")
+	s, err := config.Site()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Brand.Name != "Blue Harbour" || !strings.Contains(s.Brand.Logo.SVG(), `d="M0 0h9"`) || !strings.Contains(s.Brand.Accent.CSS(), "#0b5394") || len(s.Brand.Links) != 2 {
+		t.Errorf("got %+v", s.Brand)
+	}
+}
+
+// A value that is hostile, or that nobody could read, stops the start. The error names
+// the variable, and says what to do.
+func TestHostileBrands(t *testing.T) {
+	for _, tt := range []struct{ variable, value, says string }{
+		{"BRAND_NAME", "two\nlines", "must be one line"},
+		{"BRAND_NAME", strings.Repeat("n", 51), "at most 50 characters"},
+		{"BRAND_LOGO", `<svg viewBox="0 0 9 9"><script>alert(1)</script></svg>`, "<script> is not allowed in a logo; take it out"},
+		{"BRAND_LOGO", `<svg viewBox="0 0 9 9" onload="alert(1)"/>`, "onload of <svg> is not allowed in a logo; take it out"},
+		{"BRAND_LOGO", `</a><script>alert(1)</script>`, "not one whole SVG element"},
+		{"BRAND_LOGO", "logo.svg", `the text "logo.svg"; take it out`},
+		{"BRAND_COLORS", "</style><script>alert(1)</script>", "must be two colors"},
+		{"BRAND_COLORS", `#0b5394,"#9fc5e8"`, "must be two colors"},
+		{"BRAND_COLORS", "#ffee00,#9fc5e8", "the color for light pages, #ffee00, has a contrast of 1.06:1"},
+		{"BRAND_LINKS", "Help=javascript:alert(1)", `"Help" leads to "javascript:alert(1)"; write an https:// URL`},
+		{"BRAND_LINKS", `Help=/"><script>`, "write an https:// URL"},
+		{"BRAND_LINKS", "https://shop.example/", "must be such as Imprint="},
+		{"HSTS_INCLUDE_SUBDOMAINS", "yes", "must be true or false"},
+	} {
+		t.Run(tt.variable+"="+tt.value, func(t *testing.T) {
+			t.Setenv(tt.variable, tt.value)
+			_, err := config.Site()
+			if err == nil || !strings.HasPrefix(err.Error(), tt.variable) || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("the error is %v; it must begin with %s and contain %q", err, tt.variable, tt.says)
+			}
+		})
+	}
+}
+
+func TestHSTS(t *testing.T) {
+	for value, want := range map[string]site.HSTS{"": site.HSTSHost, "false": site.HSTSHost, "true": site.HSTSSubdomains} {
+		t.Setenv("HSTS_INCLUDE_SUBDOMAINS", value)
+		if s, err := config.Site(); s.HSTS != want || err != nil {
+			t.Errorf("%q: %v, %v, want %v", value, s.HSTS, err, want)
+		}
+	}
+}
+
+// New passwords may not be made of BRAND_NAME, or of Coatcheck if that is not set. It is
+// the same for the functions, cmd/server and the command line: all of them use the
+// Directory of the Hasher of this package.
+func TestPasswordsFollowTheBrand(t *testing.T) {
+	for name, tt := range map[string]struct{ brand, refused, taken string }{
+		"no brand": {"", "coatcheck-kq4v7", "zephyrine-kq4v7"},
+		"a brand":  {"Zephyrine", "zephyrine-kq4v7", "coatcheck-kq4v7"},
+	} {
+		t.Setenv("BRAND_NAME", tt.brand)
+		directory, err := config.Directory(memaccounts.New())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := directory.Register(t.Context(), "alice", "", nil, tt.refused); err == nil || !strings.Contains(err.Error(), "the user's name or the product's") {
+			t.Errorf("%s: %q: %v", name, tt.refused, err)
+		}
+		alice, err := directory.Register(t.Context(), "alice", "", nil, tt.taken)
+		if err != nil {
+			t.Fatalf("%s: %q: %v", name, tt.taken, err)
+		}
+		authenticator, err := config.Authenticator(directory, memaccounts.NewAttempts())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if authenticator.CheckNew(tt.refused, "alice") == nil || authenticator.CheckNew(tt.taken, "alice") != nil {
+			t.Errorf("%s: the authenticator differs", name)
+		}
+		if _, err := directory.ChangePassword(t.Context(), alice, tt.refused, nil); err == nil {
+			t.Errorf("%s: a change to %q", name, tt.refused)
+		}
+	}
+	t.Setenv("BRAND_NAME", "two\nlines")
+	if _, err := config.Hasher(); err == nil || !strings.HasPrefix(err.Error(), "BRAND_NAME: ") {
+		t.Errorf("the error is %v", err)
+	}
+}
