@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -13,16 +14,20 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/session/memstore"
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 // parameter is one parameter of template.yaml that a variable of the functions has.
 type parameter struct {
-	Default        string `yaml:"Default"`
-	AllowedPattern string `yaml:"AllowedPattern"`
+	Default        string   `yaml:"Default"`
+	AllowedPattern string   `yaml:"AllowedPattern"`
+	AllowedValues  []string `yaml:"AllowedValues"`
+	MaxLength      int      `yaml:"MaxLength"`
 }
 
 // parameterVariables maps each variable of the functions that is a !Ref of a parameter to
@@ -143,8 +148,20 @@ func startAll() error {
 	return err
 }
 
+// looks are the variables of which no pattern can say whether a function takes them: what
+// an SVG image draws, and whether people can read text in a color. Each has values that
+// functions take, and one that stops them, with what they say.
+var looks = map[string]struct {
+	taken       []string
+	stops, says string
+}{
+	"BRAND_LOGO":   {[]string{"", `<svg viewBox='0 0 32 32'><path d='M0 0h9'/></svg>`}, "<svg viewBox='0 0 9 9'><script/></svg>", "BRAND_LOGO: the element <script> is not allowed"},
+	"BRAND_COLORS": {[]string{"", "#0b5394,#9fc5e8"}, "#ffff00,#9fc5e8", "BRAND_COLORS: the color for light pages, #ffff00, has a contrast of 1.04:1"},
+}
+
 // Whatever the template accepts, no function is stopped by it when it starts: neither by
-// one parameter while the others have their defaults, nor by several together.
+// one parameter while the others have their defaults, nor by several together. The looks
+// of a brand are the exception, and docs/deploy.md says so.
 func TestParametersNeverStopAFunction(t *testing.T) {
 	parameters, variables := parameterVariables(t)
 	if len(variables) < 8 {
@@ -153,8 +170,13 @@ func TestParametersNeverStopAFunction(t *testing.T) {
 	all := map[string][]string{}
 	for variable, name := range variables {
 		all[variable] = []string{"any text; §$%&, even this"}
-		if pattern := parameters[name].AllowedPattern; pattern != "" {
-			all[variable] = values(t, pattern)
+		switch p := parameters[name]; {
+		case looks[variable].taken != nil:
+			all[variable] = looks[variable].taken
+		case p.AllowedValues != nil:
+			all[variable] = p.AllowedValues
+		case p.AllowedPattern != "":
+			all[variable] = values(t, p.AllowedPattern)
 		}
 	}
 	// The client is slow to make, and reads no variable of ours: it is made for each
@@ -188,6 +210,13 @@ func TestParametersNeverStopAFunction(t *testing.T) {
 		}
 		set(variable, parameters[name].Default)
 	}
+	for variable, look := range looks {
+		set(variable, look.stops)
+		if err := startAll(); err == nil || !strings.HasPrefix(err.Error(), look.says) {
+			t.Errorf("%s=%s: %v", variable, look.stops, err)
+		}
+		set(variable, "")
+	}
 	rng := rand.New(rand.NewPCG(12, 5))
 	for range 400 {
 		told := ""
@@ -213,6 +242,10 @@ func TestParameterPatterns(t *testing.T) {
 		"AttemptsPerNetwork":     {[]string{"100,10m", "1,1s"}, []string{"0,10m", "100,0m", "100", "99999999999999999999,10m"}},
 		"PublicOrigin":           {[]string{"", "https://app.example.com", "http://localhost:8080", "https://a:443"}, []string{"https://", "https://A", "https://a/", "https://a:0", "https://a:"}},
 		"DynamoDBEndpoint":       {[]string{"", "http://host.docker.internal:8000", "http://localhost:8000", "https://dynamodb.example.com"}, []string{"http://", "http://a:b:c", "http://:::", "http://1:2:3", "http://a:", "http://a:0", "http://a:123456", "http://u@a", "ftp://a", "localhost:8000"}},
+		"BrandName":              {[]string{"", "Müller & Söhne", "コートチェック", strings.Repeat("n", 50)}, []string{"two\nlines", "a\tb", strings.Repeat("n", 51)}},
+		"BrandColors":            {[]string{"", "#0b5394,#9FC5E8"}, []string{"#0b5394", "#0b5394, #9fc5e8", "red,blue", "#0b5394,#9fc5e8;"}},
+		"BrandLinks": {[]string{"", "Help=/", "Über uns=https://shop.example:8443/a/b?c=d&e=%C3%BC#f, Help=/help"},
+			[]string{"Help", "=/help", " =/help", "Help=//evil.example", "Help=javascript:alert(1)", "Help=http://shop.example", `Help=/"`, "Help=/%zz", "Help=/help,", strings.Repeat("n", 41) + "=/"}},
 		"PasswordPeppers": {[]string{"", "1:" + key, "2026:" + key + ",2025:" + key, "1:" + strings.Repeat("A", 44), "1:" + strings.Repeat("A", 86) + "=="},
 			[]string{key, "1:" + key + ",", "1:" + strings.Repeat("A", 43), "1:" + strings.Repeat("A", 42) + "B=", "1:" + strings.Repeat("A", 42) + "==", "a-b:" + key}},
 	} {
@@ -229,6 +262,35 @@ func TestParameterPatterns(t *testing.T) {
 			if allowed.MatchString(value) {
 				t.Errorf("%s accepts %q", name, value)
 			}
+		}
+	}
+}
+
+// AWS allows a function 4 KB of variables. A brand as large as the template accepts fits
+// beside three keys, three peppers and the names of tables of a stack with a long name.
+// Beside the names and values, what JSON needs around them is counted.
+func TestVariablesFit(t *testing.T) {
+	parameters, variables := parameterVariables(t)
+	template, err := samtemplate.Read("../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if most := parameters["BrandLogo"].MaxLength; most != site.MaxLogo {
+		t.Errorf("the template accepts a logo of %d bytes, the functions one of %d", most, site.MaxLogo)
+	}
+	const table = 100
+	sizes := map[string]int{
+		"SESSIONS_TABLE": table, "USERS_TABLE": table, "ATTEMPTS_TABLE": table, "SESSION_KEYS": 3 * 45,
+		"PASSWORD_PEPPERS": 3 * 57, "DEVISE_PEPPER": 128, "PUBLIC_ORIGIN": 100, "BRAND_NAME": 3 * 50, "BRAND_COLORS": 15,
+	}
+	for id, function := range template.Functions {
+		total := 0
+		for variable := range function.Environment {
+			size := cmp.Or(sizes[variable], parameters[variables[variable]].MaxLength, len(parameters[variables[variable]].Default)+4)
+			total += len(variable) + size + len(`"":"",`)
+		}
+		if total > 4096 {
+			t.Errorf("%s may have %d bytes of variables; AWS allows 4096", id, total)
 		}
 	}
 }
