@@ -289,6 +289,7 @@ func TestVariablesFit(t *testing.T) {
 			size := cmp.Or(sizes[variable], parameters[variables[variable]].MaxLength, len(parameters[variables[variable]].Default)+4)
 			total += len(variable) + size + len(`"":"",`)
 		}
+		t.Logf("%s: %d bytes", id, total)
 		if total > 4096 {
 			t.Errorf("%s may have %d bytes of variables; AWS allows 4096", id, total)
 		}

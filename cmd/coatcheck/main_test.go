@@ -235,6 +235,17 @@ func TestUsersAddTakesThePasswordFromStandardInput(t *testing.T) {
 	sh.fails(1, "the password is easy to guess, because it is little more than the user's name or the product's; choose four words at random, or more", "Robert, robert!\n", "users", "add", "robert")
 }
 
+// The command line refuses the product's name as /password does: it reads the same
+// variable.
+func TestPasswordsFollowTheBrand(t *testing.T) {
+	sh := newShell(t).with("BRAND_NAME", "Blue Harbour")
+	sh.ok(phrase, "users", "add", "alice")
+	for _, command := range [][]string{{"users", "add", "bob"}, {"users", "passwd", "alice"}} {
+		sh.fails(1, "the password is easy to guess, because it is little more than the user's name or the product's; .*", "blueharbour-kq4v7\n", command...)
+	}
+	sh.with("BRAND_NAME", "").ok("blueharbour-kq4v7\n", "users", "passwd", "alice")
+}
+
 func TestSessions(t *testing.T) {
 	sh := newShell(t)
 	sh.ok(phrase, "users", "add", "alice")

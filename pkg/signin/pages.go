@@ -38,7 +38,7 @@ type look struct {
 
 func newLook(b site.Brand) *look {
 	sheet := style + b.Accent.CSS()
-	l := &look{b.Name, template.HTML(b.Logo.SVG()), b.Links, template.CSS(sheet), policyWithStyle(hashOf(sheet))}
+	l := &look{Name: b.Name, Logo: template.HTML(b.Logo.SVG()), Links: b.Links, Style: template.CSS(sheet), policy: policyWithStyle(hashOf(sheet))}
 	if l.Name == "" {
 		l.Name, l.Logo = site.DefaultName, cmp.Or(l.Logo, ownLogo)
 	}
