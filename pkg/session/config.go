@@ -61,11 +61,13 @@ type Config struct {
 	// the session ID and never a token. The default is slog.Default().
 	Logger *slog.Logger
 
-	// ErrorHandler writes the response for [Manager.Require] and
-	// [Manager.RequireRole] when they do not call the next handler. err is
-	// ErrNoSession, ErrForbidden, or an outage. On an outage it must not clear the
-	// cookie. The default writes plain text with status 401, 403, or 503 and
-	// Retry-After.
+	// ErrorHandler writes the response for [Manager.Require], [Manager.RequireRole],
+	// [Manager.RequireRecent] and [Manager.Optional] when they do not call the next
+	// handler. err is ErrNoSession, ErrForbidden, ErrNotRecent, or an outage. On an
+	// outage it must not clear the cookie. With ErrForbidden and ErrNotRecent,
+	// [FromContext] returns the session. With ErrNoSession and ErrNotRecent the header
+	// WWW-Authenticate is set already; a 401 must have it. The default writes plain text
+	// with status 401, 403, 403, or 503 and Retry-After.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 }
 

@@ -72,9 +72,33 @@ func (m *Manager) setCookie(w http.ResponseWriter, token string, maxAge time.Dur
 // ClearCookie makes the browser delete the cookie. Use it in the response to a
 // request that has ended its own session with Revoke or RevokeAll. It ends no
 // session; [Manager.Destroy] does both. It sends the attributes that the cookie was
-// set with, because browsers ignore the header otherwise.
+// set with, because browsers ignore the header otherwise. If the answer has begun, the
+// browser does not get it, and keeps a cookie that is worth nothing.
 func (m *Manager) ClearCookie(w http.ResponseWriter) {
 	m.writeCookie(w, &http.Cookie{MaxAge: -1, Expires: time.Unix(1, 0)})
+}
+
+// tooLate returns ErrTooLate if w tells that its headers were sent. Only writers of other
+// packages tell it. Status() int does not, because some count a status that was not
+// sent, the implicit 200, as one.
+func tooLate(w http.ResponseWriter) error {
+	for {
+		switch w := w.(type) {
+		case interface{ Written() bool }: // gin, negroni, lambdahttp
+			if w.Written() {
+				return ErrTooLate
+			}
+		case interface{ BytesWritten() int }: // chi
+			if w.BytesWritten() > 0 {
+				return ErrTooLate
+			}
+		}
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return nil
+		}
+		w = inner.Unwrap()
+	}
 }
 
 // writeCookie replaces a Set-Cookie header for our cookie that this response already

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,11 +45,18 @@ type User struct {
 // again. Create returns ErrInvalid if a store could not keep u: no ID, empty keys or
 // roles, invalid UTF-8, NUL, or more than 4 KB in all. On any error no cookie is set
 // and no other session was ended, unless the answer to ending one was lost.
+//
+// Call Create before anything of the answer is written: later the browser does not get
+// the cookie. Create returns ErrTooLate if w tells that it is too late, itself or by
+// what its Unwrap method returns: the writers of package lambdahttp, gin and negroni do
+// once there is a status, that of chi once there is a body. The writers of net/http do
+// not tell. With these a late Create stores a session that nobody can use.
 func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Session, error) {
-	if err := validate(u.ID, u.Roles, u.Values); err != nil {
+	if err := cmp.Or(tooLate(w), validate(u.ID, u.Roles, u.Values)); err != nil {
 		return nil, err
 	}
-	ctx := withAddress(r.Context(), r)
+	r, seen := m.enter(r)
+	ctx := r.Context()
 	s, token, err := m.insert(ctx, r, u)
 	if err != nil {
 		return nil, err
@@ -59,6 +67,7 @@ func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Sessi
 		return nil, err
 	}
 	m.setCookie(w, token, m.cfg.Lifetime)
+	seen.set(s.Clone())
 	m.log(ctx, slog.LevelInfo, "session_created", s.ID, "user_id", s.UserID)
 	return s, nil
 }

@@ -25,16 +25,22 @@ const maxParallelDeletes = 16
 // four different cookies of our name. If there are more, it returns ErrTooManyCookies
 // and ends nothing. If the store cannot be reached, the error is an outage and the
 // cookie stays, so that the logout can be tried again.
+//
+// If the answer has begun, the browser keeps a cookie that is worth nothing. This is no
+// error, because the session has ended.
 func (m *Manager) Destroy(w http.ResponseWriter, r *http.Request) error {
 	presented, err := m.allPresented(r)
 	if err != nil {
 		return err
 	}
-	ctx := withAddress(r.Context(), r)
+	r, seen := m.enter(r)
+	ctx := r.Context()
+	presented = seen.withOwn(presented)
 	err = inParallel(len(presented), func(i int) error { return m.endPresented(ctx, presented[i], "logout") })
 	if err != nil {
 		return err
 	}
+	seen.set(nil)
 	m.ClearCookie(w)
 	return nil
 }
@@ -52,6 +58,7 @@ func (m *Manager) endPresented(ctx context.Context, c credential, reason string)
 func (m *Manager) delete(ctx context.Context, key Key, secret *[32]byte, reason string) error {
 	userID, err := m.store.Delete(ctx, key, secret, time.Now())
 	if err == nil {
+		m.in(ctx).ended(key)
 		args := []any{"user_id", userID, "reason", reason}
 		if ip := address(ctx); ip != "" { // a command of the operator comes from no client
 			args = append(args, "ip", ip)

@@ -9,6 +9,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
@@ -25,7 +26,9 @@ func Example() {
 		// Check the password here.
 		if _, err := sessions.Create(w, r, session.User{ID: "u1"}); err != nil {
 			http.Error(w, "Try again in a moment.", http.StatusServiceUnavailable)
+			return
 		}
+		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.Handle("GET /profile", sessions.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "Hello, %s.", session.FromContext(r.Context()).UserID)
@@ -33,7 +36,9 @@ func Example() {
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
 		if err := sessions.Destroy(w, r); err != nil {
 			http.Error(w, "You are still signed in. Try again in a moment.", http.StatusServiceUnavailable)
+			return
 		}
+		w.WriteHeader(http.StatusNoContent)
 	})
 
 	browser := newBrowser(mux)
@@ -44,9 +49,9 @@ func Example() {
 	fmt.Println(browser("GET /profile"))
 	// Output:
 	// 401 Sign in first.
-	// 200
+	// 204
 	// 200 Hello, u1.
-	// 200
+	// 204
 	// 401 Sign in first.
 }
 
@@ -73,6 +78,7 @@ func ExampleManager_Create() {
 		})
 		switch {
 		case errors.Is(err, errDisabled):
+			w.Header().Set("WWW-Authenticate", session.Challenge) // every 401 has one
 			http.Error(w, "Wrong name or password.", http.StatusUnauthorized)
 		case err != nil:
 			http.Error(w, "Try again in a moment.", http.StatusServiceUnavailable)
@@ -100,6 +106,8 @@ func ExampleManager_Require() {
 				http.Redirect(w, r, "/login", http.StatusSeeOther)
 			case errors.Is(err, session.ErrForbidden):
 				http.Error(w, "Not for you.", http.StatusForbidden)
+			case errors.Is(err, session.ErrNotRecent):
+				http.Redirect(w, r, "/reauthenticate", http.StatusSeeOther)
 			default: // the store is down; nobody is signed out
 				w.Header().Set("Retry-After", "5")
 				http.Error(w, "Try again in a moment.", http.StatusServiceUnavailable)
@@ -128,6 +136,86 @@ func ExampleManager_Require() {
 	// 303 /login
 	// 200 Hello, u1.
 	// 403 Not for you.
+}
+
+// A page for everybody greets whoever is signed in. What is behind it needs no second
+// read to know who that is.
+func ExampleManager_Optional() {
+	sessions, err := session.New(memstore.New(), session.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	home := sessions.Optional(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s := session.FromContext(r.Context()); s != nil {
+			fmt.Fprintf(w, "Welcome back, %s.", s.UserID)
+			return
+		}
+		fmt.Fprint(w, "Welcome. Please sign in.")
+	}))
+
+	for _, r := range []*http.Request{httptest.NewRequest("GET", "/", nil), signedIn(sessions, "u1")} {
+		w := httptest.NewRecorder()
+		home.ServeHTTP(w, r)
+		fmt.Println(w.Code, w.Body)
+	}
+	// Output:
+	// 200 Welcome. Please sign in.
+	// 200 Welcome back, u1.
+}
+
+// Before an account is deleted, its user proves once more who they are, unless they did
+// so in the last ten minutes.
+func ExampleManager_RequireRecent() {
+	sessions, err := session.New(memstore.New(), session.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /delete", sessions.RequireRecent(10*time.Minute, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "The account of %s is deleted.", session.FromContext(r.Context()).UserID)
+	})))
+	mux.Handle("POST /reauthenticate", sessions.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Check the password here.
+		if err := sessions.Reauthenticate(r.Context(), w, session.FromContext(r.Context())); err != nil {
+			http.Error(w, "Try again in a moment.", http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})))
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := sessions.Create(w, r, session.User{ID: "u1"}); err != nil {
+			http.Error(w, "Try again in a moment.", http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+
+	browser := newBrowser(mux)
+	fmt.Println(browser("POST /delete"))
+	fmt.Println(browser("POST /login"))
+	fmt.Println(browser("POST /delete"))
+	// Output:
+	// 401 Sign in first.
+	// 204
+	// 200 The account of u1 is deleted.
+}
+
+// A test of a handler needs no store and no cookie. This one shows a button to members
+// only.
+func ExampleNewContext() {
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		s := session.FromContext(r.Context())
+		fmt.Fprintf(w, "%s may post: %v", s.UserID, s.HasRole("member"))
+	}
+
+	for _, s := range []*session.Session{{UserID: "u1", Roles: []string{"member"}}, {UserID: "u2"}} {
+		r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
+		handler(w, r.WithContext(session.NewContext(r.Context(), s)))
+		fmt.Println(w.Body)
+	}
+	// Output:
+	// u1 may post: true
+	// u2 may post: false
 }
 
 // Two requests that change a session at once both succeed: the function runs again
@@ -227,7 +315,8 @@ func next(w *httptest.ResponseRecorder) *http.Request {
 }
 
 // newBrowser returns a browser: it takes a request such as "GET /profile", sends
-// it to the handler with the cookies it has, and returns the answer.
+// it to the handler with the cookies it has, and returns the answer. There is no
+// implicit 200: a handler that writes nothing would be answered with 0.
 func newBrowser(handler http.Handler) func(string) string {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -236,6 +325,7 @@ func newBrowser(handler http.Handler) func(string) string {
 	return func(request string) string {
 		method, path, _ := strings.Cut(request, " ")
 		r, w := httptest.NewRequest(method, "https://app.example"+path, nil), httptest.NewRecorder()
+		w.Code = 0
 		for _, c := range jar.Cookies(r.URL) {
 			r.AddCookie(c)
 		}

@@ -1,32 +1,34 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
-type (
-	contextKey struct{} // of the session
-	addressKey struct{} // of the client's address
-)
+// Challenge is the value of the header WWW-Authenticate in a 401, which every 401 must
+// have (RFC 9110, section 15.5.2): without it the HttpClient of Java throws. It names
+// the scheme that the sessions use. No browser has a dialogue for this scheme, so each
+// shows the page that the answer brings.
+//
+// [Manager.Require] and its relatives set the header before they call
+// [Config.ErrorHandler]. A handler that writes a 401 itself, as for a wrong password,
+// sets it to Challenge.
+const Challenge = "Cookie"
 
-// FromContext returns the session that [Manager.Require] or
-// [Manager.RequireRole] put into ctx, or nil if there is none.
-func FromContext(ctx context.Context) *Session {
-	if ctx == nil {
-		return nil
-	}
-	s, _ := ctx.Value(contextKey{}).(*Session)
-	return s
-}
+// stepUp is the challenge to a user who has to prove again who they are. The name of
+// the error is that of RFC 9470, section 3.
+const stepUp = Challenge + ` error="insufficient_user_authentication"`
 
 // Require calls next for requests with a live session. There, [FromContext] returns
 // the session. [Config.ErrorHandler] answers all other requests.
+//
+// Require, RequireRole, RequireRecent and Optional can be nested. Together with Load
+// they read the session of a request once.
 func (m *Manager) Require(next http.Handler) http.Handler {
-	return m.require(next, func(*Session) bool { return true })
+	return m.guard(next, signedIn)
 }
 
 // RequireRole is [Manager.Require] for sessions that have the role. For other
@@ -34,21 +36,63 @@ func (m *Manager) Require(next http.Handler) http.Handler {
 // session: after you take a role away from a user, call Update on their sessions or
 // revoke them.
 func (m *Manager) RequireRole(role string, next http.Handler) http.Handler {
-	return m.require(next, func(s *Session) bool { return s.HasRole(role) })
+	return m.guard(next, func(s *Session) error {
+		if err := signedIn(s); err != nil || s.HasRole(role) {
+			return err
+		}
+		return ErrForbidden
+	})
 }
 
-func (m *Manager) require(next http.Handler, allowed func(*Session) bool) http.Handler {
+// RequireRecent is [Manager.Require] for sessions whose user has proved who they are
+// within the window: by [Manager.Create], [Manager.Reauthenticate] or
+// [Manager.ReauthenticateAlone]. For other sessions the error is ErrNotRecent. Put it
+// before what must not be done by whoever finds an open browser. The window must be
+// more than 0; it is usually some minutes (ASVS 7.5.2).
+func (m *Manager) RequireRecent(window time.Duration, next http.Handler) http.Handler {
+	return m.guard(next, func(s *Session) error {
+		if err := signedIn(s); err != nil || time.Since(s.AuthenticatedAt) < window {
+			return err
+		}
+		return ErrNotRecent
+	})
+}
+
+// Optional calls next whether or not somebody is signed in. There, [FromContext]
+// returns the session, or nil. It is for pages that greet whoever is signed in. In an
+// outage nobody knows that, so [Config.ErrorHandler] answers, as for Require.
+func (m *Manager) Optional(next http.Handler) http.Handler {
+	return m.guard(next, func(*Session) error { return nil })
+}
+
+func signedIn(s *Session) error {
+	if s == nil {
+		return ErrNoSession
+	}
+	return nil
+}
+
+// guard calls next if the request's session, or nil, passes the check. The
+// ErrorHandler gets the challenge with every error that calls for one, because it may
+// not know of the header. It may redirect instead of answering 401: a challenge may
+// stand in any answer (RFC 9110, section 11.6.1).
+func (m *Manager) guard(next http.Handler, check func(*Session) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := m.Load(r)
-		if err == nil && !allowed(s) {
-			err = ErrForbidden
+		r, q := m.enter(r)
+		err := q.load(r)
+		if err == nil {
+			err = q.check(check)
 		}
-		if err != nil {
-			m.cfg.ErrorHandler(w, r, err)
+		switch err {
+		case nil:
+			next.ServeHTTP(w, r)
 			return
+		case ErrNoSession:
+			w.Header().Set("WWW-Authenticate", Challenge)
+		case ErrNotRecent:
+			w.Header().Set("WWW-Authenticate", stepUp)
 		}
-		ctx := context.WithValue(withAddress(r.Context(), r), contextKey{}, s)
-		next.ServeHTTP(w, r.WithContext(ctx))
+		m.cfg.ErrorHandler(w, r, err)
 	})
 }
 
@@ -60,22 +104,12 @@ func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {
 		http.Error(w, "Sign in first.", http.StatusUnauthorized)
 	case errors.Is(err, ErrForbidden):
 		http.Error(w, "Your account may not do this.", http.StatusForbidden)
+	case errors.Is(err, ErrNotRecent):
+		http.Error(w, "Prove again who you are first.", http.StatusForbidden)
 	default:
 		w.Header().Set("Retry-After", retryAfter)
 		http.Error(w, "Sessions are unavailable. Try again in a moment; you are still signed in.", http.StatusServiceUnavailable)
 	}
-}
-
-// withAddress keeps the client's address in ctx, for the log of methods that get no
-// request.
-func withAddress(ctx context.Context, r *http.Request) context.Context {
-	return context.WithValue(ctx, addressKey{}, clientIP(r))
-}
-
-// address returns the client's address, or "" for work that no request asked for.
-func address(ctx context.Context) string {
-	ip, _ := ctx.Value(addressKey{}).(string)
-	return ip
 }
 
 // clientIP returns the peer's address without the port. It ignores forwarding

@@ -21,6 +21,15 @@ var protectedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Requ
 	w.Write([]byte(session.FromContext(r.Context()).UserID))
 })
 
+// greeting is a handler behind Optional that greets whoever is signed in.
+var greeting = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	name := "stranger"
+	if s := session.FromContext(r.Context()); s != nil {
+		name = s.UserID
+	}
+	w.Write([]byte("hello " + name))
+})
+
 func TestRequire(t *testing.T) {
 	r := newFixture(t, session.Config{})
 	_, reader := r.login("u1") // has the role reader
@@ -39,6 +48,13 @@ func TestRequire(t *testing.T) {
 		{"role", r.RequireRole("reader", protectedHandler), reader, false, 200, "u1", ""},
 		{"no role", r.RequireRole("admin", protectedHandler), reader, false, 403, "Your account may not do this.\n", ""},
 		{"role in another case", r.RequireRole("Reader", protectedHandler), reader, false, 403, "Your account may not do this.\n", ""},
+		{"recent", r.RequireRecent(time.Hour, protectedHandler), reader, false, 200, "u1", ""},
+		{"long ago", r.RequireRecent(0, protectedHandler), reader, false, 403, "Prove again who you are first.\n", ""},
+		{"recent, no session", r.RequireRecent(time.Hour, protectedHandler), "", false, 401, "Sign in first.\n", ""},
+		{"recent, outage", r.RequireRecent(time.Hour, protectedHandler), reader, true, 503, "Sessions are unavailable. Try again in a moment; you are still signed in.\n", "5"},
+		{"optional", r.Optional(greeting), reader, false, 200, "hello u1", ""},
+		{"optional, no session", r.Optional(greeting), "", false, 200, "hello stranger", ""},
+		{"optional, outage", r.Optional(greeting), reader, true, 503, "Sessions are unavailable. Try again in a moment; you are still signed in.\n", "5"},
 		{"role, no session", r.RequireRole("reader", protectedHandler), "", false, 401, "Sign in first.\n", ""},
 		{"role, outage", r.RequireRole("reader", protectedHandler), reader, true, 503, "Sessions are unavailable. Try again in a moment; you are still signed in.\n", "5"},
 	}
@@ -52,6 +68,9 @@ func TestRequire(t *testing.T) {
 			tt.handler.ServeHTTP(w, r.request(cookie(tt.token)))
 			if w.Code != tt.status || w.Body.String() != tt.body {
 				t.Errorf("answer is %d %q, want %d %q", w.Code, w.Body, tt.status, tt.body)
+			}
+			if got := w.Header().Get("WWW-Authenticate"); (got == session.Challenge) != (tt.status == 401) {
+				t.Errorf("WWW-Authenticate is %q", got)
 			}
 			if got := w.Header().Get("Retry-After"); got != tt.retry {
 				t.Errorf("Retry-After is %q, want %q", got, tt.retry)
@@ -78,11 +97,17 @@ func TestErrorHandler(t *testing.T) {
 		token   string
 		down    bool
 		err     error
+
+		challenge string
 	}{
-		{"no session", r.Require(protectedHandler), "", false, session.ErrNoSession},
-		{"no role", r.RequireRole("admin", protectedHandler), token, false, session.ErrForbidden},
-		{"outage", r.Require(protectedHandler), token, true, errOutage},
-		{"live", r.Require(protectedHandler), token, false, nil},
+		{"no session", r.Require(protectedHandler), "", false, session.ErrNoSession, session.Challenge},
+		{"no session for a role", r.RequireRole("admin", protectedHandler), "", false, session.ErrNoSession, session.Challenge},
+		{"no recent session", r.RequireRecent(time.Minute, protectedHandler), "", false, session.ErrNoSession, session.Challenge},
+		{"no role", r.RequireRole("admin", protectedHandler), token, false, session.ErrForbidden, ""},
+		{"long ago", r.RequireRecent(0, protectedHandler), token, false, session.ErrNotRecent, `Cookie error="insufficient_user_authentication"`},
+		{"outage", r.Require(protectedHandler), token, true, errOutage, ""},
+		{"optional, outage", r.Optional(protectedHandler), token, true, errOutage, ""},
+		{"live", r.Require(protectedHandler), token, false, nil, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.down {
@@ -93,8 +118,12 @@ func TestErrorHandler(t *testing.T) {
 			w := httptest.NewRecorder()
 			tt.handler.ServeHTTP(w, r.request(cookie(tt.token)))
 			want(t, got, tt.err)
+			if got := w.Header().Get("WWW-Authenticate"); got != tt.challenge {
+				t.Errorf("WWW-Authenticate is %q, want %q", got, tt.challenge)
+			}
+			w.Header().Del("WWW-Authenticate")
 			if tt.err != nil && (w.Code != http.StatusTeapot || len(w.Header()) != 0 || w.Body.Len() != 0) {
-				t.Errorf("the answer is not the ErrorHandler's alone: %d %v %q", w.Code, w.Header(), w.Body)
+				t.Errorf("the rest of the answer is not the ErrorHandler's alone: %d %v %q", w.Code, w.Header(), w.Body)
 			}
 		})
 	}
@@ -117,7 +146,7 @@ func TestRequireDoesNotWrapTheResponseWriter(t *testing.T) {
 	w := httptest.NewRecorder()
 	var got http.ResponseWriter
 	inner := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { got = w })
-	for _, handler := range []http.Handler{r.Require(inner), r.RequireRole("reader", inner)} {
+	for _, handler := range []http.Handler{r.Require(inner), r.RequireRole("reader", inner), r.RequireRecent(time.Hour, inner), r.Optional(inner)} {
 		got = nil
 		if handler.ServeHTTP(w, r.request(cookie(token))); got != http.ResponseWriter(w) {
 			t.Error("the handler got another ResponseWriter")

@@ -40,9 +40,35 @@ func New(store Store, cfg Config) (*Manager, error) {
 // cookies of our name. Load extends the idle timeout when a tenth of it has passed,
 // unless the session ends within a second. If only that fails, Load logs a warning
 // and still returns the session.
+//
+// Behind [Manager.Require] and [Manager.Optional], Load returns a copy of what they
+// have read, with what this request has changed since. It reads the store again only
+// when a tenth of the idle timeout has passed, so that a handler that streams for
+// hours sees that the session has ended.
 func (m *Manager) Load(r *http.Request) (*Session, error) {
-	c, ok := m.presented(r)
-	if !ok {
+	q := innermost(r.Context()).find(m, r)
+	if q == nil {
+		c, _ := m.presented(r)
+		return m.read(r, c)
+	}
+	if err := q.load(r); err != nil {
+		return nil, err
+	}
+	var s *Session
+	err := q.check(func(known *Session) error {
+		if known == nil {
+			return ErrNoSession
+		}
+		s = known.Clone()
+		return nil
+	})
+	return s, err
+}
+
+// read returns the live session that c proves, or ErrNoSession. The zero credential
+// proves none, and costs no call.
+func (m *Manager) read(r *http.Request, c credential) (*Session, error) {
+	if c == (credential{}) {
 		return nil, ErrNoSession
 	}
 	ctx := r.Context()
@@ -108,6 +134,9 @@ func (m *Manager) expiry(lastSeen, authenticated time.Time) time.Time {
 	return slices.MinFunc(ends, time.Time.Compare)
 }
 
+// touchInterval is the time between two touches of a session that is in use.
+func (m *Manager) touchInterval() time.Duration { return m.cfg.IdleTimeout / 10 }
+
 // touch extends the idle timeout if that is due, and keeps the client's address and
 // browser. It never writes an earlier expiry than it has read. A store ignores a
 // touch with an earlier expiry, because it looks like a late write. After the
@@ -120,7 +149,7 @@ func (m *Manager) expiry(lastSeen, authenticated time.Time) time.Time {
 func (m *Manager) touch(ctx context.Context, s *Session, ip, userAgent string) error {
 	now := time.Now()
 	seen, deadline := now.UTC().Truncate(time.Second), now.Add(touchTimeout)
-	if seen.Sub(s.LastSeenAt) < m.cfg.IdleTimeout/10 || m.endReason(s, deadline.Add(-1)) != "" {
+	if seen.Sub(s.LastSeenAt) < m.touchInterval() || m.endReason(s, deadline.Add(-1)) != "" {
 		return nil
 	}
 	expires := slices.MaxFunc([]time.Time{s.ExpiresAt, m.expiry(seen, s.AuthenticatedAt)}, time.Time.Compare)

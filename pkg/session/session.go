@@ -5,16 +5,23 @@
 //
 //	sessions, err := session.New(memstore.New(), session.Config{}) // once, at start
 //
-//	// in the login handler, after the password has been checked
+//	// in the login handler, after the password has been checked,
+//	// and before anything of the answer is written
 //	_, err = sessions.Create(w, r, session.User{ID: "u1", Roles: []string{"admin"}})
 //
 //	// around every handler that needs a signed-in user;
 //	// inside, session.FromContext(r.Context()) is never nil
 //	mux.Handle("GET /profile", sessions.Require(profile))
 //
-// Call sessions.Destroy(w, r) in the logout handler. To use another store, replace
-// memstore by dynamostore, or by your own [Store] that passes storetest.Run. Nothing
-// else changes.
+// Call sessions.Destroy(w, r) in the logout handler. [Manager.Optional] is for pages
+// that are for everybody and greet whoever is signed in; [Manager.RequireRole] and
+// [Manager.RequireRecent] are for what not every user may do, and for what nobody may do
+// who finds an open browser. To use another store, replace memstore by dynamostore, or
+// by your own [Store] that passes storetest.Run. Nothing else changes.
+//
+// Every handler writes a status or a body, also if it has nothing to say: unlike
+// net/http, some adapters add no 200. To test a handler without a store, give its
+// request the context of [NewContext].
 //
 // # Tokens
 //
@@ -27,8 +34,9 @@
 //
 // # Errors
 //
-// [ErrNoSession] means 401, [ErrForbidden] means 403, [ErrConflict] means 409: a
-// write lost a race. [ErrTooManyCookies] means 400, and [ErrInvalid] a mistake in the
+// [ErrNoSession] means 401, with the header that [Challenge] is for. [ErrForbidden] and
+// [ErrNotRecent] mean 403, [ErrConflict] means 409: a write lost a race.
+// [ErrTooManyCookies] means 400; [ErrInvalid] and [ErrTooLate] mean a mistake in the
 // calling program. Any other error is an outage: answer 503 and leave the cookie
 // alone, as [Manager.Require] does. An outage never makes a user anonymous. It ends
 // no session, with one exception: if the answer to a [Manager.Renew] is lost, the
@@ -62,6 +70,11 @@ var (
 	// ErrForbidden means that the session lacks the role that [Manager.RequireRole] asks for.
 	ErrForbidden = errors.New("session: role missing")
 
+	// ErrNotRecent means that the user of the session proved who they are longer ago than
+	// [Manager.RequireRecent] allows. Answer 403, and let the user prove it again, by the
+	// password for example; then call [Manager.Reauthenticate].
+	ErrNotRecent = errors.New("session: the user has to prove again who they are")
+
 	// ErrInvalid means that the caller passed a user ID, roles or values that a
 	// store could not keep. The wrapping error says which one.
 	ErrInvalid = errors.New("session: invalid")
@@ -69,6 +82,11 @@ var (
 	// ErrTooManyCookies means that a request to log out has more than four different
 	// cookies of our name, and that none of them was looked at. Answer 400.
 	ErrTooManyCookies = errors.New("session: more than 4 different session cookies in one request")
+
+	// ErrTooLate means that the answer had begun before a call that sets a cookie, so
+	// that the browser would never get the cookie. Nothing was stored. It is a mistake in
+	// the calling program.
+	ErrTooLate = errors.New("session: the answer has begun, so it can set no cookie; call this before anything is written")
 )
 
 // Session is one login of one user, as stored. Times are UTC; CreatedAt has

@@ -30,6 +30,9 @@ func (c credential) ends(s *Session) bool {
 	return c.key == s.Key() && (c.secret == s.Secret || c.secret == s.PreviousSecret)
 }
 
+// credential returns what the token of s claims.
+func (s *Session) credential() credential { return credential{s.Key(), s.Secret} }
+
 // newSecret returns a new secret as the token holds it, and its hash as the store
 // holds it. The secret has 256 random bits (ASVS 7.2.3 asks for 128).
 func newSecret() (secret string, hash [32]byte) {

@@ -26,7 +26,9 @@ const (
 // lost; change must depend only on its argument. On success s holds what was
 // written. Update returns ErrNoSession if the session has ended, and ErrInvalid as
 // Create does. It returns ErrConflict if the session was renewed meanwhile, or if
-// other writes came first 32 times or until ctx ended.
+// other writes came first 32 times or until ctx ended. With the context of the request,
+// [FromContext] and [Manager.Load] show there what was written, or that the session has
+// ended.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session)) error {
 	return m.modify(ctx, s, func(next *Session) error {
 		changed := next.Clone()
@@ -44,6 +46,9 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session))
 // never has them. ID, data and lifetime stay. The errors are those of Update. On an
 // error no cookie is set. After an outage the old token may be dead too, if the
 // write was applied and only its answer was lost.
+//
+// Call Renew before anything of the answer is written. As far as w tells that it is too
+// late, Renew returns ErrTooLate and the token stays: see [Manager.Create].
 func (m *Manager) Renew(ctx context.Context, w http.ResponseWriter, s *Session) error {
 	return m.renew(ctx, w, s, func(*Session) {})
 }
@@ -58,6 +63,9 @@ func (m *Manager) Reauthenticate(ctx context.Context, w http.ResponseWriter, s *
 }
 
 func (m *Manager) renew(ctx context.Context, w http.ResponseWriter, s *Session, change func(*Session)) error {
+	if err := tooLate(w); err != nil {
+		return err
+	}
 	secret, hash := newSecret()
 	err := m.modify(ctx, s, func(next *Session) error {
 		next.PreviousSecret, next.Secret = next.Secret, hash
@@ -72,18 +80,31 @@ func (m *Manager) renew(ctx context.Context, w http.ResponseWriter, s *Session, 
 	return nil
 }
 
-// modify applies change to s and stores it by compare-and-swap. When it loses a
+// modify applies change to s and stores it. The request that ctx belongs to sees the
+// result too.
+func (m *Manager) modify(ctx context.Context, s *Session, change func(*Session) error) error {
+	written, err := m.swap(ctx, s, change)
+	switch {
+	case err == nil:
+		m.in(ctx).changed(s, written)
+	case errors.Is(err, ErrNoSession):
+		m.in(ctx).ended(s.Key())
+	}
+	return err
+}
+
+// swap returns s after the change, which it stores by compare-and-swap. When it loses a
 // race, it starts again from what is stored. It does not change a session that was
 // renewed meanwhile, because the caller's request no longer proves that session.
-func (m *Manager) modify(ctx context.Context, s *Session, change func(*Session) error) error {
+func (m *Manager) swap(ctx context.Context, s *Session, change func(*Session) error) (*Session, error) {
 	if m.absoluteEndReason(s, time.Now()) != "" {
-		return ErrNoSession
+		return nil, ErrNoSession
 	}
 	base := s
 	for try := 1; ; try++ {
 		next := base.Clone()
 		if err := change(next); err != nil {
-			return err
+			return nil, err
 		}
 		write := *next
 		if next.AuthenticatedAt.Equal(base.AuthenticatedAt) {
@@ -92,23 +113,22 @@ func (m *Manager) modify(ctx context.Context, s *Session, change func(*Session) 
 		next.Version = newVersion()
 		err := m.store.Update(ctx, &write, time.Now(), next.Version)
 		if err == nil {
-			*s = *next
-			return nil
+			return next, nil
 		}
 		if !errors.Is(err, ErrConflict) || try == updateTries {
-			return err
+			return nil, err
 		}
 		if !pause(ctx, try) {
-			return fmt.Errorf("%w, until the request was over: %w", ErrConflict, ctx.Err())
+			return nil, fmt.Errorf("%w, until the request was over: %w", ErrConflict, ctx.Err())
 		}
 		if base, err = m.store.Get(ctx, s.Key()); err != nil {
-			return err
+			return nil, err
 		}
 		if err := m.checkAlive(ctx, base); err != nil {
-			return err
+			return nil, err
 		}
 		if base.Secret != s.Secret {
-			return ErrConflict
+			return nil, ErrConflict
 		}
 	}
 }

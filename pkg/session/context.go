@@ -1,0 +1,225 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+type contextKey struct{} // of the innermost *request
+
+// request is the context of one HTTP request, with what is known of it: the client's
+// address, and the session once it was read. So whatever handles the request reads the
+// session once, and sees what others there have changed.
+//
+// It belongs to one Manager, because another may have another store or cookie. It also
+// belongs to its cookies: if a program makes another HTTP request in the same context,
+// that one must prove its session by itself.
+type request struct {
+	context.Context
+	manager *Manager // nil if NewContext made it
+	cookies []string // the Cookie headers
+	address string   // of the client
+
+	mu      sync.Mutex
+	readAt  time.Time // when the session was read, made or ended; zero if it was not yet
+	writes  int       // how often it was made, changed or ended here
+	session *Session  // nil if there is none
+}
+
+// Value implements [context.Context].
+func (q *request) Value(key any) any {
+	if key == (contextKey{}) {
+		return q
+	}
+	return q.Context.Value(key)
+}
+
+// String keeps the cookies out of a log that prints the context.
+func (q *request) String() string { return fmt.Sprintf("%v.WithSession", q.Context) }
+
+// NewContext returns a context in which [FromContext] returns s. It is for tests of
+// handlers that run behind [Manager.Require] or [Manager.Optional]: the handler then
+// needs no store and no cookie. A nil s stands for a client without a session.
+//
+// It signs nobody in. Require, Optional and Load look at the request's cookie as if s
+// was not there.
+func NewContext(ctx context.Context, s *Session) context.Context {
+	return &request{Context: ctx, readAt: time.Now(), session: s}
+}
+
+// FromContext returns the session of the request whose context is ctx. Behind
+// [Manager.Require], [Manager.RequireRole] and [Manager.RequireRecent] there is one;
+// behind [Manager.Optional] it is nil if nobody is signed in. After a Create, Update,
+// Renew, Reauthenticate, Destroy, Revoke or RevokeAll with this context it is what the
+// call has left: so it is nil once the session has ended.
+//
+// All handlers of the request get the same *Session. A goroutine that runs beside them
+// gets one of its own from [Manager.Load], because Update, Renew and Reauthenticate
+// change the one that they are called with.
+func FromContext(ctx context.Context) *Session {
+	if ctx == nil {
+		return nil
+	}
+	for q := innermost(ctx); q != nil; q = q.outer() {
+		if s, known := q.current(); known {
+			return s
+		}
+	}
+	return nil
+}
+
+func innermost(ctx context.Context) *request {
+	q, _ := ctx.Value(contextKey{}).(*request)
+	return q
+}
+
+func (q *request) outer() *request { return innermost(q.Context) }
+
+// address returns the client's address, or "" for work that no request asked for.
+func address(ctx context.Context) string {
+	for q := innermost(ctx); q != nil; q = q.outer() {
+		if q.address != "" {
+			return q.address
+		}
+	}
+	return ""
+}
+
+// find returns what m knows of r, from q or further out. It may be nil.
+func (q *request) find(m *Manager, r *http.Request) *request {
+	for q != nil && (q.manager != m || !slices.Equal(q.cookies, r.Header["Cookie"])) {
+		q = q.outer()
+	}
+	return q
+}
+
+// enter returns what m knows of r, and r with that as the innermost in its context.
+func (m *Manager) enter(r *http.Request) (*http.Request, *request) {
+	ctx := r.Context()
+	before := innermost(ctx)
+	switch q := before.find(m, r); q {
+	case nil:
+		q = &request{Context: ctx, manager: m, cookies: r.Header["Cookie"], address: clientIP(r)}
+		return r.WithContext(q), q
+	case before:
+		return r, q
+	default: // another Manager's is between
+		return r.WithContext(context.WithValue(ctx, contextKey{}, q)), q
+	}
+}
+
+// in returns what m knows of the request that ctx belongs to. If there is none, it
+// returns one that nobody else sees.
+func (m *Manager) in(ctx context.Context) *request {
+	q := innermost(ctx)
+	for q != nil && q.manager != m {
+		q = q.outer()
+	}
+	if q == nil {
+		return &request{Context: ctx, manager: m}
+	}
+	return q
+}
+
+// load reads the session of r, unless it is known already. A request that lasts longer
+// than the time between two touches reads again, so that a handler that streams for
+// hours can notice a logout, and so that its session is no idle one.
+func (q *request) load(r *http.Request) error {
+	c, writes, fresh := q.credential(r)
+	if fresh {
+		return nil
+	}
+	s, err := q.manager.read(r, c)
+	if err != nil && !errors.Is(err, ErrNoSession) {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.writes == writes { // otherwise the request knows something newer than what was read
+		q.readAt, q.session = time.Now(), s
+	}
+	return nil
+}
+
+// credential returns what proves the session: the cookie, or what has replaced it in
+// this request. It reports whether there is no need to look at it, because the session
+// was read a short time ago.
+func (q *request) credential(r *http.Request) (c credential, writes int, fresh bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case !q.readAt.IsZero() && time.Since(q.readAt) < q.manager.touchInterval():
+		return credential{}, q.writes, true
+	case q.session != nil:
+		return q.session.credential(), q.writes, false
+	}
+	c, _ = q.manager.presented(r)
+	return c, q.writes, false
+}
+
+// current returns the session, or nil if there is none, and whether that is known.
+func (q *request) current() (s *Session, known bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.session, !q.readAt.IsZero()
+}
+
+// check calls f with the session, or with nil if there is none. Nobody changes the
+// session meanwhile.
+func (q *request) check(f func(*Session) error) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return f(q.session)
+}
+
+// withOwn returns the credentials presented by the cookies, and that of the session if
+// this request has made or renewed it since.
+func (q *request) withOwn(presented []credential) []credential {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.session == nil {
+		return presented
+	}
+	own := q.session.credential()
+	others := slices.DeleteFunc(presented, func(c credential) bool { return c.key == own.key })
+	return append(others, own)
+}
+
+// set makes s, which is new, the session of the request; nil means that the session has
+// ended.
+func (q *request) set(s *Session) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.readAt, q.session = time.Now(), s
+	q.writes++
+}
+
+// changed puts what was written into s, and into the request if s is its session.
+// Other handlers may read the one in the request at the same time. So it is replaced
+// and not changed, unless it is s itself.
+func (q *request) changed(s, written *Session) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.session != nil && q.session.ID == s.ID && q.session.UserID == s.UserID {
+		q.writes++
+		if q.session != s {
+			q.session = written.Clone()
+		}
+	}
+	*s = *written
+}
+
+// ended notes that the session at key has ended.
+func (q *request) ended(key Key) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.session != nil && q.session.ID == key.ID && q.session.Key() == key {
+		q.session = nil
+		q.writes++
+	}
+}
