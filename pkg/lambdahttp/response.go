@@ -37,6 +37,10 @@ func newResponseWriter(method string) *responseWriter {
 
 func (w *responseWriter) Header() http.Header { return w.header }
 
+// Written reports whether the status is fixed, so that later headers do not count. Package
+// session asks for it.
+func (w *responseWriter) Written() bool { return w.status != 0 }
+
 func (w *responseWriter) WriteHeader(status int) {
 	if status < 100 || status > 599 {
 		panic(fmt.Sprintf("lambdahttp: status %d is not between 100 and 599", status))
