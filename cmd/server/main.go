@@ -123,7 +123,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	handler := signin.Handler(site, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator), signin.Profile(sessions),
+	handler := signin.Handler(site, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator, nil), signin.Profile(sessions),
 		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory))
 	announce(listener.Addr(), o, alice)
 	return serve(ctx, listener, proxies.Handler(handler))

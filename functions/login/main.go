@@ -36,5 +36,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		_, err := users.Get(ctx, "\x00warm-up") // no account has this name: Normalize refuses it
 		return err
 	})
-	return signin.Handler(env.Site, signin.Login(env.Sessions, authenticator), signin.Reauthenticate(env.Sessions, authenticator)), nil
+	return signin.Handler(env.Site, signin.Login(env.Sessions, authenticator), signin.Reauthenticate(env.Sessions, authenticator, nil)), nil
 }

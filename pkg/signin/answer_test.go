@@ -30,7 +30,7 @@ type answer struct {
 }
 
 func newAnswer(status int, body string) answer {
-	return answer{status, map[string]string{
+	a := answer{status, map[string]string{
 		"Cache-Control":                "no-store",
 		"Content-Security-Policy":      policy,
 		"Cross-Origin-Resource-Policy": "same-origin",
@@ -39,6 +39,10 @@ func newAnswer(status int, body string) answer {
 		"X-Content-Type-Options":       "nosniff",
 		"X-Frame-Options":              "DENY",
 	}, body}
+	if status == 401 {
+		return a.with("Www-Authenticate", "Cookie")
+	}
+	return a
 }
 
 func (a answer) with(name, value string) answer {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"example.com/coatcheck/pkg/clientip"
@@ -48,6 +49,8 @@ var (
 	errBusy           = refuse(http.StatusServiceUnavailable, "problem.busy")
 	errRole           = refuse(http.StatusForbidden, "problem.role")
 	errReauthenticate = refuse(http.StatusForbidden, "problem.reauthenticate")
+	errNoPassword     = refuse(http.StatusForbidden, "problem.no_password")
+	errSignInAgain    = refuse(http.StatusForbidden, "problem.sign_in_again")
 	errNotYours       = refuse(http.StatusNotFound, "problem.not_yours")
 	errNoPreferences  = refuse(http.StatusNotFound, "problem.no_preferences")
 	errConflict       = refuse(http.StatusConflict, "problem.conflict")
@@ -75,20 +78,29 @@ func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header(), site.Of(r.Context()))
 	switch {
 	case e == errReauthenticate && wantsPage(r):
-		redirect(w, "/reauthenticate?"+url.Values{"next": {devicesPath}}.Encode())
+		redirect(w, "/reauthenticate?"+url.Values{"next": {pageBefore(r)}}.Encode())
 	case e == errReauthenticate:
 		writeTypedProblem(w, "reauthentication-required", e.status, e.Error())
 	case !wantsPage(r):
 		writeProblem(w, e.status, e.Error())
 	case e == errSignIn:
-		next := homePath
-		if isSafeMethod(r.Method) {
-			next = localPath(r.URL.RequestURI())
-		}
-		redirect(w, "/login?"+url.Values{"next": {next}}.Encode())
+		redirect(w, "/login?"+url.Values{"next": {pageBefore(r)}}.Encode())
 	default:
 		writePage(w, r, e.status, "problem", page{Title: "problem.title", Data: e.detail.In(languageOf(r))})
 	}
+}
+
+// pageBefore returns the page to which a browser comes back after its user has signed in
+// or proved again who they are: the one that it asked for. A form cannot be sent again;
+// those that end sessions are on the page of devices.
+func pageBefore(r *http.Request) string {
+	switch {
+	case isSafeMethod(r.Method):
+		return localPath(r.URL.RequestURI())
+	case strings.HasPrefix(r.URL.Path, devicesPath+"/"):
+		return devicesPath
+	}
+	return homePath
 }
 
 func answerTo(err error) *refusal {
@@ -115,7 +127,9 @@ func answerTo(err error) *refusal {
 		return errConflict
 	case errors.Is(err, session.ErrTooManyCookies):
 		return errCookies
-	case errors.Is(err, session.ErrInvalid):
+	case errors.Is(err, session.ErrNotRecent):
+		return errReauthenticate
+	case errors.Is(err, session.ErrInvalid), errors.Is(err, session.ErrTooLate):
 		return errBroken
 	}
 	return errOutage

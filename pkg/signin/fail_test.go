@@ -30,6 +30,7 @@ func TestFail(t *testing.T) {
 		{authn.ErrRefused, 401, refused, "WARN authn_login_fail ip=192.0.2.1 method=GET path=/profile"},
 		{authn.ErrBusy, 503, "This account is being changed just now. Try again in a moment.", "INFO account_busy method=GET path=/profile"},
 		{session.ErrInvalid, 500, "Something went wrong on our side. Try again in a moment.", "ERROR sys_failure error=%s method=GET path=/profile status=500"},
+		{session.ErrTooLate, 500, "Something went wrong on our side. Try again in a moment.", "ERROR sys_failure error=%s method=GET path=/profile status=500"},
 		{session.ErrConflict, 409, conflict, ""},
 		{session.ErrTooManyCookies, 400, tooManyCookies, "INFO input_validation_fail ip=192.0.2.1 method=GET path=/profile status=400"},
 		{accounts.ErrNotFound, 503, outage, "ERROR sys_failure error=%s method=GET path=/profile status=503"},
@@ -106,6 +107,31 @@ func TestSignInFirst(t *testing.T) {
 		Fail(w, fromBrowser(httptest.NewRequest(method, "/sessions?a=b", nil)), session.ErrNoSession)
 		if got, want := w.Header().Get("Location"), "/login?next="+next; w.Code != 303 || got != want {
 			t.Errorf("%s: %d to %q, want %q", method, w.Code, got, want)
+		}
+	}
+}
+
+// TestProveAgain: what Fail answers to a user who has to prove again who they are leads a
+// browser back to where it was, for routes of other programs too.
+func TestProveAgain(t *testing.T) {
+	for request, next := range map[string]string{
+		"GET /billing?a=b":           "%2Fbilling%3Fa%3Db",
+		"POST /billing":              "%2Fprofile",
+		"POST /sessions/x/revoke":    "%2Fsessions",
+		"POST /sessions/revoke-all":  "%2Fsessions",
+		"GET /sessions":              "%2Fsessions",
+		"GET //evil.example/billing": "%2Fprofile",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		w := httptest.NewRecorder()
+		Fail(w, fromBrowser(httptest.NewRequest(method, path, nil)), fmt.Errorf("wrapped: %w", session.ErrNotRecent))
+		if got, want := w.Header().Get("Location"), "/reauthenticate?next="+next; w.Code != 303 || got != want {
+			t.Errorf("%s: %d to %q, want %q", request, w.Code, got, want)
+		}
+		w = httptest.NewRecorder()
+		Fail(w, httptest.NewRequest(method, path, nil), session.ErrNotRecent)
+		if w.Code != 403 || w.Body.String() != reauthenticateJSON+"\n" {
+			t.Errorf("%s: %d %s", request, w.Code, w.Body)
 		}
 	}
 }

@@ -102,7 +102,7 @@ const window = 15 * time.Minute
 // TestEveryRouteHasRows checks that none is missing here.
 func constructors(m *session.Manager, directory *accounts.Directory, authenticator *accounts.Authenticator) map[string]Routes {
 	return map[string]Routes{
-		"Login": Login(m, authenticator), "Reauthenticate": Reauthenticate(m, authenticator), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
+		"Login": Login(m, authenticator), "Reauthenticate": Reauthenticate(m, authenticator, nil), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
 		"Password": Password(m, authenticator), "Preferences": Preferences(m, directory),
 	}
 }

@@ -65,9 +65,10 @@ func lookOf(ctx context.Context) *look {
 // page is what a template shows: the layout that all pages share, and in Data the data
 // of the single page. Its methods write in the language of the page.
 type page struct {
-	Title    string // the key of its text
-	Theme    string // light or dark; anything else follows the system
-	Here     string // the path of the page, if it is for signed-in users
+	Title    string   // the key of its text
+	Theme    string   // light or dark; anything else follows the system
+	Here     string   // the path of the page, if it is for signed-in users
+	Menu     []choice // for signed-in users
 	Data     any
 	Language *texts.Language // writePage sets it
 	Look     *look           // writePage sets it
@@ -76,7 +77,11 @@ type page struct {
 // pageOf returns the page at the path here, for the signed-in user of s. The title is
 // the key of its text.
 func pageOf(s *session.Session, here, title string, data any) page {
-	return page{Title: title, Theme: s.Values[valueTheme], Here: here, Data: data}
+	p := page{Title: title, Theme: s.Values[valueTheme], Here: here, Menu: menu, Data: data}
+	if !hasPassword(s) {
+		p.Menu = menuWithoutPassword
+	}
+	return p
 }
 
 // T returns the text with the key: see [texts.Language.HTML].
@@ -97,15 +102,16 @@ func (p page) Device(userAgent string) string { return describe(p.Language, user
 type choice struct{ Value, Key string }
 
 // menu lists the pages for signed-in users by their paths.
-var menu = []choice{{homePath, "menu.profile"}, {devicesPath, "menu.devices"}, {passwordPath, "menu.password"}}
+var (
+	menu                = []choice{{homePath, "menu.profile"}, {devicesPath, "menu.devices"}, {passwordPath, "menu.password"}}
+	menuWithoutPassword = menu[:2]
+)
 
 var pages = parsePages("login", "profile", "sessions", "password", "reauthenticate", "problem")
 
 // parsePages combines each page with the layout that all pages share.
 func parsePages(names ...string) map[string]*template.Template {
-	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
-		"menu": func() []choice { return menu },
-	}).ParseFS(files, "pages/layout.html", "pages/whose.html"))
+	layout := template.Must(template.ParseFS(files, "pages/layout.html", "pages/whose.html"))
 	parsed := map[string]*template.Template{}
 	for _, name := range names {
 		parsed[name] = template.Must(template.Must(layout.Clone()).ParseFS(files, "pages/"+name+".html"))

@@ -26,13 +26,24 @@ type passwordChange struct {
 // managers look for it, /.well-known/change-password. A new password ends all sessions of the
 // user except the one that sets it. That session gets a new token. All devices of the
 // user are strangers then, except the one that sets it. That device gets a new cookie.
+// Sessions with [NoPassword] are refused.
 func Password(sessions *session.Manager, passwords authn.PasswordChanger) Routes {
 	c := passwordChange{sessions, passwords}
 	return Routes{
 		"GET " + changePath: func(w http.ResponseWriter, r *http.Request) { redirect(w, passwordPath) },
-		"GET /password":     sessions.Require(http.HandlerFunc(c.show)).ServeHTTP,
-		"POST /password":    sessions.Require(http.HandlerFunc(c.submit)).ServeHTTP,
+		"GET /password":     sessions.Require(withPassword(c.show)).ServeHTTP,
+		"POST /password":    sessions.Require(withPassword(c.submit)).ServeHTTP,
 	}
+}
+
+func withPassword(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !hasPassword(session.FromContext(r.Context())) {
+			Fail(w, r, errNoPassword)
+			return
+		}
+		next(w, r)
+	})
 }
 
 func (c passwordChange) show(w http.ResponseWriter, r *http.Request) {

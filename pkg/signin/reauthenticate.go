@@ -13,12 +13,20 @@ import (
 type reauthentication struct {
 	sessions      *session.Manager
 	authenticator authn.Authenticator
+	elsewhere     func(w http.ResponseWriter, r *http.Request, next string)
 }
 
 // Reauthenticate returns the routes of /reauthenticate, where a signed-in user gives
 // the password again.
-func Reauthenticate(sessions *session.Manager, authenticator authn.Authenticator) Routes {
-	a := reauthentication{sessions, authenticator}
+//
+// Users whose session has [NoPassword] cannot do that. If elsewhere is not nil, it
+// answers their GET. It usually redirects to the provider that they sign in through, and
+// asks it for a new proof (in OpenID Connect by max_age=0). When the user is back, and is
+// the same one, the program calls [session.Manager.Reauthenticate] and redirects to
+// next, a path of this site. If elsewhere is nil, the answer says that signing out and
+// in again helps.
+func Reauthenticate(sessions *session.Manager, authenticator authn.Authenticator, elsewhere func(w http.ResponseWriter, r *http.Request, next string)) Routes {
+	a := reauthentication{sessions, authenticator, elsewhere}
 	return Routes{
 		"GET /reauthenticate":  sessions.Require(http.HandlerFunc(a.show)).ServeHTTP,
 		"POST /reauthenticate": sessions.Require(http.HandlerFunc(a.submit)).ServeHTTP,
@@ -29,7 +37,15 @@ func Reauthenticate(sessions *session.Manager, authenticator authn.Authenticator
 type passwordForm struct{ Username, Next, Problem string }
 
 func (a reauthentication) show(w http.ResponseWriter, r *http.Request) {
-	a.write(w, r, http.StatusOK, localPath(r.URL.Query().Get("next")), "")
+	next := localPath(r.URL.Query().Get("next"))
+	switch {
+	case hasPassword(session.FromContext(r.Context())):
+		a.write(w, r, http.StatusOK, next, "")
+	case a.elsewhere != nil:
+		a.elsewhere(w, r, next)
+	default:
+		Fail(w, r, errSignInAgain)
+	}
 }
 
 func (a reauthentication) write(w http.ResponseWriter, r *http.Request, status int, next, problem string) {
@@ -38,6 +54,10 @@ func (a reauthentication) write(w http.ResponseWriter, r *http.Request, status i
 }
 
 func (a reauthentication) submit(w http.ResponseWriter, r *http.Request) {
+	if !hasPassword(session.FromContext(r.Context())) {
+		Fail(w, r, errSignInAgain)
+		return
+	}
 	form, err := fields(r, "password")
 	if err == nil {
 		err = a.renew(w, r, form["password"])

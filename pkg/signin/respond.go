@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
@@ -44,11 +45,18 @@ func policyWithStyle(styleHash string) string {
 }
 
 // writeStatus writes the status line. Every response of this package goes through it,
-// pages too, so that every 503 has a Retry-After. It keeps a Retry-After that was set
-// before.
+// pages too, so that every 503 has a Retry-After and every 401 a challenge. It keeps a
+// Retry-After that was set before. Require sets a challenge before it knows the answer:
+// a redirect to a form needs none.
 func writeStatus(w http.ResponseWriter, status int) {
-	if h := w.Header(); status == http.StatusServiceUnavailable && h.Get("Retry-After") == "" {
+	h := w.Header()
+	switch {
+	case status == http.StatusServiceUnavailable && h.Get("Retry-After") == "":
 		h.Set("Retry-After", retryAfter)
+	case status == http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", session.Challenge)
+	case status == http.StatusSeeOther:
+		h.Del("WWW-Authenticate")
 	}
 	w.WriteHeader(status)
 }

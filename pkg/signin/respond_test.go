@@ -50,7 +50,7 @@ func TestResponses(t *testing.T) {
 			name:   "problem",
 			write:  func(w http.ResponseWriter) { writeProblem(w, 401, "Sign in first.") },
 			status: 401,
-			header: headersWith(http.Header{"Content-Type": {problem}}),
+			header: headersWith(http.Header{"Content-Type": {problem}, "Www-Authenticate": {"Cookie"}}),
 			body:   `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Sign in first."}` + "\n",
 		},
 		{

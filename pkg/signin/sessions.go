@@ -14,34 +14,20 @@ import (
 const devicesPath = "/sessions"
 
 // devices shows users where they are signed in, and lets them end their sessions.
-type devices struct {
-	sessions *session.Manager
-	window   time.Duration
-}
+type devices struct{ sessions *session.Manager }
 
 // Sessions returns the routes of /sessions. A user can end sessions only if they have
 // given the password within the window. So a person who finds an open browser cannot
 // sign the user out everywhere else (ASVS 7.5.2). Showing the sessions does not need
 // the password.
 func Sessions(sessions *session.Manager, window time.Duration) Routes {
-	d := devices{sessions, window}
+	d := devices{sessions}
 	return Routes{
 		"GET /sessions":                sessions.Require(http.HandlerFunc(d.show)).ServeHTTP,
-		"POST /sessions/{id}/revoke":   d.requireRecentLogin(d.revoke),
-		"POST /sessions/revoke-others": d.requireRecentLogin(d.revokeOthers),
-		"POST /sessions/revoke-all":    d.requireRecentLogin(d.revokeAll),
+		"POST /sessions/{id}/revoke":   sessions.RequireRecent(window, http.HandlerFunc(d.revoke)).ServeHTTP,
+		"POST /sessions/revoke-others": sessions.RequireRecent(window, http.HandlerFunc(d.revokeOthers)).ServeHTTP,
+		"POST /sessions/revoke-all":    sessions.RequireRecent(window, http.HandlerFunc(d.revokeAll)).ServeHTTP,
 	}
-}
-
-// requireRecentLogin calls next if the user has given the password within the window.
-func (d devices) requireRecentLogin(next http.HandlerFunc) http.HandlerFunc {
-	return d.sessions.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s := session.FromContext(r.Context()); time.Since(s.AuthenticatedAt) >= d.window {
-			Fail(w, r, errReauthenticate)
-			return
-		}
-		next(w, r)
-	})).ServeHTTP
 }
 
 // sessionInfo holds the fields of a session that its user may see. It is an

@@ -18,7 +18,8 @@ const (
 
 var (
 	reauthenticatePage    = redirectAnswer("/reauthenticate?next=%2Fsessions")
-	reauthenticateProgram = newAnswer(403, reauthenticateJSON+"\n").with("Content-Type", "application/problem+json")
+	reauthenticateProgram = newAnswer(403, reauthenticateJSON+"\n").with("Content-Type", "application/problem+json").
+				with("Www-Authenticate", `Cookie error="insufficient_user_authentication"`)
 
 	signedOutPage    = redirectAnswer("/login").with("Set-Cookie", clearedCookie).with("Clear-Site-Data", `"cache", "storage"`)
 	signedOutProgram = newAnswer(204, "").with("Set-Cookie", clearedCookie).with("Clear-Site-Data", `"cache", "storage"`)
@@ -68,7 +69,7 @@ func recentlyReauthenticated(r *fixture) string {
 
 // refusals returns the rows that every route that ends sessions has.
 func refusals(route string) []row {
-	next := redirectAnswer("/login?next=%2Fprofile")
+	next := redirectAnswer("/login?next=%2Fsessions")
 	none := problemAnswer(401, signInFirst)
 	return []row{
 		{route: route, outcome: "no session", page: next, program: none},
