@@ -127,11 +127,14 @@ type gatewayResponse struct {
 }
 
 // invoke sends one event and returns the answer. An answer that is not well-formed is an
-// error, as it is for the gateway.
+// error, as it is for the gateway, and so is a 401 without the header that it must have.
 func (l *lambda) invoke(event string) (response gatewayResponse, err error) {
 	body, err := l.call(event, &response)
 	if err == nil && (response.StatusCode == 0 || response.Headers == nil || response.Cookies == nil) {
 		err = fmt.Errorf("an answer with a part missing: %s", body)
+	}
+	if err == nil && response.StatusCode == http.StatusUnauthorized && response.Headers["Www-Authenticate"] != "Cookie" {
+		err = fmt.Errorf("a 401 that names no scheme: %s", body)
 	}
 	return response, err
 }

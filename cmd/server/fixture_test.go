@@ -24,6 +24,7 @@ import (
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/internal/testing/redistest"
 	"example.com/coatcheck/internal/testing/testmain"
+	"example.com/coatcheck/pkg/session"
 )
 
 const (
@@ -244,6 +245,9 @@ func statusWith(t *testing.T, address, cookie string) int {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
+	if resp.StatusCode == http.StatusUnauthorized && resp.Header.Get("WWW-Authenticate") != session.Challenge {
+		t.Errorf("a 401 with WWW-Authenticate %q", resp.Header.Get("WWW-Authenticate"))
+	}
 	return resp.StatusCode
 }
 

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Challenge is the value of the header WWW-Authenticate in a 401, which every 401 must
-// have (RFC 9110, section 15.5.2): without it the HttpClient of Java throws. It names
-// the scheme that the sessions use. No browser has a dialogue for this scheme, so each
-// shows the page that the answer brings.
+// Challenge is the value of the header WWW-Authenticate, which every 401 must have
+// (RFC 9110, section 15.5.2): without it Java's HttpClient throws if it has an
+// Authenticator. The value names the scheme by which a session is proved. No browser has
+// a dialogue for this scheme, so each shows the page that the answer brings.
 //
 // [Manager.Require] and its relatives set the header before they call
 // [Config.ErrorHandler]. A handler that writes a 401 itself, as for a wrong password,

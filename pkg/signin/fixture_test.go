@@ -175,6 +175,9 @@ func (r *fixture) send(transport func(*testing.T, http.Handler, *http.Request) r
 	r.startOver()
 	resp := transport(r.t, r.handler, req)
 	r.remember(resp.cookies())
+	if got := resp.header.Get("WWW-Authenticate"); (got == session.Challenge) != (resp.status == http.StatusUnauthorized) {
+		r.t.Errorf("%s %s: status %d with WWW-Authenticate %q", req.Method, req.URL, resp.status, got)
+	}
 	return resp
 }
 
