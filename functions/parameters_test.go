@@ -236,14 +236,16 @@ func TestParameterPatterns(t *testing.T) {
 	for name, tt := range map[string]struct{ accepted, refused []string }{
 		"SessionIdleTimeout": {[]string{"10s", "45s", "1800s", "30m", "90m", "1h", "1h30m", "24h", "720h", "9599h59m", "9600h"},
 			[]string{"", "0s", "5s", "9s", "0m", "0h", "30", "-30m", "1.5h", "30m1h", "1h90m", "9601h", "9600h1m", "1000000h", "30ms", "1d"}},
-		"SessionLifetime":        {[]string{"15m", "24h", "9600h"}, []string{"5s", "9601h", "24"}},
-		"ReauthenticationWindow": {[]string{"15m", "10s"}, []string{"0s", "0m", "15"}},
-		"AttemptsLadder":         {[]string{"10,30s,1h,100", "1,1s,1s,2", "5,1m,1h30m,20"}, []string{"0,30s,1h,100", "10,0s,1h,100", "10,30s,0h,100", "10,30s,1h,0", "10,30s,1h,1", "10,30s,1h", "99999999999999999999,30s,1h,100"}},
-		"AttemptsPerNetwork":     {[]string{"100,10m", "1,1s"}, []string{"0,10m", "100,0m", "100", "99999999999999999999,10m"}},
-		"PublicOrigin":           {[]string{"", "https://app.example.com", "http://localhost:8080", "https://a:443"}, []string{"https://", "https://A", "https://a/", "https://a:0", "https://a:"}},
-		"DynamoDBEndpoint":       {[]string{"", "http://host.docker.internal:8000", "http://localhost:8000", "https://dynamodb.example.com"}, []string{"http://", "http://a:b:c", "http://:::", "http://1:2:3", "http://a:", "http://a:0", "http://a:123456", "http://u@a", "ftp://a", "localhost:8000"}},
-		"BrandName":              {[]string{"", "Müller & Söhne", "コートチェック", strings.Repeat("n", 50)}, []string{"two\nlines", "a\tb", strings.Repeat("n", 51)}},
-		"BrandColors":            {[]string{"", "#0b5394,#9FC5E8"}, []string{"#0b5394", "#0b5394, #9fc5e8", "red,blue", "#0b5394,#9fc5e8;"}},
+		"SessionPersistentIdleTimeout": {[]string{"", "168h", "10s"}, []string{"0s", "7d", "9601h"}},
+		"SessionPersistentLifetime":    {[]string{"", "720h", "9600h"}, []string{"0s", "30d", "720"}},
+		"SessionLifetime":              {[]string{"15m", "24h", "9600h"}, []string{"5s", "9601h", "24"}},
+		"ReauthenticationWindow":       {[]string{"15m", "10s"}, []string{"0s", "0m", "15"}},
+		"AttemptsLadder":               {[]string{"10,30s,1h,100", "1,1s,1s,2", "5,1m,1h30m,20"}, []string{"0,30s,1h,100", "10,0s,1h,100", "10,30s,0h,100", "10,30s,1h,0", "10,30s,1h,1", "10,30s,1h", "99999999999999999999,30s,1h,100"}},
+		"AttemptsPerNetwork":           {[]string{"100,10m", "1,1s"}, []string{"0,10m", "100,0m", "100", "99999999999999999999,10m"}},
+		"PublicOrigin":                 {[]string{"", "https://app.example.com", "http://localhost:8080", "https://a:443"}, []string{"https://", "https://A", "https://a/", "https://a:0", "https://a:"}},
+		"DynamoDBEndpoint":             {[]string{"", "http://host.docker.internal:8000", "http://localhost:8000", "https://dynamodb.example.com"}, []string{"http://", "http://a:b:c", "http://:::", "http://1:2:3", "http://a:", "http://a:0", "http://a:123456", "http://u@a", "ftp://a", "localhost:8000"}},
+		"BrandName":                    {[]string{"", "Müller & Söhne", "コートチェック", strings.Repeat("n", 50)}, []string{"two\nlines", "a\tb", strings.Repeat("n", 51)}},
+		"BrandColors":                  {[]string{"", "#0b5394,#9FC5E8"}, []string{"#0b5394", "#0b5394, #9fc5e8", "red,blue", "#0b5394,#9fc5e8;"}},
 		"BrandLinks": {[]string{"", "Help=/", "Über uns=https://shop.example:8443/a/b?c=d&e=%C3%BC#f, Help=/help"},
 			[]string{"Help", "=/help", " =/help", "Help=//evil.example", "Help=javascript:alert(1)", "Help=http://shop.example", `Help=/"`, "Help=/%zz", "Help=/help,", strings.Repeat("n", 41) + "=/"}},
 		"PasswordPeppers": {[]string{"", "1:" + key, "2026:" + key + ",2025:" + key, "1:" + strings.Repeat("A", 44), "1:" + strings.Repeat("A", 86) + "=="},
@@ -300,7 +302,7 @@ func TestVariablesFit(t *testing.T) {
 // the idle timeout, and with a ladder that is as long as the template accepts.
 func TestEdgesOfParameters(t *testing.T) {
 	s := newStack(t, map[string]string{
-		"SESSION_LIFETIME": "15m", "ATTEMPTS_LADDER": "1,1s,9999h59m,9999", "ATTEMPTS_PER_NETWORK": "999999,9999h59m", "PUBLIC_ORIGIN": "https://app.example.com:443",
+		"SESSION_LIFETIME": "15m", "SESSION_PERSISTENT_LIFETIME": "10s", "ATTEMPTS_LADDER": "1,1s,9999h59m,9999", "ATTEMPTS_PER_NETWORK": "999999,9999h59m", "PUBLIC_ORIGIN": "https://app.example.com:443",
 	})
 	wantStatus(t, s.do(t, login("not the password, surely")), http.StatusUnauthorized)
 	wantStatus(t, s.do(t, login(password)), http.StatusTooManyRequests)

@@ -367,7 +367,7 @@ func TestWrongUsage(t *testing.T) {
 func TestHelp(t *testing.T) {
 	sh := &shell{t, nil}
 	for args, words := range map[string][]string{
-		"--help":                 {"users add", "sessions list", "sessions revoke", "tables create", "USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE", "AWS_ENDPOINT_URL_DYNAMODB", "--store", "STORE", "sqlite:PATH", "postgres://…", "redis://…"},
+		"--help":                 {"users add", "sessions list", "sessions revoke", "tables create", "USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE", "AWS_ENDPOINT_URL_DYNAMODB", "SESSION_PERSISTENT_LIFETIME", "--store", "STORE", "sqlite:PATH", "postgres://…", "redis://…"},
 		"users add --help":       {"--display-name", "--role", "15 characters", "1024 bytes", "standard input"},
 		"users import --help":    {"standard input", "password_hash", "semicolons", "--dry-run", "running it again", "JSON Lines"},
 		"users list --help":      {"JSON Lines"},

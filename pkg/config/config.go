@@ -28,6 +28,11 @@ const (
 	SessionLifetime    = "SESSION_LIFETIME"     // optional: a Go duration such as 24h
 	PublicOrigin       = "PUBLIC_ORIGIN"        // optional: the origin that browsers use, https://host; empty means the Host header
 
+	// Optional: Go durations such as 168h and 720h. If one of them is set, users may
+	// choose to stay signed in, and these are the limits for those who do.
+	SessionPersistentIdleTimeout = "SESSION_PERSISTENT_IDLE_TIMEOUT"
+	SessionPersistentLifetime    = "SESSION_PERSISTENT_LIFETIME"
+
 	reauthenticationWindow = "REAUTHENTICATION_WINDOW" // optional: a Go duration such as 15m
 )
 
@@ -40,13 +45,18 @@ func Required(name string) (string, error) {
 	return value, nil
 }
 
-// defaultLifetime is the default of session.Config.
-const defaultLifetime = 24 * time.Hour
+// The defaults of session.Config.
+const (
+	defaultIdleTimeout = 30 * time.Minute
+	defaultLifetime    = 24 * time.Hour
+)
 
-// SessionConfig reads SESSION_KEYS, SESSION_IDLE_TIMEOUT and SESSION_LIFETIME. A
-// variable that is not set leaves the default of session.Config. An idle timeout that
-// is longer than the lifetime counts as the lifetime, so that whoever shortens the
-// lifetime need not think of both.
+// SessionConfig reads SESSION_KEYS, SESSION_IDLE_TIMEOUT, SESSION_LIFETIME,
+// SESSION_PERSISTENT_IDLE_TIMEOUT and SESSION_PERSISTENT_LIFETIME. A variable that is
+// not set leaves the default of session.Config. An idle timeout that is longer than the
+// lifetime counts as the lifetime, so that whoever shortens the lifetime need not think
+// of both. For the same reason the two limits of persistent sessions count as the two
+// others where they are shorter, and one that is not set counts as the one that is.
 func SessionConfig() (session.Config, error) {
 	var cfg session.Config
 	var err error
@@ -57,8 +67,29 @@ func SessionConfig() (session.Config, error) {
 		return cfg, err
 	}
 	cfg.IdleTimeout = min(cfg.IdleTimeout, cmp.Or(cfg.Lifetime, defaultLifetime))
+	if err = persistentLimits(&cfg); err != nil {
+		return cfg, err
+	}
 	cfg.SigningKeys, err = keys(SessionKeys)
 	return cfg, err
+}
+
+// persistentLimits sets the limits of persistent sessions, if there are any. It needs
+// those of the others.
+func persistentLimits(cfg *session.Config) error {
+	idle, err := duration(SessionPersistentIdleTimeout)
+	if err != nil {
+		return err
+	}
+	lifetime, err := duration(SessionPersistentLifetime)
+	if err != nil || idle == 0 && lifetime == 0 {
+		return err
+	}
+	shortLifetime := cmp.Or(cfg.Lifetime, defaultLifetime)
+	shortIdle := cmp.Or(cfg.IdleTimeout, min(defaultIdleTimeout, shortLifetime))
+	cfg.PersistentLifetime = max(cmp.Or(lifetime, idle), shortLifetime)
+	cfg.PersistentIdleTimeout = min(max(cmp.Or(idle, lifetime), shortIdle), cfg.PersistentLifetime)
+	return nil
 }
 
 // ReauthenticationWindow reads REAUTHENTICATION_WINDOW: how long after giving the
@@ -124,7 +155,8 @@ func Sessions(store session.Store, fail func(http.ResponseWriter, *http.Request,
 	cfg.ErrorHandler = fail
 	sessions, err := session.New(store, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("%s, %s or %s: %w", SessionIdleTimeout, SessionLifetime, SessionKeys, err)
+		return nil, fmt.Errorf("%s, %s, %s, %s or %s: %w",
+			SessionIdleTimeout, SessionLifetime, SessionPersistentIdleTimeout, SessionPersistentLifetime, SessionKeys, err)
 	}
 	return sessions, nil
 }

@@ -43,6 +43,10 @@ func TestSessionConfig(t *testing.T) {
 		{"negative idle timeout", "SESSION_IDLE_TIMEOUT", "-1m", false},
 		{"lifetime", "SESSION_LIFETIME", "8h", true},
 		{"lifetime zero", "SESSION_LIFETIME", "0s", false},
+		{"persistent idle timeout", "SESSION_PERSISTENT_IDLE_TIMEOUT", "168h", true},
+		{"persistent idle timeout in days", "SESSION_PERSISTENT_IDLE_TIMEOUT", "7d", false},
+		{"persistent lifetime", "SESSION_PERSISTENT_LIFETIME", "720h", true},
+		{"negative persistent lifetime", "SESSION_PERSISTENT_LIFETIME", "-1h", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv(tt.variable, tt.value)
@@ -168,6 +172,38 @@ func TestIdleTimeoutBeyondTheLifetime(t *testing.T) {
 		}
 		if _, err := config.Sessions(memstore.New(), nil); err != nil {
 			t.Errorf("%q, %q: %v", tt.idle, tt.lifetime, err)
+		}
+	}
+}
+
+// The limits of persistent sessions are set together, and each is at least as long as the
+// one it replaces, whatever the variables say.
+func TestPersistentLimits(t *testing.T) {
+	for _, tt := range []struct {
+		idle, lifetime, persistentIdle, persistentLifetime string
+		wantIdle, wantLifetime                             time.Duration
+	}{
+		{"", "", "", "", 0, 0},
+		{"", "", "168h", "720h", 168 * time.Hour, 720 * time.Hour},
+		{"", "", "", "720h", 720 * time.Hour, 720 * time.Hour},
+		{"", "", "168h", "", 168 * time.Hour, 168 * time.Hour},
+		{"", "", "48h", "36h", 36 * time.Hour, 36 * time.Hour},
+		{"", "", "10s", "10s", 30 * time.Minute, 24 * time.Hour},
+		{"", "15m", "10s", "", 15 * time.Minute, 15 * time.Minute},
+		{"2h", "48h", "1h", "1h", 2 * time.Hour, 48 * time.Hour},
+		{"9600h", "9600h", "1h", "9600h", 9600 * time.Hour, 9600 * time.Hour},
+	} {
+		t.Setenv("SESSION_IDLE_TIMEOUT", tt.idle)
+		t.Setenv("SESSION_LIFETIME", tt.lifetime)
+		t.Setenv("SESSION_PERSISTENT_IDLE_TIMEOUT", tt.persistentIdle)
+		t.Setenv("SESSION_PERSISTENT_LIFETIME", tt.persistentLifetime)
+		cfg, err := config.SessionConfig()
+		if err != nil || cfg.PersistentIdleTimeout != tt.wantIdle || cfg.PersistentLifetime != tt.wantLifetime {
+			t.Errorf("%+v: %v, %v, %v", tt, cfg.PersistentIdleTimeout, cfg.PersistentLifetime, err)
+		}
+		sessions, err := config.Sessions(memstore.New(), nil)
+		if err != nil || sessions.OffersPersistent() != (tt.wantLifetime > 0) {
+			t.Errorf("%+v: %v, %v", tt, sessions, err)
 		}
 	}
 }

@@ -35,10 +35,25 @@ type Config struct {
 	// Reauthenticate.
 	Lifetime time.Duration
 
+	// PersistentIdleTimeout and PersistentLifetime are the limits of sessions that
+	// were created with [User.Persistent] ("stay signed in"), in place of IdleTimeout
+	// and Lifetime. Set both or neither. The rules for the two others hold for them
+	// too, and each must be at least as long as the one it replaces (NIST SP 800-63B
+	// AAL1: at most 30 days). By default no session is persistent.
+	//
+	// Once they are set, the cookie of every other session has no Max-Age, so the
+	// browser forgets it when it is closed, unless it is told to restore its tabs.
+	//
+	// The session itself says that it is persistent, but a process without these
+	// limits applies the shorter ones to it. So set them in the processes that read
+	// sessions before the one that signs users in. A process that takes them away
+	// shortens the persistent sessions at once.
+	PersistentIdleTimeout, PersistentLifetime time.Duration
+
 	// SigningKeys, if there are any, put a MAC on every token. The first key signs,
 	// and all keys verify. To rotate, add a new key at the end of the list in every
-	// process, then move it to the front, and remove the old key a Lifetime later.
-	// Each key has at least 32 bytes. New copies the keys. Without keys, forged
+	// process, then move it to the front, and remove the old key a Lifetime later, or a
+	// PersistentLifetime if there is one. Each key has at least 32 bytes. New copies the keys. Without keys, forged
 	// tokens are refused too, but each costs one read. Setting the first key, or
 	// removing the last, ends all sessions made before.
 	SigningKeys [][]byte
@@ -100,6 +115,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.IdleTimeout > c.Lifetime {
 		return c, fmt.Errorf("session: Config.IdleTimeout is %v, longer than Config.Lifetime, %v", c.IdleTimeout, c.Lifetime)
 	}
+	if err := c.checkPersistent(); err != nil {
+		return c, err
+	}
 	c.SigningKeys = slices.Clone(c.SigningKeys)
 	for i, key := range c.SigningKeys {
 		if len(key) < minKeyLength {
@@ -108,6 +126,29 @@ func (c Config) withDefaults() (Config, error) {
 		c.SigningKeys[i] = slices.Clone(key)
 	}
 	return c, nil
+}
+
+// checkPersistent checks the limits of persistent sessions, after those of the others.
+func (c Config) checkPersistent() error {
+	idle, lifetime := c.PersistentIdleTimeout, c.PersistentLifetime
+	if idle == 0 && lifetime == 0 {
+		return nil
+	}
+	if idle == 0 || lifetime == 0 {
+		return fmt.Errorf("session: Config.PersistentIdleTimeout is %v and Config.PersistentLifetime is %v; set both or neither", idle, lifetime)
+	}
+	if err := cmp.Or(checkTimeout("PersistentLifetime", lifetime), checkTimeout("PersistentIdleTimeout", idle)); err != nil {
+		return err
+	}
+	switch {
+	case idle > lifetime:
+		return fmt.Errorf("session: Config.PersistentIdleTimeout is %v, longer than Config.PersistentLifetime, %v", idle, lifetime)
+	case idle < c.IdleTimeout:
+		return fmt.Errorf("session: Config.PersistentIdleTimeout is %v, shorter than Config.IdleTimeout, %v", idle, c.IdleTimeout)
+	case lifetime < c.Lifetime:
+		return fmt.Errorf("session: Config.PersistentLifetime is %v, shorter than Config.Lifetime, %v", lifetime, c.Lifetime)
+	}
+	return nil
 }
 
 func checkTimeout(field string, d time.Duration) error {

@@ -15,7 +15,6 @@ import (
 )
 
 func TestNewRefusesABadConfig(t *testing.T) {
-	const day = 24 * time.Hour
 	good := bytes.Repeat([]byte("k"), 32)
 	tests := []struct {
 		cfg   session.Config
@@ -45,6 +44,16 @@ func TestNewRefusesABadConfig(t *testing.T) {
 		{session.Config{Lifetime: time.Hour + time.Millisecond}, []string{"Lifetime", "1h0m0.001s"}},
 		{session.Config{Lifetime: 400*day + time.Second}, []string{"Lifetime", "9600h0m1s"}},
 
+		{session.Config{PersistentIdleTimeout: 7 * day}, []string{"PersistentIdleTimeout", "PersistentLifetime", "168h0m0s", "0s", "both or neither"}},
+		{session.Config{PersistentLifetime: 30 * day}, []string{"PersistentIdleTimeout", "PersistentLifetime", "720h0m0s", "0s", "both or neither"}},
+		{session.Config{PersistentIdleTimeout: -day, PersistentLifetime: 30 * day}, []string{"PersistentIdleTimeout", "-24h0m0s"}},
+		{session.Config{PersistentIdleTimeout: day, PersistentLifetime: -30 * day}, []string{"PersistentLifetime", "-720h0m0s"}},
+		{session.Config{PersistentIdleTimeout: day + time.Millisecond, PersistentLifetime: 30 * day}, []string{"PersistentIdleTimeout", "24h0m0.001s"}},
+		{session.Config{PersistentIdleTimeout: day, PersistentLifetime: 401 * day}, []string{"PersistentLifetime", "9624h0m0s"}},
+		{session.Config{PersistentIdleTimeout: 31 * day, PersistentLifetime: 30 * day}, []string{"PersistentIdleTimeout", "744h0m0s", "longer", "PersistentLifetime", "720h0m0s"}},
+		{session.Config{PersistentIdleTimeout: 29 * time.Minute, PersistentLifetime: 30 * day}, []string{"PersistentIdleTimeout", "29m0s", "shorter", "IdleTimeout", "30m0s"}},
+		{session.Config{PersistentIdleTimeout: time.Hour, PersistentLifetime: 23 * time.Hour}, []string{"PersistentLifetime", "23h0m0s", "shorter", "Lifetime", "24h0m0s"}},
+
 		{session.Config{SigningKeys: [][]byte{nil}}, []string{"SigningKeys[0]", "0 bytes", "32"}},
 		{session.Config{SigningKeys: [][]byte{[]byte("canary-canary-canary-canary-cana")[:31]}}, []string{"SigningKeys[0]", "31 bytes", "32"}},
 		{session.Config{SigningKeys: [][]byte{good, []byte("short")}}, []string{"SigningKeys[1]", "5 bytes", "32"}},
@@ -73,6 +82,8 @@ func TestNewAcceptsTheLimits(t *testing.T) {
 		{IdleTimeout: 10 * time.Second},
 		{IdleTimeout: 10 * time.Second, Lifetime: 10 * time.Second},
 		{IdleTimeout: 400 * 24 * time.Hour, Lifetime: 400 * 24 * time.Hour},
+		{PersistentIdleTimeout: 30 * time.Minute, PersistentLifetime: 24 * time.Hour},
+		{PersistentIdleTimeout: 400 * 24 * time.Hour, PersistentLifetime: 400 * 24 * time.Hour},
 		{SigningKeys: [][]byte{bytes.Repeat([]byte("k"), 32), bytes.Repeat([]byte("l"), 64)}},
 		{NotBefore: time.Now()},
 	} {

@@ -64,9 +64,16 @@ func cookieValues(headers []string, name string) (values []string) {
 	return values
 }
 
-// setCookie sets the cookie to the token, for the rest of the lifetime.
-func (m *Manager) setCookie(w http.ResponseWriter, token string, maxAge time.Duration) {
-	m.writeCookie(w, &http.Cookie{Value: token, MaxAge: int(maxAge / time.Second)})
+// setCookie sets the cookie of s to the token, for what is left of the lifetime at now.
+// If a user may choose between a short and a persistent session, the cookie of a short
+// one has no Max-Age.
+func (m *Manager) setCookie(w http.ResponseWriter, s *Session, token string, now time.Time) {
+	c := &http.Cookie{Value: token}
+	if s.Persistent || !m.OffersPersistent() {
+		_, lifetime := m.limits(s.Persistent)
+		c.MaxAge = int(s.AuthenticatedAt.Add(lifetime).Sub(now) / time.Second)
+	}
+	m.writeCookie(w, c)
 }
 
 // ClearCookie makes the browser delete the cookie. Use it in the response to a

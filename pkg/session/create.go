@@ -29,6 +29,11 @@ type User struct {
 	Roles  []string          // for RequireRole and HasRole
 	Values map[string]string // small data kept in the session: names, preferences
 
+	// Persistent gives the session the limits [Config.PersistentIdleTimeout] and
+	// [Config.PersistentLifetime], for a user who has chosen to stay signed in. It has
+	// no effect if they are not set: see [Manager.OffersPersistent].
+	Persistent bool
+
 	// Confirm, if not nil, is called after the new session is stored, and before any
 	// other session is ended or the cookie is set. Read the account again here: the
 	// login then sees a password change or a disabled account that came at the same
@@ -66,7 +71,7 @@ func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Sessi
 		m.discard(ctx, s)
 		return nil, err
 	}
-	m.setCookie(w, token, m.cfg.Lifetime)
+	m.setCookie(w, s, token, s.AuthenticatedAt)
 	seen.set(s.Clone())
 	m.log(ctx, slog.LevelInfo, "session_created", s.ID, "user_id", s.UserID)
 	return s, nil
@@ -95,6 +100,7 @@ func (m *Manager) insert(ctx context.Context, r *http.Request, u User) (*Session
 func (m *Manager) newSession(r *http.Request, u User, secret [32]byte) *Session {
 	now := time.Now().UTC()
 	second := now.Truncate(time.Second)
+	persistent := u.Persistent && m.OffersPersistent() // limits that are set later do not change this session
 	return (&Session{
 		ID:              randomText(16),
 		UserID:          u.ID,
@@ -103,7 +109,8 @@ func (m *Manager) newSession(r *http.Request, u User, secret [32]byte) *Session 
 		CreatedAt:       now.Truncate(time.Millisecond),
 		AuthenticatedAt: second,
 		LastSeenAt:      second,
-		ExpiresAt:       m.expiry(second, second),
+		ExpiresAt:       m.expiry(persistent, second, second),
+		Persistent:      persistent,
 		Version:         newVersion(),
 		IP:              clientIP(r),
 		UserAgent:       userAgent(r),

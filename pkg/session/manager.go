@@ -34,12 +34,26 @@ func New(store Store, cfg Config) (*Manager, error) {
 	return &Manager{store: store, cfg: cfg}, nil
 }
 
+// OffersPersistent reports whether [Config.PersistentIdleTimeout] and
+// [Config.PersistentLifetime] are set, so that a login page can let the user choose to
+// stay signed in: see [User.Persistent].
+func (m *Manager) OffersPersistent() bool { return m.cfg.PersistentLifetime > 0 }
+
+// limits returns the limits of a session that is persistent or not. Without limits of
+// their own, persistent sessions have those of the others.
+func (m *Manager) limits(persistent bool) (idle, lifetime time.Duration) {
+	if persistent && m.OffersPersistent() {
+		return m.cfg.PersistentIdleTimeout, m.cfg.PersistentLifetime
+	}
+	return m.cfg.IdleTimeout, m.cfg.Lifetime
+}
+
 // Load returns the live session that r's cookie proves, or ErrNoSession. It reads
 // the store once. It does not read the store if the cookie is missing or malformed,
 // or forged and there are signing keys, or if the request has several different
-// cookies of our name. Load extends the idle timeout when a tenth of it has passed,
-// unless the session ends within a second. If only that fails, Load logs a warning
-// and still returns the session.
+// cookies of our name. Load extends the idle timeout when a tenth of
+// [Config.IdleTimeout] has passed, unless the session ends within a second. If only
+// that fails, Load logs a warning and still returns the session.
 //
 // Behind [Manager.Require] and [Manager.Optional], Load returns a copy of what they
 // have read, with what this request has changed since. It reads the store again only
@@ -107,8 +121,9 @@ func (m *Manager) endReason(s *Session, now time.Time) string {
 	if reason := m.absoluteEndReason(s, now); reason != "" {
 		return reason
 	}
+	idle, _ := m.limits(s.Persistent)
 	switch {
-	case !now.Before(s.LastSeenAt.Add(m.cfg.IdleTimeout)):
+	case !now.Before(s.LastSeenAt.Add(idle)):
 		return "idle"
 	case !now.Before(s.ExpiresAt):
 		return "expired"
@@ -120,17 +135,19 @@ func (m *Manager) endReason(s *Session, now time.Time) string {
 // So its answer is also right for an old copy of a session that other requests have
 // touched since.
 func (m *Manager) absoluteEndReason(s *Session, now time.Time) string {
+	_, lifetime := m.limits(s.Persistent)
 	switch {
 	case s.AuthenticatedAt.Before(m.cfg.NotBefore):
 		return "not_before"
-	case !now.Before(s.AuthenticatedAt.Add(m.cfg.Lifetime)):
+	case !now.Before(s.AuthenticatedAt.Add(lifetime)):
 		return "lifetime"
 	}
 	return ""
 }
 
-func (m *Manager) expiry(lastSeen, authenticated time.Time) time.Time {
-	ends := []time.Time{lastSeen.Add(m.cfg.IdleTimeout), authenticated.Add(m.cfg.Lifetime)}
+func (m *Manager) expiry(persistent bool, lastSeen, authenticated time.Time) time.Time {
+	idle, lifetime := m.limits(persistent)
+	ends := []time.Time{lastSeen.Add(idle), authenticated.Add(lifetime)}
 	return slices.MinFunc(ends, time.Time.Compare)
 }
 
@@ -138,9 +155,13 @@ func (m *Manager) expiry(lastSeen, authenticated time.Time) time.Time {
 func (m *Manager) touchInterval() time.Duration { return m.cfg.IdleTimeout / 10 }
 
 // touch extends the idle timeout if that is due, and keeps the client's address and
-// browser. It never writes an earlier expiry than it has read. A store ignores a
-// touch with an earlier expiry, because it looks like a late write. After the
-// configured timeouts were shortened, LastSeenAt would then no longer change.
+// browser. A touch is due after a tenth of IdleTimeout, also for a persistent session.
+// So a list of sessions tells the same of both, and a persistent session that is in use
+// also lives in a process without the limits for it.
+//
+// touch never writes an earlier expiry than it has read. A store ignores a touch with an
+// earlier expiry, because it looks like a late write. After the configured timeouts were
+// shortened, LastSeenAt would then no longer change.
 //
 // A touch that comes after the session's end would bring the session back when other
 // requests have been told already that it has ended. The store cannot notice that,
@@ -152,7 +173,7 @@ func (m *Manager) touch(ctx context.Context, s *Session, ip, userAgent string) e
 	if seen.Sub(s.LastSeenAt) < m.touchInterval() || m.endReason(s, deadline.Add(-1)) != "" {
 		return nil
 	}
-	expires := slices.MaxFunc([]time.Time{s.ExpiresAt, m.expiry(seen, s.AuthenticatedAt)}, time.Time.Compare)
+	expires := slices.MaxFunc([]time.Time{s.ExpiresAt, m.expiry(s.Persistent, seen, s.AuthenticatedAt)}, time.Time.Compare)
 	next := *s
 	next.LastSeenAt, next.ExpiresAt = seen, expires
 	next.setLastClient(ip, userAgent)

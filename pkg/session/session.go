@@ -99,8 +99,10 @@ type Session struct {
 
 	CreatedAt       time.Time
 	AuthenticatedAt time.Time // when the user last proved who they are; the lifetime counts from here
-	LastSeenAt      time.Time // at most a tenth of the idle timeout before the last request
+	LastSeenAt      time.Time // at most a tenth of [Config.IdleTimeout] before the last request
 	ExpiresAt       time.Time // end of the idle timeout or of the lifetime, whichever comes first
+
+	Persistent bool // the limits are those of persistent sessions; it never changes: see [User.Persistent]
 
 	Version int64 // random, positive, new on every Update
 

@@ -43,7 +43,7 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session))
 
 // Renew gives s a new secret and sets the new cookie on w; the old token is dead at
 // once. Call it before the user gets more privileges, so that a token stolen earlier
-// never has them. ID, data and lifetime stay. The errors are those of Update. On an
+// never has them. ID, data and lifetime stay, and a persistent session stays one. The errors are those of Update. On an
 // error no cookie is set. After an outage the old token may be dead too, if the
 // write was applied and only its answer was lost.
 //
@@ -58,7 +58,7 @@ func (m *Manager) Renew(ctx context.Context, w http.ResponseWriter, s *Session) 
 func (m *Manager) Reauthenticate(ctx context.Context, w http.ResponseWriter, s *Session) error {
 	return m.renew(ctx, w, s, func(next *Session) {
 		now := time.Now().UTC().Truncate(time.Second)
-		next.AuthenticatedAt, next.ExpiresAt = now, m.expiry(now, now)
+		next.AuthenticatedAt, next.ExpiresAt = now, m.expiry(next.Persistent, now, now)
 	})
 }
 
@@ -75,7 +75,7 @@ func (m *Manager) renew(ctx context.Context, w http.ResponseWriter, s *Session, 
 	if err != nil {
 		return err
 	}
-	m.setCookie(w, m.token(s.Key(), secret), s.AuthenticatedAt.Add(m.cfg.Lifetime).Sub(time.Now().Truncate(time.Second)))
+	m.setCookie(w, s, m.token(s.Key(), secret), time.Now().Truncate(time.Second))
 	m.log(ctx, slog.LevelInfo, "session_renewed", s.ID, "user_id", s.UserID)
 	return nil
 }

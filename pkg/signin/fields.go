@@ -3,6 +3,7 @@ package signin
 import (
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -23,12 +24,39 @@ func fields(r *http.Request, names ...string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return got, present(got, names...)
+}
+
+// stayField is the only field that is no text: a checkbox of a form, true or false in
+// JSON.
+const stayField = "stay_signed_in"
+
+// loginFields reads the body of a sign-in: the name, the password, and whether the user
+// wants to stay signed in, which may be missing.
+func loginFields(r *http.Request) (got map[string]string, stay bool, err error) {
+	if got, err = someFields(r, "username", "password", stayField); err != nil {
+		return nil, false, err
+	}
+	if err := present(got, "username", "password"); err != nil {
+		return nil, false, err
+	}
+	switch got[stayField] {
+	case "true", "on": // on is what a browser sends for a checkbox without a value
+		return got, true, nil
+	case "false", "":
+		return got, false, nil
+	}
+	return nil, false, errStay
+}
+
+// present returns an error if one of the named fields is missing.
+func present(got map[string]string, names ...string) error {
 	for _, name := range names {
 		if _, ok := got[name]; !ok {
-			return nil, badRequest("problem.field_missing", "field", strconv.Quote(name))
+			return badRequest("problem.field_missing", "field", strconv.Quote(name))
 		}
 	}
-	return got, nil
+	return nil
 }
 
 // someFields does the same as fields, but some of the named fields may be missing. At
@@ -114,16 +142,38 @@ func decodeForm(body []byte) (map[string]string, error) {
 // decodeJSON uses a decoder that is stricter than encoding/json. It refuses duplicate
 // names, invalid UTF-8 and names with other upper and lower case.
 func decodeJSON(body []byte) (map[string]string, error) {
-	var values map[string]*string // a pointer distinguishes null from ""
+	var values map[string]any
 	if err := json.Unmarshal(body, &values); err != nil || values == nil {
-		return nil, badRequest("problem.json")
+		return nil, errJSON
 	}
 	got := make(map[string]string, len(values))
-	for name, value := range values {
-		if value == nil {
-			return nil, badRequest("problem.null")
+	for _, name := range slices.Sorted(maps.Keys(values)) { // in order, so that the answer is the same each time
+		text, err := decodeValue(name, values[name])
+		if err != nil {
+			return nil, err
 		}
-		got[name] = *value
+		got[name] = text
 	}
 	return got, nil
 }
+
+func decodeValue(name string, value any) (string, error) {
+	flag, isFlag := value.(bool)
+	text, isText := value.(string)
+	switch {
+	case name == stayField && isFlag:
+		return strconv.FormatBool(flag), nil
+	case name == stayField:
+		return "", errStay
+	case value == nil:
+		return "", badRequest("problem.null")
+	case !isText:
+		return "", errJSON
+	}
+	return text, nil
+}
+
+var (
+	errJSON = badRequest("problem.json")
+	errStay = badRequest("problem.value", "field", strconv.Quote(stayField), "values", `"true", "false"`)
+)

@@ -18,7 +18,8 @@ import (
 const (
 	missingName     = `The field "username" is missing.`
 	missingPassword = `The field "password" is missing.`
-	unknownField    = `There is a field that does not belong here; expected: ["username" "password"].`
+	unknownField    = `There is a field that does not belong here; expected: ["username" "password" "stay_signed_in"].`
+	noFlag          = `The field "stay_signed_in" must be true or false.`
 	notOneObject    = "The body must be one JSON object whose values are strings, with no name twice."
 	nullValue       = "A value is null; it must be a string."
 	badForm         = "The form is not correctly encoded."
@@ -64,6 +65,16 @@ func TestBodies(t *testing.T) {
 		{"name twice, in another case", asJSON, `{"username":"alice","USERNAME":"mallory",` + p + `}`, unknownField},
 		{"name in another case", asJSON, `{"Username":"alice",` + p + `}`, unknownField},
 		{"name with a long s", asJSON, `{"uſername":"alice",` + p + `}`, unknownField},
+		{"chosen to stay", asJSON, `{"username":"alice","stay_signed_in":true,` + p + `}`, ""},
+		{"not chosen to stay", asJSON, `{"username":"alice","stay_signed_in":false,` + p + `}`, ""},
+		{"chosen in a string", asJSON, `{"username":"alice","stay_signed_in":"true",` + p + `}`, noFlag},
+		{"chosen as a number", asJSON, `{"username":"alice","stay_signed_in":1,` + p + `}`, noFlag},
+		{"chosen as null", asJSON, `{"username":"alice","stay_signed_in":null,` + p + `}`, noFlag},
+		{"chosen as a list", asJSON, `{"username":"alice","stay_signed_in":[true],` + p + `}`, noFlag},
+		{"chosen twice", asJSON, `{"username":"alice","stay_signed_in":true,"stay_signed_in":false,` + p + `}`, notOneObject},
+		{"nothing but chosen", asJSON, `{"stay_signed_in":true}`, missingName},
+		{"two mistakes", asJSON, `{"username":1,"admin":null,` + p + `}`, nullValue},
+		{"boolean password", asJSON, `{"username":"alice","password":true}`, notOneObject},
 		{"trailing object", asJSON, rightJSON + rightJSON, notOneObject},
 		{"trailing letter", asJSON, rightJSON + "x", notOneObject},
 		{"trailing comma", asJSON, strings.Replace(rightJSON, "}", ",}", 1), notOneObject},
@@ -86,6 +97,12 @@ func TestBodies(t *testing.T) {
 		{"form in another order", asForm, "password=correct+horse+battery+staple&username=alice", ""},
 		{"form with empty pairs", asForm, "&" + strings.Replace(rightForm, "&", "&&", 1) + "&", ""},
 		{"form with next", asForm, rightForm + "&next=/", ""},
+		{"form, chosen to stay", asForm, rightForm + "&stay_signed_in=true", ""},
+		{"form, chosen without a value", asForm, rightForm + "&stay_signed_in=on", ""},
+		{"form, not chosen", asForm, rightForm + "&stay_signed_in=false", ""},
+		{"form, empty choice", asForm, rightForm + "&stay_signed_in=", ""},
+		{"form, no choice", asForm, rightForm + "&stay_signed_in=maybe", noFlag},
+		{"form, chosen twice", asForm, rightForm + "&stay_signed_in=true&stay_signed_in=true", doubled},
 		{"empty form", asForm, "", missingName},
 		{"form without a password", asForm, "username=alice", missingPassword},
 		{"unknown field", asForm, rightForm + "&admin=1", unknownField},
@@ -275,25 +292,34 @@ func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 func FuzzFields(f *testing.F) {
 	f.Add(asJSON, rightJSON)
 	f.Add(asForm, rightForm+"&next=/")
+	f.Add(asForm, rightForm+"&stay_signed_in=on")
+	f.Add(asJSON, strings.Replace(rightJSON, "{", `{"stay_signed_in":true,`, 1))
 	f.Fuzz(func(t *testing.T, kind, body string) {
 		req := post("/login", kind, body)
-		got, err := fields(req, "username", "password")
+		got, stay, err := loginFields(req)
 		if err != nil {
 			var known *refusal
-			if !errors.As(err, &known) || !slices.Contains([]int{400, 413, 415}, known.status) || got != nil {
-				t.Fatalf("got %v, %v", got, err)
+			if !errors.As(err, &known) || !slices.Contains([]int{400, 413, 415}, known.status) || got != nil || stay {
+				t.Fatalf("got %v, %v, %v", got, stay, err)
 			}
 			return
 		}
 		for name, value := range got {
-			if !slices.Contains([]string{"username", "password", "next"}, name) || !utf8.ValidString(value) {
+			if !slices.Contains([]string{"username", "password", "next", "stay_signed_in"}, name) || !utf8.ValidString(value) {
 				t.Fatalf("got %q = %q", name, value)
 			}
 		}
 		want := map[string]string{}
 		if strings.Contains(strings.ToLower(kind), "json") {
-			if err := json.Unmarshal([]byte(body), &want); err != nil {
+			var values map[string]any
+			if err := json.Unmarshal([]byte(body), &values); err != nil {
 				t.Fatalf("encoding/json refuses it: %v", err)
+			}
+			for name, value := range values {
+				if _, flag := value.(bool); flag != (name == "stay_signed_in") {
+					t.Fatalf("%q is a %T", name, value)
+				}
+				want[name] = fmt.Sprint(value)
 			}
 		} else {
 			values, err := url.ParseQuery(body)
@@ -303,6 +329,9 @@ func FuzzFields(f *testing.F) {
 			for name := range values {
 				want[name] = strings.Join(values[name], " and ")
 			}
+		}
+		if choice := got["stay_signed_in"]; stay != (choice == "true" || choice == "on") {
+			t.Fatalf("stay is %v for %q", stay, choice)
 		}
 		if !maps.Equal(got, want) {
 			t.Fatalf("got %q, want %q", got, want)

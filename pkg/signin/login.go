@@ -35,26 +35,32 @@ func Login(sessions *session.Manager, authenticator authn.Authenticator) Routes 
 }
 
 // loginForm is the data of the login page.
-type loginForm struct{ Username, Next, Problem string }
+type loginForm struct {
+	Username, Next, Problem string
 
-func (l login) show(w http.ResponseWriter, r *http.Request) {
-	writeLoginPage(w, r, http.StatusOK, loginForm{Next: localPath(r.URL.Query().Get("next"))})
+	OffersStay bool // whether the user may choose to stay signed in
+	Stay       bool // what the user has chosen
 }
 
-func writeLoginPage(w http.ResponseWriter, r *http.Request, status int, form loginForm) {
+func (l login) show(w http.ResponseWriter, r *http.Request) {
+	l.writePage(w, r, http.StatusOK, loginForm{Next: localPath(r.URL.Query().Get("next"))})
+}
+
+func (l login) writePage(w http.ResponseWriter, r *http.Request, status int, form loginForm) {
+	form.OffersStay = l.sessions.OffersPersistent()
 	writePage(w, r, status, "login", page{Title: "login.title", Data: form})
 }
 
 func (l login) submit(w http.ResponseWriter, r *http.Request) {
-	form, err := fields(r, "username", "password")
+	form, stay, err := loginFields(r)
 	if err != nil {
 		Fail(w, r, err)
 		return
 	}
-	s, err := l.signIn(w, r, form["username"], form["password"])
+	s, err := l.signIn(w, r, form["username"], form["password"], stay)
 	if err != nil {
 		writeFormError(w, r, err, func(problem *refusal) {
-			writeLoginPage(w, r, problem.status, loginForm{form["username"], localPath(form["next"]), problem.detail.In(languageOf(r))})
+			l.writePage(w, r, problem.status, loginForm{Username: form["username"], Next: localPath(form["next"]), Problem: problem.detail.In(languageOf(r)), Stay: stay})
 		})
 		return
 	}
@@ -79,13 +85,13 @@ func writeFormError(w http.ResponseWriter, r *http.Request, err error, show func
 }
 
 // signIn checks the name and the password, creates the session and logs the sign-in.
-func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password string) (*session.Session, error) {
+func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password string, stay bool) (*session.Session, error) {
 	ctx := r.Context()
 	proof, err := l.authenticator.Authenticate(ctx, attempt(r, username, password))
 	if err != nil {
 		return nil, err
 	}
-	s, err := l.start(w, r, proof)
+	s, err := l.start(w, r, proof, stay)
 	if err != nil {
 		return nil, err
 	}
@@ -100,9 +106,9 @@ func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password
 	return s, nil
 }
 
-func (l login) start(w http.ResponseWriter, r *http.Request, proof authn.Proof) (*session.Session, error) {
+func (l login) start(w http.ResponseWriter, r *http.Request, proof authn.Proof, stay bool) (*session.Session, error) {
 	user := proof.User()
-	s, err := l.sessions.Create(w, r, session.User{ID: user.ID, Roles: user.Roles, Values: values(user), Confirm: proof.Confirm})
+	s, err := l.sessions.Create(w, r, session.User{ID: user.ID, Roles: user.Roles, Values: values(user), Persistent: stay, Confirm: proof.Confirm})
 	if err != nil && !errors.Is(err, authn.ErrRefused) {
 		proof.Withdraw(r.Context())
 	}

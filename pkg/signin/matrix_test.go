@@ -196,8 +196,8 @@ func moreLoginRows() []row {
 	bad := func(status int, page, program string) (answer, answer) {
 		return problemPage(status, page), problemAnswer(status, program)
 	}
-	unknownPage, unknownProgram := bad(400, `There is a field that does not belong here; expected: ["username" "password"].`,
-		`There is a field that does not belong here; expected: ["username" "password"].`)
+	unknownPage, unknownProgram := bad(400, `There is a field that does not belong here; expected: ["username" "password" "stay_signed_in"].`,
+		`There is a field that does not belong here; expected: ["username" "password" "stay_signed_in"].`)
 	malformedPage, malformedProgram := bad(400, "The form is not correctly encoded.",
 		"The body must be one JSON object whose values are strings, with no name twice.")
 	kindPage, kindProgram := bad(415, "Send application/json or application/x-www-form-urlencoded, in UTF-8.",

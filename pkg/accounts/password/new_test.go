@@ -22,6 +22,7 @@ var because = map[kind]string{
 	run:    "it is little more than a run of the keyboard or the alphabet",
 	repeat: "it repeats itself",
 }
+
 // ours is the Hasher of a product that has no brand of its own.
 var ours = Hasher{Product: "Coatcheck"}
 

@@ -15,7 +15,8 @@ func complete(t *testing.T) {
 	for name, value := range map[string]string{
 		"SESSIONS_TABLE": "sessions", "USERS_TABLE": "users", "ATTEMPTS_TABLE": "attempts", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "",
 		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_PROFILE": "",
-		"SESSION_KEYS": key, "SESSION_IDLE_TIMEOUT": "20m", "SESSION_LIFETIME": "8h", "PUBLIC_ORIGIN": "https://shop.example",
+		"SESSION_KEYS": key, "SESSION_IDLE_TIMEOUT": "20m", "SESSION_LIFETIME": "8h",
+		"SESSION_PERSISTENT_IDLE_TIMEOUT": "168h", "SESSION_PERSISTENT_LIFETIME": "720h", "PUBLIC_ORIGIN": "https://shop.example",
 	} {
 		t.Setenv(name, value)
 	}
@@ -36,7 +37,10 @@ func TestDeployed(t *testing.T) {
 // nor the names of tables that it does not use.
 func TestDeployedWithoutOptionalVariables(t *testing.T) {
 	complete(t)
-	for _, name := range []string{"USERS_TABLE", "ATTEMPTS_TABLE", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"} {
+	for _, name := range []string{
+		"USERS_TABLE", "ATTEMPTS_TABLE", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME",
+		"SESSION_PERSISTENT_IDLE_TIMEOUT", "SESSION_PERSISTENT_LIFETIME", "PUBLIC_ORIGIN",
+	} {
 		t.Setenv(name, "")
 	}
 	if d, err := dynamoconfig.Deployed(t.Context(), nil); err != nil || d.Site.Origin != "" {
@@ -47,7 +51,10 @@ func TestDeployedWithoutOptionalVariables(t *testing.T) {
 // TestDeployedNamesTheVariable: an error names the variable that is missing or
 // malformed, and no other.
 func TestDeployedNamesTheVariable(t *testing.T) {
-	variables := []string{"SESSIONS_TABLE", "USERS_TABLE", "ATTEMPTS_TABLE", "ATTEMPTS_LADDER", "ATTEMPTS_PER_NETWORK", "PASSWORD_PEPPERS", "AWS_REGION", "SESSION_KEYS", "SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "PUBLIC_ORIGIN"}
+	variables := []string{
+		"SESSIONS_TABLE", "USERS_TABLE", "ATTEMPTS_TABLE", "ATTEMPTS_LADDER", "ATTEMPTS_PER_NETWORK", "PASSWORD_PEPPERS", "AWS_REGION", "SESSION_KEYS",
+		"SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "SESSION_PERSISTENT_IDLE_TIMEOUT", "SESSION_PERSISTENT_LIFETIME", "PUBLIC_ORIGIN",
+	}
 	for _, tt := range []struct{ name, value string }{
 		{"SESSIONS_TABLE", ""},
 		{"USERS_TABLE", ""},
@@ -68,6 +75,8 @@ func TestDeployedNamesTheVariable(t *testing.T) {
 		{"SESSION_IDLE_TIMEOUT", "0s"},
 		{"SESSION_LIFETIME", "a day"},
 		{"SESSION_LIFETIME", "-8h"},
+		{"SESSION_PERSISTENT_IDLE_TIMEOUT", "a week"},
+		{"SESSION_PERSISTENT_LIFETIME", "30d"},
 		{"PUBLIC_ORIGIN", "shop.example"},
 		{"PUBLIC_ORIGIN", "https://shop.example/"},
 		{"PUBLIC_ORIGIN", "null"},

@@ -33,6 +33,7 @@ func damages(item attributes) []damage {
 		{"created_at", number("4102538645.678"), "is not a whole number of 64 bits"},
 		{"expires_at", number("9223372036854775808"), "is not a whole number of 64 bits"},
 		{"expires_at", text("4102543985"), "is of type S, want N"},
+		{"persistent", text("true"), "is of type S, want BOOL"},
 		{"version", number("-9223372036854775809"), "is not a whole number of 64 bits"},
 	}
 	for field := range item {
@@ -74,6 +75,10 @@ func TestDamagedItems(t *testing.T) {
 			if want(t, err, errOutage); !strings.Contains(err.Error(), says) {
 				t.Errorf("%s: %v\nwant: %s", method, err, says)
 			}
+		}
+		if _, had := intact[d.field]; !had {
+			r.change(s.Key(), "REMOVE #f", d.field, nil)
+			continue
 		}
 		r.set(s.Key(), d.field, intact[d.field])
 	}

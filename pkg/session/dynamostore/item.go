@@ -40,12 +40,16 @@ func encode(s *session.Session) attributes {
 			item[name] = text(value)
 		}
 	}
+	if s.Persistent {
+		item["persistent"] = &types.AttributeValueMemberBOOL{Value: true}
+	}
 	return item
 }
 
 // decode reads an item. If a field is missing or of the wrong type, the error names
 // it. The error is not ErrNoSession, which would sign the user out. Create does not
-// write an empty last client, and earlier releases wrote none.
+// write an empty last client, and earlier releases wrote none. Only a persistent session
+// says whether it is one.
 func (s *Store) decode(item attributes) (*session.Session, error) {
 	r := dynamo.NewItem(s.table, keyText(item), item)
 	sess := &session.Session{
@@ -57,6 +61,7 @@ func (s *Store) decode(item attributes) (*session.Session, error) {
 		AuthenticatedAt: time.Unix(r.Int("authenticated_at"), 0).UTC(),
 		LastSeenAt:      time.Unix(r.Int("last_seen_at"), 0).UTC(),
 		ExpiresAt:       time.Unix(r.Int(TTLAttribute), 0).UTC(),
+		Persistent:      r.Optional().Bool("persistent"),
 		Version:         r.Int("version"),
 		IP:              r.String("ip"),
 		UserAgent:       r.String("user_agent"),

@@ -17,6 +17,7 @@
 //	created_at                    N    Unix milliseconds
 //	authenticated_at,
 //	last_seen_at, expires_at      N    Unix seconds; at expires_at the session is dead
+//	persistent                    BOOL optional, absent means false; has the limits of persistent sessions
 //	version                       N    63 random bits, new on every Update
 package dynamostore
 

@@ -36,6 +36,8 @@ func damages(hash map[string]string) []damage {
 		{"values", `{"a":null}`, "is not a JSON object of strings"},
 		{"created_at", "4102538645.678", "is not a whole number of 64 bits"},
 		{"version", "9223372036854775808", "is not a whole number of 64 bits"},
+		{"persistent", "true", "is not 1 or 0"},
+		{"persistent", "", "is not 1 or 0"},
 		{"version", "", "is not a whole number of 64 bits"},
 	}
 	for _, number := range []string{"", "x", "nan", "inf", "0xfffffffff", "4102543985.5", "9223372036854775808"} {
@@ -85,6 +87,10 @@ func TestDamagedHashes(t *testing.T) {
 			if want(t, err, errOutage); err == nil || !strings.Contains(err.Error(), says) {
 				t.Errorf("%s with %s %q: %v\nwant: %s", method, d.field, d.value, err, says)
 			}
+		}
+		if _, had := intact[d.field]; !had {
+			want(t, r.client.HDel(ctx, r.key(s), d.field).Err(), nil)
+			continue
 		}
 		want(t, r.client.HSet(ctx, r.key(s), d.field, intact[d.field]).Err(), nil)
 	}

@@ -17,6 +17,9 @@ func createArgs(s *session.Session) ([]any, error) {
 	if s.LastIP != "" || s.LastUserAgent != "" {
 		fields = append(fields, "last_ip", s.LastIP, "last_user_agent", s.LastUserAgent)
 	}
+	if s.Persistent {
+		fields = append(fields, "persistent", "1")
+	}
 	return slices.Concat([]any{s.ExpiresAt.Unix()}, fields, expiryFields(s), []any{
 		"user_id", s.UserID, "ip", s.IP, "user_agent", s.UserAgent,
 		"created_at", s.CreatedAt.UnixMilli(), "last_seen_at", s.LastSeenAt.Unix(),
@@ -75,6 +78,7 @@ func decode(key, id string, reply any) (*session.Session, error) {
 		AuthenticatedAt: time.Unix(h.Int("authenticated_at"), 0).UTC(),
 		LastSeenAt:      time.Unix(h.Int("last_seen_at"), 0).UTC(),
 		ExpiresAt:       time.Unix(h.Int("expires_at"), 0).UTC(),
+		Persistent:      persistent(h),
 		Version:         h.Int("version"),
 		IP:              h.Text("ip"),
 		UserAgent:       h.Text("user_agent"),
@@ -87,6 +91,12 @@ func decode(key, id string, reply any) (*session.Session, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// persistent reads a field that only persistent sessions have.
+func persistent(h *rediscall.Hash) bool {
+	_, present := h.Fields["persistent"]
+	return present && h.Bool("persistent")
 }
 
 func secret(h *rediscall.Hash, field string) (secret [32]byte) {

@@ -14,7 +14,7 @@ import (
 // columns are all columns of the table except owner, in the order in which Create
 // writes them and decode reads them.
 const columns = `id, secret, previous_secret, user_id, roles, "values",
-	created_at, authenticated_at, last_seen_at, expires_at, version, ip, user_agent, last_ip, last_user_agent`
+	created_at, authenticated_at, last_seen_at, expires_at, version, ip, user_agent, last_ip, last_user_agent, persistent`
 
 // encode returns Roles and Values as JSON.
 func encode(s *session.Session) (roles, values string, err error) {
@@ -30,7 +30,7 @@ func decode(owner string, row interface{ Scan(...any) error }) (*session.Session
 	var roles, values, secret, previous []byte
 	var created, authenticated, seen, expires int64
 	if err := row.Scan(&s.ID, &secret, &previous, &s.UserID, &roles, &values,
-		&created, &authenticated, &seen, &expires, &s.Version, &s.IP, &s.UserAgent, &s.LastIP, &s.LastUserAgent); err != nil {
+		&created, &authenticated, &seen, &expires, &s.Version, &s.IP, &s.UserAgent, &s.LastIP, &s.LastUserAgent, &s.Persistent); err != nil {
 		return nil, err
 	}
 	s.CreatedAt = time.UnixMilli(created).UTC()

@@ -96,7 +96,7 @@ func (s *Store) Database() *sqldb.Database { return s.db }
 // Create implements [session.Store]: one INSERT, sent once.
 func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 	const insert = `INSERT INTO coatcheck_sessions (owner, ` + columns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 		ON CONFLICT (owner, id) DO NOTHING`
 	roles, values, err := encode(sess)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 	return s.write(ctx, "Create", func(conn *sql.Conn) error {
 		created, err := affected(conn.ExecContext(ctx, insert, sess.Key().Owner, sess.ID, sess.Secret[:], sess.PreviousSecret[:],
 			sess.UserID, roles, values, sess.CreatedAt.UnixMilli(), sess.AuthenticatedAt.Unix(), sess.LastSeenAt.Unix(), sess.ExpiresAt.Unix(),
-			sess.Version, sess.IP, sess.UserAgent, sess.LastIP, sess.LastUserAgent))
+			sess.Version, sess.IP, sess.UserAgent, sess.LastIP, sess.LastUserAgent, sess.Persistent))
 		if err == nil && created == 0 {
 			return session.ErrConflict
 		}

@@ -17,6 +17,7 @@ func brokenStores() map[string][]session.Store {
 		"every field is kept": {
 			lossy(func(s *session.Session) { s.IP = "" }),
 			lossy(func(s *session.Session) { s.LastIP = "" }),
+			lossy(func(s *session.Session) { s.Persistent = false }),
 			lossy(func(s *session.Session) { s.CreatedAt = s.CreatedAt.Truncate(time.Second) }),
 			lossy(func(s *session.Session) { s.LastSeenAt = s.LastSeenAt.In(time.FixedZone("", 3600)) }),
 			lossy(func(s *session.Session) { s.PreviousSecret = s.Secret }),
@@ -28,6 +29,7 @@ func brokenStores() map[string][]session.Store {
 		},
 		"empty values are kept": {
 			lossy(func(s *session.Session) { delete(s.Values, "empty") }),
+			lossy(func(s *session.Session) { s.Persistent = true }),
 			lossy(func(s *session.Session) { s.Roles = strings.Split(strings.Join(s.Roles, " "), " ") }),
 		},
 		"any text is kept": {
@@ -64,7 +66,7 @@ func brokenStores() map[string][]session.Store {
 		"update replaces what it names": {
 			mergingUpdate{newMapStore()}, nilKeepsUpdate{newMapStore()}, previousSecretUpdate{newMapStore()}, &staleList{mapStore: newMapStore()},
 		},
-		"update leaves the rest":                 {lastSeenUpdate{newMapStore()}, spreadingUpdate{newMapStore()}, lastClientUpdate{newMapStore()}},
+		"update leaves the rest":                 {lastSeenUpdate{newMapStore()}, spreadingUpdate{newMapStore()}, lastClientUpdate{newMapStore()}, persistentUpdate{newMapStore()}},
 		"update without expiry leaves the times": {authenticatedAtUpdate{newMapStore()}, zeroExpiryUpdate{newMapStore()}},
 		"update with expiry replaces the times":  {noTimesUpdate{newMapStore()}, extendingUpdate{newMapStore()}},
 		"update compares versions":               {lastWriteWins{newMapStore()}, carelessUpdate{newMapStore()}, uncheckedTimesUpdate{newMapStore()}},

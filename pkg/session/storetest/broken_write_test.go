@@ -118,6 +118,13 @@ func (st lastClientUpdate) Update(ctx context.Context, s *session.Session, now t
 	})
 }
 
+// persistentUpdate also writes Persistent.
+type persistentUpdate struct{ *mapStore }
+
+func (st persistentUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(_, after *session.Session) { after.Persistent = s.Persistent })
+}
+
 // authenticatedAtUpdate always writes AuthenticatedAt.
 type authenticatedAtUpdate struct{ *mapStore }
 

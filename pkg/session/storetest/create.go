@@ -47,6 +47,7 @@ func emptyValuesAreKept(p *checker) error {
 	absent.LastIP, absent.LastUserAgent = "", ""
 	absent.PreviousSecret = [32]byte{}
 	empty.Roles, empty.Values = []string{}, map[string]string{}
+	absent.Persistent = false
 	blank := newSession()
 	blank.Values = map[string]string{"empty": "", "blank": " "}
 	for _, s := range []*session.Session{absent, empty, blank} {

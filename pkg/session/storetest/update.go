@@ -30,6 +30,7 @@ func updateLeavesTheRest(p *checker) error {
 	u.CreatedAt, u.LastSeenAt = s.CreatedAt.Add(time.Minute), s.LastSeenAt.Add(time.Minute)
 	u.IP, u.UserAgent = "192.0.2.9", "another"
 	u.LastIP, u.LastUserAgent = "192.0.2.9", "another"
+	u.Persistent = false
 	p.update("Update", u, s.LastSeenAt, next, nil)
 	p.wantStored("after Update", written(s, u, next))
 	p.wantStored("after Update of another session", unrelated)
