@@ -81,9 +81,8 @@ func Client(tb testing.TB, endpoint string) *dynamodb.Client {
 // Tables creates the tables of template.yaml under names that no other test uses, and
 // deletes them when the test is done. It returns the names by logical ID. The tables
 // have no TTL, so DynamoDB keeps expired items, and the code under test must refuse
-// them. Only the tables whose logical IDs are in withTTL have the template's TTL.
-// DynamoDB Local removes their expired items within about ten seconds.
-func Tables(tb testing.TB, withTTL ...string) map[string]string {
+// them. With TTL, DynamoDB Local removes expired items within about ten seconds.
+func Tables(tb testing.TB) map[string]string {
 	tb.Helper()
 	template, err := samtemplate.Read(filepath.Join(root(tb), "template.yaml"))
 	if err != nil {
@@ -102,15 +101,6 @@ func Tables(tb testing.TB, withTTL ...string) map[string]string {
 			}
 		})
 		names[id] = name
-	}
-	for _, id := range withTTL {
-		table, ok := template.Tables[id]
-		if !ok || table.TTL == "" {
-			tb.Fatalf("template.yaml has no table %s with a TTL", id)
-		}
-		if _, err := client.UpdateTimeToLive(tb.Context(), table.TTLInput(names[id])); err != nil {
-			tb.Fatalf("turning on the TTL of %s: %v", id, err)
-		}
 	}
 	return names
 }

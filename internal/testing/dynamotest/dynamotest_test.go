@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -448,7 +449,14 @@ func TestTTL(t *testing.T) {
 	expired := key("expired")
 	expired["expires_at"] = &types.AttributeValueMemberN{Value: strconv.FormatInt(time.Now().Add(-time.Minute).Unix(), 10)}
 	client := Client(t, Endpoint(t))
-	with, without := Tables(t, "SessionsTable")["SessionsTable"], Tables(t)["SessionsTable"]
+	with, without := Tables(t)["SessionsTable"], Tables(t)["SessionsTable"]
+	template, err := samtemplate.Read(filepath.Join(root(t), "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.UpdateTimeToLive(t.Context(), template.Tables["SessionsTable"].TTLInput(with)); err != nil {
+		t.Fatal(err)
+	}
 	for _, table := range []string{with, without} {
 		if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: expired}); err != nil {
 			t.Fatal(err)

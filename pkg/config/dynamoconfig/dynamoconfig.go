@@ -9,18 +9,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/smithy-go/logging"
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
@@ -93,37 +88,18 @@ func Attempts(client *dynamodb.Client) (*dynamoaccounts.Attempts, error) {
 	return dynamoaccounts.NewAttempts(client, table), nil
 }
 
-// The limits of one DynamoDB call. A call usually takes milliseconds. All its
-// attempts together take less than the functions' timeout of 10 seconds.
-const (
-	attempts       = 3
-	attemptTimeout = 2 * time.Second
-	firstBackoff   = 25 * time.Millisecond // the SDK's default waits for up to a second
-)
-
-// Client returns a client with the SDK's usual configuration, but with short timeouts
-// and a fast first retry. It refuses an endpoint that has a user, a password or a query.
+// Client returns a client with the SDK's usual configuration and
+// [dynamostore.ClientOptions]. It refuses an endpoint that has a user, a password or a
+// query.
 func Client(ctx context.Context) (*dynamodb.Client, error) {
-	cfg, err := awsconfig.LoadDefaultConfig(ctx,
-		// The SDK would log only one kind of line: a warning for each error answer
-		// that has no checksum, and not as JSON
-		// (https://github.com/aws/aws-sdk-go-v2/issues/3545). Errors are returned
-		// anyway.
-		awsconfig.WithLogger(logging.Nop{}),
-		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(attemptTimeout)),
-		awsconfig.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) {
-				o.MaxAttempts = attempts
-				o.Backoff = retry.BackoffDelayerFunc(backoff)
-			})
-		}))
+	cfg, err := awsconfig.LoadDefaultConfig(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("AWS configuration: %w", err)
 	}
 	if cfg.Region == "" {
 		return nil, fmt.Errorf("AWS_REGION is not set")
 	}
-	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.HTTPClient = quietClient{o.HTTPClient} })
+	client := dynamodb.NewFromConfig(cfg, dynamostore.ClientOptions, func(o *dynamodb.Options) { o.HTTPClient = quietClient{o.HTTPClient} })
 	if endpoint := client.Options().BaseEndpoint; endpoint != nil && !plain(*endpoint) {
 		return nil, errors.New("AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL must be such as http://localhost:8000, without a user or a password: " +
 			"calls are signed with the credentials of AWS. It is not shown, since it may hold a password")
@@ -138,15 +114,13 @@ func plain(endpoint string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && !strings.ContainsAny(endpoint, "@?#")
 }
 
-func backoff(attempt int, _ error) (time.Duration, error) {
-	most := firstBackoff << min(attempt, 5)
-	return most/2 + rand.N(most/2), nil
-}
+// warmUpTimeout is how long a start may take longer for a call that warms up.
+const warmUpTimeout = 2 * time.Second
 
 // WarmUp makes one call before the first request, so that no user waits for the TLS
 // handshake. The result of the call does not matter.
 func WarmUp(call func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), warmUpTimeout)
 	defer cancel()
 	_ = call(ctx)
 }

@@ -1,6 +1,7 @@
 package dynamostore_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -40,8 +41,8 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	r := &fixture{proxy: dynamotest.NewProxy(t), table: dynamotest.Tables(t)["SessionsTable"]}
-	r.client = dynamotest.Client(t, dynamotest.Endpoint(t))
+	r := &fixture{proxy: dynamotest.NewProxy(t), client: dynamotest.Client(t, dynamotest.Endpoint(t))}
+	r.table = newTable(t, r.client)
 	r.Fixture = &faults.Fixture{TB: t, Proxy: r, Direct: dynamostore.New(r.client, r.table), Tries: tries, Pages: 1}
 	r.Store = r.proxiedStore(func(o *dynamodb.Options) {
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
@@ -50,6 +51,20 @@ func newFixture(t *testing.T) *fixture {
 		})
 	})
 	return r
+}
+
+// newTable creates a table as the documentation says, and returns its name. Without TTL,
+// DynamoDB Local keeps dead sessions, and the Store must refuse them.
+func newTable(t testing.TB, client *dynamodb.Client) string {
+	t.Helper()
+	name := "sessions-" + faults.ID()
+	_, err := client.CreateTable(t.Context(), dynamostore.CreateTableInput(name))
+	want(t, err, nil)
+	t.Cleanup(func() {
+		_, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name})
+		want(t, err, nil)
+	})
+	return name
 }
 
 func open(t *testing.T) *faults.Fixture { return newFixture(t).Fixture }

@@ -11,10 +11,6 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// TTLAttribute is the name of the TTL attribute of an item. Its value is in Unix
-// seconds.
-const TTLAttribute = "expires_at"
-
 type attributes = map[string]types.AttributeValue
 
 func encode(s *session.Session) attributes {

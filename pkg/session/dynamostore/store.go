@@ -1,24 +1,3 @@
-// Package dynamostore keeps sessions in a DynamoDB table.
-//
-// The table has the hash key owner (S), the range key id (S) and, for cleaning up,
-// TTL on expires_at; template.yaml at the root of this module defines it. A session
-// is one item, usually under 500 bytes, so a read costs one read unit and a write
-// one write unit. TTL may remove an item days late (AWS: "Using time to live in
-// DynamoDB"), but no answer depends on it.
-//
-// Programs in other languages may read the items:
-//
-//	owner, id                     S    key: session.Key
-//	secret, previous_secret       B    SHA-256 of a token's 43 secret characters; 32 bytes
-//	user_id, ip, user_agent       S
-//	last_ip, last_user_agent      S    optional; of the last touch, empty if they are as at login
-//	roles                         L of S
-//	values                        M of S
-//	created_at                    N    Unix milliseconds
-//	authenticated_at,
-//	last_seen_at, expires_at      N    Unix seconds; at expires_at the session is dead
-//	persistent                    BOOL optional, absent means false; has the limits of persistent sessions
-//	version                       N    63 random bits, new on every Update
 package dynamostore
 
 import (

@@ -49,6 +49,13 @@ func TestItem(t *testing.T) {
 	if got := r.item(s.Key()); !reflect.DeepEqual(got, item) {
 		t.Errorf("the item is\n\t%+v\nwant\n\t%+v", got, item)
 	}
+
+	s.ID, s.Persistent = faults.ID(), true
+	want(t, r.Store.Create(t.Context(), s), nil)
+	item["id"], item["persistent"] = text(s.ID), &types.AttributeValueMemberBOOL{Value: true}
+	if got := r.item(s.Key()); !reflect.DeepEqual(got, item) {
+		t.Errorf("the item of a persistent session is\n\t%+v\nwant\n\t%+v", got, item)
+	}
 }
 
 // A touch adds the last client. It is optional: sessions of an earlier release lack it.
@@ -158,5 +165,6 @@ func TestMissingTable(t *testing.T) {
 // The allocations are those of the SDK and ours. Most of the time is spent in DynamoDB
 // Local.
 func BenchmarkStore(b *testing.B) {
-	storetest.Benchmark(b, dynamostore.New(dynamotest.Client(b, dynamotest.Endpoint(b)), dynamotest.Tables(b)["SessionsTable"]))
+	client := dynamotest.Client(b, dynamotest.Endpoint(b))
+	storetest.Benchmark(b, dynamostore.New(client, newTable(b, client)))
 }

@@ -7,19 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
 )
-
-func TestTTLAttribute(t *testing.T) {
-	template, err := samtemplate.Read("../../../template.yaml")
-	want(t, err, nil)
-	if got := template.Tables["SessionsTable"].TTL; got != dynamostore.TTLAttribute {
-		t.Errorf("template.yaml has the TTL on %q, the items have it in %q", got, dynamostore.TTLAttribute)
-	}
-}
 
 // DynamoDB may take days to remove an expired item. Until then the session is still
 // refused, and no write makes it live again.
@@ -43,7 +34,11 @@ func TestExpiredButPresent(t *testing.T) {
 
 func TestTTLRemovesExpired(t *testing.T) {
 	t.Parallel()
-	store := dynamostore.New(dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t, "SessionsTable")["SessionsTable"])
+	client := dynamotest.Client(t, dynamotest.Endpoint(t))
+	table := newTable(t, client)
+	_, err := client.UpdateTimeToLive(t.Context(), dynamostore.UpdateTimeToLiveInput(table))
+	want(t, err, nil)
+	store := dynamostore.New(client, table)
 	live, expired := newSession(), newSession()
 	live.ExpiresAt = time.Now().Add(time.Hour)
 	expired.ExpiresAt = time.Now().Add(-time.Minute)
@@ -58,6 +53,6 @@ func TestTTLRemovesExpired(t *testing.T) {
 			t.Fatal("the expired session is still there after three minutes")
 		}
 	}
-	_, err := store.Get(t.Context(), live.Key())
+	_, err = store.Get(t.Context(), live.Key())
 	want(t, err, nil)
 }
