@@ -14,7 +14,7 @@ const (
 	longIdle     = 7 * 24 * time.Hour
 	longLifetime = 30 * 24 * time.Hour
 
-	checkbox        = `<input name="stay_signed_in" type="checkbox" value="true">`
+	choice        = `<input name="stay_signed_in" type="checkbox" value="true">`
 	chosenAlready = `<input name="stay_signed_in" type="checkbox" value="true" checked>`
 )
 
@@ -93,21 +93,21 @@ func (r *fixture) profileEnd(cookie string) time.Time {
 	return p.ExpiresAt
 }
 
-// TestStayCheckbox: the login page has the checkbox where the checkbox is offered, and
-// remembers the checkbox when a password was wrong.
+// TestStayCheckbox: the login page has the checkbox where the choice is offered, and
+// remembers the choice when a password was wrong.
 func TestStayCheckbox(t *testing.T) {
 	r := newFixture(t)
 	show := func() string { return r.do(fromBrowser(get("/login"))).body }
 	try := func(body string) string { return r.do(fromBrowser(post("/login", asForm, body))).body }
 	for _, page := range []string{show(), try(wrongForm + "&stay_signed_in=true")} {
 		if strings.Contains(page, "stay_signed_in") {
-			t.Errorf("the checkbox is on the page, but not offered:\n%s", page)
+			t.Errorf("the choice is on the page, but not offered:\n%s", page)
 		}
 	}
 	r.offerStay()
 	for _, page := range []string{show(), try(wrongForm), try(wrongForm + "&stay_signed_in=false")} {
-		if !strings.Contains(page, checkbox) {
-			t.Errorf("want %s on the page:\n%s", checkbox, page)
+		if !strings.Contains(page, choice) {
+			t.Errorf("want %s on the page:\n%s", choice, page)
 		}
 	}
 	if page := try(wrongForm + "&stay_signed_in=true"); !strings.Contains(page, chosenAlready) {
