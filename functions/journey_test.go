@@ -3,6 +3,7 @@ package functions_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -240,13 +241,29 @@ func TestForm(t *testing.T) {
 	s := newStack(t, nil)
 	r := s.do(t, request{method: "POST", path: "/login", accept: "text/html", contentType: "application/x-www-form-urlencoded",
 		body: "username=ALICE&password=an+example+of+a+long+password&next=%2Fprofile%3Fa%3Db"})
-	wantStatus(t, r, http.StatusSeeOther)
-	if to := r.header.Get("Location"); to != "/profile?a=b" {
-		t.Errorf("Location %q", to)
-	}
+	wantStatus(t, r, http.StatusOK)
 	if !setCookie.MatchString(r.header.Get("Set-Cookie")) {
 		t.Errorf("Set-Cookie %q", r.header.Get("Set-Cookie"))
 	}
+	to, _ := strings.CutPrefix(r.header.Get("Refresh"), "0; url=")
+	path, query, _ := strings.Cut(to, "?")
+	if values, err := url.ParseQuery(query); path != "/login" || values.Get("next") != "/profile?a=b" || err != nil {
+		t.Fatalf("Refresh %q", r.header.Get("Refresh"))
+	}
+
+	// A browser that keeps the cookie costs no call. The session of one that does not is
+	// ended.
+	kept := s.wantCost(t, request{method: "GET", path: to, cookie: r.cookie(), accept: "text/html"}, budget{})
+	wantStatus(t, kept, http.StatusSeeOther)
+	if to := kept.header.Get("Location"); to != "/profile?a=b" {
+		t.Errorf("Location %q", to)
+	}
+	lost := s.wantCost(t, request{method: "GET", path: to, accept: "text/html"}, oneDelete)
+	wantStatus(t, lost, http.StatusOK)
+	if !strings.Contains(lost.body, "did not keep our cookie") {
+		t.Errorf("the page does not say what is wrong:\n%s", lost.body)
+	}
+	wantStatus(t, s.do(t, profile(r.cookie())), http.StatusUnauthorized)
 }
 
 // A Touch is due after a tenth of the idle timeout. Four minutes are more than that.

@@ -163,7 +163,7 @@ func checkLog(t *testing.T, log string) {
 }
 
 // browser is a client that acts like a browser: it keeps cookies, follows redirects and
-// requests HTML pages.
+// Refresh, and requests HTML pages.
 type browser struct {
 	t      *testing.T
 	client *http.Client
@@ -180,7 +180,7 @@ func newBrowser(t *testing.T) *browser {
 // answer is the last response to a request, after all redirects.
 type answer struct {
 	status int
-	path   string // after redirects
+	path   string // of that response
 	header http.Header
 	body   string
 }
@@ -215,6 +215,13 @@ func (b *browser) send(method, address string, form url.Values) answer {
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		b.t.Fatal(err)
+	}
+	if to, ok := strings.CutPrefix(resp.Header.Get("Refresh"), "0; url="); ok {
+		next, err := resp.Request.URL.Parse(to)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		return b.get(next.String())
 	}
 	return answer{resp.StatusCode, resp.Request.URL.Path, resp.Header, string(body)}
 }

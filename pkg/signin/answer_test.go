@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -80,8 +81,20 @@ func problemPage(status int, detail string) answer {
 
 func redirectAnswer(to string) answer { return newAnswer(303, "").with("Location", to) }
 
+// refreshAnswer returns the answer with a page that leads to a path and sets a cookie.
+func refreshAnswer(to, cookie string) answer {
+	return pageAnswer(200, "One moment").with("Refresh", "0; url="+to).with("Set-Cookie", cookie)
+}
+
+// receiptAnswer returns the answer to a login of a browser that has sent no cookie of
+// ours.
+func receiptAnswer(next string) answer {
+	return refreshAnswer("/login?kept=<receipt>&"+url.Values{"next": {next}}.Encode(), newCookie)
+}
+
 var (
 	ourCookie    = regexp.MustCompile(`(__Host-SESSIONID=)[\w-]{22}\.[\w-]{22}\.[\w-]{43};`)
+	receiptShape = regexp.MustCompile(`[\w-]{22}\.[\w-]{22}\.[\w-]{43}\.\d+(\.[\w-]{22})?`)
 	sessionID    = regexp.MustCompile(`"id":"[\w-]{22}"`)
 	styleElement = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
 	h1Element    = regexp.MustCompile(`<h1>([^<]*)</h1>`)
@@ -96,6 +109,9 @@ func (resp response) answer() answer {
 	}
 	if line, ok := a.header["Set-Cookie"]; ok {
 		a.header["Set-Cookie"] = ourCookie.ReplaceAllString(line, "$1<token>;")
+	}
+	if line, ok := a.header["Refresh"]; ok {
+		a.header["Refresh"] = receiptShape.ReplaceAllString(line, "<receipt>")
 	}
 	if strings.HasPrefix(a.header["Content-Type"], "text/html") {
 		a.body = strings.Join(append(textsOf(h1Element, resp.body), textsOf(alertElement, resp.body)...), " | ")

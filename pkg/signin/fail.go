@@ -78,13 +78,13 @@ func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header(), site.Of(r.Context()))
 	switch {
 	case e == errReauthenticate && wantsPage(r):
-		redirect(w, "/reauthenticate?"+url.Values{"next": {pageBefore(r)}}.Encode())
+		redirect(w, r, "/reauthenticate?"+url.Values{"next": {pageBefore(r)}}.Encode())
 	case e == errReauthenticate:
 		writeTypedProblem(w, "reauthentication-required", e.status, e.Error())
 	case !wantsPage(r):
 		writeProblem(w, e.status, e.Error())
 	case e == errSignIn:
-		redirect(w, "/login?"+url.Values{"next": {pageBefore(r)}}.Encode())
+		redirect(w, r, loginPath+"?"+url.Values{"next": {pageBefore(r)}}.Encode())
 	default:
 		writePage(w, r, e.status, "problem", page{Title: "problem.title", Data: e.detail.In(languageOf(r))})
 	}
@@ -165,10 +165,4 @@ func throttled(wait time.Duration) *refusal {
 		return refuse(http.StatusTooManyRequests, "problem.throttled_seconds", "n", n)
 	}
 	return refuse(http.StatusTooManyRequests, "problem.throttled_minutes", "n", int(math.Ceil(wait.Minutes())))
-}
-
-// redirect makes a browser load a local path with GET.
-func redirect(w http.ResponseWriter, to string) {
-	w.Header().Set("Location", to)
-	writeStatus(w, http.StatusSeeOther)
 }

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
 	"time"
 
 	"example.com/coatcheck/pkg/clientip"
@@ -19,6 +22,8 @@ const (
 	valueTheme       = "theme"
 	valueLanguage    = "language"
 )
+
+const loginPath = "/login"
 
 type login struct {
 	sessions      *session.Manager
@@ -36,14 +41,46 @@ func Login(sessions *session.Manager, authenticator authn.Authenticator) Routes 
 
 // loginForm is the data of the login page.
 type loginForm struct {
-	Username, Next, Problem string
+	Username, Next string
+	Problem        string // what is wrong with the name or the password
+	Notice         string // the key of what else is wrong
 
 	OffersStay bool // whether the user may choose to stay signed in
 	Stay       bool // what the user has chosen
 }
 
+// show shows the login page. After a login it may have a receipt, by which it finds out
+// whether the browser keeps cookies.
 func (l login) show(w http.ResponseWriter, r *http.Request) {
-	l.writePage(w, r, http.StatusOK, loginForm{Next: localPath(r.URL.Query().Get("next"))})
+	query := r.URL.Query()
+	form := loginForm{Next: localPath(query.Get("next"))}
+	if receipt := query.Get("kept"); receipt != "" {
+		kept, err := l.sessions.Redeem(r, receipt)
+		switch {
+		case kept:
+			redirect(w, r, form.Next)
+			return
+		case err == nil:
+			form.Notice = "login.no_cookie"
+			// On this machine it is likely that somebody tries the product with Safari,
+			// which keeps a Secure cookie from https alone, or at another name than
+			// localhost.
+			if onThisMachine(r.Host) {
+				form.Notice = "login.no_cookie_here"
+			}
+		case !errors.Is(err, session.ErrNoSession):
+			Fail(w, r, err)
+			return
+		}
+	}
+	l.writePage(w, r, http.StatusOK, form)
+}
+
+// onThisMachine reports whether a Host header names the machine of the browser.
+func onThisMachine(host string) bool {
+	u := url.URL{Host: host}
+	addr, err := netip.ParseAddr(u.Hostname())
+	return err == nil && addr.IsLoopback() || strings.EqualFold(u.Hostname(), "localhost")
 }
 
 func (l login) writePage(w http.ResponseWriter, r *http.Request, status int, form loginForm) {
@@ -65,10 +102,20 @@ func (l login) submit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if wantsPage(r) {
-		redirect(w, localPath(form["next"]))
+		redirect(w, r, l.landing(r, s, localPath(form["next"])))
 		return
 	}
 	writeJSON(w, http.StatusOK, signedIn(s))
+}
+
+// landing returns the path that the browser loads after the login of s. It is next if the
+// browser has sent a cookie of ours, because then it keeps them. Otherwise it is the
+// login page with a receipt for s, which leads to next or says what is wrong.
+func (l login) landing(r *http.Request, s *session.Session, next string) string {
+	if l.sessions.HasCookie(r) || len(r.CookiesNamed(deviceCookie)) > 0 {
+		return next
+	}
+	return loginPath + "?" + url.Values{"kept": {l.sessions.Receipt(s)}, "next": {next}}.Encode()
 }
 
 // writeFormError answers a form that failed with err. If the person can correct the

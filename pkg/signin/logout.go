@@ -14,14 +14,6 @@ func Logout(sessions *session.Manager) Routes {
 			Fail(w, r, err)
 			return
 		}
-		writeSignedOut(w, r)
+		writeSuccess(w, r, loginPath)
 	}}
-}
-
-// writeSignedOut answers a request that ended the browser's own session.
-func writeSignedOut(w http.ResponseWriter, r *http.Request) {
-	// The value "cookies" is left out on purpose: it would also delete the cookies of
-	// other applications on the same site (ASVS 14.3.1).
-	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
-	writeSuccess(w, r, "/login")
 }

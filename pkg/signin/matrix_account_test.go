@@ -64,12 +64,12 @@ func reauthenticateRows() []row {
 	const wrong, wrongBody = "password=incorrect+horse+battery+staple", `{"password":"incorrect horse battery staple"}`
 	heading := "Confirm it is you"
 	signedIn := states["signed in"]
-	renewed, toHome := newAnswer(204, "").with("Set-Cookie", newCookie), redirectAnswer("/profile").with("Set-Cookie", newCookie)
+	renewed, toHome := newAnswer(204, "").with("Set-Cookie", newCookie), refreshAnswer("/profile", newCookie)
 	return append(guardedRows(route, right, rightBody), []row{
 		{route: route, outcome: "signed in", form: right, json: rightBody, page: toHome, program: renewed,
 			calls: "sessions.Get accounts.Get sessions.Update", attempts: succeededAgain},
 		{route: route, outcome: "next", given: signedIn, form: right + "&next=%2Fsessions", json: rightBody,
-			page: redirectAnswer("/sessions").with("Set-Cookie", newCookie), program: renewed,
+			page: refreshAnswer("/sessions", newCookie), program: renewed,
 			calls: "sessions.Get accounts.Get sessions.Update", attempts: succeededAgain},
 		{route: route, outcome: "account store down", form: right, json: rightBody, page: downPage(), program: downProgram(),
 			calls: "sessions.Get accounts.Get", attempts: withdrawnAgain},
@@ -111,7 +111,7 @@ func passwordRows() []row {
 	const heading, short = "Change password", "The password is shorter than 15 characters; choose a longer one."
 	const whole = "sessions.Get accounts.Get accounts.Update sessions.Update sessions.List accounts.Update"
 	signedIn := states["signed in"]
-	toHome := redirectAnswer("/profile").with("Set-Cookie", newCookie)
+	toHome := refreshAnswer("/profile", newCookie)
 	frozen := func(until time.Duration) func(r *fixture) string {
 		return func(r *fixture) string {
 			cookie := r.signIn()

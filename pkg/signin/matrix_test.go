@@ -150,12 +150,12 @@ func loginPageRows() (all []row) {
 
 func loginRows() []row {
 	const route = "POST /login"
-	toProfile := redirectAnswer("/profile").with("Set-Cookie", newCookie)
+	toProfile, toReceipt := refreshAnswer("/profile", newCookie), receiptAnswer("/profile")
 	signedIn := jsonAnswer(signedInJSON).with("Set-Cookie", newCookie)
 	downPage := problemPage(503, outage).with("Retry-After", "5")
 	downProgram := problemAnswer(503, outage).with("Retry-After", "5")
 	return []row{
-		{route: route, outcome: "no session", form: rightForm, json: rightJSON, page: toProfile, program: signedIn,
+		{route: route, outcome: "no session", form: rightForm, json: rightJSON, page: toReceipt, program: signedIn,
 			calls: "accounts.Get sessions.Create accounts.Get", attempts: succeeded},
 		{route: route, outcome: "signed in", form: rightForm, json: rightJSON, page: toProfile, program: signedIn,
 			calls: "accounts.Get sessions.Create accounts.Get sessions.Delete", attempts: succeeded},
@@ -206,7 +206,7 @@ func moreLoginRows() []row {
 	twicePage, twiceProgram := bad(400, "The header Origin came twice; send it once.", "The header Origin came twice; send it once.")
 	return []row{
 		{route: route, outcome: "next", given: nobody, form: rightForm + "&next=%2Fsessions%3Fa%3Db", json: rightJSON,
-			page: redirectAnswer("/sessions?a=b").with("Set-Cookie", newCookie), program: jsonAnswer(signedInJSON).with("Set-Cookie", newCookie),
+			page: receiptAnswer("/sessions?a=b"), program: jsonAnswer(signedInJSON).with("Set-Cookie", newCookie),
 			calls: "accounts.Get sessions.Create accounts.Get", attempts: succeeded},
 		{route: route, outcome: "wrong password", given: nobody, form: wrongForm, json: wrongJSON,
 			page: refusedPage, program: refusedProgram, calls: "accounts.Get", attempts: failed},
@@ -267,8 +267,7 @@ func profileRows() []row {
 
 func logoutRows() []row {
 	const route = "POST /logout"
-	done := newAnswer(204, "").with("Set-Cookie", clearedCookie).with("Clear-Site-Data", `"cache", "storage"`)
-	toLogin := redirectAnswer("/login").with("Set-Cookie", clearedCookie).with("Clear-Site-Data", `"cache", "storage"`)
+	toLogin, done := refreshAnswer("/login", clearedCookie), newAnswer(204, "").with("Set-Cookie", clearedCookie)
 	return []row{
 		{route: route, outcome: "no session", page: toLogin, program: done},
 		{route: route, outcome: "signed in", page: toLogin, program: done, calls: "sessions.Delete"},

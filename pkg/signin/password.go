@@ -30,7 +30,7 @@ type passwordChange struct {
 func Password(sessions *session.Manager, passwords authn.PasswordChanger) Routes {
 	c := passwordChange{sessions, passwords}
 	return Routes{
-		"GET " + changePath: func(w http.ResponseWriter, r *http.Request) { redirect(w, passwordPath) },
+		"GET " + changePath: func(w http.ResponseWriter, r *http.Request) { redirect(w, r, passwordPath) },
 		"GET /password":     sessions.Require(withPassword(c.show)).ServeHTTP,
 		"POST /password":    sessions.Require(withPassword(c.submit)).ServeHTTP,
 	}

@@ -12,7 +12,7 @@ import (
 // Everything that the profile shows comes from the session.
 func Profile(sessions *session.Manager) Routes {
 	return Routes{
-		"GET /{$}":     func(w http.ResponseWriter, r *http.Request) { redirect(w, homePath) },
+		"GET /{$}":     func(w http.ResponseWriter, r *http.Request) { redirect(w, r, homePath) },
 		"GET /profile": sessions.Require(http.HandlerFunc(showProfile)).ServeHTTP,
 	}
 }

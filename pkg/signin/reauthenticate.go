@@ -107,7 +107,7 @@ func reauthenticate(authenticator authn.Authenticator, r *http.Request, s *sessi
 // writeSuccess answers a successful write whose answer has no body.
 func writeSuccess(w http.ResponseWriter, r *http.Request, next string) {
 	if wantsPage(r) {
-		redirect(w, next)
+		redirect(w, r, next)
 		return
 	}
 	writeStatus(w, http.StatusNoContent)

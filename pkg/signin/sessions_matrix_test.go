@@ -21,8 +21,8 @@ var (
 	reauthenticateProgram = newAnswer(403, reauthenticateJSON+"\n").with("Content-Type", "application/problem+json").
 				with("Www-Authenticate", `Cookie error="insufficient_user_authentication"`)
 
-	signedOutPage    = redirectAnswer("/login").with("Set-Cookie", clearedCookie).with("Clear-Site-Data", `"cache", "storage"`)
-	signedOutProgram = newAnswer(204, "").with("Set-Cookie", clearedCookie).with("Clear-Site-Data", `"cache", "storage"`)
+	signedOutPage    = refreshAnswer("/login", clearedCookie)
+	signedOutProgram = newAnswer(204, "").with("Set-Cookie", clearedCookie)
 )
 
 // signInElsewhere signs in on another device and sets {id} to the ID of that session.

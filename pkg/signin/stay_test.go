@@ -14,7 +14,7 @@ const (
 	longIdle     = 7 * 24 * time.Hour
 	longLifetime = 30 * 24 * time.Hour
 
-	choice        = `<input name="stay_signed_in" type="checkbox" value="true">`
+	checkbox      = `<input name="stay_signed_in" type="checkbox" value="true">`
 	chosenAlready = `<input name="stay_signed_in" type="checkbox" value="true" checked>`
 )
 
@@ -106,8 +106,8 @@ func TestStayCheckbox(t *testing.T) {
 	}
 	r.offerStay()
 	for _, page := range []string{show(), try(wrongForm), try(wrongForm + "&stay_signed_in=false")} {
-		if !strings.Contains(page, choice) {
-			t.Errorf("want %s on the page:\n%s", choice, page)
+		if !strings.Contains(page, checkbox) {
+			t.Errorf("want %s on the page:\n%s", checkbox, page)
 		}
 	}
 	if page := try(wrongForm + "&stay_signed_in=true"); !strings.Contains(page, chosenAlready) {

@@ -1,0 +1,32 @@
+package signin
+
+import (
+	"net/http"
+
+	"example.com/coatcheck/pkg/session"
+)
+
+// redirect makes a browser load a local path with GET. The answer is 303, or, if it
+// sets or clears a cookie, a page that loads the path by a Refresh header.
+//
+// The reason is the back button. Chromium keeps a page that was left in memory, also
+// one that must not be stored, and drops it when a cookie changes. But if answers on
+// the way to that page, redirects included, changed a cookie, Chromium lets one later
+// change of it pass. So after a redirect that signs in, Back shows the profile of a
+// user who has logged out. After a redirect that logs out, Back shows the login form
+// with the password that was typed for the next sign-in. What Refresh loads is a
+// navigation of its own, and no answer on that way changes a cookie.
+func redirect(w http.ResponseWriter, r *http.Request, to string) {
+	h := w.Header()
+	if len(h["Set-Cookie"]) == 0 {
+		h.Set("Location", to)
+		writeStatus(w, http.StatusSeeOther)
+		return
+	}
+	p := page{Title: "redirect.title", Data: to}
+	if s := session.FromContext(r.Context()); s != nil {
+		p.Theme = s.Values[valueTheme]
+	}
+	h.Set("Refresh", "0; url="+to)
+	writePage(w, r, http.StatusOK, "redirect", p)
+}
