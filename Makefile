@@ -62,7 +62,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(RUNNING) ## Serve the product on http://localhost:8080; ADDR=localhost:PORT moves it, STORE=sqlite:FILE keeps it
+run: $(RUNNING) ## Serve the product on http and https://localhost:8080; ADDR=localhost:PORT moves it, STORE=sqlite:FILE keeps it
 
 # A signal ends make only after the server has ended, but TERM is the only signal that
 # make passes on to the server. For every signal, make removes the file that it was
@@ -72,7 +72,7 @@ $(RUNNING): FORCE
 	@mkdir -p $(@D)
 	@go build -v -tags "$(LEFT_OUT)" -o $(SERVER) ./cmd/server
 	@touch $@
-	@exec $(SERVER) -demo -tables -while $@
+	@exec $(SERVER) -demo -tables -https -while $@
 
 .PHONY: FORCE
 FORCE:

@@ -17,12 +17,14 @@ import (
 	"syscall"
 	"time"
 
+	"example.com/coatcheck/internal/local/selfsigned"
 	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/signin"
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 func main() {
@@ -30,6 +32,7 @@ func main() {
 	flag.StringVar(&o.addr, "addr", fromEnv("ADDR", "localhost:8080"), "`host:port` to listen on; also ADDR")
 	// The default is not the value of STORE, because -help would print it, and it may hold a password.
 	flag.StringVar(&o.store, "store", "", "`address` of the store of sessions and users; also STORE:\n"+stores.Addresses+" (default \""+stores.Memory+"\")")
+	flag.BoolVar(&o.https, "https", false, "answer https too, at the same address, with a certificate that this program makes for localhost:\nSafari keeps no session over http")
 	flag.BoolVar(&o.tables, "tables", false, "make the SQL tables that are missing, and update those of an older release")
 	flag.BoolVar(&o.demo, "demo", false, "make the user alice, whose password is public, unless she is there; only on localhost,\nin a store on this machine. In memory she always is")
 	flag.BoolVar(&o.anyone, "anyone-may-be-alice", false, "make her also where others reach the server; for a container whose port stays on this machine")
@@ -66,12 +69,12 @@ func fromEnv(name, otherwise string) string {
 
 // options are the flags.
 type options struct {
-	addr, store          string
-	tables, demo, anyone bool
+	addr, store                 string
+	https, tables, demo, anyone bool
 }
 
 func run(ctx context.Context, o options) error {
-	site, err := config.Site()
+	here, err := config.Site()
 	if err != nil {
 		return err
 	}
@@ -118,15 +121,28 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer listener.Close()
-	others := demo.CheckListener(listener.Addr(), site.Origin, len(proxies) > 0)
+	others := demo.CheckListener(listener.Addr(), here.Origin, len(proxies) > 0)
 	alice, err := prepare(ctx, o, opened, directory, hasher, others)
 	if err != nil {
 		return err
 	}
-	handler := signin.Handler(site, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator, nil), signin.Profile(sessions),
+	if o.https {
+		listener = withHTTPS(listener)
+		here.HSTS = site.HSTSOff // otherwise all of localhost would have to speak https
+	}
+	handler := signin.Handler(here, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator, nil), signin.Profile(sessions),
 		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory))
 	announce(listener.Addr(), o, alice)
 	return serve(ctx, listener, proxies.Handler(handler))
+}
+
+// withHTTPS lets the listener take https too.
+func withHTTPS(listener net.Listener) net.Listener {
+	certificate, err := selfsigned.Certificate()
+	if err != nil {
+		slog.Warn("the certificate cannot be kept, so browsers will warn again after the next start", "error", err.Error())
+	}
+	return selfsigned.Listener(listener, certificate)
 }
 
 func listen(addr string) (net.Listener, error) {
@@ -182,7 +198,11 @@ func announce(addr net.Addr, o options, alice bool) {
 	if ip.IsLoopback() || ip.IsUnspecified() {
 		host = "localhost"
 	}
-	fmt.Printf("Coatcheck is at http://%s%s\n", net.JoinHostPort(host, port), others)
+	address := net.JoinHostPort(host, port)
+	fmt.Printf("Coatcheck is at http://%s%s\n", address, others)
+	if o.https {
+		fmt.Printf("In Safari and other WebKit browsers use https://%s: over http they keep no session. They warn of the certificate, because this program made it.\n", address)
+	}
 	switch {
 	case alice:
 		fmt.Printf("Sign in as %q with the password %q.\n", demo.Username, demo.Password)

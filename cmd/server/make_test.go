@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -103,12 +104,13 @@ func TestMakeRunEnds(t *testing.T) {
 // refused where others reach the store.
 func TestMakeRunMakesTablesAndAlice(t *testing.T) {
 	plan, err := exec.CommandContext(t.Context(), "make", "--no-print-directory", "--dry-run", "-C", "../..", "run", "STORE=sqlite:coatcheck.db").Output()
-	if err != nil || !regexp.MustCompile(`exec \S+/server-sqlite -demo -tables -while `).Match(plan) {
+	if err != nil || !regexp.MustCompile(`exec \S+/server-sqlite -demo -tables -https -while `).Match(plan) {
 		t.Errorf("%v: make run does %s", err, plan)
 	}
 }
 
-// TestMakeRunServes tests that the server which make run has built answers requests.
+// TestMakeRunServes tests that the server which make run has built answers requests, by
+// http and by https.
 func TestMakeRunServes(t *testing.T) {
 	_, address := makeRun(t)
 	host, port, err := net.SplitHostPort(address)
@@ -117,5 +119,13 @@ func TestMakeRunServes(t *testing.T) {
 	}
 	if status := statusWith(t, "http://localhost:"+port, ""); status != 401 {
 		t.Errorf("the profile answers %d", status)
+	}
+	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.ConnectionState().PeerCertificates[0].VerifyHostname("localhost"); err != nil {
+		t.Error(err)
 	}
 }

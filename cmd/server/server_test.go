@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -127,7 +128,7 @@ func TestHelp(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, part := range []string{"-addr", `(default "localhost:8080")`, "ADDR", "-store", `(default "memory")`, "STORE", "dynamodb"} {
+	for _, part := range []string{"-addr", `(default "localhost:8080")`, "ADDR", "-https", "Safari", "-store", `(default "memory")`, "STORE", "dynamodb"} {
 		if !strings.Contains(string(out), part) {
 			t.Errorf("no %s in %s", part, out)
 		}
@@ -190,47 +191,68 @@ func otherAddresses(t *testing.T) (hosts []string) {
 	return hosts
 }
 
-// TestShutdown tests the end of the server. It must answer a request that it has
-// already accepted, refuse new connections, and end with the exit code 0.
+// TestShutdown tests the end of the server, by http and by https. It must answer a request
+// that it has already accepted, close the connections that wait for one, refuse new
+// connections, and end with the exit code 0.
 func TestShutdown(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		t.Run(signal.String(), func(t *testing.T) {
-			t.Parallel()
-			p := start(t, nil)
-			host, port := p.hostPort(t)
-			address := net.JoinHostPort(host, port)
-			conn, err := net.Dial("tcp", address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			conn.SetDeadline(time.Now().Add(testTimeout))
-			body := fmt.Sprintf(`{"username":%q,"password":%q}`, demoUser, demoPassword)
-			fmt.Fprintf(conn, "POST /login HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", address, len(body))
-			answers := bufio.NewReader(conn)
-			if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
-				t.Fatalf("the handler does not read: %q, %v", line, err)
-			}
-			answers.ReadString('\n') // the blank line
+		for _, scheme := range []string{"http", "https"} {
+			t.Run(signal.String()+" "+scheme, func(t *testing.T) {
+				t.Parallel()
+				home := t.TempDir()
+				p := start(t, []string{"HOME=" + home}, "-https")
+				host, port := p.hostPort(t)
+				address := net.JoinHostPort(host, port)
+				dial := func() net.Conn {
+					conn, err := net.Dial("tcp", address)
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { conn.Close() })
+					conn.SetDeadline(time.Now().Add(testTimeout))
+					if scheme == "http" {
+						return conn
+					}
+					config := trusting(t, home)
+					config.ServerName = host
+					return tls.Client(conn, config)
+				}
+				waiting := dial()
+				fmt.Fprintf(waiting, "HEAD /login HTTP/1.1\r\nHost: %s\r\n\r\n", address)
+				if resp, err := http.ReadResponse(bufio.NewReader(waiting), &http.Request{Method: "HEAD"}); err != nil || resp.StatusCode != 200 {
+					t.Fatalf("%v, %v", resp, err)
+				}
+				conn := dial()
+				body := fmt.Sprintf(`{"username":%q,"password":%q}`, demoUser, demoPassword)
+				fmt.Fprintf(conn, "POST /login HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", address, len(body))
+				answers := bufio.NewReader(conn)
+				if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+					t.Fatalf("the handler does not read: %q, %v", line, err)
+				}
+				answers.ReadString('\n') // the blank line
 
-			if err := p.cmd.Process.Signal(signal); err != nil {
-				t.Fatal(err)
-			}
-			waitUntilClosed(t, address)
-			io.WriteString(conn, body)
-			resp, err := http.ReadResponse(answers, nil)
-			if err != nil {
-				t.Fatalf("the request under way: %v", err)
-			}
-			resp.Body.Close()
-			if resp.StatusCode != 200 || len(resp.Cookies()) != 1 {
-				t.Errorf("the request under way: %d, %d cookies", resp.StatusCode, len(resp.Cookies()))
-			}
-			if code := p.wait(t); code != 0 {
-				t.Errorf("exit code %d: %s", code, p.stderr)
-			}
-		})
+				if err := p.cmd.Process.Signal(signal); err != nil {
+					t.Fatal(err)
+				}
+				waitUntilClosed(t, address)
+				if _, err := waiting.Read(make([]byte, 1)); err != io.EOF {
+					t.Errorf("the connection that waits: %v", err)
+				}
+				io.WriteString(conn, body)
+				resp, err := http.ReadResponse(answers, nil)
+				if err != nil {
+					t.Fatalf("the request under way: %v", err)
+				}
+				resp.Body.Close()
+				if resp.StatusCode != 200 || len(resp.Cookies()) != 1 {
+					t.Errorf("the request under way: %d, %d cookies", resp.StatusCode, len(resp.Cookies()))
+				}
+				if code := p.wait(t); code != 0 {
+					t.Errorf("exit code %d: %s", code, p.stderr)
+				}
+			})
+		}
 	}
 }
 
