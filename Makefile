@@ -43,6 +43,10 @@ SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 # product does not get the dependencies of these tests and benchmarks.
 MODULES := . e2e bench
 
+# The tests in other browsers than Chromium. They need many packages, so they are no part
+# of make e2e and CI.
+OTHER_BROWSERS := ^Test(Firefox|WebKit)$$
+
 # The platforms for which make lint checks all code, including tests. For Windows it
 # compiles only the packages in pkg and the programs that people run.
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
@@ -59,7 +63,7 @@ export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(RUNNING) ## Serve the product on http and https://localhost:8080; ADDR=localhost:PORT moves it, STORE=sqlite:FILE keeps it
@@ -91,7 +95,11 @@ test: .cache/translated.json ## Run every test; it fetches the servers that this
 
 .PHONY: e2e
 e2e: ## Walk users through make run and make local in a browser; needs Docker and Chromium
-	cd e2e && go test -count=1 -timeout 30m -v .
+	cd e2e && go test -count=1 -timeout 30m -v -skip '$(OTHER_BROWSERS)' .
+
+.PHONY: browsers
+browsers: ## Walk a user through make run in Firefox and WebKit; needs firefox-esr, webkit2gtk-driver and xvfb
+	cd e2e && go test -count=1 -timeout 30m -v -run '$(OTHER_BROWSERS)' .
 
 .PHONY: bare
 bare: ## Run make test and make run on a bare Debian, in a folder; needs root, debootstrap and Go

@@ -1,5 +1,6 @@
 // Package e2e_test uses the product in a browser, as a user does. It tests the servers of
-// make run and of make local. It is run by make e2e, and not by make test.
+// make run and of make local. It is run by make e2e, and not by make test. The tests in
+// Firefox and WebKit are run by make browsers.
 package e2e_test
 
 import (
