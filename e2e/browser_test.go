@@ -21,10 +21,11 @@ import (
 // sessionCookie is the name of our session cookie.
 const sessionCookie = "__Host-SESSIONID"
 
-// startBrowser starts Chromium for the test.
-func startBrowser(t *testing.T) context.Context {
+// startBrowser starts Chromium for the test, with more flags if they are given.
+func startBrowser(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.DisableGPU)
+	options = append(options, flags...)
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"example.com/coatcheck/internal/local/dynamolocal"
 	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/internal/testing/testenv"
@@ -21,6 +23,12 @@ func TestRun(t *testing.T) {
 	browser := startBrowser(t)
 	languages(t, browser, s.url)
 	journeys(t, browser, s.url)
+}
+
+// The https address of make run serves Chromium too, once it accepts the certificate.
+func TestRunOverHTTPS(t *testing.T) {
+	s := serve(t, "run", "ADDR=localhost:"+testenv.FreePort(t))
+	keyboard(t, startBrowser(t, chromedp.Flag("ignore-certificate-errors", true)), httpsOf(s.url))
 }
 
 // TestLocal also checks that make local leaves no process, container or used port

@@ -78,6 +78,9 @@ func serve(t *testing.T, args ...string) *server {
 	return s
 }
 
+// httpsOf returns the https address of make run at this address.
+func httpsOf(address string) string { return "https" + strings.TrimPrefix(address, "http") }
+
 // containers lists the containers of Lambda functions, running or not.
 func containers(t *testing.T) []string {
 	t.Helper()

@@ -56,11 +56,13 @@ func program(t *testing.T, debian string, names ...string) string {
 // program printed.
 func launch(t *testing.T, cmd *exec.Cmd) *childprocess.Process {
 	t.Helper()
+	name := filepath.Base(cmd.Path)
 	var log bytes.Buffer // read when the process has ended
 	if cmd.Stdout == nil {
 		cmd.Stdout = &log
 	}
 	cmd.Stderr = &log
+	cmd.Env = append(cmd.Environ(), "LC_ALL=C.UTF-8") // browsers ask for pages in this language, English
 	process, err := childprocess.Start(cmd, childprocess.TERM)
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +70,7 @@ func launch(t *testing.T, cmd *exec.Cmd) *childprocess.Process {
 	t.Cleanup(func() {
 		process.Stop()
 		if t.Failed() {
-			t.Logf("%s printed:\n%s", cmd.Path, childprocess.LastPart(log.String()))
+			t.Logf("%s printed:\n%s", name, childprocess.LastPart(log.String()))
 		}
 	})
 	return process
@@ -183,7 +185,7 @@ func startWebKit(t *testing.T) driver {
 	webdriver := exec.Command(program(t, "webkit2gtk-driver", "WebKitWebDriver"))
 	port := testenv.FreePort(t)
 	webdriver.Args = append(webdriver.Args, "--host=127.0.0.1", "--port="+port)
-	webdriver.Env = append(os.Environ(), "DISPLAY="+startDisplay(t), "HOME="+t.TempDir())
+	webdriver.Env = append(webdriver.Environ(), "DISPLAY="+startDisplay(t), "HOME="+t.TempDir())
 	process := launch(t, webdriver)
 	server := "http://127.0.0.1:" + port
 	until(t, process, "WebKitWebDriver", func() bool {
