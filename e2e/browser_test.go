@@ -21,11 +21,11 @@ import (
 // sessionCookie is the name of our session cookie.
 const sessionCookie = "__Host-SESSIONID"
 
-// startBrowser starts Chromium for the test, with more flags if they are given.
-func startBrowser(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Context {
+// startBrowser starts Chromium for the test, with more options than it has anyway.
+func startBrowser(t testing.TB, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.DisableGPU)
-	options = append(options, flags...)
+	options = append(options, more...)
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
