@@ -28,6 +28,9 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.detail.In(texts.English) }
 
+// in returns the text in the language of a page that answers r.
+func (e *refusal) in(r *http.Request) string { return e.detail.In(languageOf(r)) }
+
 // refuse returns a refusal with the text that has the key: see [texts.Language.Text].
 func refuse(status int, key string, args ...any) *refusal {
 	return &refusal{status, texts.Message{Key: key, Args: args}}
@@ -86,7 +89,7 @@ func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 	case e == errSignIn:
 		redirect(w, r, loginPath+"?"+url.Values{"next": {pageBefore(r)}}.Encode())
 	default:
-		writePage(w, r, e.status, "problem", page{Title: "problem.title", Data: e.detail.In(languageOf(r))})
+		writePage(w, r, e.status, "problem", page{Title: "problem.title", Data: e.in(r)})
 	}
 }
 

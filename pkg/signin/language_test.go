@@ -197,6 +197,9 @@ func TestWhichLanguage(t *testing.T) {
 		if lang != test.want || resp.header.Get("Content-Language") != test.want {
 			t.Errorf("%+v: lang %q, Content-Language %q", test, lang, resp.header.Get("Content-Language"))
 		}
+		if option := fmt.Sprintf(`<option value="%s" lang="%[1]s" selected>`, test.want); test.path == onProfile && strings.Contains(resp.body, option) != (texts.Find(test.preference) != nil) {
+			t.Errorf("%+v: the page shows another preference", test)
+		}
 		if vary := resp.header.Get("Vary"); vary != "" {
 			t.Errorf("%+v: Vary %q, on an answer that nobody may store", test, vary)
 		}

@@ -97,7 +97,7 @@ func (l login) submit(w http.ResponseWriter, r *http.Request) {
 	s, err := l.signIn(w, r, form["username"], form["password"], stay)
 	if err != nil {
 		writeFormError(w, r, err, func(problem *refusal) {
-			l.writePage(w, r, problem.status, loginForm{Username: form["username"], Next: localPath(form["next"]), Problem: problem.detail.In(languageOf(r)), Stay: stay})
+			l.writePage(w, r, problem.status, loginForm{Username: form["username"], Next: localPath(form["next"]), Problem: problem.in(r), Stay: stay})
 		})
 		return
 	}

@@ -64,7 +64,7 @@ func (c passwordChange) submit(w http.ResponseWriter, r *http.Request) {
 		err = c.change(w, r, form["current_password"], form["new_password"])
 	}
 	if err != nil {
-		writeFormError(w, r, err, func(problem *refusal) { c.write(w, r, problem.status, problem.detail.In(languageOf(r))) })
+		writeFormError(w, r, err, func(problem *refusal) { c.write(w, r, problem.status, problem.in(r)) })
 		return
 	}
 	writeSuccess(w, r, homePath)

@@ -40,7 +40,8 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 		IP        string
 		Themes    []choice
 		Languages []*texts.Language
-	}{p, s.IP, themes, texts.All}))
+		Preferred *texts.Language // nil if the browser decides
+	}{p, s.IP, themes, texts.All, texts.Find(s.Values[valueLanguage])}))
 }
 
 func preferences(s *session.Session) map[string]string {

@@ -64,7 +64,7 @@ func (a reauthentication) submit(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		writeFormError(w, r, err, func(problem *refusal) {
-			a.write(w, r, problem.status, localPath(form["next"]), problem.detail.In(languageOf(r)))
+			a.write(w, r, problem.status, localPath(form["next"]), problem.in(r))
 		})
 		return
 	}

@@ -12,7 +12,7 @@ import (
 // A preference is a tag, and so is a part of the header: de-AT gets de, by the lookup
 // of RFC 4647, section 3.4.
 func Choose(preference string, accept []string) *Language {
-	if l := first(func(l *Language) bool { return l.matches(preference) }); l != nil {
+	if l := Find(preference); l != nil {
 		return l
 	}
 	ranges := parse(strings.Join(accept, ","))
@@ -26,6 +26,11 @@ func Choose(preference string, accept []string) *Language {
 		}
 	}
 	return English
+}
+
+// Find returns the language that pages have for a tag, or nil.
+func Find(tag string) *Language {
+	return first(func(l *Language) bool { return l.matches(tag) })
 }
 
 func first(suits func(*Language) bool) *Language {
