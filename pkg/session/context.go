@@ -126,30 +126,34 @@ func (m *Manager) in(ctx context.Context) *request {
 	return q
 }
 
-// load reads the session of r, unless it is known already. A request that lasts longer
-// than the time between two touches reads again, so that a handler that streams for
-// hours can notice a logout, and so that its session is no idle one.
-func (q *request) load(r *http.Request) error {
-	c, writes, fresh := q.credential(r)
-	if fresh {
-		return nil
-	}
-	s, err := q.manager.read(r, c)
-	if err != nil && !errors.Is(err, ErrNoSession) {
-		return err
+// check calls f with the session of r, or with nil if there is none, and returns its
+// error. Nobody changes the session meanwhile. An outage is an error too; then f is not
+// called.
+//
+// The session is read if it is not known yet. A request that lasts longer than the time
+// between two touches reads it again, so that a handler that streams for hours can notice
+// a logout, and so that its session is no idle one.
+func (q *request) check(r *http.Request, f func(*Session) error) error {
+	c, writes, known := q.credential(r)
+	var s *Session
+	if !known {
+		var err error
+		if s, err = q.manager.read(r, c); err != nil && !errors.Is(err, ErrNoSession) {
+			return err
+		}
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.writes == writes { // otherwise the request knows something newer than what was read
+	if !known && q.writes == writes { // otherwise the request knows something newer
 		q.readAt, q.session = time.Now(), s
 	}
-	return nil
+	return f(q.session)
 }
 
 // credential returns what proves the session: the cookie, or what has replaced it in
 // this request. It reports whether there is no need to look at it, because the session
-// was read a short time ago.
-func (q *request) credential(r *http.Request) (c credential, writes int, fresh bool) {
+// is known, and was read a short time ago.
+func (q *request) credential(r *http.Request) (c credential, writes int, known bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
@@ -167,14 +171,6 @@ func (q *request) current() (s *Session, known bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.session, !q.readAt.IsZero()
-}
-
-// check calls f with the session, or with nil if there is none. Nobody changes the
-// session meanwhile.
-func (q *request) check(f func(*Session) error) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return f(q.session)
 }
 
 // withOwn returns the credentials presented by the cookies, and that of the session if

@@ -79,10 +79,7 @@ func signedIn(s *Session) error {
 func (m *Manager) guard(next http.Handler, check func(*Session) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r, q := m.enter(r)
-		err := q.load(r)
-		if err == nil {
-			err = q.check(check)
-		}
+		err := q.check(r, check)
 		switch err {
 		case nil:
 			next.ServeHTTP(w, r)

@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -157,6 +158,18 @@ func BenchmarkLoad(b *testing.B) {
 			if _, err := m.Load(r); err != nil {
 				b.Fatal(err)
 			}
+		}
+	})
+	b.Run("Require", func(b *testing.B) {
+		w := httptest.NewRecorder()
+		handler := m.Require(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if session.FromContext(r.Context()) == nil {
+				b.Fatal("no session")
+			}
+		}))
+		b.ReportAllocs()
+		for b.Loop() {
+			handler.ServeHTTP(w, r)
 		}
 	})
 	b.Run("map by cookie", func(b *testing.B) {

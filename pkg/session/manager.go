@@ -65,11 +65,8 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 		c, _ := m.presented(r)
 		return m.read(r, c)
 	}
-	if err := q.load(r); err != nil {
-		return nil, err
-	}
 	var s *Session
-	err := q.check(func(known *Session) error {
+	err := q.check(r, func(known *Session) error {
 		if known == nil {
 			return ErrNoSession
 		}
@@ -96,19 +93,20 @@ func (m *Manager) read(r *http.Request, c credential) (*Session, error) {
 		}
 		return nil, ErrNoSession
 	}
-	if err := m.checkAlive(ctx, s); err != nil {
+	now := time.Now()
+	if err := m.checkAlive(ctx, s, now); err != nil {
 		return nil, err
 	}
-	if err := m.touch(ctx, s, clientIP(r), userAgent(r)); err != nil {
+	if err := m.touch(ctx, s, now, clientIP(r), userAgent(r)); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// checkAlive returns ErrNoSession if s is dead, by the stored expiry or by the
+// checkAlive returns ErrNoSession if s is dead at now, by the stored expiry or by the
 // current limits.
-func (m *Manager) checkAlive(ctx context.Context, s *Session) error {
-	reason := m.endReason(s, time.Now())
+func (m *Manager) checkAlive(ctx context.Context, s *Session, now time.Time) error {
+	reason := m.endReason(s, now)
 	if reason == "" {
 		return nil
 	}
@@ -167,8 +165,7 @@ func (m *Manager) touchInterval() time.Duration { return m.cfg.IdleTimeout / 10 
 // requests have been told already that it has ended. The store cannot notice that,
 // because it reads no clock. So in the last second no touch is sent: one that is sent
 // before has given up by the end.
-func (m *Manager) touch(ctx context.Context, s *Session, ip, userAgent string) error {
-	now := time.Now()
+func (m *Manager) touch(ctx context.Context, s *Session, now time.Time, ip, userAgent string) error {
 	seen, deadline := now.UTC().Truncate(time.Second), now.Add(touchTimeout)
 	if seen.Sub(s.LastSeenAt) < m.touchInterval() || m.endReason(s, deadline.Add(-1)) != "" {
 		return nil

@@ -124,7 +124,7 @@ func (m *Manager) swap(ctx context.Context, s *Session, change func(*Session) er
 		if base, err = m.store.Get(ctx, s.Key()); err != nil {
 			return nil, err
 		}
-		if err := m.checkAlive(ctx, base); err != nil {
+		if err := m.checkAlive(ctx, base, time.Now()); err != nil {
 			return nil, err
 		}
 		if base.Secret != s.Secret {
