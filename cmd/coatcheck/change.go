@@ -12,7 +12,7 @@ import (
 type setUser struct {
 	Name        string   `arg:"" help:"Name of the user."`
 	DisplayName *string  `placeholder:"TEXT" help:"How pages address the user."`
-	Role        []string `sep:"none" xor:"roles" help:"A role that the user has from now on, in place of all others; repeat it for more."`
+	Role        []string `sep:"none" xor:"roles" help:"A role that the user has from now on, in place of all others; repeat it for more, or put semicolons between them."`
 	NoRoles     bool     `xor:"roles" help:"Take all roles from the user."`
 	output
 }
@@ -38,7 +38,7 @@ func (c *setUser) changesRoles() bool { return c.NoRoles || c.Role != nil }
 func (c *setUser) Run(ctx context.Context, at address) error {
 	open, roles := openUsers, (*[]string)(nil)
 	if c.changesRoles() {
-		open, roles = openSessions, &c.Role
+		open, roles = openSessions, new(flagRoles(c.Role))
 	}
 	b, err := open(ctx, at)
 	if err != nil {

@@ -10,35 +10,50 @@ import (
 	"sync"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/config"
 )
 
 type importUsers struct {
 	File   string `arg:"" help:"CSV with a header, or JSON Lines. - is standard input."`
 	DryRun bool   `help:"Say what would be done, and write nothing."`
+	Null   string `placeholder:"TEXT" help:"What CSV has for no value, such as NULL or \\N; it counts as empty."`
 	output
 }
 
 // Help implements [kong.HelpProvider].
 func (importUsers) Help() string {
-	return `The columns of CSV, or the names in a line of JSON, are name, password_hash, and if there are any display_name and
-roles: in CSV separated by semicolons, in JSON a list. A hash is written as the other system has it; ! is for a user
-without a password. A display name that is empty is the name.
+	return `The columns of CSV, or the names in a line of JSON, are name, password_hash, and if there are any display_name,
+roles and user_id. Commas, semicolons or tabs separate columns, as the header shows. A hash is written as the other
+system has it; ! is for a user without a password. A display name that is empty is the name.
+
+Roles are separated by semicolons, in JSON they may be a list. A role is at most 254 bytes, without blanks, characters
+that cannot be seen, and the characters of lists: , ; | { } [ ] " ' \
+
+user_id is the ID that the other system has for the user, so that other tables still mean the same person: text of at
+most 254 bytes, kept as it is, or in JSON a whole number. Without one the user gets a random ID. A user ID is given
+once: not to two users, and not again when its user was deleted.
 
 A user whose name is there already stays as it is, so that an import that was interrupted is finished by running it
-again. Bad rows are told with their line, and the others are imported; of two rows with one name the second is bad. With
---json it prints JSON Lines: each bad row, and the summary last. A row is a line, of 64 KB at most.`
+again; who is there with another user ID is a bad row. Bad rows are told with their line, and the others are imported;
+of two rows with one name or one user ID the second is bad. With --json it prints JSON Lines: each bad row, and the
+summary last. A row is 64 KB at most. The file is UTF-8. One without rows is an error.`
 }
 
 const importWorkers = 10 // writes at the same time: the SDK keeps this many connections
 
 // Run implements the command.
 func (c *importUsers) Run(ctx context.Context, at address) error {
-	b, err := openUsers(ctx, at)
+	opened, err := at.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
-	if b.users, err = b.UsersForImport(); err != nil {
+	defer opened.Close()
+	users, err := opened.UsersForImport()
+	if err != nil {
+		return err
+	}
+	directory, err := config.Directory(users)
+	if err != nil {
 		return err
 	}
 	file := os.Stdin
@@ -48,7 +63,7 @@ func (c *importUsers) Run(ctx context.Context, at address) error {
 		}
 		defer file.Close()
 	}
-	i := &importer{backend: b, dryRun: c.DryRun, jobs: make(chan job), results: make(chan rowResult)}
+	i := &importer{directory: directory, null: c.Null, dryRun: c.DryRun, jobs: make(chan job), results: make(chan rowResult)}
 	report := newImportReport(c.output, c.DryRun, file)
 	cause := i.run(ctx, file, report.add)
 	return report.finish(cause)
@@ -56,10 +71,11 @@ func (c *importUsers) Run(ctx context.Context, at address) error {
 
 // importer imports the rows of one file.
 type importer struct {
-	*backend
-	dryRun  bool
-	jobs    chan job
-	results chan rowResult
+	directory *accounts.Directory
+	null      string
+	dryRun    bool
+	jobs      chan job
+	results   chan rowResult
 }
 
 // job is a row without errors, and its account.
@@ -78,7 +94,7 @@ type outcome int
 
 const (
 	added   outcome = iota // or, in a dry run, would be added
-	present                // an account has the name already
+	present                // the user is there already
 	bad
 )
 
@@ -111,20 +127,18 @@ func (i *importer) run(ctx context.Context, file io.Reader, add func(rowResult))
 // read turns rows into jobs. It may still wait for standard input when run has
 // returned.
 func (i *importer) read(ctx context.Context, stop context.CancelCauseFunc, file io.Reader) {
-	seed, seen := maphash.MakeSeed(), map[uint64]int{} // line numbers, by a hash of the name: about 20 bytes for each row
-	for r, err := range rows(file) {
+	seen := newSeen()
+	for r, err := range rows(file, i.null) {
 		if err != nil {
 			stop(err)
 			return
 		}
 		var account *accounts.Account
-		if account, r.bad = i.check(r); r.bad == nil {
-			name := maphash.String(seed, account.Name)
-			if line, ok := seen[name]; ok {
-				r.bad = fmt.Errorf("has the name of line %d", line)
-			} else {
-				seen[name] = r.line
-			}
+		if r.bad == nil {
+			account, r.bad = i.directory.Imported(r.name, r.displayName, r.roles, r.passwordHash, r.userID)
+		}
+		if r.bad == nil {
+			r.bad = seen.check(r, account)
 		}
 		jobs, results := i.jobs, i.results
 		if r.bad != nil {
@@ -142,12 +156,29 @@ func (i *importer) read(ctx context.Context, stop context.CancelCauseFunc, file 
 	close(i.jobs)
 }
 
-// check returns the account for a row.
-func (i *importer) check(r row) (*accounts.Account, error) {
-	if r.bad != nil {
-		return nil, r.bad
+// seen has the lines of the good rows by hashes of their names and of their user IDs,
+// about 20 bytes for each.
+type seen struct {
+	seed       maphash.Seed
+	names, ids map[uint64]int
+}
+
+func newSeen() *seen { return &seen{maphash.MakeSeed(), map[uint64]int{}, map[uint64]int{}} }
+
+// check returns an error if an earlier row has the name or the user ID of this one.
+func (s *seen) check(r row, account *accounts.Account) error {
+	name, id := maphash.String(s.seed, account.Name), maphash.String(s.seed, account.UserID)
+	if line, ok := s.names[name]; ok {
+		return fmt.Errorf("has the name of line %d", line)
 	}
-	return i.directory.Imported(r.Name, r.DisplayName, r.Roles, r.PasswordHash)
+	if r.userID != "" {
+		if line, ok := s.ids[id]; ok {
+			return fmt.Errorf("has the user ID of line %d", line)
+		}
+		s.ids[id] = r.line
+	}
+	s.names[name] = r.line
+	return nil
 }
 
 func (i *importer) work(ctx context.Context, stop context.CancelCauseFunc) {
@@ -172,18 +203,32 @@ func (i *importer) work(ctx context.Context, stop context.CancelCauseFunc) {
 // do writes one account. In a dry run it only checks whether the account exists. Any
 // error is an outage.
 func (i *importer) do(ctx context.Context, j job) (rowResult, error) {
-	var err error
-	if i.dryRun {
-		if _, err = i.users.Get(ctx, j.account.Name); err == nil {
-			err = accounts.ErrExists
-		} else if errors.Is(err, accounts.ErrNotFound) {
-			err = nil
+	var refused error
+	if !i.dryRun {
+		err := i.directory.Add(ctx, j.account)
+		switch {
+		case errors.Is(err, accounts.ErrUserIDTaken):
+			refused = accounts.ErrUserIDTaken
+		case errors.Is(err, accounts.ErrExists):
+			refused = accounts.ErrExists
+		default:
+			return rowResult{j.row, added}, err
 		}
-	} else {
-		err = i.users.Create(ctx, j.account)
 	}
-	if errors.Is(err, accounts.ErrExists) {
+	stored, err := i.directory.Find(ctx, j.name)
+	switch {
+	case errors.Is(err, accounts.ErrNotFound) && i.dryRun:
+		return rowResult{j.row, added}, nil
+	case errors.Is(err, accounts.ErrNotFound):
+		j.bad = refused
+	case err != nil:
+		return rowResult{}, err
+	case j.userID != "" && j.userID != stored.UserID:
+		j.bad = errOtherID
+	default:
 		return rowResult{j.row, present}, nil
 	}
-	return rowResult{j.row, added}, err
+	return rowResult{j.row, bad}, nil
 }
+
+var errOtherID = errors.New("a user of that name is there with another user ID; mend the ID, or leave it out if it is the same person")

@@ -109,8 +109,15 @@ func TestImportBadRows(t *testing.T) {
 		"taken,,!,\n" +
 		"bad,,md5$salt$" + secret + ",\n" +
 		"bad,,!,a;\n" +
+		"bad,,!,\"{admin,editor}\"\n" +
+		"bad,,!,\" \"\n" +
+		"bad,,!,\"a,b\"\n" +
+		"bad,,!,a; b c\n" +
+		"bad,,!,a\u200b\n" +
+		"bad,\"A\nB\",!,\n" +
 		"bad,,!,\n" +
 		" ,,!,\n"
+	const list = `role 1 contains one of , ; | { } [ ] " ' \ with which lists are written; give each role by itself`
 	reasons := []struct {
 		line   int
 		reason string
@@ -122,22 +129,33 @@ func TestImportBadRows(t *testing.T) {
 		{7, "has the name of line 2"},
 		{9, "password hash of Django's or Werkzeug's md5: the key is not lower-case hexadecimal"},
 		{10, "role 2 is empty"},
-		{12, "the user name is empty"},
+		{11, list},
+		{12, "role 1 is empty"},
+		{13, list},
+		{14, "role 2 contains a blank; write its words with - or _ between them"},
+		{15, "role 1 contains a character that cannot be seen; leave it out"},
+		{16, "the display name contains a control character"},
+		{19, "the user name is empty"},
 	}
 	var lines, documents strings.Builder
 	for _, r := range reasons {
+		if r.line == 16 {
+			fmt.Fprintf(&lines, "coatcheck: lines 16 to 17: %s\n", r.reason)
+			fmt.Fprintf(&documents, `{"line":16,"last_line":17,"error":%q}`+"\n", r.reason)
+			continue
+		}
 		fmt.Fprintf(&lines, "coatcheck: line %d: %s\n", r.line, r.reason)
-		fmt.Fprintf(&documents, `{"line":%d,"error":%q}`+"\n", r.line, r.reason)
+		fmt.Fprintf(&documents, `{"line":%d,"last_line":%[1]d,"error":%q}`+"\n", r.line, r.reason)
 	}
-	const last = "coatcheck: 8 bad rows were left out; mend them and run it again\n"
-	sh.checkResult(sh.run(text, "users", "import", "-"), 1, counts(11, 2, 1, 8), lines.String()+last)
+	const last = "coatcheck: 14 bad rows were left out; mend them and run it again\n"
+	sh.checkResult(sh.run(text, "users", "import", "-"), 1, counts(17, 2, 1, 14), lines.String()+last)
 	if got := slices.Sorted(maps.Keys(sh.all())); !slices.Equal(got, []string{"bad", "good", "taken"}) {
 		t.Errorf("imported %q", got)
 	}
 	if !same(sh.stored("taken"), taken) {
 		t.Errorf("a user who was there is now %+v", sh.stored("taken"))
 	}
-	summary := `{"rows":11,"added":0,"present":3,"bad":8,"dry_run":false,"complete":true}` + "\n"
+	summary := `{"rows":17,"added":0,"present":3,"bad":14,"dry_run":false,"complete":true}` + "\n"
 	sh.checkResult(sh.run(text, "users", "import", "--json", "-"), 1, documents.String()+summary, last)
 }
 
@@ -146,7 +164,12 @@ func TestImportRefusesTheFile(t *testing.T) {
 	sh.fails(1, "open .*/none: no such file or directory", "", "users", "import", filepath.Join(t.TempDir(), "none"))
 	sh.fails(1, "line 1: read .*: is a directory", "", "users", "import", t.TempDir())
 	sh.fails(1, "line 1: column 1 of the header is none of .*", "alice,"+django, "users", "import", "-")
-	sh.checkResult(sh.run("", "users", "import", "-"), 0, counts(0, 0, 0, 0), "")
+	for _, text := range []string{"", "\ufeff", "\n", "name,password_hash\n"} {
+		sh.fails(1, "the file has no rows; it must be CSV with a header, or JSON Lines", text, "users", "import", "-")
+		sh.fails(1, "the file has no rows; it must be CSV with a header, or JSON Lines", "", "users", "import", "--dry-run", sh.file("users.csv", text))
+	}
+	sh.fails(1, "line 1: the file is UTF-16.*; save it as UTF-8", utf16LE("name,password_hash\r\nalice,!\r\n"), "users", "import", "-")
+	sh.fails(1, "line 1: a line sep= is for Excel alone; remove it.*", "sep=;\r\nname;password_hash\r\nalice;!\r\n", "users", "import", "-")
 	if all := sh.all(); len(all) != 0 {
 		t.Errorf("imported %v", all)
 	}

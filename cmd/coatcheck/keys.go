@@ -34,6 +34,9 @@ func readKeyring() (keyring, error) {
 	case value == "":
 		return nil, fmt.Errorf("standard input is empty; it must be the value of %s", config.SessionKeys)
 	default:
+		if err := checkSecret("standard input", value); err != nil {
+			return nil, err
+		}
 		if _, err := config.ParseKeys("standard input", value); err != nil {
 			return nil, err
 		}

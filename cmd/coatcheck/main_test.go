@@ -173,7 +173,7 @@ func (s *shell) client() *dynamodb.Client {
 
 func TestUsersAdd(t *testing.T) {
 	sh := newShell(t)
-	stdout := sh.ok(phrase+"\n", "users", "add", "Alice", "--display-name", "Alice A.", "--role", "admin", "--role=a,b")
+	stdout := sh.ok(phrase+"\n", "users", "add", "Alice", "--display-name", "Alice A.", "--role", "admin", "--role=staff; editor")
 	alice, err := sh.authenticate("alice", phrase)
 	if err != nil {
 		t.Fatalf("the user cannot sign in: %v", err)
@@ -181,7 +181,7 @@ func TestUsersAdd(t *testing.T) {
 	if want := fmt.Sprintf("Added user \"alice\" with the user ID %s.\n", alice.UserID); stdout != want {
 		t.Errorf("stdout %q, want %q", stdout, want)
 	}
-	if alice.Username != "Alice" || alice.DisplayName != "Alice A." || !slices.Equal(alice.Roles, []string{"admin", "a,b"}) {
+	if alice.Username != "Alice" || alice.DisplayName != "Alice A." || !slices.Equal(alice.Roles, []string{"admin", "staff", "editor"}) {
 		t.Errorf("added %+v", alice)
 	}
 
@@ -191,7 +191,9 @@ func TestUsersAdd(t *testing.T) {
 	}
 
 	sh.fails(1, "the user name is empty", phrase, "users", "add", " ")
-	sh.fails(1, "role 1 is empty", phrase, "users", "add", "bob", "--role=")
+	for role, want := range map[string]string{"": "is empty", " ": "is empty", "{admin,editor}": "contains one of .*", "a,b": "contains one of .*", "power user": "contains a blank; .*", "admin\u00ad": "contains a character that cannot be seen; .*"} {
+		sh.fails(1, "role 2 "+want, phrase, "users", "add", "bob", "--role=member", "--role="+role)
+	}
 	if bob, err := sh.users().Get(t.Context(), "bob"); !errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("a failed add left %+v, %v", bob, err)
 	}
@@ -212,13 +214,13 @@ func TestUsersAddTakesThePasswordFromStandardInput(t *testing.T) {
 	sh := newShell(t)
 	longest := phrase + strings.Repeat("x", 1024-len(phrase))
 	for name, test := range map[string]struct{ stdin, password string }{
-		"line":          {phrase + "\n", phrase},
-		"no line end":   {phrase, phrase},
-		"windows":       {phrase + "\r\n", phrase},
-		"blanks":        {"  " + phrase + " \n", "  " + phrase + " "},
-		"first line":    {phrase + "\nsecond line\n", phrase},
-		"invalid utf-8": {"\xff" + phrase + "\n", "\xff" + phrase},
-		"longest":       {longest + "\r\n", longest},
+		"line":        {phrase + "\n", phrase},
+		"no line end": {phrase, phrase},
+		"windows":     {phrase + "\r\n", phrase},
+		"blanks":      {"  " + phrase + " \n", "  " + phrase + " "},
+		"first line":  {phrase + "\nsecond line\n", phrase},
+		"not ASCII":   {"日本 ☕ " + phrase + "\n", "日本 ☕ " + phrase},
+		"longest":     {longest + "\r\n", longest},
 	} {
 		sh.ok(test.stdin, "users", "add", name)
 		if _, err := sh.authenticate(name, test.password); err != nil {
@@ -369,7 +371,7 @@ func TestHelp(t *testing.T) {
 	for args, words := range map[string][]string{
 		"--help":                 {"users add", "sessions list", "sessions revoke", "tables create", "USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE", "AWS_ENDPOINT_URL_DYNAMODB", "SESSION_PERSISTENT_LIFETIME", "--store", "STORE", "sqlite:PATH", "postgres://…", "redis://…"},
 		"users add --help":       {"--display-name", "--role", "15 characters", "1024 bytes", "standard input"},
-		"users import --help":    {"standard input", "password_hash", "semicolons", "--dry-run", "running it again", "JSON Lines"},
+		"users import --help":    {"standard input", "password_hash", "semicolons", "--dry-run", "running it again", "JSON Lines", "user_id", "--null", "tabs", "UTF-8", "cannot be seen"},
 		"users list --help":      {"JSON Lines"},
 		"users set --help":       {"--display-name", "--role", "--no-roles", "ends every session"},
 		"users passwd --help":    {"15 characters", "standard input", "ends every session", "15 seconds"},

@@ -18,7 +18,11 @@ import (
 // reads the first line of standard input instead.
 func readPassword(ctx context.Context) (string, error) {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return readLine(os.Stdin)
+		line, err := readLine(os.Stdin)
+		if err != nil {
+			return "", err
+		}
+		return line, checkSecret("standard input", line)
 	}
 	first, err := prompt(ctx, "Password: ")
 	if err != nil {
@@ -31,7 +35,7 @@ func readPassword(ctx context.Context) (string, error) {
 	if first != second {
 		return "", errors.New("the two passwords differ; nothing was changed")
 	}
-	return first, nil
+	return first, checkSecret("the password", first)
 }
 
 func readLine(from io.Reader) (string, error) {

@@ -127,6 +127,8 @@ func TestPromptGivesUp(t *testing.T) {
 		want    string
 	}{
 		{"two passwords", []string{phrase + "\n", phrase + "r\n"}, "Password: \r\nThe same again: \r\ncoatcheck: the two passwords differ; nothing was changed\r\n"},
+		{"no UTF-8", []string{"\xfc" + phrase + "\n", "\xfc" + phrase + "\n"}, "coatcheck: the password is not valid UTF-8" + sendUTF8 + "\r\n"},
+		{"a mark", []string{"\ufeff" + phrase + "\n", "\ufeff" + phrase + "\n"}, "coatcheck: the password begins with a byte order mark, which nobody can type" + sendUTF8 + "\r\n"},
 		{"ctrl-c", []string{phrase + "\x03"}, "coatcheck: interrupted; nothing was changed\r\n"},
 		{"ctrl-c at the second", []string{phrase + "\n", "\x03"}, "coatcheck: interrupted; nothing was changed\r\n"},
 	} {

@@ -51,13 +51,18 @@ func (r *importReport) add(result rowResult) {
 func (r *importReport) printBadRow(result rowResult) {
 	if r.JSON {
 		r.printJSON(struct {
-			Line  int    `json:"line"`
-			Error string `json:"error"`
-		}{result.line, result.bad.Error()})
+			Line     int    `json:"line"`
+			LastLine int    `json:"last_line"` // another one if a quoted field spans lines
+			Error    string `json:"error"`
+		}{result.line, result.last, result.bad.Error()})
 		return
 	}
 	r.bar.Clear()
-	printError(fmt.Sprintf("line %d: %v", result.line, result.bad))
+	where := fmt.Sprintf("line %d", result.line)
+	if result.last > result.line {
+		where = fmt.Sprintf("lines %d to %d", result.line, result.last)
+	}
+	printError(fmt.Sprintf("%s: %v", where, result.bad))
 }
 
 // finish prints the counts. It returns the error of the command: the cause for which

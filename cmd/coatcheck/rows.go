@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,122 +18,115 @@ import (
 // row is one user in a file to import. Its errors quote nothing, because a hash could
 // be in the wrong place.
 type row struct {
-	line int   // from 1
-	end  int64 // number of bytes of the file up to the end of the row
-	bad  error // why the row cannot be read; the other fields are then empty
+	place
+	bad error // why the row cannot be read; the other fields are then empty
 
-	Name         string   `json:"name"`
-	DisplayName  string   `json:"display_name"`
-	PasswordHash string   `json:"password_hash"`
-	Roles        []string `json:"roles"`
+	name, displayName, passwordHash string
+	roles                           []string
+	userID                          string // "" for a random one
 }
 
-// columns lists the names of a row's fields.
-const columns = "name, password_hash, display_name and roles"
+// parser reads the text of one row.
+type parser func(text string) (row, error)
 
-// rows reads JSON Lines, or CSV with a header. The first line decides which of them
-// it is. A row is one line, of 64 KB at most, and rows holds only one row at a time.
-// If rows returns an error, it is the last value and concerns the whole file.
-func rows(file io.Reader) iter.Seq2[row, error] {
+// columns are the names of a row's fields.
+var columns = []string{"name", "password_hash", "display_name", "roles", "user_id"}
+
+const columnNames = "name, password_hash, display_name, roles and user_id"
+
+// errNoRows means that the file is empty, or has nothing after its header. That is most
+// likely a mistake on the way to the file.
+var errNoRows = errors.New("the file has no rows; it must be CSV with a header, or JSON Lines")
+
+// rows reads JSON Lines, or CSV with a header. The first line decides which of them it
+// is. A value of CSV that is null counts as empty. Rows holds only one row at a time. If
+// it returns an error, it is the last value and concerns the whole file.
+func rows(file io.Reader, null string) iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
-		lines := &lineReader{Reader: bufio.NewReaderSize(file, maxLine)}
-		var parse func(text string) (row, error)
-		for {
-			text, err := lines.next()
-			if err == io.EOF {
+		records := newRecordReader(file)
+		parse, err := begin(records, null)
+		for n := 0; err == nil; n++ {
+			var next record
+			if next, err = records.next(); err == io.EOF && n > 0 {
 				return
 			}
-			if err == nil && parse == nil {
-				if parse, err = parserFor(text); err == nil && !isJSON(text) {
-					continue // the header
-				}
+			if err != nil {
+				break
 			}
-			if err != nil && (parse == nil || err != errTooLong) {
-				yield(row{}, fmt.Errorf("line %d: %w", lines.number, err))
-				return
+			r, bad := row{}, next.bad
+			if bad == nil {
+				r, bad = parse(next.text)
 			}
-			var r row
-			if err == nil {
-				r, err = parse(text)
-			}
-			r.line, r.end, r.bad = lines.number, lines.end, err
+			r.place, r.bad = next.place, bad
 			if !yield(r, nil) {
 				return
 			}
 		}
+		if err == io.EOF {
+			yield(row{}, errNoRows)
+			return
+		}
+		yield(row{}, fmt.Errorf("line %d: %w", records.line, err))
 	}
 }
 
-const maxLine = 64 << 10
-
-var errTooLong = fmt.Errorf("is longer than %d bytes", maxLine)
-
-// lineReader reads the lines of a file. It leaves out blank lines.
-type lineReader struct {
-	*bufio.Reader       // the size of its buffer is the maximum length of a line
-	number        int   // the number of the last line
-	end           int64 // number of bytes read, including the last line
-}
-
-// next returns the next line, without its end. If a line is too long, next skips it
-// and returns errTooLong.
-func (l *lineReader) next() (string, error) {
-	for {
-		line, err := l.ReadSlice('\n')
-		l.number++
-		l.end += int64(len(line))
-		tooLong := err == bufio.ErrBufferFull
-		for err == bufio.ErrBufferFull {
-			var rest []byte
-			rest, err = l.ReadSlice('\n')
-			l.end += int64(len(rest))
-		}
-		if l.number == 1 {
-			line = bytes.TrimPrefix(line, []byte("\ufeff")) // Excel writes this byte order mark
-		}
-		switch {
-		case err != nil && err != io.EOF:
-			return "", err
-		case tooLong:
-			return "", errTooLong
-		case len(bytes.TrimSpace(line)) > 0:
-			return string(bytes.TrimRight(line, "\r\n")), nil
-		case err == io.EOF:
-			return "", err
-		}
-	}
-}
-
-func isJSON(first string) bool { return strings.HasPrefix(strings.TrimSpace(first), "{") }
-
-func parserFor(first string) (func(string) (row, error), error) {
-	if isJSON(first) {
+// begin returns the parser of the file's rows. It reads the header of CSV.
+func begin(records *recordReader, null string) (parser, error) {
+	first, err := records.next()
+	switch {
+	case err != nil:
+		return nil, err
+	case isUTF16(first.text):
+		return nil, errors.New("the file is UTF-16, or has NUL bytes as UTF-16 has; save it as UTF-8")
+	case first.bad != nil:
+		return nil, first.bad
+	case strings.HasPrefix(strings.TrimSpace(first.text), "{"):
+		records.unread(first)
 		return parseJSON, nil
 	}
-	return parserOfCSV(first)
+	if i := strings.IndexAny(first.text, ",;\t"); i >= 0 { // no column has one of these in its name
+		records.delimiter = first.text[i]
+	} else {
+		records.delimiter = ','
+	}
+	names, err := parseHeader(strings.TrimRight(first.text, "\r\n"), records.delimiter)
+	return csvParser(names, records.delimiter, null), err
 }
 
-// parserOfCSV returns a parser for the lines after the header.
-func parserOfCSV(header string) (func(string) (row, error), error) {
-	names, err := fields(header)
+// parseHeader returns the names of the columns.
+func parseHeader(text string, delimiter byte) ([]string, error) {
+	switch {
+	case strings.HasPrefix(strings.ToLower(strings.Trim(text, `"`)), "sep="):
+		return nil, errors.New("a line sep= is for Excel alone; remove it. Commas, semicolons and tabs are recognised by the header")
+	case strings.Contains(text, "\r"):
+		return nil, errors.New("the lines end with a carriage return alone; save the file with the line ends of Unix or Windows")
+	}
+	names, err := fields(text, delimiter)
 	if err != nil {
 		return nil, fmt.Errorf("neither the header of CSV nor a JSON object: %w", err)
 	}
 	for i, name := range names {
-		if !slices.Contains([]string{"name", "password_hash", "display_name", "roles"}, name) {
-			return nil, fmt.Errorf("column %d of the header is none of %s, separated by commas", i+1, columns)
+		name = strings.ToLower(strings.TrimSpace(name))
+		if !slices.Contains(columns, name) {
+			return nil, fmt.Errorf("column %d of the header is none of %s, with commas, semicolons or tabs between them", i+1, columnNames)
 		}
 		if slices.Contains(names[:i], name) {
 			return nil, fmt.Errorf("the header has the column %s twice", name)
 		}
+		names[i] = name
 	}
 	for _, required := range []string{"name", "password_hash"} {
 		if !slices.Contains(names, required) {
 			return nil, fmt.Errorf("the header has no column %s", required)
 		}
 	}
-	return func(line string) (row, error) {
-		values, err := fields(line)
+	return names, nil
+}
+
+// csvParser returns a parser for the rows after a header with these names.
+func csvParser(names []string, delimiter byte, null string) parser {
+	return func(text string) (row, error) {
+		values, err := fields(text, delimiter)
 		if err != nil {
 			return row{}, err
 		}
@@ -142,41 +135,114 @@ func parserOfCSV(header string) (func(string) (row, error), error) {
 		}
 		value := map[string]string{}
 		for i, name := range names {
-			value[name] = values[i]
+			if values[i] != null {
+				value[name] = values[i]
+			}
 		}
-		r := row{Name: value["name"], DisplayName: value["display_name"], PasswordHash: value["password_hash"]}
-		if value["roles"] != "" {
-			r.Roles = strings.Split(value["roles"], ";")
-		}
-		return r, nil
-	}, nil
+		return row{
+			name: value["name"], displayName: value["display_name"], passwordHash: value["password_hash"],
+			roles: splitRoles(value["roles"]), userID: value["user_id"],
+		}, nil
+	}
 }
 
-// fields reads one line of CSV. A field that continues on the next line is an error.
-// No imported field may contain a line end, and a quote without its end would include
-// the rest of the file.
-func fields(line string) ([]string, error) {
-	values, err := csv.NewReader(strings.NewReader(line)).Read()
+// fields reads one record of CSV.
+func fields(text string, delimiter byte) ([]string, error) {
+	reader := csv.NewReader(strings.NewReader(text))
+	reader.Comma = rune(delimiter)
+	values, err := reader.Read()
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		return nil, fmt.Errorf("is not CSV at byte %d: %w", parse.Column, parse.Err)
+		where := fmt.Sprintf("byte %d", parse.Column)
+		if parse.Line > 1 {
+			where += fmt.Sprintf(" of its line %d", parse.Line)
+		}
+		return nil, fmt.Errorf("is not CSV at %s: %w", where, parse.Err)
 	}
 	return values, err
 }
 
-func parseJSON(line string) (row, error) {
-	var r row
-	err := json.Unmarshal([]byte(line), &r, json.RejectUnknownMembers(true))
-	if err == nil {
-		return r, nil
+// splitRoles reads a list of roles that is written as text: there are semicolons between
+// them, and there may be blanks around them. Empty text is no role.
+func splitRoles(text string) []string {
+	if text == "" {
+		return nil
 	}
+	roles := strings.Split(text, ";")
+	for i, role := range roles {
+		roles[i] = strings.TrimSpace(role)
+	}
+	return roles
+}
+
+// flagRoles returns the roles of the flag --role, which can be repeated. An empty one is
+// a role without a name, which the rule refuses.
+func flagRoles(flags []string) (roles []string) {
+	for _, text := range flags {
+		roles = append(roles, splitRoles(cmp.Or(text, " "))...)
+	}
+	return roles
+}
+
+// parseJSON reads one line of JSON.
+func parseJSON(line string) (row, error) {
+	var r struct {
+		Name         string         `json:"name"`
+		DisplayName  string         `json:"display_name"`
+		PasswordHash string         `json:"password_hash"`
+		Roles        jsontext.Value `json:"roles"`
+		UserID       jsontext.Value `json:"user_id"`
+	}
+	if err := json.Unmarshal([]byte(line), &r, json.RejectUnknownMembers(true)); err != nil {
+		return row{}, explainJSON(err)
+	}
+	roles, err := jsonRoles(r.Roles)
+	if err != nil {
+		return row{}, err
+	}
+	id, err := jsonUserID(r.UserID)
+	return row{name: r.Name, displayName: r.DisplayName, passwordHash: r.PasswordHash, roles: roles, userID: id}, err
+}
+
+var errJSONTypes = errors.New("is not a JSON object of texts, with a list of texts in roles")
+
+func explainJSON(err error) error {
 	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return row{}, errors.New("has a name twice")
+		return errors.New("has a name twice")
 	}
 	if errors.Is(err, json.ErrUnknownName) {
-		return row{}, fmt.Errorf("has a name that is none of %s", columns)
+		return fmt.Errorf("has a name that is none of %s", columnNames)
 	}
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return row{}, fmt.Errorf("is not one JSON object at byte %d", syntax.ByteOffset+1)
+		return fmt.Errorf("is not one JSON object at byte %d", syntax.ByteOffset+1)
 	}
-	return row{}, fmt.Errorf("is not a JSON object of texts, with a list of texts in roles")
+	return errJSONTypes
+}
+
+// jsonRoles reads a list, or a text as CSV has it.
+func jsonRoles(value jsontext.Value) (roles []string, err error) {
+	if value.Kind() == '"' {
+		var text string
+		err = json.Unmarshal(value, &text)
+		return splitRoles(text), err
+	}
+	if value != nil && json.Unmarshal(value, &roles) != nil {
+		return nil, errJSONTypes
+	}
+	return roles, nil
+}
+
+// plainInteger is a whole number in the only spelling that every program writes.
+var plainInteger = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
+
+// jsonUserID reads a text or a whole number.
+func jsonUserID(value jsontext.Value) (id string, err error) {
+	switch {
+	case value == nil:
+		return "", nil
+	case plainInteger.Match(value):
+		return string(value), nil
+	case json.Unmarshal(value, &id) != nil:
+		return "", errors.New("user_id is neither a text nor a whole number in plain digits")
+	}
+	return id, nil
 }

@@ -12,7 +12,7 @@ import (
 type addUser struct {
 	Name        string   `arg:"" help:"Name to sign in with; upper and lower case are the same."`
 	DisplayName string   `placeholder:"TEXT" help:"How pages address the user. Default: the name."`
-	Role        []string `sep:"none" help:"A role that the user has; repeat it for more."`
+	Role        []string `sep:"none" help:"A role that the user has; repeat it for more, or put semicolons between them."`
 	output
 }
 
@@ -20,7 +20,8 @@ type addUser struct {
 func (addUser) Help() string {
 	return fmt.Sprintf(`The password is asked for twice, without showing it. When standard input is not a terminal,
 its first line is the password. It has at least %d characters and at most %d bytes, and is taken as it is. Common
-passwords, the user's name, the product's (BRAND_NAME), one piece repeated and runs of the keyboard are refused.`,
+passwords, the user's name, the product's (BRAND_NAME), one piece repeated and runs of the keyboard are refused. It is UTF-8
+without a byte order mark.`,
 		password.MinCharacters, password.MaxBytes)
 }
 
@@ -35,7 +36,7 @@ func (c *addUser) Run(ctx context.Context, at address) error {
 	if err != nil {
 		return err
 	}
-	account, err := b.directory.Register(ctx, c.Name, c.DisplayName, c.Role, pw)
+	account, err := b.directory.Register(ctx, c.Name, c.DisplayName, flagRoles(c.Role), pw)
 	if errors.Is(err, accounts.ErrExists) {
 		return fmt.Errorf("%w; choose another name", err)
 	}

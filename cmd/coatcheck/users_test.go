@@ -58,11 +58,11 @@ func (s *shell) documents(text string) (all []map[string]any) {
 	return all
 }
 
-const userJSON = `{"name":"alice","username":"Alice","user_id":%q,"display_name":"Alice A.","roles":["admin","a,b"],"preferences":{},"disabled":false,"password_scheme":"Argon2id"}` + "\n"
+const userJSON = `{"name":"alice","username":"Alice","user_id":%q,"display_name":"Alice A.","roles":["admin","staff"],"preferences":{},"disabled":false,"password_scheme":"Argon2id"}` + "\n"
 
 func TestUsersShow(t *testing.T) {
 	sh := newShell(t)
-	added := sh.ok(phrase, "users", "add", "Alice", "--display-name", "Alice A.", "--role", "admin", "--role=a,b", "--json")
+	added := sh.ok(phrase, "users", "add", "Alice", "--display-name", "Alice A.", "--role", "admin", "--role=staff", "--json")
 	alice := sh.stored("alice")
 	want := fmt.Sprintf(userJSON, alice.UserID)
 	if added != want {
@@ -75,7 +75,7 @@ func TestUsersShow(t *testing.T) {
 Signs in as   "Alice"
 Display name  "Alice A."
 User ID       "%s"
-Roles         ["admin" "a,b"]
+Roles         ["admin" "staff"]
 Preferences   map[]
 State         active
 Attempts      allowed
@@ -338,7 +338,7 @@ func TestUsersSet(t *testing.T) {
 	}
 
 	for _, test := range []struct{ args, want string }{
-		{"--role=a,b --role=c", `["a,b" "c"]`}, {"--role=a,b --role=c", `["a,b" "c"]`}, {"--no-roles", `[]`},
+		{"--role=b --role=c", `["b" "c"]`}, {"--role=b --role=c", `["b" "c"]`}, {"--role=a;b --role=c", `["a" "b" "c"]`}, {"--no-roles", `[]`},
 	} {
 		sh.signIn(before.UserID)
 		version := sh.stored("alice").Version
@@ -358,6 +358,12 @@ func TestUsersSet(t *testing.T) {
 	sh.signIn(before.UserID)
 	for _, test := range []struct{ arg, want string }{
 		{"--role=", `changing user "alice": role 1 is empty`},
+		{"--role= ", `changing user "alice": role 1 is empty`},
+		{"--role=a;", `changing user "alice": role 2 is empty`},
+		{"--role=a,b", `changing user "alice": role 1 contains one of .* with which lists are written; give each role by itself`},
+		{"--role={admin,editor}", `changing user "alice": role 1 contains one of .* with which lists are written; give each role by itself`},
+		{"--role=a b", `changing user "alice": role 1 contains a blank; write its words with - or _ between them`},
+		{"--role=\u200badmin", `changing user "alice": role 1 contains a character that cannot be seen; leave it out`},
 		{"--display-name=", `changing user "alice": the display name is empty`},
 		{"--display-name=\x1b", `changing user "alice": the display name contains a control character`},
 	} {

@@ -23,13 +23,17 @@ var (
 	// ErrChanged means that the account has changed since the caller read it, or that
 	// it was deleted. Nothing was written.
 	ErrChanged = errors.New("the account has changed")
+
+	// ErrUserIDTaken means that the user ID belongs to another account, or to one that
+	// was deleted: a user ID is given once.
+	ErrUserIDTaken = errors.New("the user ID belongs to another account, or to one that was deleted")
 )
 
 // Account is one user.
 type Account struct {
 	Name        string            // the key: the result of [Normalize] for Username
 	Username    string            // as typed when the account was made
-	UserID      string            // random, 22 characters of base64url; it never changes
+	UserID      string            // it never changes: 22 random characters of base64url, or what an import gave: see [Directory.Imported]
 	DisplayName string            // how pages address the user
 	Roles       []string          // a session gets them at sign-in
 	Preferences map[string]string // "theme", "language"; if one is absent, the product's default applies

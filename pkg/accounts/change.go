@@ -119,9 +119,20 @@ func (d *Directory) SetDisabled(ctx context.Context, account *Account, disabled 
 }
 
 // SetProfile replaces the display name if displayName is not nil, and the roles if
-// roles is not nil. It returns the changed account. The caller must end the sessions
-// with the old roles afterwards. No new session gets the old roles.
+// roles is not nil, by the rules of [Directory.Register]. It returns the changed account.
+// The caller must end the sessions with the old roles afterwards. No new session gets the
+// old roles.
 func (d *Directory) SetProfile(ctx context.Context, account *Account, displayName *string, roles *[]string) (*Account, error) {
+	if displayName != nil {
+		if err := checkDisplayName(*displayName); err != nil {
+			return nil, err
+		}
+	}
+	if roles != nil {
+		if err := checkRoles(*roles); err != nil {
+			return nil, err
+		}
+	}
 	return d.modify(ctx, account, func(now *Account) error {
 		if displayName != nil {
 			now.DisplayName = *displayName
@@ -130,7 +141,7 @@ func (d *Directory) SetProfile(ctx context.Context, account *Account, displayNam
 			now.Roles = *roles
 			now.Version++
 		}
-		return checkProfile(now.DisplayName, now.Roles)
+		return nil
 	})
 }
 

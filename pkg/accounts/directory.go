@@ -166,8 +166,10 @@ func (d *Directory) Recheck(ctx context.Context, account *Account) error {
 func (d *Directory) CheckNew(pw, username string) error { return d.hasher.CheckNew(pw, username) }
 
 // Register stores a new account and returns it. If displayName is empty, username is
-// used. The error says what is wrong with an argument, or wraps [ErrExists] if the
-// name is taken, or is an outage.
+// used. A role is at most 254 bytes of valid UTF-8. It contains no white space, no
+// control character, none that cannot be seen, and none of , ; | { } [ ] " ' \ with which
+// lists are written. The error says what is wrong with an argument, or wraps [ErrExists]
+// if the name is taken, or is an outage.
 func (d *Directory) Register(ctx context.Context, username, displayName string, roles []string, pw string) (*Account, error) {
 	account, err := newAccount(username, displayName, roles)
 	if err != nil {
@@ -195,13 +197,22 @@ func (d *Directory) Add(ctx context.Context, account *Account) error {
 }
 
 // Imported returns a new account whose password was hashed by another system. The
-// caller stores it with [Directory.Add] or [Store.Create]. Imported itself stores nothing and computes
-// no hash. The other arguments are the same as those of [Directory.Register]. The
-// error says what is wrong with an argument, and never quotes hash.
-func (d *Directory) Imported(username, displayName string, roles []string, hash string) (*Account, error) {
+// caller stores it with [Directory.Add]. Imported itself stores nothing and computes no
+// hash. The user ID is the one that the other system has: valid UTF-8 of at most 254
+// bytes, without control characters, and without white space at its ends. It is kept
+// byte for byte. If it is empty, the account gets a random one. The other arguments are
+// the same as those of [Directory.Register]. The error says what is wrong with an
+// argument, and quotes none.
+func (d *Directory) Imported(username, displayName string, roles []string, hash, userID string) (*Account, error) {
 	account, err := newAccount(username, displayName, roles)
 	if err != nil {
 		return nil, err
+	}
+	if userID != "" {
+		if err := checkUserID(userID); err != nil {
+			return nil, err
+		}
+		account.UserID = userID
 	}
 	if hash == "" {
 		return nil, errors.New("the password hash is empty; write ! for a user without a password")
@@ -222,7 +233,10 @@ func newAccount(username, displayName string, roles []string) (*Account, error) 
 		return nil, err
 	}
 	displayName = cmp.Or(displayName, username)
-	if err := checkProfile(displayName, roles); err != nil {
+	if err := checkDisplayName(displayName); err != nil {
+		return nil, err
+	}
+	if err := checkRoles(roles); err != nil {
 		return nil, err
 	}
 	return &Account{
@@ -234,29 +248,6 @@ func newAccount(username, displayName string, roles []string) (*Account, error) 
 		Version:     1,
 		Revision:    randomID(),
 	}, nil
-}
-
-// maxRoles is the maximum total size of a user's roles, in bytes. The roles and the
-// names must fit into a session, which holds 4 KB.
-const maxRoles = 2048
-
-// checkProfile returns an error that does not quote the text, because an import may
-// contain a hash in the wrong place.
-func checkProfile(displayName string, roles []string) error {
-	if err := checkText(displayName); err != nil {
-		return fmt.Errorf("the display name %w", err)
-	}
-	bytes := 0
-	for i, role := range roles {
-		if err := checkText(role); err != nil {
-			return fmt.Errorf("role %d %w", i+1, err)
-		}
-		bytes += len(role)
-	}
-	if bytes > maxRoles {
-		return fmt.Errorf("the roles have %d bytes together; at most %d", bytes, maxRoles)
-	}
-	return nil
 }
 
 // randomID returns 16 random bytes in base64url, 22 characters.

@@ -273,7 +273,7 @@ func TestRegisterRefuses(t *testing.T) {
 func TestImported(t *testing.T) {
 	c := newCountingDirectory(t)
 	const hash = "pbkdf2_sha1$1000$seasaltseasalt12345678$xiQTl0PdSFq19F/GDZWOB3d94AE=" // of "correct horse ☕"
-	a, err := c.Imported(" Alice", "", []string{"staff"}, hash)
+	a, err := c.Imported(" Alice", "", []string{"staff"}, hash, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +288,7 @@ func TestImported(t *testing.T) {
 	if got, err := authenticate(t.Context(), c.Directory, "alice", "correct horse ☕"); err != nil || got.UserID != a.UserID {
 		t.Errorf("Authenticate = %+v, %v; want alice", got, err)
 	}
-	if _, err := c.Imported("bob", "", nil, "!"); err != nil {
+	if _, err := c.Imported("bob", "", nil, "!", ""); err != nil {
 		t.Errorf("a user without a password: %v", err)
 	}
 
@@ -305,13 +305,13 @@ func TestImported(t *testing.T) {
 		{"bob", "", "r", "$2b$17$" + secret + strings.Repeat("x", 43), "password hash of bcrypt: cost is 17, want 4 to 16"},
 		{"bob", "", "r", "pbkdf2_sha256$5000001$" + secret + "$AAAAAAAAAAAAAAAAAAAAAA==", "password hash of Django's pbkdf2_sha256: rounds is 5000001, want 1 to 5000000"},
 	} {
-		a, err := c.Imported(test.name, test.displayName, []string{test.role}, test.hash)
+		a, err := c.Imported(test.name, test.displayName, []string{test.role}, test.hash, "")
 		if a != nil || err == nil || err.Error() != test.want {
 			t.Errorf("Imported = %+v, %v; want %s", a, err, test.want)
 		}
 	}
 	many := slices.Repeat([]string{strings.Repeat("r", 205)}, 10)
-	if _, err := c.Imported("bob", "", many, hash); err == nil || err.Error() != "the roles have 2050 bytes together; at most 2048" {
+	if _, err := c.Imported("bob", "", many, hash, ""); err == nil || err.Error() != "the roles have 2050 bytes together; at most 2048" {
 		t.Errorf("many roles: %v", err)
 	}
 }

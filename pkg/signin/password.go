@@ -96,6 +96,7 @@ func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, 
 // rules are the keys of the texts about the rules for new passwords.
 var rules = map[authn.Rule]string{
 	authn.TooLong:     "password_rule.too_long",
+	authn.NotUTF8:     "password_rule.not_utf8",
 	authn.TooShort:    "password_rule.too_short",
 	authn.Common:      "password_rule.common",
 	authn.Patterns:    "password_rule.patterns",

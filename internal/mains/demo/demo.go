@@ -25,7 +25,7 @@ const (
 // user as an imported one, because nobody may choose a password that is public. First
 // ask [CheckStore] and [CheckListener] whether it may.
 func AddUser(ctx context.Context, directory *accounts.Directory) error {
-	user, err := directory.Imported(Username, "Alice", []string{"member"}, password.Hasher{}.Hash(Password))
+	user, err := directory.Imported(Username, "Alice", []string{"member"}, password.Hasher{}.Hash(Password), "")
 	if err == nil {
 		err = directory.Add(ctx, user)
 	}

@@ -16,11 +16,14 @@ import (
 // one that takes fewer than 10^10 guesses by an estimate in the way of zxcvbn. The
 // estimate looks at the first 128 bytes. It knows common words, names and passwords, what
 // has the looks of a word, dates, runs of the keyboard, repetitions, the user's name and
-// h.Product. There are no rules about the kinds of characters.
+// h.Product. There are no rules about the kinds of
+// characters, but the password is valid UTF-8.
 func (h Hasher) CheckNew(password, name string) error {
 	switch {
 	case len(password) > MaxBytes:
 		return &authn.NewPasswordError{Rule: authn.TooLong, Limit: MaxBytes}
+	case !utf8.ValidString(password):
+		return &authn.NewPasswordError{Rule: authn.NotUTF8}
 	case utf8.RuneCountInString(password) < MinCharacters:
 		return &authn.NewPasswordError{Rule: authn.TooShort, Limit: MinCharacters}
 	case slices.Contains(strings.Split(commonPasswords, "\n"), strings.ToLower(password)):

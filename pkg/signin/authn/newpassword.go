@@ -8,6 +8,7 @@ type Rule int
 // The rules for new passwords.
 const (
 	TooLong     Rule = iota + 1 // more than NewPasswordError.Limit bytes
+	NotUTF8                     // nobody could type it
 	TooShort                    // fewer than NewPasswordError.Limit characters
 	Common                      // one of the most common passwords
 	Patterns                    // too few characters that are not a common word or a pattern
@@ -38,6 +39,8 @@ func (e *NewPasswordError) Error() string {
 	switch e.Rule {
 	case TooLong:
 		return fmt.Sprintf("the password is longer than %d bytes; choose a shorter one", e.Limit)
+	case NotUTF8:
+		return "the password is not valid UTF-8, so nobody could type it; choose another"
 	case TooShort:
 		return fmt.Sprintf("the password is shorter than %d characters; choose a longer one", e.Limit)
 	case Common:

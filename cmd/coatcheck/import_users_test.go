@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/session"
+)
+
+// TestImportKeepsUserIDs: users keep the IDs of the other system, byte for byte, and who
+// has none gets a random one.
+func TestImportKeepsUserIDs(t *testing.T) {
+	for name, text := range map[string]string{
+		"csv":        "USER_ID;Name;password_hash\n0017;alice;!\nauth0|5f7c;bob;!\n\"a\"\"b ü\";carol;!\n;dave;!\n",
+		"json lines": `{"user_id":"0017","name":"alice","password_hash":"!"}` + "\n" + `{"user_id":"auth0|5f7c","name":"bob","password_hash":"!"}` + "\n" + `{"user_id":"a\"b ü","name":"carol","password_hash":"!"}` + "\n" + `{"name":"dave","password_hash":"!"}` + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			sh := newShell(t)
+			sh.checkResult(sh.run(text, "users", "import", "-"), 0, counts(4, 4, 0, 0), "")
+			first := sh.all()
+			for name, want := range map[string]string{"alice": "0017", "bob": "auth0|5f7c", "carol": `a"b ü`} {
+				if got := first[name].UserID; got != want {
+					t.Errorf("%s has the user ID %q, want %q", name, got, want)
+				}
+			}
+			if got := first["dave"].UserID; len(got) != 22 {
+				t.Errorf("dave has the user ID %q, want a random one", got)
+			}
+			made := sh.signIn("auth0|5f7c")
+			if got := sh.ok("", "sessions", "list", "bob"); !strings.Contains(got, made.ID) {
+				t.Errorf("bob's sessions are\n%s", got)
+			}
+			sh.checkResult(sh.run(text, "users", "import", "-"), 0, counts(4, 0, 4, 0), "")
+			if got := sh.all(); !maps.EqualFunc(got, first, same) {
+				t.Errorf("a second import left\n%v, want\n%v", got, first)
+			}
+		})
+	}
+	sh := newShell(t)
+	sh.ok(`{"user_id":9007199254740993,"name":"alice","password_hash":"!"}`, "users", "import", "-")
+	if got := sh.stored("alice").UserID; got != "9007199254740993" {
+		t.Errorf("the whole number became %q", got)
+	}
+}
+
+// TestImportRefusesUserIDs: nobody gets an ID that is not plain text, that an earlier row
+// has, or that is not the one the user has already. A dry run says the same.
+func TestImportRefusesUserIDs(t *testing.T) {
+	sh := newShell(t)
+	sh.ok("name,password_hash,user_id\nthere,!,1\nrandom,!,\n", "users", "import", "-")
+	before := sh.all()
+	text := "name,password_hash,user_id\n" +
+		"there,!,1\n" +
+		"random,!,\n" +
+		"THERE,!,\n" + // the name of line 2
+		"good,!,2\n" +
+		"two,!,2\n" + // the user ID of line 5
+		"two,!,3\n" +
+		"blank,!, 4\n" +
+		"control,!,\"4\n\"\n" +
+		"long,!," + strings.Repeat("4", 255) + "\n" +
+		"bytes,!,4\xff\n"
+	bad := "coatcheck: line 4: has the name of line 2\n" +
+		"coatcheck: line 6: has the user ID of line 5\n" +
+		"coatcheck: line 8: the user ID has blanks around it; leave them out\n" +
+		"coatcheck: lines 9 to 10: the user ID contains a control character\n" +
+		"coatcheck: line 11: the user ID is longer than 254 bytes\n" +
+		"coatcheck: line 12: the user ID is not valid UTF-8\n" +
+		"coatcheck: 6 bad rows were left out; mend them and run it again\n"
+	dry := sh.run(text, "users", "import", "--dry-run", "-")
+	sh.checkResult(dry, 1, "Rows: 10. Users that would be added: 2. There already: 2. Bad rows: 6. Nothing was written.\n", bad)
+	sh.checkResult(sh.run(text, "users", "import", "-"), 1, counts(10, 2, 2, 6), bad)
+	if got := slices.Sorted(maps.Keys(sh.all())); !slices.Equal(got, []string{"good", "random", "there", "two"}) {
+		t.Errorf("imported %q", got)
+	}
+
+	const other = "coatcheck: line 2: a user of that name is there with another user ID; mend the ID, or leave it out if it is the same person\n" +
+		"coatcheck: 1 bad rows were left out; mend them and run it again\n"
+	for _, row := range []string{"there,!,7\n", "Random,!,8\n"} {
+		text := "name,password_hash,user_id\n" + row
+		sh.checkResult(sh.run(text, "users", "import", "--dry-run", "-"), 1, "Rows: 1. Users that would be added: 0. There already: 0. Bad rows: 1. Nothing was written.\n", other)
+		sh.checkResult(sh.run(text, "users", "import", "-"), 1, counts(1, 0, 0, 1), other)
+	}
+	sh.fails(1, "line 1: .*", "name,password_hash,user_id,id\n", "users", "import", "-")
+	after := sh.all()
+	for name, a := range before {
+		if !same(after[name], a) {
+			t.Errorf("user %s was %+v, is %+v", name, a, after[name])
+		}
+	}
+}
+
+// takenStore is a store in which some user IDs belong to others.
+type takenStore struct {
+	accounts.Store
+	taken map[string]bool
+}
+
+func (s takenStore) Create(ctx context.Context, a *accounts.Account) error {
+	if s.taken[a.UserID] {
+		return accounts.ErrUserIDTaken
+	}
+	return s.Store.Create(ctx, a)
+}
+
+// TestImportOutcomes: whoever has the user ID of a row decides what becomes of the row.
+func TestImportOutcomes(t *testing.T) {
+	users := memaccounts.New()
+	for name, id := range map[string]string{"alice": "1", "bob": "2"} {
+		if err := users.Create(t.Context(), &accounts.Account{Name: name, UserID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store := takenStore{users, map[string]bool{"1": true, "2": true, "deleted": true}}
+	for _, test := range []struct {
+		name, id string
+		want     outcome
+		bad      error
+	}{
+		{"alice", "1", present, nil},
+		{"alice", "", present, nil},
+		{"alice", "2", bad, errOtherID},
+		{"alice", "deleted", bad, errOtherID},
+		{"alice", "3", bad, errOtherID},
+		{"carol", "1", bad, accounts.ErrUserIDTaken},
+		{"carol", "deleted", bad, accounts.ErrUserIDTaken},
+		{"carol", "3", added, nil},
+		{"dave", "", added, nil},
+	} {
+		i := &importer{directory: accounts.NewDirectory(store, password.Hasher{})}
+		account, err := i.directory.Imported(test.name, "", nil, "!", test.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := i.do(t.Context(), job{row{name: test.name, userID: test.id}, account})
+		if err != nil || got.outcome != test.want || got.bad != test.bad {
+			t.Errorf("%s with the ID %q: outcome %d, %v, %v; want %d, %v", test.name, test.id, got.outcome, got.bad, err, test.want, test.bad)
+		}
+	}
+}
+
+// TestImportFilesOfPrograms: files as other programs write them are read.
+func TestImportFilesOfPrograms(t *testing.T) {
+	for name, test := range map[string]struct{ text, null string }{
+		"psql --csv": {"name,display_name,password_hash,roles,user_id\nalice,\"Alice \"\"A.\"\"\",!,admin;editor,7\n", ""},
+		"Excel":      {"\ufeffName;Display_Name;Password_Hash;Roles;User_ID\r\nalice;\"Alice \"\"A.\"\"\";!;\"admin; editor\";7\r\n", ""},
+		"mysql --batch": {"name\tdisplay_name\tpassword_hash\troles\tuser_id\n" +
+			"alice\tNULL\t!\tadmin;editor\t7\nbob\tNULL\t!\tNULL\tNULL\n", "NULL"},
+		"psql, COPY":   {"name\tdisplay_name\tpassword_hash\troles\tuser_id\nalice\t\\N\t!\tadmin;editor\t7\nbob\t\\N\t!\t\\N\t\\N\n", `\N`},
+		"quoted lines": {"\"name\",\"display_name\",\"password_hash\",\"roles\",\"user_id\"\n\"alice\",\"Alice \"\"A.\"\"\",\"!\",\"admin;\n editor\",\"7\"\n", ""},
+		"json, a list": {`{"name":"alice","display_name":"Alice \"A.\"","password_hash":"!","roles":["admin","editor"],"user_id":7}`, ""},
+		"json, a text": {`{"name":"alice","display_name":"Alice \"A.\"","password_hash":"!","roles":"admin; editor","user_id":"7"}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sh := newShell(t)
+			path := sh.file("users", test.text)
+			sh.ok("", "users", "import", path, "--null", test.null)
+			alice, name := sh.stored("alice"), `Alice "A."`
+			if test.null != "" {
+				name = "alice"
+				if bob := sh.stored("bob"); bob.DisplayName != "bob" || len(bob.Roles) != 0 || len(bob.UserID) != 22 {
+					t.Errorf("imported %+v", bob)
+				}
+			}
+			if alice.DisplayName != name || !slices.Equal(alice.Roles, []string{"admin", "editor"}) || alice.UserID != "7" {
+				t.Errorf("imported %+v", alice)
+			}
+		})
+	}
+}
+
+// TestImportLargestUser: whoever is imported can sign in. The longest names, user ID and
+// roles fit into a session and into the keys of the stores.
+func TestImportLargestUser(t *testing.T) {
+	sh, longest := newShell(t), strings.Repeat("x", 254)
+	roles := strings.TrimSuffix(strings.Repeat(longest+";", 8), ";")
+	sh.ok("name,password_hash,display_name,user_id,roles\n"+longest+",!,"+longest+","+longest+","+roles+"\n", "users", "import", "-")
+	a := sh.stored(longest)
+	r := httptest.NewRequest("POST", "/login", nil)
+	_, err := sh.manager().Create(httptest.NewRecorder(), r, session.User{ID: a.UserID, Roles: a.Roles, Values: map[string]string{
+		"username": a.Username, "display_name": a.DisplayName, "theme": "system", "language": strings.Repeat("x", 255),
+	}})
+	if err != nil {
+		t.Errorf("the largest user has no session: %v", err)
+	}
+}
