@@ -201,9 +201,9 @@ func TestImportDryRun(t *testing.T) {
 // someRows returns CSV with n rows without errors.
 func someRows(n int) string {
 	var text strings.Builder
-	text.WriteString("name,display_name,password_hash,roles\n")
+	text.WriteString("name,display_name,password_hash,roles,user_id\n")
 	for i := range n {
-		fmt.Fprintf(&text, "user%d@example.org,User %d,%s,staff;member\n", i, i, django)
+		fmt.Fprintf(&text, "user%d@example.org,User %d,%s,staff;member,user-%d\n", i, i, django, i)
 	}
 	return text.String()
 }

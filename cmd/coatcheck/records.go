@@ -71,13 +71,13 @@ func (r *recordReader) read() (bad, err error) {
 	quotes := quoting{delimiter: r.delimiter}
 	for begins := true; ; {
 		part, err := r.lines.ReadSlice('\n')
+		r.end += int64(len(part))
 		if begins && len(part) > 0 {
 			r.last++
 		}
-		if r.end == 0 {
+		if begins && r.last == 1 {
 			part = bytes.TrimPrefix(part, []byte(byteOrderMark)) // Excel writes it
 		}
-		r.end += int64(len(part))
 		if len(r.text)+len(part) > maxRecord {
 			bad = errTooLong
 		} else if bad == nil {

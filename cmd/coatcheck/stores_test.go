@@ -133,10 +133,13 @@ func TestEveryStore(t *testing.T) {
 			signsIn("alice", better, nil)
 			signsIn("alice", phrase, authn.ErrRefused)
 
-			sh.checkResult(sh.run(someRows(50)+"bad,,x,\n", "users", "import", "-"), 1, counts(51, 50, 0, 1),
+			sh.checkResult(sh.run(someRows(50)+"bad,,x,,\n", "users", "import", "-"), 1, counts(51, 50, 0, 1),
 				"coatcheck: line 52: password hash: of no known scheme\ncoatcheck: 1 bad rows were left out; mend them and run it again\n")
 			sh.checkResult(sh.run(someRows(60), "users", "import", "-"), 0, counts(60, 10, 50, 0), "")
 			signsIn("user7@example.org", legacyPhrase, nil)
+			if got := stored("user7@example.org").UserID; got != "user-7" {
+				t.Errorf("the user ID became %q", got)
+			}
 			var names []string
 			for _, document := range sh.documents(sh.ok("", "users", "list", "--json")) {
 				names = append(names, document["name"].(string))
