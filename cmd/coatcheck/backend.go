@@ -79,7 +79,7 @@ func (b *backend) find(ctx context.Context, name string) (*accounts.Account, err
 	}
 	user, err := b.users.Get(ctx, key)
 	if errors.Is(err, accounts.ErrNotFound) {
-		return nil, fmt.Errorf("there is no user %q; %s", key, checkTheName)
+		return nil, fmt.Errorf("there is no user %s; %s", named(key), checkTheName)
 	}
 	return user, err
 }

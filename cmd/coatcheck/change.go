@@ -228,7 +228,7 @@ func (c *unlockName) Run(ctx context.Context, at address) error {
 		return err
 	}
 	if err := limiter.Unlock(ctx, user.Subject()); err != nil {
-		return fmt.Errorf("name %q may be locked still, run it again: %w", name, err)
+		return fmt.Errorf("name %s may be locked still, run it again: %w", named(name), err)
 	}
 	return c.printUnlocked(name, exists)
 }
@@ -240,7 +240,7 @@ func (o output) printUnlocked(name string, exists bool) error {
 			Exists bool   `json:"exists"`
 		}{name, exists})
 	}
-	fmt.Printf("Unlocked the name %q.\n", name)
+	fmt.Printf("Unlocked the name %s.\n", named(name))
 	if !exists {
 		fmt.Printf("There is no user of that name; %s.\n", checkTheName)
 	}

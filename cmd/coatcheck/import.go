@@ -59,7 +59,7 @@ func (c *importUsers) Run(ctx context.Context, at address) error {
 	file := os.Stdin
 	if c.File != "-" {
 		if file, err = os.Open(c.File); err != nil {
-			return err
+			return fileError(err)
 		}
 		defer file.Close()
 	}

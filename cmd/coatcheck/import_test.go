@@ -161,7 +161,7 @@ func TestImportBadRows(t *testing.T) {
 
 func TestImportRefusesTheFile(t *testing.T) {
 	sh := newShell(t)
-	sh.fails(1, "open .*/none: no such file or directory", "", "users", "import", filepath.Join(t.TempDir(), "none"))
+	sh.fails(1, `open ".*/none": no such file or directory`, "", "users", "import", filepath.Join(t.TempDir(), "none"))
 	sh.fails(1, "line 1: read .*: is a directory", "", "users", "import", t.TempDir())
 	sh.fails(1, "line 1: column 1 of the header is none of .*", "alice,"+django, "users", "import", "-")
 	for _, text := range []string{"", "\ufeff", "\n", "name,password_hash\n"} {

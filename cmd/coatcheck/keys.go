@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -67,10 +68,16 @@ func readKey(name string) (keys keyring, place int, err error) {
 		return nil, 0, err
 	}
 	if place = slices.IndexFunc(keys, func(key string) bool { return keyName(key) == name }); place < 0 {
-		return nil, 0, fmt.Errorf("no key has the name %q; coatcheck keys list shows the names", name)
+		if !keyNameShape.MatchString(name) { // it may be a key
+			name = notShown
+		}
+		return nil, 0, fmt.Errorf("no key has the name %s; coatcheck keys list shows the names", name)
 	}
 	return keys, place, nil
 }
+
+// keyNameShape matches what keyName returns.
+var keyNameShape = regexp.MustCompile(`^[0-9a-f]{8}$`)
 
 // keyName returns the name by which operators tell keys apart: 8 characters of a hash.
 // It can be shown and logged.

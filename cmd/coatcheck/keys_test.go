@@ -59,8 +59,10 @@ func TestKeyMistakes(t *testing.T) {
 		"a key twice":               {oldKey + "," + oldKey, "standard input: key 2 is the same as key 1.*", []string{"list"}},
 		"too much":                  {strings.Repeat("A", 1<<16+1), "standard input is longer than .*", []string{"append"}},
 		"append in a rotation":      {both, "there are 2 keys already, .*: coatcheck keys remove", []string{"append"}},
-		"promote an unknown key":    {both, `no key has the name "00000000"; .*`, []string{"promote", "00000000"}},
-		"remove an unknown key":     {both, `no key has the name "00000000"; .*`, []string{"remove", "00000000"}},
+		"promote an unknown key":    {both, `no key has the name 00000000; .*`, []string{"promote", "00000000"}},
+		"promote a key":             {both, `no key has the name "…" \(not shown, since it may be a secret\); .*`, []string{"promote", newKey}},
+		"remove a key":              {both, `no key has the name "…" \(not shown, since it may be a secret\); .*`, []string{"remove", newKey}},
+		"remove an unknown key":     {both, `no key has the name 00000000; .*`, []string{"remove", "00000000"}},
 		"remove the key that signs": {both, "the key " + keyName(oldKey) + " signs; .*promote", []string{"remove", keyName(oldKey)}},
 		"remove the only key":       {oldKey, "the key " + keyName(oldKey) + " signs; .*promote", []string{"remove", keyName(oldKey)}},
 	} {

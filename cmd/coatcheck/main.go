@@ -79,17 +79,31 @@ func main() {
 		kong.Vars{"store": "Where sessions and users are kept: sqlite:PATH, postgres://…, redis://… or dynamodb. Also STORE."})
 	call, err := parser.Parse(likeTheServer(os.Args[1:]))
 	if err != nil {
-		exit(2, unexpected.ReplaceAllString(err.Error(), "there is an argument that belongs to nothing$1")+"; see: "+parsedCommand(err)+" --help")
+		exit(2, misuse(err)+"; see: "+parsedCommand(err)+" --help")
 	}
 	if err := call.Run(address(cmp.Or(c.Store, os.Getenv("STORE"), stores.DynamoDB))); err != nil {
 		exit(1, explain(err))
 	}
 }
 
-// unexpected matches kong's error for an argument that belongs to nothing, which quotes
-// the argument. This may be the address of a store, with a password, so only the names
-// of commands that kong may suggest are kept.
-var unexpected = regexp.MustCompile(`(?s)^unexpected argument .*?(, did you mean (?:one of )?"[a-z", ]+\?)?$`)
+// What was given in the wrong place may be the address of a store, with a password. These
+// match kong's errors that quote it, and keep the rest: what is expected, and the names
+// of commands and flags that kong may suggest.
+var (
+	unexpectedArgument = regexp.MustCompile(`(?s)^unexpected argument .*?(, did you mean (?:one of )?"[a-z", ]+\?)?$`)
+	unknownFlag        = regexp.MustCompile(`(?s)^unknown flag .*?(, did you mean (?:one of )?"[a-z", -]+\?)?$`)
+	plainUnknownFlag   = regexp.MustCompile(`^unknown flag -[a-z-]*(,|$)`)
+	wrongValue         = regexp.MustCompile(`(?s) but got ".*$`)
+)
+
+// misuse returns the text of kong's error without what was given.
+func misuse(err error) string {
+	text := unexpectedArgument.ReplaceAllString(err.Error(), "there is an argument that belongs to nothing$1")
+	if !plainUnknownFlag.MatchString(text) {
+		text = unknownFlag.ReplaceAllString(text, "unknown flag$1")
+	}
+	return wrongValue.ReplaceAllString(text, "")
+}
 
 // likeTheServer lets -store be written as the server has it, with one dash.
 func likeTheServer(args []string) []string {

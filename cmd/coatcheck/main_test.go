@@ -39,6 +39,9 @@ const phrase = "an orchid, a tram and rain"
 var binary string
 
 func TestMain(m *testing.M) {
+	if slices.Contains(os.Args, "-test.fuzzworker") { // fuzzing starts several, which need neither the program nor a server
+		os.Exit(m.Run())
+	}
 	folder, err := os.MkdirTemp("", "coatcheck-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -354,6 +357,13 @@ func TestWrongUsage(t *testing.T) {
 		{"users list postgres://u:c4nary@h/x", `there is an argument that belongs to nothing; see: coatcheck users list --help`},
 		{`users list x:c4nary,?"c4nary`, `there is an argument that belongs to nothing; see: coatcheck users list --help`},
 		{"users list -- --c4nary", `there is an argument that belongs to nothing; see: coatcheck users list --help`},
+		{"users show --json=postgres://u:c4nary@h/x", `--json: bool value must be true, 1, yes, false, 0 or no; see: coatcheck users show --help`},
+		{"users import --dry-run=x\"c4nary x", `--dry-run: bool value must be .*no; see: coatcheck users import --help`},
+		{"tables sql --dialect=postgres://u:c4nary@h/x", `--dialect must be one of "postgresql","sqlite"; see: coatcheck tables sql --help`},
+		{"users show alice --postgres://u:c4nary@h/x", `unknown flag; see: coatcheck users show --help`},
+		{"users show alice --storepostgres://u:c4nary@h/x", `unknown flag; see: coatcheck users show --help`},
+		{"users show alice --stor", `unknown flag --stor, did you mean "--store"\?; see: coatcheck users show --help`},
+		{"users list --store", `--store: expected string value; see: coatcheck users list --help`},
 		{"users", `expected one of "add", .*; see: coatcheck users --help`},
 		{"users set alice", `users set: nothing to set: give --display-name, --role or --no-roles; see: coatcheck users set --help`},
 		{"users set alice --role=a --no-roles", `--role and --no-roles can't be used together; see: coatcheck users set --help`},
@@ -364,6 +374,23 @@ func TestWrongUsage(t *testing.T) {
 	} {
 		sh.fails(2, test.want, phrase, strings.Fields(test.args)...)
 	}
+}
+
+// TestMisplacedSecrets: an address, a key or a token where a name or a file is expected is
+// not shown.
+func TestMisplacedSecrets(t *testing.T) {
+	sh := newShell(t)
+	sh.ok(phrase, "users", "add", "alice")
+	const hidden = `"…" \(not shown, since it may be a secret\)`
+	for _, address := range []string{"postgres://u:C4nary@h/x", "redis://:c4n ary@h", "u:c4nary@h:5432", "https://h/?password=c4nary"} {
+		for _, command := range []string{"users show", "users set --no-roles", "users passwd", "users disable", "users enable", "users delete", "sessions list", "sessions revoke"} {
+			sh.fails(1, "there is no user "+hidden+"; check the name, the store and USERS_TABLE", phrase, append(strings.Fields(command), address)...)
+		}
+		sh.fails(1, "open "+hidden+": no such file or directory", "", "users", "import", address)
+		sh.fails(1, "open "+hidden+": no such file or directory", "", "tables", "create", "--template="+address)
+	}
+	token := strings.Repeat("A", 22) + "." + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43)
+	sh.fails(1, `user "alice" has no live session `+hidden+`; see: coatcheck sessions list alice`, "", "sessions", "revoke", "alice", token)
 }
 
 func TestHelp(t *testing.T) {

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -65,4 +68,27 @@ func shown(message string) string {
 		}
 	}
 	return b.String()
+}
+
+// addressShape matches what may be the address of a store, with a password in it.
+var addressShape = regexp.MustCompile(`://|:.*@`)
+
+// notShown stands in an error for text that may be a secret, which somebody has given in
+// the wrong place.
+const notShown = `"…" (not shown, since it may be a secret)`
+
+// named returns text in quotes, for an error. The address of a store is not shown.
+func named(text string) string {
+	if addressShape.MatchString(text) {
+		return notShown
+	}
+	return strconv.Quote(text)
+}
+
+// fileError returns the error of opening a file, in which the path is as [named] has it.
+func fileError(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("%s %s: %w", path.Op, named(path.Path), path.Err)
+	}
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -49,6 +50,9 @@ type revokeSessions struct {
 	ID   string `arg:"" optional:"" help:"ID of the session, as sessions list shows it; put -- before one that begins with -. Default: all sessions."`
 }
 
+// idLength is the length of a session's ID. A token is longer.
+const idLength = 22
+
 // Run implements the command.
 func (c *revokeSessions) Run(ctx context.Context, at address) error {
 	b, err := openSessions(ctx, at)
@@ -69,7 +73,11 @@ func (c *revokeSessions) Run(ctx context.Context, at address) error {
 	}
 	err = b.sessions.Revoke(ctx, user.UserID, c.ID)
 	if errors.Is(err, session.ErrNoSession) {
-		return fmt.Errorf("user %q has no live session %q; see: coatcheck sessions list %s", user.Name, c.ID, argument(user.Name))
+		id := strconv.Quote(c.ID)
+		if len(c.ID) > idLength {
+			id = notShown // it may be a token
+		}
+		return fmt.Errorf("user %q has no live session %s; see: coatcheck sessions list %s", user.Name, id, argument(user.Name))
 	}
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func (c *createTables) createInDynamoDB(ctx context.Context) error {
 	}
 	template, err := samtemplate.Read(c.Template)
 	if err != nil {
-		return err
+		return fileError(err)
 	}
 	names, err := tableNames(template)
 	if err != nil {

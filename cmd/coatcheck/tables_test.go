@@ -85,7 +85,7 @@ func TestTablesCreateRefuses(t *testing.T) {
 		{"endpoint ignored", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true", template, notLocal},
 		{"users table missing", "USERS_TABLE", "", template, "USERS_TABLE is not set; it is the name for UsersTable"},
 		{"sessions table missing", "SESSIONS_TABLE", "", template, "SESSIONS_TABLE is not set; it is the name for SessionsTable"},
-		{"no template", "USERS_TABLE", "x", "missing.yaml", "open missing.yaml: no such file or directory"},
+		{"no template", "USERS_TABLE", "x", "missing.yaml", `open "missing.yaml": no such file or directory`},
 		{"broken template", "USERS_TABLE", "x", broken, broken + ": .*"},
 		{"bad name", "ATTEMPTS_TABLE", "a b", template, `.*creating AttemptsTable as "a b": .*`}, // tables are created in order, and this is the first one
 	} {

@@ -13,6 +13,7 @@ const (
 	tooShort = "the password is shorter than 15 characters; choose a longer one"
 	tooLong  = "the password is longer than 1024 bytes; choose a shorter one"
 	listed   = "the password is one of the most common; choose another"
+	noUTF8   = "the password is not valid UTF-8, so nobody could type it; choose another"
 )
 
 var because = map[kind]string{
@@ -49,6 +50,10 @@ func TestCheckNew(t *testing.T) {
 		{strings.Repeat("😀", 14), "alice", tooShort},
 		{strings.Repeat("x", 1000) + phrase[:25], "alice", tooLong},
 		{strings.Repeat("😀", 257), "alice", tooLong},
+
+		{phrase + "\xff", "alice", noUTF8},
+		{"\xfc" + phrase, "alice", noUTF8},
+		{phrase + "\xed\xa0\x80", "alice", noUTF8},
 
 		{"Dinda1236987450", "alice", listed},
 		{"vyt24zytpfdbcbvf", "alice", listed},
