@@ -200,24 +200,29 @@ func (i *importer) work(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
-// do writes one account. In a dry run it only checks whether the account exists. Any
-// error is an outage.
+// do writes one account. In a dry run it only looks for it. Any error is an outage.
 func (i *importer) do(ctx context.Context, j job) (rowResult, error) {
-	var refused error
-	if !i.dryRun {
-		err := i.directory.Add(ctx, j.account)
-		switch {
-		case errors.Is(err, accounts.ErrUserIDTaken):
-			refused = accounts.ErrUserIDTaken
-		case errors.Is(err, accounts.ErrExists):
-			refused = accounts.ErrExists
-		default:
-			return rowResult{j.row, added}, err
-		}
+	if i.dryRun {
+		return i.look(ctx, j, nil)
 	}
+	err := i.directory.Add(ctx, j.account)
+	switch {
+	case errors.Is(err, accounts.ErrUserIDTaken):
+		return i.look(ctx, j, accounts.ErrUserIDTaken) // without the name, which is not quoted
+	case errors.Is(err, accounts.ErrExists) && j.userID == "":
+		return rowResult{j.row, present}, nil
+	case errors.Is(err, accounts.ErrExists):
+		return i.look(ctx, j, accounts.ErrExists)
+	}
+	return rowResult{j.row, added}, err
+}
+
+// look decides by the account that has the name of the row. Refused is why the row could
+// not be added, nil if nobody has tried.
+func (i *importer) look(ctx context.Context, j job, refused error) (rowResult, error) {
 	stored, err := i.directory.Find(ctx, j.name)
 	switch {
-	case errors.Is(err, accounts.ErrNotFound) && i.dryRun:
+	case errors.Is(err, accounts.ErrNotFound) && refused == nil:
 		return rowResult{j.row, added}, nil
 	case errors.Is(err, accounts.ErrNotFound):
 		j.bad = refused

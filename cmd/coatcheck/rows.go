@@ -29,10 +29,11 @@ type row struct {
 // parser reads the text of one row.
 type parser func(text string) (row, error)
 
-// columns are the names of a row's fields.
-var columns = []string{"name", "password_hash", "display_name", "roles", "user_id"}
-
-const columnNames = "name, password_hash, display_name, roles and user_id"
+// columns are the names of a row's fields, and columnNames are the same in a sentence.
+var (
+	columns     = []string{"name", "password_hash", "display_name", "roles", "user_id"}
+	columnNames = strings.Join(columns[:4], ", ") + " and " + columns[4]
+)
 
 // errNoRows means that the file is empty, or has nothing after its header. That is most
 // likely a mistake on the way to the file.
