@@ -175,5 +175,5 @@ func decodeValue(name string, value any) (string, error) {
 
 var (
 	errJSON = badRequest("problem.json")
-	errStay = badRequest("problem.value", "field", strconv.Quote(stayField), "values", `"true", "false"`)
+	errStay = badRequest("problem.value", "field", strconv.Quote(stayField), "values", fmt.Sprintf("%q", []string{"true", "false"}))
 )

@@ -19,7 +19,7 @@ const (
 	missingName     = `The field "username" is missing.`
 	missingPassword = `The field "password" is missing.`
 	unknownField    = `There is a field that does not belong here; expected: ["username" "password" "stay_signed_in"].`
-	noFlag          = `The field "stay_signed_in" must be true or false.`
+	noFlag          = `The field "stay_signed_in" must be one of ["true" "false"].`
 	notOneObject    = "The body must be one JSON object whose values are strings, with no name twice."
 	nullValue       = "A value is null; it must be a string."
 	badForm         = "The form is not correctly encoded."
