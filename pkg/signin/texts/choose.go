@@ -16,11 +16,14 @@ func Choose(preference string, accept []string) *Language {
 		return l
 	}
 	ranges := parse(strings.Join(accept, ","))
-	refused := func(l *Language) bool {
-		return slices.ContainsFunc(ranges, func(r languageRange) bool { return r.quality == 0 && strings.EqualFold(r.tag, l.Tag) })
+	refused := map[*Language]bool{}
+	for _, r := range ranges {
+		if l := Find(r.tag); r.quality == 0 && l != nil && strings.EqualFold(r.tag, l.Tag) {
+			refused[l] = true
+		}
 	}
 	for _, r := range ranges {
-		wanted := func(l *Language) bool { return (r.tag == "*" || l.matches(r.tag)) && !refused(l) }
+		wanted := func(l *Language) bool { return (r.tag == "*" || l.matches(r.tag)) && !refused[l] }
 		if l := first(wanted); l != nil && r.quality > 0 {
 			return l
 		}
