@@ -107,10 +107,15 @@ func (d *device) watch(event any) {
 	}
 }
 
+// send is the action that sends a command of the DevTools protocol.
+func send[P, R any](command cdp.Command[P, R], params P) chromedp.Action[R] {
+	return func(ctx context.Context, t *chromedp.Target) (R, error) { return cdp.Call(ctx, t, command, params) }
+}
+
 // call sends a command of the DevTools protocol.
 func call[P, R any](d *device, command cdp.Command[P, R], params P) R {
 	d.t.Helper()
-	return perform(d, func(ctx context.Context, t *chromedp.Target) (R, error) { return cdp.Call(ctx, t, command, params) })
+	return perform(d, send(command, params))
 }
 
 // perform runs an action and returns its result.
