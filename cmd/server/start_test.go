@@ -15,6 +15,7 @@ import (
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/internal/testing/redistest"
+	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
 // canary is a piece of an address that nobody may see again.
@@ -108,7 +109,7 @@ func TestStoreIsNotReady(t *testing.T) {
 		"SQLite, a folder":     {[]string{"STORE=sqlite:" + t.TempDir()}, []string{"SQLite file", "cannot be used"}},
 		"SQLite, no tables":    {[]string{"STORE=sqlite:" + oldSQLite(t, "CREATE TABLE other (n INTEGER)")}, []string{"missing or older", "coatcheck_sessions", tables}},
 		"SQLite, newer tables": {[]string{"STORE=sqlite:" + oldSQLite(t, "CREATE TABLE coatcheck_sessions_schema (version INTEGER); INSERT INTO coatcheck_sessions_schema VALUES (9)")}, []string{"newer than this program", "version 9", "use a newer program"}},
-		"SQLite, old users": {[]string{"STORE=sqlite:" + oldSQLite(t, "CREATE TABLE coatcheck_sessions_schema (version INTEGER); INSERT INTO coatcheck_sessions_schema VALUES (2); CREATE TABLE coatcheck_users (name TEXT)")},
+		"SQLite, old users": {[]string{"STORE=sqlite:" + oldSQLite(t, sqlstore.SQLite.Schema()+"CREATE TABLE coatcheck_users (name TEXT)")},
 			[]string{"coatcheck_users", "missing or older", tables}},
 
 		"PostgreSQL, no tables":                 {[]string{"STORE=" + emptyPostgreSQL}, []string{"missing or older", tables}},

@@ -140,23 +140,26 @@ func TestBudgetOfStrangers(t *testing.T) {
 
 // A write unit is 1 KB. In ordinary use an item has at most 500 bytes. With the longest
 // user agent that is kept, it still has less than one unit, also when another client
-// with such a user agent has touched it.
+// with such a user agent has touched it, and also if the session is persistent, which
+// takes 11 bytes.
 func TestItemSize(t *testing.T) {
 	t.Parallel()
-	site, r := newSite(t, session.Config{})
+	site, r := newSite(t, session.Config{PersistentIdleTimeout: 30 * 24 * time.Hour, PersistentLifetime: 30 * 24 * time.Hour})
 	const browser = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36"
 	for _, test := range []struct {
 		name, userAgent string
+		persistent      bool
 		most            int
 	}{
-		{"ordinary use", browser, 500},
-		{"long user agent", strings.Repeat("x", 1000), 1023},
+		{"ordinary use", browser, false, 500},
+		{"persistent", browser, true, 511},
+		{"long user agent", strings.Repeat("x", 1000), true, 1023},
 	} {
 		request := site.Request()
 		request.RemoteAddr = "[2001:db8:85a3:8d3:1319:8a2e:370:7348]:65535"
 		request.Header.Set("User-Agent", test.userAgent)
 		s, err := site.Create(httptest.NewRecorder(), request, session.User{
-			ID: faults.ID(), Roles: []string{"admin"}, Values: map[string]string{"username": "alice", "display_name": "Alice Example", "theme": "system"},
+			ID: faults.ID(), Roles: []string{"admin"}, Persistent: test.persistent, Values: map[string]string{"username": "alice", "display_name": "Alice Example", "theme": "system"},
 		})
 		want(t, err, nil)
 		if size := r.size(r.item(s.Key())); size > test.most {
