@@ -127,9 +127,10 @@ fmt: ## Format the Go code
 	gofmt -w .ci
 
 .PHONY: bench
-bench: ## Run every benchmark, also beside other libraries
+bench: ## Run every benchmark, also beside other libraries and in Chromium
 	go test -run '^$$' -bench . -benchmem ./...
 	cd bench && go test -run '^$$' -bench . -benchmem ./...
+	cd e2e && go test -run '^$$' -bench . -benchtime 10x .
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target, FUZZTIME each

@@ -75,6 +75,10 @@ func password(t *testing.T, browser context.Context, url string) {
 	second.change(next, "the coat of another horse", http.StatusOK)
 	first.open("/profile")
 	first.wantPage("/login", "Sign in")
+
+	second.wantPage("/profile", "Alice")
+	second.press("Log out")
+	second.wantNothingPrivateBack()
 }
 
 func (d *device) change(current, next string, want int64) {

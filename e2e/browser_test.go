@@ -42,7 +42,7 @@ const browserTimeout = 5 * time.Minute
 
 // device is a browser with cookies of its own, and one tab.
 type device struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 	url string // of the server that it visits
 
@@ -51,7 +51,7 @@ type device struct {
 }
 
 // openTab opens a device in the browser.
-func openTab(t *testing.T, browser context.Context, url string) *device {
+func openTab(t testing.TB, browser context.Context, url string) *device {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
@@ -64,7 +64,7 @@ func openTab(t *testing.T, browser context.Context, url string) *device {
 // newDevice opens a device and watches it. When the test ends, newDevice reports every
 // script error, every violation of a Content-Security-Policy and every request to
 // another origin.
-func newDevice(t *testing.T, browser context.Context, url string) *device {
+func newDevice(t testing.TB, browser context.Context, url string) *device {
 	t.Helper()
 	d := openTab(t, browser, url)
 	t.Cleanup(func() {
@@ -96,7 +96,7 @@ func (d *device) watch(event any) {
 			problem = "the console says: " + e.Entry.Text
 		}
 	case *network.EventRequestWillBeSent:
-		if to := e.Request.URL; !strings.HasPrefix(to, d.url+"/") && to != d.url {
+		if to := e.Request.URL; !strings.HasPrefix(to, d.url+"/") && to != d.url && !strings.HasPrefix(e.DocumentURL, "chrome-error:") {
 			problem = "request to " + to
 		}
 	}
@@ -142,7 +142,8 @@ func (d *device) run(actions ...chromedp.Action[chromedp.Void]) {
 	perform(d, chromedp.Steps(actions...))
 }
 
-// load runs actions that load a page, and returns the status of that page.
+// load runs actions that load a page, and returns the status of that page. If the page
+// only leads to another one, by a Refresh header, load returns when that one is there.
 func (d *device) load(actions ...chromedp.Action[chromedp.Void]) int64 {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.ctx, browserTimeout)
@@ -154,7 +155,27 @@ func (d *device) load(actions ...chromedp.Action[chromedp.Void]) int64 {
 	if response == nil {
 		d.t.Fatalf("no page was loaded; the page is %s", d.snapshot())
 	}
+	if response.Headers["Refresh"] != nil {
+		return d.landed(ctx)
+	}
 	return response.Status
+}
+
+// landed waits until the browser has left a page that only leads to another one, and
+// returns the status of the other. While the pages change, no script can run.
+func (d *device) landed(ctx context.Context) int64 {
+	d.t.Helper()
+	const status = `document.readyState === 'complete' && !document.querySelector('.later') ? performance.getEntriesByType('navigation')[0].responseStatus : 0`
+	for {
+		found, err := chromedp.Run(ctx, chromedp.Evaluate[int64](status))
+		if err == nil && found != 0 {
+			return found
+		}
+		if ctx.Err() != nil {
+			d.t.Fatalf("the page does not lead on: %v; it is %s", err, d.snapshot())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func (d *device) open(path string) int64 {

@@ -23,7 +23,7 @@ var axeCore = pinned.NPM{
 		"5d40b2bcd480515e64b11df3003a44aa41e4714ffd1dc0d0f3d863a6df3ce971",
 }
 
-func readAxe(t *testing.T) string {
+func readAxe(t testing.TB) string {
 	t.Helper()
 	folder, err := axeCore.Fetch(t.Context(), filepath.Join(cache, "axe-core"))
 	if err != nil {

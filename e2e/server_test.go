@@ -31,7 +31,7 @@ var announced = regexp.MustCompile(`^Coatcheck is at (http://\S+)\n$`)
 // serve runs make with the arguments. It returns when the target has printed its
 // address. Stopping the process is like Ctrl-C; at the latest the end of the test stops
 // it.
-func serve(t *testing.T, args ...string) *server {
+func serve(t testing.TB, args ...string) *server {
 	t.Helper()
 	cmd := exec.Command("make", append([]string{"--no-print-directory", "-C", ".."}, args...)...)
 	read, write, err := os.Pipe()
