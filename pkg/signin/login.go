@@ -63,8 +63,7 @@ func (l login) show(w http.ResponseWriter, r *http.Request) {
 		case err == nil:
 			form.Notice = "login.no_cookie"
 			// On this machine it is likely that somebody tries the product with Safari,
-			// which keeps a Secure cookie from https alone, or at another name than
-			// localhost.
+			// which keeps a Secure cookie from https alone.
 			if onThisMachine(r.Host) {
 				form.Notice = "login.no_cookie_here"
 			}
