@@ -130,7 +130,7 @@ fmt: ## Format the Go code
 bench: ## Run every benchmark, also beside other libraries and in Chromium
 	go test -run '^$$' -bench . -benchmem ./...
 	cd bench && go test -run '^$$' -bench . -benchmem ./...
-	cd e2e && go test -run '^$$' -bench . -benchtime 10x .
+	cd e2e && go test -run '^$$' -bench . -benchtime 5x .
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target, FUZZTIME each
