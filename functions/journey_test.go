@@ -160,6 +160,43 @@ func TestSignInAgain(t *testing.T) {
 	wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: first}), http.StatusUnauthorized)
 }
 
+// A name that has another key by the rule of earlier accounts costs one read more, whoever
+// has it: nobody, an account of today, or an earlier one.
+func TestNameOfTwoKeys(t *testing.T) {
+	s := newStack(t, nil)
+	signIn := budget{slices.Concat([]string{"GetItem GetItem UpdateItem"}, signInCost.waves[1:]), signInCost.read + 1, signInCost.write}
+	preferences := budget{[]string{"GetItem", "GetItem", "UpdateItem", "UpdateItem"}, 2, 2}
+	other := budget{slices.Concat([]string{"GetItem"}, preferences.waves), 3, 2} // under the first key nobody has the user ID
+	hash := hashes.Hasher{}.Hash(password)
+	for key, cost := range map[string]budget{"größe": preferences, "strasse": other} {
+		name := map[string]string{"größe": "GRÖßE", "strasse": "Straße"}[key]
+		a := &accounts.Account{Name: key, Username: name, UserID: "id of " + key, PasswordHash: hash, Version: 1, Revision: "1"}
+		if err := s.users(t).Create(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		r := s.wantCost(t, loginAs(name, password), signIn)
+		wantStatus(t, r, http.StatusOK)
+		wantStatus(t, s.wantCost(t, request{method: "POST", path: "/preferences", cookie: r.cookie(), contentType: "application/json", body: `{"theme":"dark"}`}, cost), http.StatusNoContent)
+		if got, err := s.users(t).Get(t.Context(), key); err != nil || got.Preferences["theme"] != "dark" {
+			t.Errorf("%s: %+v, %v", key, got, err)
+		}
+		wantStatus(t, s.do(t, request{method: "POST", path: "/reauthenticate", cookie: r.cookie(), contentType: "application/json", body: `{"password":"` + password + `"}`}), http.StatusNoContent)
+	}
+	refused := budget{[]string{"GetItem GetItem UpdateItem", "UpdateItem"}, 2, 2}
+	for _, name := range []string{"GRÖßE", "Straße", "Außer"} {
+		wantStatus(t, s.wantCost(t, loginAs(name, "wrong"), refused), http.StatusUnauthorized)
+	}
+}
+
+// A claim is nobody who signs in, and costs no more than nobody.
+func TestClaimsSignNobodyIn(t *testing.T) {
+	s := newStack(t, nil)
+	if err := s.users(t).Claim(t.Context(), "strasse", "straße"); err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, s.wantCost(t, loginAs("strasse", password), refusalCost), http.StatusUnauthorized)
+}
+
 // A sign-in on a known device does not count for the network, so it costs two calls
 // less. After a change of the password the device is a stranger.
 func TestSignInOnAKnownDevice(t *testing.T) {

@@ -117,7 +117,11 @@ func newStack(t testing.TB, settings map[string]string) *stack {
 		tables:    dynamotest.Tables(t),
 		proxy:     dynamotest.NewProxy(t),
 	}
-	account, err := accounts.NewDirectory(s.users(t), hashes.Hasher{}).Register(t.Context(), username, "Alice", []string{"member"}, password)
+	directory := accounts.NewDirectory(s.users(t), hashes.Hasher{})
+	if err := directory.Prepare(t.Context(), dynamoaccounts.All(t.Context(), dynamotest.Client(t, dynamotest.Endpoint(t)), s.tables["UsersTable"])); err != nil {
+		t.Fatal(err)
+	}
+	account, err := directory.Register(t.Context(), username, "Alice", []string{"member"}, password)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,15 +73,24 @@ func openSessions(ctx context.Context, at address) (*backend, error) {
 
 // find returns the user with that name. The name is as a person types it.
 func (b *backend) find(ctx context.Context, name string) (*accounts.Account, error) {
-	key, err := accounts.Normalize(name)
+	user, err := b.directory.Find(ctx, name)
+	if errors.Is(err, accounts.ErrNotFound) {
+		return nil, fmt.Errorf("there is no user %s; %s", named(name), checkTheName)
+	}
+	return user, err
+}
+
+// openForNewUsers opens the users, and makes sure that users may be added.
+func openForNewUsers(ctx context.Context, at address) (*backend, error) {
+	b, err := openUsers(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	user, err := b.users.Get(ctx, key)
-	if errors.Is(err, accounts.ErrNotFound) {
-		return nil, fmt.Errorf("there is no user %s; %s", named(key), checkTheName)
+	if err := b.directory.Prepare(ctx, b.AllUsers(ctx)); err != nil {
+		b.Close()
+		return nil, err
 	}
-	return user, err
+	return b, nil
 }
 
 // checkTheName is what to do when there is no user of a name.

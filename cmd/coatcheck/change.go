@@ -215,22 +215,19 @@ func (c *unlockName) Run(ctx context.Context, at address) error {
 	if err != nil {
 		return err
 	}
-	name, err := accounts.Normalize(c.Name)
-	if err != nil {
-		return err
-	}
-	user, err := b.users.Get(ctx, name)
+	user, err := b.directory.Find(ctx, c.Name)
 	exists := err == nil
 	if errors.Is(err, accounts.ErrNotFound) {
-		user, err = &accounts.Account{Name: name}, nil
+		user, err = &accounts.Account{Name: c.Name}, nil
 	}
 	if err != nil {
 		return err
 	}
-	if err := limiter.Unlock(ctx, user.Subject()); err != nil {
-		return fmt.Errorf("name %s may be locked still, run it again: %w", named(name), err)
+	subject := user.Subject()
+	if err := limiter.Unlock(ctx, subject); err != nil {
+		return fmt.Errorf("name %s may be locked still, run it again: %w", named(subject.Name), err)
 	}
-	return c.printUnlocked(name, exists)
+	return c.printUnlocked(subject.Name, exists)
 }
 
 func (o output) printUnlocked(name string, exists bool) error {

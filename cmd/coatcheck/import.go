@@ -43,7 +43,11 @@ const importWorkers = 10 // writes at the same time: the SDK keeps this many con
 
 // Run implements the command.
 func (c *importUsers) Run(ctx context.Context, at address) error {
-	opened, err := at.open(ctx)
+	open := openForNewUsers
+	if c.DryRun {
+		open = openUsers
+	}
+	opened, err := open(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -200,15 +204,17 @@ func (i *importer) work(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
-// do writes one account. In a dry run it only looks for it. Any error is an outage.
+// do writes one account. In a dry run it only asks whether it could. Any error is an
+// outage.
 func (i *importer) do(ctx context.Context, j job) (rowResult, error) {
+	add := i.directory.Add
 	if i.dryRun {
-		return i.look(ctx, j, nil)
+		add = i.directory.CanAdd
 	}
-	err := i.directory.Add(ctx, j.account)
+	err := add(ctx, j.account)
 	switch {
-	case errors.Is(err, accounts.ErrUserIDTaken):
-		return i.look(ctx, j, accounts.ErrUserIDTaken) // without the name, which is not quoted
+	case errors.Is(err, accounts.ErrIDTaken):
+		return i.look(ctx, j, accounts.ErrIDTaken) // without the ID, which is not quoted
 	case errors.Is(err, accounts.ErrExists) && j.userID == "":
 		return rowResult{j.row, present}, nil
 	case errors.Is(err, accounts.ErrExists):
@@ -218,12 +224,10 @@ func (i *importer) do(ctx context.Context, j job) (rowResult, error) {
 }
 
 // look decides by the account that has the name of the row. Refused is why the row could
-// not be added, nil if nobody has tried.
+// not be added.
 func (i *importer) look(ctx context.Context, j job, refused error) (rowResult, error) {
 	stored, err := i.directory.Find(ctx, j.name)
 	switch {
-	case errors.Is(err, accounts.ErrNotFound) && refused == nil:
-		return rowResult{j.row, added}, nil
 	case errors.Is(err, accounts.ErrNotFound):
 		j.bad = refused
 	case err != nil:

@@ -236,7 +236,8 @@ func (s *shell) finishImport(text string, rows int) {
 
 func TestImportInterrupted(t *testing.T) {
 	sh, proxy := newShell(t), dynamotest.NewProxy(t)
-	resume := proxy.Pause(20) // so that some writes are in progress when the signal comes
+	const passes = 100            // a few for each user
+	resume := proxy.Pause(passes) // so that some writes are in progress when the signal comes
 	const rows = 1000
 	text := someRows(rows)
 	cmd := sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL).command("users", "import", "-")
@@ -251,7 +252,7 @@ func TestImportInterrupted(t *testing.T) {
 	}
 	half, calls := len(text)/2, 0
 	io.WriteString(stdin, text[:half]) // without an end, so the import must also stop while it waits for more
-	waitFor(t, "20 users, and writes after them", func() bool { calls += len(proxy.Take()); return calls > 20 && len(sh.all()) == 20 })
+	waitFor(t, "users, and calls after them", func() bool { calls += len(proxy.Take()); return calls > passes && len(sh.all()) > 0 })
 	cmd.Process.Signal(os.Interrupt)
 	resume()
 	cmd.Wait()
@@ -298,12 +299,14 @@ func TestImportStopsWhileItWaits(t *testing.T) {
 // the import without waiting for the writes in progress.
 func TestImportInterruptedTwice(t *testing.T) {
 	sh, proxy := newShell(t), dynamotest.NewProxy(t)
-	proxy.FailAll(dynamotest.Hang)
+	proxy.Fail("PutItem", slices.Repeat([]dynamotest.Fault{dynamotest.Hang}, 20)...)
 	cmd := sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL).command("users", "import", sh.file("users.csv", someRows(1)))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "a call", func() bool { return len(proxy.Take()) > 0 })
+	waitFor(t, "a write", func() bool {
+		return slices.ContainsFunc(proxy.Take(), func(c dynamotest.Call) bool { return c.Action == "PutItem" })
+	})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

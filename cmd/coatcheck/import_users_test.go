@@ -1,7 +1,7 @@
 package main
 
 import (
-	"context"
+	"fmt"
 	"maps"
 	"net/http/httptest"
 	"slices"
@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/memaccounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -97,52 +95,37 @@ func TestImportRefusesUserIDs(t *testing.T) {
 	}
 }
 
-// takenStore is a store in which some user IDs belong to others.
-type takenStore struct {
-	accounts.Store
-	taken map[string]bool
-}
-
-func (s takenStore) Create(ctx context.Context, a *accounts.Account) error {
-	if s.taken[a.UserID] {
-		return accounts.ErrUserIDTaken
-	}
-	return s.Store.Create(ctx, a)
-}
-
-// TestImportOutcomes: whoever has the user ID of a row decides what becomes of the row.
+// TestImportOutcomes: whoever has the user ID of a row, or had it, decides what becomes of
+// the row. A dry run says the same.
 func TestImportOutcomes(t *testing.T) {
-	users := memaccounts.New()
-	for name, id := range map[string]string{"alice": "1", "bob": "2"} {
-		if err := users.Create(t.Context(), &accounts.Account{Name: name, UserID: id}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	store := takenStore{users, map[string]bool{"1": true, "2": true, "deleted": true}}
+	sh := newShell(t)
+	const header = "name,password_hash,user_id\n"
+	sh.ok(header+"alice,!,1\nbob,!,2\ngone,!,deleted\n", "users", "import", "-")
+	sh.ok("", "users", "delete", "gone")
 	for _, test := range []struct {
-		name, id string
-		want     outcome
-		bad      error
+		row            string
+		added, present int
+		bad            error
 	}{
-		{"alice", "1", present, nil},
-		{"alice", "", present, nil},
-		{"alice", "2", bad, errOtherID},
-		{"alice", "deleted", bad, errOtherID},
-		{"alice", "3", bad, errOtherID},
-		{"carol", "1", bad, accounts.ErrUserIDTaken},
-		{"carol", "deleted", bad, accounts.ErrUserIDTaken},
-		{"carol", "3", added, nil},
-		{"dave", "", added, nil},
+		{"ALICE,!,1\n", 0, 1, nil},
+		{"alice,!,\n", 0, 1, nil},
+		{"alice,!,2\n", 0, 0, errOtherID},
+		{"alice,!,deleted\n", 0, 0, errOtherID},
+		{"alice,!,3\n", 0, 0, errOtherID},
+		{"carol,!,1\n", 0, 0, accounts.ErrIDTaken},
+		{"carol,!,deleted\n", 0, 0, accounts.ErrIDTaken},
+		{"gone,!,deleted\n", 0, 0, accounts.ErrIDTaken},
+		{"carol,!,3\n", 1, 0, nil},
+		{"gone,!,\n", 1, 0, nil},
 	} {
-		i := &importer{directory: accounts.NewDirectory(store, password.Hasher{})}
-		account, err := i.directory.Imported(test.name, "", nil, "!", test.id)
-		if err != nil {
-			t.Fatal(err)
+		code, bad, stderr := 0, 0, ""
+		if test.bad != nil {
+			code, bad = 1, 1
+			stderr = "coatcheck: line 2: " + test.bad.Error() + "\ncoatcheck: 1 bad rows were left out; mend them and run it again\n"
 		}
-		got, err := i.do(t.Context(), job{row{name: test.name, userID: test.id}, account})
-		if err != nil || got.outcome != test.want || got.bad != test.bad {
-			t.Errorf("%s with the ID %q: outcome %d, %v, %v; want %d, %v", test.name, test.id, got.outcome, got.bad, err, test.want, test.bad)
-		}
+		dry := fmt.Sprintf("Rows: 1. Users that would be added: %d. There already: %d. Bad rows: %d. Nothing was written.\n", test.added, test.present, bad)
+		sh.checkResult(sh.run(header+test.row, "users", "import", "--dry-run", "-"), code, dry, stderr)
+		sh.checkResult(sh.run(header+test.row, "users", "import", "-"), code, counts(1, test.added, test.present, bad), stderr)
 	}
 }
 

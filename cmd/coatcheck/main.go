@@ -49,6 +49,7 @@ type commands struct {
 		Unlock  unlockName     `cmd:"" help:"Forget failed attempts to sign in to a name."`
 		Delete  deleteUser     `cmd:"" help:"Delete a user."`
 		Import  importUsers    `cmd:"" help:"Add the users of another system, with the hashes they have there."`
+		Check   checkUsers     `cmd:"" help:"Claim the names and IDs of all users, and list the pairs that share a name."`
 	} `cmd:"" help:"Who may sign in."`
 
 	Sessions struct {

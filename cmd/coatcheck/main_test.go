@@ -86,7 +86,18 @@ func newShell(t *testing.T) *shell {
 	if err := s.users().Create(t.Context(), &accounts.Account{Name: "warm-up", UserID: "warm-up"}); err != nil {
 		t.Fatal(err)
 	}
+	s.checkNames()
 	return s
+}
+
+// checkNames lets users be added beside those who are there.
+func (s *shell) checkNames() {
+	s.Helper()
+	for _, err := range accounts.NewDirectory(s.users(), password.Hasher{}).CheckNames(s.Context(), dynamoaccounts.All(s.Context(), s.client(), s.env["USERS_TABLE"])) {
+		if err != nil {
+			s.Fatal(err)
+		}
+	}
 }
 
 // with returns a shell in which one variable has another value. An empty value
@@ -298,7 +309,7 @@ func TestSessions(t *testing.T) {
 		t.Errorf("the other user has %d sessions, %v; want 1", len(live), err)
 	}
 
-	sh.fails(1, `there is no user "bob"; check the name, the store and USERS_TABLE`, "", "sessions", "list", "Bob")
+	sh.fails(1, `there is no user "Bob"; check the name, the store and USERS_TABLE`, "", "sessions", "list", "Bob")
 	sh.fails(1, `there is no user "bob"; check the name, the store and USERS_TABLE`, "", "sessions", "revoke", "bob")
 }
 

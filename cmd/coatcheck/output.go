@@ -111,6 +111,37 @@ func (o output) printUserJSON(a limitedUser) error {
 	return o.printJSON(u)
 }
 
+// member is one account of a pair in the JSON for scripts.
+type member struct {
+	Name   string `json:"name"`
+	UserID string `json:"user_id"`
+}
+
+// printPair prints two accounts whose names are one.
+func (o output) printPair(pair accounts.Pair) error {
+	a, b := pair.Account, pair.Other
+	if o.JSON {
+		return o.printJSON(struct {
+			Pair [2]member `json:"pair"`
+		}{[2]member{{a.Name, a.UserID}, {b.Name, b.UserID}}})
+	}
+	_, err := fmt.Printf("One name: %q with the user ID %q, and %q with the user ID %q.\n", a.Name, a.UserID, b.Name, b.UserID)
+	return err
+}
+
+// printChecked prints the summary of a check.
+func (o output) printChecked(users, pairs int, complete bool) error {
+	if o.JSON {
+		return o.printJSON(struct {
+			Users    int  `json:"users"`
+			Pairs    int  `json:"pairs"`
+			Complete bool `json:"complete"`
+		}{users, pairs, complete})
+	}
+	_, err := fmt.Printf("Users: %d. Pairs with one name: %d.\n", users, pairs)
+	return err
+}
+
 // printJSON prints one document in one line. It escapes characters that could control
 // a terminal. JSON itself requires this only for the first 32 characters.
 func (o output) printJSON(document any) error {

@@ -229,6 +229,8 @@ func TestOldTablesAreUpdated(t *testing.T) {
 			sh.ok("", "tables", "create")
 			sh.ok(phrase, "users", "add", "alice")
 			exec := sh.database(opened)
+			exec(`DELETE FROM coatcheck_users WHERE claimed_by IS NOT NULL`)
+			exec(`ALTER TABLE coatcheck_users DROP COLUMN claimed_by`)
 			exec(`ALTER TABLE coatcheck_users DROP COLUMN credential_version`)
 			exec(`ALTER TABLE coatcheck_attempts DROP COLUMN attempt`)
 			exec(`ALTER TABLE coatcheck_attempts DROP COLUMN previous_at`)

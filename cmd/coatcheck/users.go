@@ -27,7 +27,7 @@ without a byte order mark.`,
 
 // Run implements the command.
 func (c *addUser) Run(ctx context.Context, at address) error {
-	b, err := openUsers(ctx, at)
+	b, err := openForNewUsers(ctx, at)
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ Password      Argon2id
 	if got := sh.ok("", "users", "show", "alice"); got != want {
 		t.Errorf("users show\ngot\n%swant\n%s", got, want)
 	}
-	sh.fails(1, `there is no user "bob"; check the name, the store and USERS_TABLE`, "", "users", "show", "Bob")
+	sh.fails(1, `there is no user "Bob"; check the name, the store and USERS_TABLE`, "", "users", "show", "Bob")
 	sh.fails(1, "the user name is empty", "", "users", "show", "")
 }
 

@@ -68,8 +68,9 @@ func TestMemory(t *testing.T) {
 func deployed(t *testing.T, endpoint string) []string {
 	t.Helper()
 	tables := dynamotest.Tables(t)
-	users := dynamoaccounts.New(dynamotest.Client(t, dynamotest.Endpoint(t)), tables["UsersTable"])
-	if err := demo.AddUser(t.Context(), accounts.NewDirectory(users, password.Hasher{})); err != nil {
+	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), tables["UsersTable"]
+	directory := accounts.NewDirectory(dynamoaccounts.New(client, table), password.Hasher{})
+	if err := demo.AddUser(t.Context(), directory, dynamoaccounts.All(t.Context(), client, table)); err != nil {
 		t.Fatal(err)
 	}
 	return []string{

@@ -181,7 +181,7 @@ func prepare(ctx context.Context, o options, opened stores.Stores, directory *ac
 	if err := stores.Prepare(ctx, opened, o.tables); err != nil {
 		return false, err
 	}
-	if err := demo.AddUser(ctx, directory); err != nil {
+	if err := demo.AddUser(ctx, directory, opened.AllUsers(ctx)); err != nil {
 		return false, err
 	}
 	return demo.SignsIn(ctx, directory, hasher)

@@ -23,17 +23,13 @@ var (
 	// ErrChanged means that the account has changed since the caller read it, or that
 	// it was deleted. Nothing was written.
 	ErrChanged = errors.New("the account has changed")
-
-	// ErrUserIDTaken means that the user ID belongs to another account, or to one that
-	// was deleted: a user ID is given once.
-	ErrUserIDTaken = errors.New("the user ID belongs to another account, or to one that was deleted")
 )
 
 // Account is one user.
 type Account struct {
-	Name        string            // the key: the result of [Normalize] for Username
-	Username    string            // as typed when the account was made
-	UserID      string            // it never changes: 22 random characters of base64url, or what an import gave: see [Directory.Imported]
+	Name        string            // the key: the result of [Normalize] for Username; an account from before that rule keeps the key it has
+	Username    string            // as typed when the account was made, without what cannot be seen
+	UserID      string            // it never changes, and no other account ever has it: 22 random characters of base64url, or what an import gave
 	DisplayName string            // how pages address the user
 	Roles       []string          // a session gets them at sign-in
 	Preferences map[string]string // "theme", "language"; if one is absent, the product's default applies
@@ -96,4 +92,22 @@ type Store interface {
 	// if the account is already gone. It returns ErrChanged if the stored revision is
 	// another one.
 	Delete(ctx context.Context, a *Account) error
+
+	// Claim stores that key belongs to holder, if nothing has the key yet. It returns nil
+	// if this holder has it already, and ErrExists if an account or another holder has
+	// it. Claims and accounts share one space of keys: Create returns ErrExists for a key
+	// that is claimed. No other method for accounts, and no listing, sees a claim. Key
+	// and holder are not empty, and not the same.
+	Claim(ctx context.Context, key, holder string) error
+
+	// Holder returns the holder of the key: that of a claim, or key itself if an account
+	// is stored under it. It sees every write that finished before the call. It returns
+	// ErrNotFound if nothing has the key.
+	Holder(ctx context.Context, key string) (string, error)
+
+	// PassClaim gives the claim of the holder from to the holder to, or removes it if to
+	// is "". It returns nil if that is so already, and ErrChanged if somebody else has
+	// the key and it is certain that this write was not applied. An account is somebody
+	// else, and where to is not "", so is nobody.
+	PassClaim(ctx context.Context, key, from, to string) error
 }

@@ -37,7 +37,9 @@ type Proof struct {
 //
 // The attempt is counted before the hash is computed, as [throttle.Limiter.Admit]
 // does it. An unknown name, a wrong password and a disabled account look the same and
-// cost the same: one read, the same counts and one hash (ASVS 6.3.8). Two kinds of
+// cost the same: one read, the same counts and one hash (ASVS 6.3.8). A name of which an
+// account from before the rule of [Normalize] would have another key costs one read more,
+// whether there is such an account or not. Two kinds of
 // input are refused before that, because no account can have them: a name that
 // [Normalize] refuses, and a password over [password.MaxBytes]. If a stored hash
 // cannot be read, this is logged and the attempt is refused. If the pepper of a
@@ -47,14 +49,14 @@ type Proof struct {
 // weaker than a new one, the password is hashed again and stored. This costs one hash
 // and one write, once. Until then a foreign hash takes its own time to check.
 func (d *Authenticator) Authenticate(ctx context.Context, a authn.Attempt) (authn.Proof, error) {
-	name, err := Normalize(a.Username)
+	keys, err := keys(a.Username)
 	if err != nil || len(a.Password) > password.MaxBytes {
 		return nil, authn.ErrRefused
 	}
 	var account *Account
-	admission, err := d.limiter.Admit(ctx, throttle.Attempt{Name: name, Address: a.Address, Device: a.Device, UserID: a.UserID},
+	admission, err := d.limiter.Admit(ctx, throttle.Attempt{Name: counted(a.Username), Address: a.Address, Device: a.Device, UserID: a.UserID},
 		func(ctx context.Context) (owner throttle.Owner, err error) {
-			if account, err = d.directory.find(ctx, name); err == nil {
+			if account, err = d.directory.find(ctx, keys); err == nil {
 				owner = account.owner()
 			}
 			return owner, err
@@ -79,8 +81,12 @@ func (a *Account) owner() throttle.Owner {
 	return throttle.Owner{UserID: a.UserID, CredentialVersion: a.CredentialVersion}
 }
 
-// Subject returns what is limited when somebody signs in to the account.
-func (a *Account) Subject() throttle.Subject { return throttle.Subject{Name: a.Name, Owner: a.owner()} }
+// Subject returns what is limited when somebody signs in to the account. All spellings of
+// a name are limited together, also if two accounts from before the rule of [Normalize]
+// share it.
+func (a *Account) Subject() throttle.Subject {
+	return throttle.Subject{Name: counted(a.Name), Owner: a.owner()}
+}
 
 // CheckNew implements [authn.PasswordChanger] by [Directory.CheckNew].
 func (d *Authenticator) CheckNew(pw, username string) error {
@@ -120,7 +126,10 @@ func (p *Proof) User() authn.User {
 func (p *Proof) KnownDevice() bool { return p.admission.KnownDevice }
 
 // NewDevice implements [authn.Proof] by [throttle.Limiter.NewDevice].
-func (p *Proof) NewDevice() string { return p.limiter.NewDevice(p.Account.Name, p.Account.owner()) }
+func (p *Proof) NewDevice() string {
+	s := p.Account.Subject()
+	return p.limiter.NewDevice(s.Name, s.Owner)
+}
 
 // Failures implements [authn.Proof].
 func (p *Proof) Failures() int { return p.admission.Failures }

@@ -15,7 +15,7 @@ import (
 // 300 attempts for each reason, in turn. It reports the gap between the fastest and
 // the slowest median, in percent.
 func BenchmarkNoTells(b *testing.B) {
-	directory := accounts.NewDirectory(memaccounts.New(), plain)
+	directory := accounts.NewDirectory(memaccounts.New(), plain).Checked()
 	for name, disabled := range map[string]bool{"alice": false, "disabled": true} {
 		account, err := directory.Register(b.Context(), name, "", nil, phrase)
 		if err == nil {

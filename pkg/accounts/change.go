@@ -148,22 +148,17 @@ func (d *Directory) SetProfile(ctx context.Context, account *Account, displayNam
 // SetPreferences implements [authn.PreferenceSetter] by [Store.SetPreferences]. It
 // touches nothing else of the account.
 func (d *Directory) SetPreferences(ctx context.Context, userID, username string, settings map[string]string) error {
-	name, err := Normalize(username)
+	keys, err := keys(username)
 	if err != nil {
 		return authn.ErrNoUser // no account can have this name
 	}
-	err = d.store.SetPreferences(ctx, name, userID, settings, randomID())
-	if errors.Is(err, ErrNotFound) {
-		return authn.ErrNoUser
+	for _, key := range keys {
+		err := d.store.SetPreferences(ctx, key, userID, settings, randomID())
+		if !errors.Is(err, ErrNotFound) {
+			return err
+		}
 	}
-	return err
-}
-
-// Delete removes an account. Nobody may be able to sign in to it any more, so the
-// caller must disable it and end its sessions first. It returns [ErrChanged] if the
-// account has changed since the caller read it.
-func (d *Directory) Delete(ctx context.Context, account *Account) error {
-	return d.store.Delete(ctx, account)
+	return authn.ErrNoUser
 }
 
 // modify applies change to the account and stores the result. If it loses a race to

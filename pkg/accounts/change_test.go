@@ -54,7 +54,7 @@ type changeFixture struct {
 func newChangeFixture(t *testing.T) *changeFixture {
 	t.Helper()
 	store := &hookedStore{Store: memaccounts.New(), before: map[int]func() error{}, after: map[int]func() error{}}
-	r := &changeFixture{t: t, store: store, Directory: accounts.NewDirectory(store, plain)}
+	r := &changeFixture{t: t, store: store, Directory: accounts.NewDirectory(store, plain).Checked()}
 	limiter, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -24,6 +26,8 @@ type Directory struct {
 	dummy   *Account // used in place of an account that does not exist
 	verify  func(encoded, password string) (bool, error)
 	hashing hashing
+
+	namesChecked atomic.Bool // see checked
 }
 
 // rehashTimeout limits how long a sign-in may take to replace a hash.
@@ -47,17 +51,39 @@ func NewDirectory(store Store, hasher password.Hasher) *Directory {
 // Find returns the account with that name, or ErrNotFound. If no account can have
 // such a name, the error does not quote it.
 func (d *Directory) Find(ctx context.Context, username string) (*Account, error) {
-	name, err := Normalize(username)
+	keys, err := keys(username)
 	if err != nil {
 		return nil, err
 	}
-	return d.store.Get(ctx, name)
+	return d.get(ctx, keys)
 }
 
-// find returns the account for a sign-in by a normalised name. If no account has the
+// get returns the account under the first of the keys that has one. It always reads all
+// of them, at the same time, so that what is stored does not show in the calls.
+func (d *Directory) get(ctx context.Context, keys []string) (*Account, error) {
+	found, errs := make([]*Account, len(keys)), make([]error, len(keys))
+	var wg sync.WaitGroup
+	for i, key := range keys {
+		wg.Go(func() { found[i], errs[i] = d.store.Get(ctx, key) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+	}
+	for _, account := range found {
+		if account != nil {
+			return account, nil
+		}
+	}
+	return nil, ErrNotFound
+}
+
+// find returns the account for a sign-in by the keys of a name. If no account has the
 // name, it returns the dummy account.
-func (d *Directory) find(ctx context.Context, name string) (*Account, error) {
-	account, err := d.store.Get(ctx, name)
+func (d *Directory) find(ctx context.Context, keys []string) (*Account, error) {
+	account, err := d.get(ctx, keys)
 	if errors.Is(err, ErrNotFound) {
 		return d.dummy, nil
 	}
@@ -168,8 +194,8 @@ func (d *Directory) CheckNew(pw, username string) error { return d.hasher.CheckN
 // Register stores a new account and returns it. If displayName is empty, username is
 // used. A role is at most 254 bytes of valid UTF-8. It contains no white space, no
 // control character, none that cannot be seen, and none of , ; | { } [ ] " ' \ with which
-// lists are written. The error says what is wrong with an argument, or wraps [ErrExists]
-// if the name is taken, or is an outage.
+// lists are written. The error says what is wrong with an argument, or is that of
+// [Directory.Add].
 func (d *Directory) Register(ctx context.Context, username, displayName string, roles []string, pw string) (*Account, error) {
 	account, err := newAccount(username, displayName, roles)
 	if err != nil {
@@ -185,15 +211,6 @@ func (d *Directory) Register(ctx context.Context, username, displayName string, 
 		return nil, err
 	}
 	return account, nil
-}
-
-// Add stores a new account that [Directory.Imported] has made. The error wraps
-// [ErrExists] if the name is taken, or is an outage.
-func (d *Directory) Add(ctx context.Context, account *Account) error {
-	if err := d.store.Create(ctx, account); err != nil {
-		return fmt.Errorf("user %q: %w", account.Name, err)
-	}
-	return nil
 }
 
 // Imported returns a new account whose password was hashed by another system. The
@@ -232,6 +249,7 @@ func newAccount(username, displayName string, roles []string) (*Account, error) 
 	if err != nil {
 		return nil, err
 	}
+	username = visible(username)
 	displayName = cmp.Or(displayName, username)
 	if err := checkDisplayName(displayName); err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func newCountingDirectory(t *testing.T, peppers ...password.Pepper) *countingDir
 	t.Helper()
 	store := &countingStore{Store: memaccounts.New()}
 	hasher := password.Hasher{Peppers: peppers}
-	c := &countingDirectory{Directory: accounts.NewDirectory(store, hasher), store: store}
+	c := &countingDirectory{Directory: accounts.NewDirectory(store, hasher).Checked(), store: store}
 	c.SetVerify(func(encoded, pw string) (bool, error) {
 		ok, err := hasher.Verify(encoded, pw)
 		if err == nil {
@@ -219,7 +219,7 @@ func TestRegister(t *testing.T) {
 		t.Errorf("revision %q, want 22 characters", stored.Revision)
 	}
 	stored.PasswordHash, stored.UserID, stored.Revision = "", "", ""
-	want := &accounts.Account{Name: "alice", Username: " Ａlice", DisplayName: "Alice A.", Roles: []string{"admin", "staff"}, Version: 1}
+	want := &accounts.Account{Name: "alice", Username: "Ａlice", DisplayName: "Alice A.", Roles: []string{"admin", "staff"}, Version: 1}
 	if fmt.Sprint(stored) != fmt.Sprint(want) {
 		t.Errorf("stored %+v\nwant   %+v", stored, want)
 	}
@@ -247,7 +247,7 @@ func TestRegisterRefuses(t *testing.T) {
 	}{
 		{"ALICE", "", "r", phrase, `user "alice": the account exists already`},
 		{"", "", "r", phrase, "the user name is empty"},
-		{"bob\n", "", "r", phrase, "the user name contains a control character"},
+		{"b\nob", "", "r", phrase, "the user name contains a control character"},
 		{"bob", "B\x1b", "r", phrase, "the display name contains a control character"},
 		{"bob", strings.Repeat("b", 255), "r", phrase, "the display name is longer than 254 bytes"},
 		{"bob", "", "", phrase, "role 1 is empty"},
@@ -277,7 +277,7 @@ func TestImported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Name != "alice" || a.Username != " Alice" || a.DisplayName != " Alice" || a.Roles[0] != "staff" || a.PasswordHash != hash ||
+	if a.Name != "alice" || a.Username != "Alice" || a.DisplayName != "Alice" || a.Roles[0] != "staff" || a.PasswordHash != hash ||
 		a.Disabled || a.Version != 1 || len(a.UserID) != 22 || len(a.Revision) != 22 {
 		t.Errorf("imported %+v", a)
 	}

@@ -8,6 +8,20 @@ const (
 	MaxText = maxText
 )
 
+// Exported for the tests.
+var (
+	EarlierKey = earlierKey
+	Keys       = keys
+	Ignorable  = ignorable
+	Counted    = counted
+)
+
+// Checked returns d, for which the names of its store have been checked.
+func (d *Directory) Checked() *Directory {
+	d.namesChecked.Store(true)
+	return d
+}
+
 // SetVerify replaces the function that compares a password with a hash.
 func (d *Directory) SetVerify(verify func(encoded, password string) (bool, error)) { d.verify = verify }
 

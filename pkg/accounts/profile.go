@@ -50,18 +50,12 @@ func checkRole(role string) error {
 	switch {
 	case strings.ContainsFunc(role, unicode.IsSpace):
 		return errors.New("contains a blank; write its words with - or _ between them")
-	case strings.ContainsFunc(role, unseen):
+	case strings.ContainsFunc(role, ignorable):
 		return errors.New("contains a character that cannot be seen; leave it out")
 	case strings.ContainsAny(role, listSyntax):
 		return errors.New("contains one of " + strings.Join(strings.Split(listSyntax, ""), " ") + " with which lists are written; give each role by itself")
 	}
 	return nil
-}
-
-// unseen reports whether r has no shape of its own: Unicode's Default_Ignorable_Code_Point,
-// and the other format characters.
-func unseen(r rune) bool {
-	return unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 
 // checkUserID is the rule for a user ID that another system has given. It is a key in the

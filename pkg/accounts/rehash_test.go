@@ -102,7 +102,7 @@ func TestRehashNeverFailsASignIn(t *testing.T) {
 				store := failingStore{memaccounts.New(), test.update}
 				accountstest.Create(t, store, &accounts.Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
 				start := time.Now()
-				account, err := authenticate(t.Context(), accounts.NewDirectory(store, plain), "alice", foreignPhrase)
+				account, err := authenticate(t.Context(), accounts.NewDirectory(store, plain).Checked(), "alice", foreignPhrase)
 				if err != nil || account.PasswordHash != foreignHash {
 					t.Errorf("Authenticate = %+v, %v", account, err)
 				}
@@ -127,7 +127,7 @@ func TestRehashAndPasswordChange(t *testing.T) {
 		changed.PasswordHash = "changed"
 		changed.Version++
 		return memory.Update(t.Context(), changed, rand.Text())
-	}}, plain)
+	}}, plain).Checked()
 	account, err := authenticate(t.Context(), directory, "alice", foreignPhrase)
 	if err != nil {
 		t.Fatal(err)
@@ -144,18 +144,18 @@ func TestPepperRotation(t *testing.T) {
 	first := password.Pepper{ID: "2025", Key: bytes.Repeat([]byte("1"), 32)}
 	second := password.Pepper{ID: "2026", Key: bytes.Repeat([]byte("2"), 32)}
 	store := newCountingDirectory(t).store
-	made, err := accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{first}}).Register(t.Context(), "alice", "", nil, phrase)
+	made, err := accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{first}}).Checked().Register(t.Context(), "alice", "", nil, phrase)
 	if err != nil || !strings.Contains(made.PasswordHash, ",keyid=2025$") {
 		t.Fatalf("Register = %+v, %v", made, err)
 	}
-	rotated := accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{second, first}})
+	rotated := accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{second, first}}).Checked()
 	if _, err := authenticate(t.Context(), rotated, "alice", phrase); err != nil {
 		t.Errorf("after the rotation: %v", err)
 	}
 	if got := accountstest.Get(t, store, "alice").PasswordHash; !strings.Contains(got, ",keyid=2026$") {
 		t.Errorf("the hash is %s, want one of the new pepper", got)
 	}
-	if _, err := authenticate(t.Context(), accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{second}}), "alice", phrase); err != nil {
+	if _, err := authenticate(t.Context(), accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{second}}).Checked(), "alice", phrase); err != nil {
 		t.Errorf("without the old pepper: %v", err)
 	}
 }

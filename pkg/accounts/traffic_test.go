@@ -76,7 +76,7 @@ func newTraffic(t *testing.T, store session.Store, users accounts.Store, pause t
 	t.Helper()
 	tr := &traffic{t: t, pause: pause, rng: rand.New(rand.NewPCG(trafficSeed, 1)), live: map[string]int64{}}
 	tr.store = slowSessions{store, tr}
-	tr.directory = accounts.NewDirectory(slowAccounts{users, tr}, password.Hasher{})
+	tr.directory = accounts.NewDirectory(slowAccounts{users, tr}, password.Hasher{}).Checked()
 	var err error
 	if tr.user, err = tr.directory.Register(t.Context(), "alice", "", nil, "an example of a long password"); err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func TestManyWriters(t *testing.T) {
 func testManyWriters(t *testing.T, write time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		const writers, changes = 32, 40
-		directory := accounts.NewDirectory(remoteStore{memaccounts.New(), make(chan struct{}, 1), write}, plain)
+		directory := accounts.NewDirectory(remoteStore{memaccounts.New(), make(chan struct{}, 1), write}, plain).Checked()
 		if _, err := directory.Register(t.Context(), "alice", "", nil, phrase); err != nil {
 			t.Fatal(err)
 		}

@@ -38,6 +38,7 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 			return fmt.Errorf("creating %s in DynamoDB at %s: %w", id, s.Database, err)
 		}
 	}
-	users := dynamoaccounts.New(client, "UsersTable")
-	return demo.AddUser(ctx, accounts.NewDirectory(users, password.Hasher{}))
+	const table = "UsersTable"
+	directory := accounts.NewDirectory(dynamoaccounts.New(client, table), password.Hasher{})
+	return demo.AddUser(ctx, directory, dynamoaccounts.All(ctx, client, table))
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"net/url"
@@ -22,17 +23,31 @@ const (
 )
 
 // AddUser adds the demo user to the directory, if it is not there yet. It adds the
-// user as an imported one, because nobody may choose a password that is public. First
-// ask [CheckStore] and [CheckListener] whether it may.
-func AddUser(ctx context.Context, directory *accounts.Directory) error {
+// user as an imported one, because nobody may choose a password that is public. The
+// sequence is all accounts of the directory. First ask [CheckStore] and [CheckListener]
+// whether it may.
+func AddUser(ctx context.Context, directory *accounts.Directory, all iter.Seq2[*accounts.Account, error]) error {
+	if err := addUser(ctx, directory, all); err != nil {
+		return fmt.Errorf("demo user: %w", err)
+	}
+	return nil
+}
+
+func addUser(ctx context.Context, directory *accounts.Directory, all iter.Seq2[*accounts.Account, error]) error {
+	if _, err := directory.Find(ctx, Username); !errors.Is(err, accounts.ErrNotFound) {
+		return err
+	}
+	if err := directory.Prepare(ctx, all); err != nil {
+		return err
+	}
 	user, err := directory.Imported(Username, "Alice", []string{"member"}, password.Hasher{}.Hash(Password), "")
 	if err == nil {
 		err = directory.Add(ctx, user)
 	}
-	if err != nil && !errors.Is(err, accounts.ErrExists) {
-		return fmt.Errorf("demo user: %w", err)
+	if errors.Is(err, accounts.ErrExists) {
+		return nil // another process has added her
 	}
-	return nil
+	return err
 }
 
 // SignsIn reports whether the user of her name can sign in with the public password. It

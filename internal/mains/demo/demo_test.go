@@ -73,7 +73,7 @@ func TestAddUser(t *testing.T) {
 	store := memaccounts.New()
 	directory := accounts.NewDirectory(store, password.Hasher{})
 	for range 2 {
-		if err := AddUser(t.Context(), directory); err != nil {
+		if err := AddUser(t.Context(), directory, store.All(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,7 +2,6 @@ package stores
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	"example.com/coatcheck/pkg/accounts"
@@ -16,16 +15,18 @@ func init() { openers[Memory] = openMemory }
 // no other program can reach them.
 const Memory = "memory"
 
-type memory struct{ parts }
-
-func openMemory(context.Context, string) (Stores, error) {
-	return memory{parts{memstore.New(), memaccounts.New(), memaccounts.NewAttempts()}}, nil
+type memory struct {
+	parts
+	users *memaccounts.Store
 }
 
-func (memory) AllUsers(context.Context) iter.Seq2[*accounts.Account, error] {
-	return func(yield func(*accounts.Account, error) bool) {
-		yield(nil, errors.New("users in memory cannot be listed"))
-	}
+func openMemory(context.Context, string) (Stores, error) {
+	users := memaccounts.New()
+	return memory{parts{memstore.New(), users, memaccounts.NewAttempts()}, users}, nil
+}
+
+func (m memory) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {
+	return m.users.All(ctx)
 }
 
 func (memory) Local() bool                      { return true }

@@ -276,6 +276,8 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 		}
 	})
 
+	runClaims(t, store)
+
 	t.Run("a cancelled context is an outage", func(t *testing.T) {
 		cancelled, cancel := context.WithCancel(ctx)
 		cancel()
@@ -294,6 +296,18 @@ func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
 		if err := store.Delete(cancelled, Sample("alice")); err == nil || errors.Is(err, accounts.ErrChanged) {
 			t.Errorf("Delete = %v; want an error that is not ErrChanged", err)
 		}
+		if err := store.Claim(cancelled, "never", "holder"); err == nil || errors.Is(err, accounts.ErrExists) {
+			t.Errorf("Claim = %v; want an error that is not ErrExists", err)
+		}
+		if holder, err := store.Holder(cancelled, "alice"); holder != "" || err == nil || errors.Is(err, accounts.ErrNotFound) {
+			t.Errorf("Holder = %q, %v; want an error that is not ErrNotFound", holder, err)
+		}
+		for _, to := range []string{"", "other"} {
+			if err := store.PassClaim(cancelled, "never", "holder", to); err == nil || errors.Is(err, accounts.ErrChanged) {
+				t.Errorf("PassClaim = %v; want an error that is not ErrChanged", err)
+			}
+		}
+		wantHolder(t, store, "never", "")
 		if _, err := store.Get(ctx, "never"); !errors.Is(err, accounts.ErrNotFound) {
 			t.Errorf("Get after the cancelled Create = %v, want ErrNotFound", err)
 		}

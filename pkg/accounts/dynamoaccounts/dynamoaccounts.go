@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strconv"
 	"strings"
 
@@ -25,7 +24,8 @@ import (
 // has the fields name, username, user_id, display_name, password_hash, revision
 // (S), roles (L of S), preferences (M of S), version and credential_version (N),
 // disabled (BOOL) and frozen_until (N, epoch seconds); display_name, roles,
-// preferences, credential_version and frozen_until may be absent.
+// preferences, credential_version and frozen_until may be absent. An item with the field
+// claimed_by (S) is no account but a claim of its key; it has no other field.
 type Store struct {
 	table string
 
@@ -54,7 +54,7 @@ func (s *Store) Get(ctx context.Context, name string) (*accounts.Account, error)
 	if err != nil {
 		return nil, fmt.Errorf("table %q: %w", s.table, err)
 	}
-	if out.Item == nil {
+	if _, claim := out.Item[claimedBy]; claim || out.Item == nil {
 		return nil, accounts.ErrNotFound
 	}
 	return s.decode(name, out.Item)
@@ -68,11 +68,11 @@ func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 		TableName:                           &s.table,
 		Item:                                encode(a),
 		ConditionExpression:                 new("attribute_not_exists(#name)"),
-		ExpressionAttributeNames:            map[string]string{"#name": "name"}, // name is a reserved word
+		ExpressionAttributeNames:            keyName,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}, count)
 	if taken, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-		// The user ID is random. If the stored item has it, this call's own earlier
+		// A user ID belongs to one account. If the stored item has it, this call's own earlier
 		// attempt wrote the item, and the answer to that attempt was lost.
 		stored := dynamo.NewItem(s.table, a.Name, taken.Item)
 		if *attempts > 1 && stored.String("user_id") == a.UserID {
@@ -132,7 +132,7 @@ func (s *Store) SetPreferences(ctx context.Context, name, userID string, setting
 	if err != nil {
 		return fmt.Errorf("table %q: %w", s.table, err)
 	}
-	if out.Item == nil {
+	if len(out.Item) == 0 { // no item, or a claim, which has none of these fields
 		return accounts.ErrNotFound
 	}
 	item := dynamo.NewItem(s.table, name, out.Item)
@@ -159,19 +159,18 @@ func (s *Store) SetPreferences(ctx context.Context, name, userID string, setting
 	return s.setPreferences(ctx, name, set, names, values)
 }
 
-// setPreferences sends one UpdateItem, on the condition that the account exists. It is
+// setPreferences sends one UpdateItem, on the condition that the account exists: that the
+// item has a revision, which a claim has not. It is
 // sent only once. A second try could come after another write, and would set the revision
 // back to one that somebody has read; a write of theirs could then undo that other write,
 // for example a disable.
 func (s *Store) setPreferences(ctx context.Context, name, set string, names map[string]string, values map[string]types.AttributeValue) error {
-	all := map[string]string{"#name": "name"}
-	maps.Copy(all, names)
 	_, err := s.update(ctx, &dynamodb.UpdateItemInput{
 		TableName:                 &s.table,
 		Key:                       map[string]types.AttributeValue{"name": str(name)},
 		UpdateExpression:          &set,
-		ConditionExpression:       new("attribute_exists(#name)"),
-		ExpressionAttributeNames:  all,
+		ConditionExpression:       new("attribute_exists(revision)"),
+		ExpressionAttributeNames:  names,
 		ExpressionAttributeValues: values,
 		ReturnValues:              types.ReturnValueNone, // the default, sent because the policy of preferences has a condition on it
 	}, func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
@@ -186,13 +185,18 @@ func (s *Store) setPreferences(ctx context.Context, name, set string, names map[
 
 // changed returns the result of an update whose condition failed. The condition may
 // have failed because the update's own earlier attempt was applied and the answer to
-// it was lost. Another write may then have changed the item again. So it is certain
-// that the update was not applied only if there was one attempt.
+// it was lost. Another write may then have changed the item again.
 func (s *Store) changed(name string, stored map[string]types.AttributeValue, attempts int, newRevision string) error {
-	switch revision := dynamo.NewItem(s.table, name, stored).Optional().String("revision"); {
-	case revision == newRevision:
+	if dynamo.NewItem(s.table, name, stored).Optional().String("revision") == newRevision {
 		return nil
-	case attempts > 1:
+	}
+	return s.lost(name, attempts)
+}
+
+// lost returns the result of a write that found somebody else's. It is certain that the
+// write was not applied before only if it was sent once.
+func (s *Store) lost(name string, attempts int) error {
+	if attempts > 1 {
 		return fmt.Errorf("table %q, item %q: an answer was lost, and somebody else has written since", s.table, name)
 	}
 	return accounts.ErrChanged
@@ -202,12 +206,16 @@ func (s *Store) changed(name string, stored map[string]types.AttributeValue, att
 // revision is the same.
 func (s *Store) Delete(ctx context.Context, a *accounts.Account) error {
 	_, err := s.delete(ctx, &dynamodb.DeleteItemInput{
-		TableName:                 &s.table,
-		Key:                       map[string]types.AttributeValue{"name": str(a.Name)},
-		ConditionExpression:       new("attribute_not_exists(revision) OR revision = :revision"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":revision": str(a.Revision)},
+		TableName:                           &s.table,
+		Key:                                 map[string]types.AttributeValue{"name": str(a.Name)},
+		ConditionExpression:                 new("attribute_not_exists(revision) AND attribute_not_exists(claimed_by) OR revision = :revision"),
+		ExpressionAttributeValues:           map[string]types.AttributeValue{":revision": str(a.Revision)},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+	if stored, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		if _, claim := stored.Item[claimedBy]; claim {
+			return nil // the account is gone
+		}
 		return accounts.ErrChanged
 	}
 	if err != nil {

@@ -1,7 +1,9 @@
 package dynamoaccounts
 
 import (
+	"context"
 	"errors"
+	"iter"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,6 +23,11 @@ func TestStore(t *testing.T) {
 	accountstest.Run(t, func(t *testing.T) accounts.Store {
 		return New(dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)["UsersTable"])
 	})
+}
+
+func TestNames(t *testing.T) {
+	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)["UsersTable"]
+	accountstest.RunNames(t, New(client, table), func(ctx context.Context) iter.Seq2[*accounts.Account, error] { return All(ctx, client, table) })
 }
 
 func BenchmarkStore(b *testing.B) {
@@ -85,13 +92,45 @@ func TestDeleteRecognisesItsOwnRetry(t *testing.T) {
 	}
 }
 
+func TestClaimsRecogniseTheirOwnRetry(t *testing.T) {
+	store, proxy := behindProxy(t)
+	lost := func(action string) { proxy.Fail(action, dynamotest.LoseAnswer) }
+	lost("PutItem")
+	accountstest.Claim(t, store, "key", "first")
+	lost("UpdateItem")
+	if err := store.PassClaim(t.Context(), "key", "first", "second"); err != nil {
+		t.Error(err)
+	}
+	if holder, err := store.Holder(t.Context(), "key"); holder != "second" || err != nil {
+		t.Errorf("the holder is %q, %v", holder, err)
+	}
+	// If the second try finds a third holder, it cannot know whether the first was applied.
+	for action, to := range map[string]string{"UpdateItem": "third", "DeleteItem": ""} {
+		lost(action)
+		if err := store.PassClaim(t.Context(), "key", "first", to); err == nil || errors.Is(err, accounts.ErrChanged) {
+			t.Errorf("%s, sent twice, of a claim that has changed = %v, want an outage", action, err)
+		}
+	}
+	lost("DeleteItem")
+	if err := store.PassClaim(t.Context(), "key", "second", ""); err != nil {
+		t.Error(err)
+	}
+	if calls := proxy.Take(); len(calls) != 11 {
+		t.Errorf("%d calls, want 11: each but the read was sent twice", len(calls))
+	}
+	accountstest.Create(t, store, accountstest.Sample("key"))
+}
+
 func TestReadsConsistently(t *testing.T) {
 	store, proxy := behindProxy(t)
 	accountstest.Create(t, store, accountstest.Sample("alice"))
 	proxy.Take()
 	accountstest.Get(t, store, "alice")
-	if calls := proxy.Take(); len(calls) != 1 || calls[0].Action != "GetItem" || calls[0].Read != 1 {
-		t.Errorf("calls %+v, want one GetItem of one unit: an eventually consistent one takes half", calls)
+	if _, err := store.Holder(t.Context(), "alice"); err != nil {
+		t.Error(err)
+	}
+	if calls := proxy.Take(); len(calls) != 2 || calls[0].Action != "GetItem" || calls[0].Read != 1 || calls[1].Action != "GetItem" || calls[1].Read != 1 {
+		t.Errorf("calls %+v, want two GetItem of one unit: an eventually consistent one takes half", calls)
 	}
 }
 
@@ -161,6 +200,17 @@ func TestOutage(t *testing.T) {
 	}
 	if err := store.Delete(t.Context(), accountstest.Sample("alice")); err == nil || errors.Is(err, accounts.ErrChanged) {
 		t.Errorf("Delete = %v; want an outage", err)
+	}
+	if err := store.Claim(t.Context(), "alice", "holder"); err == nil || errors.Is(err, accounts.ErrExists) {
+		t.Errorf("Claim = %v; want an outage", err)
+	}
+	if holder, err := store.Holder(t.Context(), "alice"); holder != "" || err == nil || errors.Is(err, accounts.ErrNotFound) {
+		t.Errorf("Holder = %q, %v; want an outage", holder, err)
+	}
+	for _, to := range []string{"", "other"} {
+		if err := store.PassClaim(t.Context(), "alice", "holder", to); err == nil || errors.Is(err, accounts.ErrChanged) {
+			t.Errorf("PassClaim to %q = %v; want an outage", to, err)
+		}
 	}
 }
 

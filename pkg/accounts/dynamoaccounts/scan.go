@@ -27,7 +27,10 @@ func All(ctx context.Context, client *dynamodb.Client, table string) iter.Seq2[*
 	return func(yield func(*accounts.Account, error) bool) {
 		users := &Store{table: table}
 		for next := (map[string]types.AttributeValue)(nil); ; {
-			page, err := client.Scan(ctx, &dynamodb.ScanInput{TableName: &table, ConsistentRead: new(true), ExclusiveStartKey: next})
+			page, err := client.Scan(ctx, &dynamodb.ScanInput{
+				TableName: &table, ConsistentRead: new(true), ExclusiveStartKey: next,
+				FilterExpression: new("attribute_not_exists(claimed_by)"), // so that claims are read, and not sent
+			})
 			if err != nil {
 				yield(nil, fmt.Errorf("table %q: %w", table, err))
 				return

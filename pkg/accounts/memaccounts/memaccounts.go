@@ -6,6 +6,7 @@ package memaccounts
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"sync"
 
@@ -16,10 +17,13 @@ import (
 type Store struct {
 	mu       sync.RWMutex
 	accounts map[string]*accounts.Account
+	claims   map[string]string // holders by key
 }
 
 // New returns an empty store.
-func New() *Store { return &Store{accounts: map[string]*accounts.Account{}} }
+func New() *Store {
+	return &Store{accounts: map[string]*accounts.Account{}, claims: map[string]string{}}
+}
 
 // Get implements [accounts.Store].
 func (m *Store) Get(ctx context.Context, name string) (*accounts.Account, error) {
@@ -42,7 +46,7 @@ func (m *Store) Create(ctx context.Context, a *accounts.Account) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.accounts[a.Name]; ok {
+	if m.holder(a.Name) != "" {
 		return accounts.ErrExists
 	}
 	m.accounts[a.Name] = a.Clone()
@@ -97,4 +101,74 @@ func (m *Store) Delete(ctx context.Context, a *accounts.Account) error {
 	}
 	delete(m.accounts, a.Name)
 	return nil
+}
+
+// Claim implements [accounts.Store].
+func (m *Store) Claim(ctx context.Context, key, holder string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.accounts[key] != nil || m.claims[key] != "" && m.claims[key] != holder {
+		return accounts.ErrExists
+	}
+	m.claims[key] = holder
+	return nil
+}
+
+// Holder implements [accounts.Store].
+func (m *Store) Holder(ctx context.Context, key string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if holder := m.holder(key); holder != "" {
+		return holder, nil
+	}
+	return "", accounts.ErrNotFound
+}
+
+// holder returns the holder of the key, or "". The caller holds the lock.
+func (m *Store) holder(key string) string {
+	if m.accounts[key] != nil {
+		return key
+	}
+	return m.claims[key]
+}
+
+// PassClaim implements [accounts.Store].
+func (m *Store) PassClaim(ctx context.Context, key, from, to string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	holder := m.claims[key]
+	if m.accounts[key] != nil || holder != from && holder != to {
+		return accounts.ErrChanged
+	}
+	if m.claims[key] = to; to == "" {
+		delete(m.claims, key)
+	}
+	return nil
+}
+
+// All returns every account, in no order. It returns the accounts that exist when the
+// call is made.
+func (m *Store) All(context.Context) iter.Seq2[*accounts.Account, error] {
+	return func(yield func(*accounts.Account, error) bool) {
+		m.mu.RLock()
+		all := make([]*accounts.Account, 0, len(m.accounts))
+		for _, a := range m.accounts {
+			all = append(all, a.Clone())
+		}
+		m.mu.RUnlock()
+		for _, a := range all {
+			if !yield(a, nil) {
+				return
+			}
+		}
+	}
 }

@@ -18,3 +18,8 @@ func BenchmarkStore(b *testing.B) { accountstest.Benchmark(b, memaccounts.New())
 func TestAttempts(t *testing.T) {
 	accountstest.RunAttempts(t, func(*testing.T) throttle.Store { return memaccounts.NewAttempts() })
 }
+
+func TestNames(t *testing.T) {
+	store := memaccounts.New()
+	accountstest.RunNames(t, store, store.All)
+}

@@ -40,6 +40,19 @@ var calls = []call{
 		return f.users.SetPreferences(ctx, a.Name, a.UserID, map[string]string{"theme": "light"}, "second")
 	}},
 	{"Delete", 3, func(ctx context.Context, f *fixture, a *accounts.Account) error { return f.users.Delete(ctx, a) }},
+	{"Claim", 3, func(ctx context.Context, f *fixture, a *accounts.Account) error {
+		return f.users.Claim(ctx, a.Name+"-new", "holder")
+	}},
+	{"Holder", 3, func(ctx context.Context, f *fixture, a *accounts.Account) error {
+		_, err := f.users.Holder(ctx, a.Name)
+		return err
+	}},
+	{"PassClaim", 3, func(ctx context.Context, f *fixture, a *accounts.Account) error {
+		return f.users.PassClaim(ctx, a.Name+"-claimed", "holder", "other")
+	}},
+	{"PassClaim to nobody", 3, func(ctx context.Context, f *fixture, a *accounts.Account) error {
+		return f.users.PassClaim(ctx, a.Name+"-claimed", "holder", "")
+	}},
 	{"Count", 3, func(ctx context.Context, f *fixture, _ *accounts.Account) error {
 		_, _, err := f.attempts.Count(ctx, attempt("2", 0))
 		return err
@@ -71,6 +84,7 @@ func (f *fixture) prepared() *accounts.Account {
 	f.Helper()
 	a := accountstest.Sample("alice-" + redistest.Prefix(f.T))
 	accountstest.Create(f.T, f.direct, a)
+	accountstest.Claim(f.T, f.direct, a.Name+"-claimed", "holder")
 	check(f.T, f.directAttempts.Clear(f.Context(), "name/x"))
 	_, _, err := f.directAttempts.Count(f.Context(), attempt("1", 0))
 	check(f.T, err)
@@ -84,7 +98,7 @@ func (f *fixture) prepared() *accounts.Account {
 func (f *fixture) stored(a *accounts.Account) map[string]string {
 	f.Helper()
 	all := map[string]string{}
-	for _, key := range []string{f.direct.key(a.Name), f.direct.key(a.Name + "-new"), f.directAttempts.key("name/x")} {
+	for _, key := range []string{f.direct.key(a.Name), f.direct.key(a.Name + "-new"), f.direct.key(a.Name + "-claimed"), f.directAttempts.key("name/x")} {
 		hash, err := f.client.HGetAll(f.Context(), key).Result()
 		check(f.T, err)
 		for field, value := range hash {
@@ -149,6 +163,17 @@ func TestWritesBetweenTries(t *testing.T) {
 		}
 		return f.direct.Create(f.Context(), accountstest.Sample(a.Name))
 	}
+	passes := func(f *fixture, a *accounts.Account) error {
+		for _, from := range []string{"holder", "other"} { // whether the first try was applied or not
+			if err := f.direct.PassClaim(f.Context(), a.Name+"-claimed", from, "third"); err == nil {
+				return nil
+			}
+		}
+		return errors.New("nothing to pass on")
+	}
+	claims := func(f *fixture, a *accounts.Account) error {
+		return f.direct.Claim(f.Context(), a.Name+"-claimed", "third")
+	}
 	each(t, func(f *fixture) {
 		for _, test := range []struct {
 			call    string
@@ -162,6 +187,9 @@ func TestWritesBetweenTries(t *testing.T) {
 			{"Delete", redistest.LoseAnswer, replaces, errOutage},
 			{"Delete", redistest.Refuse, disables, errOutage},
 			{"Get", redistest.LoseAnswer, replaces, nil},
+			{"PassClaim", redistest.LoseAnswer, passes, errOutage},
+			{"PassClaim to nobody", redistest.Refuse, passes, errOutage},
+			{"PassClaim to nobody", redistest.LoseAnswer, claims, errOutage},
 		} {
 			a := f.prepared()
 			f.proxy.Fail(test.first)
@@ -258,7 +286,7 @@ func TestRefusedWrites(t *testing.T) {
 		after := f.stored(a)
 		check(t, f.client.ConfigSet(t.Context(), "maxmemory", "0").Err())
 		switch c.name {
-		case "Get", "Attempts.Get", "Delete", "Clear", "Withdraw": // they need no memory; this Withdraw removes the counter
+		case "Get", "Holder", "Attempts.Get", "Delete", "PassClaim to nobody", "Clear", "Withdraw": // they need no memory; this Withdraw removes the counter
 			want(t, err, nil)
 		default:
 			if want(t, err, errOutage); !strings.Contains(err.Error(), "OOM") || !maps.Equal(before, after) {

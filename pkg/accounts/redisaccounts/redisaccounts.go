@@ -17,6 +17,8 @@
 //	  frozen_until             Unix seconds; 0: not frozen
 //	  version,
 //	  credential_version       whole numbers
+//	  claimed_by               text; a hash with this field has no other one. It is no
+//	                           account but a claim of its key
 //	<prefix>attempts:<key>     hash:
 //	  failures                 whole number
 //	  last_at, previous_at     Unix milliseconds: the last attempt, and the one before it; 0: none
@@ -84,15 +86,20 @@ const preference = "preference:"
 // Get implements [accounts.Store]. If a field is missing or malformed, the error names
 // the key and the field. It is not ErrNotFound.
 func (s *Store) Get(ctx context.Context, name string) (*accounts.Account, error) {
-	reply, _, err := s.run(ctx, getScript, name)
-	if err != nil {
-		return nil, err
-	}
-	hash, err := rediscall.NewHash(s.key(name), reply)
+	hash, err := s.hash(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	return decode(name, hash)
+}
+
+// hash reads the hash of an account or of a claim.
+func (s *Store) hash(ctx context.Context, name string) (*rediscall.Hash, error) {
+	reply, _, err := s.run(ctx, getScript, name)
+	if err != nil {
+		return nil, err
+	}
+	return rediscall.NewHash(s.key(name), reply)
 }
 
 // Create implements [accounts.Store].
@@ -109,7 +116,7 @@ func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 	case reply == applied:
 		return nil
 	case tries > 1 && reply == a.UserID:
-		return nil // The user ID is random, so an earlier try of this call made the account.
+		return nil // A user ID belongs to one account, so an earlier try of this call made it.
 	}
 	return accounts.ErrExists
 }
@@ -186,9 +193,9 @@ func fields(a *accounts.Account, revision string) ([]any, error) {
 	return all, nil
 }
 
-// decode reads an account.
+// decode reads an account. A claim is none.
 func decode(name string, h *rediscall.Hash) (*accounts.Account, error) {
-	if len(h.Fields) == 0 {
+	if _, claim := h.Fields[claimedBy]; claim || len(h.Fields) == 0 {
 		return nil, accounts.ErrNotFound
 	}
 	a := &accounts.Account{

@@ -56,13 +56,45 @@ redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return 1
 `)
 
-	// ARGV: revision. A damaged account without a revision can be deleted too.
+	// ARGV: revision. A damaged account without a revision can be deleted too. Where a
+	// claim has taken the place of the account, the account is gone already.
 	deleteScript = redis.NewScript(`
-local revision = redis.call('HGET', KEYS[1], 'revision')
-if revision and revision ~= ARGV[1] then
-	return revision
+local stored = redis.call('HMGET', KEYS[1], 'revision', 'claimed_by')
+if stored[1] and stored[1] ~= ARGV[1] then
+	return stored[1]
 end
-redis.call('DEL', KEYS[1])
+if not stored[2] then
+	redis.call('DEL', KEYS[1])
+end
+return 1
+`)
+
+	// ARGV: holder.
+	claimScript = redis.NewScript(`
+if redis.call('HGET', KEYS[1], 'claimed_by') == ARGV[1] then
+	return 1
+end
+if redis.call('EXISTS', KEYS[1]) == 1 then
+	return 0
+end
+redis.call('HSET', KEYS[1], 'claimed_by', ARGV[1])
+return 1
+`)
+
+	// ARGV: the holder before and after; if the one after is empty, the claim is removed.
+	passScript = redis.NewScript(`
+local holder = redis.call('HGET', KEYS[1], 'claimed_by')
+if holder ~= ARGV[1] then
+	if holder == ARGV[2] or ARGV[2] == '' and redis.call('EXISTS', KEYS[1]) == 0 then
+		return 1
+	end
+	return 0
+end
+if ARGV[2] == '' then
+	redis.call('DEL', KEYS[1])
+else
+	redis.call('HSET', KEYS[1], 'claimed_by', ARGV[2])
+end
 return 1
 `)
 

@@ -22,6 +22,10 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestNames(t *testing.T) {
+	each(t, func(f *fixture) { accountstest.RunNames(f.T, f.users, f.users.All) })
+}
+
 func BenchmarkStore(b *testing.B) {
 	client := redis.NewClient(redistest.Options(b))
 	defer client.Close()

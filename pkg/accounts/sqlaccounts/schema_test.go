@@ -100,7 +100,7 @@ func TestMigrateOldTables(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := versions(t, db); !slices.Equal(got, []int{1, 2}) {
+			if got := versions(t, db); !slices.Equal(got, []int{1, 2, 3}) {
 				t.Errorf("applied %v", got)
 			}
 			wantOldRows(t, db)
@@ -165,7 +165,7 @@ func TestMigrateAtOnce(t *testing.T) {
 			}
 			close(start)
 			programs.Wait()
-			if got := versions(t, db); !slices.Equal(got, []int{1, 2}) {
+			if got := versions(t, db); !slices.Equal(got, []int{1, 2, 3}) {
 				t.Errorf("applied %v", got)
 			}
 			wantOldRows(t, db)
@@ -209,17 +209,17 @@ func TestCheck(t *testing.T) {
 					t.Errorf("%s: %v, want %v with %q", what, err, want, version)
 				}
 			}
-			check("no tables", sqldb.ErrOlder, "version 0, and this program needs 2")
+			check("no tables", sqldb.ErrOlder, "version 0, and this program needs 3")
 			server.old(t, dsn)
-			check("tables without versions", sqldb.ErrOlder, "version 0, and this program needs 2")
+			check("tables without versions", sqldb.ErrOlder, "version 0, and this program needs 3")
 			if err := Migrate(t.Context(), db); err != nil {
 				t.Fatal(err)
 			}
 			check("the tables of this release", nil, "")
-			if _, err := db.Exec(`INSERT INTO coatcheck_accounts_schema (version) VALUES (3)`); err != nil {
+			if _, err := db.Exec(`INSERT INTO coatcheck_accounts_schema (version) VALUES (4)`); err != nil {
 				t.Fatal(err)
 			}
-			check("newer tables", sqldb.ErrNewer, "version 3, and this program knows 2")
+			check("newer tables", sqldb.ErrNewer, "version 4, and this program knows 3")
 			if err := Migrate(t.Context(), db); err != nil {
 				t.Errorf("Migrate on newer tables: %v", err)
 			}

@@ -32,9 +32,12 @@ func New(db *sqldb.Database) *Store { return &Store{db} }
 const columns = `name, username, user_id, display_name, roles, preferences, password_hash, disabled, frozen_until,
 	version, credential_version, revision`
 
+// isAccount is the condition for a row that is an account, and not a claim.
+const isAccount = `claimed_by IS NULL`
+
 // Get implements [accounts.Store] by one SELECT.
 func (s *Store) Get(ctx context.Context, name string) (*accounts.Account, error) {
-	a, err := scanAccount(s.db.QueryRowContext(ctx, `SELECT `+columns+` FROM coatcheck_users WHERE name = $1`, name))
+	a, err := scanAccount(s.db.QueryRowContext(ctx, `SELECT `+columns+` FROM coatcheck_users WHERE name = $1 AND `+isAccount, name))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, accounts.ErrNotFound
 	}
@@ -84,7 +87,7 @@ type row struct {
 
 // page reads the next accounts after the one with that name.
 func (s *Store) page(ctx context.Context, after string) (page []row, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT `+columns+` FROM coatcheck_users WHERE name > $1 ORDER BY name LIMIT $2`, after, pageSize)
+	rows, err := s.db.QueryContext(ctx, `SELECT `+columns+` FROM coatcheck_users WHERE name > $1 AND `+isAccount+` ORDER BY name LIMIT $2`, after, pageSize)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +139,7 @@ func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	const update = `UPDATE coatcheck_users SET display_name = $1, roles = $2, preferences = $3, password_hash = $4,
 		disabled = $5, frozen_until = $6, version = $7, credential_version = $8, revision = $9
-		WHERE name = $10 AND revision IN ($9, $11)`
+		WHERE name = $10 AND revision IN ($9, $11) AND ` + isAccount
 	roles, preferences, err := encode(a)
 	if err != nil {
 		return err
@@ -167,7 +170,7 @@ func (s *Store) SetPreferences(ctx context.Context, name, userID string, setting
 }
 
 func setPreferences(ctx context.Context, tx *sql.Tx, name, userID string, settings map[string]string, newRevision string) error {
-	result, err := tx.ExecContext(ctx, `UPDATE coatcheck_users SET revision = $1 WHERE name = $2 AND user_id = $3`, newRevision, name, userID)
+	result, err := tx.ExecContext(ctx, `UPDATE coatcheck_users SET revision = $1 WHERE name = $2 AND user_id = $3 AND `+isAccount, newRevision, name, userID)
 	if err != nil {
 		return err
 	}
@@ -199,7 +202,7 @@ func setPreferences(ctx context.Context, tx *sql.Tx, name, userID string, settin
 // Delete implements [accounts.Store] by one DELETE, on the condition that the
 // revision is the same. If it removes no row, it reads the account to see why.
 func (s *Store) Delete(ctx context.Context, a *accounts.Account) error {
-	err := s.write(ctx, accounts.ErrChanged, `DELETE FROM coatcheck_users WHERE name = $1 AND revision = $2`, a.Name, a.Revision)
+	err := s.write(ctx, accounts.ErrChanged, `DELETE FROM coatcheck_users WHERE name = $1 AND revision = $2 AND `+isAccount, a.Name, a.Revision)
 	if errors.Is(err, accounts.ErrChanged) {
 		if _, err := s.Get(ctx, a.Name); errors.Is(err, accounts.ErrNotFound) {
 			return nil

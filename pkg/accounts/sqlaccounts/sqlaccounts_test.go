@@ -61,6 +61,16 @@ func (s server) migrated(tb testing.TB) *sqldb.Database {
 	return db
 }
 
+func TestNames(t *testing.T) {
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := New(server.migrated(t))
+			accountstest.RunNames(t, store, store.All)
+		})
+	}
+}
+
 func TestStore(t *testing.T) {
 	for name, server := range servers {
 		t.Run(name, func(t *testing.T) {

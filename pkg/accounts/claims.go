@@ -1,0 +1,298 @@
+package accounts
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"strconv"
+)
+
+var (
+	// ErrIDTaken means that the user ID belongs to another account, or belonged to one
+	// that was deleted.
+	ErrIDTaken = errors.New("the user ID belongs to another user, or did before that user was deleted")
+
+	// ErrUnchecked means that no account may be added, because the accounts that are
+	// there have not claimed their names yet: see [Directory.CheckNames].
+	ErrUnchecked = errors.New("no user is added before the names of those who are there have been checked, once; run: coatcheck users check")
+)
+
+// The keys of claims that are no names begin with a control character, so that no name
+// is one of them. So does a holder that is no name.
+const (
+	checkedKey  = "\x01checked"
+	nameRule    = "1" // the holder of checkedKey: by which rule the names have been checked
+	deletedUser = "\x01deleted"
+)
+
+// idKey returns the key by which a user ID is claimed. Its holder is the key of the
+// account, or deletedUser for ever.
+func idKey(userID string) string { return "\x01id/" + userID }
+
+// nameKey returns the key of the nth claim of a folded name. The first, with n 0, is the
+// key of an account of that name. The others are for accounts from before the rule that
+// found it taken. They are never removed, so the first that is absent ends the row.
+func nameKey(name string, n int) string {
+	if n == 0 {
+		return name
+	}
+	return "\x01name/" + strconv.Itoa(n) + "/" + name
+}
+
+// Add stores a new account that [Directory.Imported] has made. Before that it claims the
+// user ID, so that no other account ever has the same one. Where it is interrupted, it
+// can be called again. The error wraps [ErrExists] if the name is taken, also by an
+// account from before the rule of [Normalize] that is one name with it. It wraps
+// [ErrIDTaken] or [ErrUnchecked], or is an outage.
+func (d *Directory) Add(ctx context.Context, account *Account) error {
+	if err := d.checked(ctx); err != nil {
+		return err
+	}
+	stale, err := d.freeName(ctx, account.Name)
+	if err != nil {
+		return err
+	}
+	switch err := d.store.Claim(ctx, idKey(account.UserID), account.Name); {
+	case errors.Is(err, ErrExists):
+		return fmt.Errorf("user ID %q: %w", account.UserID, ErrIDTaken)
+	case err != nil:
+		return err
+	}
+	if stale != "" { // this account cannot come back: none is added under such a key any more
+		if err := d.releaseName(ctx, stale, account.Name); err != nil {
+			return err
+		}
+	}
+	if err := d.store.Create(ctx, account); err != nil {
+		return fmt.Errorf("user %q: %w", account.Name, err)
+	}
+	return nil
+}
+
+// CanAdd returns the error that [Directory.Add] would return now if the names were
+// checked. It writes nothing.
+func (d *Directory) CanAdd(ctx context.Context, account *Account) error {
+	if _, err := d.freeName(ctx, account.Name); err != nil {
+		return err
+	}
+	holder, err := d.holder(ctx, idKey(account.UserID))
+	if err == nil && holder != "" && holder != account.Name {
+		err = fmt.Errorf("user ID %q: %w", account.UserID, ErrIDTaken)
+	}
+	return err
+}
+
+// freeName returns ErrExists if an account has the name, or has claimed it. If the one
+// that has claimed it is gone, freeName returns that one.
+func (d *Directory) freeName(ctx context.Context, name string) (stale string, err error) {
+	for n := 0; ; n++ {
+		holder, err := d.holder(ctx, nameKey(name, n))
+		switch {
+		case err != nil:
+			return "", err
+		case holder == "" && n > 0:
+			return stale, nil
+		case holder == "":
+			continue
+		}
+		if account, err := d.holder(ctx, holder); err != nil || account != "" {
+			return "", cmp.Or(err, fmt.Errorf("user %q: %w", name, ErrExists))
+		}
+		if n == 0 {
+			stale = holder
+		}
+	}
+}
+
+// holder returns the holder of the key, or "" if nothing has it.
+func (d *Directory) holder(ctx context.Context, key string) (string, error) {
+	holder, err := d.store.Holder(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return "", nil
+	}
+	return holder, err
+}
+
+// checked returns ErrUnchecked unless the names have been checked. Once they are, it
+// makes no call.
+func (d *Directory) checked(ctx context.Context) error {
+	if d.namesChecked.Load() {
+		return nil
+	}
+	switch holder, err := d.holder(ctx, checkedKey); {
+	case err != nil:
+		return err
+	case holder == "":
+		return ErrUnchecked
+	case holder != nameRule:
+		return fmt.Errorf("the names were checked by rule %q, and this program knows rule %s; use a newer program", holder, nameRule)
+	}
+	d.namesChecked.Store(true)
+	return nil
+}
+
+func (d *Directory) setChecked(ctx context.Context) error {
+	err := d.store.Claim(ctx, checkedKey, nameRule)
+	if errors.Is(err, ErrExists) {
+		return d.checked(ctx) // it says by which other rule
+	}
+	d.namesChecked.Store(err == nil)
+	return err
+}
+
+// Prepare returns nil if accounts may be added. A store without accounts needs no check
+// of names, so for it Prepare stores that they are checked. Otherwise it returns
+// [ErrUnchecked]. The sequence is what the store lists as all its accounts; it is not
+// used if the names have been checked.
+func (d *Directory) Prepare(ctx context.Context, all iter.Seq2[*Account, error]) error {
+	if err := d.checked(ctx); !errors.Is(err, ErrUnchecked) {
+		return err
+	}
+	for _, err := range all {
+		if err == nil {
+			err = ErrUnchecked
+		}
+		return err
+	}
+	return d.setChecked(ctx)
+}
+
+// Pair are two accounts whose names are one name by the rule of [Normalize]. Both are
+// older than the rule, and both go on: each is found by the spellings by which it was
+// found before.
+type Pair struct{ Account, Other *Account }
+
+// CheckNames claims the user ID of each account, and for an account from before the rule
+// of [Normalize] the name that it has by this rule. It returns the pairs that it finds.
+// If there was no error at the end, it stores that the names are checked: from then on
+// accounts may be added. For an account that cannot be checked it returns an error in
+// place of a pair, and goes on. The first argument is what the store lists as all its
+// accounts.
+//
+// It may be called at any time, and again: it claims what is not claimed yet, for
+// example of accounts that an older program has made.
+func (d *Directory) CheckNames(ctx context.Context, all iter.Seq2[*Account, error]) iter.Seq2[Pair, error] {
+	return func(yield func(Pair, error) bool) {
+		complete := true
+		for account, err := range all {
+			var pair Pair
+			if err == nil {
+				pair, err = d.claim(ctx, account)
+			}
+			if err != nil {
+				complete = false
+			}
+			if (err != nil || pair.Account != nil) && !yield(pair, err) {
+				return
+			}
+		}
+		if !complete {
+			return
+		}
+		if err := d.setChecked(ctx); err != nil {
+			yield(Pair{}, err)
+		}
+	}
+}
+
+// claim claims the user ID and the folded name of an account that is stored.
+func (d *Directory) claim(ctx context.Context, account *Account) (pair Pair, err error) {
+	if err := d.store.Claim(ctx, idKey(account.UserID), account.Name); errors.Is(err, ErrExists) {
+		holder, err := d.holder(ctx, idKey(account.UserID))
+		if err != nil {
+			return pair, err
+		}
+		if holder != deletedUser { // a delete that was interrupted, or goes on now
+			return pair, fmt.Errorf("user %q has the user ID %q, which belongs to user %q; delete one of the two", account.Name, account.UserID, holder)
+		}
+	} else if err != nil {
+		return pair, err
+	}
+	name, err := Normalize(account.Name)
+	if err != nil || name == account.Name {
+		return pair, nil // no new account can have this name, or the account holds it itself
+	}
+	other, err := d.claimName(ctx, account, name)
+	if other != nil {
+		pair = Pair{account, other}
+	}
+	return pair, err
+}
+
+// claimName claims the folded name for an account with another key. If another account
+// has it, claimName returns that one.
+func (d *Directory) claimName(ctx context.Context, account *Account, name string) (other *Account, err error) {
+	n := 0
+	for ; ; n++ {
+		if err := d.store.Claim(ctx, nameKey(name, n), account.Name); err == nil {
+			break
+		} else if !errors.Is(err, ErrExists) {
+			return nil, err
+		}
+	}
+	if n == 0 {
+		return nil, d.takeBack(ctx, account, name)
+	}
+	holder, err := d.holder(ctx, name)
+	if err != nil || holder == "" {
+		return nil, err // "": somebody has removed it just now; the claim that was made keeps the name
+	}
+	if other, err = d.store.Get(ctx, holder); !errors.Is(err, ErrNotFound) {
+		return other, err
+	}
+	if err := d.store.PassClaim(ctx, name, holder, account.Name); err != nil && !errors.Is(err, ErrChanged) {
+		return nil, err
+	}
+	return nil, d.takeBack(ctx, account, name)
+}
+
+// takeBack removes the claim of the name if the account was deleted meanwhile. The one
+// who deleted it may have done that before the claim was made.
+func (d *Directory) takeBack(ctx context.Context, account *Account, name string) error {
+	if _, err := d.store.Get(ctx, account.Name); !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return d.releaseName(ctx, account.Name, name)
+}
+
+// releaseName removes the claim of an account that is gone.
+func (d *Directory) releaseName(ctx context.Context, account, name string) error {
+	if err := d.store.PassClaim(ctx, name, account, ""); err != nil && !errors.Is(err, ErrChanged) {
+		return err
+	}
+	return nil
+}
+
+// Delete removes an account. Nobody may be able to sign in to it any more, so the
+// caller must disable it and end its sessions first. It returns [ErrChanged] if the
+// account has changed since the caller read it. No other account ever gets its user ID.
+func (d *Directory) Delete(ctx context.Context, account *Account) error {
+	if err := d.retireID(ctx, account); err != nil {
+		return err
+	}
+	if err := d.store.Delete(ctx, account); err != nil {
+		return err
+	}
+	if name, err := Normalize(account.Name); err == nil && name != account.Name {
+		if err := d.releaseName(ctx, account.Name, name); err != nil {
+			slog.WarnContext(ctx, "the claim of a deleted user's name is left; whoever adds a user of that name removes it", "user_id", account.UserID, "error", err)
+		}
+	}
+	return nil
+}
+
+// retireID marks the user ID as that of a deleted user. If another account has claimed
+// it, which no program of this release lets happen, it stays the other's.
+func (d *Directory) retireID(ctx context.Context, account *Account) error {
+	err := d.store.PassClaim(ctx, idKey(account.UserID), account.Name, deletedUser)
+	if errors.Is(err, ErrChanged) {
+		err = d.store.Claim(ctx, idKey(account.UserID), deletedUser)
+	}
+	if errors.Is(err, ErrExists) {
+		return nil
+	}
+	return err
+}
