@@ -20,9 +20,13 @@ const phrase = "an orchid, a tram and rain"
 // account.
 func stored(t *testing.T) (*accounts.Account, error) {
 	t.Helper()
-	directory, err := config.Directory(memaccounts.New())
+	users := memaccounts.New()
+	directory, err := config.Directory(users)
 	if err != nil {
 		return nil, err
+	}
+	if err := directory.Prepare(t.Context(), users.All(t.Context())); err != nil {
+		t.Fatal(err)
 	}
 	return directory.Register(t.Context(), "alice", "", nil, phrase)
 }
