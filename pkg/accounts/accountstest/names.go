@@ -172,6 +172,23 @@ func RunNames(t *testing.T, store accounts.Store, all func(context.Context) iter
 		}
 	})
 
+	t.Run("a deleted account leaves no claim of its name, and one that was left is in nobody's way", func(t *testing.T) {
+		a := n.earlier(t, "leftß")
+		n.check(t, n.directory(store))
+		wantHolder(t, store, "leftss", "leftß")
+		n.delete(t, n.directory(store), a)
+		wantHolder(t, store, "leftss", "")
+		Claim(t, store, "leftss", "leftß")
+		n.nameIsFree(t, a)
+
+		heir := n.earlier(t, "heirß") // a check gives it the claim that was left
+		Claim(t, store, "heirss", "heir\u200bß")
+		n.check(t, n.directory(store))
+		wantHolder(t, store, "heirss", "heirß")
+		n.delete(t, n.directory(store), heir)
+		n.nameIsFree(t, heir)
+	})
+
 	t.Run("what was interrupted is finished by doing it again", func(t *testing.T) {
 		crash := errors.New("crash")
 		for call := range 8 {
