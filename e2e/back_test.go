@@ -45,6 +45,14 @@ var ways = []struct {
 	{"refused, then signed in", func(d *device) { d.open("/login"); d.enter("not the password, surely"); d.enter(demo.Password) }},
 	{"signed in again", func(d *device) { d.signIn(demo.Password); d.signIn(demo.Password) }},
 	{"signed in where a logout leads", func(d *device) { d.signIn(demo.Password); d.press("Log out"); d.enter(demo.Password) }},
+	{"back to where a logout leads", func(d *device) {
+		d.signIn(demo.Password)
+		d.press("Log out")
+		d.enter(demo.Password)
+		d.goTo(-1)
+		d.wantNoPassword()
+		d.open("/profile")
+	}},
 	{"the menu", func(d *device) {
 		d.signIn(demo.Password)
 		d.follow("Devices")
@@ -180,8 +188,14 @@ func (d *device) wantNothingPrivateBack() {
 				break
 			}
 		}
-		if left := script[string](d, `[...document.querySelectorAll('input[type=password]')].map(field => field.value).join('')`); left != "" {
-			d.t.Errorf("%d pages are left to go back, and %s has a password in a field", n-1, d.path())
-		}
+		d.wantNoPassword()
+	}
+}
+
+// wantNoPassword checks that no field of the page has a password.
+func (d *device) wantNoPassword() {
+	d.t.Helper()
+	if left := script[string](d, `[...document.querySelectorAll('input[type=password]')].map(field => field.value).join('')`); left != "" {
+		d.t.Errorf("%s has a password in a field", d.path())
 	}
 }

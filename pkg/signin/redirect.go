@@ -13,9 +13,10 @@ import (
 // one that must not be stored, and drops it when a cookie changes. But if answers on
 // the way to that page, redirects included, changed a cookie, Chromium lets one later
 // change of it pass. So after a redirect that signs in, Back shows the profile of a
-// user who has logged out. After a redirect that logs out, Back shows the login form
-// with the password that was typed for the next sign-in. What Refresh loads is a
-// navigation of its own, and no answer on that way changes a cookie.
+// user who has logged out. A cookie that is cleared counts like one that is set: after
+// a redirect that logs out and one that signs in again, Back shows the login form with
+// the password still in it. What Refresh loads is a navigation of its own, and no
+// answer on that way changes a cookie.
 func redirect(w http.ResponseWriter, r *http.Request, to string) {
 	h := w.Header()
 	if len(h["Set-Cookie"]) == 0 {
