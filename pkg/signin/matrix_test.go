@@ -267,7 +267,7 @@ func profileRows() []row {
 
 func logoutRows() []row {
 	const route = "POST /logout"
-	toLogin, done := refreshAnswer("/login", clearedCookie), newAnswer(204, "").with("Set-Cookie", clearedCookie)
+	toLogin, done := redirectAnswer("/login").with("Set-Cookie", clearedCookie), newAnswer(204, "").with("Set-Cookie", clearedCookie)
 	return []row{
 		{route: route, outcome: "no session", page: toLogin, program: done},
 		{route: route, outcome: "signed in", page: toLogin, program: done, calls: "sessions.Delete"},

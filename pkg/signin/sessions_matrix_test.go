@@ -21,7 +21,7 @@ var (
 	reauthenticateProgram = newAnswer(403, reauthenticateJSON+"\n").with("Content-Type", "application/problem+json").
 				with("Www-Authenticate", `Cookie error="insufficient_user_authentication"`)
 
-	signedOutPage    = refreshAnswer("/login", clearedCookie)
+	signedOutPage    = redirectAnswer("/login").with("Set-Cookie", clearedCookie)
 	signedOutProgram = newAnswer(204, "").with("Set-Cookie", clearedCookie)
 )
 
