@@ -24,6 +24,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/signin"
+	"example.com/coatcheck/pkg/signin/bcp47"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
@@ -131,7 +132,7 @@ func run(ctx context.Context, o options) error {
 		here.HSTS = site.HSTSOff // otherwise all of localhost would have to speak https
 	}
 	handler := signin.Handler(here, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator, nil), signin.Profile(sessions),
-		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory))
+		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory, bcp47.Canonical))
 	announce(listener.Addr(), o, alice)
 	return serve(ctx, listener, proxies.Handler(handler))
 }

@@ -14,6 +14,7 @@ import (
 	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/signin"
+	"example.com/coatcheck/pkg/signin/bcp47"
 )
 
 func main() {
@@ -38,5 +39,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return users.SetPreferences(ctx, "\x00warm-up", "", nil, "") // no account has this name: Normalize refuses it
 	})
 	directory := accounts.NewDirectory(users, password.Hasher{}) // it checks no password, so it needs no pepper
-	return signin.Handler(env.Site, signin.Preferences(env.Sessions, directory)), nil
+	return signin.Handler(env.Site, signin.Preferences(env.Sessions, directory, bcp47.Canonical)), nil
 }

@@ -21,6 +21,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
+	"example.com/coatcheck/pkg/signin/bcp47"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
@@ -103,7 +104,7 @@ const window = 15 * time.Minute
 func constructors(m *session.Manager, directory *accounts.Directory, authenticator *accounts.Authenticator) map[string]Routes {
 	return map[string]Routes{
 		"Login": Login(m, authenticator), "Reauthenticate": Reauthenticate(m, authenticator, nil), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
-		"Password": Password(m, authenticator), "Preferences": Preferences(m, directory),
+		"Password": Password(m, authenticator), "Preferences": Preferences(m, directory, bcp47.Canonical),
 	}
 }
 

@@ -245,6 +245,26 @@ func TestLanguagePreference(t *testing.T) {
 	}
 }
 
+// TestLanguageOfAProgram: a program may choose any language. Pages that do not have it
+// follow the browser, and those that have it without its region are in it.
+func TestLanguageOfAProgram(t *testing.T) {
+	r := newFixture(t)
+	r.language = "fr"
+	cookie := r.signIn()
+	for tag, want := range map[string]struct{ kept, page string }{
+		"pt-br": {"pt-BR", "fr"}, "DE-at": {"de-AT", "de"}, "ja": {"ja", "ja"}, "system": {"system", "fr"},
+	} {
+		same(t, r.do(with(post("/preferences", asJSON, `{"language":"`+tag+`"}`), "Cookie", cookie)), newAnswer(204, ""))
+		if body := r.do(with(get("/profile"), "Cookie", cookie)).body; !strings.Contains(body, `"language":"`+want.kept+`"`) {
+			t.Errorf("%s: %s", tag, body)
+		}
+		page := parsePage(t, r.do(fromBrowser(with(get("/profile"), "Cookie", cookie))).body)
+		if lang := page.all("html")[0].attr["lang"]; lang != want.page {
+			t.Errorf("%s: the page is in %s, not in %s", tag, lang, want.page)
+		}
+	}
+}
+
 // TestProgramsGetEnglish: a problem document is in English, whatever the client accepts.
 func TestProgramsGetEnglish(t *testing.T) {
 	r := newFixture(t)

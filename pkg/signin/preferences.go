@@ -9,18 +9,19 @@ import (
 
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
-	"example.com/coatcheck/pkg/signin/texts"
 )
 
 type preferenceChange struct {
 	sessions *session.Manager
 	users    authn.PreferenceSetter
+	language func(tag string) (canonical string, err error)
 }
 
 // Preferences returns the route of /preferences. It changes the user, for future
-// sessions, and the session of the request.
-func Preferences(sessions *session.Manager, users authn.PreferenceSetter) Routes {
-	c := preferenceChange{sessions, users}
+// sessions, and the session of the request. The function language checks a language
+// tag and returns its usual spelling: see package bcp47.
+func Preferences(sessions *session.Manager, users authn.PreferenceSetter, language func(tag string) (canonical string, err error)) Routes {
+	c := preferenceChange{sessions, users, language}
 	return Routes{"POST /preferences": sessions.Require(http.HandlerFunc(c.submit)).ServeHTTP}
 }
 
@@ -62,19 +63,9 @@ const system = "system"
 
 var themes = []choice{{system, "theme.system"}, {"light", "theme.light"}, {"dark", "theme.dark"}}
 
-// themeValues and languageValues are the values that the preferences may have. A
-// language that no page has is refused: it would be a preference that does nothing.
 func themeValues() (values []string) {
 	for _, theme := range themes {
 		values = append(values, theme.Value)
-	}
-	return values
-}
-
-func languageValues() []string {
-	values := []string{system}
-	for _, l := range texts.All {
-		values = append(values, l.Tag)
 	}
 	return values
 }
@@ -83,17 +74,28 @@ func languageValues() []string {
 // values.
 func (c preferenceChange) check(form map[string]string) (map[string]string, error) {
 	settings := map[string]string{}
-	for _, preference := range []struct {
-		name   string
-		values []string
-	}{{valueTheme, themeValues()}, {valueLanguage, languageValues()}} {
-		setting, ok := form[preference.name]
-		if ok && !slices.Contains(preference.values, setting) {
-			return nil, badRequest("problem.value", "field", strconv.Quote(preference.name), "values", fmt.Sprintf("%q", preference.values))
+	if theme, ok := form[valueTheme]; ok {
+		if values := themeValues(); !slices.Contains(values, theme) {
+			return nil, badRequest("problem.value", "field", strconv.Quote(valueTheme), "values", fmt.Sprintf("%q", values))
 		}
-		if ok {
-			settings[preference.name] = setting
+		settings[valueTheme] = theme
+	}
+	if tag, ok := form[valueLanguage]; ok {
+		canonical, err := c.checkLanguage(tag)
+		if err != nil {
+			return nil, badRequest("problem.language")
 		}
+		settings[valueLanguage] = canonical
 	}
 	return settings, nil
+}
+
+// checkLanguage returns the usual spelling of a language tag. Any language may be
+// chosen, because other programs of the site may have it: where our pages do not, they
+// follow the browser.
+func (c preferenceChange) checkLanguage(tag string) (string, error) {
+	if tag == system {
+		return system, nil
+	}
+	return c.language(tag)
 }
