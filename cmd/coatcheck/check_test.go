@@ -67,6 +67,24 @@ func TestUsersCheck(t *testing.T) {
 	}
 }
 
+// TestUsersCheckOfTables is the same for the tables in DynamoDB.
+func TestUsersCheckOfTables(t *testing.T) {
+	sh := newShell(t)
+	sh.storeDirectly(accounts.Account{Name: "straße", Username: "Straße", UserID: "1", PasswordHash: "!"})
+	if err := sh.users().PassClaim(t.Context(), "\x01checked", "1", ""); err != nil {
+		t.Fatal(err)
+	}
+	sh.fails(1, "no user is added before .*; run: coatcheck users check", phrase, "users", "add", "bob")
+	if got, want := sh.ok("", "users", "check"), "Users: 2. Pairs with one name: 0.\n"; got != want {
+		t.Errorf("check: %q, want %q", got, want)
+	}
+	sh.fails(1, `user "strasse": the account exists already; choose another name`, phrase, "users", "add", "STRASSE")
+	sh.ok(phrase, "users", "add", "bob")
+	if bob, err := sh.authenticate(" Bob\n", phrase); err != nil || bob.Username != "bob" {
+		t.Errorf("%+v, %v", bob, err)
+	}
+}
+
 // TestUsersCheckNeedsEverything: a user who cannot be read keeps the check from being
 // complete, and the others are checked all the same.
 func TestUsersCheckNeedsEverything(t *testing.T) {

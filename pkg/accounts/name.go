@@ -20,7 +20,8 @@ const maxText = 254
 // was made by this rule: without characters that cannot be seen and without surrounding
 // white space, in Unicode's full case folding and NFKC. Two names of which the results
 // are equal are one name. Normalize(Normalize(x)) is Normalize(x). Letters that only look
-// alike stay different.
+// alike stay different. A character that this program's Unicode does not have yet is taken
+// as it is.
 //
 // It refuses names that no account can have: an empty name, more than 254 bytes,
 // control characters and invalid UTF-8. The error does not quote the name, because it

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -89,6 +90,20 @@ func TestAddUser(t *testing.T) {
 	}
 	if _, err := directory.Register(t.Context(), "bob", "", nil, Password); err == nil {
 		t.Error("somebody else can choose the demo password")
+	}
+}
+
+// TestAddUserBesideEarlierUsers: a store from before the check of names needs it only if
+// she is not there yet.
+func TestAddUserBesideEarlierUsers(t *testing.T) {
+	for name, want := range map[string]error{Username: nil, "bob": accounts.ErrUnchecked} {
+		store := memaccounts.New()
+		if err := store.Create(t.Context(), &accounts.Account{Name: name, UserID: "1"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := AddUser(t.Context(), accounts.NewDirectory(store, password.Hasher{}), store.All(t.Context())); !errors.Is(err, want) {
+			t.Errorf("%s is there: %v, want %v", name, err, want)
+		}
 	}
 }
 
