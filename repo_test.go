@@ -210,7 +210,7 @@ var mayImport = []struct{ who, may string }{
 	{"internal/stores/...", ""},
 	{"internal/mains/...", "pkg/..."},
 	{"internal/mains/stores", "pkg/... internal/mains/demo internal/stores/sqldb"},
-	{"internal/local/...", "internal/local/... internal/mains/demo pkg/accounts pkg/accounts/..."},
+	{"internal/local/...", "internal/local/... internal/mains/demo pkg/accounts pkg/accounts/... pkg/signin/site"},
 	{"internal/testing/...", "internal/testing/... internal/local/..."},
 	{"internal/testing/faults", "pkg/session"},
 	{"functions/...", "pkg/... internal/mains/..."},

@@ -25,7 +25,6 @@ import (
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/signin"
 	"example.com/coatcheck/pkg/signin/bcp47"
-	"example.com/coatcheck/pkg/signin/site"
 )
 
 func main() {
@@ -129,7 +128,6 @@ func run(ctx context.Context, o options) error {
 	}
 	if o.https {
 		listener = withHTTPS(listener)
-		here.HSTS = site.HSTSOff // otherwise all of localhost would have to speak https
 	}
 	handler := signin.Handler(here, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator, nil), signin.Profile(sessions),
 		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory, bcp47.Canonical))

@@ -26,21 +26,21 @@ func Site() (s site.Site, err error) {
 	if s.Origin, err = origin(); err != nil {
 		return s, err
 	}
-	if s.HSTS, err = hsts(); err != nil {
+	if s.HSTSIncludeSubdomains, err = includeSubdomains(); err != nil {
 		return s, err
 	}
 	s.Brand, err = brand()
 	return s, err
 }
 
-func hsts() (site.HSTS, error) {
+func includeSubdomains() (bool, error) {
 	switch value := os.Getenv(hstsIncludeSubdomains); value {
 	case "", "false":
-		return site.HSTSHost, nil
+		return false, nil
 	case "true":
-		return site.HSTSSubdomains, nil
+		return true, nil
 	default:
-		return 0, fmt.Errorf("%s is %q; it must be true or false", hstsIncludeSubdomains, value)
+		return false, fmt.Errorf("%s is %q; it must be true or false", hstsIncludeSubdomains, value)
 	}
 }
 

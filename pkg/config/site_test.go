@@ -57,10 +57,10 @@ func TestHostileBrands(t *testing.T) {
 }
 
 func TestHSTS(t *testing.T) {
-	for value, want := range map[string]site.HSTS{"": site.HSTSHost, "false": site.HSTSHost, "true": site.HSTSSubdomains} {
+	for value, want := range map[string]bool{"": false, "false": false, "true": true} {
 		t.Setenv("HSTS_INCLUDE_SUBDOMAINS", value)
-		if s, err := config.Site(); s.HSTS != want || err != nil {
-			t.Errorf("%q: %v, %v, want %v", value, s.HSTS, err, want)
+		if s, err := config.Site(); s.HSTSIncludeSubdomains != want || err != nil {
+			t.Errorf("%q: %v, %v, want %v", value, s.HSTSIncludeSubdomains, err, want)
 		}
 	}
 }
@@ -74,8 +74,12 @@ func TestPasswordsFollowTheBrand(t *testing.T) {
 		"a brand":  {"Zephyrine", "zephyrine-kq4v7", "coatcheck-kq4v7"},
 	} {
 		t.Setenv("BRAND_NAME", tt.brand)
-		directory, err := config.Directory(memaccounts.New())
+		store := memaccounts.New()
+		directory, err := config.Directory(store)
 		if err != nil {
+			t.Fatal(err)
+		}
+		if err := directory.Prepare(t.Context(), store.All(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := directory.Register(t.Context(), "alice", "", nil, tt.refused); err == nil || !strings.Contains(err.Error(), "the user's name or the product's") {

@@ -14,7 +14,6 @@ import (
 	"example.com/coatcheck/pkg/clientip"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
-	"example.com/coatcheck/pkg/signin/site"
 	"example.com/coatcheck/pkg/signin/texts"
 )
 
@@ -78,7 +77,7 @@ func report(w http.ResponseWriter, r *http.Request, err error) *refusal {
 // write sends the answer: a page or a redirect to a browser, JSON to a program. It sets
 // all headers, because Handler may not have set them, or a panic has cleared them.
 func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
-	setHeaders(w.Header(), site.Of(r.Context()))
+	setHeaders(w.Header(), r)
 	switch {
 	case e == errReauthenticate && wantsPage(r):
 		redirect(w, r, "/reauthenticate?"+url.Values{"next": {pageBefore(r)}}.Encode())

@@ -4,14 +4,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"strings"
 	"time"
 
 	"example.com/coatcheck/pkg/clientip"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 // The keys of the session's Values. Login copies the values from the user, so that no
@@ -64,7 +63,7 @@ func (l login) show(w http.ResponseWriter, r *http.Request) {
 			form.Notice = "login.no_cookie"
 			// On this machine it is likely that somebody tries the product with Safari,
 			// which keeps a Secure cookie from https alone.
-			if onThisMachine(r.Host) {
+			if site.IsLoopback(r.Host) {
 				form.Notice = "login.no_cookie_here"
 			}
 		case !errors.Is(err, session.ErrNoSession):
@@ -73,13 +72,6 @@ func (l login) show(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	l.writePage(w, r, http.StatusOK, form)
-}
-
-// onThisMachine reports whether a Host header names the machine of the browser.
-func onThisMachine(host string) bool {
-	u := url.URL{Host: host}
-	addr, err := netip.ParseAddr(u.Hostname())
-	return err == nil && addr.IsLoopback() || strings.EqualFold(u.Hostname(), "localhost")
 }
 
 func (l login) writePage(w http.ResponseWriter, r *http.Request, status int, form loginForm) {

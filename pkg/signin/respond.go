@@ -18,18 +18,18 @@ const basePolicy = "default-src 'none'; form-action 'self'; base-uri 'none'; fra
 const retryAfter = "5"
 
 // setHeaders sets the headers of every response of the site (OWASP ASVS sections): it
-// must not be stored (14.3.2); the browser uses only HTTPS, for the hosts that the site
-// says (3.4.1); the browser must not guess the content type (3.4.4), show the response in
+// must not be stored (14.3.2); the browser uses only HTTPS, except at a loopback name
+// (3.4.1); the browser must not guess the content type (3.4.4), show the response in
 // a frame (3.4.6) or let another origin load it; and the Content-Security-Policy
 // allows nothing (3.4.3). It replaces headers that were set before, including the
 // policy of a page. The referrer is limited to the origin and not removed, because
 // Chromium sends "Origin: null" with the forms of a page that has no-referrer.
-func setHeaders(h http.Header, s *site.Site) {
+func setHeaders(h http.Header, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", basePolicy)
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "same-origin")
-	if hsts := s.HSTS.Header(); hsts != "" {
+	if hsts := site.Of(r.Context()).HSTS(r.Host); hsts != "" {
 		h.Set("Strict-Transport-Security", hsts)
 	}
 	h.Set("X-Content-Type-Options", "nosniff")

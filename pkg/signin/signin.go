@@ -65,7 +65,7 @@ func Handler(s site.Site, routes ...Routes) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(withLook(site.With(r.Context(), &s), look))
 		defer recoverPanic(w, r)
-		setHeaders(w.Header(), &s)
+		setHeaders(w.Header(), r)
 		if err := filter.check(r); err != nil {
 			Fail(w, r, err)
 			return

@@ -93,14 +93,18 @@ func TestPartsOfABrand(t *testing.T) {
 
 // Every kind of answer has the Strict-Transport-Security of the site, or none.
 func TestHSTS(t *testing.T) {
-	for h, want := range map[site.HSTS][]string{
-		site.HSTSHost:       {"max-age=31536000"},
-		site.HSTSSubdomains: {"max-age=31536000; includeSubDomains"},
-		site.HSTSOff:        nil,
+	for name, tt := range map[string]struct {
+		site site.Site
+		want []string
+	}{
+		"the host":           {site.Site{}, []string{"max-age=31536000"}},
+		"and those below it": {site.Site{HSTSIncludeSubdomains: true}, []string{"max-age=31536000; includeSubDomains"}},
+		"loopback":           {site.Site{Origin: "http://localhost:8080", HSTSIncludeSubdomains: true}, nil},
 	} {
+		h, want := name, tt.want
 		r := newFixture(t)
-		r.serveSite(site.Site{HSTS: h})
-		panics := Handler(site.Site{HSTS: h}, Routes{"GET /panic": func(http.ResponseWriter, *http.Request) { panic("broken") }})
+		r.serveSite(tt.site)
+		panics := Handler(tt.site, Routes{"GET /panic": func(http.ResponseWriter, *http.Request) { panic("broken") }})
 		for name, resp := range map[string]response{
 			"page":             r.do(fromBrowser(get("/login"))),
 			"refused page":     r.do(fromBrowser(post("/login", asForm, wrongForm))),
@@ -113,13 +117,13 @@ func TestHSTS(t *testing.T) {
 			"refused by check": r.do(with(post("/logout", "", ""), "Sec-Fetch-Site", "cross-site")),
 		} {
 			if got := resp.header["Strict-Transport-Security"]; !slices.Equal(got, want) {
-				t.Errorf("%d, %s (%d): %q, want %q", h, name, resp.status, got, want)
+				t.Errorf("%s, %s (%d): %q, want %q", h, name, resp.status, got, want)
 			}
 		}
 		w := httptest.NewRecorder()
 		panics.ServeHTTP(w, httptest.NewRequest("GET", "/panic", nil))
 		if got := w.Result().Header["Strict-Transport-Security"]; w.Code != 500 || !slices.Equal(got, want) {
-			t.Errorf("%d, panic (%d): %q, want %q", h, w.Code, got, want)
+			t.Errorf("%s, panic (%d): %q, want %q", h, w.Code, got, want)
 		}
 	}
 }

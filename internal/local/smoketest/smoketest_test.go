@@ -89,8 +89,10 @@ func reroute(path, to string) func(*http.Request) {
 func TestRun(t *testing.T) {
 	product := serve(t)
 	for name, f := range map[string]fault{
-		"nothing":                  {},
-		"no HSTS":                  {"nobody is signed in", nil, func(r *http.Response) { r.Header.Del("Strict-Transport-Security") }},
+		"nothing": {},
+		"HSTS for localhost": {"nobody is signed in", nil, func(r *http.Response) {
+			r.Header.Set("Strict-Transport-Security", "max-age=31536000")
+		}},
 		"answers are cached":       {"nobody is signed in", nil, func(r *http.Response) { r.Header.Set("Cache-Control", "public") }},
 		"everybody is let in":      {"nobody is signed in", nil, forRequests("GET", "/profile", withStatus(200))},
 		"unknown paths are found":  {"an unknown path is not found", nil, forRequests("GET", "/no-such-path", withStatus(200))},
@@ -139,6 +141,27 @@ func TestRun(t *testing.T) {
 				t.Errorf("at %q: %v; want an error at %q", last, err, f.step)
 			}
 		})
+	}
+}
+
+// TestHSTS tests what TestRun cannot, because its server is at localhost.
+func TestHSTS(t *testing.T) {
+	for _, tt := range []struct {
+		address, header string
+		ok              bool
+	}{
+		{"https://app.example.com", "max-age=31536000", true},
+		{"https://app.example.com", "", false},
+		{"http://localhost:8080", "", true},
+		{"https://localhost:8443", "max-age=31536000", false},
+	} {
+		u, err := url.Parse(tt.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := checkHSTS(u, http.Header{"Strict-Transport-Security": {tt.header}}); (err == nil) != tt.ok {
+			t.Errorf("%q from %s: %v", tt.header, tt.address, err)
+		}
 	}
 }
 

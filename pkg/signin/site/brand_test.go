@@ -137,14 +137,3 @@ func TestColorsOfThePages(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestHSTS(t *testing.T) {
-	for h, want := range map[HSTS]string{HSTSHost: "max-age=31536000", HSTSSubdomains: "max-age=31536000; includeSubDomains", HSTSOff: ""} {
-		if got := h.Header(); got != want {
-			t.Errorf("%d is %q, want %q", h, got, want)
-		}
-	}
-	if (Site{}).HSTS != HSTSHost {
-		t.Error("the zero Site takes other hosts along, or none")
-	}
-}

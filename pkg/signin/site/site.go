@@ -3,7 +3,12 @@
 // This package may still change in ways that break programs.
 package site
 
-import "context"
+import (
+	"context"
+	"net/netip"
+	"net/url"
+	"strings"
+)
 
 // Site is what the routes and pages know about the site they belong to. The zero Site
 // is ready for use.
@@ -13,29 +18,38 @@ type Site struct {
 	// instead.
 	Origin string
 
-	// HSTS says for which hosts browsers shall use only HTTPS from now on. The default
-	// is HSTSHost.
-	HSTS HSTS
+	// HSTSIncludeSubdomains makes browsers use only HTTPS for all hosts below the site's
+	// too, whoever serves these, for a year from each answer.
+	HSTSIncludeSubdomains bool
 
 	// Brand is whose site it is, as users see it. The default is Coatcheck's own.
 	Brand Brand
 }
 
-// HSTS says for which hosts browsers shall use only HTTPS, for a year from each answer
-// (RFC 6797).
-type HSTS int
+// HSTS returns the value of the Strict-Transport-Security header (RFC 6797) for a request
+// with that Host header, or "" if the answer must not have it. That is so at a loopback
+// name, where it would hold for every port of that machine. If the site has an Origin, its
+// host counts, because a proxy may have changed the header.
+func (s *Site) HSTS(host string) string {
+	if _, own, ok := strings.Cut(s.Origin, "://"); ok {
+		host = own
+	}
+	switch {
+	case IsLoopback(host):
+		return ""
+	case s.HSTSIncludeSubdomains:
+		return "max-age=31536000; includeSubDomains"
+	}
+	return "max-age=31536000"
+}
 
-// The values of HSTS.
-const (
-	HSTSHost       HSTS = iota // the host of the site alone
-	HSTSSubdomains             // that host and all hosts below it, whoever serves these
-	HSTSOff                    // none: for localhost, where it would hold for every port
-)
-
-// Header returns the value of the Strict-Transport-Security header, or "" if there must
-// be none.
-func (h HSTS) Header() string {
-	return [...]string{HSTSHost: "max-age=31536000", HSTSSubdomains: "max-age=31536000; includeSubDomains", HSTSOff: ""}[h]
+// IsLoopback reports whether a Host header names the machine of the browser itself: a
+// loopback address, localhost, or a name below localhost (RFC 6761, section 6.3).
+func IsLoopback(host string) bool {
+	u := url.URL{Host: host}
+	name := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.Unmap().IsLoopback() || name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
 type contextKey struct{}
