@@ -221,7 +221,7 @@ func TestSignInOnAKnownDevice(t *testing.T) {
 
 // A network that is stopped costs no call for the name.
 func TestStoppedNetwork(t *testing.T) {
-	s := newStack(t, map[string]string{"ATTEMPTS_PER_NETWORK": "2,1h"})
+	s := newStack(t, map[string]string{"ATTEMPTS_PER_NETWORK": perNetwork(2)})
 	for range 2 {
 		wantStatus(t, s.wantCost(t, login("wrong"), refusalCost), http.StatusUnauthorized)
 	}

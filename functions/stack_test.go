@@ -20,6 +20,7 @@ import (
 
 	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	hashes "example.com/coatcheck/pkg/accounts/password"
@@ -180,6 +181,9 @@ func (s *stack) addForeignUser(t testing.TB) {
 	}
 }
 
+// perNetwork is the limit of a network whose window does not end while a test runs.
+func perNetwork(limit int) string { return fmt.Sprintf("%d,%v", limit, testenv.Period()) }
+
 func (s *stack) environment(function samtemplate.Function, settings map[string]string) map[string]string {
 	environment := map[string]string{ // what Lambda itself sets
 		"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
@@ -188,8 +192,11 @@ func (s *stack) environment(function samtemplate.Function, settings map[string]s
 		if real, ok := s.tables[value]; ok {
 			value = real
 		}
-		if name == "AWS_ENDPOINT_URL_DYNAMODB" {
+		switch name {
+		case "AWS_ENDPOINT_URL_DYNAMODB":
 			value = s.proxy.URL
+		case "ATTEMPTS_PER_NETWORK":
+			value = perNetwork(100)
 		}
 		if setting, ok := settings[name]; ok {
 			value = setting

@@ -18,7 +18,7 @@ import (
 // accepted when the wait is over.
 func TestGuessesAcrossInstances(t *testing.T) {
 	const instances, guesses, free, wait = 8, 200, 10, time.Hour
-	settings := map[string]string{"ATTEMPTS_LADDER": "10,1h,1h,100", "ATTEMPTS_PER_NETWORK": "1000,10m"}
+	settings := map[string]string{"ATTEMPTS_LADDER": "10,1h,1h,100", "ATTEMPTS_PER_NETWORK": perNetwork(1000)}
 	s := newStack(t, settings)
 	function := s.template.Functions["LoginFunction"]
 	fleet := make(chan *lambda, instances)

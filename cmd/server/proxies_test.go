@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
 // guess tries to sign in with a wrong password and returns the status of the answer.
@@ -31,7 +34,7 @@ func guess(t *testing.T, address string, header map[string]string) int {
 // nothing, so nobody gets round the limit by sending them.
 func TestTrustedProxies(t *testing.T) {
 	t.Parallel()
-	const limit = "ATTEMPTS_PER_NETWORK=2,24h"
+	limit := fmt.Sprintf("ATTEMPTS_PER_NETWORK=2,%v", testenv.Period())
 	behind, open := start(t, []string{limit, "TRUSTED_PROXIES=127.0.0.1,::1"}, "-anyone-may-be-alice"), start(t, []string{limit})
 	for _, try := range []struct {
 		header       map[string]string

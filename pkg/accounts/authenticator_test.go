@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
@@ -61,6 +62,9 @@ func newAuthenticatorFixture(t *testing.T, cfg throttle.Config) *authenticatorFi
 		r.checked.Add(1)
 		return plain.Verify(encoded, pw)
 	})
+	if cfg.Network == (throttle.Window{}) {
+		cfg.Network = throttle.Window{Limit: 100, Period: testenv.Period()} // with the default limit
+	}
 	var err error
 	if r.limiter, err = throttle.New(r.counters, cfg); err != nil {
 		t.Fatal(err)

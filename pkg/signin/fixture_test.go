@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
@@ -88,6 +89,9 @@ func newFixtureOn(t *testing.T, stores stores) *fixture {
 // limit replaces the limits of attempts to sign in.
 func (r *fixture) limit(cfg throttle.Config) {
 	r.t.Helper()
+	if cfg.Network == (throttle.Window{}) {
+		cfg.Network = throttle.Window{Limit: 100, Period: testenv.Period()} // with the default limit
+	}
 	var err error
 	if r.limiter, err = throttle.New(attemptStore{r.stores.attempts, &r.callRecorder}, cfg); err != nil {
 		r.t.Fatal(err)

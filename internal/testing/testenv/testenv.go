@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"example.com/coatcheck/internal/local/childprocess"
 )
@@ -41,4 +42,17 @@ func FreePort(tb testing.TB) string {
 		tb.Fatal(err)
 	}
 	return port
+}
+
+// Period returns the period of a limit for a test that must not see the limit's window
+// end. Windows begin at multiples of their period, so the end of a short one may fall into
+// any test.
+func Period() time.Duration {
+	longest, end := time.Duration(0), time.Time{}
+	for _, period := range []time.Duration{9000 * time.Hour, 9600 * time.Hour} {
+		if last := time.Now().Truncate(period).Add(period); last.After(end) {
+			longest, end = period, last
+		}
+	}
+	return longest
 }
