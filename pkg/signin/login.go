@@ -63,7 +63,7 @@ func (l login) show(w http.ResponseWriter, r *http.Request) {
 			form.Notice = "login.no_cookie"
 			// On this machine it is likely that somebody tries the product with Safari,
 			// which keeps a Secure cookie from https alone.
-			if site.IsLoopback(r.Host) {
+			if site.Of(r.Context()).IsHere(r.Host) {
 				form.Notice = "login.no_cookie_here"
 			}
 		case !errors.Is(err, session.ErrNoSession):
