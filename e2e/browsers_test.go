@@ -234,7 +234,8 @@ func TestFirefox(t *testing.T) {
 }
 
 // TestWebKit: WebKit serves users by https. By http it does not keep the cookie, so the
-// right password leads to the login page, and nobody is signed in.
+// right password leads to the login page, which names the other address, and no session is
+// left.
 func TestWebKit(t *testing.T) {
 	s := serve(t, "run", "ADDR=localhost:"+testenv.FreePort(t))
 	t.Run("https", func(t *testing.T) { openWindow(t, startWebKit, httpsOf(s.url)).walk() })
@@ -244,6 +245,10 @@ func TestWebKit(t *testing.T) {
 		w.until("end of the way", func(v view) bool { return strings.Contains(v.URL, "/login?") || strings.Contains(v.URL, "/profile") })
 		if w.hasSession() {
 			t.Error("the browser has kept the cookie: README and docs/routes.md can say so")
+		}
+		w.wantPage("/login", "use the https://localhost address")
+		if n := sessions(t, s.url); n != 1 {
+			t.Errorf("%d sessions are left, want only the one that asks", n)
 		}
 		w.open("/profile")
 		w.wantPage("/login", "Sign in")

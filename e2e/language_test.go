@@ -2,7 +2,10 @@ package e2e_test
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/network"
 
@@ -34,6 +37,8 @@ func (d *device) walk(language string) {
 	}
 	submit := func(action string) { d.t.Helper(); d.click(`form[action="` + action + `"] button`) }
 
+	d.open("/login?kept=" + receipt())
+	look("login-no-cookie")
 	d.open("/login")
 	look("login")
 	d.run(fill("username", demo.Username), fill("password", "not the password, surely"))
@@ -64,6 +69,12 @@ func (d *device) walk(language string) {
 	d.wantLanguage(language)
 	submit("/sessions/revoke-all")
 	d.wantLanguage(language)
+}
+
+// receipt returns a receipt of no session. A browser that has no cookie and comes with
+// one reads that it keeps none.
+func receipt() string {
+	return strings.Repeat("A", 22) + "." + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43) + "." + strconv.FormatInt(time.Now().Unix(), 10)
 }
 
 // wantLanguage reports an error if the page is in another language.
