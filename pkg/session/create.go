@@ -56,6 +56,13 @@ type User struct {
 // what its Unwrap method returns: the writers of package lambdahttp, gin and negroni do
 // once there is a status, that of chi once there is a body. The writers of net/http do
 // not tell. With these a late Create stores a session that nobody can use.
+//
+// If the answer leads the browser to another page, let it be no redirect, but a 200 with
+// the header "Refresh: 0; url=/profile" and a link to the page. Chromium keeps pages that
+// were left in memory. If an answer on the way to a page changed a cookie, Chromium does
+// not notice the next change. So after a redirect with the cookie, the back button shows
+// that page when the user has logged out. The same holds for all that sets or clears the
+// cookie.
 func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Session, error) {
 	if err := cmp.Or(tooLate(w), validate(u.ID, u.Roles, u.Values)); err != nil {
 		return nil, err

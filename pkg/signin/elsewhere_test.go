@@ -102,7 +102,7 @@ func TestReauthenticateElsewhere(t *testing.T) {
 			t.Fatalf("%d to %s, want %s", resp.status, got, want)
 		}
 		resp = r.do(fromBrowser(with(get("/callback?state=%2Fsessions"), "Cookie", cookie)))
-		if resp.header.Get("Location") != "/sessions" {
+		if resp.header.Get("Refresh") != "0; url=/sessions" {
 			t.Fatalf("back at %d %v", resp.status, resp.header)
 		}
 		same(t, revoke(cookieOf(resp)), problemPage(404, notYours))

@@ -227,6 +227,7 @@ func TestBodySize(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
+					req.Host = "example.com"
 					req.Header.Set("Content-Type", tt.kind)
 					if (req.ContentLength > 0) != (length == "announced") {
 						t.Fatalf("the length is %d", req.ContentLength)

@@ -22,8 +22,9 @@ type reauthentication struct {
 // Users whose session has [NoPassword] cannot do that. If elsewhere is not nil, it
 // answers their GET. It usually redirects to the provider that they sign in through, and
 // asks it for a new proof (in OpenID Connect by max_age=0). When the user is back, and is
-// the same one, the program calls [session.Manager.Reauthenticate] and redirects to
-// next, a path of this site. If elsewhere is nil, the answer says that signing out and
+// the same one, the program calls [session.Manager.Reauthenticate] and leads the browser
+// to next, a path of this site. That is better not done by a redirect:
+// [session.Manager.Create] says why. If elsewhere is nil, the answer says that signing out and
 // in again helps.
 func Reauthenticate(sessions *session.Manager, authenticator authn.Authenticator, elsewhere func(w http.ResponseWriter, r *http.Request, next string)) Routes {
 	a := reauthentication{sessions, authenticator, elsewhere}
