@@ -61,8 +61,7 @@ type User struct {
 // the header "Refresh: 0; url=/profile" and a link to the page. Chromium keeps pages that
 // were left in memory. If an answer on the way to a page changed a cookie, Chromium does
 // not notice the next change. So after a redirect with the cookie, the back button shows
-// that page when the user has logged out. The same holds for all that sets or clears the
-// cookie.
+// that page when the user has logged out. The same holds for Renew and Reauthenticate.
 func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Session, error) {
 	if err := cmp.Or(tooLate(w), validate(u.ID, u.Roles, u.Values)); err != nil {
 		return nil, err
