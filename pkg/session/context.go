@@ -26,9 +26,10 @@ type request struct {
 	address string   // of the client
 
 	mu      sync.Mutex
-	readAt  time.Time // when the session was read, made or ended; zero if it was not yet
-	writes  int       // how often it was made, changed or ended here
-	session *Session  // nil if there is none
+	readAt  time.Time     // when the session was read, made or ended; zero if it was not yet
+	writes  int           // how often it was made, changed or ended here
+	writing chan struct{} // closed when a change that is being stored is noted too; nil if there is none
+	session *Session      // nil if there is none
 }
 
 // Value implements [context.Context].
@@ -193,6 +194,46 @@ func (q *request) set(s *Session) {
 	defer q.mu.Unlock()
 	q.readAt, q.session = time.Now(), s
 	q.writes++
+}
+
+// store calls write, which stores next in place of s, and notes that. Others that change
+// the session in this request wait until then. Otherwise the note of an earlier change
+// could come last, and the request would go on with a secret that was replaced.
+func (q *request) store(ctx context.Context, s, next *Session, write func() error) error {
+	done := make(chan struct{})
+	for before := q.begin(done); before != nil; before = q.begin(done) {
+		select {
+		case <-before:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	defer q.end(done)
+	err := write()
+	if err == nil {
+		q.changed(s, next)
+	}
+	return err
+}
+
+// begin makes done that of the change which is being stored. If there is one already, it
+// returns that one's.
+func (q *request) begin(done chan struct{}) (before chan struct{}) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.writing == nil {
+		q.writing = done
+		return nil
+	}
+	return q.writing
+}
+
+// end lets the next change begin.
+func (q *request) end(done chan struct{}) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.writing = nil
+	close(done)
 }
 
 // changed puts what was written into s, and into the request if s is its session.

@@ -436,6 +436,52 @@ func TestReadThatComesLate(t *testing.T) {
 	})
 }
 
+// Of two changes that a request makes at the same time, it sees what the later one has
+// stored, also if the answer to the earlier one comes last. So a long request goes on
+// with the secret that counts.
+func TestChangesAtTheSameTime(t *testing.T) {
+	for name, later := range map[string]func(*fixture, http.ResponseWriter, *http.Request, *session.Session) error{
+		"Renew": func(r *fixture, w http.ResponseWriter, req *http.Request, s *session.Session) error {
+			return r.Renew(req.Context(), w, s)
+		},
+		"Update": func(r *fixture, _ http.ResponseWriter, req *http.Request, s *session.Session) error {
+			return r.Update(req.Context(), s, func(s *session.Session) { s.Values["theme"] += "er" })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newFixture(t, session.Config{})
+				_, token := r.login("u1")
+				r.inside(token, func(w http.ResponseWriter, req *http.Request) {
+					copies := [2]*session.Session{}
+					for i := range copies {
+						var err error
+						copies[i], err = r.Load(req)
+						want(t, err, nil)
+					}
+					answer := make(chan struct{})
+					r.store.after["Update"] = once(func(context.Context) error { <-answer; return nil })
+					var both sync.WaitGroup
+					both.Go(func() { want(t, r.Update(req.Context(), copies[0], setTheme("light")), nil) })
+					synctest.Wait() // the first is stored, and its answer is on the way
+					both.Go(func() { want(t, later(r, w, req, copies[1]), nil) })
+					time.Sleep(time.Second)
+					close(answer)
+					both.Wait()
+					s, err := r.Load(req)
+					want(t, err, nil)
+					if stored := r.stored(s); !reflect.DeepEqual(s, stored) {
+						t.Errorf("the request sees %+v; stored is %+v", s, stored)
+					}
+					time.Sleep(touchDue)
+					_, err = r.Load(req)
+					want(t, err, nil)
+				}, r.Require)
+			})
+		})
+	}
+}
+
 // The race detector watches the goroutines of one request: the handler changes the
 // session that it has from the context, and the others have their own.
 func TestGoroutinesOfOneRequest(t *testing.T) {

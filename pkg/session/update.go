@@ -83,52 +83,47 @@ func (m *Manager) renew(ctx context.Context, w http.ResponseWriter, s *Session, 
 // modify applies change to s and stores it. The request that ctx belongs to sees the
 // result too.
 func (m *Manager) modify(ctx context.Context, s *Session, change func(*Session) error) error {
-	written, err := m.swap(ctx, s, change)
-	switch {
-	case err == nil:
-		m.in(ctx).changed(s, written)
-	case errors.Is(err, ErrNoSession):
-		m.in(ctx).ended(s.Key())
+	q := m.in(ctx)
+	err := m.swap(ctx, q, s, change)
+	if errors.Is(err, ErrNoSession) {
+		q.ended(s.Key())
 	}
 	return err
 }
 
-// swap returns s after the change, which it stores by compare-and-swap. When it loses a
-// race, it starts again from what is stored. It does not change a session that was
-// renewed meanwhile, because the caller's request no longer proves that session.
-func (m *Manager) swap(ctx context.Context, s *Session, change func(*Session) error) (*Session, error) {
+// swap applies change to s and stores it by compare-and-swap, for the request q. When it
+// loses a race, it starts again from what is stored. It does not change a session that
+// was renewed meanwhile, because the caller's request no longer proves that session.
+func (m *Manager) swap(ctx context.Context, q *request, s *Session, change func(*Session) error) error {
 	if m.absoluteEndReason(s, time.Now()) != "" {
-		return nil, ErrNoSession
+		return ErrNoSession
 	}
 	base := s
 	for try := 1; ; try++ {
 		next := base.Clone()
 		if err := change(next); err != nil {
-			return nil, err
+			return err
 		}
 		write := *next
 		if next.AuthenticatedAt.Equal(base.AuthenticatedAt) {
 			write.ExpiresAt = time.Time{} // keeps the stored value, which a Touch may have moved
 		}
 		next.Version = newVersion()
-		err := m.store.Update(ctx, &write, time.Now(), next.Version)
-		if err == nil {
-			return next, nil
-		}
-		if !errors.Is(err, ErrConflict) || try == updateTries {
-			return nil, err
+		err := q.store(ctx, s, next, func() error { return m.store.Update(ctx, &write, time.Now(), next.Version) })
+		if err == nil || !errors.Is(err, ErrConflict) || try == updateTries {
+			return err
 		}
 		if !pause(ctx, try) {
-			return nil, fmt.Errorf("%w, until the request was over: %w", ErrConflict, ctx.Err())
+			return fmt.Errorf("%w, until the request was over: %w", ErrConflict, ctx.Err())
 		}
 		if base, err = m.store.Get(ctx, s.Key()); err != nil {
-			return nil, err
+			return err
 		}
 		if err := m.checkAlive(ctx, base, time.Now()); err != nil {
-			return nil, err
+			return err
 		}
 		if base.Secret != s.Secret {
-			return nil, ErrConflict
+			return ErrConflict
 		}
 	}
 }
