@@ -151,20 +151,32 @@ func (q *request) check(r *http.Request, f func(*Session) error) error {
 	return f(q.session)
 }
 
-// credential returns what proves the session: the cookie, or what has replaced it in
-// this request. It reports whether there is no need to look at it, because the session
-// is known, and was read a short time ago.
+// credential returns what proves the session. It reports whether there is no need to look
+// at it, because the session is known, and was read a short time ago.
 func (q *request) credential(r *http.Request) (c credential, writes int, known bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	switch {
-	case !q.readAt.IsZero() && time.Since(q.readAt) < q.manager.touchInterval():
+	if !q.readAt.IsZero() && time.Since(q.readAt) < q.manager.touchInterval() {
 		return credential{}, q.writes, true
-	case q.session != nil:
-		return q.session.credential(), q.writes, false
 	}
-	c, _ = q.manager.presented(r)
-	return c, q.writes, false
+	return q.proof(r), q.writes, false
+}
+
+// proof returns what proves the session: the cookie, or what has replaced it in this
+// request. The zero credential proves none. The caller holds mu.
+func (q *request) proof(r *http.Request) credential {
+	if q.session != nil {
+		return q.session.credential()
+	}
+	c, _ := q.manager.presented(r)
+	return c
+}
+
+// replaced returns what proves the session that gives way to a new one.
+func (q *request) replaced(r *http.Request) credential {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.proof(r)
 }
 
 // current returns the session, or nil if there is none, and whether that is known.

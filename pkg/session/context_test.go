@@ -280,6 +280,36 @@ func TestDestroyEndsWhatTheRequestHas(t *testing.T) {
 	}, r.Require)
 }
 
+// A login ends the request's session also if this request has renewed it, twice even, or
+// has made it.
+func TestCreateEndsWhatTheRequestHas(t *testing.T) {
+	r := newFixture(t, session.Config{})
+	for name, before := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"renewed twice": func(w http.ResponseWriter, req *http.Request) error {
+			s := session.FromContext(req.Context())
+			want(t, r.Renew(req.Context(), w, s), nil)
+			return r.Renew(req.Context(), w, s)
+		},
+		"made": func(w http.ResponseWriter, req *http.Request) error {
+			_, err := r.Create(w, req, session.User{ID: "u1"})
+			return err
+		},
+		"ended": func(w http.ResponseWriter, req *http.Request) error { return r.Destroy(w, req) },
+	} {
+		_, token := r.login("u1")
+		w := r.inside(token, func(w http.ResponseWriter, req *http.Request) {
+			want(t, before(w, req), nil)
+			_, err := r.Create(w, req, session.User{ID: "u1"})
+			want(t, err, nil)
+		}, r.Optional)
+		r.wantAlive(tokenIn(t, w))
+		if n := r.sessionCount("u1"); n != 1 {
+			t.Errorf("%s: after a login the user has %d sessions, want 1", name, n)
+		}
+		want(t, r.RevokeAll(t.Context(), "u1"), nil)
+	}
+}
+
 // A logout that fails has ended nothing that the request could know of.
 func TestFailedDestroyIsNotSeen(t *testing.T) {
 	r := newFixture(t, session.Config{})

@@ -44,8 +44,9 @@ type User struct {
 
 // Create starts a session for u and sets its cookie on w. The caller must have
 // checked the credentials. The session always gets a new ID and a new secret, and
-// Create ends the session that the request came with (ASVS 7.2.4: no fixation). It
-// also ends the user's oldest sessions beyond [Config.MaxSessions], where the new
+// Create ends the session that the request has: the one that it came with, however often
+// this request has renewed it, or one that this request has made before (ASVS 7.2.4: no
+// fixation). It also ends the user's oldest sessions beyond [Config.MaxSessions], where the new
 // session counts. If that fails, Create logs a warning, and the next login tries
 // again. Create returns ErrInvalid if a store could not keep u: no ID, empty keys or
 // roles, invalid UTF-8, NUL, or more than 4 KB in all. On any error no cookie is set
@@ -72,8 +73,7 @@ func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Sessi
 	if err != nil {
 		return nil, err
 	}
-	presented, _ := m.presented(r) // the zero credential ends nothing
-	if err := m.confirmAndReplace(ctx, s, presented, u.Confirm); err != nil {
+	if err := m.confirmAndReplace(ctx, s, seen.replaced(r), u.Confirm); err != nil {
 		m.discard(ctx, s)
 		return nil, err
 	}
