@@ -54,13 +54,15 @@
 // A Store needs five IAM actions on the table, and a program only those of the methods
 // of [session.Manager] that it calls:
 //
-//	Load, Require, RequireRole      dynamodb:GetItem, dynamodb:UpdateItem
-//	Create                          dynamodb:PutItem, dynamodb:Query, dynamodb:DeleteItem
-//	Update, Renew, Reauthenticate   dynamodb:UpdateItem, dynamodb:GetItem
-//	ReauthenticateAlone             dynamodb:UpdateItem, dynamodb:GetItem, dynamodb:Query, dynamodb:DeleteItem
-//	Destroy, Revoke                 dynamodb:DeleteItem
-//	List                            dynamodb:Query
-//	RevokeAll                       dynamodb:Query, dynamodb:DeleteItem
+//	Load                             dynamodb:GetItem, dynamodb:UpdateItem
+//	Require, Optional                dynamodb:GetItem, dynamodb:UpdateItem
+//	RequireRole, RequireRecent       dynamodb:GetItem, dynamodb:UpdateItem
+//	Create                           dynamodb:PutItem, dynamodb:Query, dynamodb:DeleteItem
+//	Update, Renew, Reauthenticate    dynamodb:UpdateItem, dynamodb:GetItem
+//	ReauthenticateAlone              dynamodb:UpdateItem, dynamodb:GetItem, dynamodb:Query, dynamodb:DeleteItem
+//	Destroy, Redeem, Revoke          dynamodb:DeleteItem
+//	List                             dynamodb:Query
+//	RevokeAll                        dynamodb:Query, dynamodb:DeleteItem
 //
 // Without UpdateItem, Load works too, but no use extends the idle timeout, and each
 // request that should have done so logs a warning.

@@ -4,6 +4,7 @@ import (
 	"go/doc/comment"
 	"go/parser"
 	"go/token"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -196,6 +198,13 @@ func TestPermissionsOfMethods(t *testing.T) {
 		r.change(s.Key(), "SET #f = #f - :v", "last_seen_at", number("240")) // a touch is due
 		site.Alive(token)
 	}
+	// guarded serves a request behind one of Require and its relatives.
+	guarded := func(guard func(http.Handler) http.Handler) func() {
+		return func() {
+			r.change(s.Key(), "SET #f = #f - :v", "last_seen_at", number("240"))
+			guard(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), site.Request(token))
+		}
+	}
 	// raced makes another write come first.
 	raced := func(write func() error) func() {
 		return func() {
@@ -206,8 +215,11 @@ func TestPermissionsOfMethods(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	calls := map[string]func(){
-		"Load":    load,
-		"Require": load, "RequireRole": load,
+		"Load":           load,
+		"Require":        guarded(site.Require),
+		"Optional":       guarded(site.Optional),
+		"RequireRole":    guarded(func(next http.Handler) http.Handler { return site.RequireRole("reader", next) }),
+		"RequireRecent":  guarded(func(next http.Handler) http.Handler { return site.RequireRecent(time.Hour, next) }),
 		"Update":         raced(func() error { return site.Update(t.Context(), s, func(*session.Session) {}) }),
 		"Renew":          raced(func() error { return site.Renew(t.Context(), w, s) }),
 		"Reauthenticate": raced(func() error { return site.Reauthenticate(t.Context(), w, s) }),
@@ -221,6 +233,12 @@ func TestPermissionsOfMethods(t *testing.T) {
 				site.Login("u2")
 			}
 		},
+		"Redeem": func() {
+			other, _ := site.Login("u2")
+			r.proxy.Take()
+			_, err := site.Redeem(site.Request(), site.Receipt(other))
+			want(t, err, nil)
+		},
 		"Destroy":   func() { want(t, site.Destroy(w, site.Request(token)), nil) },
 		"Revoke":    func() { want(t, site.Revoke(t.Context(), "u2", faults.ID()), session.ErrNoSession) },
 		"List":      func() { site.List(t.Context(), "u2") },
@@ -228,7 +246,8 @@ func TestPermissionsOfMethods(t *testing.T) {
 	}
 	documented, _ := permissions(t)
 	for _, method := range []string{
-		"Load", "Require", "RequireRole", "Update", "Renew", "Reauthenticate", "ReauthenticateAlone", "Create", "Destroy", "Revoke", "List", "RevokeAll",
+		"Load", "Require", "Optional", "RequireRole", "RequireRecent", "Update", "Renew", "Reauthenticate", "ReauthenticateAlone",
+		"Create", "Destroy", "Redeem", "Revoke", "List", "RevokeAll",
 	} {
 		r.proxy.Take()
 		calls[method]()
@@ -245,4 +264,14 @@ func TestPermissionsOfMethods(t *testing.T) {
 	if len(documented) > 0 {
 		t.Errorf("methods that nobody tried: %v", documented)
 	}
+	manager := reflect.TypeFor[*session.Manager]()
+	for i := range manager.NumMethod() {
+		method := manager.Method(i).Name
+		if calls[method] == nil && !slices.Contains(callNoStore, method) {
+			t.Errorf("the documentation does not say which actions %s needs", method)
+		}
+	}
 }
+
+// callNoStore are the methods of a Manager that need no permission.
+var callNoStore = []string{"ClearCookie", "HasCookie", "OffersPersistent", "Receipt"}
