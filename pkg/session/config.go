@@ -53,9 +53,9 @@ type Config struct {
 	// SigningKeys, if there are any, put a MAC on every token. The first key signs,
 	// and all keys verify. To rotate, add a new key at the end of the list in every
 	// process, then move it to the front, and remove the old key a Lifetime later, or a
-	// PersistentLifetime if there is one. Each key has at least 32 bytes. New copies the keys. Without keys, forged
-	// tokens are refused too, but each costs one read. Setting the first key, or
-	// removing the last, ends all sessions made before.
+	// PersistentLifetime if there is one. Each key has at least 32 bytes. New copies the
+	// keys. Without keys, forged tokens are refused too, but each costs one read. Setting
+	// the first key, or removing the last, ends all sessions made before.
 	SigningKeys [][]byte
 
 	// NotBefore ends every session whose last authentication is before this time.

@@ -43,9 +43,9 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session))
 
 // Renew gives s a new secret and sets the new cookie on w; the old token is dead at
 // once. Call it before the user gets more privileges, so that a token stolen earlier
-// never has them. ID, data and lifetime stay, and a persistent session stays one. The errors are those of Update. On an
-// error no cookie is set. After an outage the old token may be dead too, if the
-// write was applied and only its answer was lost.
+// never has them. ID, data and lifetime stay, and a persistent session stays one. The
+// errors are those of Update. On an error no cookie is set. After an outage the old
+// token may be dead too, if the write was applied and only its answer was lost.
 //
 // Call Renew before anything of the answer is written. As far as w tells that it is too
 // late, Renew returns ErrTooLate and the token stays: see [Manager.Create].
