@@ -542,6 +542,28 @@ func TestChangesAtTheSameTime(t *testing.T) {
 	}
 }
 
+// A change waits for another one of its request no longer than its context lasts.
+func TestChangeThatWaitsTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t, session.Config{})
+		_, token := r.login("u1")
+		r.inside(token, func(w http.ResponseWriter, req *http.Request) {
+			s, err := r.Load(req)
+			want(t, err, nil)
+			ctx, cancel := context.WithTimeout(req.Context(), time.Second)
+			defer cancel()
+			r.store.after["Update"] = once(func(context.Context) error {
+				want(t, r.Update(ctx, s, setTheme("late")), context.DeadlineExceeded)
+				return nil
+			})
+			want(t, r.Update(req.Context(), session.FromContext(req.Context()), setTheme("light")), nil)
+			if theme := r.stored(s).Values["theme"]; theme != "light" {
+				t.Errorf("stored is %q", theme)
+			}
+		}, r.Require)
+	})
+}
+
 // The race detector watches the goroutines of one request: the handler changes the
 // session that it has from the context, and the others have their own.
 func TestGoroutinesOfOneRequest(t *testing.T) {
