@@ -284,15 +284,17 @@ func (d *Directory) Delete(ctx context.Context, account *Account) error {
 	return nil
 }
 
-// retireID marks the user ID as that of a deleted user. If another account has claimed
-// it, which no program of this release lets happen, it stays the other's.
+// retireID marks the user ID as that of a deleted user. It first claims the ID for the
+// account if nobody has it, so that a check that goes on at the same time finds it taken
+// and cannot claim it in between. If another account has claimed it, which no program of
+// this release lets happen, it stays the other's.
 func (d *Directory) retireID(ctx context.Context, account *Account) error {
-	err := d.store.PassClaim(ctx, idKey(account.UserID), account.Name, deletedUser)
-	if errors.Is(err, ErrChanged) {
-		err = d.store.Claim(ctx, idKey(account.UserID), deletedUser)
+	key := idKey(account.UserID)
+	if err := d.store.Claim(ctx, key, account.Name); err != nil && !errors.Is(err, ErrExists) {
+		return err
 	}
-	if errors.Is(err, ErrExists) {
-		return nil
+	if err := d.store.PassClaim(ctx, key, account.Name, deletedUser); err != nil && !errors.Is(err, ErrChanged) {
+		return err
 	}
-	return err
+	return nil
 }

@@ -72,10 +72,11 @@ func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}, count)
 	if taken, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-		// A user ID belongs to one account. If the stored item has it, this call's own earlier
-		// attempt wrote the item, and the answer to that attempt was lost.
+		// The revision is random. If the stored item has it, this call's own earlier attempt
+		// wrote the item, and the answer to that attempt was lost. The user ID would not do:
+		// two imports at once give the same one.
 		stored := dynamo.NewItem(s.table, a.Name, taken.Item)
-		if *attempts > 1 && stored.String("user_id") == a.UserID {
+		if *attempts > 1 && stored.Optional().String("revision") == a.Revision {
 			return nil
 		}
 		return accounts.ErrExists

@@ -52,9 +52,13 @@ func TestCreateRecognisesItsOwnRetry(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got, mine)
 	}
 
-	proxy.Fail("PutItem", dynamotest.LoseAnswer)
-	if err := store.Create(t.Context(), accountstest.Sample("alice")); !errors.Is(err, accounts.ErrExists) {
-		t.Errorf("Create of a name that another has = %v, want ErrExists", err)
+	imported := accountstest.Sample("alice") // two imports at once give the same user ID
+	imported.UserID = mine.UserID
+	for _, other := range []*accounts.Account{accountstest.Sample("alice"), imported} {
+		proxy.Fail("PutItem", dynamotest.LoseAnswer)
+		if err := store.Create(t.Context(), other); !errors.Is(err, accounts.ErrExists) {
+			t.Errorf("Create of a name that another has = %v, want ErrExists", err)
+		}
 	}
 }
 

@@ -213,13 +213,16 @@ func TestWritesBetweenTries(t *testing.T) {
 	})
 }
 
-// An account that another call made has another user ID. So a second try of Create does
-// not take it for its own.
+// An account that another call made has another revision, also where two imports at once
+// give it the same user ID. So a second try of Create does not take it for its own.
 func TestCreateAfterALostTry(t *testing.T) {
 	each(t, func(f *fixture) {
 		a := f.prepared()
 		taken := accountstest.Sample(a.Name)
 		f.proxy.Fail(redistest.Refuse)
+		want(f.T, f.users.Create(f.Context(), taken), accounts.ErrExists)
+		f.proxy.Fail(redistest.Refuse)
+		taken.UserID = a.UserID
 		want(f.T, f.users.Create(f.Context(), taken), accounts.ErrExists)
 		f.proxy.Fail(redistest.Refuse)
 		want(f.T, f.users.Create(f.Context(), a), nil) // it is the same account

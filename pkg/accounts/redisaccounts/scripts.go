@@ -22,7 +22,7 @@ return redis.call('HGETALL', KEYS[1])
 	// ARGV: all fields and values.
 	createScript = redis.NewScript(`
 if redis.call('EXISTS', KEYS[1]) == 1 then
-	return redis.call('HGET', KEYS[1], 'user_id') or ''
+	return redis.call('HGET', KEYS[1], 'revision') or ''
 end
 redis.call('HSET', KEYS[1], unpack(ARGV))
 return 1
