@@ -64,6 +64,9 @@ func TestSecretsAreUTF8(t *testing.T) {
 	if all := sh.all(); len(all) != 1 {
 		t.Errorf("a refused password added somebody: %v", all)
 	}
+	for _, long := range []string{"\u00fc", "a\u00fc", "ab\u00fc", "a\u20ac"} { // wherever a limit of bytes cuts a character
+		sh.fails(1, "the password is longer than 1024 bytes.*", strings.Repeat(long, 700), "users", "passwd", "alice")
+	}
 	sh.ok("\u00fcber"+better, "users", "passwd", "alice")
 	if _, err := sh.authenticate("alice", "\u00fcber"+better); err != nil {
 		t.Errorf("a password of UTF-8: %v", err)

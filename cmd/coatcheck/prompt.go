@@ -19,8 +19,8 @@ import (
 func readPassword(ctx context.Context) (string, error) {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		line, err := readLine(os.Stdin)
-		if err != nil {
-			return "", err
+		if err != nil || len(line) > password.MaxBytes { // a longer one is refused as that, and may be cut within a character
+			return line, err
 		}
 		return line, checkSecret("standard input", line)
 	}

@@ -204,6 +204,7 @@ const maxBatch = 100
 // a time.
 func (a *Attempts) Get(ctx context.Context, keys []string) (map[string]throttle.Counter, error) {
 	found := map[string]throttle.Counter{}
+	keys = slices.Compact(slices.Sorted(slices.Values(keys))) // DynamoDB refuses a key that is there twice
 	for chunk := range slices.Chunk(keys, maxBatch) {
 		request := types.KeysAndAttributes{ConsistentRead: new(true)}
 		for _, key := range chunk {

@@ -35,8 +35,9 @@ type Store interface {
 	// Clear removes the counter. It returns nil if there is no counter.
 	Clear(ctx context.Context, key string) error
 
-	// Get returns the counters of those keys that have one, also expired ones. It sees
-	// every change that finished before the call. It is for operators.
+	// Get returns the counters of those keys that have one, also expired ones. A key may
+	// be there twice. Get sees every change that finished before the call. It is for
+	// operators.
 	Get(ctx context.Context, keys []string) (map[string]Counter, error)
 }
 
