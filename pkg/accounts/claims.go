@@ -69,7 +69,21 @@ func (d *Directory) Add(ctx context.Context, account *Account) error {
 	if err := d.store.Create(ctx, account); err != nil {
 		return fmt.Errorf("user %q: %w", account.Name, err)
 	}
-	return nil
+	return d.confirmID(ctx, account)
+}
+
+// confirmID removes an account that Add has just stored if its user ID has become that of
+// a deleted user. This is so if this program was slow: if since its claim another program
+// has added the same user, whose claim is the same one, and deleted that user.
+func (d *Directory) confirmID(ctx context.Context, account *Account) error {
+	holder, err := d.holder(ctx, idKey(account.UserID))
+	if err != nil || holder == account.Name {
+		return err
+	}
+	if err := d.store.Delete(ctx, account); err != nil {
+		return err
+	}
+	return fmt.Errorf("user ID %q: %w", account.UserID, ErrIDTaken)
 }
 
 // CanAdd returns the error that [Directory.Add] would return now if the names were

@@ -128,6 +128,25 @@ func RunNames(t *testing.T, store accounts.Store, all func(context.Context) iter
 		}
 	})
 
+	t.Run("who is added and deleted while another program adds the same user stays deleted", func(t *testing.T) {
+		for call := range 6 {
+			other, slow := n.directory(store), n.account(t, fmt.Sprint("slow-", call), rand.Text())
+			same := n.account(t, slow.Name, slow.UserID)
+			d := n.directory(&hooked{Store: store, before: once(call, func() {
+				if err := other.Add(t.Context(), same); err != nil {
+					want(t, err, accounts.ErrExists) // the slow one was stored already
+					same = slow
+				}
+				n.delete(t, other, same)
+			})})
+			want(t, d.Add(t.Context(), slow), accounts.ErrIDTaken)
+			if _, err := store.Get(t.Context(), slow.Name); !errors.Is(err, accounts.ErrNotFound) {
+				t.Errorf("before call %d: Get = %v, want ErrNotFound", call, err)
+			}
+			want(t, n.directory(store).Add(t.Context(), n.account(t, slow.Name, rand.Text())), nil) // the name is free
+		}
+	})
+
 	t.Run("a pair from before stays a pair, and gets no third", func(t *testing.T) {
 		for i, order := range [][]string{{"straße-2", "strasse-2"}, {"strasse-3", "straße-3"}, {"ς-4", "\u200bσ-4", "σ-4"}, {"σ-5", "\u200bσ-5", "ς-5"}} {
 			var members []*accounts.Account
