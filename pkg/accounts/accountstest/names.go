@@ -70,6 +70,38 @@ func RunNames(t *testing.T, store accounts.Store, all func(context.Context) iter
 		n.check(t, n.directory(store))
 	})
 
+	t.Run("a check is not complete while two accounts have one user ID, or after a check by a newer rule", func(t *testing.T) {
+		failures := func() (count int) {
+			for _, err := range n.directory(store).CheckNames(t.Context(), all(t.Context())) {
+				if err != nil {
+					count++
+				}
+			}
+			return count
+		}
+		want(t, store.PassClaim(t.Context(), "\x01checked", "1", ""), nil)
+		first := n.earlier(t, "twin-1")
+		second := first.Clone()
+		second.Name = "twin-2"
+		Create(t, store, second)
+		if got := failures(); got != 1 {
+			t.Errorf("%d errors, want 1", got)
+		}
+		want(t, n.directory(store).Add(t.Context(), n.account(t, "unchecked", rand.Text())), accounts.ErrUnchecked)
+		n.delete(t, n.directory(store), second)
+		n.delete(t, n.directory(store), first)
+
+		Claim(t, store, "\x01checked", "2")
+		if got := failures(); got != 1 {
+			t.Errorf("%d errors after a check by a newer rule, want 1", got)
+		}
+		if err := n.directory(store).Add(t.Context(), n.account(t, "unchecked", rand.Text())); err == nil {
+			t.Error("Add after a check by a newer rule succeeds")
+		}
+		want(t, store.PassClaim(t.Context(), "\x01checked", "2", ""), nil)
+		n.check(t, n.directory(store))
+	})
+
 	t.Run("of spellings added at once one is added", func(t *testing.T) {
 		spellings := []string{"straße-1", "STRASSE-1", "\u200bstrasse-1\t", "STRAẞE-1"}
 		together := barrier(len(spellings))
