@@ -42,9 +42,9 @@ func TestJourney(t *testing.T) {
 			step(post("/login", asForm, wrongForm), "", 401, 401)
 			cookie := cookieOf(step(post("/login", asForm, rightForm), "", 200, 200))
 			step(get("/profile"), cookie, 200, 200)
-			step(post("/logout", "", ""), cookie, 204, 200)
+			step(post("/logout", "", ""), cookie, 204, 303)
 			step(get("/profile"), cookie, 401, 303)
-			step(post("/logout", "", ""), cookie, 204, 200)
+			step(post("/logout", "", ""), cookie, 204, 303)
 		}
 	}
 }
