@@ -44,12 +44,12 @@ func runImport(tb testing.TB, cmd *exec.Cmd, write func(io.Writer)) (stdout stri
 	return out.String(), kilobytes >> 10
 }
 
-// TestImportStreams imports 270 MB with much less memory. The import holds neither
+// TestImportStreams imports 90 MB with much less memory. The import holds neither
 // the whole file nor many rows that wait to be written, and a quote without its end, which
 // makes one row of the last quarter, is told as what it is.
 func TestImportStreams(t *testing.T) {
 	sh := newShell(t)
-	const rows, bad = 3000, 3000
+	const rows, bad = 1000, 999
 	stdout, peak := runImport(t, sh.command("users", "import", "-"), func(stdin io.Writer) {
 		io.WriteString(stdin, someRows(rows))
 		for range bad {

@@ -150,8 +150,8 @@ func (s *shell) ok(stdin string, args ...string) string {
 }
 
 // fails runs a command that must fail. Its error must be one line that matches the
-// pattern.
-func (s *shell) fails(code int, pattern, stdin string, args ...string) {
+// pattern. fails returns it.
+func (s *shell) fails(code int, pattern, stdin string, args ...string) (stderr string) {
 	s.Helper()
 	got := s.run(stdin, args...)
 	if got.code != code || got.stdout != "" {
@@ -160,6 +160,7 @@ func (s *shell) fails(code int, pattern, stdin string, args ...string) {
 	if !regexp.MustCompile(`^coatcheck: ` + pattern + `\n$`).MatchString(got.stderr) {
 		s.Errorf("coatcheck %.80q: stderr\n     %q\nwant %q", args, got.stderr, pattern)
 	}
+	return got.stderr
 }
 
 func (s *shell) users() accounts.Store {

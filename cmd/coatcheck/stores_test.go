@@ -212,9 +212,8 @@ func TestStoreIsNotReady(t *testing.T) {
 	} {
 		for _, args := range []string{"users list", "users add alice", "users unlock alice", "users import -", "sessions list alice"} {
 			sh := &shell{t, map[string]string{"HOME": t.TempDir(), "STORE": address}}
-			sh.fails(1, want, phrase, strings.Fields(args)...)
-			if got := sh.run(phrase, strings.Fields(args)...); strings.Contains(got.stderr, secret) {
-				t.Errorf("%s: it quotes a secret: %s", args, got.stderr)
+			if stderr := sh.fails(1, want, phrase, strings.Fields(args)...); strings.Contains(stderr, secret) {
+				t.Errorf("%s: it quotes a secret: %s", args, stderr)
 			}
 		}
 	}

@@ -34,19 +34,19 @@ import (
 // sessions are not being ended is valid.
 //
 // With the stores in memory, the test runs in a synctest bubble. There the seed
-// decides how long each call waits. So calls overlap in thousands of ways, and the
+// decides how long each call waits. So calls overlap in hundreds of ways, and the
 // waits take no real time.
 func TestTraffic(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			newTraffic(t, memstore.New(), memaccounts.New(), 5*time.Millisecond).run(3000, 6)
+			newTraffic(t, memstore.New(), memaccounts.New(), 5*time.Millisecond).run(600, 6)
 		})
 	})
 	t.Run("DynamoDB", func(t *testing.T) {
 		t.Parallel()
 		client, tables := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)
-		newTraffic(t, dynamostore.New(client, tables["SessionsTable"]), dynamoaccounts.New(client, tables["UsersTable"]), time.Millisecond).run(2000, 3)
+		newTraffic(t, dynamostore.New(client, tables["SessionsTable"]), dynamoaccounts.New(client, tables["UsersTable"]), time.Millisecond).run(400, 3)
 	})
 }
 

@@ -23,10 +23,10 @@ func TestChurn(t *testing.T) {
 		total, users int
 		logout       bool
 	}{
-		"of many users, left to die": {total: 1_000_000, users: 1_000_000},
-		"of one user, left to die":   {total: 100_000, users: 1},
-		"of many users, deleted":     {total: 100_000, users: 100_000, logout: true},
-		"of one user, deleted":       {total: 100_000, users: 1, logout: true},
+		"of many users, left to die": {total: 200_000, users: 200_000},
+		"of one user, left to die":   {total: 40_000, users: 1},
+		"of many users, deleted":     {total: 40_000, users: 40_000, logout: true},
+		"of one user, deleted":       {total: 40_000, users: 1, logout: true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
