@@ -10,7 +10,6 @@ import (
 	"example.com/coatcheck/pkg/clientip"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
-	"example.com/coatcheck/pkg/signin/site"
 )
 
 // The keys of the session's Values. Login copies the values from the user, so that no
@@ -63,7 +62,7 @@ func (l login) show(w http.ResponseWriter, r *http.Request) {
 			form.Notice = "login.no_cookie"
 			// On this machine it is likely that somebody tries the product with Safari,
 			// which keeps a Secure cookie from https alone.
-			if site.Of(r.Context()).IsHere(r.Host) {
+			if lookOf(r.Context()).IsHere(r.Host) {
 				form.Notice = "login.no_cookie_here"
 			}
 		case !errors.Is(err, session.ErrNoSession):

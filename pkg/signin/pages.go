@@ -26,9 +26,10 @@ var style string
 //go:embed pages/logo.svg
 var ownLogo template.HTML
 
-// look is what the layout shows of a brand, and the Content-Security-Policy that allows
-// its style sheet. It is made once for a Handler.
+// look is a site as its answers show it: what the layout shows of its brand, and the
+// Content-Security-Policy that allows its style sheet. It is made once for a Handler.
 type look struct {
+	site.Site
 	Name   string
 	Logo   template.HTML
 	Links  []site.Link
@@ -36,9 +37,10 @@ type look struct {
 	policy string
 }
 
-func newLook(b site.Brand) *look {
+func newLook(s site.Site) *look {
+	b := s.Brand
 	sheet := style + b.Accent.CSS()
-	l := &look{Name: b.Name, Logo: template.HTML(b.Logo.SVG()), Links: b.Links, Style: template.CSS(sheet), policy: policyWithStyle(hashOf(sheet))}
+	l := &look{Site: s, Name: b.Name, Logo: template.HTML(b.Logo.SVG()), Links: b.Links, Style: template.CSS(sheet), policy: policyWithStyle(hashOf(sheet))}
 	if l.Name == "" {
 		l.Name, l.Logo = site.DefaultName, cmp.Or(l.Logo, ownLogo)
 	}
@@ -52,8 +54,8 @@ func withLook(ctx context.Context, l *look) context.Context {
 	return context.WithValue(ctx, lookKey{}, l)
 }
 
-// ownLook is for pages that no Handler asked for: Fail may serve another program.
-var ownLook = newLook(site.Brand{})
+// ownLook is for answers that no Handler asked for: Fail may serve another program.
+var ownLook = newLook(site.Site{})
 
 func lookOf(ctx context.Context) *look {
 	if l, ok := ctx.Value(lookKey{}).(*look); ok {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"example.com/coatcheck/pkg/session"
-	"example.com/coatcheck/pkg/signin/site"
 )
 
 // basePolicy is the Content-Security-Policy that allows only forms that post to our
@@ -29,7 +28,7 @@ func setHeaders(h http.Header, r *http.Request) {
 	h.Set("Content-Security-Policy", basePolicy)
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "same-origin")
-	if hsts := site.Of(r.Context()).HSTS(r.Host); hsts != "" {
+	if hsts := lookOf(r.Context()).HSTS(r.Host); hsts != "" {
 		h.Set("Strict-Transport-Security", hsts)
 	}
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -61,9 +61,9 @@ func Handler(s site.Site, routes ...Routes) http.Handler {
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { Fail(w, r, errNotFound) })
 	filter := requestFilter{origin: s.Origin}
-	look := newLook(s.Brand)
+	look := newLook(s)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = r.WithContext(withLook(site.With(r.Context(), &s), look))
+		r = r.WithContext(withLook(r.Context(), look))
 		defer recoverPanic(w, r)
 		setHeaders(w.Header(), r)
 		if err := filter.check(r); err != nil {

@@ -4,7 +4,6 @@
 package site
 
 import (
-	"context"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -55,19 +54,4 @@ func IsLoopback(host string) bool {
 	name := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	addr, err := netip.ParseAddr(name)
 	return err == nil && addr.Unmap().IsLoopback() || name == "localhost" || strings.HasSuffix(name, ".localhost")
-}
-
-type contextKey struct{}
-
-// With returns a context for requests to s.
-func With(ctx context.Context, s *Site) context.Context {
-	return context.WithValue(ctx, contextKey{}, s)
-}
-
-// Of returns the site that ctx was made for, or the zero Site.
-func Of(ctx context.Context) *Site {
-	if s, ok := ctx.Value(contextKey{}).(*Site); ok {
-		return s
-	}
-	return &Site{}
 }
