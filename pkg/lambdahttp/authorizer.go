@@ -62,7 +62,11 @@ func (a Authorizer) decide(ctx context.Context, payload []byte) (caller map[stri
 			caller, err = nil, errors.New("the authorizer panicked")
 		}
 	}()
-	r, err := newRequest(ctx, payload)
+	e, err := parse(payload)
+	if err != nil {
+		return nil, err
+	}
+	r, err := e.request(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -73,20 +77,24 @@ func (a Authorizer) decide(ctx context.Context, payload []byte) (caller map[stri
 	return caller, err
 }
 
-type authorizedKey struct{}
-
 // Authorized returns what the API's authorizer said about the caller, given the
 // request's context. It is empty if there was no authorizer. The gateway puts this
 // into the event, and a client cannot send it.
 func Authorized(ctx context.Context) map[string]string {
-	caller, _ := ctx.Value(authorizedKey{}).(map[string]string)
-	return caller
-}
-
-// authorized returns the strings among the values that an authorizer returned.
-func (e *event) authorized() map[string]string {
+	e := eventOf(ctx)
+	if len(e.RequestContext.Authorizer) == 0 {
+		return nil
+	}
+	var said struct {
+		Lambda map[string]any `json:"lambda"`
+	}
+	if e.kind == httpAPI {
+		json.Unmarshal(e.RequestContext.Authorizer, &said)
+	} else {
+		json.Unmarshal(e.RequestContext.Authorizer, &said.Lambda)
+	}
 	caller := map[string]string{}
-	for name, value := range e.RequestContext.Authorizer.Lambda {
+	for name, value := range said.Lambda {
 		if text, ok := value.(string); ok {
 			caller[name] = text
 		}

@@ -56,25 +56,51 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/go-json-experiment/json"
 )
 
+// Options changes what this package does by itself.
+type Options struct {
+	// Problem writes the answer to a request that the handler could not answer: 400 for a
+	// malformed event, 500 for a panic and for a response that is too large. The detail
+	// says what is wrong and quotes nothing secret. By default the answer is a problem
+	// document (RFC 9457).
+	Problem func(w http.ResponseWriter, status int, detail string)
+
+	// HealthPath is the path of a load balancer's health checks, by default /healthz. GET
+	// requests to it from a load balancer are answered 200 without the handler. If it is
+	// empty, the handler gets them.
+	HealthPath string
+}
+
 // Start serves h to Lambda. It never returns; outside Lambda it ends the program.
-func Start(h http.Handler) { lambda.Start(Handler(h)) }
+func Start(h http.Handler, options ...func(*Options)) { lambda.Start(Handler(h, options...)) }
 
 // Handler returns h as a Lambda handler. It is safe for concurrent invocations if h
-// is. Its Invoke never returns an error, because the gateway would turn that into an
-// answer without our headers. An event that is not an HTTP request is answered with
-// 400. If h panics, even with [http.ErrAbortHandler], the panic is logged and
-// answered with 500, and everything that h had written is dropped.
-func Handler(h http.Handler) lambda.Handler { return adapter{h} }
+// is. Its Invoke returns an error only for an event that is no HTTP request. If h panics,
+// even with [http.ErrAbortHandler], the panic is logged and answered with 500, and
+// everything that h had written is dropped.
+func Handler(h http.Handler, options ...func(*Options)) lambda.Handler {
+	a := adapter{h, Options{Problem: problem, HealthPath: "/healthz"}}
+	for _, option := range options {
+		option(&a.options)
+	}
+	return a
+}
 
-type adapter struct{ handler http.Handler }
+type adapter struct {
+	handler http.Handler
+	options Options
+}
 
 func (a adapter) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	ctx, cancel := withEarlierDeadline(ctx)
 	defer cancel()
-	return json.Marshal(a.answer(ctx, payload))
+	e, err := parse(payload)
+	if err != nil {
+		slog.ErrorContext(ctx, "no HTTP request", "error", err)
+		return nil, err
+	}
+	return a.answer(ctx, e).encode(ctx, e.kind)
 }
 
 // withEarlierDeadline returns a context that ends early enough to still answer the
@@ -87,20 +113,20 @@ func withEarlierDeadline(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithDeadline(ctx, deadline.Add(-min(time.Second, time.Until(deadline)/4)))
 }
 
-func (a adapter) answer(ctx context.Context, payload []byte) response {
-	r, err := newRequest(ctx, payload)
+func (a adapter) answer(ctx context.Context, e *event) *responseWriter {
+	r, err := e.request(ctx)
 	if err != nil {
 		slog.WarnContext(ctx, "bad event", "error", err)
 		w := newResponseWriter(http.MethodGet)
-		problem(w, http.StatusBadRequest, err.Error())
-		return w.response(ctx)
+		a.options.Problem(w, http.StatusBadRequest, err.Error())
+		return w
 	}
 	w := newResponseWriter(r.Method)
 	if !a.serve(w, r) {
 		w = newResponseWriter(r.Method)
-		problem(w, http.StatusInternalServerError, "Something went wrong on our side. Try again later.")
+		a.options.Problem(w, http.StatusInternalServerError, "Something went wrong on our side. Try again later.")
 	}
-	return w.response(ctx)
+	return w
 }
 
 // serve reports whether the handler returned without a panic.

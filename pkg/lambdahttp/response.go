@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
 )
 
 // response is the answer in payload format 2.0. Every field is always present: the
@@ -61,6 +63,40 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
+// encode returns the response in the shape that the kind wants.
+func (w *responseWriter) encode(ctx context.Context, kind kind) ([]byte, error) {
+	resp := w.response(ctx)
+	if kind == httpAPI || kind == functionURL {
+		return json.Marshal(resp)
+	}
+	old := struct {
+		StatusCode        int                 `json:"statusCode"`
+		StatusDescription string              `json:"statusDescription,omitempty"`
+		Headers           map[string]string   `json:"headers,omitempty"`
+		MultiValueHeaders map[string][]string `json:"multiValueHeaders,omitempty"`
+		Body              string              `json:"body"`
+		IsBase64Encoded   bool                `json:"isBase64Encoded"`
+	}{StatusCode: resp.StatusCode, Body: resp.Body, IsBase64Encoded: resp.IsBase64Encoded}
+	if kind == loadBalancer || kind == loadBalancerMulti {
+		old.StatusDescription = fmt.Sprint(w.status, " ", http.StatusText(w.status))
+	}
+	if kind == loadBalancer {
+		old.Headers = resp.Headers
+		for _, cookie := range resp.Cookies {
+			old.Headers["Set-Cookie"] = cookie
+		}
+	} else {
+		old.MultiValueHeaders = map[string][]string{}
+		for name, value := range resp.Headers {
+			old.MultiValueHeaders[name] = []string{value}
+		}
+		if len(resp.Cookies) > 0 {
+			old.MultiValueHeaders["Set-Cookie"] = resp.Cookies
+		}
+	}
+	return json.Marshal(old)
+}
+
 // response joins the values of a header with commas. Cookies have their own list,
 // because they may contain commas (RFC 9110, section 5.3). A value with control
 // characters or invalid UTF-8 is left out. That is logged, but the log does not
@@ -84,13 +120,13 @@ func (w *responseWriter) response(ctx context.Context) response {
 			}
 		}
 	}
-	resp.Body, resp.IsBase64Encoded = encode(w.body.Bytes())
+	resp.Body, resp.IsBase64Encoded = encodeBody(w.body.Bytes())
 	return resp
 }
 
-// encode returns text unchanged, and anything else in base64, because JSON cannot
+// encodeBody returns text unchanged, and anything else in base64, because JSON cannot
 // hold it.
-func encode(body []byte) (s string, isBase64 bool) {
+func encodeBody(body []byte) (s string, isBase64 bool) {
 	if utf8.Valid(body) {
 		return string(body), false
 	}
