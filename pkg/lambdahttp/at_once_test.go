@@ -85,7 +85,7 @@ func invocations() (all []invocation) {
 		}
 		all = append(all, invocation{
 			id: fmt.Sprintf("request-%d", i),
-			payload: fmt.Sprintf(`{"version": "2.0", "rawPath": "/", "headers": {"host": "app.example.com"},
+			payload: fmt.Sprintf(`{"version": "2.0", "type": "REQUEST", "rawPath": "/", "headers": {"host": "app.example.com"},
 				"cookies": ["token=t%d"], "body": "body %d", "requestContext": {"authorizer": {"lambda": {"user_id": "u%d"}},
 				"http": {"method": %q, "sourceIp": "192.0.2.%d"}}}`, i, i, i, method, i),
 			deadline: start.Add(time.Duration(i) * time.Minute),

@@ -27,8 +27,11 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	slog.SetDefault(lambdacontext.NewLogger())
-	if kind == "at once" {
+	switch kind {
+	case "at once":
 		lambdahttp.Start(answerAtOnce())
+	case "authorizer":
+		lambdahttp.StartAuthorizer(byCookie)
 	}
 	lambdahttp.Start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		slog.InfoContext(r.Context(), "called")
