@@ -1,6 +1,7 @@
 // Package authorizer lets other functions behind the same API trust the session. A
 // Lambda authorizer checks the session, and the gateway tells the functions who the
-// caller is. [New] returns the authorizer; a function behind it calls [FromContext].
+// caller is. [New] returns the authorizer; a function behind it calls [FromContext]. Both
+// work with REST APIs and with HTTP APIs, which [lambdahttp.StartAuthorizer] compares.
 //
 // This package may still change in ways that break programs.
 package authorizer
@@ -27,8 +28,9 @@ type Identity struct {
 }
 
 // The names of the fields of Identity in $context.authorizer. All values are
-// strings, because an HTTP API passes strings on unchanged: a number would arrive as
-// a floating-point number.
+// strings, because APIs pass strings on unchanged: a number would arrive as a
+// floating-point number from an HTTP API, and as a string from a REST API. A REST API does
+// not accept lists.
 const (
 	userID          = "user_id"
 	sessionID       = "session_id"
@@ -39,7 +41,7 @@ const (
 // New returns the authorizer. It allows requests with a live session and extends the
 // idle timeout of the session, as any request does. It refuses requests without a
 // live session. If the store cannot be reached, it returns an error, which is
-// neither.
+// neither. For logs and mapping templates the caller's principalId is the user ID.
 func New(sessions *session.Manager) lambdahttp.Authorizer {
 	return func(r *http.Request) (map[string]string, error) {
 		s, err := sessions.Load(r)
@@ -49,7 +51,12 @@ func New(sessions *session.Manager) lambdahttp.Authorizer {
 		if err != nil {
 			return nil, err
 		}
-		return encode(Identity{s.UserID, s.ID, s.Roles, s.AuthenticatedAt})
+		caller, err := encode(Identity{s.UserID, s.ID, s.Roles, s.AuthenticatedAt})
+		if err != nil {
+			return nil, err
+		}
+		caller["principalId"] = s.UserID
+		return caller, nil
 	}
 }
 
@@ -67,8 +74,10 @@ func encode(caller Identity) (map[string]string, error) {
 }
 
 // FromContext returns who a request comes from, given the request's context. It
-// works in a handler that package lambdahttp serves. It returns an error if the
-// route has no authorizer, or another one.
+// works in a handler that package lambdahttp serves, behind a REST API or an HTTP API with
+// either payload format. It returns an error if the route has no authorizer, or another
+// one, such as Cognito's, and behind everything that has no Lambda authorizers: load
+// balancers and function URLs.
 func FromContext(ctx context.Context) (Identity, error) {
 	values := lambdahttp.Authorized(ctx)
 	caller := Identity{UserID: values[userID], SessionID: values[sessionID]}
