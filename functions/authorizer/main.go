@@ -1,5 +1,6 @@
 // Command authorizer is the Lambda authorizer for functions that do not check
-// sessions themselves.
+// sessions themselves. It works with HTTP APIs and REST APIs: the event says which one
+// asks.
 package main
 
 import (
