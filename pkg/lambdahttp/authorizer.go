@@ -38,7 +38,8 @@ type Authorizer func(*http.Request) (caller map[string]string, err error)
 //	REST API, type REQUEST                           Allow policy   error "Unauthorized": 401   error: 500
 //
 // Without the header that the API names as the authorizer's identity source, such as Cookie,
-// the gateway answers 401 and invokes nothing.
+// the gateway answers 401 and invokes nothing. The statuses are from AWS's documentation; they
+// were not tried on AWS.
 //
 // The request has a URL and headers, with cookies in the Cookie header wherever the
 // event has them, and no body. A request is allowed only if a returns a result that
