@@ -2,11 +2,12 @@ package lambdahttp
 
 import (
 	"context"
-	"maps"
+	"net/http"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/go-json-experiment/json"
 )
 
+// eventKey is the key of the *event in a request's context, which is all that is in it.
 type eventKey struct{}
 
 func eventOf(ctx context.Context) *event {
@@ -17,12 +18,33 @@ func eventOf(ctx context.Context) *event {
 	return e
 }
 
-// Event returns the event of a request as it came, given the request's context. It is nil
-// outside of Lambda. It must not be changed, nor used after the handler has returned.
-func Event(ctx context.Context) jsontext.Value { return eventOf(ctx).payload }
+// Event returns the event of a request as it came, in JSON, given the request's context. It
+// is nil outside of Lambda. It must not be changed, nor used after the handler has returned.
+// The types of aws-lambda-go's package events fit it.
+func Event(ctx context.Context) []byte { return eventOf(ctx).payload }
 
-// StageVariables returns the variables of the API's stage, given the request's context.
-// Only events of API Gateway have them.
+// StageVariables returns the variables of the API's stage, given the request's context. Only
+// events of API Gateway have them; it is nil without any.
 func StageVariables(ctx context.Context) map[string]string {
-	return maps.Clone(eventOf(ctx).StageVariables)
+	var e struct {
+		StageVariables map[string]string `json:"stageVariables"`
+	}
+	if json.Unmarshal(Event(ctx), &e) != nil {
+		return nil
+	}
+	return e.StageVariables
+}
+
+// Scheme returns "https" or "http": how the client has sent the request. In Lambda that is
+// what the front door says in X-Forwarded-Proto, which it writes itself, and "https" if it
+// says nothing. Elsewhere it is "https" for a request over TLS, whatever the request says.
+func Scheme(r *http.Request) string {
+	https := r.TLS != nil
+	if eventOf(r.Context()).kind != 0 {
+		https = last(r.Header["X-Forwarded-Proto"]) != "http"
+	}
+	if https {
+		return "https"
+	}
+	return "http"
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -17,22 +18,39 @@ import (
 	"example.com/coatcheck/pkg/lambdahttp"
 )
 
+var update = flag.Bool("update", false, "write the golden files of TestGolden and TestRequests")
+
 // TestGolden compares the whole answer to each testdata/*.event.json with the
-// *.response.json beside it. The handler shows the request it was given.
+// *.response.json beside it. The handler shows the request it was given. An error of the
+// invocation is written as Lambda's runtime writes it.
 func TestGolden(t *testing.T) {
 	events, err := filepath.Glob("testdata/*.event.json")
 	if err != nil || len(events) == 0 {
 		t.Fatalf("no events in testdata: %v", err)
 	}
+	logTo(t, io.Discard)
 	for _, file := range events {
 		name := strings.TrimSuffix(file, ".event.json")
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			got := indent(t, invoke(t, t.Context(), http.HandlerFunc(show), read(t, file)))
-			want := read(t, name+".response.json")
-			if !bytes.Equal(got, want) {
-				t.Errorf("got\n%s\nwant\n%s", got, want)
+			out, err := lambdahttp.Handler(http.HandlerFunc(show)).Invoke(t.Context(), read(t, file))
+			if err != nil {
+				out = fmt.Appendf(nil, `{"errorMessage":%q}`, err)
 			}
+			compareGolden(t, name+".response.json", indent(t, out))
 		})
+	}
+}
+
+// compareGolden compares what there is with a golden file, and writes the file if -update is given.
+func compareGolden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := read(t, file); !bytes.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

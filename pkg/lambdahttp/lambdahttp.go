@@ -95,7 +95,7 @@ type adapter struct {
 func (a adapter) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	ctx, cancel := withEarlierDeadline(ctx)
 	defer cancel()
-	e, err := parse(payload)
+	e, err := parseRequest(payload)
 	if err != nil {
 		slog.ErrorContext(ctx, "no HTTP request", "error", err)
 		return nil, err

@@ -6,10 +6,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"maps"
+	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -18,66 +17,75 @@ import (
 	"example.com/coatcheck/pkg/clientip"
 )
 
-// event has the parts of the events of all kinds that make up the request. The types of
-// aws-lambda-go's events package would refuse a request because of a malformed part
-// that nobody reads.
+// event has the parts of the events of all kinds that make up the request. What only some
+// handlers want is read when they ask for it. The types of aws-lambda-go's events package
+// would refuse a request because of a malformed part that nobody reads.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
 type event struct {
 	kind    kind
 	payload []byte
+	err     error // why there is no request in it
 
-	Version         string            `json:"version"`
-	RawPath         string            `json:"rawPath"`
-	RawQueryString  string            `json:"rawQueryString"`
-	Cookies         []string          `json:"cookies"`
-	Headers         map[string]string `json:"headers"`
-	Body            string            `json:"body"`
-	IsBase64Encoded bool              `json:"isBase64Encoded"`
-	StageVariables  map[string]string `json:"stageVariables"`
-	RequestContext  requestContext    `json:"requestContext"`
+	Version         string         `json:"version"`
+	Type            string         `json:"type"` // only in an API's question to its authorizer
+	RawPath         string         `json:"rawPath"`
+	RawQueryString  string         `json:"rawQueryString"`
+	Cookies         []string       `json:"cookies"`
+	Headers         fields         `json:"headers"`
+	Body            string         `json:"body"`
+	IsBase64Encoded bool           `json:"isBase64Encoded"`
+	RequestContext  requestContext `json:"requestContext"`
 
 	// These are not in the events of payload format 2.0.
-	HTTPMethod        string              `json:"httpMethod"`
-	Path              string              `json:"path"`
-	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
-	Query             map[string]string   `json:"queryStringParameters"`
-	MultiValueQuery   map[string][]string `json:"multiValueQueryStringParameters"`
+	HTTPMethod        string `json:"httpMethod"`
+	Path              string `json:"path"`
+	MultiValueHeaders fields `json:"multiValueHeaders"`
+	Query             fields `json:"queryStringParameters"`
+	MultiValueQuery   fields `json:"multiValueQueryStringParameters"`
 }
 
 type requestContext struct {
-	DomainName string `json:"domainName"`
-	Stage      string `json:"stage"`
-	HTTP       struct {
+	DomainName   string `json:"domainName"`
+	Stage        string `json:"stage"`
+	ConnectionID string `json:"connectionId"`
+	HTTP         struct {
 		Method   string `json:"method"`
 		SourceIP string `json:"sourceIp"`
 	} `json:"http"`
-	Identity *struct {
-		SourceIP string `json:"sourceIp"`
-	} `json:"identity"`
+	Identity   *identity      `json:"identity"`
 	ELB        *struct{}      `json:"elb"`
 	Authorizer jsontext.Value `json:"authorizer"`
+}
+
+type identity struct {
+	SourceIP string `json:"sourceIp"`
 }
 
 // parse reads an event. Its errors and those of [event.request] quote nothing that could be
 // secret, since clients and logs see them. For this reason they never include the JSON
 // decoder's error.
 func parse(payload []byte) (*event, error) {
-	var e event
+	e := event{payload: payload}
 	if json.Unmarshal(payload, &e) != nil {
-		return nil, errors.New("the event is no HTTP request")
+		return malformed(payload)
 	}
-	var err error
-	if e.kind, err = e.findKind(); err != nil {
-		return nil, err
+	if e.kind = e.findKind(); e.kind == 0 {
+		return nil, noRequest(payload)
 	}
-	e.payload = payload
 	return &e, nil
 }
 
 // request makes the request of an event.
 func (e *event) request(ctx context.Context) (*http.Request, error) {
+	if e.err != nil {
+		return nil, e.err
+	}
+	method, err := e.method()
+	if err != nil {
+		return nil, err
+	}
 	target, err := e.target()
 	if err != nil {
 		return nil, err
@@ -86,94 +94,125 @@ func (e *event) request(ctx context.Context) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := e.body()
+	body, length, err := e.body()
 	if err != nil {
 		return nil, err
 	}
-	r, err := http.NewRequestWithContext(context.WithValue(ctx, eventKey{}, e), e.method(), "/", bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("the event's method %q is not a method", e.method())
+	r := &http.Request{
+		Method: method, URL: target, RequestURI: target.RequestURI(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Host: e.RequestContext.DomainName, RemoteAddr: clientip.RemoteAddr(e.client(header)),
+		Body: body, ContentLength: length,
 	}
-	r.URL, r.RequestURI = target, target.RequestURI()
-	r.Host = header.Get("Host")
-	header.Del("Host") // as net/http does
-	r.Header = header
-	r.RemoteAddr = clientip.RemoteAddr(e.client())
-	return r, nil
+	if hosts := header["Host"]; len(hosts) > 0 {
+		r.Host = hosts[0]
+		delete(header, "Host") // as net/http does
+	}
+	return r.WithContext(context.WithValue(ctx, eventKey{}, e)), nil
 }
 
-func (e *event) method() string {
+func (e *event) method() (string, error) {
+	method := e.HTTPMethod
 	if e.kind == httpAPI || e.kind == functionURL {
-		return e.RequestContext.HTTP.Method
+		method = e.RequestContext.HTTP.Method
 	}
-	return e.HTTPMethod
+	if method == "" || strings.Trim(method, letters+"0123456789!#$%&'*+-.^_`|~") != "" { // RFC 9110, section 5.6.2
+		return "", fmt.Errorf("the event's method %q is not a method", method)
+	}
+	return method, nil
 }
 
-// client returns the client's address as the front door has seen it.
-func (e *event) client() string {
-	switch e.kind {
-	case httpAPI, functionURL:
+// client returns the client's address as the front door has seen it. A load balancer
+// appends it to X-Forwarded-For; what stands before it is what the client says.
+func (e *event) client(header http.Header) string {
+	switch {
+	case e.kind == httpAPI || e.kind == functionURL:
 		return e.RequestContext.HTTP.SourceIP
-	case loadBalancer, loadBalancerMulti:
-		return e.lastHop()
+	case e.kind == loadBalancer || e.kind == loadBalancerMulti:
+		return last(header["X-Forwarded-For"])
+	case e.RequestContext.Identity != nil:
+		return e.RequestContext.Identity.SourceIP
 	}
-	return e.RequestContext.Identity.SourceIP
+	return ""
 }
 
-// lastHop returns the last hop of X-Forwarded-For, which the load balancer has written.
-func (e *event) lastHop() string {
-	hops := e.Headers["x-forwarded-for"]
-	for _, line := range e.MultiValueHeaders["x-forwarded-for"] {
-		hops = line
+// last returns the last element of a header that is a list.
+func last(lines []string) string {
+	if len(lines) == 0 {
+		return ""
 	}
-	return strings.TrimSpace(hops[strings.LastIndex(hops, ",")+1:])
+	line := lines[len(lines)-1]
+	return strings.TrimSpace(line[strings.LastIndex(line, ",")+1:])
 }
 
-// target returns the URL as net/http would have read it from the connection.
+// target returns the URL as net/http would have read it from the connection. HTTP APIs have
+// decoded the path, so it must not be decoded again: %252e would become a dot behind the
+// back of the gateway, which has chosen the route. The others have not decoded it.
 func (e *event) target() (*url.URL, error) {
-	path, query := e.RawPath, e.RawQueryString
-	if e.HTTPMethod != "" {
-		path, query = e.Path, e.query()
+	path, query, encoded := e.RawPath, e.RawQueryString, e.kind == functionURL
+	if e.kind != httpAPI && e.kind != functionURL {
+		path, query, encoded = e.Path, e.query(), e.kind != httpAPI1
 	}
-	sent := url.URL{Path: path, RawQuery: query}
-	target, err := url.ParseRequestURI(sent.RequestURI())
-	if err != nil || !strings.HasPrefix(path, "/") {
+	u := &url.URL{Path: e.withoutStage(path), RawQuery: query}
+	var err error
+	if encoded {
+		u.Path, err = url.PathUnescape(path)
+		u.RawPath = path
+		if u.EscapedPath() == (&url.URL{Path: u.Path}).EscapedPath() {
+			u.RawPath = "" // it has one only where the path alone does not tell what was sent
+		}
+	}
+	if err != nil || !strings.HasPrefix(path, "/") || strings.ContainsFunc(query, isControl) {
 		return nil, fmt.Errorf("the event's path %q and its query make no URL", path)
 	}
-	return target, nil
+	return u, nil
 }
 
-// query returns the query of an event that has it in parts.
-func (e *event) query() string {
-	values := url.Values(e.MultiValueQuery)
-	if values == nil {
-		values = url.Values{}
-		for name, value := range e.Query {
-			values.Set(name, value)
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// withoutStage removes the name of the stage from the start of the path of an HTTP API. REST
+// APIs remove it themselves. With payload format 2.0 a named stage is always there, also
+// behind a domain of one's own, where the API mapping has been replaced by it. AWS does not
+// document this; it is what people see. With format 1.0 the path behind such a domain begins
+// with the mapping instead. If that were taken for a stage, a client could reach a path by
+// another route than the one that the gateway protects.
+func (e *event) withoutStage(path string) string {
+	c := &e.RequestContext
+	switch {
+	case c.Stage == "" || c.Stage == "$default":
+		return path
+	case e.kind == httpAPI, e.kind == httpAPI1 && strings.Contains(c.DomainName, ".execute-api."):
+		rest, ok := strings.CutPrefix(path, "/"+c.Stage)
+		if ok && rest == "" {
+			return "/"
+		}
+		if ok && rest[0] == '/' {
+			return rest
 		}
 	}
-	return values.Encode()
+	return path
 }
 
-// header canonicalizes the names and keeps every value, in the order of the names as
-// spelled. Names that differ only in case become one header with two values. The
-// gateway moves cookies out of the headers, sam local copies them, and authorizers
-// get them in the headers only. So e.Cookies, if there are any, replace the Cookie
-// header.
+// header keeps every value. Names that differ only in case become one header. There is one
+// Cookie header at most.
 func (e *event) header() (http.Header, error) {
-	h := make(http.Header, len(e.Headers)+1)
-	for _, name := range slices.Sorted(maps.Keys(e.MultiValueHeaders)) {
-		for _, value := range e.MultiValueHeaders[name] {
-			h.Add(name, value)
-		}
+	all := e.MultiValueHeaders
+	if len(all) == 0 {
+		all = e.Headers
 	}
-	if len(h) == 0 {
-		for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
-			h.Add(name, e.Headers[name])
+	h := make(http.Header, len(all)+1)
+	values := make([]string, len(all)+1) // of most headers there is one value, so their memory is one piece
+	for i, f := range all {
+		name := http.CanonicalHeaderKey(f.name)
+		if h[name] != nil {
+			h[name] = append(h[name], f.value)
+			continue
 		}
+		values[i] = f.value
+		h[name] = values[i : i+1 : i+1]
 	}
-	if len(e.Cookies) > 0 {
-		h.Set("Cookie", strings.Join(e.Cookies, "; "))
+	if lines := h["Cookie"]; len(e.Cookies) > 0 || len(lines) > 1 {
+		values[len(all)] = joinCookies(e.Cookies, lines)
+		h["Cookie"] = values[len(all):]
 	}
 	if hosts := h["Host"]; len(hosts) > 1 {
 		return nil, fmt.Errorf("the event has more than one host header: %q", hosts)
@@ -181,13 +220,17 @@ func (e *event) header() (http.Header, error) {
 	return h, nil
 }
 
-func (e *event) body() ([]byte, error) {
-	if !e.IsBase64Encoded {
-		return []byte(e.Body), nil
+// body returns the body and its length.
+func (e *event) body() (io.ReadCloser, int64, error) {
+	switch {
+	case e.Body == "":
+		return http.NoBody, 0, nil
+	case !e.IsBase64Encoded:
+		return io.NopCloser(strings.NewReader(e.Body)), int64(len(e.Body)), nil
 	}
 	body, err := base64.StdEncoding.DecodeString(e.Body)
 	if err != nil {
-		return nil, errors.New("the event's body is not base64, though isBase64Encoded is true")
+		return nil, 0, errors.New("the event's body is not base64, though isBase64Encoded is true")
 	}
-	return body, nil
+	return io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
 }
