@@ -63,8 +63,8 @@ func (p Proxies) trusts(ip netip.Addr) bool {
 // which.
 //
 // A load balancer that invokes a Lambda function does not tell its peer, but appends
-// it to X-Forwarded-For. There, set RemoteAddr to the last hop before this handler
-// sees the request.
+// it to X-Forwarded-For. There, package lambdahttp has set RemoteAddr to the last hop
+// before this handler sees the request.
 func (p Proxies) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(r.Context()) // a copy, because a handler must not change its caller's request

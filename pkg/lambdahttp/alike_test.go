@@ -141,7 +141,8 @@ func TestClientOfEachKind(t *testing.T) {
 		"2001:DB8::7":           "[2001:db8::7]:0",
 		"[2001:db8::7]:39870":   "[2001:db8::7]:0",
 		"":                      "unknown:0",
-		"test-invoke-source-ip": "unknown:0",
+		"fe80::7%eth0":          "[fe80::7]:0",
+		"test-invoke-source-ip": "unknown:0", // the console's test of an API sends this
 	} {
 		for _, kind := range kinds {
 			s := plain

@@ -141,11 +141,21 @@ func TestConcurrentInvocations(t *testing.T) {
 }
 
 func BenchmarkInvoke(b *testing.B) {
+	benchmarkInvoke(b, read(b, "testdata/get-cookies.event.json"))
+}
+
+// BenchmarkKinds is the same for an event of each kind.
+func BenchmarkKinds(b *testing.B) {
+	for _, kind := range kinds {
+		b.Run(kind, func(b *testing.B) { benchmarkInvoke(b, read(b, "testdata/requests/"+kind+"-cookies.event.json")) })
+	}
+}
+
+func benchmarkInvoke(b *testing.B, payload []byte) {
 	h := lambdahttp.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, `{"user_id":"u1"}`)
 	}))
-	payload := read(b, "testdata/get-cookies.event.json")
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := h.Invoke(b.Context(), payload); err != nil {
