@@ -52,7 +52,8 @@
 // And these are the differences between the answers:
 //
 //	                HTTP API 2.0   function URL   HTTP API 1.0   REST API       load balancer  multi-value LB
-//	several cookies all            all            all            all            one            all
+//	several cookies all            all            all            all            all, see       all
+//	                                                                            Handler
 //	repeated header joined by ","  joined by ","  all lines      all lines      joined by ","  all lines
 //	description of  none           none           none           none           yes            yes
 //	  the status
@@ -108,7 +109,7 @@
 //
 // # What is not promised
 //
-// Bodies are sent whole, never streamed: there is no Flush, Hijack or ReadFrom. A
+// Bodies are sent whole, except by [StartStreaming]. There is no Hijack or ReadFrom. A
 // missing Content-Type is not guessed. Informational responses are dropped.
 //
 // This package may still change in ways that break programs.

@@ -3,41 +3,66 @@ package lambdahttp
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// Options changes what this package does by itself.
+// Options changes what this package does by itself. A program changes it in a function that
+// it passes to [Start], [Handler], [StartStreaming] or [StreamingHandler].
 type Options struct {
-	// Problem writes the answer to a request that the handler could not answer: 400 for a
-	// malformed event, 500 for a panic and for a response that is too large. The detail
-	// says what is wrong and quotes nothing secret. By default the answer is a problem
-	// document (RFC 9457).
+	// Problem writes the answer where the handler cannot: 400 for an event whose request is
+	// malformed, 500 for a handler that panicked and for an answer that is too large. It
+	// should write the status that it is given. The detail is a sentence for the client and
+	// quotes nothing secret. If Problem panics or writes nothing, or is nil, the answer is
+	// the default: a problem document (RFC 9457) with headers that forbid to store, frame
+	// and sniff it.
 	Problem func(w http.ResponseWriter, status int, detail string)
 
-	// HealthPath is the path of a load balancer's health checks, by default /healthz. GET
-	// requests to it from a load balancer are answered 200 without the handler. If it is
-	// empty, the handler gets them.
+	// HealthPath is where a load balancer checks the health of its targets, by default
+	// /healthz. It has to be the path in the target group's health check. The answer is 200
+	// without a call of the handler, so it says that the function runs, and nothing else.
+	// Only GET and HEAD requests from a load balancer whose User-Agent begins with
+	// ELB-HealthChecker/ are answered so: to everybody else the path belongs to the handler,
+	// behind every front door. If HealthPath is empty, the handler gets health checks as
+	// well. They have no Host and no client address.
 	HealthPath string
 }
 
-// Start serves h to Lambda. It never returns; outside Lambda it ends the program.
+// Start serves h to Lambda. It never returns; outside Lambda it ends the program. What
+// [Handler] says holds for it.
 func Start(h http.Handler, options ...func(*Options)) { lambda.Start(Handler(h, options...)) }
 
 // Handler returns h as a Lambda handler. It is safe for concurrent invocations if h
 // is. Its Invoke returns an error only for an event that is no HTTP request. If h panics,
 // even with [http.ErrAbortHandler], the panic is logged and answered with 500, and
 // everything that h had written is dropped.
+//
+// The answer has the shape that the event's front door wants:
+//
+//   - Several values of a header are joined with commas, or stay a list for a REST API, for
+//     payload format 1.0 and for a load balancer with multi-value headers. Cookies are always
+//     separate. A load balancer without multi-value headers takes one value for each name:
+//     the second cookie is spelled set-Cookie, and so on. That works, but AWS does not
+//     promise it, so turn multi-value headers on.
+//   - A body that is not valid UTF-8, such as an image or gzip, is sent in base64, which every
+//     front door decodes. A REST API decodes it only if its binaryMediaTypes match the first
+//     type in the request's Accept header; without them, the client gets base64. A browser
+//     needs */*. This holds whatever Content-Encoding says.
+//   - Lambda takes 6,291,556 bytes, and a load balancer 1 MB (1,048,576 bytes) of JSON, with
+//     all headers, and with base64 or escapes in the body. An answer that is larger is logged
+//     with its size, and replaced by a 500.
+//   - A header that has control characters, is not UTF-8, or has no valid name is logged and
+//     left out. REST APIs and function URLs rename WWW-Authenticate to
+//     X-Amzn-Remapped-Www-Authenticate (for HTTP APIs reports differ), and Connection, Date
+//     and Server in the same way. A load balancer may change the order of headers.
 func Handler(h http.Handler, options ...func(*Options)) lambda.Handler {
-	a := adapter{h, Options{Problem: problem, HealthPath: "/healthz"}}
-	for _, option := range options {
-		option(&a.options)
-	}
-	return a
+	return newAdapter(h, options)
 }
 
 type adapter struct {
@@ -45,15 +70,31 @@ type adapter struct {
 	options Options
 }
 
+func newAdapter(h http.Handler, options []func(*Options)) adapter {
+	a := adapter{h, Options{Problem: problem, HealthPath: "/healthz"}}
+	for _, option := range options {
+		option(&a.options)
+	}
+	if a.options.Problem == nil {
+		a.options.Problem = problem
+	}
+	return a
+}
+
 func (a adapter) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	ctx, cancel := withEarlierDeadline(ctx)
-	defer cancel()
+	e, err := readEvent(ctx, payload)
+	if err != nil {
+		return nil, err
+	}
+	return a.answer(ctx, e), nil
+}
+
+func readEvent(ctx context.Context, payload []byte) (*event, error) {
 	e, err := parseRequest(payload)
 	if err != nil {
 		slog.ErrorContext(ctx, "no HTTP request", "error", err)
-		return nil, err
 	}
-	return a.answer(ctx, e).encode(ctx, e.kind)
+	return e, err
 }
 
 // withEarlierDeadline returns a context that ends early enough to still answer the
@@ -66,30 +107,56 @@ func withEarlierDeadline(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithDeadline(ctx, deadline.Add(-min(time.Second, time.Until(deadline)/4)))
 }
 
-func (a adapter) answer(ctx context.Context, e *event) *responseWriter {
+// answer returns the whole answer to an event.
+func (a adapter) answer(ctx context.Context, e *event) []byte {
+	ctx, cancel := withEarlierDeadline(ctx)
+	defer cancel()
+	w := a.respond(ctx, e)
+	out := w.encode(ctx, e.kind)
+	if limit := e.kind.limit(); len(out) > limit {
+		slog.ErrorContext(ctx, "the answer is too large: nothing of it was sent", "bytes", len(out), "limit", limit,
+			"body", w.body.Len(), "status", w.status, "method", w.method)
+		out = a.problem(ctx, w.method, http.StatusInternalServerError, "The answer is too large to be sent.").encode(ctx, e.kind)
+	}
+	return out
+}
+
+func (a adapter) respond(ctx context.Context, e *event) *responseWriter {
 	r, err := e.request(ctx)
 	if err != nil {
-		slog.WarnContext(ctx, "bad event", "error", err)
-		w := newResponseWriter(http.MethodGet)
-		a.options.Problem(w, http.StatusBadRequest, err.Error())
-		return w
+		return a.badEvent(ctx, err)
 	}
 	w := newResponseWriter(r.Method)
-	if !a.serve(w, r) {
-		w = newResponseWriter(r.Method)
-		a.options.Problem(w, http.StatusInternalServerError, "Something went wrong on our side. Try again later.")
+	if !a.serve(e, w, r) {
+		return a.failed(r)
 	}
 	return w
 }
 
-// serve reports whether the handler returned without a panic.
-func (a adapter) serve(w http.ResponseWriter, r *http.Request) (ok bool) {
+// serve reports whether the request was answered without a panic.
+func (a adapter) serve(e *event, w http.ResponseWriter, r *http.Request) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			slog.ErrorContext(r.Context(), "panic", "panic", fmt.Sprint(v),
-				"method", r.Method, "path", r.URL.Path, "stack", string(debug.Stack()))
+			logPanic(r.Context(), v, "method", r.Method, "path", r.URL.Path)
 		}
 	}()
+	if a.isHealthCheck(e, r) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		io.WriteString(w, "ok\n")
+		return true
+	}
 	a.handler.ServeHTTP(w, r)
 	return true
+}
+
+func logPanic(ctx context.Context, v any, args ...any) {
+	slog.ErrorContext(ctx, "panic", append(args, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))...)
+}
+
+// isHealthCheck reports whether a load balancer asks whether the function runs.
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html#enable-health-checks-lambda
+func (a adapter) isHealthCheck(e *event, r *http.Request) bool {
+	return (e.kind == loadBalancer || e.kind == loadBalancerMulti) && r.URL.Path == a.options.HealthPath &&
+		(r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.HasPrefix(r.UserAgent(), "ELB-HealthChecker/")
 }

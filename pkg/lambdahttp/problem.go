@@ -1,9 +1,42 @@
 package lambdahttp
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 )
+
+func (a adapter) badEvent(ctx context.Context, err error) *responseWriter {
+	slog.WarnContext(ctx, "bad event", "error", err)
+	return a.problem(ctx, http.MethodGet, http.StatusBadRequest, err.Error())
+}
+
+func (a adapter) failed(r *http.Request) *responseWriter {
+	return a.problem(r.Context(), r.Method, http.StatusInternalServerError, "Something went wrong on our side. Try again later.")
+}
+
+// problem returns the answer of the option Problem, or ours if that fails.
+func (a adapter) problem(ctx context.Context, method string, status int, detail string) *responseWriter {
+	w := newResponseWriter(method)
+	if a.writeProblem(ctx, w, status, detail) && w.Written() {
+		return w
+	}
+	w = newResponseWriter(method)
+	problem(w, status, detail)
+	return w
+}
+
+// writeProblem reports whether the option Problem returned without a panic.
+func (a adapter) writeProblem(ctx context.Context, w http.ResponseWriter, status int, detail string) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			logPanic(ctx, v, "status", status)
+		}
+	}()
+	a.options.Problem(w, status, detail)
+	return true
+}
 
 // problem writes a problem document (RFC 9457) when the handler was not called or
 // has failed. It also sets the headers that every response should have (OWASP ASVS

@@ -5,24 +5,17 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
-
-// response is the answer in payload format 2.0. Every field is always present: the
-// gateway guesses a status if there is none, and it refuses null maps.
-type response struct {
-	StatusCode      int               `json:"statusCode"`
-	Headers         map[string]string `json:"headers"`
-	Cookies         []string          `json:"cookies"`
-	Body            string            `json:"body"`
-	IsBase64Encoded bool              `json:"isBase64Encoded"`
-}
 
 // responseWriter collects a response and follows the rules of [http.ResponseWriter].
 type responseWriter struct {
@@ -30,11 +23,14 @@ type responseWriter struct {
 	status int         // 0 until written
 	header http.Header // the handler may change it at any time
 	sent   http.Header // copy of header, made when the status was written
+	out    io.Writer   // gets the body
 	body   bytes.Buffer
 }
 
 func newResponseWriter(method string) *responseWriter {
-	return &responseWriter{method: method, header: http.Header{}}
+	w := &responseWriter{method: method, header: http.Header{}}
+	w.out = &w.body
+	return w
 }
 
 func (w *responseWriter) Header() http.Header { return w.header }
@@ -53,82 +49,204 @@ func (w *responseWriter) WriteHeader(status int) {
 }
 
 func (w *responseWriter) Write(p []byte) (int, error) {
+	out, err := w.next()
+	if err != nil {
+		return 0, err
+	}
+	return out.Write(p)
+}
+
+// WriteString saves [io.WriteString] a copy.
+func (w *responseWriter) WriteString(s string) (int, error) {
+	out, err := w.next()
+	if err != nil {
+		return 0, err
+	}
+	return io.WriteString(out, s)
+}
+
+// next returns where the next part of the body goes.
+func (w *responseWriter) next() (io.Writer, error) {
 	w.WriteHeader(http.StatusOK)
 	switch {
 	case w.status == http.StatusNoContent || w.status == http.StatusNotModified:
-		return 0, http.ErrBodyNotAllowed
+		return nil, http.ErrBodyNotAllowed
 	case w.method == http.MethodHead:
-		return len(p), nil
+		return io.Discard, nil
 	}
-	return w.body.Write(p)
+	return w.out, nil
 }
 
-// encode returns the response in the shape that the kind wants.
-func (w *responseWriter) encode(ctx context.Context, kind kind) ([]byte, error) {
-	resp := w.response(ctx)
-	if kind == httpAPI || kind == functionURL {
-		return json.Marshal(resp)
+// limit returns how many bytes [responseWriter.encode] may return.
+//
+// Lambda documents 6 MB; its error messages and its emulator have the number of bytes.
+// API Gateway's 10 MB are never reached. A load balancer takes "response JSON" of "1 MB".
+// AWS does not say which megabyte. The larger one refuses nothing that AWS might take.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+func (k kind) limit() int {
+	if k == loadBalancer || k == loadBalancerMulti {
+		return 1 << 20
 	}
-	old := struct {
-		StatusCode        int                 `json:"statusCode"`
-		StatusDescription string              `json:"statusDescription,omitempty"`
-		Headers           map[string]string   `json:"headers,omitempty"`
-		MultiValueHeaders map[string][]string `json:"multiValueHeaders,omitempty"`
-		Body              string              `json:"body"`
-		IsBase64Encoded   bool                `json:"isBase64Encoded"`
-	}{StatusCode: resp.StatusCode, Body: resp.Body, IsBase64Encoded: resp.IsBase64Encoded}
-	if kind == loadBalancer || kind == loadBalancerMulti {
-		old.StatusDescription = fmt.Sprint(w.status, " ", http.StatusText(w.status))
-	}
-	if kind == loadBalancer {
-		old.Headers = resp.Headers
-		for _, cookie := range resp.Cookies {
-			old.Headers["Set-Cookie"] = cookie
-		}
+	return 6<<20 + 100
+}
+
+// encode returns the response in the shape that the kind wants. Text stays as it is.
+// Anything else is in base64, because JSON cannot hold it.
+func (w *responseWriter) encode(ctx context.Context, k kind) []byte {
+	b := w.appendHead(ctx, make([]byte, 0, 1024+w.body.Len()*4/3), k)
+	body := w.body.Bytes()
+	isText := utf8.Valid(body)
+	b = appendName(b, "body")
+	if isText {
+		b = appendString(b, body)
 	} else {
-		old.MultiValueHeaders = map[string][]string{}
-		for name, value := range resp.Headers {
-			old.MultiValueHeaders[name] = []string{value}
-		}
-		if len(resp.Cookies) > 0 {
-			old.MultiValueHeaders["Set-Cookie"] = resp.Cookies
-		}
+		b = append(b, '"')
+		b = base64.StdEncoding.AppendEncode(b, body)
+		b = append(b, '"')
 	}
-	return json.Marshal(old)
+	b = appendName(b, "isBase64Encoded")
+	b = strconv.AppendBool(b, !isText)
+	return append(b, '}')
 }
 
-// response joins the values of a header with commas. Cookies have their own list,
-// because they may contain commas (RFC 9110, section 5.3). A value with control
-// characters or invalid UTF-8 is left out. That is logged, but the log does not
-// quote the value.
-func (w *responseWriter) response(ctx context.Context) response {
+// appendHead appends the response without its end and its body. The members for headers
+// are always there: a gateway guesses a status if there are none, and it refuses null.
+//   - Payload format 2.0 has a list of cookies, and one value for each other header.
+//   - Payload format 1.0 and REST APIs have lists of values. A REST API answers 502 to a
+//     member that it does not know, such as cookies.
+//   - A load balancer reads either headers or multiValueHeaders, whichever the events of
+//     its target group have.
+func (w *responseWriter) appendHead(ctx context.Context, b []byte, k kind) []byte {
 	w.WriteHeader(http.StatusOK)
-	resp := response{StatusCode: w.status, Headers: make(map[string]string, len(w.sent)), Cookies: []string{}}
-	for name, values := range w.sent {
-		name = http.CanonicalHeaderKey(name)
-		for _, value := range values {
-			before, repeated := resp.Headers[name]
-			switch {
-			case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
-				slog.ErrorContext(ctx, "response header dropped: it has control characters or is not UTF-8", "name", name)
-			case name == "Set-Cookie":
-				resp.Cookies = append(resp.Cookies, value)
-			case repeated:
-				resp.Headers[name] = before + ", " + value
-			default:
-				resp.Headers[name] = value
-			}
+	tidy(ctx, w.sent)
+	b = append(b, '{')
+	b = appendName(b, "statusCode")
+	b = strconv.AppendInt(b, int64(w.status), 10)
+	if k == loadBalancer || k == loadBalancerMulti {
+		b = appendName(b, "statusDescription")
+		b = appendString(b, statusDescription(w.status))
+	}
+	switch k {
+	case httpAPI, functionURL:
+		b = appendSingle(b, w.sent)
+		b = append(b, '}')
+		b = appendName(b, "cookies")
+		return appendList(b, w.sent["Set-Cookie"])
+	case loadBalancer:
+		b = appendSingle(b, w.sent)
+		for i, cookie := range w.sent["Set-Cookie"] {
+			b = appendName(b, setCookie(i))
+			b = appendString(b, cookie)
+		}
+	default:
+		b = appendName(b, "multiValueHeaders")
+		b = append(b, '{')
+		for name, values := range w.sent {
+			b = appendName(b, name)
+			b = appendList(b, values)
 		}
 	}
-	resp.Body, resp.IsBase64Encoded = encodeBody(w.body.Bytes())
-	return resp
+	return append(b, '}')
 }
 
-// encodeBody returns text unchanged, and anything else in base64, because JSON cannot
-// hold it.
-func encodeBody(body []byte) (s string, isBase64 bool) {
-	if utf8.Valid(body) {
-		return string(body), false
+// appendSingle appends the member headers without its end. Several values of a header are
+// joined with commas. This is not possible for cookies, which may contain commas (RFC 9110,
+// section 5.3), so they are left out.
+func appendSingle(b []byte, h http.Header) []byte {
+	b = appendName(b, "headers")
+	b = append(b, '{')
+	for name, values := range h {
+		if name != "Set-Cookie" {
+			b = appendName(b, name)
+			b = appendString(b, strings.Join(values, ", "))
+		}
 	}
-	return base64.StdEncoding.EncodeToString(body), true
+	return b
+}
+
+// setCookie returns the name Set-Cookie in the nth of 512 ways to spell it in upper and
+// lower case, beginning with the usual one.
+//
+// A load balancer whose target group has no multi-value headers takes one value for each
+// name, and AWS documents no way to set two cookies. With names that differ only in case it
+// sends each of them, as those who maintain Mangum and AWS's support have seen. AWS does not
+// promise it. If it should ever merge them, one cookie is left, as if only one had been sent.
+func setCookie(n int) string {
+	name := []byte("Set-Cookie")
+	for i, c := range name {
+		if c != '-' {
+			name[i] ^= byte(n&1) << 5
+			n >>= 1
+		}
+	}
+	return string(name)
+}
+
+// statusDescription returns what a load balancer writes on the status line.
+func statusDescription(status int) string {
+	text := http.StatusText(status)
+	if text == "" {
+		text = "Unknown"
+	}
+	return strconv.Itoa(status) + " " + text
+}
+
+// tidy gives each header its canonical name, and removes what no header may have: names
+// that are no token, and values with control characters or invalid UTF-8. That is logged,
+// but the log does not quote the value.
+func tidy(ctx context.Context, h http.Header) {
+	for name, values := range h {
+		valid := slices.DeleteFunc(values, func(value string) bool {
+			bad := !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl)
+			if bad {
+				slog.ErrorContext(ctx, "response header dropped: it has control characters or is not UTF-8", "name", name)
+			}
+			return bad
+		})
+		h[name] = valid
+		canonical := http.CanonicalHeaderKey(name)
+		switch {
+		case name == "" || strings.ContainsFunc(name, isNoToken):
+			slog.ErrorContext(ctx, "response header dropped: its name is not a header's", "name", name)
+			delete(h, name)
+		case len(valid) == 0:
+			delete(h, name)
+		case name != canonical:
+			delete(h, name)
+			h[canonical] = append(h[canonical], valid...)
+		}
+	}
+}
+
+// isNoToken reports whether a header's name must not contain the character (RFC 9110,
+// section 5.6.2).
+func isNoToken(c rune) bool {
+	return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)
+}
+
+// appendName appends a member's name, after a comma if it is not the first member.
+func appendName(b []byte, name string) []byte {
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	return append(appendString(b, name), ':')
+}
+
+func appendList(b []byte, list []string) []byte {
+	b = append(b, '[')
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, s)
+	}
+	return append(b, ']')
+}
+
+// appendString appends a JSON string. What it is given is valid UTF-8, so that there is no
+// error.
+func appendString[S string | []byte](b []byte, s S) []byte {
+	b, _ = jsontext.AppendQuote(b, s)
+	return b
 }

@@ -1,0 +1,183 @@
+package lambdahttp
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambda/messages"
+)
+
+// StartStreaming serves h to Lambda like [Start], but sends the body while h still writes
+// it. It needs a function URL whose InvokeMode is RESPONSE_STREAM, or a REST API whose
+// integration has the responseTransferMode STREAM. The event does not say which mode it
+// comes from: with a buffered function URL or REST API use Start, or the client gets the
+// parts of the answer as they go over the wire. Events of other kinds cannot be answered in
+// a stream; they are answered whole, as Start does. AWS Lambda needs no setting for it.
+//
+// The [http.ResponseWriter] of h is also an [http.Flusher], and works with
+// [http.ResponseController]. What h writes is sent when h flushes, when there are 4,096
+// bytes, and when h returns. The status and the headers are fixed at the first write or
+// flush. They are the same for both front doors. AWS documents that a REST API must get
+// them in the first 16 KB; an answer with more is a 500.
+//
+// If h panics before anything was sent, the answer is a 500, and everything that h had
+// written is dropped. After that the stream ends as broken: Lambda is told the error
+// Function.AnswerBroken in a trailer, counts the invocation as failed, and the client sees
+// an answer that ends too early. It is never told that a broken answer is complete.
+//
+// The context of the request ends as it does with Start; h can still write and flush then.
+// h runs in a goroutine of its own, and the invocation does not end before h returns. A
+// client that goes away does not end the context: AWS lets the function run on, and bills
+// it. If Lambda itself stops reading, writes fail and the context ends.
+//
+// aws-lambda-go sets no header Lambda-Runtime-Function-Response-Mode, which AWS's
+// documentation of the runtime API asks for. Its own types for streams send none either:
+// Lambda streams if it was called by InvokeWithResponseStream, which is what both modes do.
+// Lambda sends 200 MB at the most, and no more than 2 MB a second after the first 6 MB.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
+func StartStreaming(h http.Handler, options ...func(*Options)) {
+	lambda.Start(StreamingHandler(h, options...))
+}
+
+// StreamingHandler returns what [StartStreaming] starts, for tests. Its Invoke returns the
+// whole stream: the status, headers and cookies as JSON, 8 bytes of zero, and the body. It
+// returns an error for an event that is no HTTP request, and for a stream that broke.
+func StreamingHandler(h http.Handler, options ...func(*Options)) lambda.Handler {
+	return lambda.NewHandler(newAdapter(h, options).stream)
+}
+
+// errBroken ends a stream that has begun and cannot be completed.
+var errBroken = messages.InvokeResponse_Error{
+	Type:    "Function.AnswerBroken",
+	Message: "the handler failed after it had begun its answer",
+}
+
+func (a adapter) stream(ctx context.Context, payload json.RawMessage) (io.Reader, error) {
+	e, err := readEvent(ctx, payload)
+	if err != nil {
+		return nil, err
+	}
+	if e.kind != functionURL && e.kind != restAPI {
+		return bytes.NewBuffer(a.answer(ctx, e)), nil
+	}
+	ctx, cancel := withEarlierDeadline(ctx)
+	reader, writer := io.Pipe()
+	s := &stream{reader: reader, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		var err error = errBroken // stays if the handler ends the goroutine
+		defer func() { writer.CloseWithError(err) }()
+		err = a.streamTo(ctx, writer, e)
+	}()
+	return s, nil
+}
+
+// streamTo answers the event. Its error means that the answer is not complete.
+func (a adapter) streamTo(ctx context.Context, pipe io.Writer, e *event) error {
+	r, err := e.request(ctx)
+	if err != nil {
+		return a.badEvent(ctx, err).sendTo(ctx, pipe)
+	}
+	w := newStreamWriter(r, pipe, e.kind)
+	if a.serve(e, w, r) {
+		if err = w.FlushError(); err == nil {
+			return nil
+		}
+		slog.ErrorContext(ctx, "the answer cannot be sent", "error", err, "method", r.Method, "path", r.URL.Path)
+	}
+	if w.begun {
+		return errBroken
+	}
+	return a.failed(r).sendTo(ctx, pipe)
+}
+
+// stream is an answer as aws-lambda-go reads it. It has no exported field, since
+// aws-lambda-go would rather send JSON.
+type stream struct {
+	reader *io.PipeReader
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the handler has returned
+}
+
+func (s *stream) Read(p []byte) (int, error) { return s.reader.Read(p) }
+
+// ContentType tells Lambda that the stream begins with the status and the headers.
+func (s *stream) ContentType() string { return "application/vnd.awslambda.http-integration-response" }
+
+// Close returns when the handler has returned, so that it never runs beside the next
+// invocation.
+func (s *stream) Close() error {
+	s.cancel()
+	s.reader.Close()
+	<-s.done
+	return nil
+}
+
+// streamWriter sends a response while the handler writes it.
+type streamWriter struct {
+	responseWriter
+	ctx    context.Context
+	kind   kind
+	pipe   io.Writer
+	buffer *bufio.Writer // before send
+	begun  bool          // the prelude was sent
+}
+
+func newStreamWriter(r *http.Request, pipe io.Writer, k kind) *streamWriter {
+	w := &streamWriter{responseWriter: *newResponseWriter(r.Method), ctx: r.Context(), kind: k, pipe: pipe}
+	w.buffer = bufio.NewWriter(writerFunc(w.send))
+	w.out = w.buffer
+	return w
+}
+
+// Flush sends what was written so far, and the headers if they were not sent.
+func (w *streamWriter) Flush() { w.FlushError() }
+
+// FlushError is Flush for [http.ResponseController].
+func (w *streamWriter) FlushError() error {
+	if err := w.buffer.Flush(); err != nil || w.begun {
+		return err
+	}
+	_, err := w.send(nil)
+	return err
+}
+
+// send sends a part of the body, after the prelude if that was not sent.
+func (w *streamWriter) send(p []byte) (int, error) {
+	part := p
+	if !w.begun {
+		prelude := w.prelude(w.ctx)
+		if w.kind == restAPI && len(prelude) > 16<<10 {
+			return 0, errors.New("the response's headers are larger than the 16 KB that a REST API takes in a stream")
+		}
+		part, w.begun = append(prelude, p...), true
+	}
+	if _, err := w.pipe.Write(part); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// prelude returns the part of a stream before the body.
+func (w *responseWriter) prelude(ctx context.Context) []byte {
+	return append(w.appendHead(ctx, nil, functionURL), "}\x00\x00\x00\x00\x00\x00\x00\x00"...)
+}
+
+// sendTo sends a whole response as a stream.
+func (w *responseWriter) sendTo(ctx context.Context, pipe io.Writer) error {
+	_, err := pipe.Write(append(w.prelude(ctx), w.body.Bytes()...))
+	return err
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
