@@ -205,3 +205,5 @@ func logTo(t testing.TB, w io.Writer) {
 	slog.SetDefault(slog.New(slog.NewJSONHandler(w, nil)))
 	t.Cleanup(func() { slog.SetDefault(before) })
 }
+
+func base64Of(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

@@ -28,6 +28,8 @@ func TestMain(m *testing.M) {
 	}
 	slog.SetDefault(lambdacontext.NewLogger())
 	switch kind {
+	case "streams":
+		startStreams()
 	case "at once":
 		lambdahttp.Start(answerAtOnce())
 	case "authorizer":
