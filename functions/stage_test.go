@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -11,6 +12,8 @@ import (
 type limits struct{ ThrottlingRateLimit, ThrottlingBurstLimit int }
 
 type stage struct {
+	StageName         string
+	AutoDeploy        bool
 	AccessLogSettings struct {
 		DestinationArn map[string][]string
 		Format         string
@@ -20,7 +23,7 @@ type stage struct {
 }
 
 func translatedStage(t *testing.T) stage {
-	return resources[stage](t, translate(t), "AWS::ApiGatewayV2::Stage")["ApiApiGatewayDefaultStage"]
+	return resources[stage](t, translate(t), "AWS::ApiGatewayV2::Stage")["Stage"]
 }
 
 // POST /login has a route key and limits of its own, because each of its requests may
@@ -43,6 +46,10 @@ func TestThrottles(t *testing.T) {
 		if !routes[route] {
 			t.Errorf("%s has limits, and is not a route", route)
 		}
+	}
+	stack := translate(t) // API Gateway refuses limits of a route that is not there yet
+	if waits := stack.Resources["Stage"].DependsOn; waits != "LoginPostRoute" || !bytes.Contains(stack.Resources["LoginPostRoute"].Properties, []byte(`"POST /login"`)) {
+		t.Errorf("the stage is made after %v, want the route POST /login", waits)
 	}
 }
 
@@ -76,16 +83,10 @@ func TestAccessLog(t *testing.T) {
 func TestOneAddress(t *testing.T) {
 	stack := translate(t)
 	api := resources[struct {
-		Body struct {
-			Servers []struct {
-				Endpoint struct {
-					Off json.RawMessage `json:"disableExecuteApiEndpoint"`
-				} `json:"x-amazon-apigateway-endpoint-configuration"`
-			} `json:"servers"`
-		}
-	}](t, stack, "AWS::ApiGatewayV2::Api")["Api"]
-	if len(api.Body.Servers) != 1 || compact(t, api.Body.Servers[0].Endpoint.Off) != `{"Fn::If":["HasDomain",true,false]}` {
-		t.Errorf("the servers are %s", api.Body.Servers)
+		DisableExecuteApiEndpoint json.RawMessage
+	}](t, stack, "AWS::ApiGatewayV2::Api")["HttpApi"]
+	if got := compact(t, api.DisableExecuteApiEndpoint); got != `{"Fn::If":["HasDomain",true,false]}` {
+		t.Errorf("whether API Gateway's name is off is %s", got)
 	}
 	if got := compact(t, stack.Conditions["HasDomain"]); got != `{"Fn::Not":[{"Fn::Equals":[{"Ref":"DomainName"},""]}]}` {
 		t.Errorf("HasDomain is %s", got)

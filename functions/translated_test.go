@@ -27,6 +27,7 @@ type translated struct {
 	Conditions map[string]json.RawMessage
 	Resources  map[string]struct {
 		Type                                string
+		DependsOn                           any
 		DeletionPolicy, UpdateReplacePolicy string
 		Properties                          json.RawMessage
 	}
@@ -68,60 +69,47 @@ func resources[P any](t *testing.T, stack translated, kind string) map[string]P 
 	return found
 }
 
-type httpAPI struct {
-	Body struct {
-		Paths map[string]map[string]struct {
-			Integration struct {
-				URI struct {
-					Sub string `json:"Fn::Sub"`
-				} `json:"uri"`
-				Version string `json:"payloadFormatVersion"`
-			} `json:"x-amazon-apigateway-integration"`
-			Security []map[string][]string `json:"security"`
-		}
-		Components struct {
-			SecuritySchemes map[string]struct {
-				Authorizer struct {
-					TTL            *int     `json:"authorizerResultTtlInSeconds"`
-					Version        string   `json:"authorizerPayloadFormatVersion"`
-					Simple         bool     `json:"enableSimpleResponses"`
-					IdentitySource []string `json:"identitySource"`
-					URI            struct {
-						Sub [2]json.RawMessage `json:"Fn::Sub"`
-					} `json:"authorizerUri"`
-				} `json:"x-amazon-apigateway-authorizer"`
-			} `json:"securitySchemes"`
-		} `json:"components"`
+// reference and substitution are what the translated template has for !Ref and !Sub.
+type (
+	reference struct{ Ref string }
+	attribute struct {
+		GetAtt []string `json:"Fn::GetAtt"`
 	}
+	substitution struct {
+		Sub string `json:"Fn::Sub"`
+	}
+)
+
+type route struct {
+	RouteKey          string
+	Target            substitution
+	AuthorizationType string
+	AuthorizerId      reference
 }
 
 type permission struct {
-	FunctionName struct{ Ref string }
-	SourceArn    struct {
-		Sub [2]json.RawMessage `json:"Fn::Sub"`
-	}
+	FunctionName      reference
+	Action, Principal string
+	SourceArn         substitution
 }
 
 // The gateway sends each route to the one function that has it in template.yaml, and it
 // has the permission to invoke that function.
 func TestTranslatedRoutes(t *testing.T) {
 	stack := translate(t)
-	api := resources[httpAPI](t, stack, "AWS::ApiGatewayV2::Api")["Api"]
-	integrated := regexp.MustCompile(`/functions/\$\{(\w+)\.Arn\}/invocations$`)
+	type integration struct {
+		IntegrationType, PayloadFormatVersion string
+		IntegrationUri                        attribute
+	}
+	integrations := resources[integration](t, stack, "AWS::ApiGatewayV2::Integration")
 	got := map[string][]string{}
-	for path, methods := range api.Body.Paths {
-		for method, m := range methods {
-			if m.Integration.Version != "2.0" {
-				t.Errorf("%s %s has the payload version %q", method, path, m.Integration.Version)
-			}
-			route := "$default"
-			if path != "/$default" {
-				route = strings.ToUpper(strings.TrimSuffix(strings.TrimPrefix(method, "x-amazon-apigateway-"), "-method")) + " " + path
-			}
-			for _, match := range integrated.FindAllStringSubmatch(m.Integration.URI.Sub, -1) {
-				got[match[1]] = append(got[match[1]], route)
-			}
+	for id, r := range resources[route](t, stack, "AWS::ApiGatewayV2::Route") {
+		target := integrations[strings.TrimSuffix(strings.TrimPrefix(r.Target.Sub, "integrations/${"), "}")]
+		if target.PayloadFormatVersion != "2.0" || target.IntegrationType != "AWS_PROXY" || len(target.IntegrationUri.GetAtt) != 2 {
+			t.Fatalf("%s goes to %+v", id, target)
 		}
+		function := target.IntegrationUri.GetAtt[0]
+		got[function] = append(got[function], r.RouteKey)
 	}
 	owner := map[string]string{}
 	for id, function := range readTemplate(t).Functions {
@@ -134,43 +122,62 @@ func TestTranslatedRoutes(t *testing.T) {
 				t.Errorf("%s goes to %s and to %s", route, id, other)
 			}
 			owner[route] = id
-			if !invocable(t, stack, id, route) {
-				t.Errorf("the gateway may not invoke %s for %s", id, route)
-			}
+		}
+		if len(function.Routes) > 0 && !invocable(t, stack, id, "/*") {
+			t.Errorf("the gateway may not invoke %s", id)
 		}
 	}
 }
 
-// invocable reports whether one of the function's permissions covers the route.
-func invocable(t *testing.T, stack translated, function, route string) bool {
-	resource := "/$default"
-	if method, path, ok := strings.Cut(route, " "); ok {
-		resource = "/" + strings.Replace(method, "ANY", "*", 1) + regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "*")
-	}
+// invocable reports whether our API may invoke the function for these of its resources.
+func invocable(t *testing.T, stack translated, function, of string) bool {
 	for _, p := range resources[permission](t, stack, "AWS::Lambda::Permission") {
-		var arn string
-		if p.FunctionName.Ref != function || json.Unmarshal(p.SourceArn.Sub[0], &arn) != nil {
-			continue
-		}
-		_, allowed, _ := strings.Cut(arn, "${__Stage__}")
-		if allowed == "/*" || allowed == resource {
+		if p.FunctionName.Ref == function && p.Action == "lambda:InvokeFunction" && p.Principal == "apigateway.amazonaws.com" &&
+			p.SourceArn.Sub == "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}"+of {
 			return true
 		}
 	}
 	return false
 }
 
-// A cached answer of an authorizer would still be used after a logout.
-func TestNothingCachesAuthorization(t *testing.T) {
-	schemes := resources[httpAPI](t, translate(t), "AWS::ApiGatewayV2::Api")["Api"].Body.Components.SecuritySchemes
-	for name, scheme := range schemes {
-		if ttl := scheme.Authorizer.TTL; ttl == nil || *ttl != 0 {
-			t.Errorf("%s may cache its answers; set ReauthorizeEvery: 0", name)
+// When CloudFormation updates an API that has a definition, it removes the routes that
+// other stacks have attached. So ours has none, and there is no other API. What is
+// attached is served without a deployment of ours.
+func TestRoutesOfOthersStay(t *testing.T) {
+	stack := translate(t)
+	apis := resources[map[string]json.RawMessage](t, stack, "AWS::ApiGatewayV2::Api")
+	for _, definition := range []string{"Body", "BodyS3Location"} {
+		if _, ok := apis["HttpApi"][definition]; ok {
+			t.Errorf("the API has the property %s", definition)
 		}
 	}
-	if len(schemes) != 1 {
-		t.Errorf("%d authorizers, want one", len(schemes))
+	if string(apis["HttpApi"]["ProtocolType"]) != `"HTTP"` || len(apis) != 1 {
+		t.Errorf("the APIs are %s", apis)
 	}
+	if s := translatedStage(t); !s.AutoDeploy || s.StageName != "$default" {
+		t.Errorf("the stage is %+v", s)
+	}
+}
+
+// A cached answer of an authorizer would still be used after a logout.
+func TestNothingCachesAuthorization(t *testing.T) {
+	authorizers := resources[authorizer](t, translate(t), "AWS::ApiGatewayV2::Authorizer")
+	for name, a := range authorizers {
+		if ttl := a.AuthorizerResultTtlInSeconds; ttl == nil || *ttl != 0 {
+			t.Errorf("%s may cache its answers; set AuthorizerResultTtlInSeconds: 0", name)
+		}
+	}
+	if len(authorizers) != 1 {
+		t.Errorf("%d authorizers, want one", len(authorizers))
+	}
+}
+
+type authorizer struct {
+	AuthorizerType, AuthorizerPayloadFormatVersion string
+	AuthorizerUri                                  substitution
+	EnableSimpleResponses                          bool
+	IdentitySource                                 []string
+	AuthorizerResultTtlInSeconds                   *int
 }
 
 // For a route with an authorizer, the API calls the function that template.yaml names,
@@ -178,73 +185,38 @@ func TestNothingCachesAuthorization(t *testing.T) {
 // expects the format of its answers.
 func TestTranslatedAuthorizers(t *testing.T) {
 	stack := translate(t)
-	api := resources[httpAPI](t, stack, "AWS::ApiGatewayV2::Api")["Api"]
-	function := func(authorizer string) string {
-		a := api.Body.Components.SecuritySchemes[authorizer].Authorizer
-		if a.Version != "2.0" || !a.Simple || !slices.Equal(a.IdentitySource, []string{"$request.header.Cookie"}) {
-			t.Errorf("%s: payload version %q, simple responses %t, identity source %q", authorizer, a.Version, a.Simple, a.IdentitySource)
-		}
-		return attributeOf(t, a.URI.Sub[1], "__FunctionArn__")
-	}
+	authorizers := resources[authorizer](t, stack, "AWS::ApiGatewayV2::Authorizer")
+	called := regexp.MustCompile(`^arn:\$\{AWS::Partition\}:apigateway:\$\{AWS::Region\}:lambda:path/2015-03-31/functions/\$\{(\w+)\.Arn\}/invocations$`)
 	want := map[string]string{}
 	for _, f := range readTemplate(t).Functions {
 		maps.Copy(want, f.Authorizers)
 	}
 	got := map[string]string{}
-	for path, methods := range api.Body.Paths {
-		for method, m := range methods {
-			for _, scheme := range m.Security {
-				for authorizer := range scheme {
-					if method != "x-amazon-apigateway-any-method" {
-						t.Errorf("%s %s is authorized by itself", method, path)
-					}
-					got["ANY "+path] = function(authorizer)
-				}
-			}
+	for _, r := range resources[route](t, stack, "AWS::ApiGatewayV2::Route") {
+		name := r.AuthorizerId.Ref
+		if (r.AuthorizationType == "CUSTOM") != (name != "") {
+			t.Errorf("%s has the authorization %q by %q", r.RouteKey, r.AuthorizationType, name)
+		}
+		if name == "" {
+			continue
+		}
+		a := authorizers[name]
+		if a.AuthorizerType != "REQUEST" || a.AuthorizerPayloadFormatVersion != "2.0" || !a.EnableSimpleResponses ||
+			!slices.Equal(a.IdentitySource, []string{"$request.header.Cookie"}) {
+			t.Errorf("%s is %+v", name, a)
+		}
+		match := called.FindStringSubmatch(a.AuthorizerUri.Sub)
+		if match == nil {
+			t.Fatalf("%s calls %s", name, a.AuthorizerUri.Sub)
+		}
+		got[r.RouteKey] = match[1]
+		if !invocable(t, stack, match[1], "/authorizers/${"+name+"}") {
+			t.Errorf("the API may not invoke %s for %s", match[1], r.RouteKey)
 		}
 	}
 	if !maps.Equal(got, want) || len(got) == 0 {
 		t.Errorf("authorized are %v; template.yaml has %v", got, want)
 	}
-	for route, id := range got {
-		if !mayAuthorize(t, stack, id) {
-			t.Errorf("the API may not invoke %s for %s; set EnableFunctionDefaultPermissions: true", id, route)
-		}
-	}
-}
-
-// attributeOf returns the logical ID of the resource whose Arn is the value of a variable
-// of Fn::Sub.
-func attributeOf(t *testing.T, variables json.RawMessage, name string) string {
-	t.Helper()
-	var values map[string]struct {
-		GetAtt []string `json:"Fn::GetAtt"`
-	}
-	if err := json.Unmarshal(variables, &values); err != nil || len(values[name].GetAtt) != 2 || values[name].GetAtt[1] != "Arn" {
-		t.Fatalf("%s has no %s that is an Arn: %v", variables, name, err)
-	}
-	return values[name].GetAtt[0]
-}
-
-// mayAuthorize reports whether the API may invoke the function as an authorizer.
-func mayAuthorize(t *testing.T, stack translated, function string) bool {
-	type permission struct {
-		Action, Principal string
-		FunctionName      struct {
-			GetAtt []string `json:"Fn::GetAtt"`
-		}
-		SourceArn struct {
-			Sub [2]json.RawMessage `json:"Fn::Sub"`
-		}
-	}
-	for _, p := range resources[permission](t, stack, "AWS::Lambda::Permission") {
-		var arn string
-		if slices.Equal(p.FunctionName.GetAtt, []string{function, "Arn"}) && json.Unmarshal(p.SourceArn.Sub[0], &arn) == nil &&
-			p.Action == "lambda:InvokeFunction" && p.Principal == "apigateway.amazonaws.com" && strings.HasSuffix(arn, ":${__ApiId__}/authorizers/*") {
-			return true
-		}
-	}
-	return false
 }
 
 // The role of each function allows logging and what template.yaml says. TestPolicies

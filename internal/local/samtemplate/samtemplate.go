@@ -81,19 +81,6 @@ type document struct {
 	} `yaml:"Resources"`
 }
 
-// event is one event source of a function.
-type event struct {
-	Type       literal `yaml:"Type"`
-	Properties struct {
-		API    value   `yaml:"ApiId"`
-		Method literal `yaml:"Method"`
-		Path   literal `yaml:"Path"`
-		Auth   struct {
-			Authorizer literal `yaml:"Authorizer"`
-		} `yaml:"Auth"`
-	} `yaml:"Properties"`
-}
-
 // policy is one of a function's inline policies. It consists of IAM statements.
 type policy struct {
 	Statement []statement `yaml:"Statement"`
@@ -146,12 +133,15 @@ func Read(file string) (*Template, error) {
 		switch resource.Type {
 		case "AWS::DynamoDB::Table":
 			t.Tables[id], err = readTable(resource.Properties)
-		case "AWS::Serverless::Function":
+		case functionType:
 			t.Functions[id], err = doc.readFunction(id, resource.Properties)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", file, id, err)
 		}
+	}
+	if err := doc.readRoutes(t); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return t, t.check(file)
 }
@@ -179,12 +169,10 @@ func (doc *document) readFunction(id string, p properties) (Function, error) {
 			return f, err
 		}
 	}
-	var err error
-	if f.Routes, f.Authorizers, err = doc.readRoutes(p); err != nil {
-		return f, err
+	if _, ok := p["Events"]; ok {
+		return f, errors.New("Events are not understood: give the API a route")
 	}
-	err = f.readPolicies(p)
-	return f, err
+	return f, f.readPolicies(p)
 }
 
 // readEnvironment adds the variables that p declares to env.
@@ -210,36 +198,6 @@ func (doc *document) readEnvironment(p properties, env map[string]string) error 
 		}
 	}
 	return nil
-}
-
-// readRoutes returns the route keys, and their authorizer functions by route key.
-func (doc *document) readRoutes(p properties) (routes []string, authorizers map[string]string, err error) {
-	var events map[string]event
-	if err := p.load("Events", &events); err != nil {
-		return nil, nil, err
-	}
-	for name, e := range events {
-		if e.Type != "HttpApi" || e.Properties.Method == "" || e.Properties.Path == "" {
-			return nil, nil, fmt.Errorf("in Events: %s is not an HttpApi event with Method and Path", name)
-		}
-		route := string(e.Properties.Path)
-		if route != "$default" {
-			route = string(e.Properties.Method) + " " + route
-		}
-		routes = append(routes, route)
-		if authorizer := string(e.Properties.Auth.Authorizer); authorizer != "" {
-			function, err := doc.authorizer(e.Properties.API, authorizer)
-			if err != nil {
-				return nil, nil, fmt.Errorf("in Events: %s: %w", name, err)
-			}
-			if authorizers == nil {
-				authorizers = map[string]string{}
-			}
-			authorizers[route] = function
-		}
-	}
-	slices.Sort(routes)
-	return routes, authorizers, nil
 }
 
 // readPolicies sets Access and Attributes.

@@ -89,17 +89,18 @@ Parameters:
     Default: 7
 Resources:
   Api:
-    Type: AWS::Serverless::HttpApi
+    Type: AWS::ApiGatewayV2::Api
+    Properties: { ProtocolType: HTTP }
+  Guard:
+    Type: AWS::ApiGatewayV2::Authorizer
     Properties:
-      StageName: $default
-      Auth:
-        Authorizers:
-          Guard:
-            FunctionArn: !GetAtt GuardFunction.Arn
-            AuthorizerPayloadFormatVersion: '2.0'
-            EnableSimpleResponses: true
-            EnableFunctionDefaultPermissions: true
-            Identity: { Headers: [Cookie], ReauthorizeEvery: 0 }
+      ApiId: !Ref Api
+      AuthorizerType: REQUEST
+      AuthorizerUri: !Sub arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/${GuardFunction.Arn}/invocations
+      AuthorizerPayloadFormatVersion: '2.0'
+      EnableSimpleResponses: true
+      IdentitySource: [$request.header.Cookie]
+      AuthorizerResultTtlInSeconds: 0
   GuardFunction:
     Type: AWS::Serverless::Function
   Table:
@@ -133,16 +134,18 @@ Resources:
               Condition:
                 ForAllValues:StringEquals: { dynamodb:Attributes: [id, end] }
                 StringEquals: { dynamodb:ReturnValues: NONE }
-      Events:
-        Rest:
-          Type: HttpApi
-          Properties: { ApiId: !Ref Api, Method: ANY, Path: $default }
-        One:
-          Type: HttpApi
-          Properties: { ApiId: !Ref Api, Method: GET, Path: /one }
-        Two:
-          Type: HttpApi
-          Properties: { ApiId: !Ref Api, Method: GET, Path: /two, Auth: { Authorizer: Guard } }
+  Integration:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties: { ApiId: !Ref Api, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt OneFunction.Arn, PayloadFormatVersion: '2.0' }
+  Rest:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: { ApiId: !Ref Api, RouteKey: $default, Target: !Sub 'integrations/${Integration}' }
+  RouteOne:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: { ApiId: !Ref Api, RouteKey: GET /one, Target: !Sub 'integrations/${Integration}', AuthorizationType: NONE }
+  RouteTwo:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: { ApiId: !Ref Api, RouteKey: GET /two, Target: !Sub 'integrations/${Integration}', AuthorizationType: CUSTOM, AuthorizerId: !Ref Guard }
 `
 
 func write(t *testing.T, text string) string {
@@ -181,15 +184,25 @@ func TestReadRefuses(t *testing.T) {
 		want           []string
 	}{
 		{"broken YAML", "Resources:", "Resources: [", []string{"small.yaml"}},
-		{"an authorizer that caches", "ReauthorizeEvery: 0", "ReauthorizeEvery: 300", []string{"OneFunction: in Events: Two", "Guard", "cached"}},
-		{"an authorizer that caches by default", ", ReauthorizeEvery: 0", "", []string{"OneFunction: in Events: Two", "Guard", "cached"}},
-		{"an authorizer that may not be invoked", "            EnableFunctionDefaultPermissions: true\n", "", []string{"OneFunction: in Events: Two", "Guard", "may not invoke"}},
-		{"an authorizer of another format", "'2.0'", "'1.0'", []string{"OneFunction: in Events: Two", "Guard", "2.0"}},
-		{"an authorizer with policies", "EnableSimpleResponses: true", "EnableSimpleResponses: false", []string{"OneFunction: in Events: Two", "Guard", "simple"}},
-		{"an authorizer that is none", "!GetAtt GuardFunction.Arn", "!GetAtt Nobody.Arn", []string{"OneFunction: in Events: Two", "Guard", "Nobody"}},
-		{"an unknown authorizer", "Authorizer: Guard", "Authorizer: Nobody", []string{"OneFunction: in Events: Two", "Nobody"}},
-		{"a default authorizer", "        Authorizers:", "        DefaultAuthorizer: Guard\n        Authorizers:", []string{"OneFunction: in Events: Two", "DefaultAuthorizer"}},
-		{"scopes", "Authorizer: Guard }", "Authorizer: Guard, AuthorizationScopes: [x] }", []string{"OneFunction", "AuthorizationScopes"}},
+		{"an authorizer that caches", "AuthorizerResultTtlInSeconds: 0", "AuthorizerResultTtlInSeconds: 300", []string{"RouteTwo: Guard", "cached"}},
+		{"an authorizer that caches by default", "      AuthorizerResultTtlInSeconds: 0\n", "", []string{"RouteTwo: Guard", "cached"}},
+		{"an authorizer of another format", "AuthorizerPayloadFormatVersion: '2.0'", "AuthorizerPayloadFormatVersion: '1.0'", []string{"RouteTwo: Guard", "2.0"}},
+		{"an authorizer with policies", "EnableSimpleResponses: true", "EnableSimpleResponses: false", []string{"RouteTwo: Guard", "simple"}},
+		{"an authorizer of another type", "AuthorizerType: REQUEST", "AuthorizerType: JWT", []string{"RouteTwo: Guard", "REQUEST"}},
+		{"an authorizer that is none", "${GuardFunction.Arn}", "${Nobody.Arn}", []string{"RouteTwo: Guard: in AuthorizerUri", "Nobody"}},
+		{"an authorizer with a role", "      AuthorizerType:", "      AuthorizerCredentialsArn: x\n      AuthorizerType:", []string{"RouteTwo: Guard", "AuthorizerCredentialsArn"}},
+		{"an unknown authorizer", "!Ref Guard", "!Ref Nobody", []string{"RouteTwo: in AuthorizerId", "Nobody"}},
+		{"an authorizer that is not asked", "AuthorizationType: CUSTOM, ", "", []string{"RouteTwo", "AuthorizationType: CUSTOM"}},
+		{"an authorizer that nobody names", ", AuthorizerId: !Ref Guard", "", []string{"RouteTwo", "AuthorizerId"}},
+		{"scopes", "!Ref Guard }", "!Ref Guard, AuthorizationScopes: [x] }", []string{"RouteTwo", "AuthorizationScopes"}},
+		{"a route without a key", ", RouteKey: GET /one", "", []string{"RouteOne", "RouteKey"}},
+		{"a route of no API", "ApiId: !Ref Api, RouteKey: GET /one", "RouteKey: GET /one", []string{"RouteOne: in ApiId"}},
+		{"a route to no integration", "GET /one, Target: !Sub 'integrations/${Integration}'", "GET /one, Target: !Sub 'integrations/${OneFunction}'", []string{"RouteOne: in Target", "OneFunction"}},
+		{"an integration with another version", "PayloadFormatVersion: '2.0' }", "PayloadFormatVersion: '1.0' }", []string{"Rest: Integration", "2.0"}},
+		{"an integration of no function", "!GetAtt OneFunction.Arn", "!GetAtt Table.Arn", []string{"Rest: Integration: in IntegrationUri", "Table.Arn"}},
+		{"an integration with parameters", "IntegrationType:", "RequestParameters: {}, IntegrationType:", []string{"Rest: Integration", "RequestParameters"}},
+		{"a definition of the API", "{ ProtocolType: HTTP }", "{ Body: {} }", []string{"in ApiId: Api has the property Body"}},
+		{"an event of SAM", "      MemorySize: 128", "      Events: {}", []string{"OneFunction: Events"}},
 		{"a key twice", "  Api:", "  Table:", []string{"small.yaml", "Table"}},
 		{"an index", "      KeySchema:", "      GlobalSecondaryIndexes: []\n      KeySchema:", []string{"Table: the property GlobalSecondaryIndexes"}},
 		{"no keys", "      KeySchema:", "      Tags:", []string{"Table: KeySchema"}},
@@ -201,8 +214,6 @@ func TestReadRefuses(t *testing.T) {
 		{"an unknown function", "!Ref Table", "!Sub Table", []string{"OneFunction: in Environment: TABLE", "!Sub"}},
 		{"another condition", "!If [Deployed,", "!If [Other,", []string{"OneFunction: in Environment", "!If [Deployed, …]"}},
 		{"a long function", "!Ref Table", "{ Ref: Table }", []string{"OneFunction: in Environment", "!Ref"}},
-		{"another kind of event", "One:\n          Type: HttpApi", "One:\n          Type: Schedule", []string{"OneFunction: in Events: One"}},
-		{"an event without a path", ", Path: /one", "", []string{"OneFunction: in Events: One"}},
 		{"a managed policy", "        - Statement:", "        - AdministratorAccess\n        - Statement:", []string{"OneFunction: in Policies"}},
 		{"a policy template", "        - Statement:", "        - DynamoDBCrudPolicy: { TableName: !Ref Table }\n        - Statement:", []string{"OneFunction: in Policies", "DynamoDBCrudPolicy"}},
 		{"a denial", "Effect: Allow", "Effect: Deny", []string{"OneFunction: in Policies", "Deny"}},
