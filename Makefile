@@ -8,6 +8,8 @@ ARCHITECTURE ?= arm64
 GCFLAGS := -gcflags=all=-l -gcflags=golang.org/x/crypto/...=
 # The folder for the built functions.
 BUILD ?= .aws-sam/build
+# The template whose functions are built.
+TEMPLATE ?= template.yaml
 # How long each fuzz target runs.
 FUZZTIME ?= 20s
 
@@ -41,7 +43,7 @@ SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 # The Go modules: the product, its tests in a browser, and its benchmarks that compare it
 # with other libraries. They are separate modules, so that a program which imports the
 # product does not get the dependencies of these tests and benchmarks.
-MODULES := . e2e bench
+MODULES := . e2e bench examples/stack
 
 # The tests in other browsers than Chromium. They need many packages, so they are no part
 # of make e2e and CI.
@@ -117,7 +119,7 @@ lint: .cache/translated.json $(SCANNER)/installed ## Check Go, for each platform
 	done; done
 	CGO_ENABLED=0 GOOS=windows go build ./pkg/... ./cmd/server ./cmd/coatcheck
 	AWS_REGION=eu-west-1 $(TOOLS)/bin/sam validate --lint
-	$(TOOLS)/bin/cfn-lint template.yaml
+	$(TOOLS)/bin/cfn-lint template.yaml examples/stack/*.yaml
 	$(TOOLS)/bin/cfn-lint .cache/translated.json
 	$(SCANNER)/bin/checkov --config-file .ci/checkov.yaml --file .cache/translated.json
 
@@ -145,7 +147,7 @@ fuzz: ## Run every fuzz target, FUZZTIME each
 
 .PHONY: build
 build: $(if $(filter $(TOOLS)/%,$(SAM)),$(TOOLS)/installed) ## Build the functions for Lambda
-	$(SAM) build --build-dir $(BUILD) --parameter-overrides Architecture=$(ARCHITECTURE)
+	$(SAM) build --template-file $(TEMPLATE) --build-dir $(BUILD) --parameter-overrides Architecture=$(ARCHITECTURE)
 
 .PHONY: deploy
 deploy: build ## Deploy to the AWS account and region of your environment

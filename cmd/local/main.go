@@ -68,6 +68,7 @@ func serve(ctx context.Context, stack *samlocal.Stack) error {
 		return err
 	}
 	fmt.Printf("Coatcheck is at http://localhost:%s\n", stack.Port)
+	fmt.Println("A function of another stack is at /orders; the folder examples/stack has it.")
 	fmt.Printf("Sign in as %q with the password %q. Ctrl-C ends it; what the functions log follows.\n", demo.Username, demo.Password)
 	select {
 	case <-ctx.Done():

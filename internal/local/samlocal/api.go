@@ -25,7 +25,8 @@ const (
 )
 
 // StartAPI starts sam local start-api with the image, and returns when every function
-// that has a route has answered a request.
+// that has a route has answered a request. It does not wait for the functions of the
+// example.
 func (s *Stack) StartAPI(ctx context.Context, image Image) error {
 	log, err := os.Create(s.LogFile())
 	if err != nil {

@@ -52,7 +52,7 @@ func removeContainers(ctx context.Context, build string) error {
 	}
 	for line := range strings.Lines(mounts) {
 		id, source, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if source, err := os.Stat(filepath.Dir(source)); err != nil || !os.SameFile(source, folder) {
+		if !below(source, folder) {
 			continue
 		}
 		if _, err := docker(ctx, nil, "rm", "--force", id); err != nil {
@@ -60,4 +60,17 @@ func removeContainers(ctx context.Context, build string) error {
 		}
 	}
 	return nil
+}
+
+// below reports whether a folder of a function is in the folder, or in a folder of that,
+// which is where SAM builds the functions of a nested stack.
+func below(function string, folder os.FileInfo) bool {
+	for parent := filepath.Dir(function); ; parent = filepath.Dir(parent) {
+		if info, err := os.Stat(parent); err == nil && os.SameFile(info, folder) {
+			return true
+		}
+		if parent == filepath.Dir(parent) {
+			return false
+		}
+	}
 }

@@ -103,11 +103,15 @@ func architecture() string {
 // because the user may deploy the content of that folder next.
 func (s *Stack) build() string { return filepath.Join(s.Folder, "build") }
 
+// localTemplate has the functions of template.yaml, and those of an example of another
+// stack behind the same API.
+const localTemplate = "examples/stack/local.yaml"
+
 // Build builds the functions for this machine with make build, which also installs
 // the SAM CLI if it is missing. If make fails, the error ends with its output.
 func (s *Stack) Build(ctx context.Context) error {
 	var output bytes.Buffer
-	cmd := exec.Command("make", "--no-print-directory", "build", "ARCHITECTURE="+architecture(), "BUILD="+s.build())
+	cmd := exec.Command("make", "--no-print-directory", "build", "TEMPLATE="+localTemplate, "ARCHITECTURE="+architecture(), "BUILD="+s.build())
 	cmd.Stdout, cmd.Stderr = &output, &output
 	process, err := childprocess.Start(cmd, childprocess.TERM)
 	if err != nil {

@@ -112,14 +112,14 @@ func TestRemoveContainers(t *testing.T) {
 	build := t.TempDir()
 	log := filepath.Join(t.TempDir(), "log")
 	setPath(t, map[string]string{"docker": `case $1 in
-ps) echo a1; echo b2; echo c3 ;;
-inspect) echo "a1 /elsewhere/LoginFunction"; echo "b2 ` + build + `/LoginFunction"; echo "c3" ;;
+ps) echo a1; echo b2; echo c3; echo d4 ;;
+inspect) echo "a1 /elsewhere/LoginFunction"; echo "b2 ` + build + `/LoginFunction"; echo "c3"; echo "d4 ` + build + `/Nested/LoginFunction" ;;
 rm) echo "$*" >>` + log + ` ;;
 esac`})
 	if err := removeContainers(t.Context(), build); err != nil {
 		t.Fatal(err)
 	}
-	if removed, err := os.ReadFile(log); string(removed) != "rm --force b2\n" {
+	if removed, err := os.ReadFile(log); string(removed) != "rm --force b2\nrm --force d4\n" {
 		t.Errorf("docker was told %q, %v", removed, err)
 	}
 }
