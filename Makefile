@@ -89,7 +89,7 @@ local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT
 	.cache/bin/local -sam $(SAM)
 
 .PHONY: test
-test: .cache/translated.json ## Run every test; it fetches the servers that this machine has not
+test: .cache/translated.json .cache/stack.json ## Run every test; it fetches the servers that this machine has not
 	@$(if $(RACE),,echo "No C compiler is there, so the tests run without the race detector.")
 	go run ./internal/testing/dynamotest/share go test $(if $(RACE),$(RACE) $(UNWATCHED)) -count=1 -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(SLOWEST) ./...
 	cd bench && go test -run '^$$' -bench . -benchtime 1x ./...
@@ -108,7 +108,7 @@ bare: ## Run make test and make run on a bare Debian, in a folder; needs root, d
 	.ci/bare
 
 .PHONY: lint
-lint: .cache/translated.json $(SCANNER)/installed ## Check Go, for each platform, and lint and scan what SAM makes of the template
+lint: .cache/translated.json .cache/stack.json $(SCANNER)/installed ## Check Go, for each platform, and lint and scan what SAM makes of the template
 	@unformatted=$$(find . -name '*.go' -not -path './.*/*' -exec gofmt -l {} +; gofmt -l .ci); \
 	if [ -n "$$unformatted" ]; then echo "run make fmt:" $$unformatted; exit 1; fi
 	@mkdir -p .cache/bin && GOBIN="$(CURDIR)/.cache/bin" go install $(STATICCHECK)
@@ -120,8 +120,8 @@ lint: .cache/translated.json $(SCANNER)/installed ## Check Go, for each platform
 	CGO_ENABLED=0 GOOS=windows go build ./pkg/... ./cmd/server ./cmd/coatcheck
 	AWS_REGION=eu-west-1 $(TOOLS)/bin/sam validate --lint
 	$(TOOLS)/bin/cfn-lint template.yaml examples/stack/*.yaml
-	$(TOOLS)/bin/cfn-lint .cache/translated.json
-	$(SCANNER)/bin/checkov --config-file .ci/checkov.yaml --file .cache/translated.json
+	$(TOOLS)/bin/cfn-lint .cache/translated.json .cache/stack.json
+	$(SCANNER)/bin/checkov --config-file .ci/checkov.yaml --file .cache/translated.json .cache/stack.json
 
 .PHONY: fmt
 fmt: ## Format the Go code
@@ -179,8 +179,10 @@ build-%Function:
 	CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(ARCHITECTURE:x86_64=amd64) go build -trimpath -ldflags=-s -tags lambda.norpc,nethttpomithttp2 $(GCFLAGS) \
 		-o $(ARTIFACTS_DIR)/bootstrap ./functions/$(shell echo $* | tr A-Z a-z)
 
-.cache/translated.json: template.yaml .ci/translate.py $(TOOLS)/installed
-	$(TOOLS)/bin/python .ci/translate.py > $@.new
+.cache/translated.json: template.yaml
+.cache/stack.json: examples/stack/functions.yaml
+.cache/translated.json .cache/stack.json: .ci/translate.py $(TOOLS)/installed
+	$(TOOLS)/bin/python .ci/translate.py $(filter %.yaml,$^) > $@.new
 	mv $@.new $@
 
 $(TOOLS)/installed:

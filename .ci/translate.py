@@ -1,10 +1,11 @@
-"""Prints the CloudFormation template that SAM makes from template.yaml.
+"""Prints the CloudFormation template that SAM makes from the template that is given.
 
 cfn-lint then checks the roles, permissions and routes that SAM adds.
 """
 
 import json
 import os
+import sys
 
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
@@ -18,7 +19,7 @@ class NoManagedPolicies:
 
 
 os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")  # any region works
-with open("template.yaml") as file:
+with open(sys.argv[1]) as file:
     template = yaml_parse(file)
 # sam deploy replaces CodeUri with the place of the uploaded code.
 template["Globals"]["Function"]["CodeUri"] = "s3://bucket/code.zip"

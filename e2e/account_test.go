@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"testing"
 
@@ -157,6 +158,36 @@ func authorized(t *testing.T, browser context.Context, url string) {
 	d.open("/profile")
 	d.press("Log out")
 	if status, _ := d.get("/whoami", cookie); status != http.StatusForbidden {
+		t.Errorf("after the logout: status %d", status)
+	}
+}
+
+// attached calls the functions of another stack, which make local attaches to the API.
+// One checks sessions itself. The authorizer checks them for the other, which is in Python
+// and may have no image here.
+func attached(t *testing.T, browser context.Context, url string) {
+	d := newDevice(t, browser, url)
+	for _, path := range []string{"/orders", "/greeting"} {
+		if status := d.open(path); status != http.StatusUnauthorized {
+			t.Errorf("%s without a session: status %d", path, status)
+		}
+	}
+	d.signIn(demo.Password)
+	cookie := d.cookie().Value
+	if status := d.open("/orders"); status != http.StatusOK {
+		t.Errorf("with a session: status %d", status)
+	}
+	var profile struct {
+		UserID string `json:"user_id"`
+	}
+	_, body := d.get("/profile", cookie)
+	if err := json.Unmarshal([]byte(body), &profile); err != nil || profile.UserID == "" {
+		t.Fatalf("%v: %s", err, body)
+	}
+	d.wantPage("/orders", profile.UserID)
+	d.open("/profile")
+	d.press("Log out")
+	if status, _ := d.get("/orders", cookie); status != http.StatusUnauthorized {
 		t.Errorf("after the logout: status %d", status)
 	}
 }

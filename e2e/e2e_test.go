@@ -42,6 +42,7 @@ func TestLocal(t *testing.T) {
 	}
 	browser := startBrowser(t)
 	t.Run("authorizer", func(t *testing.T) { authorized(t, browser, s.url) })
+	t.Run("another stack", func(t *testing.T) { attached(t, browser, s.url) })
 	journeys(t, browser, s.url)
 
 	started := descendants(t, s.pid)

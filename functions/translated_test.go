@@ -22,8 +22,9 @@ import (
 	"example.com/coatcheck/pkg/config"
 )
 
-// translated is SAM's translation of template.yaml, which CloudFormation gets.
+// translated is SAM's translation of a template, which CloudFormation gets.
 type translated struct {
+	Parameters map[string]struct{ Default any }
 	Conditions map[string]json.RawMessage
 	Resources  map[string]struct {
 		Type                                string
@@ -31,14 +32,23 @@ type translated struct {
 		DeletionPolicy, UpdateReplacePolicy string
 		Properties                          json.RawMessage
 	}
+	Outputs map[string]struct {
+		Condition string
+		Value     json.RawMessage
+		Export    *struct{ Name substitution }
+	}
 }
 
-func translate(t *testing.T) translated {
+// translate returns the translation of template.yaml.
+func translate(t *testing.T) translated { return translation(t, "translated.json") }
+
+// translation returns what make writes to that file.
+func translation(t *testing.T, name string) translated {
 	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "make", "-C", "..", ".cache/translated.json").CombinedOutput(); err != nil {
-		t.Fatalf("translating template.yaml: %v\n%s", err, out)
+	if out, err := exec.CommandContext(t.Context(), "make", "-C", "..", ".cache/"+name).CombinedOutput(); err != nil {
+		t.Fatalf("translating a template: %v\n%s", err, out)
 	}
-	text, err := os.ReadFile(filepath.Join("..", ".cache", "translated.json"))
+	text, err := os.ReadFile(filepath.Join("..", ".cache", name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -170,7 +170,7 @@ func (doc *document) readFunction(id string, p properties) (Function, error) {
 		}
 	}
 	if _, ok := p["Events"]; ok {
-		return f, errors.New("Events are not understood: give the API a route")
+		return f, errors.New("in Events: not understood, give the API a route")
 	}
 	return f, f.readPolicies(p)
 }

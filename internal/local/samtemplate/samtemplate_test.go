@@ -202,7 +202,7 @@ func TestReadRefuses(t *testing.T) {
 		{"an integration of no function", "!GetAtt OneFunction.Arn", "!GetAtt Table.Arn", []string{"Rest: Integration: in IntegrationUri", "Table.Arn"}},
 		{"an integration with parameters", "IntegrationType:", "RequestParameters: {}, IntegrationType:", []string{"Rest: Integration", "RequestParameters"}},
 		{"a definition of the API", "{ ProtocolType: HTTP }", "{ Body: {} }", []string{"in ApiId: Api has the property Body"}},
-		{"an event of SAM", "      MemorySize: 128", "      Events: {}", []string{"OneFunction: Events"}},
+		{"an event of SAM", "      MemorySize: 128", "      Events: {}", []string{"OneFunction: in Events", "give the API a route"}},
 		{"a key twice", "  Api:", "  Table:", []string{"small.yaml", "Table"}},
 		{"an index", "      KeySchema:", "      GlobalSecondaryIndexes: []\n      KeySchema:", []string{"Table: the property GlobalSecondaryIndexes"}},
 		{"no keys", "      KeySchema:", "      Tags:", []string{"Table: KeySchema"}},
