@@ -42,7 +42,8 @@ SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 
 # The Go modules: the product, its tests in a browser, and its benchmarks that compare it
 # with other libraries. They are separate modules, so that a program which imports the
-# product does not get the dependencies of these tests and benchmarks.
+# product does not get the dependencies of these tests and benchmarks. The examples are
+# programs of others.
 MODULES := . e2e bench examples/stack
 
 # The tests in other browsers than Chromium. They need many packages, so they are no part
@@ -168,7 +169,7 @@ rename: ## Give the module another path, everywhere: make rename MODULE=github.c
 
 .PHONY: clean
 clean: ## Remove everything built or fetched
-	rm -rf .aws-sam .cache
+	rm -rf .aws-sam examples/stack/.aws-sam .cache
 
 # sam build calls this rule for each function: LoginFunction is functions/login. The tag
 # lambda.norpc leaves out code that only the retired go1.x runtime needs. The tag

@@ -254,8 +254,11 @@ func TestDeploymentsBuildFirst(t *testing.T) {
 	if deployments < 4 {
 		t.Errorf("only %d deployments found", deployments)
 	}
-	if config := read(t, "samconfig.toml"); !regexp.MustCompile(`(?m)^\[default\.deploy\.parameters\]\n(?:[^\[].*\n)*template_file = "\.aws-sam/build/template\.yaml"$`).MatchString(config) {
-		t.Error("samconfig.toml does not say that sam deploy takes the build, so without one it would deploy the source")
+	build := regexp.MustCompile(`(?m)^\[default\.deploy\.parameters\]\n(?:[^\[].*\n)*template_file = "\.aws-sam/build/template\.yaml"$`)
+	for _, config := range []string{"samconfig.toml", "examples/stack/samconfig.toml"} {
+		if !build.MatchString(read(t, config)) {
+			t.Errorf("%s does not say that sam deploy takes the build, so without one it would deploy the source", config)
+		}
 	}
 }
 
@@ -325,7 +328,7 @@ func TestPictures(t *testing.T) {
 var (
 	code = regexp.MustCompile("(?ms)^```.*?^```$|`[^`\n]+`")
 
-	ownPath = regexp.MustCompile("(?m)(?:^|[\\s`(])(?:\\./)?((?:pkg|internal|cmd|functions|docs|e2e|bench|\\.ci)/[\\w./*-]*)")
+	ownPath = regexp.MustCompile("(?m)(?:^|[\\s`(])(?:\\./)?((?:pkg|internal|cmd|functions|docs|e2e|bench|examples|\\.ci)/[\\w./*-]*)")
 	targets = regexp.MustCompile("^`make((?: [a-z0-9]+)+)|\\bmake( [a-z0-9]+)") // several after a backquote, one in a block
 )
 

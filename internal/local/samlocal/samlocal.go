@@ -1,6 +1,7 @@
 // Package samlocal runs the same stack as in AWS on this machine. The functions are
-// those that sam build makes. They run in containers behind sam local start-api. The
-// database is DynamoDB Local with the tables of template.yaml.
+// those that sam build makes of template.yaml and of examples/stack. They run in
+// containers behind sam local start-api. The database is DynamoDB Local with the tables of
+// template.yaml.
 package samlocal
 
 import (
