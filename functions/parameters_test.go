@@ -18,6 +18,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
+	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/session/memstore"
 	"example.com/coatcheck/pkg/signin/site"
 )
@@ -137,14 +138,14 @@ func startAll() error {
 	if _, err := config.ReauthenticationWindow(); err != nil {
 		return err
 	}
-	if _, err := config.Site(); err != nil {
+	if _, err := signinconfig.Site(); err != nil {
 		return err
 	}
-	directory, err := config.Directory(memaccounts.New())
+	directory, err := signinconfig.Directory(memaccounts.New())
 	if err != nil {
 		return err
 	}
-	_, err = config.Authenticator(directory, memaccounts.NewAttempts())
+	_, err = signinconfig.Authenticator(directory, memaccounts.NewAttempts())
 	return err
 }
 

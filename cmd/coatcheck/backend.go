@@ -8,6 +8,7 @@ import (
 	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -46,7 +47,7 @@ func openUsers(ctx context.Context, at address) (*backend, error) {
 	}
 	b := &backend{Stores: opened}
 	if b.users, err = opened.Users(); err == nil {
-		b.directory, err = config.Directory(b.users)
+		b.directory, err = signinconfig.Directory(b.users)
 	}
 	if err != nil {
 		opened.Close()

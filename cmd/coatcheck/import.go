@@ -10,7 +10,7 @@ import (
 	"sync"
 
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/signinconfig"
 )
 
 type importUsers struct {
@@ -56,7 +56,7 @@ func (c *importUsers) Run(ctx context.Context, at address) error {
 	if err != nil {
 		return err
 	}
-	directory, err := config.Directory(users)
+	directory, err := signinconfig.Directory(users)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
-	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/signinconfig"
 )
 
 // openLimiter returns the limiter of attempts to sign in.
@@ -18,7 +18,7 @@ func openLimiter(s stores.Stores) (*throttle.Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return config.Limiter(attempts)
+	return signinconfig.Limiter(attempts)
 }
 
 // limitedUser is a user, and the limits that attempts to sign in as the user meet now.

@@ -23,6 +23,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/signin"
 	"example.com/coatcheck/pkg/signin/bcp47"
 )
@@ -74,7 +75,7 @@ type options struct {
 }
 
 func run(ctx context.Context, o options) error {
-	here, err := config.Site()
+	here, err := signinconfig.Site()
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	hasher, err := config.Hasher()
+	hasher, err := signinconfig.Hasher()
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	authenticator, err := config.Authenticator(directory, attempts)
+	authenticator, err := signinconfig.Authenticator(directory, attempts)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/lambdahttp/authorizer"
-	"example.com/coatcheck/pkg/session"
 )
 
 func main() {
@@ -26,13 +25,10 @@ func main() {
 }
 
 func wire(ctx context.Context) (lambdahttp.Authorizer, error) {
-	env, err := dynamoconfig.Deployed(ctx, nil)
+	env, err := dynamoconfig.Open(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	dynamoconfig.WarmUp(func(ctx context.Context) error {
-		_, err := env.Store.Get(ctx, session.Key{Owner: "warm-up", ID: "warm-up"})
-		return err
-	})
+	dynamoconfig.WarmUp(env.Store.Check)
 	return authorizer.New(env.Sessions), nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/deployed"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/signin"
@@ -25,17 +26,14 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := dynamoconfig.Deployed(ctx, signin.Fail)
+	env, err := deployed.Open(ctx, signin.Fail)
 	if err != nil {
 		return nil, err
 	}
-	authenticator, users, err := dynamoconfig.Authenticator(env.Client)
+	authenticator, users, err := deployed.Authenticator(env.Client)
 	if err != nil {
 		return nil, err
 	}
-	dynamoconfig.WarmUp(func(ctx context.Context) error {
-		_, err := users.Get(ctx, "\x00warm-up") // no account has this name: Normalize refuses it
-		return err
-	})
+	dynamoconfig.WarmUp(users.Check)
 	return signin.Handler(env.Site, signin.Password(env.Sessions, authenticator)), nil
 }

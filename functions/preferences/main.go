@@ -11,6 +11,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/deployed"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/signin"
@@ -27,11 +28,11 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := dynamoconfig.Deployed(ctx, signin.Fail)
+	env, err := deployed.Open(ctx, signin.Fail)
 	if err != nil {
 		return nil, err
 	}
-	users, err := dynamoconfig.Users(env.Client)
+	users, err := deployed.Users(env.Client)
 	if err != nil {
 		return nil, err
 	}

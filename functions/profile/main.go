@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/deployed"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
-	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin"
 )
 
@@ -26,13 +26,10 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := dynamoconfig.Deployed(ctx, signin.Fail)
+	env, err := deployed.Open(ctx, signin.Fail)
 	if err != nil {
 		return nil, err
 	}
-	dynamoconfig.WarmUp(func(ctx context.Context) error {
-		_, err := env.Store.Get(ctx, session.Key{Owner: "warm-up", ID: "warm-up"})
-		return err
-	})
+	dynamoconfig.WarmUp(env.Store.Check)
 	return signin.Handler(env.Site, signin.Profile(env.Sessions)), nil
 }

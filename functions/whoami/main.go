@@ -10,6 +10,7 @@ import (
 
 	"example.com/coatcheck/internal/mains/whoami"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/signin"
 )
@@ -24,7 +25,7 @@ func main() {
 }
 
 func wire() (http.Handler, error) {
-	site, err := config.Site()
+	site, err := signinconfig.Site()
 	if err != nil {
 		return nil, err
 	}

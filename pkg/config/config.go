@@ -1,5 +1,12 @@
-// Package config makes the parts of a program from environment variables. Each
-// function reads only its own variables, and an error names the wrong one.
+// Package config makes the sessions of a program, on a store of any kind, from
+// environment variables. Each function reads only its own variables, and an error names
+// the wrong one. A program that needs no more than sessions imports this package, and
+// package dynamoconfig if they are in DynamoDB.
+//
+//	sessions, err := config.Sessions(memstore.New(), nil)
+//	if err != nil {
+//		config.Exit(err)
+//	}
 //
 // This package may still change in ways that break programs.
 package config
@@ -18,15 +25,11 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// The variables that the product reads, in addition to the SDK's own variables
-// (AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB, …).
+// The variables that say what the sessions are like.
 const (
-	SessionsTable      = "SESSIONS_TABLE"
-	UsersTable         = "USERS_TABLE"
 	SessionKeys        = "SESSION_KEYS"         // optional: comma-separated, the first signs and all verify, standard base64 of at least 32 bytes each
 	SessionIdleTimeout = "SESSION_IDLE_TIMEOUT" // optional: a Go duration such as 30m
 	SessionLifetime    = "SESSION_LIFETIME"     // optional: a Go duration such as 24h
-	PublicOrigin       = "PUBLIC_ORIGIN"        // optional: the origin that browsers use, https://host; empty means the Host header
 
 	// Optional: Go durations such as 168h and 720h. If one of them is set, users may
 	// choose to stay signed in, and these are the limits for those who do.
@@ -70,7 +73,7 @@ func SessionConfig() (session.Config, error) {
 	if err = persistentLimits(&cfg); err != nil {
 		return cfg, err
 	}
-	cfg.SigningKeys, err = keys(SessionKeys)
+	cfg.SigningKeys, err = Keys(SessionKeys)
 	return cfg, err
 }
 
@@ -112,7 +115,9 @@ func duration(name string) (time.Duration, error) {
 	return d, nil
 }
 
-func keys(name string) ([][]byte, error) {
+// Keys returns the keys in the variable with this name, as [ParseKeys] reads them. If it
+// is not set, there are none.
+func Keys(name string) ([][]byte, error) {
 	value := os.Getenv(name)
 	if value == "" {
 		return nil, nil
@@ -120,9 +125,9 @@ func keys(name string) ([][]byte, error) {
 	return ParseKeys(name, value)
 }
 
-// ParseKeys returns the keys in a value of SESSION_KEYS that is not empty. The error
-// begins with name, which says where the value comes from. It never quotes a key,
-// because keys are secret.
+// ParseKeys returns the keys in a value of SESSION_KEYS that is not empty: separated by
+// commas, each standard base64 of at least 32 bytes. The error begins with name, which
+// says where the value comes from. It never quotes a key, because keys are secret.
 func ParseKeys(name, value string) ([][]byte, error) {
 	var all [][]byte
 	for i, text := range strings.Split(value, ",") {

@@ -1,17 +1,12 @@
 package config_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
 
-	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/memaccounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session/memstore"
-	"example.com/coatcheck/pkg/signin/authn"
 )
 
 const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" // 32 zero bytes
@@ -90,71 +85,6 @@ func TestSessionConfigValues(t *testing.T) {
 	}
 }
 
-// TestAuthenticatorNamesTheVariables: an error of the limiter names the variables
-// that the operator must correct.
-func TestAuthenticatorNamesTheVariables(t *testing.T) {
-	for name, value := range map[string]string{
-		"ATTEMPTS_LADDER": "0,30s,1h,100", "ATTEMPTS_PER_NETWORK": "0,10m",
-	} {
-		t.Setenv(name, value)
-		if _, err := config.Authenticator(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts()); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s=%s: error %v does not name it", name, value, err)
-		}
-	}
-}
-
-// TestLimits: the variables set the limits of a name and of a network.
-func TestLimits(t *testing.T) {
-	t.Setenv("ATTEMPTS_LADDER", "2,40s,1h,9")
-	t.Setenv("ATTEMPTS_PER_NETWORK", "3,20m")
-	authenticator, err := config.Authenticator(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct{ name, by string }{{"a", ""}, {"a", ""}, {"a", "name"}, {"b", ""}, {"c", "network"}} {
-		_, err := authenticator.Authenticate(t.Context(), authn.Attempt{Username: tt.name, Password: "wrong", Address: "192.0.2.1"})
-		refused, _ := errors.AsType[*authn.ThrottledError](err)
-		switch {
-		case tt.by == "" && !errors.Is(err, authn.ErrRefused), tt.by != "" && (refused == nil || refused.By != tt.by):
-			t.Errorf("%s: %v, want a refusal by %q", tt.name, err, tt.by)
-		case tt.by == "name" && (refused.RetryAfter > 40*time.Second || refused.RetryAfter < 30*time.Second):
-			t.Errorf("the first wait is %v, want 40 s", refused.RetryAfter)
-		}
-	}
-}
-
-func TestOrigin(t *testing.T) {
-	for value, ok := range map[string]bool{
-		"":                         true,
-		"https://example.org":      true,
-		"http://localhost:8080":    true,
-		"https://example.org/":     false,
-		"https://example.org/path": false,
-		"example.org":              false,
-		"ftp://example.org":        false,
-		"https://u:p@example.org":  false,
-		"https://Example.org":      false,
-		"https://bücher.example":   false,
-		"https://example.org:":     false,
-		"http://example.org:443":   true,
-	} {
-		t.Setenv("PUBLIC_ORIGIN", value)
-		got, err := config.Site()
-		if ok != (err == nil) || ok && got.Origin != value {
-			t.Errorf("PUBLIC_ORIGIN=%q: %q, %v", value, got.Origin, err)
-		}
-		if err != nil && !strings.Contains(err.Error(), "PUBLIC_ORIGIN") {
-			t.Errorf("error %q does not name PUBLIC_ORIGIN", err)
-		}
-	}
-	for value, want := range map[string]string{"https://example.org:443": "https://example.org", "http://[::1]:80": "", "http://example.org:80": "http://example.org"} {
-		t.Setenv("PUBLIC_ORIGIN", value)
-		if got, err := config.Site(); got.Origin != want || (err == nil) != (want != "") {
-			t.Errorf("PUBLIC_ORIGIN=%q: %q, %v; browsers write %q", value, got.Origin, err, want)
-		}
-	}
-}
-
 // An idle timeout that is longer than the lifetime counts as the lifetime, and no other
 // setting of one stops a program because of the other.
 func TestIdleTimeoutBeyondTheLifetime(t *testing.T) {
@@ -204,28 +134,6 @@ func TestPersistentLimits(t *testing.T) {
 		sessions, err := config.Sessions(memstore.New(), nil)
 		if err != nil || sessions.OffersPersistent() != (tt.wantLifetime > 0) {
 			t.Errorf("%+v: %v, %v", tt, sessions, err)
-		}
-	}
-}
-
-// Where two parts of the ladder contradict each other, the stricter counts.
-func TestLadderThatContradictsItself(t *testing.T) {
-	for _, value := range []string{"10,30s,1h,5", "10,30s,1h,10", "1,1h,30s,2", "9999,1s,1s,2"} {
-		t.Setenv("ATTEMPTS_LADDER", value)
-		if _, err := config.Authenticator(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts()); err != nil {
-			t.Errorf("%s: %v", value, err)
-		}
-	}
-	t.Setenv("ATTEMPTS_LADDER", "10,1h,30s,3")
-	authenticator, err := config.Authenticator(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for attempt := range 3 {
-		_, err := authenticator.Authenticate(t.Context(), authn.Attempt{Username: "a", Password: "wrong", Address: "192.0.2.1"})
-		refused, throttled := errors.AsType[*authn.ThrottledError](err)
-		if throttled != (attempt == 2) || throttled && refused.RetryAfter < 59*time.Minute {
-			t.Errorf("attempt %d: %v; want two free ones, then the first wait of an hour", attempt+1, err)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/deployed"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
@@ -36,27 +37,27 @@ func openDynamoDB(ctx context.Context, _ string) (Stores, error) {
 }
 
 func (d dynamo) Sessions() (session.Store, error) {
-	table, err := config.Required(config.SessionsTable)
+	table, err := config.Required(dynamoconfig.SessionsTable)
 	if err != nil {
 		return nil, err
 	}
 	return dynamostore.New(d.client, table), nil
 }
 
-func (d dynamo) Users() (accounts.Store, error) { return dynamoconfig.Users(d.client) }
+func (d dynamo) Users() (accounts.Store, error) { return deployed.Users(d.client) }
 
-func (d dynamo) Attempts() (throttle.Store, error) { return dynamoconfig.Attempts(d.client) }
+func (d dynamo) Attempts() (throttle.Store, error) { return deployed.Attempts(d.client) }
 
 // importTries is how often one write of an import is sent at most. They take about
 // three seconds, in which a throttled table can recover.
 const importTries = 8
 
 func (d dynamo) UsersForImport() (accounts.Store, error) {
-	return dynamoconfig.Users(dynamodb.New(d.client.Options(), func(o *dynamodb.Options) { o.RetryMaxAttempts = importTries }))
+	return deployed.Users(dynamodb.New(d.client.Options(), func(o *dynamodb.Options) { o.RetryMaxAttempts = importTries }))
 }
 
 func (d dynamo) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {
-	table, err := config.Required(config.UsersTable)
+	table, err := config.Required(deployed.UsersTable)
 	if err != nil {
 		return func(yield func(*accounts.Account, error) bool) { yield(nil, err) }
 	}
@@ -77,9 +78,9 @@ func (d dynamo) Check(ctx context.Context) error {
 		variable string
 		key      []string
 	}{
-		{config.SessionsTable, []string{"owner", "id"}},
-		{config.UsersTable, []string{"name"}},
-		{config.AttemptsTable, []string{"key"}},
+		{dynamoconfig.SessionsTable, []string{"owner", "id"}},
+		{deployed.UsersTable, []string{"name"}},
+		{deployed.AttemptsTable, []string{"key"}},
 	} {
 		name, err := config.Required(table.variable)
 		if err != nil {

@@ -43,6 +43,17 @@ func New(client *dynamodb.Client, table string) *Store {
 	return &Store{table: table, get: client.GetItem, put: client.PutItem, update: client.UpdateItem, delete: client.DeleteItem}
 }
 
+// Check returns an error if the table cannot be read: because it is missing, because of
+// a missing permission, or in an outage. It is one GetItem of an account that cannot
+// exist. Call it at the start of a program, also to open the connection.
+func (s *Store) Check(ctx context.Context) error {
+	_, err := s.Get(ctx, "\x00") // no account has this name: Normalize refuses it
+	if errors.Is(err, accounts.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
 // Get implements [accounts.Store] by one GetItem with a consistent read. A damaged
 // item is an outage; the error names the table, the key and the field.
 func (s *Store) Get(ctx context.Context, name string) (*accounts.Account, error) {

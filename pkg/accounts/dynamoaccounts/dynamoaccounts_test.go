@@ -189,7 +189,13 @@ func TestSetPreferencesOfAnItemWithoutAny(t *testing.T) {
 
 func TestOutage(t *testing.T) {
 	store, proxy := behindProxy(t)
+	if err := store.Check(t.Context()); err != nil {
+		t.Errorf("Check = %v before the outage", err)
+	}
 	proxy.FailAll(dynamotest.Refuse)
+	if err := store.Check(t.Context()); err == nil {
+		t.Error("Check succeeds in an outage")
+	}
 	if a, err := store.Get(t.Context(), "alice"); a != nil || err == nil || errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("Get = %v, %v; want an outage", a, err)
 	}

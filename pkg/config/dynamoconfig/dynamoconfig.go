@@ -1,6 +1,14 @@
-// Package dynamoconfig makes the parts of a program that keeps everything in
-// DynamoDB, from environment variables. It does for the deployed tables what package
-// config does for all stores. The Lambda functions use it.
+// Package dynamoconfig makes the sessions of a program that keeps them in DynamoDB, from
+// environment variables: the client, the table, and the call that warms up. It does for
+// this one store what package config does for all. The Lambda functions of this module
+// use it, and a function of yours begins in the same way:
+//
+//	env, err := dynamoconfig.Open(ctx, nil)
+//	if err != nil {
+//		config.Exit(err)
+//	}
+//	dynamoconfig.WarmUp(env.Store.Check)
+//	lambdahttp.Start(env.Sessions.Require(handler))
 //
 // This package may still change in ways that break programs.
 package dynamoconfig
@@ -17,80 +25,42 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
-	"example.com/coatcheck/pkg/signin/site"
 )
 
-// Deployment holds the parts that every program on the deployed tables needs.
-type Deployment struct {
-	Client   *dynamodb.Client
+// SessionsTable is the variable with the name of the table of sessions, which
+// [dynamostore.CreateTableInput] defines. The client reads the SDK's own variables:
+// AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB and others.
+const SessionsTable = "SESSIONS_TABLE"
+
+// Parts are what a program needs for its sessions.
+type Parts struct {
+	Client   *dynamodb.Client   // as [Client] returns it
 	Store    *dynamostore.Store // the sessions in SESSIONS_TABLE
-	Sessions *session.Manager   // on Store
-	Site     site.Site          // of config.Site
+	Sessions *session.Manager   // on Store, as [config.Sessions] returns it
 }
 
-// Deployed makes a Deployment from the environment variables. It makes no call yet.
-// See [config.Sessions] for fail.
-func Deployed(ctx context.Context, fail func(http.ResponseWriter, *http.Request, error)) (d Deployment, err error) {
-	table, err := config.Required(config.SessionsTable)
+// Open makes the Parts from the environment variables. It makes no call yet. See
+// [config.Sessions] for fail.
+func Open(ctx context.Context, fail func(http.ResponseWriter, *http.Request, error)) (p Parts, err error) {
+	table, err := config.Required(SessionsTable)
 	if err != nil {
-		return d, err
+		return p, err
 	}
-	if d.Client, err = Client(ctx); err != nil {
-		return d, err
+	if p.Client, err = Client(ctx); err != nil {
+		return p, err
 	}
-	d.Store = dynamostore.New(d.Client, table)
-	if d.Sessions, err = config.Sessions(d.Store, fail); err != nil {
-		return d, err
-	}
-	d.Site, err = config.Site()
-	return d, err
-}
-
-// Authenticator returns an Authenticator for the accounts in USERS_TABLE, which
-// counts attempts in ATTEMPTS_TABLE. It also returns the store of the accounts.
-func Authenticator(client *dynamodb.Client) (*accounts.Authenticator, *dynamoaccounts.Store, error) {
-	users, err := Users(client)
-	if err != nil {
-		return nil, nil, err
-	}
-	directory, err := config.Directory(users)
-	if err != nil {
-		return nil, nil, err
-	}
-	attempts, err := Attempts(client)
-	if err != nil {
-		return nil, nil, err
-	}
-	authenticator, err := config.Authenticator(directory, attempts)
-	return authenticator, users, err
-}
-
-// Users returns the store of accounts in USERS_TABLE.
-func Users(client *dynamodb.Client) (*dynamoaccounts.Store, error) {
-	table, err := config.Required(config.UsersTable)
-	if err != nil {
-		return nil, err
-	}
-	return dynamoaccounts.New(client, table), nil
-}
-
-// Attempts returns the store of counters in ATTEMPTS_TABLE.
-func Attempts(client *dynamodb.Client) (*dynamoaccounts.Attempts, error) {
-	table, err := config.Required(config.AttemptsTable)
-	if err != nil {
-		return nil, err
-	}
-	return dynamoaccounts.NewAttempts(client, table), nil
+	p.Store = dynamostore.New(p.Client, table)
+	p.Sessions, err = config.Sessions(p.Store, fail)
+	return p, err
 }
 
 // Client returns a client with the SDK's usual configuration and
 // [dynamostore.ClientOptions]. It refuses an endpoint that has a user, a password or a
-// query.
+// query, because calls are signed already. Its errors, which end in logs, quote no
+// address of DynamoDB.
 func Client(ctx context.Context) (*dynamodb.Client, error) {
 	cfg, err := awsconfig.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -118,7 +88,9 @@ func plain(endpoint string) bool {
 const warmUpTimeout = 2 * time.Second
 
 // WarmUp makes one call before the first request, so that no user waits for the TLS
-// handshake. The result of the call does not matter.
+// handshake. Choose a call that the program may make anyway, such as
+// [dynamostore.Store.Check]. Its result does not matter, and after two seconds WarmUp
+// waits no longer.
 func WarmUp(call func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), warmUpTimeout)
 	defer cancel()

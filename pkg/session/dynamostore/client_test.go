@@ -2,6 +2,7 @@ package dynamostore_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,4 +70,21 @@ func TestClientTries(t *testing.T) {
 		t.Errorf("the call was sent %d times, want 3", n)
 	}
 	r.Holds(s)
+}
+
+// Check reads once, and says whether the table can be read.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	r := newFixture(t)
+	if err := r.Store.(*dynamostore.Store).Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	r.wantCalls("GetItem, 1 read")
+	if err := dynamostore.New(r.client, r.table+"-missing").Check(t.Context()); err == nil || !strings.Contains(err.Error(), r.table+"-missing") {
+		t.Errorf("without a table: %v", err)
+	}
+	r.proxy.Fail("GetItem", dynamotest.Refuse, dynamotest.Refuse, dynamotest.Refuse)
+	if err := r.Store.(*dynamostore.Store).Check(t.Context()); err == nil {
+		t.Error("in an outage it succeeds")
+	}
 }

@@ -36,6 +36,17 @@ func New(client *dynamodb.Client, table string) *Store {
 	return &Store{table, client.PutItem, client.GetItem, client.UpdateItem, client.DeleteItem, client.Query}
 }
 
+// Check returns an error if the table cannot be read: because it is missing, because of
+// a missing permission, or in an outage. It is one GetItem of a session that cannot
+// exist. Call it at the start of a program, also to open the connection.
+func (s *Store) Check(ctx context.Context) error {
+	_, err := s.Get(ctx, session.Key{Owner: "-", ID: "-"})
+	if errors.Is(err, session.ErrNoSession) {
+		return nil
+	}
+	return err
+}
+
 // Create implements [session.Store]: one PutItem, sent once.
 func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 	_, err := s.put(ctx, &dynamodb.PutItemInput{

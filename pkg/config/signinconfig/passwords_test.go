@@ -1,4 +1,4 @@
-package config_test
+package signinconfig_test
 
 import (
 	"bytes"
@@ -10,9 +10,11 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
-	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/signin/authn"
 )
+
+const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" // 32 zero bytes
 
 const phrase = "an orchid, a tram and rain"
 
@@ -21,7 +23,7 @@ const phrase = "an orchid, a tram and rain"
 func stored(t *testing.T) (*accounts.Account, error) {
 	t.Helper()
 	users := memaccounts.New()
-	directory, err := config.Directory(users)
+	directory, err := signinconfig.Directory(users)
 	if err != nil {
 		return nil, err
 	}
@@ -94,11 +96,11 @@ func TestDevisePepper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	directory, err := config.Directory(store)
+	directory, err := signinconfig.Directory(store)
 	if err != nil {
 		t.Fatal(err)
 	}
-	authenticator, err := config.Authenticator(directory, memaccounts.NewAttempts())
+	authenticator, err := signinconfig.Authenticator(directory, memaccounts.NewAttempts())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,10 @@
-package config
+// Package signinconfig makes the parts of a program that signs users in, beside its
+// sessions, from environment variables: the site with its brand, the users, and how
+// attempts to sign in are counted. Each function reads only its own variables, and an
+// error names the wrong one.
+//
+// This package may still change in ways that break programs.
+package signinconfig
 
 import (
 	"fmt"
@@ -9,6 +15,9 @@ import (
 
 	"example.com/coatcheck/pkg/signin/site"
 )
+
+// PublicOrigin is the variable with the origin that browsers use.
+const PublicOrigin = "PUBLIC_ORIGIN" // optional: https://host; empty means the Host header
 
 // What users see of the brand. All are optional; without any of them the pages are
 // Coatcheck's own.

@@ -1,4 +1,4 @@
-package config
+package signinconfig
 
 import (
 	"fmt"
@@ -9,12 +9,12 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/config"
 )
 
 // The variables that say how attempts to sign in are counted, and how many are
 // allowed.
 const (
-	AttemptsTable      = "ATTEMPTS_TABLE"
 	AttemptsLadder     = "ATTEMPTS_LADDER"      // optional: free failures, first wait, longest wait, failures that lock a name; default 10,30s,1h,100
 	AttemptsPerNetwork = "ATTEMPTS_PER_NETWORK" // optional: attempts, period; default 100,10m
 )
@@ -41,7 +41,7 @@ func Limiter(store throttle.Store) (*throttle.Limiter, error) {
 	if cfg.Network, err = window(); err != nil {
 		return nil, err
 	}
-	if cfg.DeviceKeys, err = keys(SessionKeys); err != nil {
+	if cfg.DeviceKeys, err = config.Keys(config.SessionKeys); err != nil {
 		return nil, err
 	}
 	limiter, err := throttle.New(store, cfg)

@@ -1,4 +1,4 @@
-package config
+package signinconfig
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
@@ -54,11 +55,11 @@ func peppers(value string) ([]password.Pepper, error) {
 	var all []password.Pepper
 	for i, text := range strings.Split(value, ",") {
 		id, encoded, _ := strings.Cut(strings.TrimSpace(text), ":")
-		key, err := decodeKey(encoded)
+		keys, err := config.ParseKeys(PasswordPeppers, encoded)
 		if err != nil || !pepperID.MatchString(id) {
 			return nil, fmt.Errorf("%s: entry %d is not id:key, with an id of 1 to 11 letters and digits and a key of standard base64 of at least 32 bytes; make a key with: openssl rand -base64 32", PasswordPeppers, i+1)
 		}
-		all = append(all, password.Pepper{ID: id, Key: key})
+		all = append(all, password.Pepper{ID: id, Key: keys[0]})
 	}
 	return all, nil
 }

@@ -1,25 +1,25 @@
-package config_test
+package signinconfig_test
 
 import (
 	"strings"
 	"testing"
 
 	"example.com/coatcheck/pkg/accounts/memaccounts"
-	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
 const logo = `<svg viewBox="0 0 32 32"><path d="M0 0h9"/></svg>`
 
 func TestBrand(t *testing.T) {
-	if s, err := config.Site(); err != nil || s.Brand.Name != "" || s.Brand.Logo != (site.Logo{}) || s.Brand.Accent != (site.Accent{}) || s.Brand.Links != nil {
+	if s, err := signinconfig.Site(); err != nil || s.Brand.Name != "" || s.Brand.Logo != (site.Logo{}) || s.Brand.Accent != (site.Accent{}) || s.Brand.Links != nil {
 		t.Errorf("without variables: %+v, %v", s, err)
 	}
 	t.Setenv("BRAND_NAME", " Blue Harbour")
 	t.Setenv("BRAND_LOGO", logo)
 	t.Setenv("BRAND_COLORS", "#0b5394,#9fc5e8")
 	t.Setenv("BRAND_LINKS", "Imprint=https://shop.example/imprint, Help=/help")
-	s, err := config.Site()
+	s, err := signinconfig.Site()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestHostileBrands(t *testing.T) {
 	} {
 		t.Run(tt.variable+"="+tt.value, func(t *testing.T) {
 			t.Setenv(tt.variable, tt.value)
-			_, err := config.Site()
+			_, err := signinconfig.Site()
 			if err == nil || !strings.HasPrefix(err.Error(), tt.variable) || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("the error is %v; it must begin with %s and contain %q", err, tt.variable, tt.says)
 			}
@@ -59,7 +59,7 @@ func TestHostileBrands(t *testing.T) {
 func TestHSTS(t *testing.T) {
 	for value, want := range map[string]bool{"": false, "false": false, "true": true} {
 		t.Setenv("HSTS_INCLUDE_SUBDOMAINS", value)
-		if s, err := config.Site(); s.HSTSIncludeSubdomains != want || err != nil {
+		if s, err := signinconfig.Site(); s.HSTSIncludeSubdomains != want || err != nil {
 			t.Errorf("%q: %v, %v, want %v", value, s.HSTSIncludeSubdomains, err, want)
 		}
 	}
@@ -75,7 +75,7 @@ func TestPasswordsFollowTheBrand(t *testing.T) {
 	} {
 		t.Setenv("BRAND_NAME", tt.brand)
 		store := memaccounts.New()
-		directory, err := config.Directory(store)
+		directory, err := signinconfig.Directory(store)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +89,7 @@ func TestPasswordsFollowTheBrand(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %q: %v", name, tt.taken, err)
 		}
-		authenticator, err := config.Authenticator(directory, memaccounts.NewAttempts())
+		authenticator, err := signinconfig.Authenticator(directory, memaccounts.NewAttempts())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +101,39 @@ func TestPasswordsFollowTheBrand(t *testing.T) {
 		}
 	}
 	t.Setenv("BRAND_NAME", "two\nlines")
-	if _, err := config.Hasher(); err == nil || !strings.HasPrefix(err.Error(), "BRAND_NAME: ") {
+	if _, err := signinconfig.Hasher(); err == nil || !strings.HasPrefix(err.Error(), "BRAND_NAME: ") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestOrigin(t *testing.T) {
+	for value, ok := range map[string]bool{
+		"":                         true,
+		"https://example.org":      true,
+		"http://localhost:8080":    true,
+		"https://example.org/":     false,
+		"https://example.org/path": false,
+		"example.org":              false,
+		"ftp://example.org":        false,
+		"https://u:p@example.org":  false,
+		"https://Example.org":      false,
+		"https://bücher.example":   false,
+		"https://example.org:":     false,
+		"http://example.org:443":   true,
+	} {
+		t.Setenv("PUBLIC_ORIGIN", value)
+		got, err := signinconfig.Site()
+		if ok != (err == nil) || ok && got.Origin != value {
+			t.Errorf("PUBLIC_ORIGIN=%q: %q, %v", value, got.Origin, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "PUBLIC_ORIGIN") {
+			t.Errorf("error %q does not name PUBLIC_ORIGIN", err)
+		}
+	}
+	for value, want := range map[string]string{"https://example.org:443": "https://example.org", "http://[::1]:80": "", "http://example.org:80": "http://example.org"} {
+		t.Setenv("PUBLIC_ORIGIN", value)
+		if got, err := signinconfig.Site(); got.Origin != want || (err == nil) != (want != "") {
+			t.Errorf("PUBLIC_ORIGIN=%q: %q, %v; browsers write %q", value, got.Origin, err, want)
+		}
 	}
 }

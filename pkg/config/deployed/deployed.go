@@ -1,0 +1,79 @@
+// Package deployed makes the parts of the product as template.yaml deploys it, with all
+// that it keeps in DynamoDB, from environment variables. The Lambda functions use it. A
+// program that needs only the sessions imports package dynamoconfig instead.
+//
+// This package may still change in ways that break programs.
+package deployed
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
+	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/dynamoconfig"
+	"example.com/coatcheck/pkg/config/signinconfig"
+	"example.com/coatcheck/pkg/signin/site"
+)
+
+// Parts are what every function with routes of the product needs.
+type Parts struct {
+	dynamoconfig.Parts
+	Site site.Site // of signinconfig.Site
+}
+
+// Open makes the Parts from the environment variables. It makes no call yet. See
+// [config.Sessions] for fail.
+func Open(ctx context.Context, fail func(http.ResponseWriter, *http.Request, error)) (p Parts, err error) {
+	if p.Parts, err = dynamoconfig.Open(ctx, fail); err != nil {
+		return p, err
+	}
+	p.Site, err = signinconfig.Site()
+	return p, err
+}
+
+// Authenticator returns an Authenticator for the accounts in USERS_TABLE, which
+// counts attempts in ATTEMPTS_TABLE. It also returns the store of the accounts.
+func Authenticator(client *dynamodb.Client) (*accounts.Authenticator, *dynamoaccounts.Store, error) {
+	users, err := Users(client)
+	if err != nil {
+		return nil, nil, err
+	}
+	directory, err := signinconfig.Directory(users)
+	if err != nil {
+		return nil, nil, err
+	}
+	attempts, err := Attempts(client)
+	if err != nil {
+		return nil, nil, err
+	}
+	authenticator, err := signinconfig.Authenticator(directory, attempts)
+	return authenticator, users, err
+}
+
+// The variables with the names of the tables of accounts and of attempts to sign in.
+const (
+	UsersTable    = "USERS_TABLE"
+	AttemptsTable = "ATTEMPTS_TABLE"
+)
+
+// Users returns the store of accounts in USERS_TABLE.
+func Users(client *dynamodb.Client) (*dynamoaccounts.Store, error) {
+	table, err := config.Required(UsersTable)
+	if err != nil {
+		return nil, err
+	}
+	return dynamoaccounts.New(client, table), nil
+}
+
+// Attempts returns the store of counters in ATTEMPTS_TABLE.
+func Attempts(client *dynamodb.Client) (*dynamoaccounts.Attempts, error) {
+	table, err := config.Required(AttemptsTable)
+	if err != nil {
+		return nil, err
+	}
+	return dynamoaccounts.NewAttempts(client, table), nil
+}
