@@ -21,6 +21,9 @@ RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/de
 # would report races that do not exist.
 HASHES := golang.org/x/crypto/... crypto/sha1 crypto/md5 crypto/internal/fips140/sha256 crypto/internal/fips140/sha512
 UNWATCHED := $(HASHES:%=-gcflags=%=-race=false)
+# The flags of all tests that need them. The tests of the examples build programs with the
+# same flags, so that no package is compiled twice.
+DETECTOR = $(if $(RACE),$(RACE) $(UNWATCHED))
 
 # The packages whose tests take longest. make test begins with them, so that none of them
 # runs alone at the end. It tests one package more at a time than there are processors,
@@ -40,11 +43,12 @@ TOOLS := .cache/sam-$(SAM_CLI)-cfn-lint-$(CFN_LINT)
 SCANNER := .cache/checkov-$(CHECKOV)
 SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 
-# The Go modules: the product, its tests in a browser, and its benchmarks that compare it
-# with other libraries. They are separate modules, so that a program which imports the
-# product does not get the dependencies of these tests and benchmarks. The examples are
-# programs of others.
-MODULES := . e2e bench examples/stack
+# The Go modules: the product, its tests in a browser, its benchmarks that compare it with
+# other libraries, and programs that import it. They are separate modules, so that a program
+# which imports the product does not get the dependencies of these tests and benchmarks. The
+# examples have paths of their own, so that they can import no more than anybody can.
+MODULES := . e2e bench examples/lambda examples/monolith examples/restapi examples/stack
+EXAMPLES := $(filter examples/%,$(MODULES))
 
 # The tests in other browsers than Chromium. They need many packages, so they are no part
 # of make e2e and CI.
@@ -92,7 +96,8 @@ local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT
 .PHONY: test
 test: .cache/translated.json .cache/stack.json ## Run every test; it fetches the servers that this machine has not
 	@$(if $(RACE),,echo "No C compiler is there, so the tests run without the race detector.")
-	go run ./internal/testing/dynamotest/share go test $(if $(RACE),$(RACE) $(UNWATCHED)) -count=1 -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(SLOWEST) ./...
+	go run ./internal/testing/dynamotest/share sh -ec 'go test $(DETECTOR) -count=1 -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(SLOWEST) ./...; \
+		export GOFLAGS="$$GOFLAGS $(DETECTOR)"; for module in $(EXAMPLES); do go test -C $$module -count=1 ./...; done'
 	cd bench && go test -run '^$$' -bench . -benchtime 1x ./...
 	cd e2e && go vet ./... # make e2e runs it
 
