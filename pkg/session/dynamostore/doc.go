@@ -71,7 +71,9 @@
 //
 // [ClientOptions] has the settings that the Lambda functions of this module use: short
 // timeouts and a fast first retry, so that a store that hangs is an outage before the
-// time of a request is over.
+// time of a request is over. Package dynamoconfig makes such a client, and the sessions on
+// it, from environment variables. [Store.Check] opens the connection before the first
+// request, so that no user waits for it.
 //
 // # The items
 //
