@@ -39,6 +39,7 @@ func TestPasswordPeppers(t *testing.T) {
 		"unset":             {"", ""},
 		"one":               {"2025:" + key, "2025"},
 		"the first is used": {"2026:" + other + ", 2025:" + key, "2026"},
+		"a blank":           {"2025: " + key, "2025"},
 		"longest id":        {"abcDEF01234:" + key, "abcDEF01234"},
 		"no id":             {key, "refused"},
 		"empty id":          {":" + key, "refused"},
