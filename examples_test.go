@@ -13,9 +13,9 @@ import (
 // examples returns the folders of the example modules.
 func examples(t *testing.T) (folders []string) {
 	t.Helper()
-	for _, file := range files(t, "go.mod") {
-		if strings.HasPrefix(file, "examples/") {
-			folders = append(folders, filepath.Dir(file))
+	for _, folder := range modules(t) {
+		if strings.HasPrefix(folder, "examples/") {
+			folders = append(folders, folder)
 		}
 	}
 	if len(folders) < 3 {

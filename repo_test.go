@@ -27,12 +27,28 @@ type pkg struct {
 	Imports, TestImports, XTestImports []string
 }
 
+// modules returns the folders of the modules of the repository.
+func modules(t *testing.T) (folders []string) {
+	t.Helper()
+	for _, pattern := range []string{"go.mod", "*/go.mod", "examples/*/go.mod"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			folders = append(folders, filepath.ToSlash(filepath.Dir(file)))
+		}
+	}
+	slices.Sort(folders)
+	return folders
+}
+
 // packages returns the packages of every module of the repository.
 func packages(t *testing.T) (all []pkg) {
 	t.Helper()
-	for _, file := range files(t, "go.mod") {
+	for _, folder := range modules(t) {
 		list := exec.CommandContext(t.Context(), "go", "list", "-json", "./...")
-		list.Dir = filepath.Dir(file)
+		list.Dir = folder
 		out, err := list.Output()
 		if err != nil {
 			t.Fatalf("go list in %s: %v", list.Dir, err)
@@ -57,16 +73,11 @@ func decodePackages(t *testing.T, list []byte) (all []pkg) {
 
 // TestModules tests that the Makefile's MODULES has every module.
 func TestModules(t *testing.T) {
-	var want []string
-	for _, file := range files(t, "go.mod") {
-		want = append(want, filepath.Dir(file))
-	}
 	_, list, _ := strings.Cut(read(t, "Makefile"), "\nMODULES := ")
 	list, _, _ = strings.Cut(list, "\n")
 	got := strings.Fields(list)
 	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
+	if want := modules(t); !slices.Equal(got, want) {
 		t.Errorf("the Makefile's MODULES are %q, the tree has %q", got, want)
 	}
 }
@@ -208,8 +219,8 @@ var mayImport = []struct{ who, may string }{
 	{"internal/testing/...", "internal/testing/... internal/local/..."},
 	{"internal/testing/faults", "pkg/session"},
 	{"functions/...", "pkg/... internal/mains/..."},
-	{"cmd/...", "pkg/... internal/mains/... internal/local/..."},
 	{"example.org/...", "pkg/..."},
+	{"cmd/...", "pkg/... internal/mains/... internal/local/..."},
 }
 
 // matches reports whether the pattern matches a package.
