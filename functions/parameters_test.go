@@ -244,6 +244,7 @@ func TestParameterPatterns(t *testing.T) {
 		"AttemptsLadder":               {[]string{"10,30s,1h,100", "1,1s,1s,2", "5,1m,1h30m,20"}, []string{"0,30s,1h,100", "10,0s,1h,100", "10,30s,0h,100", "10,30s,1h,0", "10,30s,1h,1", "10,30s,1h", "99999999999999999999,30s,1h,100"}},
 		"AttemptsPerNetwork":           {[]string{"100,10m", "1,1s"}, []string{"0,10m", "100,0m", "100", "99999999999999999999,10m"}},
 		"PublicOrigin":                 {[]string{"", "https://app.example.com", "http://localhost:8080", "https://a:443"}, []string{"https://", "https://A", "https://a/", "https://a:0", "https://a:"}},
+		"ProxySecrets":                 {[]string{"", strings.Repeat("0", 32), strings.Repeat("f", 64), key, key + "," + strings.Repeat("f", 64)}, []string{strings.Repeat("0", 31), strings.Repeat("0", 65), key + ",", key + "," + key + "," + key, key + ", " + key, "an example with blanks, and long enough"}},
 		"DynamoDBEndpoint":             {[]string{"", "http://host.docker.internal:8000", "http://localhost:8000", "https://dynamodb.example.com"}, []string{"http://", "http://a:b:c", "http://:::", "http://1:2:3", "http://a:", "http://a:0", "http://a:123456", "http://u@a", "ftp://a", "localhost:8000"}},
 		"BrandName":                    {[]string{"", "Müller & Söhne", "コートチェック", strings.Repeat("n", 50)}, []string{"two\nlines", "a\tb", strings.Repeat("n", 51)}},
 		"BrandColors":                  {[]string{"", "#0b5394,#9FC5E8"}, []string{"#0b5394", "#0b5394, #9fc5e8", "red,blue", "#0b5394,#9fc5e8;"}},
@@ -270,7 +271,8 @@ func TestParameterPatterns(t *testing.T) {
 }
 
 // AWS allows a function 4 KB of variables. A brand as large as the template accepts fits
-// beside three keys, three peppers and the names of tables of a stack with a long name.
+// beside three keys, three peppers, two secrets of a proxy and the names of tables of a
+// stack with a long name.
 // Beside the names and values, what JSON needs around them is counted.
 func TestVariablesFit(t *testing.T) {
 	parameters, variables := parameterVariables(t)
@@ -284,7 +286,7 @@ func TestVariablesFit(t *testing.T) {
 	const table = 100
 	sizes := map[string]int{
 		"SESSIONS_TABLE": table, "USERS_TABLE": table, "ATTEMPTS_TABLE": table, "SESSION_KEYS": 3 * 45,
-		"PASSWORD_PEPPERS": 3 * 57, "DEVISE_PEPPER": 128, "PUBLIC_ORIGIN": 100, "BRAND_NAME": 3 * 50, "BRAND_COLORS": 15,
+		"PASSWORD_PEPPERS": 3 * 57, "DEVISE_PEPPER": 128, "PUBLIC_ORIGIN": 100, "PROXY_SECRETS": 2*64 + 1, "BRAND_NAME": 3 * 50, "BRAND_COLORS": 15,
 	}
 	for id, function := range template.Functions {
 		total := 0

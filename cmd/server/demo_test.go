@@ -136,6 +136,7 @@ func TestNoDemoUserBehindAProxy(t *testing.T) {
 	for _, env := range [][]string{
 		{"TRUSTED_PROXIES=127.0.0.1", "PUBLIC_ORIGIN=https://app.example.com"},
 		{"TRUSTED_PROXIES=127.0.0.1"},
+		{"PROXY_SECRETS=an-example-of-a-secret-of-a-proxy-1"},
 		{"PUBLIC_ORIGIN=https://app.example.com"},
 	} {
 		env = append(env, "ADDR=localhost:0")

@@ -122,7 +122,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer listener.Close()
-	others := demo.CheckListener(listener.Addr(), here.Origin, len(proxies) > 0)
+	others := demo.CheckListener(listener.Addr(), here.Origin, len(proxies)+len(here.ProxySecrets) > 0)
 	alice, err := prepare(ctx, o, opened, directory, hasher, others)
 	if err != nil {
 		return err

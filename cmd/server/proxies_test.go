@@ -59,6 +59,43 @@ func TestTrustedProxies(t *testing.T) {
 	}
 }
 
+// TestProxySecrets: a server whose proxy has a secret answers nobody else, and believes
+// what the proxy says of the client, whoever else TRUSTED_PROXIES names. Neither log nor
+// answer tells the secret.
+func TestProxySecrets(t *testing.T) {
+	t.Parallel()
+	const old, secret = "an-example-of-a-secret-of-a-proxy-1", "an-example-of-a-secret-of-a-proxy-2"
+	limit := fmt.Sprintf("ATTEMPTS_PER_NETWORK=2,%v", testenv.Period())
+	server := start(t, []string{limit, "PROXY_SECRETS=" + old + "," + secret, "TRUSTED_PROXIES=127.0.0.1,::1,192.0.2.0/24"}, "-anyone-may-be-alice")
+	through := func(secret, client string) map[string]string {
+		return map[string]string{"X-Proxy-Secret": secret, "X-Proxy-Client": client, "X-Forwarded-For": "203.0.113.9"}
+	}
+	for _, try := range []struct {
+		header map[string]string
+		want   int
+	}{
+		{nil, 403},
+		{through("", "192.0.2.1"), 403},
+		{through(old+", "+secret, "192.0.2.1"), 403},
+		{through(old, "192.0.2.1"), 401},
+		{through(secret, "192.0.2.1"), 401},
+		{through(secret, "::ffff:192.0.2.1"), 429},
+		{through(secret, "2001:db8::1"), 401},
+	} {
+		if got := guess(t, server.url, try.header); got != try.want {
+			t.Errorf("%v: %d, want %d", try.header, got, try.want)
+		}
+	}
+	want := []string{"127.0.0.1", "203.0.113.9", "203.0.113.9", "192.0.2.1", "192.0.2.1", "192.0.2.1", "2001:db8::1"}
+	log := server.stderr.String()
+	if got := addresses(t, log); strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("the log has the addresses %q, want %q", got, want)
+	}
+	if strings.Contains(log, "an-example") {
+		t.Errorf("the log tells the secret:\n%s", log)
+	}
+}
+
 // addresses returns the clients' addresses in the log.
 func addresses(t *testing.T, log string) (all []string) {
 	t.Helper()

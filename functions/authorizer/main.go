@@ -29,6 +29,10 @@ func wire(ctx context.Context) (lambdahttp.Authorizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	secrets, err := config.Secrets()
+	if err != nil {
+		return nil, err
+	}
 	dynamoconfig.WarmUp(env.Store.Check)
-	return authorizer.New(env.Sessions), nil
+	return authorizer.BehindProxy(secrets, authorizer.New(env.Sessions)), nil
 }

@@ -10,6 +10,10 @@ import (
 // TrustedProxies is the variable that names the proxies in front of the program.
 const TrustedProxies = "TRUSTED_PROXIES" // optional: IP addresses and networks such as 10.0.0.0/8, comma-separated; empty means that no forwarding header is read
 
+// ProxySecrets is the variable that has the secrets of a proxy whose addresses nobody can
+// list, such as CloudFront's.
+const ProxySecrets = "PROXY_SECRETS" // optional: comma-separated, as [clientip.ParseSecrets] takes them; empty means that requests need no secret
+
 // Proxies reads TRUSTED_PROXIES.
 func Proxies() (clientip.Proxies, error) {
 	proxies, err := clientip.ParseProxies(os.Getenv(TrustedProxies))
@@ -17,4 +21,13 @@ func Proxies() (clientip.Proxies, error) {
 		return nil, fmt.Errorf("%s: %w", TrustedProxies, err)
 	}
 	return proxies, nil
+}
+
+// Secrets reads PROXY_SECRETS.
+func Secrets() (clientip.Secrets, error) {
+	secrets, err := clientip.ParseSecrets(os.Getenv(ProxySecrets))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ProxySecrets, err)
+	}
+	return secrets, nil
 }

@@ -49,6 +49,7 @@ var (
 	errLocked         = refuse(http.StatusTooManyRequests, "problem.locked")
 	errUserLocked     = refuse(http.StatusTooManyRequests, "problem.user_locked")
 	errBusy           = refuse(http.StatusServiceUnavailable, "problem.busy")
+	errNotProxied     = refuse(http.StatusForbidden, "problem.not_proxied")
 	errRole           = refuse(http.StatusForbidden, "problem.role")
 	errReauthenticate = refuse(http.StatusForbidden, "problem.reauthenticate")
 	errNoPassword     = refuse(http.StatusForbidden, "problem.no_password")
@@ -117,6 +118,8 @@ func answerTo(err error) *refusal {
 		return errLocked
 	case errors.As(err, &tooMany):
 		return throttled(tooMany.RetryAfter)
+	case errors.Is(err, clientip.ErrNoSecret):
+		return errNotProxied
 	case errors.Is(err, session.ErrNoSession):
 		return errSignIn
 	case errors.Is(err, session.ErrForbidden):
@@ -153,7 +156,7 @@ func logFailure(r *http.Request, answer *refusal, err error) {
 		slog.WarnContext(ctx, "excess_rate_limit_exceeded", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
 	case answer == errRefused, answer == errPassword:
 		slog.WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientip.Of(r))
-	case answer == errRole:
+	case answer == errRole, answer == errNotProxied:
 		slog.WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientip.Of(r))
 	case answer.status == http.StatusBadRequest, answer.status == http.StatusRequestEntityTooLarge, answer.status == http.StatusUnsupportedMediaType:
 		slog.InfoContext(ctx, "input_validation_fail", "method", method, "path", path, "status", answer.status, "ip", clientip.Of(r))

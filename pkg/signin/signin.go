@@ -37,8 +37,8 @@ type Routes map[string]http.HandlerFunc
 
 // Handler serves routes. It answers 404 for an unknown path and 405 for a method that
 // a path does not support. It also sets the headers of every response. It refuses
-// requests that no route should get: repeated headers, cross-origin writes, bodies
-// over 8 KB. It turns a panic into a logged 500.
+// requests that no route should get: those that went round the site's proxy, repeated
+// headers, cross-origin writes, bodies over 8 KB. It turns a panic into a logged 500.
 //
 // A route has 8 seconds for a request, or less if the request's own context ends
 // earlier. So a store that hangs becomes a 503. The time begins when the body has
@@ -63,9 +63,13 @@ func Handler(s site.Site, routes ...Routes) http.Handler {
 	filter := requestFilter{origin: s.Origin}
 	look := newLook(s)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = r.WithContext(withLook(r.Context(), look))
+		r, notProxied := s.ProxySecrets.Admit(r.WithContext(withLook(r.Context(), look)))
 		defer recoverPanic(w, r)
 		setHeaders(w.Header(), r)
+		if notProxied != nil {
+			Fail(w, r, notProxied)
+			return
+		}
 		if err := filter.check(r); err != nil {
 			Fail(w, r, err)
 			return

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/coatcheck/pkg/clientip"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/site"
 )
@@ -88,6 +89,39 @@ func TestPartsOfABrand(t *testing.T) {
 		if feet := len(tree.all("footer")); (feet == 1) != (len(s.Brand.Links) > 0) {
 			t.Errorf("%s: %d feet", name, feet)
 		}
+	}
+}
+
+// A request that went round the proxy reaches no route: nothing is read or written, and
+// the answer has the headers and the brand of any other.
+func TestRoundTheProxy(t *testing.T) {
+	const secret = "an-example-of-a-secret-of-a-proxy-1"
+	r, s := newFixture(t), branded(t)
+	var err error
+	if s.ProxySecrets, err = clientip.ParseSecrets(secret); err != nil {
+		t.Fatal(err)
+	}
+	r.serveSite(s)
+	for name, req := range map[string]*http.Request{
+		"no secret":       post("/login", asJSON, rightJSON),
+		"a wrong one":     with(post("/login", asJSON, rightJSON), "X-Proxy-Secret", secret+"x"),
+		"an unknown path": get("/nothing"),
+		"another site":    with(post("/logout", "", ""), "Sec-Fetch-Site", "cross-site"),
+	} {
+		resp := r.do(req)
+		if resp.status != http.StatusForbidden || len(r.calls) > 0 || !strings.Contains(resp.body, errNotProxied.Error()) || resp.header.Get("Strict-Transport-Security") == "" {
+			t.Errorf("%s: %d %s, calls %q, headers %v", name, resp.status, resp.body, r.calls, resp.header)
+		}
+	}
+	if page := r.do(fromBrowser(get("/login"))); page.status != http.StatusForbidden || !strings.Contains(page.body, s.Brand.Logo.SVG()) {
+		t.Errorf("a browser gets %d %s", page.status, page.body)
+	}
+	signIn := with(with(post("/login", asJSON, rightJSON), "X-Proxy-Secret", secret), "X-Proxy-Client", "203.0.113.77")
+	if resp := r.do(signIn); resp.status != http.StatusOK {
+		t.Errorf("through the proxy: %d %s", resp.status, resp.body)
+	}
+	if log := strings.Join(r.takeLog(), ""); !strings.Contains(log, `"ip":"203.0.113.77"`) || strings.Count(log, `"msg":"authz_fail"`) != 5 || strings.Contains(log, secret) {
+		t.Errorf("the log has\n%s", log)
 	}
 }
 

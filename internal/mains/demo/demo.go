@@ -88,8 +88,8 @@ func CheckStore(isLocal bool) error {
 
 // CheckListener returns an error unless only this machine can reach the listener. It
 // must have a loopback address. A proxy in front of it may pass on what others send, so
-// there must be no sign of one: no trusted proxy, and a public origin only if it is
-// empty or at a loopback host.
+// there must be no sign of one: no trusted proxy, no secret of a proxy, and a public
+// origin only if it is empty or at a loopback host.
 func CheckListener(addr net.Addr, origin string, proxied bool) error {
 	tcp, ok := addr.(*net.TCPAddr)
 	var where string
@@ -97,7 +97,7 @@ func CheckListener(addr net.Addr, origin string, proxied bool) error {
 	case !ok || !tcp.IP.IsLoopback():
 		where = "at " + addr.String()
 	case proxied:
-		where = "behind the proxies of TRUSTED_PROXIES"
+		where = "behind the proxies of TRUSTED_PROXIES or PROXY_SECRETS"
 	case origin != "" && !LoopbackURL(origin):
 		where = "at PUBLIC_ORIGIN " + origin
 	default:

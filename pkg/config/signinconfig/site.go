@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 
+	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
@@ -30,9 +31,13 @@ const (
 
 const hstsIncludeSubdomains = "HSTS_INCLUDE_SUBDOMAINS" // optional: true or false, which is the default
 
-// Site reads PUBLIC_ORIGIN, HSTS_INCLUDE_SUBDOMAINS and the variables of the brand.
+// Site reads PUBLIC_ORIGIN, HSTS_INCLUDE_SUBDOMAINS, PROXY_SECRETS and the variables of
+// the brand.
 func Site() (s site.Site, err error) {
 	if s.Origin, err = origin(); err != nil {
+		return s, err
+	}
+	if s.ProxySecrets, err = config.Secrets(); err != nil {
 		return s, err
 	}
 	if s.HSTSIncludeSubdomains, err = includeSubdomains(); err != nil {

@@ -45,6 +45,7 @@ func TestHostileBrands(t *testing.T) {
 		{"BRAND_LINKS", `Help=/"><script>`, "write an https:// URL"},
 		{"BRAND_LINKS", "https://shop.example/", "must be such as Imprint="},
 		{"HSTS_INCLUDE_SUBDOMAINS", "yes", "must be true or false"},
+		{"PROXY_SECRETS", "an example of a secret, too short", "secret 1 is not 32 or more visible ASCII characters"},
 	} {
 		t.Run(tt.variable+"="+tt.value, func(t *testing.T) {
 			t.Setenv(tt.variable, tt.value)
@@ -53,6 +54,16 @@ func TestHostileBrands(t *testing.T) {
 				t.Errorf("the error is %v; it must begin with %s and contain %q", err, tt.variable, tt.says)
 			}
 		})
+	}
+}
+
+func TestProxySecrets(t *testing.T) {
+	if s, err := signinconfig.Site(); err != nil || s.ProxySecrets != nil {
+		t.Errorf("without the variable: %v, %v", s.ProxySecrets, err)
+	}
+	t.Setenv("PROXY_SECRETS", "an-example-of-a-secret-of-a-proxy-1,an-example-of-a-secret-of-a-proxy-2")
+	if s, err := signinconfig.Site(); err != nil || len(s.ProxySecrets) != 2 {
+		t.Errorf("%d secrets, %v", len(s.ProxySecrets), err)
 	}
 }
 

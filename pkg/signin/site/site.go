@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"example.com/coatcheck/pkg/clientip"
 )
 
 // Site is what the routes and pages know about the site they belong to. The zero Site
@@ -20,6 +22,10 @@ type Site struct {
 	// HSTSIncludeSubdomains makes browsers use only HTTPS for all hosts below the site's
 	// too, whoever serves these, for a year from each answer.
 	HSTSIncludeSubdomains bool
+
+	// ProxySecrets prove that a request came through the site's proxy, and every other
+	// request is refused with 403. If there are none, requests need no proxy.
+	ProxySecrets clientip.Secrets
 
 	// Brand is whose site it is, as users see it. The default is Coatcheck's own.
 	Brand Brand

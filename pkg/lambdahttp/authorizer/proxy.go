@@ -1,0 +1,24 @@
+package authorizer
+
+import (
+	"log/slog"
+	"net/http"
+
+	"example.com/coatcheck/pkg/clientip"
+	"example.com/coatcheck/pkg/lambdahttp"
+)
+
+// BehindProxy returns an authorizer that refuses requests without one of the secrets,
+// and asks authorize about the others, as [clientip.Secrets.Admit] returns them. Without
+// secrets it asks about all. The functions behind the authorizer have to check the
+// secrets too, because somebody may reach them by another way.
+func BehindProxy(secrets clientip.Secrets, authorize lambdahttp.Authorizer) lambdahttp.Authorizer {
+	return func(r *http.Request) (map[string]string, error) {
+		r, err := secrets.Admit(r)
+		if err != nil {
+			slog.WarnContext(r.Context(), "authz_fail", "method", r.Method, "path", r.URL.Path, "ip", clientip.Of(r), "error", err.Error())
+			return nil, lambdahttp.ErrNotAuthorized
+		}
+		return authorize(r)
+	}
+}
