@@ -50,6 +50,11 @@ SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 MODULES := . e2e bench examples/lambda examples/monolith examples/restapi examples/stack
 EXAMPLES := $(filter examples/%,$(MODULES))
 
+# The templates of other front doors than template.yaml's HTTP API.
+FRONT_DOORS := $(wildcard docs/front-doors/*.yaml)
+# What SAM makes of the templates that are written for it.
+TRANSLATED := .cache/translated.json .cache/stack.json .cache/rest.json
+
 # The tests in other browsers than Chromium. They need many packages, so they are no part
 # of make e2e and CI.
 OTHER_BROWSERS := ^Test(Firefox|WebKit)$$
@@ -94,7 +99,7 @@ local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT
 	.cache/bin/local -sam $(SAM)
 
 .PHONY: test
-test: .cache/translated.json .cache/stack.json ## Run every test; it fetches the servers that this machine has not
+test: $(TRANSLATED) ## Run every test; it fetches the servers that this machine has not
 	@$(if $(RACE),,echo "No C compiler is there, so the tests run without the race detector.")
 	go run ./internal/testing/dynamotest/share sh -ec 'go test $(DETECTOR) -count=1 -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(SLOWEST) ./...; \
 		export GOFLAGS="$$GOFLAGS $(DETECTOR)"; for module in $(EXAMPLES); do go test -C $$module -count=1 ./...; done'
@@ -114,7 +119,7 @@ bare: ## Run make test and make run on a bare Debian, in a folder; needs root, d
 	.ci/bare
 
 .PHONY: lint
-lint: .cache/translated.json .cache/stack.json $(SCANNER)/installed ## Check Go, for each platform, and lint and scan what SAM makes of the template
+lint: $(TRANSLATED) $(SCANNER)/installed ## Check Go, for each platform, and lint and scan the templates and what SAM makes of them
 	@unformatted=$$(find . -name '*.go' -not -path './.*/*' -exec gofmt -l {} +; gofmt -l .ci); \
 	if [ -n "$$unformatted" ]; then echo "run make fmt:" $$unformatted; exit 1; fi
 	@mkdir -p .cache/bin && GOBIN="$(CURDIR)/.cache/bin" go install $(STATICCHECK)
@@ -125,9 +130,8 @@ lint: .cache/translated.json .cache/stack.json $(SCANNER)/installed ## Check Go,
 	done; done
 	CGO_ENABLED=0 GOOS=windows go build ./pkg/... ./cmd/server ./cmd/coatcheck
 	AWS_REGION=eu-west-1 $(TOOLS)/bin/sam validate --lint
-	$(TOOLS)/bin/cfn-lint template.yaml examples/stack/*.yaml
-	$(TOOLS)/bin/cfn-lint .cache/translated.json .cache/stack.json
-	$(SCANNER)/bin/checkov --config-file .ci/checkov.yaml --file .cache/translated.json .cache/stack.json
+	$(TOOLS)/bin/cfn-lint template.yaml examples/stack/*.yaml $(FRONT_DOORS) $(TRANSLATED)
+	$(SCANNER)/bin/checkov --config-file .ci/checkov.yaml --file $(TRANSLATED) $(filter-out %/rest.yaml,$(FRONT_DOORS))
 
 .PHONY: fmt
 fmt: ## Format the Go code
@@ -187,7 +191,8 @@ build-%Function:
 
 .cache/translated.json: template.yaml
 .cache/stack.json: examples/stack/functions.yaml
-.cache/translated.json .cache/stack.json: .ci/translate.py $(TOOLS)/installed
+.cache/rest.json: docs/front-doors/rest.yaml
+$(TRANSLATED): .ci/translate.py $(TOOLS)/installed
 	$(TOOLS)/bin/python .ci/translate.py $(filter %.yaml,$^) > $@.new
 	mv $@.new $@
 

@@ -22,5 +22,6 @@ os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")  # any region works
 with open(sys.argv[1]) as file:
     template = yaml_parse(file)
 # sam deploy replaces CodeUri with the place of the uploaded code.
-template["Globals"]["Function"]["CodeUri"] = "s3://bucket/code.zip"
+if "Globals" in template:
+    template["Globals"]["Function"]["CodeUri"] = "s3://bucket/code.zip"
 print(json.dumps(transform(template, {}, NoManagedPolicies()), indent=2))
