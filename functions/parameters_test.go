@@ -272,8 +272,8 @@ func TestParameterPatterns(t *testing.T) {
 
 // AWS allows a function 4 KB of variables. A brand as large as the template accepts fits
 // beside three keys, three peppers, two secrets of a proxy and the names of tables of a
-// stack with a long name.
-// Beside the names and values, what JSON needs around them is counted.
+// stack with a long name. Beside the names and values, what JSON needs around them is
+// counted.
 func TestVariablesFit(t *testing.T) {
 	parameters, variables := parameterVariables(t)
 	template, err := samtemplate.Read("../template.yaml")

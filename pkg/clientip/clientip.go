@@ -1,6 +1,6 @@
 // Package clientip says which address a request comes from. It parses an address
 // once, where the request comes in, and it finds the client behind proxies that the
-// operator trusts. What reads [http.Request.RemoteAddr] later finds one spelling of
+// operator trusts: by their addresses ([Proxies]), or by a secret ([Secrets]). What reads [http.Request.RemoteAddr] later finds one spelling of
 // each address there, or "unknown".
 //
 // This package may still change in ways that break programs.

@@ -109,7 +109,7 @@ func TestRoundTheProxy(t *testing.T) {
 		"another site":    with(post("/logout", "", ""), "Sec-Fetch-Site", "cross-site"),
 	} {
 		resp := r.do(req)
-		if resp.status != http.StatusForbidden || len(r.calls) > 0 || !strings.Contains(resp.body, errNotProxied.Error()) || resp.header.Get("Strict-Transport-Security") == "" {
+		if resp.status != http.StatusForbidden || len(r.calls)+len(r.attempts) > 0 || !strings.Contains(resp.body, errNotProxied.Error()) || resp.header.Get("Strict-Transport-Security") == "" {
 			t.Errorf("%s: %d %s, calls %q, headers %v", name, resp.status, resp.body, r.calls, resp.header)
 		}
 	}
