@@ -405,23 +405,6 @@ func TestMissingVariables(t *testing.T) {
 	}
 }
 
-// Bad events get our own answer, and the function still serves the next event.
-func TestBadEvents(t *testing.T) {
-	s := newStack(t, nil)
-	for id, l := range s.functions {
-		if len(s.template.Functions[id].Routes) == 0 {
-			continue // TestAuthorizerInAnOutage tests the authorizer
-		}
-		for _, bad := range []string{`{}`, `[]`, `"x"`, `{"version":"1.0","httpMethod":"GET","path":"/"}`} {
-			response, err := l.invoke(bad)
-			if err != nil || response.StatusCode != http.StatusBadRequest || response.Headers["Cache-Control"] != "no-store" {
-				t.Errorf("%s, event %s: %+v, %v; want a 400 with our headers", id, bad, response, err)
-			}
-		}
-	}
-	wantStatus(t, s.do(t, request{method: "GET", path: "/login"}), http.StatusOK)
-}
-
 // Our own code answers requests that a function does not serve.
 func TestRoutes(t *testing.T) {
 	s := newStack(t, nil)

@@ -143,7 +143,7 @@ func (s *stack) again(t testing.TB, settings map[string]string) *stack {
 // start starts the functions and the gateway before them.
 func (s *stack) start(t testing.TB, settings map[string]string) {
 	t.Helper()
-	g := &gateway{t: t, routes: map[string]*lambda{}, authorizers: map[string]*lambda{}}
+	g := &gateway{t: t, door: httpAPI2, routes: map[string]*lambda{}, authorizers: map[string]*lambda{}}
 	for id, function := range s.template.Functions {
 		l := start(t, binary(function), s.environment(function, settings))
 		s.functions[id] = l
@@ -166,6 +166,17 @@ func (s *stack) start(t testing.TB, settings map[string]string) {
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
 	s.url = server.URL
+}
+
+// behind returns the same stack behind another door.
+func (s *stack) behind(t testing.TB, d door) *stack {
+	t.Helper()
+	other := *s
+	other.gateway = &gateway{t: t, door: d, routes: s.gateway.routes, authorizers: s.gateway.authorizers}
+	server := httptest.NewServer(other.gateway)
+	t.Cleanup(server.Close)
+	other.url = server.URL
+	return &other
 }
 
 // users returns the store of the users table. Its calls do not go through the proxy.
@@ -213,9 +224,9 @@ func (s *stack) setTimeout(timeout time.Duration) {
 	}
 }
 
-// moveBack subtracts by from a time field in every item of a table, in the unit of that
-// field. To the functions this looks as if that much time had passed.
-func (s *stack) moveBack(t *testing.T, table, field string, by int64) {
+// items calls do with the key of every item of a table. The calls do not go through the
+// proxy.
+func (s *stack) items(t *testing.T, table string, do func(client *dynamodb.Client, name *string, key map[string]types.AttributeValue) error) {
 	t.Helper()
 	client, name := dynamotest.Client(t, dynamotest.Endpoint(t)), s.tables[table]
 	all, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &name})
@@ -227,15 +238,33 @@ func (s *stack) moveBack(t *testing.T, table, field string, by int64) {
 		for _, part := range s.template.Tables[table].CreateInput(name).KeySchema {
 			key[*part.AttributeName] = item[*part.AttributeName]
 		}
-		_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-			TableName: &name, Key: key, UpdateExpression: new("SET #f = #f - :by"), ConditionExpression: new("attribute_exists(#f)"),
-			ExpressionAttributeNames:  map[string]string{"#f": field},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":by": &types.AttributeValueMemberN{Value: fmt.Sprint(by)}},
-		})
-		if err != nil {
+		if err := do(client, &name, key); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// moveBack subtracts by from a time field in every item of a table, in the unit of that
+// field. To the functions this looks as if that much time had passed.
+func (s *stack) moveBack(t *testing.T, table, field string, by int64) {
+	t.Helper()
+	s.items(t, table, func(client *dynamodb.Client, name *string, key map[string]types.AttributeValue) error {
+		_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: name, Key: key, UpdateExpression: new("SET #f = #f - :by"), ConditionExpression: new("attribute_exists(#f)"),
+			ExpressionAttributeNames:  map[string]string{"#f": field},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":by": &types.AttributeValueMemberN{Value: fmt.Sprint(by)}},
+		})
+		return err
+	})
+}
+
+// empty deletes every item of a table.
+func (s *stack) empty(t *testing.T, table string) {
+	t.Helper()
+	s.items(t, table, func(client *dynamodb.Client, name *string, key map[string]types.AttributeValue) error {
+		_, err := client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: name, Key: key})
+		return err
+	})
 }
 
 // request is one request of a user, with the headers that the tests need.
@@ -268,6 +297,7 @@ func (s *stack) send(t testing.TB, in request) reply {
 		t.Fatal(err)
 	}
 	maps.Copy(r.Header, in.headers)
+	r.Host = in.headers.Get("Host") // if it is empty, that of the URL
 	for name, value := range map[string]string{"Cookie": in.cookie, "Accept": in.accept, "Content-Type": in.contentType} {
 		if value != "" {
 			r.Header.Set(name, value)
