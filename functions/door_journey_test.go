@@ -20,6 +20,7 @@ import (
 func browser() http.Header {
 	return http.Header{
 		"Host": {host}, "X-Forwarded-For": {"198.51.100.66, 10.0.0.1"}, "X-Forwarded-Host": {"evil.example"}, "X-Forwarded-Proto": {"http"},
+		"Forwarded": {"for=198.51.100.66"}, "X-Real-Ip": {"198.51.100.66"}, "X-Proxy-Client": {"198.51.100.66"},
 		"Accept-Language": {"en"}, "User-Agent": {"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"},
 	}
 }
@@ -78,15 +79,14 @@ func (j *journey) learn(r reply) {
 	}
 }
 
-// random matches what is new each time and no cookie's value: the proof in the address after a
-// sign-in, and times, for programs and for
-// people.
+// random matches what is new each time and no cookie's value: the proof in the address
+// after a sign-in, and times, for programs and for people.
 var random = regexp.MustCompile(`kept=[\w.-]+|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|\d{1,2}\.? [A-Z][a-z]+ \d{4}, \d\d:\d\d`)
 
 // plain returns the text with a name in place of everything that is new each time.
 func (j *journey) plain(text string) string {
-	text = strings.NewReplacer(j.names...).Replace(text)
 	text = random.ReplaceAllString(text, "<new>")
+	text = strings.NewReplacer(j.names...).Replace(text)
 	return strings.ReplaceAll(text, j.door.client, "<client>")
 }
 

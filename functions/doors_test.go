@@ -3,20 +3,51 @@ package functions_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
 	"unicode"
 )
 
+var (
+	httpAPI1 = door{name: "HTTP API, payload 1.0", event: httpAPI1Event, answer: answerOf1, authorize: httpAPI1Authorize, unknown: http.StatusForbidden, client: client}
+
+	// An authorizer of a REST API fails with the word Unauthorized, so that the API answers
+	// what the functions would.
+	restAPI = door{name: "REST API", event: restAPIEvent, answer: restAPIAnswer, authorize: restAPIAuthorize, unknown: http.StatusUnauthorized, client: client}
+
+	loadBalancer      = door{name: "load balancer", event: loadBalancerEvent, answer: loadBalancerAnswer, globs: true, client: client}
+	loadBalancerMulti = door{name: "load balancer, multi-value headers", event: loadBalancerMultiEvent, answer: loadBalancerMultiAnswer, globs: true, client: client}
+	functionURLs      = door{name: "function URLs", event: functionURLEvent, answer: answerOf2, globs: true, client: client}
+)
+
 // doors are all of them. The answers of the first are what the others have to give.
-var doors = []door{
-	httpAPI2,
-	{name: "HTTP API, payload 1.0", event: httpAPI1Event, answer: answerOf1, authorize: httpAPI1Authorize, client: client},
-	{name: "REST API", event: restAPIEvent, answer: restAPIAnswer, authorize: restAPIAuthorize, client: client},
-	{name: "load balancer", event: loadBalancerEvent, answer: loadBalancerAnswer, globs: true, client: client},
-	{name: "load balancer, multi-value headers", event: loadBalancerMultiEvent, answer: loadBalancerMultiAnswer, globs: true, client: client},
-	{name: "CloudFront, function URLs", event: functionURLEvent, answer: answerOf2, globs: true, client: edge},
+var doors = []door{httpAPI2, httpAPI1, restAPI, loadBalancer, loadBalancerMulti, behindCloudFront(functionURLs, nil)}
+
+// behindCloudFront returns the door behind CloudFront, which sends on everything but the
+// host (the policy AllViewerExceptHostHeader) and adds own headers. Cookies are one header.
+func behindCloudFront(d door, own http.Header) door {
+	forward := func(v visit) visit {
+		r := v.Request.Clone(v.Context())
+		r.Host = "r3pmxmplak.execute-api.eu-west-1.amazonaws.com"
+		r.Header.Set("Via", "2.0 a1b2.cloudfront.net (CloudFront)")
+		r.Header.Set("X-Amz-Cf-Id", "cDehVQoZnx43VYQb9j2-nvCh-9z396Uhbp027Y2JvkCPNLmGJHqlaA==")
+		r.Header.Set("X-Forwarded-For", v.forwardedFor(v.peer))
+		if cookies := r.Header["Cookie"]; len(cookies) > 0 {
+			r.Header.Set("Cookie", strings.Join(cookies, "; "))
+		}
+		maps.Copy(r.Header, own)
+		v.Request, v.peer = r, edge
+		return v
+	}
+	event, authorize := d.event, d.authorize
+	d.name, d.client = "CloudFront, "+d.name, edge
+	d.event = func(v visit) map[string]any { return event(forward(v)) }
+	if authorize != nil {
+		d.authorize = func(l *lambda, v visit) (map[string]any, int) { return authorize(l, forward(v)) }
+	}
+	return d
 }
 
 // httpAPI1Event is an event of an HTTP API with payload format 1.0. Names of headers are
@@ -28,7 +59,7 @@ func httpAPI1Event(v visit) map[string]any {
 		headers[strings.ToLower(name)] = values
 	}
 	delete(headers, "x-forwarded-for")
-	e := payload1(v, v.gatewayHeaders(headers, forwardedFor(v, client)))
+	e := payload1(v, v.gatewayHeaders(headers, v.forwardedFor(v.peer)))
 	e["version"] = "1.0"
 	body, coded := v.coded("text/", "application/json", "application/javascript", "application/xml")
 	e["body"], e["isBase64Encoded"] = body, coded
@@ -39,13 +70,13 @@ func httpAPI1Event(v visit) map[string]any {
 }
 
 // restAPIEvent is an event of a REST API without binary media types, so every body is
-// text. Its last part of X-Forwarded-For is a host of CloudFront, since the API is
-// optimized for edges.
+// text. Its last hop of X-Forwarded-For is a host of AWS, since the API is optimized for
+// edges.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 func restAPIEvent(v visit) map[string]any {
 	headers := v.Header.Clone()
 	delete(headers, "X-Forwarded-For")
-	e := payload1(v, v.gatewayHeaders(headers, forwardedFor(v, client, edge)))
+	e := payload1(v, v.gatewayHeaders(headers, v.forwardedFor(v.peer, "203.0.113.10")))
 	e["body"], e["isBase64Encoded"] = any(nil), false
 	if len(v.body) > 0 {
 		e["body"] = string(v.body)
@@ -72,7 +103,7 @@ func payload1(v visit, headers http.Header) map[string]any {
 		"extendedRequestId": "JKJaXmPLvHcESHA=", "httpMethod": v.Method, "path": v.URL.Path, "protocol": "HTTP/1.1",
 		"requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", "requestTime": "10/Mar/2020:05:16:23 +0000",
 		"requestTimeEpoch": 1583817383220, "resourceId": "roq9wj", "resourcePath": resource, "stage": "prod",
-		"identity": map[string]any{"accountId": nil, "caller": nil, "sourceIp": client, "userAgent": v.UserAgent(), "user": nil},
+		"identity": map[string]any{"accountId": nil, "caller": nil, "sourceIp": v.peer, "userAgent": v.UserAgent(), "user": nil},
 	}
 	if v.who != nil {
 		context["authorizer"] = v.who
@@ -141,7 +172,7 @@ func balanced(v visit) (e map[string]any, headers, query map[string][]string) {
 	}
 	headers["host"] = []string{v.Host}
 	headers["x-amzn-trace-id"] = []string{"Root=1-5bdb40ca-556d8b0c50dc66f0511bf520"}
-	headers["x-forwarded-for"] = []string{forwardedFor(v, client)}
+	headers["x-forwarded-for"] = []string{v.forwardedFor(v.peer)}
 	headers["x-forwarded-port"], headers["x-forwarded-proto"] = []string{"443"}, []string{"https"}
 	for pair := range strings.SplitSeq(v.URL.RawQuery, "&") {
 		if name, value, _ := strings.Cut(pair, "="); name != "" {
@@ -157,12 +188,9 @@ func balanced(v visit) (e map[string]any, headers, query map[string][]string) {
 	}, headers, query
 }
 
-// edge is where CloudFront's requests come from.
-const edge = "203.0.113.9"
-
-// functionURLEvent is an event of the function URL behind CloudFront, which sends on all
-// that the viewer sent but the host (AllViewerExceptHostHeader). The format is that of
-// HTTP APIs, but nothing is decoded, and the cookies stand in the headers too.
+// functionURLEvent is an event of a function URL. The format is that of HTTP APIs, but
+// nothing is decoded, the cookies stand in the headers too, and only the first hop of
+// X-Forwarded-For, which the client may have written, is left.
 // https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 func functionURLEvent(v visit) map[string]any {
 	id := v.function + "4vxmplq7hhxhqe5s"
@@ -172,8 +200,7 @@ func functionURLEvent(v visit) map[string]any {
 		headers["cookie"] = strings.Join(cookies, "; ")
 	}
 	headers["host"] = own
-	headers["via"], headers["x-amz-cf-id"] = "2.0 a1b2.cloudfront.net (CloudFront)", "cDehVQoZnx43VYQb9j2-nvCh-9z396Uhbp027Y2JvkCPNLmGJHqlaA=="
-	headers["x-forwarded-for"] = forwardedFor(v, client)
+	headers["x-forwarded-for"], _, _ = strings.Cut(v.forwardedFor(v.peer), ",")
 	headers["x-forwarded-port"], headers["x-forwarded-proto"] = "443", "https"
 	body, coded := v.coded("text/", "application/json", "application/javascript", "application/xml")
 	return map[string]any{
@@ -186,7 +213,7 @@ func functionURLEvent(v visit) map[string]any {
 			"routeKey": "$default", "stage": "$default", "time": "10/Mar/2020:05:16:23 +0000", "timeEpoch": 1583817383220,
 			"http": map[string]any{
 				"method": v.Method, "path": v.URL.EscapedPath(), "protocol": "HTTP/1.1",
-				"sourceIp": edge, "userAgent": v.UserAgent(),
+				"sourceIp": v.peer, "userAgent": v.UserAgent(),
 			},
 		},
 		"body": body, "isBase64Encoded": coded,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,9 @@ type door struct {
 	// if the door has no authorizers.
 	authorize func(*lambda, visit) (who map[string]any, status int)
 
+	// unknown is the door's own answer to a caller whom the authorizer does not know.
+	unknown int
+
 	// globs is true if the door finds the function by patterns of the path as it was sent,
 	// in which * matches slashes too, and false if it decodes the path and compares its
 	// segments.
@@ -40,11 +44,13 @@ type door struct {
 const (
 	host   = "app.example.com" // of all doors, as browsers see it
 	client = "192.0.2.7"       // where all requests come from
+	edge   = "203.0.113.9"     // where CloudFront's requests come from
 )
 
 // visit is a request as a door gets it.
 type visit struct {
 	*http.Request
+	peer     string // the address that it comes from
 	function string // the name of its folder
 	route    string // as in the template: "ANY /login", "$default"
 	body     []byte
@@ -75,7 +81,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		g.t.Error(err)
 	}
-	v := visit{Request: r, function: function.name, route: key, body: body}
+	v := visit{Request: r, peer: client, function: function.name, route: key, body: body}
 	if authorizer := g.authorizers[key]; authorizer != nil && g.door.authorize != nil {
 		var status int
 		if v.who, status = g.door.authorize(authorizer, v); status != http.StatusOK {
@@ -165,7 +171,7 @@ func matchesRoute(path, route string, glob bool) bool {
 
 // httpAPI2 is an HTTP API with payload format 2.0, like that of template.yaml.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-var httpAPI2 = door{name: "HTTP API", event: httpAPIEvent, answer: answerOf2, authorize: simpleAuthorize, client: client}
+var httpAPI2 = door{name: "HTTP API", event: httpAPIEvent, answer: answerOf2, authorize: simpleAuthorize, unknown: http.StatusForbidden, client: client}
 
 // httpAPIEvent: the path is decoded, header names are in lower case, repeated headers are
 // joined, and cookies are no header.
@@ -173,14 +179,14 @@ func httpAPIEvent(v visit) map[string]any {
 	headers := joined(v.Header)
 	delete(headers, "cookie")
 	headers["host"] = v.Host
-	headers["x-forwarded-for"] = forwardedFor(v, client)
+	headers["x-forwarded-for"] = v.forwardedFor(v.peer)
 	headers["x-forwarded-proto"], headers["x-forwarded-port"] = "https", "443"
 	context := map[string]any{
 		"accountId": "123456789012", "apiId": "r3pmxmplak", "domainName": v.Host, "requestId": "JKJaXmPLvHcESHA=",
 		"routeKey": v.route, "stage": "$default", "time": "10/Mar/2020:05:16:23 +0000", "timeEpoch": 1583817383220,
 		"http": map[string]any{
 			"method": v.Method, "path": v.URL.Path, "protocol": "HTTP/1.1",
-			"sourceIp": client, "userAgent": v.UserAgent(),
+			"sourceIp": v.peer, "userAgent": v.UserAgent(),
 		},
 	}
 	if v.who != nil {
@@ -216,9 +222,9 @@ func cookiesOf(h http.Header) (cookies []string) {
 	return cookies
 }
 
-// forwardedFor returns X-Forwarded-For with hops after what the client has sent.
-func forwardedFor(v visit, hops ...string) string {
-	return strings.Join(append(v.Header["X-Forwarded-For"], hops...), ", ")
+// forwardedFor returns X-Forwarded-For with hops after what the peer has sent.
+func (v visit) forwardedFor(hops ...string) string {
+	return strings.Join(append(slices.Clone(v.Header["X-Forwarded-For"]), hops...), ", ")
 }
 
 // coded returns the body as text if its type begins with one of these, and otherwise in
@@ -288,7 +294,7 @@ func event(t testing.TB, routeKey string, r *http.Request, who map[string]any) s
 	if err != nil {
 		t.Error(err)
 	}
-	return encode(t, httpAPIEvent(visit{Request: r, route: routeKey, body: body, who: who}))
+	return encode(t, httpAPIEvent(visit{Request: r, peer: client, route: routeKey, body: body, who: who}))
 }
 
 func encode(t testing.TB, event map[string]any) string {
