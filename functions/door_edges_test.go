@@ -137,22 +137,25 @@ func TestEvents(t *testing.T) {
 	wantStatus(t, s.do(t, request{method: "GET", path: "/login"}), http.StatusOK)
 }
 
-// testHealthChecks: a load balancer's health check is answered by the function itself. The
-// event is that of the guide: it has no address, no host and no cookie.
+// healthCheck is a load balancer's health check as in the guide: it has no address, no
+// host and no cookie.
+const healthCheck = `{"requestContext":{"elb":{"targetGroupArn":"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/coatcheck/6d0ecf831eec9f09"}},"httpMethod":"GET","path":"/healthz","queryStringParameters":{},"headers":{"user-agent":"ELB-HealthChecker/2.0"},"body":"","isBase64Encoded":false}`
+
+// testHealthChecks: the function itself answers a load balancer's health check.
 func testHealthChecks(t *testing.T, s *stack, l *lambda) {
-	for headers, answer := range map[string]func(string) (sent, error){
-		`"queryStringParameters":{},"headers":{"user-agent":"ELB-HealthChecker/2.0"}`:                       loadBalancerAnswer,
-		`"multiValueQueryStringParameters":{},"multiValueHeaders":{"user-agent":["ELB-HealthChecker/2.0"]}`: loadBalancerMultiAnswer,
+	multi := strings.NewReplacer(`"queryString`, `"multiValueQueryString`, `"headers"`, `"multiValueHeaders"`, `"ELB-HealthChecker/2.0"`, `["ELB-HealthChecker/2.0"]`)
+	for event, answer := range map[string]func(string) (sent, error){
+		healthCheck:                loadBalancerAnswer,
+		multi.Replace(healthCheck): loadBalancerMultiAnswer,
 	} {
 		s.proxy.Take()
-		text, err := l.send(`{"requestContext":{"elb":{"targetGroupArn":"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/coatcheck/6d0ecf831eec9f09"}},` +
-			`"httpMethod":"GET","path":"/healthz",` + headers + `,"body":"","isBase64Encoded":false}`)
+		text, err := l.send(event)
 		if err != nil {
 			t.Fatal(err)
 		}
 		response, err := answer(text)
 		if calls := s.proxy.Take(); err != nil || response.status != http.StatusOK || response.header.Get("Set-Cookie") != "" || len(calls) > 0 {
-			t.Errorf("%s: %s, %v, %d calls", headers, text, err, len(calls))
+			t.Errorf("%s: %s, %v, %d calls", event, text, err, len(calls))
 		}
 	}
 }

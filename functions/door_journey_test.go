@@ -80,8 +80,8 @@ func (j *journey) learn(r reply) {
 }
 
 // random matches what is new each time and no cookie's value: the proof in the address
-// after a sign-in, and times, for programs and for people.
-var random = regexp.MustCompile(`kept=[\w.-]+|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|\d{1,2}\.? [A-Z][a-z]+ \d{4}, \d\d:\d\d`)
+// after a sign-in, the rest of a session's life, and times, for programs and for people.
+var random = regexp.MustCompile(`kept=[\w.-]+|Max-Age=\d{5}\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|\d{1,2}\.? [A-Z][a-z]+ \d{4}, \d\d:\d\d`)
 
 // plain returns the text with a name in place of everything that is new each time.
 func (j *journey) plain(text string) string {
