@@ -59,13 +59,14 @@ func (p policy) allows(method string) (bool, error) {
 	return allowed && !denied, nil
 }
 
-// policyAuthorize sends an authorizer the event with the member for its name of the method,
-// and applies its policy.
+// policyAuthorize sends an authorizer the event of the request with the name of what was
+// asked for, and applies its policy to that.
 func policyAuthorize(l *lambda, v visit, event map[string]any) (who map[string]any, status int) {
 	if v.Header.Get("Cookie") == "" {
 		return nil, http.StatusUnauthorized // without its identity source the gateway does not call it
 	}
-	arn := "arn:aws:execute-api:eu-west-1:123456789012:r3pmxmplak/prod/" + v.Method + v.URL.Path
+	stage := event["requestContext"].(map[string]any)["stage"].(string)
+	arn := "arn:aws:execute-api:eu-west-1:123456789012:r3pmxmplak/" + stage + "/" + v.Method + v.URL.Path
 	event["type"], event["methodArn"] = "REQUEST", arn
 	delete(event, "body")
 	delete(event, "isBase64Encoded")

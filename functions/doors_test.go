@@ -15,11 +15,11 @@ var (
 
 	// An authorizer of a REST API fails with the word Unauthorized, so that the API answers
 	// what the functions would.
-	restAPI = door{name: "REST API", event: restAPIEvent, answer: restAPIAnswer, authorize: restAPIAuthorize, unknown: http.StatusUnauthorized, client: client}
+	restAPI = door{name: "REST API", event: restAPIEvent, answer: restAPIAnswer, authorize: restAPIAuthorize, unknown: http.StatusUnauthorized, raw: true, client: client}
 
-	loadBalancer      = door{name: "load balancer", event: loadBalancerEvent, answer: loadBalancerAnswer, globs: true, client: client}
-	loadBalancerMulti = door{name: "load balancer, multi-value headers", event: loadBalancerMultiEvent, answer: loadBalancerMultiAnswer, globs: true, client: client}
-	functionURLs      = door{name: "function URLs", event: functionURLEvent, answer: answerOf2, globs: true, client: client}
+	loadBalancer      = door{name: "load balancer", event: loadBalancerEvent, answer: loadBalancerAnswer, raw: true, globs: true, client: client}
+	loadBalancerMulti = door{name: "load balancer, multi-value headers", event: loadBalancerMultiEvent, answer: loadBalancerMultiAnswer, raw: true, globs: true, client: client}
+	functionURLs      = door{name: "function URLs", event: functionURLEvent, answer: answerOf2, raw: true, globs: true, client: client}
 )
 
 // doors are all of them. The answers of the first are what the others have to give.
@@ -50,7 +50,7 @@ func behindCloudFront(d door, own http.Header) door {
 	return d
 }
 
-// httpAPI1Event is an event of an HTTP API with payload format 1.0. Names of headers are
+// httpAPI1Event is an event of an HTTP API with payload format 1.0. The path is decoded. Names of headers are
 // as the client sent them, which is in lower case since it uses HTTP/2, and those that the
 // gateway adds are not.
 func httpAPI1Event(v visit) map[string]any {
@@ -59,7 +59,7 @@ func httpAPI1Event(v visit) map[string]any {
 		headers[strings.ToLower(name)] = values
 	}
 	delete(headers, "x-forwarded-for")
-	e := payload1(v, v.gatewayHeaders(headers, v.forwardedFor(v.peer)))
+	e := payload1(v, v.gatewayHeaders(headers, v.forwardedFor(v.peer)), v.URL.Path, "$default")
 	e["version"] = "1.0"
 	body, coded := v.coded("text/", "application/json", "application/javascript", "application/xml")
 	e["body"], e["isBase64Encoded"] = body, coded
@@ -70,13 +70,13 @@ func httpAPI1Event(v visit) map[string]any {
 }
 
 // restAPIEvent is an event of a REST API without binary media types, so every body is
-// text. Its last hop of X-Forwarded-For is a host of AWS, since the API is optimized for
-// edges.
+// text. The path is as it was sent, without the stage. The last hop of X-Forwarded-For is a
+// host of AWS, since the API is optimized for edges.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 func restAPIEvent(v visit) map[string]any {
 	headers := v.Header.Clone()
 	delete(headers, "X-Forwarded-For")
-	e := payload1(v, v.gatewayHeaders(headers, v.forwardedFor(v.peer, "203.0.113.10")))
+	e := payload1(v, v.gatewayHeaders(headers, v.forwardedFor(v.peer, "203.0.113.10")), v.URL.EscapedPath(), "prod")
 	e["body"], e["isBase64Encoded"] = any(nil), false
 	if len(v.body) > 0 {
 		e["body"] = string(v.body)
@@ -93,23 +93,22 @@ func (v visit) gatewayHeaders(headers http.Header, forwardedFor string) http.Hea
 	return headers
 }
 
-// payload1 has what HTTP APIs and REST APIs have in common. The path is decoded, and the
-// query too.
-func payload1(v visit, headers http.Header) map[string]any {
+// payload1 has what HTTP APIs and REST APIs have in common. The query is decoded.
+func payload1(v visit, headers http.Header, path, stage string) map[string]any {
 	resource, parameters := v.resource()
 	query := v.URL.Query()
 	context := map[string]any{
 		"accountId": "123456789012", "apiId": "r3pmxmplak", "domainName": v.Host, "domainPrefix": "app",
-		"extendedRequestId": "JKJaXmPLvHcESHA=", "httpMethod": v.Method, "path": v.URL.Path, "protocol": "HTTP/1.1",
+		"extendedRequestId": "JKJaXmPLvHcESHA=", "httpMethod": v.Method, "path": path, "protocol": "HTTP/1.1",
 		"requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", "requestTime": "10/Mar/2020:05:16:23 +0000",
-		"requestTimeEpoch": 1583817383220, "resourceId": "roq9wj", "resourcePath": resource, "stage": "prod",
+		"requestTimeEpoch": 1583817383220, "resourceId": "roq9wj", "resourcePath": resource, "stage": stage,
 		"identity": map[string]any{"accountId": nil, "caller": nil, "sourceIp": v.peer, "userAgent": v.UserAgent(), "user": nil},
 	}
 	if v.who != nil {
 		context["authorizer"] = v.who
 	}
 	return map[string]any{
-		"resource": resource, "path": v.URL.Path, "httpMethod": v.Method,
+		"resource": resource, "path": path, "httpMethod": v.Method,
 		"headers": last(headers), "multiValueHeaders": headers,
 		"queryStringParameters": orNull(last(query)), "multiValueQueryStringParameters": orNull(query),
 		"pathParameters": orNull(parameters), "stageVariables": nil, "requestContext": context,

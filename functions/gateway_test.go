@@ -32,9 +32,12 @@ type door struct {
 	// unknown is the door's own answer to a caller whom the authorizer does not know.
 	unknown int
 
-	// globs is true if the door finds the function by patterns of the path as it was sent,
-	// in which * matches slashes too, and false if it decodes the path and compares its
-	// segments.
+	// raw is true if neither the path by which the door finds the function nor that of the
+	// event is decoded.
+	raw bool
+
+	// globs is true if the door finds the function by patterns in which * matches slashes
+	// too, and false if it compares the segments of the path.
 	globs bool
 
 	// client is the address that the function takes for the client's.
@@ -133,7 +136,7 @@ func (s sent) check(method string) error {
 
 func (g *gateway) route(r *http.Request) (string, *lambda) {
 	path := r.URL.Path
-	if g.door.globs {
+	if g.door.raw {
 		path = r.URL.EscapedPath()
 	}
 	for _, key := range []string{r.Method + " " + path, "ANY " + path} {
