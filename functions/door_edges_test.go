@@ -180,28 +180,28 @@ func testBadEvents(t *testing.T, l *lambda) {
 	}
 }
 
-// strangers are events that are no requests.
+// strangers are events that are no requests, by what the error has to say of them.
 var strangers = map[string]string{
-	"queue":     `{"Records":[{"messageId":"19dd0b57-b21e-4ac1-bd88-01bbb068cb78","receiptHandle":"MessageReceiptHandle","body":"{\"a\":1}","attributes":{},"messageAttributes":{},"eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:eu-west-1:123456789012:jobs","awsRegion":"eu-west-1"}]}`,
-	"schedule":  `{"version":"0","id":"53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa","detail-type":"Scheduled Event","source":"aws.events","account":"123456789012","time":"2026-11-23T16:53:06Z","region":"eu-west-1","resources":["arn:aws:events:eu-west-1:123456789012:rule/nightly"],"detail":{}}`,
-	"WebSocket": `{"requestContext":{"routeKey":"$connect","eventType":"CONNECT","connectionId":"L0SM9cOFvHcCIhw=","stage":"prod","apiId":"r3pmxmplak","identity":{"sourceIp":"192.0.2.7"}},"headers":{"Host":"ws.example.com"},"isBase64Encoded":false}`,
-	"empty":     `{}`,
-	"null":      `null`,
-	"list":      `[]`,
-	"text":      `"x"`,
-	"no method": `{"version":"2.0","requestContext":{"http":{}}}`,
+	"aws:sqs":         `{"Records":[{"messageId":"19dd0b57-b21e-4ac1-bd88-01bbb068cb78","receiptHandle":"MessageReceiptHandle","body":"{\"a\":1}","attributes":{},"messageAttributes":{},"eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:eu-west-1:123456789012:jobs","awsRegion":"eu-west-1"}]}`,
+	"Scheduled Event": `{"version":"0","id":"53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa","detail-type":"Scheduled Event","source":"aws.events","account":"123456789012","time":"2026-11-23T16:53:06Z","region":"eu-west-1","resources":["arn:aws:events:eu-west-1:123456789012:rule/nightly"],"detail":{}}`,
+	"WebSocket":       `{"requestContext":{"routeKey":"$connect","eventType":"CONNECT","connectionId":"L0SM9cOFvHcCIhw=","stage":"prod","apiId":"r3pmxmplak","identity":{"sourceIp":"192.0.2.7"}},"headers":{"Host":"ws.example.com"},"isBase64Encoded":false}`,
+	"empty object":    `{}`,
+	"null":            `null`,
+	"JSON array":      `[]`,
+	"JSON string":     `"x"`,
+	"object":          `{"version":"2.0","requestContext":{"http":{}}}`,
 }
 
-// testStrangers: an event that is no request is an error of the invocation. The error and
-// the log do not repeat what the event says.
+// testStrangers: an event that is no request is an error of the invocation that says what
+// came. The error and the log do not repeat what the event says.
 func testStrangers(t *testing.T, l *lambda) {
 	for name, event := range strangers {
 		var failure struct {
 			Message string `json:"errorMessage"`
 		}
 		text, err := l.send(event)
-		if err == nil || json.Unmarshal([]byte(text), &failure) != nil || failure.Message == "" || strings.Contains(text, "stackTrace") {
-			t.Fatalf("%s: %s, %v; want an error of the invocation", name, text, err)
+		if err == nil || json.Unmarshal([]byte(text), &failure) != nil || !strings.Contains(failure.Message, name) || strings.Contains(text, "stackTrace") {
+			t.Fatalf("%s: %s, %v; want an error of the invocation that names it", name, text, err)
 		}
 		if strings.Contains(text+l.log.String(), "MessageReceiptHandle") {
 			t.Errorf("%s: the event is repeated: %s", name, text)
