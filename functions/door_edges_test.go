@@ -120,8 +120,8 @@ func (j *journey) outage() {
 	wantStatus(j.t, j.s.do(j.t, profile(cookie)), http.StatusOK)
 }
 
-// TestEvents sends each function events that no client can cause to be sent.
-func TestEvents(t *testing.T) {
+// TestUnusualEvents sends each function events that no client can cause to be sent.
+func TestUnusualEvents(t *testing.T) {
 	s := newStack(t, nil)
 	for id, l := range s.functions {
 		t.Run(id, func(t *testing.T) {
