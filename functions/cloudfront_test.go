@@ -28,6 +28,13 @@ func TestBehindCloudFront(t *testing.T) {
 				t.Errorf("%d, the page does not name the viewer's address:\n%s", shown.status, shown.body)
 			}
 			s.goRound(t, d, page)
+
+			// CloudFront has not sent on the host that an old browser's Origin names. So the
+			// stack needs PUBLIC_ORIGIN for these.
+			old := request{method: "POST", path: "/logout", cookie: r.cookie(), headers: browser()}
+			old.headers.Set("Origin", "https://"+host)
+			wantStatus(t, through.wantCost(t, old, budget{}), http.StatusForbidden)
+
 			whoami := request{method: "GET", path: "/whoami", cookie: r.cookie()}
 			want := http.StatusUnauthorized
 			if d.authorize != nil {
