@@ -101,6 +101,9 @@ func (e *event) query() string {
 // all stay, because whoever reads them must see that there are two.
 func joinCookies(list, lines []string) string {
 	joined := strings.Join(list, "; ")
+	if len(lines) == 0 {
+		return joined
+	}
 	places := make([]string, 0, 1+len(lines))
 	if joined != "" {
 		places = append(places, joined)
@@ -120,8 +123,11 @@ func joinCookies(list, lines []string) string {
 // a separator, since a gateway joins the lines of a header with it, and quotes count for
 // nothing, since sam local takes them away.
 func sameCookies(list, line string) bool {
+	if list == line {
+		return true
+	}
 	plain := strings.NewReplacer(",", ";", " ", "", `"`, "")
-	return list == line || plain.Replace(list) == plain.Replace(line)
+	return plain.Replace(list) == plain.Replace(line)
 }
 
 // mergeCookies returns each cookie as often as the place that has it most often.

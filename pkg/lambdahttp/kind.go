@@ -1,6 +1,7 @@
 package lambdahttp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -147,12 +148,12 @@ func (o object) describe() string {
 		return "an event of EventBridge"
 	case o["Records"] != nil:
 		return o.describeRecords()
+	case o.source() != "":
+		return "an event of " + o.source()
 	}
 	for _, known := range []struct{ member, what string }{
 		{"awslogs", "an event of CloudWatch Logs"},
-		{"bootstrapServers", "an event of Kafka"},
 		{"deliveryStreamArn", "an event of Firehose"},
-		{"rmqMessagesByQueue", "an event of RabbitMQ"},
 		{"ResponseURL", "an event of CloudFormation"},
 		{"triggerSource", "an event of Cognito" + inBrackets(o.text("triggerSource"))},
 		{"identityPoolId", "an event of Cognito"},
@@ -178,18 +179,26 @@ func (o object) describeRecords() string {
 	if len(records) == 1 {
 		count = " with 1 record"
 	}
-	if len(records) > 0 {
-		first := records[0]
-		if first["cf"] != nil {
-			return "an event of CloudFront" + count
-		}
-		for _, member := range []string{"eventSource", "EventSource"} { // SNS writes it so
-			if source := first.text(member); strings.HasPrefix(source, "aws:") && isName(source) {
-				return "an event of " + source + count
-			}
-		}
+	if len(records) == 0 {
+		return "an event" + count
+	}
+	switch first := records[0]; {
+	case first["cf"] != nil:
+		return "an event of CloudFront" + count
+	case first.source() != "":
+		return "an event of " + first.source() + count
 	}
 	return "an event" + count
+}
+
+// source returns the service of AWS that an object says it comes from, and "" if it says
+// something else.
+func (o object) source() string {
+	source := cmp.Or(o.text("eventSource"), o.text("EventSource")) // SNS writes it so
+	if !strings.HasPrefix(source, "aws:") || !isName(source) {
+		return ""
+	}
+	return source
 }
 
 // inBrackets returns a name that AWS gives in brackets, and nothing for anything else.

@@ -20,6 +20,7 @@ var kinds = []string{"http-api", "function-url", "http-api-1", "rest-api", "load
 
 // TestRequests compares the request that a handler sees with the *.request.txt beside each
 // testdata/requests/*.event.json. Where there is no request, it compares what is said of it.
+// With -update it writes these files instead.
 func TestRequests(t *testing.T) {
 	logTo(t, io.Discard)
 	events, err := filepath.Glob("testdata/requests/*.event.json")
