@@ -200,6 +200,8 @@ func TestCookiesOnce(t *testing.T) {
 		"a list and a header":      {`["a=1","b=2"]`, `{"cookie":"a=1; b=2"}`, `{}`, "a=1; b=2"},
 		"without a space":          {`["a=1","b=2"]`, `{"cookie":"a=1;b=2"}`, `{}`, "a=1; b=2"},
 		"lines joined by a comma":  {`["a=1","b=2"]`, `{"cookie":"a=1,b=2"}`, `{}`, "a=1; b=2"},
+		"a list with a comma":      {`["a=1,a=2"]`, `{"cookie":"a=1; a=2"}`, `{}`, "a=1,a=2; a=1; a=2"},
+		"a comma in both":          {`["a=1,2"]`, `{"cookie":"a=\"1,2\""}`, `{}`, "a=1,2"},
 		"quotes taken away":        {`["a=1","b=2"]`, `{"Cookie":"a=\"1\"; b=2"}`, `{}`, "a=1; b=2"},
 		"both maps of headers":     {`null`, `{"cookie":"a=1; b=2"}`, `{"cookie":["a=1; b=2"]}`, "a=1; b=2"},
 		"two lines":                {`null`, `{"cookie":"b=2"}`, `{"cookie":["a=1","b=2"]}`, "a=1; b=2"},

@@ -119,15 +119,17 @@ func joinCookies(list, lines []string) string {
 	return mergeCookies(places)
 }
 
-// sameCookies reports whether both have the same cookies in the same order. A comma counts as
-// a separator, since a gateway joins the lines of a header with it, and quotes count for
-// nothing, since sam local takes them away.
+// sameCookies reports whether a line has the cookies of the list, in the same order. A comma
+// of the line may stand for a separator, since a gateway joins the lines of a header with it.
+// A comma of the list may not: the line would be taken for one cookie and have two. Quotes
+// count for nothing, since sam local takes them away.
 func sameCookies(list, line string) bool {
 	if list == line {
 		return true
 	}
-	plain := strings.NewReplacer(",", ";", " ", "", `"`, "")
-	return plain.Replace(list) == plain.Replace(line)
+	bare := strings.NewReplacer(" ", "", `"`, "")
+	list, line = bare.Replace(list), bare.Replace(line)
+	return list == line || list == strings.ReplaceAll(line, ",", ";")
 }
 
 // mergeCookies returns each cookie as often as the place that has it most often.
