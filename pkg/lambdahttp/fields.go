@@ -29,16 +29,39 @@ func (f *fields) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	}
 	dec.ReadToken() // the brace
 	for dec.PeekKind() == '"' {
-		name, err := dec.ReadToken()
+		name, err := dec.ReadValue()
 		if err != nil {
 			return err
 		}
-		if err := f.read(name.String(), dec); err != nil {
+		if err := f.read(unquote(name), dec); err != nil {
 			return err
 		}
 	}
 	_, err := dec.ReadToken() // the other brace
 	return err
+}
+
+// usual has the names of headers that most requests have, by their JSON. They need no memory
+// of their own in each invocation.
+var usual = func() map[string]string {
+	names := map[string]string{}
+	for _, name := range []string{"Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Content-Length",
+		"Content-Type", "Cookie", "Host", "Origin", "Referer", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "User-Agent",
+		"X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto"} {
+		names[`"`+name+`"`] = name
+		name = strings.ToLower(name)
+		names[`"`+name+`"`] = name
+	}
+	return names
+}()
+
+// unquote returns the text of a JSON string that a decoder has read.
+func unquote(value jsontext.Value) string {
+	if name, ok := usual[string(value)]; ok {
+		return name
+	}
+	name, _ := jsontext.AppendUnquote(nil, value)
+	return string(name)
 }
 
 // read reads what the member with this name has.
