@@ -19,7 +19,8 @@
 //
 // An event that is no HTTP request (a schedule, a queue, a WebSocket, an API's question to
 // its authorizer, a test event of the console) is an error of the invocation, which says what
-// came. A request that is malformed is answered 400.
+// came. A request that is malformed is answered 400, and a load balancer that checks whether
+// the function runs is answered without the handler: see [Options].
 //
 // # What the handler sees
 //

@@ -17,15 +17,17 @@ import (
 // StartStreaming serves h to Lambda like [Start], but sends the body while h still writes
 // it. It needs a function URL whose InvokeMode is RESPONSE_STREAM, or a REST API whose
 // integration has the responseTransferMode STREAM. The event does not say which mode it
-// comes from: with a buffered function URL or REST API use Start, or the client gets the
-// parts of the answer as they go over the wire. Events of other kinds cannot be answered in
-// a stream; they are answered whole, as Start does. AWS Lambda needs no setting for it.
+// comes from: with a buffered function URL or REST API use Start, or the client gets what
+// was meant for the front door. Events of other kinds cannot be answered in a stream; they
+// are answered whole, as Start does.
 //
 // The [http.ResponseWriter] of h is also an [http.Flusher], and works with
 // [http.ResponseController]. What h writes is sent when h flushes, when there are 4,096
 // bytes, and when h returns. The status and the headers are fixed at the first write or
-// flush. They are the same for both front doors. AWS documents that a REST API must get
-// them in the first 16 KB; an answer with more is a 500.
+// flush. Both front doors take them in the same form: several values of a header joined with
+// commas, and a list of cookies. AWS documents that a REST API must get them in the first
+// 16 KB; an answer with more is a 500. There is no limit for the body, no base64, and no need
+// for binaryMediaTypes.
 //
 // If h panics before anything was sent, the answer is a 500, and everything that h had
 // written is dropped. After that the stream ends as broken: Lambda is told the error
