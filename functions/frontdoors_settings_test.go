@@ -334,7 +334,7 @@ func TestGatewayResponses(t *testing.T) {
 func TestLoadBalancerTemplate(t *testing.T) {
 	door := readFrontDoor(t, "load-balancer.yaml").translated
 	attributes := map[string]string{}
-	for _, a := range resources[struct{ LoadBalancerAttributes []attribute }](t, door, "AWS::ElasticLoadBalancingV2::LoadBalancer")["LoadBalancer"].LoadBalancerAttributes {
+	for _, a := range resources[struct{ LoadBalancerAttributes []keyValue }](t, door, "AWS::ElasticLoadBalancingV2::LoadBalancer")["LoadBalancer"].LoadBalancerAttributes {
 		attributes[a.Key] = a.Value
 	}
 	for key, want := range map[string]string{
@@ -345,7 +345,7 @@ func TestLoadBalancerTemplate(t *testing.T) {
 		}
 	}
 	for id, g := range resources[targetGroup](t, door, "AWS::ElasticLoadBalancingV2::TargetGroup") {
-		if g.TargetType != "lambda" || !slices.Equal(g.TargetGroupAttributes, []attribute{{"lambda.multi_value_headers.enabled", "true"}}) {
+		if g.TargetType != "lambda" || !slices.Equal(g.TargetGroupAttributes, []keyValue{{"lambda.multi_value_headers.enabled", "true"}}) {
 			t.Errorf("%s: %+v", id, g)
 		}
 		if !g.HealthCheckEnabled || g.HealthCheckPath != "/healthz" || g.HealthCheckIntervalSeconds != 300 || g.Matcher.HTTPCode != "200" {

@@ -213,14 +213,14 @@ type targetGroup struct {
 	Targets                     []struct {
 		ID json.RawMessage `json:"Id"`
 	}
-	TargetGroupAttributes      []attribute
+	TargetGroupAttributes      []keyValue
 	HealthCheckIntervalSeconds int
 	Matcher                    struct {
 		HTTPCode string `json:"HttpCode"`
 	}
 }
 
-type attribute struct{ Key, Value string }
+type keyValue struct{ Key, Value string }
 
 // listener is a listener or a rule of one. Protocol is empty for a rule.
 type listener struct {
