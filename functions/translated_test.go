@@ -382,12 +382,17 @@ func TestGeneratedSessionKeys(t *testing.T) {
 	}
 }
 
-// variables returns the names of our environment variables, which are all in pkg/config.
+// variables returns the names of our environment variables, which are all in pkg/config
+// and the packages below it.
 func variables(t *testing.T) (names []string) {
 	t.Helper()
-	files, err := filepath.Glob("../pkg/config/*.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range []string{"../pkg/config/*.go", "../pkg/config/*/*.go"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
 	upper := regexp.MustCompile(`^[A-Z]+(_[A-Z]+)+$`)
 	for _, file := range files {
@@ -408,7 +413,7 @@ func variables(t *testing.T) (names []string) {
 			return true
 		})
 	}
-	if len(names) < 5 {
+	if len(names) < 15 {
 		t.Fatalf("pkg/config names only %q", names)
 	}
 	return names

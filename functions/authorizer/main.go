@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/deployed"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/lambdahttp/authorizer"
@@ -25,7 +26,7 @@ func main() {
 }
 
 func wire(ctx context.Context) (lambdahttp.Authorizer, error) {
-	env, err := dynamoconfig.Open(ctx, nil)
+	env, err := deployed.Open(ctx, nil)
 	if err != nil {
 		return nil, err
 	}

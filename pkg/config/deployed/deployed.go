@@ -19,7 +19,7 @@ import (
 	"example.com/coatcheck/pkg/signin/site"
 )
 
-// Parts are what every function with routes of the product needs.
+// Parts are what every function of the product needs that has sessions.
 type Parts struct {
 	dynamoconfig.Parts
 	Site site.Site // of signinconfig.Site
