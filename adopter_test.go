@@ -16,7 +16,7 @@ import (
 func TestAdopter(t *testing.T) {
 	t.Parallel()
 	commands, example := codeBlock(t, "sh", "go mod edit"), codeBlock(t, "go", "package main")
-	folder := t.TempDir()
+	folder := sameFolder(t, "adopter")
 	app := filepath.Join(folder, "app")
 	root, err := os.Getwd()
 	if err != nil {
@@ -98,12 +98,13 @@ func codeBlock(t *testing.T, language, words string) string {
 }
 
 // runOffline runs a command in the folder and returns its output. The command cannot
-// fetch Go modules from the network.
+// fetch Go modules from the network. It does not ask git either, because the folder is
+// in this repository but no part of it.
 func runOffline(t *testing.T, folder, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOSUMDB=off", "GOFLAGS=-mod=mod", "GOWORK=off")
+	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOSUMDB=off", "GOFLAGS=-mod=mod -buildvcs=false", "GOWORK=off")
 	var errors strings.Builder
 	cmd.Stderr = &errors
 	out, err := cmd.Output()

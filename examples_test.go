@@ -13,7 +13,11 @@ import (
 // examples returns the folders of the example modules.
 func examples(t *testing.T) (folders []string) {
 	t.Helper()
-	for _, folder := range modules(t) {
+	all, err := modules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range all {
 		if strings.HasPrefix(folder, "examples/") {
 			folders = append(folders, folder)
 		}
@@ -43,7 +47,11 @@ func TestExamples(t *testing.T) {
 			if len(mod.Replace) != 1 || mod.Replace[0].Old.Path != module {
 				t.Errorf("it replaces %v; want %s alone", mod.Replace, module)
 			}
-			for _, p := range decodePackages(t, goIn(t, folder, "list", "-json", "./...")) {
+			packages, err := decodePackages(goIn(t, folder, "list", "-json", "./..."))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range packages {
 				for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
 					if strings.HasPrefix(imported, module+"/") && !strings.HasPrefix(imported, module+"/pkg/") {
 						t.Errorf("%s imports %s, which is not public", p.ImportPath, imported)

@@ -2,11 +2,13 @@ package coatcheck_test
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -59,7 +61,7 @@ func copyOfTree(t *testing.T) string {
 	if err != nil {
 		t.Fatalf("git ls-files: %v", err)
 	}
-	folder := t.TempDir()
+	folder := sameFolder(t, "renamed")
 	for file := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
 		info, err := os.Stat(file)
 		if os.IsNotExist(err) {
@@ -76,6 +78,35 @@ func copyOfTree(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
+	return folder
+}
+
+// sameFolder returns an empty folder in .cache, whose path is the same in each run of the
+// tests. The build cache has what the go command compiles by the path, so it compiles
+// only what has changed since the last run. If another process uses the folder,
+// sameFolder waits for it.
+func sameFolder(t *testing.T, name string) string {
+	t.Helper()
+	place, err := filepath.Abs(filepath.Join(".cache", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(place, "folder")
+	if err := os.MkdirAll(place, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.Open(place)
+	if err == nil {
+		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
+	}
+	if err := errors.Join(err, os.RemoveAll(folder), os.Mkdir(folder, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(os.RemoveAll(folder), lock.Close()); err != nil {
+			t.Error(err)
+		}
+	})
 	return folder
 }
 

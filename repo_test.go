@@ -4,6 +4,7 @@ package coatcheck_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -13,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"example.com/coatcheck/internal/local/samtemplate"
@@ -28,43 +30,60 @@ type pkg struct {
 }
 
 // modules returns the folders of the modules of the repository.
-func modules(t *testing.T) (folders []string) {
-	t.Helper()
+func modules() (folders []string, err error) {
 	for _, pattern := range []string{"go.mod", "*/go.mod", "examples/*/go.mod"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		for _, file := range files {
 			folders = append(folders, filepath.ToSlash(filepath.Dir(file)))
 		}
 	}
 	slices.Sort(folders)
-	return folders
+	return folders, nil
 }
 
 // packages returns the packages of every module of the repository.
-func packages(t *testing.T) (all []pkg) {
+func packages(t *testing.T) []pkg {
 	t.Helper()
-	for _, folder := range modules(t) {
-		list := exec.CommandContext(t.Context(), "go", "list", "-json", "./...")
-		list.Dir = folder
-		out, err := list.Output()
-		if err != nil {
-			t.Fatalf("go list in %s: %v", list.Dir, err)
-		}
-		all = append(all, decodePackages(t, out)...)
+	all, err := listPackages()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return all
 }
 
-func decodePackages(t *testing.T, list []byte) (all []pkg) {
+// listPackages does what packages does. It asks the go command only once, because
+// several tests need the answer.
+var listPackages = sync.OnceValues(func() (all []pkg, err error) {
+	folders, err := modules()
+	if err != nil {
+		return nil, err
+	}
+	for _, folder := range folders {
+		list := exec.Command("go", "list", "-json", "./...")
+		list.Dir = folder
+		out, err := list.Output()
+		if err != nil {
+			return nil, fmt.Errorf("go list in %s: %w", list.Dir, err)
+		}
+		some, err := decodePackages(out)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+})
+
+func decodePackages(list []byte) (all []pkg, err error) {
 	for decoder := json.NewDecoder(bytes.NewReader(list)); ; {
 		var p pkg
 		if err := decoder.Decode(&p); err == io.EOF {
-			return all
+			return all, nil
 		} else if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		p.ImportPath = strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
 		all = append(all, p)
@@ -77,7 +96,11 @@ func TestModules(t *testing.T) {
 	list, _, _ = strings.Cut(list, "\n")
 	got := strings.Fields(list)
 	slices.Sort(got)
-	if want := modules(t); !slices.Equal(got, want) {
+	want, err := modules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, want) {
 		t.Errorf("the Makefile's MODULES are %q, the tree has %q", got, want)
 	}
 }

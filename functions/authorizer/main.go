@@ -30,10 +30,6 @@ func wire(ctx context.Context) (lambdahttp.Authorizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := config.Secrets()
-	if err != nil {
-		return nil, err
-	}
 	dynamoconfig.WarmUp(env.Store.Check)
-	return authorizer.BehindProxy(secrets, authorizer.New(env.Sessions)), nil
+	return authorizer.BehindProxy(env.Site.ProxySecrets, authorizer.New(env.Sessions)), nil
 }

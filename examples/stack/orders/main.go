@@ -26,14 +26,11 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := dynamoconfig.Deployed(ctx, nil)
+	env, err := dynamoconfig.Open(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	dynamoconfig.WarmUp(func(ctx context.Context) error {
-		_, err := env.Store.Get(ctx, session.Key{Owner: "warm-up", ID: "warm-up"})
-		return err
-	})
+	dynamoconfig.WarmUp(env.Store.Check)
 	routes := http.NewServeMux()
 	routes.Handle("GET /orders", env.Sessions.Require(http.HandlerFunc(orders)))
 	return routes, nil
