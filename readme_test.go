@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
 // TestTranscript runs the curl commands of README.md's transcript against the real
@@ -21,7 +23,12 @@ import (
 // the format. It does this with the curl of this machine, if there is one, and with our
 // stand-in for curl, which must print the same.
 func TestTranscript(t *testing.T) {
-	server := filepath.Join(t.TempDir(), "server")
+	folder, release, err := testenv.Kept(filepath.Join(".cache", "tested", "transcript"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	server := filepath.Join(folder, "server")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", server, "./cmd/server").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -8,8 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
 // TestRename runs make rename in a copy of the tree. After it, no file may contain the
@@ -82,31 +83,22 @@ func copyOfTree(t *testing.T) string {
 }
 
 // sameFolder returns an empty folder in .cache, whose path is the same in each run of the
-// tests. The build cache has what the go command compiles by the path, so it compiles
-// only what has changed since the last run. If another process uses the folder,
-// sameFolder waits for it.
+// tests, so that the go command compiles there only what has changed since the last run.
 func sameFolder(t *testing.T, name string) string {
 	t.Helper()
-	place, err := filepath.Abs(filepath.Join(".cache", name))
+	place, release, err := testenv.Kept(filepath.Join(".cache", "tested", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	folder := filepath.Join(place, "folder")
-	if err := os.MkdirAll(place, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	lock, err := os.Open(place)
-	if err == nil {
-		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
-	}
-	if err := errors.Join(err, os.RemoveAll(folder), os.Mkdir(folder, 0o755)); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		if err := errors.Join(os.RemoveAll(folder), lock.Close()); err != nil {
+		if err := errors.Join(os.RemoveAll(folder), release()); err != nil {
 			t.Error(err)
 		}
 	})
+	if err := errors.Join(os.RemoveAll(folder), os.Mkdir(folder, 0o755)); err != nil {
+		t.Fatal(err)
+	}
 	return folder
 }
 

@@ -22,6 +22,7 @@ import (
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/internal/testing/redistest"
+	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/internal/testing/testmain"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
@@ -42,16 +43,14 @@ func TestMain(m *testing.M) {
 	if slices.Contains(os.Args, "-test.fuzzworker") { // fuzzing starts several, which need neither the program nor a server
 		os.Exit(m.Run())
 	}
-	folder, err := os.MkdirTemp("", "coatcheck-test-")
+	folder, _, err := testenv.Kept("../../.cache/tested/coatcheck") // until this process ends
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	defer os.RemoveAll(folder)
 	binary = filepath.Join(folder, "coatcheck")
 	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building coatcheck: %v\n%s", err, output)
-		os.RemoveAll(folder)
 		os.Exit(1)
 	}
 	testmain.Main(m, dynamotest.Main, postgrestest.Main, redistest.Main)

@@ -23,6 +23,7 @@ import (
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/internal/testing/redistest"
+	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/internal/testing/testmain"
 	"example.com/coatcheck/pkg/session"
 )
@@ -35,16 +36,14 @@ const (
 var binary string // the program under test, built by TestMain
 
 func TestMain(m *testing.M) {
-	folder, err := os.MkdirTemp("", "coatcheck-test-")
+	folder, _, err := testenv.Kept("../../.cache/tested/server") // until this process ends
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	defer os.RemoveAll(folder)
 	binary = filepath.Join(folder, "server")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the server: %v\n%s", err, out)
-		os.RemoveAll(folder)
 		os.Exit(1)
 	}
 	testmain.Main(m, dynamotest.Main, postgrestest.Main, redistest.Main)

@@ -54,7 +54,7 @@ func TestLeftOutIsNotCompiled(t *testing.T) {
 // must not say that the store is unknown, but name the build tag.
 func TestLeftOutIsNamed(t *testing.T) {
 	t.Parallel()
-	small := filepath.Join(t.TempDir(), "server")
+	small := filepath.Join(filepath.Dir(binary), "small")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", without("memory"), "-o", small, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -14,12 +14,18 @@ import (
 
 	"example.com/coatcheck/internal/local/childprocess"
 	"example.com/coatcheck/internal/mains/demo"
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
 // serve runs the real server, with the demo user, and returns its URL.
 func serve(t *testing.T) *url.URL {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "server")
+	folder, release, err := testenv.Kept("../../../.cache/tested/smoketest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	binary := filepath.Join(folder, "server")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../../cmd/server").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

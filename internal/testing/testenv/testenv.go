@@ -1,5 +1,5 @@
 // Package testenv changes the environment of a test: the programs on the PATH, the
-// default log. It also finds a free port.
+// default log. It also finds a free port, and a folder that stays from run to run.
 package testenv
 
 import (
