@@ -64,7 +64,7 @@ func TestVectorsChanged(t *testing.T) {
 			for i := range len(v.Encoded) {
 				changed := v.Encoded[:i] + string(next(v.Encoded[i])) + v.Encoded[i+1:]
 				c, err := v.hasher().parse(changed)
-				if err != nil || costly(v.Encoded) && !lastCharacter(v.Encoded, i) {
+				if err != nil || costly(v.Encoded) && !lastCharacter(v.Encoded, i) || muchCostlier(v.Encoded, changed) {
 					continue
 				}
 				if ok, err := c.matches(v.Password); ok && !sameBcrypt(v.Encoded, changed) {
@@ -103,6 +103,13 @@ func costly(encoded string) bool {
 		}
 	}
 	return true
+}
+
+// muchCostlier reports whether the change turned bcrypt's cost 04 into 14, which takes a
+// thousand times as long. TestVectors has costs of 10 and 12, so it would fail if the
+// first digit of a cost were not used.
+func muchCostlier(encoded, changed string) bool {
+	return strings.Contains(encoded, "$04$") && strings.Contains(changed, "$14$")
 }
 
 // lastCharacter reports whether i is the last place of the hash before the padding. The
