@@ -45,10 +45,11 @@ type stores struct {
 	attempts throttle.Store
 }
 
-// TestMatrixOnEveryStore runs the rows of the matrix on real servers. Users and
-// attempts are in the stores that cmd/server combines with that session store. One
-// server in front of the routes is enough, because it makes no difference to a store.
-// For DynamoDB it is Lambda.
+// TestMatrixOnEveryStore runs the rows of the matrix that call a store on real servers.
+// Users and attempts are in the stores that cmd/server combines with that session store.
+// One server in front of the routes and one kind of reader are enough, because they make
+// no difference to a store: TestMatrix expects the same calls for each. For DynamoDB the
+// server is Lambda. The reader is a program, because JSON shows most of what was stored.
 func TestMatrixOnEveryStore(t *testing.T) {
 	for name, on := range map[string]struct {
 		server string
@@ -62,7 +63,10 @@ func TestMatrixOnEveryStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			empty := on.open(t)
 			for _, x := range rows() {
-				x.run(t, on.server, func(t *testing.T, check func(*fixture)) {
+				if x.calls == "" && x.attempts == "" {
+					continue
+				}
+				x.run(t, "program", on.server, func(t *testing.T, check func(*fixture)) {
 					hung := time.AfterFunc(10*time.Minute, func() { panic(t.Name() + ": let time pass by fixture.advance, not by time.Sleep") })
 					defer hung.Stop()
 					r := newFixtureOn(t, empty(t))

@@ -318,30 +318,31 @@ var transports = map[string]func(*testing.T, http.Handler, *http.Request) respon
 func TestMatrix(t *testing.T) {
 	for _, x := range rows() {
 		for server := range transports {
-			x.run(t, server, func(t *testing.T, check func(*fixture)) {
-				synctest.Test(t, func(t *testing.T) { check(newFixture(t)) })
-			})
+			for _, reader := range []string{"page", "program"} {
+				x.run(t, reader, server, func(t *testing.T, check func(*fixture)) {
+					synctest.Test(t, func(t *testing.T) { check(newFixture(t)) })
+				})
+			}
 		}
 	}
 }
 
-// run sends the row's request for each kind of reader. The function test makes a new
-// fixture for each, and calls check with it.
-func (x row) run(t *testing.T, server string, test func(t *testing.T, check func(*fixture))) {
-	for reader, want := range map[string]answer{"page": x.page, "program": x.program} {
-		t.Run(strings.Join([]string{x.route, x.outcome, reader, server}, ", "), func(t *testing.T) {
-			test(t, func(r *fixture) {
-				resp := r.send(transports[server], x.request(r, reader == "page"))
-				same(r.t, r.inBubbleTime(resp), want)
-				if got := r.recordedCalls(); got != x.calls {
-					r.t.Errorf("calls: %q, want %q", got, x.calls)
-				}
-				if got := r.recordedAttempts(); got != x.attempts {
-					r.t.Errorf("calls that count attempts: %q, want %q", got, x.attempts)
-				}
-			})
+// run sends the row's request as one kind of reader: a "page" for a browser, or a
+// "program". The function test makes a new fixture and calls check with it.
+func (x row) run(t *testing.T, reader, server string, test func(t *testing.T, check func(*fixture))) {
+	want := map[string]answer{"page": x.page, "program": x.program}[reader]
+	t.Run(strings.Join([]string{x.route, x.outcome, reader, server}, ", "), func(t *testing.T) {
+		test(t, func(r *fixture) {
+			resp := r.send(transports[server], x.request(r, reader == "page"))
+			same(r.t, r.inBubbleTime(resp), want)
+			if got := r.recordedCalls(); got != x.calls {
+				r.t.Errorf("calls: %q, want %q", got, x.calls)
+			}
+			if got := r.recordedAttempts(); got != x.attempts {
+				r.t.Errorf("calls that count attempts: %q, want %q", got, x.attempts)
+			}
 		})
-	}
+	})
 }
 
 func TestEveryRouteHasRows(t *testing.T) {
