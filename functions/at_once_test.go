@@ -14,6 +14,7 @@ import (
 
 	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
 )
@@ -101,7 +102,7 @@ func TestManagedInstances(t *testing.T) {
 	lambda := &managed{asked: make(chan chan invocation), answers: make(chan answer, atOnce)}
 	server := httptest.NewServer(lambda)
 	function := template.Functions["ProfileFunction"]
-	log := newLog(t)
+	log := testenv.NewLogFile(t)
 	cmd := exec.CommandContext(t.Context(), binary(function))
 	cmd.Stdout, cmd.Stderr = log.File, log.File
 	cmd.Env = []string{

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	maxSize = 12_500_000 // bytes of a function's binary
+	maxSize = 12_600_000 // bytes of a function's binary
 	maxZip  = 4_100_000  // bytes of profile's package, which stands for the others
 )
 

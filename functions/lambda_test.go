@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -16,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
 // lambda serves AWS Lambda's runtime API to one function. The function is a real process
@@ -29,7 +30,7 @@ type lambda struct {
 	once    sync.Once
 	exited  chan struct{}
 	cmd     *exec.Cmd
-	log     logFile
+	log     testenv.LogFile
 	name    string // of the function's folder: "login"
 }
 
@@ -45,7 +46,7 @@ func start(t testing.TB, binary string, environment map[string]string) *lambda {
 	t.Helper()
 	l := &lambda{
 		events: make(chan string), answers: make(chan answer, 1),
-		ready: make(chan struct{}), exited: make(chan struct{}), log: newLog(t),
+		ready: make(chan struct{}), exited: make(chan struct{}), log: testenv.NewLogFile(t),
 		name: filepath.Base(filepath.Dir(binary)),
 	}
 	l.timeout.Store(int64(testTimeout))
@@ -152,25 +153,4 @@ func (l *lambda) send(event string) (string, error) {
 	case <-time.After(testTimeout):
 		return "", fmt.Errorf("the function does not answer in %v", testTimeout)
 	}
-}
-
-// logFile is the log of a process. The process writes to a file and not to a pipe. So
-// when its answer arrives, everything that it logged before is in the file.
-type logFile struct{ *os.File }
-
-func newLog(t testing.TB) logFile {
-	t.Helper()
-	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return logFile{file}
-}
-
-func (f logFile) String() string {
-	text, err := os.ReadFile(f.Name())
-	if err != nil {
-		return err.Error()
-	}
-	return string(text)
 }

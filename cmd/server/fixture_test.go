@@ -66,7 +66,7 @@ type process struct {
 	url    string // the URL that the server printed
 	cmd    *exec.Cmd
 	stdout *output
-	stderr *output
+	stderr testenv.LogFile
 	exited chan struct{}
 }
 
@@ -75,8 +75,8 @@ type process struct {
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	cmd := command(context.Background(), append([]string{"ADDR=localhost:0"}, env...), args...)
-	p := &process{cmd: cmd, stdout: newOutput(), stderr: newOutput(), exited: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
+	p := &process{cmd: cmd, stdout: newOutput(), stderr: testenv.NewLogFile(t), exited: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr.File
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +87,7 @@ func start(t *testing.T, env []string, args ...string) *process {
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		<-p.exited
+		p.stderr.Close()
 		checkLog(t, p.stderr.String())
 	})
 	select {
