@@ -7,8 +7,29 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// eventKey is the key of the *event in a request's context, which is all that is in it.
+// requestCtx is the context of the request of an event.
+type requestCtx struct {
+	context.Context
+	event *event
+}
+
+// eventKey is the key of the *event in a request's context.
 type eventKey struct{}
+
+// server is in each request's context, where net/http has its server. To a handler it says
+// that somebody catches its panic. [httputil.ReverseProxy] panics only then if the answer of
+// its target breaks off. Else it would present the half of it as the whole.
+var server = new(http.Server)
+
+func (c requestCtx) Value(key any) any {
+	switch key {
+	case eventKey{}:
+		return c.event
+	case http.ServerContextKey:
+		return server
+	}
+	return c.Context.Value(key)
+}
 
 func eventOf(ctx context.Context) *event {
 	e, _ := ctx.Value(eventKey{}).(*event)

@@ -40,8 +40,8 @@ func Start(h http.Handler, options ...func(*Options)) { lambda.Start(Handler(h, 
 
 // Handler returns h as a Lambda handler. It is safe for concurrent invocations if h
 // is. Its Invoke returns an error only for an event that is no HTTP request. If h panics,
-// even with [http.ErrAbortHandler], the panic is logged and answered with 500, and
-// everything that h had written is dropped.
+// even with [http.ErrAbortHandler], or writes more or less than its Content-Length says, that
+// is logged and answered with 500, and everything that h had written is dropped.
 //
 // The answer has the shape that the event's front door wants:
 //
@@ -133,21 +133,35 @@ func (a adapter) respond(ctx context.Context, e *event) *responseWriter {
 	return w
 }
 
-// serve reports whether the request was answered without a panic.
-func (a adapter) serve(e *event, w http.ResponseWriter, r *http.Request) (ok bool) {
+// finisher is what a handler writes its answer to. See [responseWriter.finish].
+type finisher interface {
+	http.ResponseWriter
+	finish() error
+}
+
+// serve reports whether the request was answered, without a panic and with all of the answer.
+func (a adapter) serve(e *event, w finisher, r *http.Request) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			logPanic(r.Context(), v, "method", r.Method, "path", r.URL.Path)
 		}
 	}()
 	if a.isHealthCheck(e, r) {
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		io.WriteString(w, "ok\n")
-		return true
+		writeHealth(w)
+	} else {
+		a.handler.ServeHTTP(w, r)
 	}
-	a.handler.ServeHTTP(w, r)
-	return true
+	err := w.finish()
+	if err != nil {
+		slog.ErrorContext(r.Context(), "the answer cannot be sent", "error", err, "method", r.Method, "path", r.URL.Path)
+	}
+	return err == nil
+}
+
+func writeHealth(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	io.WriteString(w, "ok\n")
 }
 
 func logPanic(ctx context.Context, v any, args ...any) {

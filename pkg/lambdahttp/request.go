@@ -107,7 +107,7 @@ func (e *event) request(ctx context.Context) (*http.Request, error) {
 		r.Host = hosts[0]
 		delete(header, "Host") // as net/http does
 	}
-	return r.WithContext(context.WithValue(ctx, eventKey{}, e)), nil
+	return r.WithContext(requestCtx{ctx, e}), nil
 }
 
 func (e *event) method() (string, error) {

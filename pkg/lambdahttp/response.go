@@ -19,12 +19,14 @@ import (
 
 // responseWriter collects a response and follows the rules of [http.ResponseWriter].
 type responseWriter struct {
-	method string
-	status int         // 0 until written
-	header http.Header // the handler may change it at any time
-	sent   http.Header // copy of header, made when the status was written
-	out    io.Writer   // gets the body
-	body   bytes.Buffer
+	method  string
+	status  int         // 0 until written
+	header  http.Header // the handler may change it at any time
+	sent    http.Header // copy of header, made when the status was written
+	length  int64       // what sent says of the body's length, or -1
+	written int64       // how much of the body the handler has written
+	out     io.Writer   // gets the body
+	body    bytes.Buffer
 }
 
 func newResponseWriter(method string) *responseWriter {
@@ -45,11 +47,40 @@ func (w *responseWriter) WriteHeader(status int) {
 	}
 	if w.status == 0 && status >= 200 {
 		w.status, w.sent = status, w.header.Clone()
+		w.length = takeLength(w.sent)
 	}
 }
 
+// takeLength returns the length that Content-Length says, or -1. What is no length is removed.
+func takeLength(h http.Header) int64 {
+	if len(h["Content-Length"]) == 0 {
+		return -1
+	}
+	length, err := strconv.ParseUint(h.Get("Content-Length"), 10, 63)
+	if err != nil {
+		h.Del("Content-Length")
+		return -1
+	}
+	return int64(length)
+}
+
+// finish ends an answer that the handler has written. It returns an error if the body is not
+// as long as the handler has said: a part is missing then, and nothing else would tell the
+// client. A server of net/http breaks the connection.
+func (w *responseWriter) finish() error {
+	w.WriteHeader(http.StatusOK)
+	if w.length >= 0 && w.length != w.written && w.method != http.MethodHead && w.mayHaveBody() {
+		return fmt.Errorf("the handler has written %d bytes and a Content-Length of %d", w.written, w.length)
+	}
+	return nil
+}
+
+func (w *responseWriter) mayHaveBody() bool {
+	return w.status != http.StatusNoContent && w.status != http.StatusNotModified
+}
+
 func (w *responseWriter) Write(p []byte) (int, error) {
-	out, err := w.next()
+	out, err := w.next(len(p))
 	if err != nil {
 		return 0, err
 	}
@@ -58,19 +89,22 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 
 // WriteString saves [io.WriteString] a copy.
 func (w *responseWriter) WriteString(s string) (int, error) {
-	out, err := w.next()
+	out, err := w.next(len(s))
 	if err != nil {
 		return 0, err
 	}
 	return io.WriteString(out, s)
 }
 
-// next returns where the next part of the body goes.
-func (w *responseWriter) next() (io.Writer, error) {
+// next returns where the next part of the body goes, which has so many bytes.
+func (w *responseWriter) next(n int) (io.Writer, error) {
 	w.WriteHeader(http.StatusOK)
+	w.written += int64(n)
 	switch {
-	case w.status == http.StatusNoContent || w.status == http.StatusNotModified:
+	case !w.mayHaveBody():
 		return nil, http.ErrBodyNotAllowed
+	case w.length >= 0 && w.written > w.length:
+		return nil, http.ErrContentLength
 	case w.method == http.MethodHead:
 		return io.Discard, nil
 	}

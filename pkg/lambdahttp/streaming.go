@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -30,7 +29,8 @@ import (
 // for binaryMediaTypes.
 //
 // If h panics before anything was sent, the answer is a 500, and everything that h had
-// written is dropped. After that the stream ends as broken: Lambda is told the error
+// written is dropped. After that, and if h has written less than its Content-Length says, the
+// stream ends as broken: Lambda is told the error
 // Function.AnswerBroken in a trailer, counts the invocation as failed, and the client sees
 // an answer that ends too early. It is never told that a broken answer is complete.
 //
@@ -91,10 +91,7 @@ func (a adapter) streamTo(ctx context.Context, pipe io.Writer, e *event) error {
 	}
 	w := newStreamWriter(r, pipe, e.kind)
 	if a.serve(e, w, r) {
-		if err = w.FlushError(); err == nil {
-			return nil
-		}
-		slog.ErrorContext(ctx, "the answer cannot be sent", "error", err, "method", r.Method, "path", r.URL.Path)
+		return nil
 	}
 	if w.begun {
 		return errBroken
@@ -139,6 +136,14 @@ func newStreamWriter(r *http.Request, pipe io.Writer, k kind) *streamWriter {
 	w.buffer = bufio.NewWriter(writerFunc(w.send))
 	w.out = w.buffer
 	return w
+}
+
+// finish sends what is left, if that is all of the answer.
+func (w *streamWriter) finish() error {
+	if err := w.responseWriter.finish(); err != nil {
+		return err
+	}
+	return w.FlushError()
 }
 
 // Flush sends what was written so far, and the headers if they were not sent.
