@@ -97,6 +97,8 @@ func TestBadEventOfEachKind(t *testing.T) {
 			"bad UTF-8":        bytes.Replace(plain.encode(kind), []byte(`"body":"`), []byte("\"body\":\"canary\xff"), 1),
 			"method":           bytes.ReplaceAll(plain.encode(kind), []byte(`"GET"`), []byte(`"GET /"`)),
 			"path":             bytes.ReplaceAll(plain.encode(kind), []byte(`"/profile"`), []byte(`"profile"`)),
+			"host with a path": bytes.ReplaceAll(plain.encode(kind), []byte(`"app.example.com"`), []byte(`"app.example.com/x"`)),
+			"host with a user": bytes.ReplaceAll(plain.encode(kind), []byte(`"app.example.com"`), []byte(`"app.example.com@evil.example"`)),
 			"two hosts": change(func(e map[string]any) {
 				e["headers"] = map[string]string{"host": "app.example.com", "Host": "evil.example"}
 				if e["multiValueHeaders"] != nil {

@@ -110,8 +110,8 @@
 //
 // # What is not promised
 //
-// Bodies are sent whole, except by [StartStreaming]. There is no Hijack or ReadFrom. A
-// missing Content-Type is not guessed. Informational responses are dropped.
+// Bodies are sent whole, except by [StartStreaming]. There is no Hijack or ReadFrom, and no
+// trailer. A missing Content-Type is not guessed. Informational responses are dropped.
 //
 // This package may still change in ways that break programs.
 package lambdahttp

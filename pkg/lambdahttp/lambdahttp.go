@@ -58,7 +58,8 @@ func Start(h http.Handler, options ...func(*Options)) { lambda.Start(Handler(h, 
 //     all headers, and with base64 or escapes in the body. An answer that is larger is logged
 //     with its size, and replaced by a 500.
 //   - A header that has control characters, is not UTF-8, or has no valid name is logged and
-//     left out. REST APIs and function URLs rename WWW-Authenticate to
+//     left out. Transfer-Encoding and Trailer are left out, too, since the front door frames
+//     the answer and sends no trailers. REST APIs and function URLs rename WWW-Authenticate to
 //     X-Amzn-Remapped-Www-Authenticate (for HTTP APIs reports differ), and Connection, Date
 //     and Server in the same way. A load balancer may change the order of headers.
 func Handler(h http.Handler, options ...func(*Options)) lambda.Handler {

@@ -50,6 +50,37 @@ func brokenAnswers(t *testing.T) map[string]http.HandlerFunc {
 	}
 }
 
+// TestFraming: how an answer is framed is not the handler's to say, and trailers are not sent.
+func TestFraming(t *testing.T) {
+	h := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Transfer-Encoding", "chunked")
+		w.Header()["trailer"] = []string{"X-Checksum"}
+		w.Header().Set("Allow", "GET")
+		io.WriteString(w, "body")
+		w.Header().Set("X-Checksum", "1")
+		w.Header().Set(http.TrailerPrefix+"X-More", "1")
+	}
+	var log bytes.Buffer
+	logTo(t, &log)
+	for door := range doors {
+		if out := invoke(t, t.Context(), http.HandlerFunc(h), at(door, "GET", "/")); hasFraming(out) || !bytes.Contains(out, []byte(`"Allow"`)) {
+			t.Errorf("%s: answered %s", door, out)
+		}
+	}
+	for _, door := range streams {
+		if p, body := whole(t, h, at(door, "GET", "/")); len(p.Headers) != 1 || body != "body" {
+			t.Errorf("%s: a stream of %+v %s", door, p, body)
+		}
+	}
+	if log.Len() != 0 {
+		t.Errorf("logged %s", &log)
+	}
+}
+
+func hasFraming(answer []byte) bool {
+	return bytes.Contains(answer, []byte("ransfer")) || bytes.Contains(answer, []byte("railer")) || bytes.Contains(answer, []byte("X-"))
+}
+
 // readerAt reads from wherever it is.
 type readerAt struct{ io.Reader }
 

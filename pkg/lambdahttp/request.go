@@ -214,8 +214,11 @@ func (e *event) header() (http.Header, error) {
 		values[len(all)] = joinCookies(e.Cookies, lines)
 		h["Cookie"] = values[len(all):]
 	}
-	if hosts := h["Host"]; len(hosts) > 1 {
+	switch hosts := h["Host"]; {
+	case len(hosts) > 1:
 		return nil, fmt.Errorf("the event has more than one host header: %q", hosts)
+	case len(hosts) == 1 && strings.Trim(hosts[0], letters+"0123456789!$%&'()*+,-.:;=[]_~") != "": // as net/http
+		return nil, fmt.Errorf("the event's host header %q is not a host", hosts[0])
 	}
 	return h, nil
 }

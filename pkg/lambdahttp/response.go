@@ -228,7 +228,9 @@ func statusDescription(status int) string {
 
 // tidy gives each header its canonical name, and removes what no header may have: names
 // that are no token, and values with control characters or invalid UTF-8. That is logged,
-// but the log does not quote the value.
+// but the log does not quote the value. Transfer-Encoding and Trailer describe how a server
+// of net/http frames the answer. Behind a front door they would be wrong: it frames the
+// answer itself, and a client that expects chunks cannot read it.
 func tidy(ctx context.Context, h http.Header) {
 	for name, values := range h {
 		valid := slices.DeleteFunc(values, func(value string) bool {
@@ -244,7 +246,7 @@ func tidy(ctx context.Context, h http.Header) {
 		case name == "" || strings.ContainsFunc(name, isNoToken):
 			slog.ErrorContext(ctx, "response header dropped: its name is not a header's", "name", name)
 			delete(h, name)
-		case len(valid) == 0:
+		case len(valid) == 0, canonical == "Transfer-Encoding", canonical == "Trailer":
 			delete(h, name)
 		case name != canonical:
 			delete(h, name)
