@@ -17,11 +17,11 @@ import (
 // it passes to [Start], [Handler], [StartStreaming] or [StreamingHandler].
 type Options struct {
 	// Problem writes the answer where the handler cannot: 400 for an event whose request is
-	// malformed, 500 for a handler that panicked and for an answer that is too large. It
-	// should write the status that it is given. The detail is a sentence for the client and
-	// quotes nothing secret. If Problem panics or writes nothing, or is nil, the answer is
-	// the default: a problem document (RFC 9457) with headers that forbid to store, frame
-	// and sniff it.
+	// malformed, 500 for a handler that panicked, and for an answer that is too large or not
+	// complete. It should write the status that it is given. The detail is a sentence for the
+	// client and quotes nothing secret. If Problem panics or writes nothing, or is nil, the
+	// answer is the default: a problem document (RFC 9457) with headers that forbid to store,
+	// frame and sniff it.
 	Problem func(w http.ResponseWriter, status int, detail string)
 
 	// HealthPath is where a load balancer checks the health of its targets, by default
@@ -50,6 +50,7 @@ func Start(h http.Handler, options ...func(*Options)) { lambda.Start(Handler(h, 
 //     separate. A load balancer without multi-value headers takes one value for each name:
 //     the second cookie is spelled set-Cookie, and so on. That works, but AWS does not
 //     promise it, so turn multi-value headers on.
+//   - The answer to HEAD, and 204 and 304, have no body, whatever h writes.
 //   - A body that is not valid UTF-8, such as an image or gzip, is sent in base64, which every
 //     front door decodes. A REST API decodes it only if its binaryMediaTypes match the first
 //     type in the request's Accept header; without them, the client gets base64. A browser

@@ -28,9 +28,9 @@ import (
 // 16 KB; an answer with more is a 500. There is no limit for the body, no base64, and no need
 // for binaryMediaTypes.
 //
-// If h panics before anything was sent, the answer is a 500, and everything that h had
-// written is dropped. After that, and if h has written less than its Content-Length says, the
-// stream ends as broken: Lambda is told the error
+// If h panics, or writes more or less than its Content-Length says, and nothing was sent
+// before, the answer is a 500, and everything that h had written is dropped. If something was
+// sent, the stream ends as broken: Lambda is told the error
 // Function.AnswerBroken in a trailer, counts the invocation as failed, and the client sees
 // an answer that ends too early. It is never told that a broken answer is complete.
 //
