@@ -119,6 +119,25 @@ func TestBadEventOfEachKind(t *testing.T) {
 	}
 }
 
+// TestShapeOfABadEvent: what nobody could decode is answered in the shape of its kind.
+func TestShapeOfABadEvent(t *testing.T) {
+	logTo(t, io.Discard)
+	for _, kind := range kinds {
+		payload := plain.encode(kind)
+		out := invoke(t, t.Context(), http.NotFoundHandler(), bytes.Replace(payload, []byte(`"body":"`), []byte("\"body\":\"\xff"), 1))
+		for member, want := range map[string]bool{
+			"statusDescription": strings.HasPrefix(kind, "load-balancer"),
+			"cookies":           kind == "http-api" || kind == "function-url",
+			"headers":           kind == "http-api" || kind == "function-url" || kind == "load-balancer",
+			"multiValueHeaders": kind == "http-api-1" || kind == "rest-api" || kind == "load-balancer-multi",
+		} {
+			if got := bytes.Contains(out, []byte(`"`+member+`":`)); got != want {
+				t.Errorf("%s: %s is there: %t, want %t, in %s", kind, member, got, want, out)
+			}
+		}
+	}
+}
+
 // TestBadEncodingOfAPath: what has not been decoded yet must be decodable.
 func TestBadEncodingOfAPath(t *testing.T) {
 	logTo(t, io.Discard)

@@ -50,11 +50,14 @@ func TestNoRequest(t *testing.T) {
 		`{"requestContext":{"eventType":"MESSAGE","connectionId":"c",` + identity + `},"body":"canary"}`:                                                                                                       "a WebSocket event (MESSAGE)",
 		`{"httpMethod":"GET","path":"/","requestContext":{"eventType":"DISCONNECT","connectionId":"c",` + identity + `}}`:                                                                                      "a WebSocket event (DISCONNECT)",
 		`{"requestContext":{"eventType":"canary\n","connectionId":"c"},"httpMethod":"GET","path":"/"}`:                                                                                                         "a WebSocket event",
+		`{"requestContext":{"eventType":"` + strings.Repeat("CANARY", 11) + `","connectionId":"c"}}`:                                                                                                           "a WebSocket event", // no name is so long
 		`{"version":"3.0","rawPath":"/canary","requestContext":{"http":{"method":"GET"}}}`:                                                                                                                     "one in an unknown payload format",
-		`{"httpMethod":"GET","path":"/canary"}`:                        "one in an unknown payload format",
-		`{"version":"2.0","headers":{"cookie":"canary"}}`:              "an object of another kind",
-		"{\"Records\":[{\"eventSource\":\"aws:sqs\"}],\"x\":\"\xff\"}": "an event of aws:sqs with 1 record",
-		`{"Records":[{"eventSource":"aws:sqs"}],"headers":"canary"}`:   "an event of aws:sqs with 1 record",
+		`{"httpMethod":"GET","path":"/canary"}`:                                                     "one in an unknown payload format",
+		`{"version":"3.0","httpMethod":"GET","path":"/canary","requestContext":{` + identity + `}}`: "one in an unknown payload format",
+		`{"version":"1.0","headers":{"cookie":"canary"}}`:                                           "an object of another kind",
+		`{"version":"2.0","headers":{"cookie":"canary"}}`:                                           "an object of another kind",
+		"{\"Records\":[{\"eventSource\":\"aws:sqs\"}],\"x\":\"\xff\"}":                              "an event of aws:sqs with 1 record",
+		`{"Records":[{"eventSource":"aws:sqs"}],"headers":"canary"}`:                                "an event of aws:sqs with 1 record",
 	} {
 		out, err := h.Invoke(t.Context(), []byte(event))
 		if full := "the event is no HTTP request, but " + want; err == nil || err.Error() != full || out != nil {

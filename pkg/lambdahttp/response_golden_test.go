@@ -81,6 +81,17 @@ func golden(t *testing.T, name string, answer []byte) {
 	}
 }
 
+// TestNoHeadersAtAll: a target group says by the name of the member, and not by what is in it,
+// whether its load balancer reads one value for each header or several.
+func TestNoHeadersAtAll(t *testing.T) {
+	for member, want := range map[string]string{"headers": `"headers":{`, "multiValueHeaders": `"multiValueHeaders":{`} {
+		event := `{"httpMethod": "GET", "path": "/", "requestContext": {"elb": {}}, "` + member + `": {}}`
+		if out := invoke(t, t.Context(), answers["headers"], []byte(event)); !bytes.Contains(out, []byte(want)) {
+			t.Errorf("with no %s: answered %s", member, out)
+		}
+	}
+}
+
 // TestHealthCheck: a load balancer that asks whether the function runs gets an answer without
 // the handler. Everybody else, and every other path, gets the handler's.
 func TestHealthCheck(t *testing.T) {
