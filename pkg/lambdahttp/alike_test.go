@@ -190,6 +190,7 @@ func TestStageInThePath(t *testing.T) {
 		{"http-api", own, "live", "/x/live", "/x/live"},
 		{"http-api", own, "$default", "/live/profile", "/live/profile"},
 		{"http-api", own, "", "/live/profile", "/live/profile"},
+		{"http-api", own, "$default", "/$default/profile", "/$default/profile"},
 		{"http-api", mapped, "live", "/live/profile", "/profile"},
 		{"http-api-1", own, "live", "/live/profile", "/profile"},
 		{"http-api-1", mapped, "live", "/live/profile", "/live/profile"},

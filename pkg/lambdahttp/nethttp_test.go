@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -79,6 +81,44 @@ func TestFraming(t *testing.T) {
 
 func hasFraming(answer []byte) bool {
 	return bytes.Contains(answer, []byte("ransfer")) || bytes.Contains(answer, []byte("railer")) || bytes.Contains(answer, []byte("X-"))
+}
+
+// TestNoBody: an empty body is what net/http has for it, which proxies look for.
+func TestNoBody(t *testing.T) {
+	for door := range doors {
+		invoke(t, t.Context(), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.Body != http.NoBody || r.ContentLength != 0 {
+				t.Errorf("%s: the body is %v with a length of %d", door, r.Body, r.ContentLength)
+			}
+		}), at(door, "GET", "/"))
+	}
+}
+
+// TestSpellingsOfAHeader: lines of a header that are not beside each other leave what is
+// between them alone.
+func TestSpellingsOfAHeader(t *testing.T) {
+	event := strings.Replace(doors["http-api"], `"headers": {`, `"headers": {"x-a": "1", "x-b": "2", "X-A": "3", "x-c": "4", `, 1)
+	invoke(t, t.Context(), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		for name, want := range map[string][]string{"X-A": {"1", "3"}, "X-B": {"2"}, "X-C": {"4"}} {
+			if got := r.Header[name]; !slices.Equal(got, want) {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+	}), []byte(event))
+}
+
+// TestControlCharactersInAQuery: net/http reads no such request.
+func TestControlCharactersInAQuery(t *testing.T) {
+	logTo(t, io.Discard)
+	for _, query := range []string{"a=\x00", "a=\n", "a=\x1f", "a=\x7f", "\x7f"} {
+		for _, kind := range []string{"http-api", "function-url", "load-balancer", "load-balancer-multi"} {
+			s := plain
+			s.query = query
+			if status, _ := statusOf(t, t.Context(), http.NotFoundHandler(), s.encode(kind)); status != 400 {
+				t.Errorf("%s, %q: answered %d", kind, query, status)
+			}
+		}
+	}
 }
 
 // readerAt reads from wherever it is.
