@@ -18,15 +18,16 @@ type eventKey struct{}
 
 // server is in each request's context, where net/http has its server. To a handler it says
 // that somebody catches its panic. [httputil.ReverseProxy] panics only then if the answer of
-// its target breaks off. Else it would present the half of it as the whole.
-var server = new(http.Server)
+// its target breaks off. Else it would present the half of it as the whole. It is no
+// [http.Server], because that would make every function's binary half a megabyte larger.
+type server struct{}
 
 func (c requestCtx) Value(key any) any {
 	switch key {
 	case eventKey{}:
 		return c.event
 	case http.ServerContextKey:
-		return server
+		return server{}
 	}
 	return c.Context.Value(key)
 }

@@ -19,9 +19,9 @@ type Options struct {
 	// Problem writes the answer where the handler cannot: 400 for an event whose request is
 	// malformed, 500 for a handler that panicked, and for an answer that is too large or not
 	// complete. It should write the status that it is given. The detail is a sentence for the
-	// client and quotes nothing secret. If Problem panics or writes nothing, or is nil, the
-	// answer is the default: a problem document (RFC 9457) with headers that forbid to store,
-	// frame and sniff it.
+	// client and quotes nothing secret. If Problem panics, writes nothing or not all that it
+	// has said, or is nil, the answer is the default: a problem document (RFC 9457) with
+	// headers that forbid to store, frame and sniff it.
 	Problem func(w http.ResponseWriter, status int, detail string)
 
 	// HealthPath is where a load balancer checks the health of its targets, by default

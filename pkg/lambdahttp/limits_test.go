@@ -153,8 +153,13 @@ func TestProblemOption(t *testing.T) {
 			io.WriteString(w, "own")
 			panic("problem")
 		}, false},
-		"writes nothing":   {func(w http.ResponseWriter, _ int, _ string) { w.Header().Set("X-Own", "own") }, false},
-		"no such status":   {func(w http.ResponseWriter, _ int, _ string) { w.WriteHeader(0) }, false},
+		"writes nothing": {func(w http.ResponseWriter, _ int, _ string) { w.Header().Set("X-Own", "own") }, false},
+		"no such status": {func(w http.ResponseWriter, _ int, _ string) { w.WriteHeader(0) }, false},
+		"not complete": {func(w http.ResponseWriter, status int, _ string) {
+			w.Header().Set("Content-Length", "5")
+			w.WriteHeader(status)
+			io.WriteString(w, "own")
+		}, false},
 		"is nil":           {nil, false},
 		"an informational": {func(w http.ResponseWriter, _ int, _ string) { w.WriteHeader(103) }, false},
 	} {

@@ -107,6 +107,21 @@ func TestSpellingsOfAHeader(t *testing.T) {
 	}), []byte(event))
 }
 
+// TestNullHeaders: a value that is null is no value, and spoils no request.
+func TestNullHeaders(t *testing.T) {
+	for _, member := range []string{"headers", "multiValueHeaders"} {
+		event := `{"httpMethod": "GET", "path": "/", "requestContext": {"elb": {}},
+			"` + member + `": {"x-a": null, "x-b": [null, "1", null], "x-c": []}, "queryStringParameters": {"a": null, "b": "2"}}`
+		called := false
+		invoke(t, t.Context(), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			called = len(r.Header) == 1 && slices.Equal(r.Header["X-B"], []string{"1"}) && r.URL.RawQuery == "b=2"
+		}), []byte(event))
+		if !called {
+			t.Errorf("the handler was not called, or not with what is not null in %s", event)
+		}
+	}
+}
+
 // TestControlCharactersInAQuery: net/http reads no such request.
 func TestControlCharactersInAQuery(t *testing.T) {
 	logTo(t, io.Discard)

@@ -19,7 +19,7 @@ func (a adapter) failed(r *http.Request) *responseWriter {
 // problem returns the answer of the option Problem, or ours if that fails.
 func (a adapter) problem(ctx context.Context, method string, status int, detail string) *responseWriter {
 	w := newResponseWriter(method)
-	if a.writeProblem(ctx, w, status, detail) && w.Written() {
+	if a.writeProblem(ctx, w, status, detail) && w.Written() && w.finish() == nil {
 		return w
 	}
 	w = newResponseWriter(method)
