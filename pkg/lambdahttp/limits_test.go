@@ -118,7 +118,7 @@ func TestBrokenNames(t *testing.T) {
 		var log bytes.Buffer
 		logTo(t, &log)
 		out := invoke(t, t.Context(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			for _, name := range []string{"", "X-Canary\r\nSet-Cookie", "X-Canary\xff", "X Canary", "X-Canary:", "X-Cänary"} {
+			for _, name := range []string{"", "X-Canary\r\nSet-Cookie", "X-Canary\xff", "X Canary", "X-Canary:", "X-Cänary", "X-Canary\x7f"} {
 				w.Header()[name] = []string{"canary"}
 			}
 			w.Header()["x-nothing"] = nil
@@ -127,8 +127,25 @@ func TestBrokenNames(t *testing.T) {
 		if bytes.Contains(out, []byte("anary")) || bytes.Contains(out, []byte("othing")) || !bytes.Contains(out, []byte(`"Allow":`)) {
 			t.Errorf("%s: answered %s", door, out)
 		}
-		if n := strings.Count(log.String(), "its name is not a header's"); n != 6 || strings.Contains(log.String(), `"canary"`) {
-			t.Errorf("%s: logged %d times, want 6:\n%s", door, n, &log)
+		if n := strings.Count(log.String(), "its name is not a header's"); n != 7 || strings.Contains(log.String(), `"canary"`) {
+			t.Errorf("%s: logged %d times, want 7:\n%s", door, n, &log)
+		}
+	}
+}
+
+// TestBrokenValues: a value with a character that no header has is left out, and the rest is
+// sent.
+func TestBrokenValues(t *testing.T) {
+	logTo(t, io.Discard)
+	for _, bad := range []string{"\x00", "\n", "\r", "\x1f", "\x7f", "\u0085", "\xff"} {
+		for door := range doors {
+			out := invoke(t, t.Context(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header()["X-Probe"] = []string{"canary" + bad, "good"}
+				w.Header()["X-Other"] = []string{bad + "canary"}
+			}), at(door, "GET", "/"))
+			if bytes.Contains(out, []byte("canary")) || bytes.Contains(out, []byte("Other")) || !bytes.Contains(out, []byte("good")) {
+				t.Errorf("%s, %q: answered %s", door, bad, out)
+			}
 		}
 	}
 }
