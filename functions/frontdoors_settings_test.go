@@ -236,7 +236,7 @@ func TestWebACLs(t *testing.T) {
 	if got, want := strings.Join(names, " "), "login AWSManagedRulesCommonRuleSet AWSManagedRulesKnownBadInputsRuleSet"; got != want {
 		t.Errorf("the rules are %s, want %s", got, want)
 	}
-	if got, want := strings.Join(counted, " "), "CrossSiteScripting_BODY EC2MetaDataSSRF_BODY GenericLFI_BODY GenericRFI_BODY JavaDeserializationRCE_BODY Log4JRCE_BODY"; got != want {
+	if got, want := strings.Join(counted, " "), "CrossSiteScripting_BODY EC2MetaDataSSRF_BODY GenericLFI_BODY GenericRFI_BODY JavaDeserializationRCE_BODY Log4JRCE_BODY ReactJSRCE_BODY"; got != want {
 		t.Errorf("only counted are %s, want %s", got, want)
 	}
 	association := resources[struct {
