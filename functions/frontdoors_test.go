@@ -20,6 +20,7 @@ type frontDoor struct {
 	Parameters map[string]json.RawMessage
 	Outputs    map[string]struct{ Value json.RawMessage }
 	text       string
+	whole      any // as it is written, with the long form of each short function
 }
 
 func readFrontDoor(t *testing.T, name string) frontDoor {
@@ -32,11 +33,12 @@ func readFrontDoor(t *testing.T, name string) frontDoor {
 	if err := yaml.Load(text, &node); err != nil {
 		t.Fatal(err)
 	}
-	whole, err := json.Marshal(plain(t, node.Content[0]))
+	parsed := plain(t, node.Content[0])
+	whole, err := json.Marshal(parsed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	door := frontDoor{text: string(text)}
+	door := frontDoor{text: string(text), whole: parsed}
 	if err := json.Unmarshal(whole, &door); err != nil {
 		t.Fatal(err)
 	}
