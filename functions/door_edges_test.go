@@ -20,6 +20,7 @@ func (j *journey) edges() {
 	}
 	cookie, other := signIn(), signIn()
 	j.take("different cookies", profile(cookie+"; "+other), budget{}, http.StatusUnauthorized)
+	j.take("cookies in two headers", request{method: "GET", path: "/profile", headers: http.Header{"Cookie": {"theme=dark", cookie}}}, loadCost, http.StatusOK)
 	j.take("equal cookies", profile(cookie+"; "+cookie), loadCost, http.StatusOK)
 
 	for _, tt := range []struct {
@@ -72,7 +73,7 @@ func (j *journey) different(cookie, other string) {
 		other  map[string]int // by the door's name
 	}{
 		// A load balancer with one value for each header takes the last.
-		"cookies in two headers": {request{method: "GET", path: "/profile", headers: http.Header{"Cookie": {other, cookie}}},
+		"different cookies in two headers": {request{method: "GET", path: "/profile", headers: http.Header{"Cookie": {other, cookie}}},
 			http.StatusUnauthorized, map[string]int{loadBalancer.name: http.StatusOK}},
 		"a header twice": {request{method: "POST", path: "/logout", headers: http.Header{"Sec-Fetch-Site": {"same-origin", "cross-site"}}},
 			http.StatusBadRequest, map[string]int{loadBalancer.name: http.StatusForbidden}},

@@ -93,6 +93,34 @@ func TestOneAddress(t *testing.T) {
 	}
 }
 
+// The domain name stands for the API's one stage, without a path in front. Everything that
+// belongs to an API belongs to ours, and ApiUrl is where it answers.
+func TestOneAPI(t *testing.T) {
+	stack := translate(t)
+	for id, resource := range stack.Resources {
+		var properties struct{ ApiId json.RawMessage }
+		if err := json.Unmarshal(resource.Properties, &properties); err != nil {
+			t.Fatal(err)
+		}
+		if api := properties.ApiId; api != nil && compact(t, api) != `{"Ref":"HttpApi"}` {
+			t.Errorf("%s belongs to %s", id, api)
+		}
+	}
+	for id, want := range map[string]string{
+		"DomainMapping": `{"ApiId":{"Ref":"HttpApi"},"DomainName":{"Ref":"Domain"},"Stage":{"Ref":"Stage"}}`,
+		"Domain": `{"DomainName":{"Ref":"DomainName"},"DomainNameConfigurations":[{"CertificateArn":{"Ref":"CertificateArn"},"EndpointType":"REGIONAL","IpAddressType":"dualstack","SecurityPolicy":"TLS_1_2"}],` +
+			`"Tags":{"Application":{"Ref":"AWS::StackName"}}}`,
+	} {
+		if got := compact(t, stack.Resources[id].Properties); got != want {
+			t.Errorf("%s is\n%s, want\n%s", id, got, want)
+		}
+	}
+	const url = `{"Fn::If":["HasDomain",{"Fn::Sub":"https://${DomainName}"},{"Fn::Sub":"https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}]}`
+	if got := compact(t, stack.Outputs["ApiUrl"].Value); got != url {
+		t.Errorf("ApiUrl is %s", got)
+	}
+}
+
 // compact returns JSON without spaces.
 func compact(t *testing.T, text json.RawMessage) string {
 	t.Helper()

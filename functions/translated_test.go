@@ -150,6 +150,16 @@ func invocable(t *testing.T, stack translated, function, of string) bool {
 	return false
 }
 
+// Nobody else may invoke a function: each permission is for our API alone.
+func TestTranslatedPermissions(t *testing.T) {
+	for id, p := range resources[permission](t, translate(t), "AWS::Lambda::Permission") {
+		api := strings.HasPrefix(p.SourceArn.Sub, "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}/")
+		if p.Action != "lambda:InvokeFunction" || p.Principal != "apigateway.amazonaws.com" || !api {
+			t.Errorf("%s is %+v", id, p)
+		}
+	}
+}
+
 // When CloudFormation updates an API that has a definition, it removes the routes that
 // other stacks have attached. So ours has none, and there is no other API. What is
 // attached is served without a deployment of ours.
