@@ -56,12 +56,19 @@ func readFile(t *testing.T, name string) string {
 // checks no session, and the API may invoke them.
 func TestExampleRoutes(t *testing.T) {
 	stack := translation(t, "stack.json")
-	type integration struct{ IntegrationUri attribute }
+	type integration struct {
+		ApiId                                 reference
+		IntegrationType, PayloadFormatVersion string
+		IntegrationUri                        attribute
+	}
 	integrations := resources[integration](t, stack, "AWS::ApiGatewayV2::Integration")
 	got := map[string]string{}
 	for id, r := range resources[route](t, stack, "AWS::ApiGatewayV2::Route") {
-		name := strings.TrimSuffix(strings.TrimPrefix(r.Target.Sub, "integrations/${"), "}")
-		function := integrations[name].IntegrationUri.GetAtt[0]
+		i := integrations[strings.TrimSuffix(strings.TrimPrefix(r.Target.Sub, "integrations/${"), "}")]
+		if i.ApiId.Ref != "ApiId" || i.IntegrationType != "AWS_PROXY" || i.PayloadFormatVersion != "2.0" {
+			t.Fatalf("%s goes to %+v", r.RouteKey, i)
+		}
+		function := i.IntegrationUri.GetAtt[0]
 		got[r.RouteKey] = function + " " + r.AuthorizationType + " " + r.AuthorizerId.Ref
 		if p := resources[permission](t, stack, "AWS::Lambda::Permission")[strings.TrimSuffix(id, "Route")+"Permission"]; p.FunctionName.Ref != function ||
 			p.SourceArn.Sub != "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${ApiId}/*" {
@@ -78,6 +85,19 @@ func TestExampleRoutes(t *testing.T) {
 type exampleFunction struct {
 	Handler, Runtime string
 	Environment      struct{ Variables map[string]json.RawMessage }
+}
+
+// The Go function of the example gets each variable from the value of the same name as the
+// functions of template.yaml.
+func TestExampleVariables(t *testing.T) {
+	ours := resources[exampleFunction](t, translate(t), "AWS::Lambda::Function")["ProfileFunction"].Environment.Variables
+	theirs := resources[exampleFunction](t, translation(t, "stack.json"), "AWS::Lambda::Function")["OrdersFunction"].Environment.Variables
+	exported := strings.NewReplacer(`"SessionsTable"`, `"SessionsTableName"`, "${SessionKeys}", "${SessionKeysArn}")
+	for name, value := range theirs {
+		if got, want := compact(t, value), exported.Replace(compact(t, ours[name])); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
 }
 
 // The Go function of the example answers who is signed in and nobody else. It makes

@@ -195,19 +195,19 @@ func TestExampleImports(t *testing.T) {
 	const folder = "../examples/stack/"
 	stack := translate(t)
 	text := readFile(t, folder+"template.yaml")
-	imports := regexp.MustCompile(`'Fn::ImportValue': !Sub '\$\{Coatcheck\}-(\w+)'`).FindAllStringSubmatch(text, -1)
+	imports := regexp.MustCompile(`(\w+): \{ 'Fn::ImportValue': !Sub '\$\{Coatcheck\}-(\w+)' \}`).FindAllStringSubmatch(text, -1)
 	if len(imports) < 5 || len(imports) != strings.Count(text, "ImportValue") {
 		t.Fatalf("the imports are %q", imports)
 	}
 	for _, match := range imports {
-		output := stack.Outputs[match[1]]
-		if output.Export == nil || output.Condition != "" {
-			t.Errorf("%s is not exported, or not always", match[1])
+		output := stack.Outputs[match[2]]
+		if output.Export == nil || output.Condition != "" || match[1] != match[2] {
+			t.Errorf("%s, which is given as %s, is not exported, or not always", match[2], match[1])
 			continue
 		}
 		e := stack.evaluate(t, nil)
 		if e.text(output.Value); len(e.used) > 0 {
-			t.Errorf("%s changes with %v", match[1], e.used)
+			t.Errorf("%s changes with %v", match[2], e.used)
 		}
 	}
 	example, local, functions := readExample(t, "template.yaml"), readExample(t, "local.yaml"), readExample(t, "functions.yaml")
@@ -217,6 +217,9 @@ func TestExampleImports(t *testing.T) {
 	for name, p := range example.Parameters {
 		if _, output := stack.Outputs[name]; !output && name != "Coatcheck" && name != "Architecture" {
 			t.Errorf("%s is no output of template.yaml", name)
+		}
+		if given := example.Resources.Functions.Properties.Parameters[name]; name != "Coatcheck" && (given.Tag != "!Ref" || given.Value != name) {
+			t.Errorf("the functions get %s %s as %s", given.Tag, given.Value, name)
 		}
 		if theirs := stack.Parameters[name].Default; name != "Coatcheck" && theirs != p.Default {
 			t.Errorf("%s is %q by default, in template.yaml %v", name, p.Default, theirs)
