@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -53,9 +53,15 @@ func headersOf(r *http.Request) map[string][]string {
 	for name, values := range r.Header {
 		headers[strings.ToLower(name)] = values
 	}
-	headers["x-forwarded-for"] = append(headers["x-forwarded-for"], ClientAddress)
+	headers["x-forwarded-for"] = []string{forwardedFor(headers["x-forwarded-for"])}
 	headers["x-forwarded-proto"], headers["x-forwarded-port"] = []string{"https"}, []string{"443"}
 	return headers
+}
+
+// forwardedFor returns the header X-Forwarded-For, one line that ends with the client's
+// address. Before it stands what the client has sent, which may be forged.
+func forwardedFor(sent []string) string {
+	return strings.Join(append(slices.Clone(sent), ClientAddress), ", ")
 }
 
 func hostOf(r *http.Request) string {
@@ -71,6 +77,7 @@ func (f FrontDoor) version2(event map[string]any, r *http.Request, headers map[s
 	domain, path := hostOf(r), r.URL.Path
 	if f == FunctionURL {
 		domain, path = "abcdefghijklmnopqrstuvwxyz012345.lambda-url.eu-west-1.on.aws", r.URL.EscapedPath()
+		headers["x-forwarded-for"][0], _, _ = strings.Cut(headers["x-forwarded-for"][0], ",") // seen to keep the first hop alone
 	}
 	if line := headers["cookie"]; len(line) > 0 {
 		event["cookies"] = strings.Split(strings.Join(line, "; "), "; ")
@@ -92,20 +99,20 @@ func (f FrontDoor) version2(event map[string]any, r *http.Request, headers map[s
 	}
 }
 
-// version1 completes an event of a REST API, or of payload format 1.0, in which an HTTP API
-// imitates it.
+// version1 completes an event of a REST API, which leaves the path as it was sent, or of
+// payload format 1.0, in which an HTTP API imitates it and decodes the path.
 func (f FrontDoor) version1(event map[string]any, r *http.Request, headers map[string][]string) {
-	stage := "prod"
+	stage, path := "prod", rooted(r.URL.EscapedPath())
 	if f == HTTPAPI1 {
-		event["version"], stage = "1.0", "$default"
+		event["version"], stage, path = "1.0", "$default", rooted(r.URL.Path)
 	}
 	query := map[string][]string(r.URL.Query())
-	event["resource"], event["path"], event["httpMethod"] = "/{proxy+}", rooted(r.URL.Path), r.Method
+	event["resource"], event["path"], event["httpMethod"] = "/{proxy+}", path, r.Method
 	event["headers"], event["multiValueHeaders"] = each(headers, last), headers
 	event["queryStringParameters"], event["multiValueQueryStringParameters"] = each(query, last), query
 	event["requestContext"] = map[string]any{
 		"accountId": "123456789012", "apiId": "r3pmxmplak", "domainName": hostOf(r), "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
-		"resourcePath": "/{proxy+}", "httpMethod": r.Method, "path": "/" + stage + rooted(r.URL.Path), "stage": stage, "protocol": "HTTP/1.1",
+		"resourcePath": "/{proxy+}", "httpMethod": r.Method, "path": "/" + stage + path, "stage": stage, "protocol": "HTTP/1.1",
 		"requestTime": "10/Mar/2020:05:16:23 +0000", "requestTimeEpoch": 1583817383220,
 		"identity": map[string]any{"sourceIp": ClientAddress, "userAgent": r.UserAgent()},
 	}
@@ -120,7 +127,7 @@ func (f FrontDoor) loadBalancer(event map[string]any, r *http.Request, headers m
 			query[name] = append(query[name], value)
 		}
 	}
-	event["httpMethod"], event["path"] = r.Method, (&url.URL{Path: rooted(r.URL.Path), RawPath: r.URL.RawPath}).EscapedPath()
+	event["httpMethod"], event["path"] = r.Method, rooted(r.URL.EscapedPath())
 	event["requestContext"] = map[string]any{"elb": map[string]any{
 		"targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/function/6d0ecf831eec9f09",
 	}}

@@ -112,9 +112,20 @@ func (f *Function) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	case r := <-i.answer:
 		return r.text, r.err
 	case <-f.exited:
-		return nil, f.ended()
+		return f.lastWords(i)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("the function gives no answer: %w", ctx.Err())
+	}
+}
+
+// lastWords returns what a function has answered before it ended. The runtime of
+// aws-lambda-go reports a panic in this way.
+func (f *Function) lastWords(i *invocation) ([]byte, error) {
+	select {
+	case r := <-i.answer:
+		return r.text, r.err
+	default:
+		return nil, f.ended()
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -31,6 +33,8 @@ func TestMain(m *testing.M) {
 		case "exit":
 			os.Stdout.WriteString("going\n")
 			os.Exit(1)
+		case "panic":
+			panic("it panicked")
 		case "deadline":
 			deadline, _ := ctx.Deadline()
 			return deadline.UTC().Format(time.RFC3339), nil
@@ -77,6 +81,43 @@ func TestTransport(t *testing.T) {
 	}
 }
 
+// TestEvent: paths and queries mean to a handler what the client meant, and what a client
+// says of its address stands where each front door leaves it.
+func TestEvent(t *testing.T) {
+	for _, door := range lambdahttptest.FrontDoors() {
+		t.Run(string(door), func(t *testing.T) {
+			for target, want := range map[string]string{
+				"":                      "/ []",
+				"/100%25":               "/100% []",
+				"/a%2520b":              "/a%20b []",
+				"/%E2%82%AC?q=%26&r=%2": "/€ [&]",
+			} {
+				var got *http.Request
+				handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r })
+				r := httptest.NewRequestWithContext(t.Context(), "GET", "https://shop.example"+target, nil)
+				r.Header["X-Forwarded-For"] = append(make([]string, 0, 8), "203.0.113.9")
+				resp, err := door.Transport(lambdahttp.Handler(handler).Invoke).RoundTrip(r)
+				if err != nil || resp.StatusCode != http.StatusOK {
+					t.Fatalf("%s: %v, %v", target, resp, err)
+				}
+				if seen := fmt.Sprint(got.URL.Path, " ", got.URL.Query()["q"]); seen != want {
+					t.Errorf("%s: the handler has seen %s, want %s", target, seen, want)
+				}
+				hops := "203.0.113.9, " + lambdahttptest.ClientAddress
+				if door == lambdahttptest.FunctionURL {
+					hops = "203.0.113.9"
+				}
+				if seen := got.Header["X-Forwarded-For"]; len(seen) != 1 || seen[0] != hops {
+					t.Errorf("X-Forwarded-For is %q, want %q", seen, hops)
+				}
+				if sent := r.Header["X-Forwarded-For"]; len(sent) != 1 || sent[:2][1] != "" {
+					t.Errorf("the client's request has changed: %q", sent[:2])
+				}
+			}
+		})
+	}
+}
+
 // TestResponse: what a front door does not pass on does not arrive, and what it would
 // answer with 502 is an error.
 func TestResponse(t *testing.T) {
@@ -96,9 +137,18 @@ func TestResponse(t *testing.T) {
 		if got := [3]string{resp.Header.Get("A"), resp.Header.Get("B"), resp.Header.Get("Set-Cookie")}; got != want {
 			t.Errorf("%s passes on %q, want %q", door, got, want)
 		}
-		for _, bad := range []string{`{}`, `"text"`, `{"statusCode": 101}`, `{"statusCode": 200, "isBase64Encoded": true, "body": "?"}`} {
+		limit := 6_291_556
+		if strings.HasPrefix(string(door), "load balancer") {
+			limit = 1 << 20
+		}
+		ends := `{"statusCode": 200, "body": ""}`
+		largest := strings.Replace(ends, `""`, `"`+strings.Repeat("a", limit-len(ends))+`"`, 1)
+		if _, err := door.Response([]byte(largest)); err != nil {
+			t.Errorf("%s: an answer of %d bytes: %v", door, limit, err)
+		}
+		for _, bad := range []string{largest + " ", `{}`, `"text"`, `{"statusCode": 101}`, `{"statusCode": 200, "isBase64Encoded": true, "body": "?"}`} {
 			if _, err := door.Response([]byte(bad)); err == nil || !strings.Contains(err.Error(), "502") {
-				t.Errorf("%s: %s: %v", door, bad, err)
+				t.Errorf("%s: %.80s: %v", door, bad, err)
 			}
 		}
 	}
@@ -106,9 +156,7 @@ func TestResponse(t *testing.T) {
 
 // TestFunction: a process gets events and answers them, or says why not.
 func TestFunction(t *testing.T) {
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "LAMBDAHTTPTEST_FUNCTION=1")
-	f := lambdahttptest.Start(t, cmd)
+	f := start(t)
 	if got, err := f.Invoke(t.Context(), []byte(`"a"`)); string(got) != `"answer to a"` || err != nil {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -121,9 +169,19 @@ func TestFunction(t *testing.T) {
 	if got, err := f.Invoke(ctx, []byte(`"deadline"`)); string(got) != deadline.Format(`"`+time.RFC3339+`"`) || err != nil {
 		t.Errorf("%s, %v; want the deadline of the context, %v", got, err, deadline)
 	}
+	if _, err := start(t).Invoke(t.Context(), []byte(`"panic"`)); err == nil || err.Error() != "it panicked" {
+		t.Errorf("a panic, after whose report the process ends: %v", err)
+	}
 	for range 2 { // also when it ended before
 		if _, err := f.Invoke(t.Context(), []byte(`"exit"`)); err == nil || !strings.Contains(err.Error(), "going") {
 			t.Errorf("after its end: %v", err)
 		}
 	}
+}
+
+func start(t *testing.T) *lambdahttptest.Function {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "LAMBDAHTTPTEST_FUNCTION=1")
+	return lambdahttptest.Start(t, cmd)
 }

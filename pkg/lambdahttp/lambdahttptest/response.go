@@ -21,11 +21,22 @@ type answer struct {
 	IsBase64Encoded   bool                `json:"isBase64Encoded"`
 }
 
+// How large an answer may be, in bytes.
+const (
+	maxAnswer         = 6_291_556 // for Lambda itself
+	maxBalancedAnswer = 1 << 20   // for a load balancer
+)
+
 // Response returns the response that the client gets for an answer of the function. It has
 // only what this front door passes on: a load balancer ignores the headers in the other
 // shape, and only payload format 2.0 has a list of cookies. The error says why the client
-// would get a 502.
+// would get a 502. An answer without a status is such an error everywhere, though payload
+// format 2.0 would take it for a body. Headers keep their names, though some front doors
+// rename WWW-Authenticate.
 func (f FrontDoor) Response(text []byte) (*http.Response, error) {
+	if limit := f.maxAnswer(); len(text) > limit {
+		return nil, fmt.Errorf("the %s answers 502: the function's answer has %d bytes, more than %d", f, len(text), limit)
+	}
 	var a answer
 	if err := json.Unmarshal(text, &a); err != nil {
 		return nil, fmt.Errorf("the %s answers 502: the function's answer is not in its shape: %w", f, err)
@@ -50,6 +61,13 @@ func (f FrontDoor) Response(text []byte) (*http.Response, error) {
 		Body:          io.NopCloser(bytes.NewReader(body)),
 		ContentLength: int64(len(body)),
 	}, nil
+}
+
+func (f FrontDoor) maxAnswer() int {
+	if f == LoadBalancer || f == LoadBalancerMulti {
+		return maxBalancedAnswer
+	}
+	return maxAnswer
 }
 
 func (f FrontDoor) header(a *answer) http.Header {
