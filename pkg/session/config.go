@@ -82,7 +82,8 @@ type Config struct {
 	// outage it must not clear the cookie. With ErrForbidden and ErrNotRecent,
 	// [FromContext] returns the session. With ErrNoSession and ErrNotRecent the header
 	// WWW-Authenticate is set already; a 401 must have it. The default writes plain text
-	// with status 401, 403, 403, or 503 and Retry-After.
+	// with status 401, 403, 403, or 503 and Retry-After, and logs the error of an outage,
+	// which nobody else does.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 }
 
@@ -104,7 +105,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.MaxSessions = cmp.Or(c.MaxSessions, 10)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.ErrorHandler == nil {
-		c.ErrorHandler = defaultErrorHandler
+		c.ErrorHandler = defaultErrorHandler(c.Logger)
 	}
 	if !hostCookieName.MatchString(c.CookieName) {
 		return c, fmt.Errorf("session: Config.CookieName is %q; it must be a cookie name that begins with __Host-", c.CookieName)

@@ -1,7 +1,9 @@
 package session
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -93,19 +95,26 @@ func (m *Manager) guard(next http.Handler, check func(*Session) error) http.Hand
 	})
 }
 
-// defaultErrorHandler is the default Config.ErrorHandler.
-func defaultErrorHandler(w http.ResponseWriter, _ *http.Request, err error) {
-	w.Header().Set("Cache-Control", "no-store")
-	switch {
-	case errors.Is(err, ErrNoSession):
-		http.Error(w, "Sign in first.", http.StatusUnauthorized)
-	case errors.Is(err, ErrForbidden):
-		http.Error(w, "Your account may not do this.", http.StatusForbidden)
-	case errors.Is(err, ErrNotRecent):
-		http.Error(w, "Prove again who you are first.", http.StatusForbidden)
-	default:
-		w.Header().Set("Retry-After", retryAfter)
-		http.Error(w, "Sessions are unavailable. Try again in a moment; you are still signed in.", http.StatusServiceUnavailable)
+// defaultErrorHandler returns the default Config.ErrorHandler. Of an outage the client
+// learns only that there is one; its error is in the log, unless the client has
+// disconnected, because then no store is at fault.
+func defaultErrorHandler(logger *slog.Logger) func(http.ResponseWriter, *http.Request, error) {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		w.Header().Set("Cache-Control", "no-store")
+		switch {
+		case errors.Is(err, ErrNoSession):
+			http.Error(w, "Sign in first.", http.StatusUnauthorized)
+		case errors.Is(err, ErrForbidden):
+			http.Error(w, "Your account may not do this.", http.StatusForbidden)
+		case errors.Is(err, ErrNotRecent):
+			http.Error(w, "Prove again who you are first.", http.StatusForbidden)
+		default:
+			if ctx := r.Context(); !errors.Is(ctx.Err(), context.Canceled) {
+				logger.ErrorContext(ctx, "session_unavailable", "method", r.Method, "path", r.URL.Path, "error", err)
+			}
+			w.Header().Set("Retry-After", retryAfter)
+			http.Error(w, "Sessions are unavailable. Try again in a moment; you are still signed in.", http.StatusServiceUnavailable)
+		}
 	}
 }
 

@@ -64,8 +64,10 @@ func TestRequire(t *testing.T) {
 				r.store.down()
 				defer r.store.up()
 			}
+			r.log.reset()
 			w := httptest.NewRecorder()
 			tt.handler.ServeHTTP(w, r.request(cookie(tt.token)))
+			wantEvents(t, r.log, tt.down, "session_unavailable")
 			if w.Code != tt.status || w.Body.String() != tt.body {
 				t.Errorf("answer is %d %q, want %d %q", w.Code, w.Body, tt.status, tt.body)
 			}
@@ -319,6 +321,11 @@ func TestHangUpsAreNotLogged(t *testing.T) {
 				_, err := r.Load(r.request(cookie(token)).WithContext(ctx))
 				want(t, err, nil)
 				wantEvents(t, r.log, tt.logged, "session_touch_failed")
+
+				ctx, cancel = tt.end(t.Context())
+				r.store.before["Get"] = func(context.Context) error { cancel(); return errors.New("broken pipe") }
+				r.Require(protectedHandler).ServeHTTP(httptest.NewRecorder(), r.request(cookie(token)).WithContext(ctx))
+				wantEvents(t, r.log, tt.logged, "session_unavailable")
 
 				ctx, cancel = tt.end(t.Context())
 				r.store.before["List"] = func(context.Context) error { cancel(); return errors.New("broken pipe") }
