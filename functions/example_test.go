@@ -142,9 +142,10 @@ func TestExampleInGo(t *testing.T) {
 	r := get(cookie)
 	wantStatus(t, r, http.StatusOK)
 	touchedCost.check(t, r.calls)
-	if !strings.Contains(r.body, s.userID) || !strings.Contains(r.body, `["member"]`) {
-		t.Errorf("it answers %s", r.body)
+	if !strings.Contains(r.body, s.userID) || !strings.Contains(r.body, `["member"]`) || r.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("it answers %v %s", r.header, r.body)
 	}
+	wantStatus(t, s.do(t, request{method: "POST", path: "/orders", cookie: cookie, headers: http.Header{"Sec-Fetch-Site": {"cross-site"}}}), http.StatusForbidden)
 	var may []string
 	for _, use := range dynamotest.Uses(r.calls, s.tables) {
 		may = append(may, use.Action+" "+use.Table)

@@ -25,8 +25,9 @@ import (
 // TestTickets walks users through the function behind each front door. It is one process,
 // and is not told which front door it stands behind.
 func TestTickets(t *testing.T) {
-	binary, dynamoDB := build(t), endpoint(t)
-	function := start(t, binary, newTable(t, dynamoDB), dynamoDB)
+	dynamoDB := endpoint(t)
+	binary, table := build(t), newTable(t, dynamoDB)
+	function := start(t, binary, table, dynamoDB)
 	for _, door := range lambdahttptest.FrontDoors() {
 		t.Run(string(door), func(t *testing.T) {
 			ada, bob := newClient(t, door, function), newClient(t, door, function)
@@ -69,6 +70,9 @@ func outage(t *testing.T, function, cutOff *lambdahttptest.Function) {
 	bob.http.Transport = lambdahttptest.HTTPAPI.Transport(cutOff.Invoke)
 	bob.wants("GET", "/tickets", "", 503, "try again")
 	bob.wants("POST", "/logout", "", 503, "try again")
+	if n := strings.Count(cutOff.Log(), "sessions are unavailable"); n != 2 {
+		t.Errorf("the log names %d outages, want 2:\n%s", n, cutOff.Log())
+	}
 	bob.http.Transport = lambdahttptest.HTTPAPI.Transport(function.Invoke)
 	bob.wants("GET", "/tickets", "", 200, "No heating")
 }

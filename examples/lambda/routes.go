@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"example.com/coatcheck/pkg/session"
@@ -80,8 +81,8 @@ func answer(w http.ResponseWriter, status int, body any) {
 }
 
 // fail answers an error of pkg/session, also those of Require. What is none of its own is
-// an outage of the store: the cookie stays, and the client can try again.
-func fail(w http.ResponseWriter, _ *http.Request, err error) {
+// an outage of the store: the cookie stays, the client can try again, and the log says why.
+func fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, session.ErrNoSession):
 		answer(w, http.StatusUnauthorized, map[string]string{"error": "sign in first"})
@@ -90,6 +91,7 @@ func fail(w http.ResponseWriter, _ *http.Request, err error) {
 	case errors.Is(err, session.ErrTooManyCookies):
 		answer(w, http.StatusBadRequest, map[string]string{"error": "too many cookies"})
 	default:
+		slog.ErrorContext(r.Context(), "sessions are unavailable", "error", err)
 		w.Header().Set("Retry-After", "5")
 		answer(w, http.StatusServiceUnavailable, map[string]string{"error": "nothing has changed; try again in a moment"})
 	}

@@ -18,7 +18,7 @@ func main() {
 	if err != nil {
 		config.Exit(err)
 	}
-	sessions, err := config.Sessions(store, nil) // reads SESSION_IDLE_TIMEOUT and other variables
+	sessions, err := config.Sessions(store, fail) // reads SESSION_IDLE_TIMEOUT and other variables
 	if err != nil {
 		config.Exit(err)
 	}
@@ -27,6 +27,8 @@ func main() {
 		config.Exit(err)
 	}
 	log.Printf("http://%s is open", listener.Addr())
-	server := http.Server{Handler: newShop(sessions), ReadHeaderTimeout: 10 * time.Second}
+	server := http.Server{ // clients that send nothing more keep no connection
+		Handler: newShop(sessions), ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+	}
 	config.Exit(server.Serve(listener))
 }

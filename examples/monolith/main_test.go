@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bufio"
+	"database/sql"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	_ "modernc.org/sqlite"
 )
 
 // TestBookshop walks a user through the shop twice: as it is, with sessions in memory, and
@@ -45,7 +48,27 @@ func TestBookshop(t *testing.T) {
 			ada.wants("GET", "/cart", nil, http.StatusUnauthorized, "")
 			ada.restart(program, folder)
 			ada.wants("GET", "/cart", nil, http.StatusUnauthorized, "")
+			breakTable(t, filepath.Join(folder, "bookshop.db"))
+			for _, path := range []string{"/cart", "/logout"} {
+				ada.wants("POST", path, url.Values{"book": {"1"}}, http.StatusServiceUnavailable, "Try again")
+			}
+			if ada.cookie != stolen {
+				t.Error("the outage has changed the cookie")
+			}
 		})
+	}
+}
+
+// breakTable makes an outage: the table of sessions gets another name.
+func breakTable(t *testing.T, file string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "ALTER TABLE coatcheck_sessions RENAME TO gone"); err != nil {
+		t.Fatal(err)
 	}
 }
 

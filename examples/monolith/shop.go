@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"html/template"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -68,7 +69,7 @@ func (s shop) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, err := s.sessions.Create(w, r, session.User{ID: user}); err != nil {
-		fail(w, err)
+		fail(w, r, err)
 		return
 	}
 	lead(w, "/")
@@ -76,7 +77,7 @@ func (s shop) login(w http.ResponseWriter, r *http.Request) {
 
 func (s shop) logout(w http.ResponseWriter, r *http.Request) {
 	if err := s.sessions.Destroy(w, r); err != nil {
-		fail(w, err)
+		fail(w, r, err)
 		return
 	}
 	lead(w, "/")
@@ -105,15 +106,15 @@ func (s shop) add(w http.ResponseWriter, r *http.Request) {
 		current.Values[cartValue] = strings.TrimSpace(current.Values[cartValue] + " " + book)
 	})
 	if err != nil {
-		fail(w, err)
+		fail(w, r, err)
 		return
 	}
 	http.Redirect(w, r, "/cart", http.StatusSeeOther)
 }
 
-// fail answers an error of pkg/session. What is none of its own is an outage of the
-// store: the cookie stays, and the user can try again.
-func fail(w http.ResponseWriter, err error) {
+// fail answers an error of pkg/session, also those of Require. What is none of its own is
+// an outage of the store: the cookie stays, the user can try again, and the log says why.
+func fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, session.ErrNoSession):
 		w.Header().Set("WWW-Authenticate", session.Challenge)
@@ -123,6 +124,7 @@ func fail(w http.ResponseWriter, err error) {
 	case errors.Is(err, session.ErrInvalid), errors.Is(err, session.ErrTooManyCookies):
 		http.Error(w, "That is too much.", http.StatusBadRequest)
 	default:
+		slog.ErrorContext(r.Context(), "sessions are unavailable", "error", err)
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "Nothing has changed. Try again in a moment.", http.StatusServiceUnavailable)
 	}

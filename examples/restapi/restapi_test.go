@@ -25,7 +25,8 @@ import (
 // TestInvoices asks for invoices as users whom the authorizer knows, and as others. Some
 // other function has signed them in; here the test does.
 func TestInvoices(t *testing.T) {
-	binaries, table, client := build(t), newTable(t), client(t)
+	table, client := newTable(t), client(t)
+	binaries := build(t)
 	sessions, err := session.New(dynamostore.New(client, table), session.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -34,23 +35,24 @@ func TestInvoices(t *testing.T) {
 	ada := signIn(t, sessions, session.User{ID: "u-ada", Roles: []string{"accountant"}})
 	bob := signIn(t, sessions, session.User{ID: "u-bob"})
 
-	api.wants("/invoices", ada, 200, `["2026-001"]`)
-	api.wants("/invoices", bob, 200, `["2026-002","2026-003"]`)
-	api.wants("/invoices/all", ada, 200, `"u-bob":["2026-002","2026-003"]`)
-	api.wants("/invoices/all", bob, 403, "accountants")
-	api.wants("/invoices", "", 401, "Unauthorized")
-	api.wants("/invoices", bob[:len(bob)-1]+"?", 401, "Unauthorized")
+	api.wants("GET", "/invoices", ada, 200, `["2026-001"]`)
+	api.wants("GET", "/invoices", bob, 200, `["2026-002","2026-003"]`)
+	api.wants("GET", "/invoices/all", ada, 200, `"u-bob":["2026-002","2026-003"]`)
+	api.wants("GET", "/invoices/all", bob, 403, "accountants")
+	api.wants("POST", "/invoices", ada, 403, "cross-origin")
+	api.wants("GET", "/invoices", "", 401, "Unauthorized")
+	api.wants("GET", "/invoices", bob[:len(bob)-1]+"?", 401, "Unauthorized")
 
 	if err := sessions.RevokeAll(t.Context(), "u-bob"); err != nil {
 		t.Fatal(err)
 	}
-	api.wants("/invoices", bob, 401, "Unauthorized")
-	api.wants("/invoices", ada, 200, `["2026-001"]`)
+	api.wants("GET", "/invoices", bob, 401, "Unauthorized")
+	api.wants("GET", "/invoices", ada, 200, `["2026-001"]`)
 
 	api.authorizer = nil
-	api.wants("/invoices", ada, 500, "not ready")
+	api.wants("GET", "/invoices", ada, 500, "not ready")
 	api.authorizer = start(t, binaries+"/authorizer", table+"-missing")
-	api.wants("/invoices", ada, 500, "Internal server error")
+	api.wants("GET", "/invoices", ada, 500, "Internal server error")
 }
 
 // restAPI does what a REST API with the stage prod does for a method with an authorizer of
@@ -61,10 +63,14 @@ type restAPI struct {
 	authorizer, function *lambdahttptest.Function
 }
 
-// wants asks for a path with a cookie, and checks the answer.
-func (a *restAPI) wants(path, cookie string, status int, text string) {
+// wants sends a request with a cookie, and checks the answer. What is no GET comes from a
+// page of another site.
+func (a *restAPI) wants(method, path, cookie string, status int, text string) {
 	a.t.Helper()
-	r := httptest.NewRequestWithContext(a.t.Context(), "GET", "https://api.example"+path, nil)
+	r := httptest.NewRequestWithContext(a.t.Context(), method, "https://api.example"+path, nil)
+	if method != "GET" {
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+	}
 	if cookie != "" {
 		r.Header.Set("Cookie", cookie)
 	}
@@ -78,7 +84,7 @@ func (a *restAPI) wants(path, cookie string, status int, text string) {
 	}
 	got, body := a.answer(event)
 	if got != status || !strings.Contains(body, text) {
-		a.t.Errorf("GET %s: %d %s; want %d and %q", path, got, body, status, text)
+		a.t.Errorf("%s %s: %d %s; want %d and %q", method, path, got, body, status, text)
 	}
 }
 
@@ -108,7 +114,7 @@ func (a *restAPI) answer(event map[string]any) (int, string) {
 // ask returns what the authorizer says about the caller. It must allow the method that was
 // asked for and nothing more, because the API may use a cached policy for other requests.
 func (a *restAPI) ask(event map[string]any) (map[string]any, error) {
-	arn := fmt.Sprintf("arn:aws:execute-api:eu-west-1:123456789012:r3pmxmplak/prod/GET%s", event["path"])
+	arn := fmt.Sprintf("arn:aws:execute-api:eu-west-1:123456789012:r3pmxmplak/prod/%s%s", event["httpMethod"], event["path"])
 	question := map[string]any{"type": "REQUEST", "methodArn": arn}
 	for name, value := range event {
 		if name != "body" && name != "isBase64Encoded" {

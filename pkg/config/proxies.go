@@ -14,7 +14,8 @@ const TrustedProxies = "TRUSTED_PROXIES" // optional: IP addresses and networks 
 // list, such as CloudFront's.
 const ProxySecrets = "PROXY_SECRETS" // optional: comma-separated, as [clientip.ParseSecrets] takes them; empty means that requests need no secret
 
-// Proxies reads TRUSTED_PROXIES.
+// Proxies reads TRUSTED_PROXIES. [Sessions] does not: the program's handler has to find the
+// client with [clientip.Proxies] before anything else looks at the request.
 func Proxies() (clientip.Proxies, error) {
 	proxies, err := clientip.ParseProxies(os.Getenv(TrustedProxies))
 	if err != nil {
@@ -23,7 +24,8 @@ func Proxies() (clientip.Proxies, error) {
 	return proxies, nil
 }
 
-// Secrets reads PROXY_SECRETS.
+// Secrets reads PROXY_SECRETS. [Sessions] does not: the program's handler has to refuse
+// requests without a secret, by [clientip.Secrets.Admit].
 func Secrets() (clientip.Secrets, error) {
 	secrets, err := clientip.ParseSecrets(os.Getenv(ProxySecrets))
 	if err != nil {

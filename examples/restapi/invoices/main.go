@@ -19,7 +19,8 @@ func main() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /invoices", mine)
 	mux.HandleFunc("GET /invoices/all", all)
-	lambdahttp.Start(mux)
+	// The authorizer lets through what other sites' pages send in a user's name, too.
+	lambdahttp.Start(http.NewCrossOriginProtection().Handler(mux))
 }
 
 // invoices are those of each user, by ID.

@@ -33,11 +33,12 @@ func wire(ctx context.Context) (http.Handler, error) {
 	dynamoconfig.WarmUp(env.Store.Check)
 	routes := http.NewServeMux()
 	routes.Handle("GET /orders", env.Sessions.Require(http.HandlerFunc(orders)))
-	return routes, nil
+	return http.NewCrossOriginProtection().Handler(routes), nil
 }
 
 func orders(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store") // it is for one user
 	fmt.Fprintf(w, "Here are the orders of the user %s, whose roles are %q.\n", s.UserID, s.Roles)
 }
