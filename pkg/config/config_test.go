@@ -1,11 +1,17 @@
 package config_test
 
 import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
 )
 
@@ -31,6 +37,8 @@ func TestSessionConfig(t *testing.T) {
 		{"one key", "SESSION_KEYS", key, true},
 		{"two keys, with a blank", "SESSION_KEYS", key + ", " + key, true},
 		{"short key", "SESSION_KEYS", "c2hvcnQtc2VjcmV0", false},
+		{"a key of 31 bytes", "SESSION_KEYS", strings.Repeat("A", 40) + "AA==", false},
+		{"bits after the last byte", "SESSION_KEYS", strings.Repeat("A", 42) + "B=", false},
 		{"not base64", "SESSION_KEYS", strings.Repeat("!", 44), false},
 		{"a trailing comma", "SESSION_KEYS", key + ",", false},
 		{"idle timeout", "SESSION_IDLE_TIMEOUT", "20m", true},
@@ -138,6 +146,19 @@ func TestPersistentLimits(t *testing.T) {
 	}
 }
 
+// TestSessionsFail: fail answers what Require refuses.
+func TestSessionsFail(t *testing.T) {
+	var got error
+	sessions, err := config.Sessions(memstore.New(), func(_ http.ResponseWriter, _ *http.Request, err error) { got = err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions.Require(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	if got != session.ErrNoSession {
+		t.Errorf("fail got %v", got)
+	}
+}
+
 // TestSessionsNamesTheVariables: an error of session.New names the variables that the
 // operator must correct.
 func TestSessionsNamesTheVariables(t *testing.T) {
@@ -145,5 +166,18 @@ func TestSessionsNamesTheVariables(t *testing.T) {
 	_, err := config.Sessions(memstore.New(), nil)
 	if err == nil || !strings.Contains(err.Error(), "SESSION_IDLE_TIMEOUT") || !strings.Contains(err.Error(), "5s") {
 		t.Errorf("error %v does not name SESSION_IDLE_TIMEOUT and its value", err)
+	}
+}
+
+// TestExit: a program that cannot start says why, and ends with the code 1.
+func TestExit(t *testing.T) {
+	if os.Getenv("CONFIG_EXIT") != "" {
+		config.Exit(errors.New("there is no table"))
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestExit$")
+	cmd.Env = append(os.Environ(), "CONFIG_EXIT=1")
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "there is no table") {
+		t.Errorf("%v: %s", err, out)
 	}
 }

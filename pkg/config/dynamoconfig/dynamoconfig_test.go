@@ -7,7 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"example.com/coatcheck/pkg/config/dynamoconfig"
+	"example.com/coatcheck/pkg/session/dynamostore"
 )
 
 // complete sets the variables that a program needs, and malforms those that are not
@@ -30,6 +33,20 @@ func TestOpen(t *testing.T) {
 	env, err := dynamoconfig.Open(t.Context(), nil)
 	if err != nil || env.Client == nil || env.Store == nil || env.Sessions == nil {
 		t.Fatalf("%+v, %v", env, err)
+	}
+}
+
+// The client has the options of dynamostore: without them it would log beside the program.
+func TestClientOptions(t *testing.T) {
+	complete(t)
+	client, err := dynamoconfig.Client(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want dynamodb.Options
+	dynamostore.ClientOptions(&want)
+	if got := client.Options(); got.Logger != want.Logger {
+		t.Errorf("the logger is %T, want %T", got.Logger, want.Logger)
 	}
 }
 
@@ -66,5 +83,26 @@ func TestClientNeedsARegion(t *testing.T) {
 	t.Setenv("AWS_CONFIG_FILE", "/dev/null")
 	if _, err := dynamoconfig.Client(t.Context()); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
 		t.Fatalf("error %v does not name AWS_REGION", err)
+	}
+}
+
+// An endpoint has a scheme, a host and perhaps a path. The error about another one does
+// not show it, since it may hold a password.
+func TestClientNeedsAPlainEndpoint(t *testing.T) {
+	for endpoint, ok := range map[string]bool{
+		"": true, "http://localhost:8000": true, "https://[::1]:8000/path": true,
+		"http://user:hunter2@localhost": false, "http://localhost?key=hunter2": false, "http://localhost#hunter2": false,
+		"ftp://hunter2": false, "http:///hunter2": false, "hunter2:8000": false,
+	} {
+		for _, name := range []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"} {
+			t.Run(name+"="+endpoint, func(t *testing.T) {
+				complete(t)
+				t.Setenv(name, endpoint)
+				_, err := dynamoconfig.Client(t.Context())
+				if (err == nil) != ok || err != nil && (!strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "hunter2")) {
+					t.Errorf("%v", err)
+				}
+			})
+		}
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,8 +19,7 @@ import (
 
 // Function is a function's binary that runs as a process, as Lambda runs it.
 type Function struct {
-	one     sync.Mutex // an environment of Lambda gets one event at a time
-	events  chan *invocation
+	events  chan *invocation // the function takes the next one when it has answered the one before
 	current atomic.Pointer[invocation]
 	exited  chan struct{} // closed when the process has ended
 	log     string        // the file that it writes to
@@ -88,12 +86,10 @@ func (f *Function) Log() string {
 const patience = 5 * time.Minute
 
 // Invoke sends an event to the function and returns its answer. Calls at the same time
-// wait for each other. The error is that of the function's invocation, or says that the
+// wait for each other, as long as their contexts allow. The error is that of the function's invocation, or says that the
 // process has ended. The deadline of ctx is that of the invocation; without one it is five
 // minutes away.
 func (f *Function) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	f.one.Lock()
-	defer f.one.Unlock()
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = time.Now().Add(patience)

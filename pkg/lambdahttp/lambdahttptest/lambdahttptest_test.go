@@ -3,6 +3,7 @@ package lambdahttptest_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +12,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,10 +121,42 @@ func TestEvent(t *testing.T) {
 	}
 }
 
+// TestCookiesOfEvents: they stand where each front door writes them, once in each place.
+func TestCookiesOfEvents(t *testing.T) {
+	for _, door := range lambdahttptest.FrontDoors() {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "https://shop.example/", nil)
+		r.Header["Cookie"] = []string{"a=1; b=2", "c=3"}
+		raw, err := door.Event(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var event struct {
+			Cookies           []string            `json:"cookies"`
+			Headers           map[string]string   `json:"headers"`
+			MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
+		}
+		if err := json.Unmarshal(raw, &event); err != nil {
+			t.Fatal(err)
+		}
+		list, both := []string{"a=1", "b=2", "c=3"}, "a=1; b=2; c=3"
+		want := map[lambdahttptest.FrontDoor]string{
+			lambdahttptest.HTTPAPI:           fmt.Sprint(list, "", []string(nil)),
+			lambdahttptest.FunctionURL:       fmt.Sprint(list, both, []string(nil)),
+			lambdahttptest.HTTPAPI1:          fmt.Sprint([]string(nil), "c=3", r.Header["Cookie"]),
+			lambdahttptest.RESTAPI:           fmt.Sprint([]string(nil), "c=3", r.Header["Cookie"]),
+			lambdahttptest.LoadBalancer:      fmt.Sprint([]string(nil), "c=3", []string(nil)),
+			lambdahttptest.LoadBalancerMulti: fmt.Sprint([]string(nil), "", r.Header["Cookie"]),
+		}[door]
+		if got := fmt.Sprint(event.Cookies, event.Headers["cookie"], event.MultiValueHeaders["cookie"]); got != want {
+			t.Errorf("%s: %s, want %s", door, got, want)
+		}
+	}
+}
+
 // TestResponse: what a front door does not pass on does not arrive, and what it would
 // answer with 502 is an error.
 func TestResponse(t *testing.T) {
-	const both = `{"statusCode": 200, "headers": {"A": "single"}, "multiValueHeaders": {"B": ["multi"]}, "cookies": ["c=1"]}`
+	const both = `{"statusCode": 200, "headers": {"A": "single", "C": "one"}, "multiValueHeaders": {"B": ["multi"], "C": ["two", "three"]}, "cookies": ["c=1"]}`
 	for door, want := range map[lambdahttptest.FrontDoor][3]string{
 		lambdahttptest.HTTPAPI:           {"single", "", "c=1"},
 		lambdahttptest.FunctionURL:       {"single", "", "c=1"},
@@ -137,6 +172,13 @@ func TestResponse(t *testing.T) {
 		if got := [3]string{resp.Header.Get("A"), resp.Header.Get("B"), resp.Header.Get("Set-Cookie")}; got != want {
 			t.Errorf("%s passes on %q, want %q", door, got, want)
 		}
+		values := []string{"one"}
+		if want[1] != "" {
+			values = []string{"two", "three"}
+		}
+		if got := resp.Header["C"]; !slices.Equal(got, values) {
+			t.Errorf("of a name in both shapes %s passes on %q, want %q", door, got, values)
+		}
 		limit := 6_291_556
 		if strings.HasPrefix(string(door), "load balancer") {
 			limit = 1 << 20
@@ -146,7 +188,7 @@ func TestResponse(t *testing.T) {
 		if _, err := door.Response([]byte(largest)); err != nil {
 			t.Errorf("%s: an answer of %d bytes: %v", door, limit, err)
 		}
-		for _, bad := range []string{largest + " ", `{}`, `"text"`, `{"statusCode": 101}`, `{"statusCode": 200, "isBase64Encoded": true, "body": "?"}`} {
+		for _, bad := range []string{largest + " ", `{}`, `"text"`, `{"statusCode": 101}`, `{"statusCode": 600}`, `{"statusCode": 200, "isBase64Encoded": true, "body": "?"}`} {
 			if _, err := door.Response([]byte(bad)); err == nil || !strings.Contains(err.Error(), "502") {
 				t.Errorf("%s: %.80s: %v", door, bad, err)
 			}
@@ -163,6 +205,15 @@ func TestFunction(t *testing.T) {
 	if got, err := f.Invoke(t.Context(), []byte(`"fail"`)); got != nil || err == nil || err.Error() != "it failed" {
 		t.Errorf("%s, %v", got, err)
 	}
+	var calls sync.WaitGroup
+	for i := range 8 {
+		calls.Go(func() {
+			if got, err := f.Invoke(t.Context(), fmt.Appendf(nil, `"%d"`, i)); string(got) != fmt.Sprintf(`"answer to %d"`, i) || err != nil {
+				t.Errorf("call %d of several at the same time: %s, %v", i, got, err)
+			}
+		})
+	}
+	calls.Wait()
 	deadline := time.Now().Add(time.Hour).UTC()
 	ctx, cancel := context.WithDeadline(t.Context(), deadline)
 	defer cancel()
