@@ -33,6 +33,7 @@ func TestTickets(t *testing.T) {
 			ada, bob := newClient(t, door, function), newClient(t, door, function)
 			ada.wants("GET", "/tickets", "", 401, "sign in first")
 			ada.wants("POST", "/login", `{"name": "ada"`, 400, "send")
+			ada.wants("POST", "/login", `{"name": "ada", "code": "`+strings.Repeat("a", 8<<10)+`"}`, 400, "send")
 			ada.wants("POST", "/login", `{"name": "ada", "code": "example-badge-of-bob-Pm7rc2LdYf"}`, 401, "no such badge")
 			ada.wants("GET", "/tickets", "", 401, "")
 			ada.wants("POST", "/login", `{"name": "ada", "code": "example-badge-of-ada-Hk3vq9TzXw"}`, 200, `{"name":"ada"}`)

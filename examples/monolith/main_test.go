@@ -81,6 +81,8 @@ func (b *browser) walk() {
 	b.wants("POST", "/login", url.Values{"user": {"ada"}, "password": {"seven loud umbrellas"}}, http.StatusUnauthorized, "")
 	b.wants("POST", "/login", url.Values{"user": {"bob"}, "password": {"seven quiet umbrellas"}}, http.StatusUnauthorized, "")
 	right := url.Values{"user": {"ada"}, "password": {"seven quiet umbrellas"}}
+	long := url.Values{"user": {"ada"}, "password": {"seven quiet umbrellas"}, "more": {strings.Repeat("a", 8<<10)}}
+	b.wants("POST", "/login", long, http.StatusBadRequest, "too long")
 	b.site = "https://other.example"
 	b.wants("POST", "/login", right, http.StatusForbidden, "")
 	b.site = ""

@@ -25,7 +25,20 @@ func newShop(sessions *session.Manager) http.Handler {
 	mux.HandleFunc("POST /logout", s.logout)
 	mux.Handle("GET /cart", sessions.Require(http.HandlerFunc(s.cart)))
 	mux.Handle("POST /cart", sessions.Require(http.HandlerFunc(s.add)))
-	return http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(mux, 8<<10))
+	return http.NewCrossOriginProtection().Handler(forms(mux))
+}
+
+// forms refuses what is no form, or too long. PostFormValue says no more than that there
+// is no such field.
+func forms(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
+		if err := r.ParseForm(); err != nil {
+			http.Error(w, "This is no form, or it is too long.", http.StatusBadRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 var pages = template.Must(template.New("").Parse(`
