@@ -51,6 +51,7 @@ func Start(tb testing.TB, cmd *exec.Cmd) *Function {
 		tb.Fatal(err)
 	}
 	server := httptest.NewServer(http.HandlerFunc(f.serve))
+	tb.Cleanup(server.Close)
 	cmd.Env = append(cmd.Environ(), "AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(server.URL, "http://"))
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
@@ -64,7 +65,6 @@ func Start(tb testing.TB, cmd *exec.Cmd) *Function {
 	tb.Cleanup(func() {
 		cmd.Process.Kill()
 		<-f.exited
-		server.Close()
 		if tb.Failed() {
 			tb.Logf("%s has written:\n%s", cmd.Path, f.Log())
 		}

@@ -9,7 +9,8 @@
 // place of the one above.
 //
 // The events have what functions need, and no more. What a service does with unusual paths
-// and headers must be tried with the service itself.
+// and headers must be tried with the service itself. The answers of a program that calls
+// lambdahttp.StartStreaming have another shape, which this package does not read.
 //
 // This package may still change in ways that break programs.
 package lambdahttptest
