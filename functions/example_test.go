@@ -110,12 +110,14 @@ func TestExampleInGo(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	program := filepath.Join(folder, "bootstrap")
+	const proxySecret = "an-example-of-a-secret-of-a-proxy-1"
 	code := readFile(t, program)
 	translated := translation(t, "stack.json")
 	environment := map[string]string{}
 	s := newStack(t, nil)
 	e := translated.evaluate(t, map[string]string{
 		"DynamoDBEndpoint": s.proxy.URL, "SessionsTableName": s.tables["SessionsTable"], "SessionIdleTimeout": "30m", "SessionLifetime": "24h",
+		"ProxySecrets": proxySecret,
 	})
 	for name, value := range resources[exampleFunction](t, translated, "AWS::Lambda::Function")["OrdersFunction"].Environment.Variables {
 		environment[name] = e.text(value)
@@ -124,7 +126,7 @@ func TestExampleInGo(t *testing.T) {
 		}
 	}
 	for _, name := range variables(t) {
-		if _, told := environment[name]; strings.HasPrefix(name, "SESSION") && strings.Contains(code, name) && !told {
+		if _, told := environment[name]; (strings.HasPrefix(name, "SESSION") || name == "PROXY_SECRETS") && strings.Contains(code, name) && !told {
 			t.Errorf("it reads %s and is not told it", name)
 		}
 	}
@@ -135,7 +137,10 @@ func TestExampleInGo(t *testing.T) {
 	orders.waitUntilReady(t)
 	s.gateway.routes["ANY /orders"] = orders
 
-	get := func(cookie string) reply { return s.do(t, request{method: "GET", path: "/orders", cookie: cookie}) }
+	through := http.Header{"X-Proxy-Secret": {proxySecret}}
+	get := func(cookie string) reply {
+		return s.do(t, request{method: "GET", path: "/orders", cookie: cookie, headers: through})
+	}
 	wantStatus(t, get(""), http.StatusUnauthorized)
 	cookie := s.signIn(t)
 	s.moveBack(t, "SessionsTable", "last_seen_at", 4*60) // a touch is due
@@ -145,7 +150,13 @@ func TestExampleInGo(t *testing.T) {
 	if !strings.Contains(r.body, s.userID) || !strings.Contains(r.body, `["member"]`) || r.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("it answers %v %s", r.header, r.body)
 	}
-	wantStatus(t, s.do(t, request{method: "POST", path: "/orders", cookie: cookie, headers: http.Header{"Sec-Fetch-Site": {"cross-site"}}}), http.StatusForbidden)
+	round := s.do(t, request{method: "GET", path: "/orders", cookie: cookie})
+	wantStatus(t, round, http.StatusForbidden)
+	if len(round.calls) > 0 || !strings.Contains(round.body, "its own address") {
+		t.Errorf("a request that went round the proxy: %v, %s", round.calls, round.body)
+	}
+	elsewhere := http.Header{"X-Proxy-Secret": {proxySecret}, "Sec-Fetch-Site": {"cross-site"}}
+	wantStatus(t, s.do(t, request{method: "POST", path: "/orders", cookie: cookie, headers: elsewhere}), http.StatusForbidden)
 	var may []string
 	for _, use := range dynamotest.Uses(r.calls, s.tables) {
 		may = append(may, use.Action+" "+use.Table)

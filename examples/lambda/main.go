@@ -16,10 +16,14 @@ import (
 
 func main() {
 	slog.SetDefault(lambdacontext.NewLogger())
+	secrets, err := config.Secrets() // of a proxy such as CloudFront, if there is one: PROXY_SECRETS
+	if err != nil {
+		config.Exit(err)
+	}
 	env, err := dynamoconfig.Open(context.Background(), fail) // reads SESSIONS_TABLE and the variables of package config
 	if err != nil {
 		config.Exit(err)
 	}
 	dynamoconfig.WarmUp(env.Store.Check)
-	lambdahttp.Start(routes(env.Sessions))
+	lambdahttp.Start(secrets.Handler(routes(env.Sessions)))
 }

@@ -10,19 +10,14 @@ import (
 )
 
 // A handler that answers only what comes through the proxy.
-func ExampleSecrets_Admit() {
+func ExampleSecrets_Handler() {
 	secrets, err := clientip.ParseSecrets("an-example-of-a-secret-of-a-proxy-1") // as in PROXY_SECRETS
 	if err != nil {
 		log.Fatal(err)
 	}
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, err := secrets.Admit(r)
-		if err != nil {
-			http.Error(w, "Open this site by its own address.", http.StatusForbidden)
-			return
-		}
+	handler := secrets.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "Hello,", clientip.Of(r))
-	})
+	}))
 
 	request := httptest.NewRequest("GET", "/", nil)
 	answer := httptest.NewRecorder()

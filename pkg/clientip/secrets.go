@@ -77,6 +77,20 @@ func (s Secrets) Admit(r *http.Request) (*http.Request, error) {
 	return behind, nil
 }
 
+// Handler calls next with what [Secrets.Admit] returns. It answers a request that did not
+// come through the proxy with 403 and a sentence in plain text, and does not call next.
+func (s Secrets) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r, err := s.Admit(r)
+		if err != nil {
+			w.Header().Set("Cache-Control", "no-store")
+			http.Error(w, "Open this site by its own address.", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // contain reports whether the values of the header are one value, and that is one of the
 // secrets. The time it takes tells neither how much of a secret was right nor which one.
 func (s Secrets) contain(values []string) bool {

@@ -25,7 +25,7 @@ func Proxies() (clientip.Proxies, error) {
 }
 
 // Secrets reads PROXY_SECRETS. [Sessions] does not: the program's handler has to refuse
-// requests without a secret, by [clientip.Secrets.Admit].
+// requests without a secret, by [clientip.Secrets.Handler].
 func Secrets() (clientip.Secrets, error) {
 	secrets, err := clientip.ParseSecrets(os.Getenv(ProxySecrets))
 	if err != nil {

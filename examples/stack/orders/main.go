@@ -26,6 +26,10 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
+	secrets, err := config.Secrets()
+	if err != nil {
+		return nil, err
+	}
 	env, err := dynamoconfig.Open(ctx, nil)
 	if err != nil {
 		return nil, err
@@ -33,7 +37,7 @@ func wire(ctx context.Context) (http.Handler, error) {
 	dynamoconfig.WarmUp(env.Store.Check)
 	routes := http.NewServeMux()
 	routes.Handle("GET /orders", env.Sessions.Require(http.HandlerFunc(orders)))
-	return http.NewCrossOriginProtection().Handler(routes), nil
+	return secrets.Handler(http.NewCrossOriginProtection().Handler(routes)), nil
 }
 
 func orders(w http.ResponseWriter, r *http.Request) {
