@@ -150,6 +150,17 @@ func TestBrokenValues(t *testing.T) {
 	}
 }
 
+// TestNilProblem: to set Problem to nil is to want the default, and no mistake that is logged.
+func TestNilProblem(t *testing.T) {
+	var log bytes.Buffer
+	logTo(t, &log)
+	h := lambdahttp.Handler(http.NotFoundHandler(), func(o *lambdahttp.Options) { o.Problem = nil })
+	out, err := h.Invoke(t.Context(), at("http-api", "GET /", "/"))
+	if err != nil || status(t, out) != 400 || strings.Contains(log.String(), "panic") {
+		t.Errorf("answered %s, %v, log: %s", out, err, &log)
+	}
+}
+
 // TestProblemOption: the program's own problem is the answer where the handler has none. One
 // that fails is replaced by the default, and never breaks an answer.
 func TestProblemOption(t *testing.T) {
