@@ -208,6 +208,7 @@ func TestContentLength(t *testing.T) {
 		"304":           {"GET", "4", 304, "", "4"},
 		"no number":     {"GET", "four", 200, "body", ""},
 		"negative":      {"GET", "-4", 200, "body", ""},
+		"too large":     {"GET", "9223372036854775808", 200, "body", ""},
 		"nothing":       {"GET", "0", 200, "", "0"},
 	} {
 		logTo(t, io.Discard)
