@@ -28,7 +28,7 @@
 // the differences between the kinds of events:
 //
 //	                HTTP API 2.0   function URL   HTTP API 1.0   REST API       load balancer  multi-value LB
-//	recognised by   version 2.0    .lambda-url.   version 1.0    identity       elb            elb, multiValue-
+//	recognised by   version 2.0    .lambda-url.… version 1.0    identity       elb            elb, multiValue-
 //	                               in domainName                 without a                     Headers
 //	                                                             version
 //	method          http.method    http.method    httpMethod     httpMethod     httpMethod     httpMethod
@@ -111,7 +111,7 @@
 // # What is not promised
 //
 // Bodies are sent whole, except by [StartStreaming]. There is no Hijack or ReadFrom, and no
-// trailer. A missing Content-Type is not guessed. Informational responses are dropped.
+// trailer. Informational responses are dropped.
 //
 // This package may still change in ways that break programs.
 package lambdahttp

@@ -37,7 +37,7 @@ func (e *event) findKind() kind {
 	case c.ELB != nil:
 		return loadBalancer
 	case e.Version == "2.0" && (c.HTTP.Method != "" || e.RawPath != ""):
-		if strings.Contains(c.DomainName, ".lambda-url.") {
+		if strings.Contains(c.DomainName, ".lambda-url.") && strings.HasSuffix(c.DomainName, ".on.aws") {
 			return functionURL
 		}
 		return httpAPI

@@ -19,9 +19,9 @@ type Options struct {
 	// Problem writes the answer where the handler cannot: 400 for an event whose request is
 	// malformed, 500 for a handler that panicked, and for an answer that is too large or not
 	// complete. It should write the status that it is given. The detail is a sentence for the
-	// client and quotes nothing secret. If Problem panics, writes nothing or not all that it
-	// has said, or is nil, the answer is the default: a problem document (RFC 9457) with
-	// headers that forbid to store, frame and sniff it.
+	// client and quotes nothing secret. If Problem panics, writes nothing, too much or not all
+	// that it has said, or is nil, the answer is the default: a problem document (RFC 9457)
+	// with headers that forbid to store, frame and sniff it.
 	Problem func(w http.ResponseWriter, status int, detail string)
 
 	// HealthPath is where a load balancer checks the health of its targets, by default
@@ -58,8 +58,11 @@ func Start(h http.Handler, options ...func(*Options)) { lambda.Start(Handler(h, 
 //   - Lambda takes 6,291,556 bytes, and a load balancer 1 MB (1,048,576 bytes) of JSON, with
 //     all headers, and with base64 or escapes in the body. An answer that is larger is logged
 //     with its size, and replaced by a 500.
-//   - A header that has control characters, is not UTF-8, or has no valid name is logged and
-//     left out. Transfer-Encoding and Trailer are left out, too, since the front door frames
+//   - A missing Content-Type is guessed from the body's first 512 bytes, as by
+//     [http.DetectContentType], unless the header is nil or there is a Content-Encoding.
+//   - Line breaks in a header's value become spaces. A value with other control characters
+//     than tabs, or that is not UTF-8, and a name that is not valid are logged and left out.
+//     Transfer-Encoding and Trailer are left out, too, since the front door frames
 //     the answer and sends no trailers. REST APIs and function URLs rename WWW-Authenticate to
 //     X-Amzn-Remapped-Www-Authenticate (for HTTP APIs reports differ), and Connection, Date
 //     and Server in the same way. A load balancer may change the order of headers.
@@ -118,7 +121,11 @@ func (a adapter) answer(ctx context.Context, e *event) []byte {
 	if limit := e.kind.limit(); len(out) > limit {
 		slog.ErrorContext(ctx, "the answer is too large: nothing of it was sent", "bytes", len(out), "limit", limit,
 			"body", w.body.Len(), "status", w.status, "method", w.method)
-		out = a.problem(ctx, w.method, http.StatusInternalServerError, "The answer is too large to be sent.").encode(ctx, e.kind)
+		const detail = "The answer is too large to be sent."
+		out = a.problem(ctx, w.method, http.StatusInternalServerError, detail).encode(ctx, e.kind)
+		if len(out) > limit {
+			out = defaultProblem(w.method, http.StatusInternalServerError, detail).encode(ctx, e.kind)
+		}
 	}
 	return out
 }

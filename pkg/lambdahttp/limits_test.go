@@ -39,6 +39,7 @@ func TestLimits(t *testing.T) {
 				// answer has a header that fills what is left of the limit.
 				answer := func(units, padding int) []byte {
 					return invoke(t, t.Context(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+						w.Header().Set("Content-Type", "text/plain")
 						w.Header().Set("X-Padding", "p"+strings.Repeat("p", padding))
 						http.SetCookie(w, &http.Cookie{Name: "a", Value: "1"})
 						io.WriteString(w, body.prefix+strings.Repeat(body.unit, units))
@@ -137,7 +138,7 @@ func TestBrokenNames(t *testing.T) {
 // sent.
 func TestBrokenValues(t *testing.T) {
 	logTo(t, io.Discard)
-	for _, bad := range []string{"\x00", "\n", "\r", "\x1f", "\x7f", "\u0085", "\xff"} {
+	for _, bad := range []string{"\x00", "\v", "\x1f", "\x7f", "\u0085", "\xff"} {
 		for door := range doors {
 			out := invoke(t, t.Context(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header()["X-Probe"] = []string{"canary" + bad, "good"}
@@ -147,6 +148,21 @@ func TestBrokenValues(t *testing.T) {
 				t.Errorf("%s, %q: answered %s", door, bad, out)
 			}
 		}
+	}
+}
+
+// TestLargeProblem: a problem that is itself too large is replaced by the default.
+func TestLargeProblem(t *testing.T) {
+	logTo(t, io.Discard)
+	large := func(w http.ResponseWriter, status int, _ string) {
+		w.WriteHeader(status)
+		w.Write(bytes.Repeat([]byte("a"), 1<<20))
+	}
+	boom := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") })
+	h := lambdahttp.Handler(boom, func(o *lambdahttp.Options) { o.Problem = large })
+	out, err := h.Invoke(t.Context(), at("load-balancer", "GET", "/"))
+	if err != nil || status(t, out) != 500 || len(out) > 1000 || !bytes.Contains(out, []byte("too large to be sent")) {
+		t.Errorf("answered %.200s, %v", out, err)
 	}
 }
 

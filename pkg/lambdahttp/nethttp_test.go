@@ -70,7 +70,7 @@ func TestFraming(t *testing.T) {
 		}
 	}
 	for _, door := range streams {
-		if p, body := whole(t, h, at(door, "GET", "/")); len(p.Headers) != 1 || body != "body" {
+		if p, body := whole(t, h, at(door, "GET", "/")); len(p.Headers) != 2 || body != "body" {
 			t.Errorf("%s: a stream of %+v %s", door, p, body)
 		}
 	}

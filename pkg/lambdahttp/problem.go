@@ -22,7 +22,11 @@ func (a adapter) problem(ctx context.Context, method string, status int, detail 
 	if a.writeProblem(ctx, w, status, detail) && w.Written() && w.finish() == nil {
 		return w
 	}
-	w = newResponseWriter(method)
+	return defaultProblem(method, status, detail)
+}
+
+func defaultProblem(method string, status int, detail string) *responseWriter {
+	w := newResponseWriter(method)
 	problem(w, status, detail)
 	return w
 }

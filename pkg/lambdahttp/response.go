@@ -105,8 +105,6 @@ func (w *responseWriter) next(n int) (io.Writer, error) {
 		return nil, http.ErrBodyNotAllowed
 	case w.length >= 0 && w.written > w.length:
 		return nil, http.ErrContentLength
-	case w.method == http.MethodHead:
-		return io.Discard, nil
 	}
 	return w.out, nil
 }
@@ -128,8 +126,11 @@ func (k kind) limit() int {
 // encode returns the response in the shape that the kind wants. Text stays as it is.
 // Anything else is in base64, because JSON cannot hold it.
 func (w *responseWriter) encode(ctx context.Context, k kind) []byte {
-	b := w.appendHead(ctx, make([]byte, 0, 1024+w.body.Len()*4/3), k)
 	body := w.body.Bytes()
+	b := w.appendHead(ctx, make([]byte, 0, 1024+len(body)*4/3), k, body)
+	if w.method == http.MethodHead {
+		body = nil
+	}
 	isText := utf8.Valid(body)
 	b = appendName(b, "body")
 	if isText {
@@ -144,16 +145,20 @@ func (w *responseWriter) encode(ctx context.Context, k kind) []byte {
 	return append(b, '}')
 }
 
-// appendHead appends the response without its end and its body. The members for headers
-// are always there: a gateway guesses a status if there are none, and it refuses null.
+// appendHead appends the response without its end and its body, which begins with start. The
+// members for headers are always there: a gateway guesses a status if there are none, and it refuses null.
 //   - Payload format 2.0 has a list of cookies, and one value for each other header.
 //   - Payload format 1.0 and REST APIs have lists of values. A REST API answers 502 to a
 //     member that it does not know, such as cookies.
 //   - A load balancer reads either headers or multiValueHeaders, whichever the events of
 //     its target group have.
-func (w *responseWriter) appendHead(ctx context.Context, b []byte, k kind) []byte {
+func (w *responseWriter) appendHead(ctx context.Context, b []byte, k kind, start []byte) []byte {
 	w.WriteHeader(http.StatusOK)
+	_, said := w.sent["Content-Type"] // nil says that there shall be none
 	tidy(ctx, w.sent)
+	if !said && w.sent["Content-Type"] == nil && w.sent["Content-Encoding"] == nil && len(start) > 0 {
+		w.sent.Set("Content-Type", http.DetectContentType(start)) // as a server of net/http does
+	}
 	b = append(b, '{')
 	b = appendName(b, "statusCode")
 	b = strconv.AppendInt(b, int64(w.status), 10)
@@ -226,15 +231,22 @@ func statusDescription(status int) string {
 	return strconv.Itoa(status) + " " + text
 }
 
-// tidy gives each header its canonical name, and removes what no header may have: names
-// that are no token, and values with control characters or invalid UTF-8. That is logged,
-// but the log does not quote the value. Transfer-Encoding and Trailer describe how a server
-// of net/http frames the answer. Behind a front door they would be wrong: it frames the
-// answer itself, and a client that expects chunks cannot read it.
+// newlines are not allowed in the value of a header.
+var newlines = strings.NewReplacer("\n", " ", "\r", " ")
+
+// tidy gives each header its canonical name, and makes spaces of line breaks in its values,
+// as a server of net/http does. It removes what no header may have: names that are no token,
+// and values with other control characters than tabs, or invalid UTF-8. That is logged, but
+// the log does not quote the value. Transfer-Encoding and Trailer describe how a server of
+// net/http frames the answer. Behind a front door they would be wrong: it frames the answer
+// itself, and a client that expects chunks cannot read it.
 func tidy(ctx context.Context, h http.Header) {
 	for name, values := range h {
+		for i, value := range values {
+			values[i] = strings.Trim(newlines.Replace(value), " \t")
+		}
 		valid := slices.DeleteFunc(values, func(value string) bool {
-			bad := !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl)
+			bad := !utf8.ValidString(value) || strings.ContainsFunc(value, func(c rune) bool { return c != '\t' && unicode.IsControl(c) })
 			if bad {
 				slog.ErrorContext(ctx, "response header dropped: it has control characters or is not UTF-8", "name", name)
 			}

@@ -111,6 +111,43 @@ func TestResponse(t *testing.T) {
 			want: response{StatusCode: 404, Headers: text, Body: "gone"},
 		},
 		{
+			name: "a header in several lines", method: "GET",
+			handler: func(w http.ResponseWriter, _ *http.Request) {
+				w.Header()["Content-Security-Policy"] = []string{"default-src 'none';\n\timg-src 'self'\r\n"}
+				w.Header()["Set-Cookie"] = []string{"a=1\r\nSet-Cookie: b=2"}
+			},
+			want: response{
+				StatusCode: 200, Headers: map[string]string{"Content-Security-Policy": "default-src 'none'; \timg-src 'self'"},
+				Cookies: []string{"a=1  Set-Cookie: b=2"},
+			},
+		},
+		{
+			name: "a type that is not said", method: "GET",
+			handler: func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<!DOCTYPE html>") },
+			want:    response{StatusCode: 200, Headers: map[string]string{"Content-Type": "text/html; charset=utf-8"}, Body: "<!DOCTYPE html>"},
+		},
+		{
+			name: "a type that is not said, HEAD", method: "HEAD",
+			handler: func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<!DOCTYPE html>") },
+			want:    response{StatusCode: 200, Headers: map[string]string{"Content-Type": "text/html; charset=utf-8"}},
+		},
+		{
+			name: "no type", method: "GET",
+			handler: func(w http.ResponseWriter, _ *http.Request) {
+				w.Header()["Content-Type"] = nil
+				io.WriteString(w, "<!DOCTYPE html>")
+			},
+			want: response{StatusCode: 200, Body: "<!DOCTYPE html>"},
+		},
+		{
+			name: "the type of what is encoded", method: "GET",
+			handler: func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Encoding", "x-rot13")
+				io.WriteString(w, "<!QBPGLCR ugzy>")
+			},
+			want: response{StatusCode: 200, Headers: map[string]string{"Content-Encoding": "x-rot13"}, Body: "<!QBPGLCR ugzy>"},
+		},
+		{
 			name: "HEAD", method: "HEAD",
 			handler: func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "text/plain")
@@ -183,8 +220,8 @@ func TestResponseDropsBrokenHeaders(t *testing.T) {
 	var log bytes.Buffer
 	logTo(t, &log)
 	got := respondTo(t, "GET", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header()["Vary"] = []string{"Accept", "canary\r\nSet-Cookie: a=1", "Cookie"}
-		w.Header()["Set-Cookie"] = []string{"canary\n=1", "b=2"}
+		w.Header()["Vary"] = []string{"Accept", "canary\x00", "Cookie"}
+		w.Header()["Set-Cookie"] = []string{"canary\x1f=1", "b=2"}
 		w.Header()["Location"] = []string{"/canary\xff"}
 	})
 	want := response{StatusCode: 200, Headers: map[string]string{"Vary": "Accept, Cookie"}, Cookies: []string{"b=2"}}

@@ -70,7 +70,7 @@ func TestStart(t *testing.T) {
 	}
 	for _, want := range []string{
 		`/2018-06-01/runtime/invocation/BOOM/response {"statusCode":500,`,
-		fmt.Sprintf(`/2018-06-01/runtime/invocation/GET/response {"statusCode":200,"headers":{},"cookies":[],"body":"%d",`,
+		fmt.Sprintf(`/2018-06-01/runtime/invocation/GET/response {"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"},"cookies":[],"body":"%d",`,
 			deadline.Add(-time.Second).UnixMilli()),
 	} {
 		select {

@@ -161,12 +161,18 @@ func (w *streamWriter) FlushError() error {
 // send sends a part of the body, after the prelude if that was not sent.
 func (w *streamWriter) send(p []byte) (int, error) {
 	part := p
+	if w.method == http.MethodHead {
+		part = nil
+	}
 	if !w.begun {
-		prelude := w.prelude(w.ctx)
+		prelude := w.prelude(w.ctx, p)
 		if w.kind == restAPI && len(prelude) > 16<<10 {
 			return 0, errors.New("the response's headers are larger than the 16 KB that a REST API takes in a stream")
 		}
-		part, w.begun = append(prelude, p...), true
+		part, w.begun = append(prelude, part...), true
+	}
+	if len(part) == 0 { // nobody may be waiting for nothing
+		return len(p), nil
 	}
 	if _, err := w.pipe.Write(part); err != nil {
 		return 0, err
@@ -174,14 +180,18 @@ func (w *streamWriter) send(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// prelude returns the part of a stream before the body.
-func (w *responseWriter) prelude(ctx context.Context) []byte {
-	return append(w.appendHead(ctx, nil, functionURL), "}\x00\x00\x00\x00\x00\x00\x00\x00"...)
+// prelude returns the part of a stream before the body, which begins with start.
+func (w *responseWriter) prelude(ctx context.Context, start []byte) []byte {
+	return append(w.appendHead(ctx, nil, functionURL, start), "}\x00\x00\x00\x00\x00\x00\x00\x00"...)
 }
 
 // sendTo sends a whole response as a stream.
 func (w *responseWriter) sendTo(ctx context.Context, pipe io.Writer) error {
-	_, err := pipe.Write(append(w.prelude(ctx), w.body.Bytes()...))
+	part := w.prelude(ctx, w.body.Bytes())
+	if w.method != http.MethodHead {
+		part = append(part, w.body.Bytes()...)
+	}
+	_, err := pipe.Write(part)
 	return err
 }
 

@@ -22,6 +22,8 @@ import (
 func startStreams() {
 	lambdahttp.StartStreaming(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "a", Value: "1"})
+		w.Header()["Content-Type"] = nil
+		w.Header().Set("Allow", "GET")
 		io.WriteString(w, "first")
 		if r.URL.Path == "/whole" {
 			return
@@ -108,7 +110,7 @@ func TestStartStreaming(t *testing.T) {
 			return nil
 		}
 	}
-	const head = "{\"statusCode\":200,\"headers\":{},\"cookies\":[\"a=1\"]}\x00\x00\x00\x00\x00\x00\x00\x00"
+	const head = "{\"statusCode\":200,\"headers\":{\"Allow\":\"GET\"},\"cookies\":[\"a=1\"]}\x00\x00\x00\x00\x00\x00\x00\x00"
 	for _, door := range streams {
 		for _, path := range []string{"/second", "/panic", "/whole"} {
 			p := send(at(door, "GET", path))

@@ -85,6 +85,9 @@ func TestStream(t *testing.T) {
 			w.(http.Flusher).Flush()
 			io.WriteString(w, "body")
 		}},
+		"no type":             {"GET", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<!DOCTYPE html>") }},
+		"no type of an empty": {"GET", func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush() }},
+		"HEAD, no type":       {"HEAD", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<!DOCTYPE html>") }},
 		"only a flush": {"GET", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			if err := http.NewResponseController(w).Flush(); err != nil {
@@ -167,7 +170,7 @@ func TestStreamFlush(t *testing.T) {
 					got <- string(part[:n])
 				}
 			}()
-			head := "{\"statusCode\":200,\"headers\":{},\"cookies\":[]}" + strings.Repeat("\x00", 8)
+			head := "{\"statusCode\":200,\"headers\":{\"Content-Type\":\"text/plain; charset=utf-8\"},\"cookies\":[]}" + strings.Repeat("\x00", 8)
 			for _, step := range []struct {
 				do   func(http.ResponseWriter)
 				want string
@@ -342,6 +345,7 @@ func TestStreamLargeHeaders(t *testing.T) {
 		for _, door := range streams {
 			for _, size := range []int{1 << 20, most + 1, most} {
 				p, body := whole(t, func(w http.ResponseWriter, _ *http.Request) {
+					w.Header()["Content-Type"] = nil
 					w.Header().Set("X-Large", strings.Repeat("x", size))
 					io.WriteString(w, "body")
 					if flush {
