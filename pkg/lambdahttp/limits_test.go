@@ -166,6 +166,15 @@ func TestLargeProblem(t *testing.T) {
 	}
 }
 
+// TestTypeInLowerCase: a type whose header is spelled otherwise is not guessed beside it.
+func TestTypeInLowerCase(t *testing.T) {
+	got := respondTo(t, "GET", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["content-type"] = []string{"text/plain"}
+		io.WriteString(w, "<!DOCTYPE html>")
+	})
+	equal(t, "lambdahttp", got, response{StatusCode: 200, Headers: map[string]string{"Content-Type": "text/plain"}, Body: "<!DOCTYPE html>"})
+}
+
 // TestNilProblem: to set Problem to nil is to want the default, and no mistake that is logged.
 func TestNilProblem(t *testing.T) {
 	var log bytes.Buffer
