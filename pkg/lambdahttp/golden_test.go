@@ -18,7 +18,7 @@ import (
 	"example.com/coatcheck/pkg/lambdahttp"
 )
 
-var update = flag.Bool("update", false, "write the golden files of TestGolden and TestRequests")
+var update = flag.Bool("update", false, "write the golden files instead")
 
 // TestGolden compares the whole answer to each testdata/*.event.json with the
 // *.response.json beside it. The handler shows the request it was given. An error of the

@@ -73,8 +73,8 @@ func requestText(r *http.Request) string {
 	return b.String()
 }
 
-// TestEveryCellHasAGoldenFile: the rows of the table in the package's documentation that are
-// about requests have a golden file for each kind. Stages and base paths are API Gateway's.
+// TestEveryCellHasAGoldenFile: the rows of the tables in the package's documentation have a
+// golden file for each kind. Stages and base paths are API Gateway's.
 func TestEveryCellHasAGoldenFile(t *testing.T) {
 	cells := []string{"method", "path", "query", "headers", "cookies", "body", "host", "scheme", "client", "nulls"}
 	for _, kind := range kinds {
@@ -88,6 +88,11 @@ func TestEveryCellHasAGoldenFile(t *testing.T) {
 				if _, err := os.Stat(file); err != nil {
 					t.Error(err)
 				}
+			}
+		}
+		for answer := range answers {
+			if _, err := os.Stat(fmt.Sprintf("testdata/responses/response-%s-%s.json", kind, answer)); err != nil {
+				t.Error(err)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package lambdahttp_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -54,11 +55,13 @@ var answers = map[string]http.HandlerFunc{
 		w.WriteHeader(304)
 		io.WriteString(w, "not modified")
 	},
+	"too-large": func(w http.ResponseWriter, _ *http.Request) { w.Write(bytes.Repeat([]byte("a"), 6<<20)) },
 }
 
 // TestResponseGolden compares the whole answer of each front door and handler with
 // testdata/responses.
 func TestResponseGolden(t *testing.T) {
+	logTo(t, io.Discard)
 	for door := range doors {
 		for what, h := range answers {
 			name := "response-" + door + "-" + what
@@ -69,16 +72,26 @@ func TestResponseGolden(t *testing.T) {
 	}
 }
 
+// TestStreamGolden compares whole streams with testdata/responses: the part before the body,
+// and the rest in quotes.
+func TestStreamGolden(t *testing.T) {
+	for _, door := range streams {
+		out, err := lambdahttp.StreamingHandler(answers["headers"]).Invoke(t.Context(), at(door, "GET", "/"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		prelude, rest, _ := bytes.Cut(out, make([]byte, 8))
+		compareGolden(t, "testdata/responses/stream-"+door+".txt", fmt.Appendf(indent(t, prelude), "%q\n", rest))
+	}
+}
+
 // golden also finds members that come twice.
 func golden(t *testing.T, name string, answer []byte) {
 	t.Helper()
 	if !jsontext.Value(answer).IsValid() {
 		t.Errorf("bad JSON: %s", answer)
 	}
-	got, want := indent(t, answer), read(t, "testdata/responses/"+name+".json")
-	if !bytes.Equal(got, want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
+	compareGolden(t, "testdata/responses/"+name+".json", indent(t, answer))
 }
 
 // TestNoHeadersAtAll: a target group says by the name of the member, and not by what is in it,
