@@ -132,26 +132,20 @@ type question struct {
 
 // parseQuestion reads the event of an authorizer. Its errors quote nothing secret.
 func parseQuestion(payload []byte) (question, error) {
-	var asked struct {
-		Type      string `json:"type"`
-		MethodARN string `json:"methodArn"`
-	}
-	err := json.Unmarshal(payload, &asked)
-	if err == nil && asked.Type == "TOKEN" {
-		return question{}, errors.New("the event comes from an authorizer of type TOKEN, which gets no cookies: make it one of type REQUEST")
-	}
 	e, err := parse(payload)
-	if err != nil {
+	switch {
+	case err != nil && objectOf(payload).text("type") == "TOKEN":
+		return question{}, errors.New("the event comes from an authorizer of type TOKEN, which gets no cookies: make it one of type REQUEST")
+	case err != nil:
 		return question{}, err
-	}
-	if asked.Type != "REQUEST" {
+	case e.Type != "REQUEST":
 		return question{}, errors.New("the event is a request and not the question of an API to its authorizer, whose type is REQUEST: is the authorizer used as the function behind a route?")
 	}
 	switch e.kind {
 	case httpAPI:
 		return question{event: e}, nil
 	case httpAPI1, restAPI:
-		return question{e, asked.MethodARN}, checkARN(asked.MethodARN)
+		return question{e, e.MethodARN}, checkARN(e.MethodARN)
 	}
 	return question{}, errors.New("only API Gateway has authorizers")
 }

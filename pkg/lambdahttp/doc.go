@@ -28,7 +28,7 @@
 // the differences between the kinds of events:
 //
 //	                HTTP API 2.0   function URL   HTTP API 1.0   REST API       load balancer  multi-value LB
-//	recognised by   version 2.0    .lambda-url.… version 1.0    identity       elb            elb, multiValue-
+//	recognised by   version 2.0    .lambda-url.…  version 1.0    identity       elb            elb, multiValue-
 //	                               in domainName                 without a                     Headers
 //	                                                             version
 //	method          http.method    http.method    httpMethod     httpMethod     httpMethod     httpMethod

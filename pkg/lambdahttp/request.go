@@ -29,7 +29,8 @@ type event struct {
 	err     error // why there is no request in it
 
 	Version         string         `json:"version"`
-	Type            string         `json:"type"` // only in an API's question to its authorizer
+	Type            string         `json:"type"`      // only in an API's question to its authorizer
+	MethodARN       string         `json:"methodArn"` // the same
 	RawPath         string         `json:"rawPath"`
 	RawQueryString  string         `json:"rawQueryString"`
 	Cookies         []string       `json:"cookies"`

@@ -85,10 +85,10 @@ func (f *Function) Log() string {
 // waits then.
 const patience = 5 * time.Minute
 
-// Invoke sends an event to the function and returns its answer. Calls at the same time
-// wait for each other, as long as their contexts allow. The error is that of the function's invocation, or says that the
-// process has ended. The deadline of ctx is that of the invocation; without one it is five
-// minutes away.
+// Invoke sends an event to the function and returns its answer. Calls at the same time wait
+// for each other, as long as their contexts allow. The error is that of the function's
+// invocation, or says that the process has ended. The deadline of ctx is that of the
+// invocation; without one it is five minutes away.
 func (f *Function) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
