@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -70,6 +71,14 @@ type Config struct {
 	// session would be the oldest (ASVS 7.1.2 wants the number and the outcome written
 	// down). The default is 10. A negative number means no limit.
 	MaxSessions int
+
+	// BeforeEnding, if not nil, is called with a user's ID before sessions of the user are
+	// ended: with all set, before RevokeAll or ReauthenticateAlone ends those of the user,
+	// whether or not there are any; otherwise before Revoke ends one, or Destroy one that a
+	// secret in the request proves, which costs Destroy a read for each token. If it returns
+	// an error, nothing is ended and the error is returned: it is an outage. The
+	// sessions that Create ends need no such call. By default Destroy reads nothing.
+	BeforeEnding func(ctx context.Context, userID string, all bool) error
 
 	// Logger receives one line per event. Events are named as in OWASP's Logging
 	// Vocabulary (session_created, session_renewed, session_expired, …). A line has

@@ -71,7 +71,11 @@ func (m *Manager) setCookie(w http.ResponseWriter, s *Session, token string, now
 	c := &http.Cookie{Value: token}
 	if s.Persistent || !m.OffersPersistent() {
 		_, lifetime := m.limits(s.Persistent)
-		c.MaxAge = int(s.AuthenticatedAt.Add(lifetime).Sub(now) / time.Second)
+		end := s.begunAt().Add(lifetime)
+		if !s.EndsAt.IsZero() && s.EndsAt.Before(end) {
+			end = s.EndsAt
+		}
+		c.MaxAge = int(end.Sub(now) / time.Second)
 	}
 	m.writeCookie(w, c)
 }

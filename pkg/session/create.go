@@ -34,6 +34,22 @@ type User struct {
 	// no effect if they are not set: see [Manager.OffersPersistent].
 	Persistent bool
 
+	// AuthenticatedAt says when the user proved who they are, if that was not just now but
+	// at another system, whose session this one continues. The zero time, which is usual,
+	// means now. The lifetime counts from now in any case, and RequireRecent from here. A
+	// time in the future counts as now.
+	AuthenticatedAt time.Time
+
+	// EndsAt, if not zero, ends the session at this time at the latest, until its user
+	// signs in again by [Manager.Reauthenticate]. Use it for the rest of the life of the
+	// session that this one continues.
+	EndsAt time.Time
+
+	// Announce, if not nil, is called with the key of the new session before that is
+	// stored. If it returns an error, nothing is stored and Create returns that error. With
+	// Announce, Create makes only one try: a second would have another key.
+	Announce func(context.Context, Key) error
+
 	// Confirm, if not nil, is called after the new session is stored, and before any
 	// other session is ended or the cookie is set. Read the account again here: the
 	// login then sees a password change or a disabled account that came at the same
@@ -77,7 +93,7 @@ func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Sessi
 		m.discard(ctx, s)
 		return nil, err
 	}
-	m.setCookie(w, s, token, s.AuthenticatedAt)
+	m.setCookie(w, s, token, s.LastSeenAt)
 	seen.set(s.Clone())
 	m.log(ctx, slog.LevelInfo, "session_created", s.ID, "user_id", s.UserID)
 	return s, nil
@@ -90,6 +106,11 @@ func (m *Manager) insert(ctx context.Context, r *http.Request, u User) (*Session
 	for try := 1; ; try++ {
 		secret, hash := newSecret()
 		s := m.newSession(r, u, hash)
+		if u.Announce != nil {
+			if err := u.Announce(ctx, s.Key()); err != nil {
+				return nil, "", err
+			}
+		}
 		err := m.store.Create(ctx, s)
 		if err == nil {
 			return s, m.token(s.Key(), secret), nil
@@ -97,7 +118,7 @@ func (m *Manager) insert(ctx context.Context, r *http.Request, u User) (*Session
 		if !errors.Is(err, ErrConflict) {
 			m.discard(ctx, s)
 		}
-		if try == createTries || ctx.Err() != nil {
+		if try == createTries || u.Announce != nil || ctx.Err() != nil {
 			return nil, "", err
 		}
 	}
@@ -107,15 +128,20 @@ func (m *Manager) newSession(r *http.Request, u User, secret [32]byte) *Session 
 	now := time.Now().UTC()
 	second := now.Truncate(time.Second)
 	persistent := u.Persistent && m.OffersPersistent() // limits that are set later do not change this session
+	authenticated := second
+	if !u.AuthenticatedAt.IsZero() && u.AuthenticatedAt.Before(now) {
+		authenticated = u.AuthenticatedAt.UTC().Truncate(time.Second)
+	}
 	return (&Session{
 		ID:              randomText(16),
 		UserID:          u.ID,
 		Roles:           u.Roles,
 		Values:          u.Values,
 		CreatedAt:       now.Truncate(time.Millisecond),
-		AuthenticatedAt: second,
+		AuthenticatedAt: authenticated,
 		LastSeenAt:      second,
-		ExpiresAt:       m.expiry(persistent, second, second),
+		EndsAt:          u.EndsAt.UTC().Truncate(time.Second),
+		ExpiresAt:       m.expiry(persistent, second, second, u.EndsAt),
 		Persistent:      persistent,
 		Version:         newVersion(),
 		IP:              clientIP(r),

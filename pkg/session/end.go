@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"crypto/subtle"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -36,13 +37,45 @@ func (m *Manager) Destroy(w http.ResponseWriter, r *http.Request) error {
 	r, seen := m.enter(r)
 	ctx := r.Context()
 	presented = seen.withOwn(presented)
-	err = inParallel(len(presented), func(i int) error { return m.endPresented(ctx, presented[i], "logout") })
+	err = inParallel(len(presented), func(i int) error {
+		if err := m.beforeLogout(ctx, presented[i]); err != nil {
+			return err
+		}
+		return m.endPresented(ctx, presented[i], "logout")
+	})
 	if err != nil {
 		return err
 	}
 	seen.set(nil)
 	m.ClearCookie(w)
 	return nil
+}
+
+// beforeLogout calls [Config.BeforeEnding] for the session that c proves, if there is one.
+// Without the proof, whoever knows a user's ID could have it called for that user.
+func (m *Manager) beforeLogout(ctx context.Context, c credential) error {
+	if m.cfg.BeforeEnding == nil {
+		return nil
+	}
+	s, err := m.store.Get(ctx, c.key)
+	if errors.Is(err, ErrNoSession) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare(s.Secret[:], c.secret[:])|subtle.ConstantTimeCompare(s.PreviousSecret[:], c.secret[:]) == 0 {
+		return nil
+	}
+	return m.beforeEnding(ctx, s.UserID, false)
+}
+
+// beforeEnding calls [Config.BeforeEnding].
+func (m *Manager) beforeEnding(ctx context.Context, userID string, all bool) error {
+	if m.cfg.BeforeEnding == nil {
+		return nil
+	}
+	return m.cfg.BeforeEnding(ctx, userID, all)
 }
 
 // endPresented deletes the session that c proves, if there is one. An ID without its
@@ -95,6 +128,9 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	if !canonical(id, idLength) {
 		return ErrNoSession
 	}
+	if err := m.beforeEnding(ctx, userID, false); err != nil {
+		return err
+	}
 	return m.delete(ctx, Key{owner(userID), id}, nil, "revoked")
 }
 
@@ -102,6 +138,9 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 // those with the given IDs. After an error some may be left; call it again. A
 // session that cannot be read does not stop RevokeAll from ending the others.
 func (m *Manager) RevokeAll(ctx context.Context, userID string, exceptIDs ...string) error {
+	if err := m.beforeEnding(ctx, userID, true); err != nil {
+		return err
+	}
 	all, listErr := m.store.List(ctx, owner(userID))
 	return errors.Join(m.revoke(ctx, all, exceptIDs...), listErr)
 }
@@ -117,6 +156,9 @@ func (m *Manager) RevokeAll(ctx context.Context, userID string, exceptIDs ...str
 // The new cookie is set even then: the old token is dead, and the browser must not
 // keep it. Call ReauthenticateAlone again.
 func (m *Manager) ReauthenticateAlone(ctx context.Context, w http.ResponseWriter, s *Session) error {
+	if err := m.beforeEnding(ctx, s.UserID, true); err != nil {
+		return err
+	}
 	key := s.Key()
 	var all []*Session
 	var listErr error

@@ -135,17 +135,24 @@ func (m *Manager) endReason(s *Session, now time.Time) string {
 func (m *Manager) absoluteEndReason(s *Session, now time.Time) string {
 	_, lifetime := m.limits(s.Persistent)
 	switch {
-	case s.AuthenticatedAt.Before(m.cfg.NotBefore):
+	case s.begunAt().Before(m.cfg.NotBefore):
 		return "not_before"
-	case !now.Before(s.AuthenticatedAt.Add(lifetime)):
+	case !now.Before(s.begunAt().Add(lifetime)):
 		return "lifetime"
+	case !s.EndsAt.IsZero() && !now.Before(s.EndsAt):
+		return "ends_at"
 	}
 	return ""
 }
 
-func (m *Manager) expiry(persistent bool, lastSeen, authenticated time.Time) time.Time {
+// expiry returns when a session expires that was last used at lastSeen and whose lifetime
+// began at begun. EndsAt is [Session.EndsAt], or zero.
+func (m *Manager) expiry(persistent bool, lastSeen, begun, endsAt time.Time) time.Time {
 	idle, lifetime := m.limits(persistent)
-	ends := []time.Time{lastSeen.Add(idle), authenticated.Add(lifetime)}
+	ends := []time.Time{lastSeen.Add(idle), begun.Add(lifetime)}
+	if !endsAt.IsZero() {
+		ends = append(ends, endsAt.UTC().Truncate(time.Second))
+	}
 	return slices.MinFunc(ends, time.Time.Compare)
 }
 
@@ -170,7 +177,7 @@ func (m *Manager) touch(ctx context.Context, s *Session, now time.Time, ip, user
 	if seen.Sub(s.LastSeenAt) < m.touchInterval() || m.endReason(s, deadline.Add(-1)) != "" {
 		return nil
 	}
-	expires := slices.MaxFunc([]time.Time{s.ExpiresAt, m.expiry(s.Persistent, seen, s.AuthenticatedAt)}, time.Time.Compare)
+	expires := slices.MaxFunc([]time.Time{s.ExpiresAt, m.expiry(s.Persistent, seen, s.begunAt(), s.EndsAt)}, time.Time.Compare)
 	next := *s
 	next.LastSeenAt, next.ExpiresAt = seen, expires
 	next.setLastClient(ip, userAgent)

@@ -102,6 +102,10 @@ type Session struct {
 	LastSeenAt      time.Time // at most a tenth of [Config.IdleTimeout] before the last request
 	ExpiresAt       time.Time // end of the idle timeout or of the lifetime, whichever comes first
 
+	// EndsAt ends the session whatever the limits are, until Reauthenticate drops it. The
+	// zero time, which is usual, means that only the limits end it: see [User.EndsAt].
+	EndsAt time.Time
+
 	Persistent bool // the limits are those of persistent sessions; it never changes: see [User.Persistent]
 
 	Version int64 // random, positive, new on every Update
@@ -127,6 +131,15 @@ type Key struct {
 
 // Key returns the key of s. It never changes.
 func (s *Session) Key() Key { return Key{Owner: owner(s.UserID), ID: s.ID} }
+
+// begunAt returns when the lifetime of s began: with the last authentication, or, if that
+// was at another system, when s was made.
+func (s *Session) begunAt() time.Time {
+	if created := s.CreatedAt.Truncate(time.Second); created.After(s.AuthenticatedAt) {
+		return created
+	}
+	return s.AuthenticatedAt
+}
 
 // HasRole reports whether s has the role. Roles are compared byte by byte. A nil
 // session has no role.

@@ -58,7 +58,7 @@ func (m *Manager) Renew(ctx context.Context, w http.ResponseWriter, s *Session) 
 func (m *Manager) Reauthenticate(ctx context.Context, w http.ResponseWriter, s *Session) error {
 	return m.renew(ctx, w, s, func(next *Session) {
 		now := time.Now().UTC().Truncate(time.Second)
-		next.AuthenticatedAt, next.ExpiresAt = now, m.expiry(next.Persistent, now, now)
+		next.AuthenticatedAt, next.EndsAt, next.ExpiresAt = now, time.Time{}, m.expiry(next.Persistent, now, now, time.Time{})
 	})
 }
 

@@ -208,7 +208,7 @@ func (r *fixture) signInAs(name string) string {
 		r.t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	if _, err := r.sessions.Create(w, get("/login"), session.User{ID: account.UserID, Roles: account.Roles, Values: values((&accounts.Proof{Account: account}).User())}); err != nil {
+	if _, err := r.sessions.Create(w, get("/login"), session.User{ID: account.UserID, Roles: account.Roles, Values: (&accounts.Proof{Account: account}).User().Values()}); err != nil {
 		r.t.Fatal(err)
 	}
 	resp := response{header: w.Result().Header}

@@ -12,15 +12,6 @@ import (
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
-// The keys of the session's Values. Login copies the values from the user, so that no
-// later request has to read the users table.
-const (
-	valueUsername    = "username"
-	valueDisplayName = "display_name"
-	valueTheme       = "theme"
-	valueLanguage    = "language"
-)
-
 const loginPath = "/login"
 
 type login struct {
@@ -145,7 +136,7 @@ func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password
 
 func (l login) start(w http.ResponseWriter, r *http.Request, proof authn.Proof, stay bool) (*session.Session, error) {
 	user := proof.User()
-	s, err := l.sessions.Create(w, r, session.User{ID: user.ID, Roles: user.Roles, Values: values(user), Persistent: stay, Confirm: proof.Confirm})
+	s, err := l.sessions.Create(w, r, session.User{ID: user.ID, Roles: user.Roles, Values: user.Values(), Persistent: stay, Confirm: proof.Confirm})
 	if err != nil && !errors.Is(err, authn.ErrRefused) {
 		proof.Withdraw(r.Context())
 	}
@@ -156,16 +147,6 @@ func (l login) start(w http.ResponseWriter, r *http.Request, proof authn.Proof, 
 // cookie are in it, because attempts are counted for them.
 func attempt(r *http.Request, username, password string) authn.Attempt {
 	return authn.Attempt{Username: username, Password: password, Address: clientip.Of(r), Device: device(r)}
-}
-
-func values(user authn.User) map[string]string {
-	v := map[string]string{valueUsername: user.Username, valueDisplayName: user.DisplayName}
-	for _, key := range []string{valueTheme, valueLanguage} {
-		if setting := user.Preferences[key]; setting != "" {
-			v[key] = setting
-		}
-	}
-	return v
 }
 
 // signedIn returns the JSON that a program gets after a login.
@@ -185,7 +166,7 @@ func signedIn(s *session.Session) any {
 		User    user       `json:"user"`
 		Session newSession `json:"session"`
 	}{
-		user{s.UserID, s.Values[valueUsername], s.Values[valueDisplayName], notNil(s.Roles)},
+		user{s.UserID, s.Values[authn.ValueUsername], s.Values[authn.ValueDisplayName], notNil(s.Roles)},
 		newSession{s.ID, s.AuthenticatedAt, s.ExpiresAt},
 	}
 }

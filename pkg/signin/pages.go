@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/authn"
 	"example.com/coatcheck/pkg/signin/site"
 	"example.com/coatcheck/pkg/signin/texts"
 )
@@ -79,7 +80,7 @@ type page struct {
 // pageOf returns the page at the path here, for the signed-in user of s. The title is
 // the key of its text.
 func pageOf(s *session.Session, here, title string, data any) page {
-	p := page{Title: title, Theme: s.Values[valueTheme], Here: here, Menu: menu, Data: data}
+	p := page{Title: title, Theme: s.Values[authn.ValueTheme], Here: here, Menu: menu, Data: data}
 	if !hasPassword(s) {
 		p.Menu = menuWithoutPassword
 	}
@@ -132,7 +133,7 @@ func hashOf(text string) string {
 func languageOf(r *http.Request) *texts.Language {
 	preference := ""
 	if s := session.FromContext(r.Context()); s != nil {
-		preference = s.Values[valueLanguage]
+		preference = s.Values[authn.ValueLanguage]
 	}
 	return texts.Choose(preference, r.Header.Values("Accept-Language"))
 }

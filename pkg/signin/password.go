@@ -55,7 +55,7 @@ func (c passwordChange) write(w http.ResponseWriter, r *http.Request, status int
 	writePage(w, r, status, "password", pageOf(s, passwordPath, "password.title", struct {
 		passwordForm
 		MinCharacters int
-	}{passwordForm{Username: s.Values[valueUsername], Problem: problem}, c.passwords.MinCharacters()}))
+	}{passwordForm{Username: s.Values[authn.ValueUsername], Problem: problem}, c.passwords.MinCharacters()}))
 }
 
 func (c passwordChange) submit(w http.ResponseWriter, r *http.Request) {
@@ -73,7 +73,7 @@ func (c passwordChange) submit(w http.ResponseWriter, r *http.Request) {
 func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, next string) error {
 	ctx := r.Context()
 	s := session.FromContext(ctx)
-	if err := c.passwords.CheckNew(next, s.Values[valueUsername]); err != nil {
+	if err := c.passwords.CheckNew(next, s.Values[authn.ValueUsername]); err != nil {
 		return refusedNew(err)
 	}
 	proof, err := reauthenticate(c.passwords, r, s, current)

@@ -26,7 +26,7 @@ func Preferences(sessions *session.Manager, users authn.PreferenceSetter, langua
 }
 
 func (c preferenceChange) submit(w http.ResponseWriter, r *http.Request) {
-	form, err := someFields(r, valueTheme, valueLanguage)
+	form, err := someFields(r, authn.ValueTheme, authn.ValueLanguage)
 	if err == nil {
 		err = c.change(r, form)
 	}
@@ -44,7 +44,7 @@ func (c preferenceChange) change(r *http.Request, form map[string]string) error 
 	}
 	ctx := r.Context()
 	s := session.FromContext(ctx)
-	err = c.users.SetPreferences(ctx, s.UserID, s.Values[valueUsername], settings)
+	err = c.users.SetPreferences(ctx, s.UserID, s.Values[authn.ValueUsername], settings)
 	if errors.Is(err, authn.ErrNoUser) {
 		return errNoPreferences // and not 401: the login page would lead a live session back here
 	}
@@ -74,18 +74,18 @@ func themeValues() (values []string) {
 // values.
 func (c preferenceChange) check(form map[string]string) (map[string]string, error) {
 	settings := map[string]string{}
-	if theme, ok := form[valueTheme]; ok {
+	if theme, ok := form[authn.ValueTheme]; ok {
 		if values := themeValues(); !slices.Contains(values, theme) {
-			return nil, badRequest("problem.value", "field", strconv.Quote(valueTheme), "values", fmt.Sprintf("%q", values))
+			return nil, badRequest("problem.value", "field", strconv.Quote(authn.ValueTheme), "values", fmt.Sprintf("%q", values))
 		}
-		settings[valueTheme] = theme
+		settings[authn.ValueTheme] = theme
 	}
-	if tag, ok := form[valueLanguage]; ok {
+	if tag, ok := form[authn.ValueLanguage]; ok {
 		canonical, err := c.checkLanguage(tag)
 		if err != nil {
 			return nil, badRequest("problem.language")
 		}
-		settings[valueLanguage] = canonical
+		settings[authn.ValueLanguage] = canonical
 	}
 	return settings, nil
 }

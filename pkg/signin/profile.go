@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/authn"
 	"example.com/coatcheck/pkg/signin/texts"
 )
 
@@ -30,7 +31,7 @@ type profile struct {
 
 func showProfile(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
-	p := profile{s.UserID, s.Values[valueUsername], s.Values[valueDisplayName], notNil(s.Roles), preferences(s), s.AuthenticatedAt, s.ExpiresAt}
+	p := profile{s.UserID, s.Values[authn.ValueUsername], s.Values[authn.ValueDisplayName], notNil(s.Roles), preferences(s), s.AuthenticatedAt, s.ExpiresAt}
 	if !wantsPage(r) {
 		writeJSON(w, http.StatusOK, p)
 		return
@@ -41,12 +42,12 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 		Themes    []choice
 		Languages []*texts.Language
 		Preferred *texts.Language // nil if the browser decides
-	}{p, s.IP, themes, texts.All, texts.Find(s.Values[valueLanguage])}))
+	}{p, s.IP, themes, texts.All, texts.Find(s.Values[authn.ValueLanguage])}))
 }
 
 func preferences(s *session.Session) map[string]string {
 	p := map[string]string{}
-	for _, key := range []string{valueTheme, valueLanguage} {
+	for _, key := range []string{authn.ValueTheme, authn.ValueLanguage} {
 		if setting := s.Values[key]; setting != "" {
 			p[key] = setting
 		}

@@ -51,7 +51,7 @@ func (a reauthentication) show(w http.ResponseWriter, r *http.Request) {
 
 func (a reauthentication) write(w http.ResponseWriter, r *http.Request, status int, next, problem string) {
 	s := session.FromContext(r.Context())
-	writePage(w, r, status, "reauthenticate", pageOf(s, r.URL.Path, "reauthenticate.title", passwordForm{s.Values[valueUsername], next, problem}))
+	writePage(w, r, status, "reauthenticate", pageOf(s, r.URL.Path, "reauthenticate.title", passwordForm{s.Values[authn.ValueUsername], next, problem}))
 }
 
 func (a reauthentication) submit(w http.ResponseWriter, r *http.Request) {
@@ -93,7 +93,7 @@ func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password
 // the user. If the name belongs to another user now, the right password of that user is
 // refused too.
 func reauthenticate(authenticator authn.Authenticator, r *http.Request, s *session.Session, password string) (authn.Proof, error) {
-	a := attempt(r, s.Values[valueUsername], password)
+	a := attempt(r, s.Values[authn.ValueUsername], password)
 	a.UserID = s.UserID
 	proof, err := authenticator.Authenticate(r.Context(), a)
 	if err == nil && proof.User().ID != s.UserID {

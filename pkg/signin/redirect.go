@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // redirect makes a browser load a local path with GET. The answer is 303, or, if it sets
@@ -26,7 +27,7 @@ func redirect(w http.ResponseWriter, r *http.Request, to string) {
 	}
 	p := page{Title: "redirect.title", Data: to}
 	if s := session.FromContext(r.Context()); s != nil {
-		p.Theme = s.Values[valueTheme]
+		p.Theme = s.Values[authn.ValueTheme]
 	}
 	h.Set("Refresh", "0; url="+to)
 	writePage(w, r, http.StatusOK, "redirect", p)
