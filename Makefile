@@ -167,6 +167,10 @@ deploy: build ## Deploy to the AWS account and region of your environment
 smoke: ## Walk a user through what runs at URL; SMOKE_USER and SMOKE_PASSWORD say who
 	@go run ./cmd/smoke $(URL)
 
+.PHONY: prove
+prove: ## Explore every order in which sessions can move from a monolith, with and without each rule
+	go run ./prove/migration
+
 .PHONY: pictures
 pictures: ## Take the pictures of pages in docs/pictures anew; needs curl and Chromium
 	.ci/pictures

@@ -241,6 +241,7 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/config/dynamoconfig", "pkg/config pkg/session pkg/session/dynamostore"},
 	{"pkg/config/signinconfig", "pkg/config pkg/accounts pkg/accounts/password pkg/accounts/throttle pkg/signin/site"},
 	{"pkg/config/deployed", "pkg/config pkg/config/... pkg/accounts pkg/accounts/dynamoaccounts pkg/bridge pkg/bridge/dynamobridge pkg/signin/site"},
+	{"prove/...", ""},
 	{"internal/stores/...", ""},
 	{"internal/mains/...", "pkg/..."},
 	{"internal/mains/stores", "pkg/... internal/mains/demo internal/stores/sqldb"},
