@@ -66,6 +66,16 @@ type Source interface {
 	Open(ctx context.Context, cookies map[string]string, now time.Time) (Claim, error)
 }
 
+// Binder is a [Source] that knows whether it binds sessions to passwords. A Source that is
+// no Binder binds none.
+type Binder interface {
+	Source
+
+	// Binds reports whether claims of the source have [Claim.Bound]. Then the password's
+	// hash, as the monolith has it now, must be looked up for each.
+	Binds() bool
+}
+
 // StampKey is the key under which the middleware of this project keeps a stamp in the
 // session of a monolith. The stamp is put there at a sign-in, and never later. It is a
 // text: 22 random characters of base64url, a dot, and the time of the sign-in in seconds
