@@ -234,7 +234,7 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/accounts/accountstest", "pkg/accounts pkg/accounts/password pkg/accounts/throttle pkg/signin/authn"},
 	{"pkg/legacy", ""},
 	{"pkg/legacy/...", "pkg/legacy"},
-	{"pkg/bridge", "pkg/legacy pkg/session pkg/signin/authn"},
+	{"pkg/bridge", "pkg/clientip pkg/legacy pkg/session pkg/signin/authn"},
 	{"pkg/bridge/...", "pkg/bridge pkg/session internal/stores/..."},
 	{"pkg/config", "pkg/clientip pkg/session"},
 	{"pkg/config/legacyconfig", "pkg/config pkg/bridge pkg/legacy pkg/legacy/..."},

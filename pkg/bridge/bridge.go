@@ -29,7 +29,7 @@ type Link struct {
 	ID      string      // hash of the source and the identity of the monolith's session
 	Nonce   string      // random; says who wrote the link
 	Source  string      // the name of the source
-	Session session.Key // the session that it has become or is becoming; zero if Ended without one
+	Session session.Key // the session that it has become or is becoming; zero if it was ended before it became one
 	At      time.Time   // when it was written, UTC, milliseconds
 	Ended   bool        // whether a logout has ended it
 }
@@ -55,8 +55,9 @@ type Store interface {
 	// DeleteLink removes the link if it has that nonce, and returns nil in any case.
 	DeleteLink(ctx context.Context, id, nonce string) error
 
-	// EndLink stores l, whatever there is, and returns what was there before: the zero Link if
-	// nothing was. If the stored link was ended already, it keeps the Session of that one.
+	// EndLink stores l as ended, whatever there is, and returns what was there before: the
+	// zero Link if nothing was. The Session is not that of l: the one of the link before
+	// stays, so that an EndLink whose caller has stopped can be repeated.
 	EndLink(ctx context.Context, l Link) (before Link, err error)
 
 	// PutSeal stores the seal of the owner, which is [session.Key.Owner]. A later one that

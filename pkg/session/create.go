@@ -58,6 +58,10 @@ type User struct {
 	Confirm func(context.Context) error
 }
 
+// Validate returns [ErrInvalid], as [Manager.Create] does, if a store could not keep u. The
+// wrapping error says what is wrong, and names no value.
+func (u User) Validate() error { return validate(u.ID, u.Roles, u.Values) }
+
 // Create starts a session for u and sets its cookie on w. The caller must have
 // checked the credentials. The session always gets a new ID and a new secret, and
 // Create ends the session that the request has: the one that it came with, however often
@@ -80,7 +84,7 @@ type User struct {
 // not notice the next change. So after a redirect with the cookie, the back button shows
 // that page when the user has logged out. The same holds for Renew and Reauthenticate.
 func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Session, error) {
-	if err := cmp.Or(tooLate(w), validate(u.ID, u.Roles, u.Values)); err != nil {
+	if err := cmp.Or(tooLate(w), u.Validate()); err != nil {
 		return nil, err
 	}
 	r, seen := m.enter(r)
