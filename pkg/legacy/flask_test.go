@@ -1,0 +1,77 @@
+package legacy_test
+
+import (
+	"testing"
+
+	"example.com/coatcheck/pkg/legacy"
+	"example.com/coatcheck/pkg/legacy/legacytest"
+)
+
+// texts returns the texts as keys.
+func texts(keys ...string) (all [][]byte) {
+	for _, key := range keys {
+		all = append(all, []byte(key))
+	}
+	return all
+}
+
+// made returns a function that fails the test if a source can not be made.
+func made(t testing.TB) func(legacy.Source, error) legacy.Source {
+	return func(source legacy.Source, err error) legacy.Source {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return source
+	}
+}
+
+// monolith is what a vectors file, or one case of it, says about the application.
+type monolith struct {
+	Config struct {
+		SecretKey string `json:"secret_key"`
+		Keys      []string
+	}
+	SecretKey string `json:"secret_key"` // of one case; else Config's
+	Fallbacks []string
+	Secrets   []string
+	User      string
+	UseSigner bool `json:"use_signer"`
+	Rolling   bool
+	Seconds   int `json:"lifetime_seconds"`
+}
+
+// read reads the file's part and then the case's.
+func (m *monolith) read(t testing.TB, file string, c *legacytest.Case) {
+	t.Helper()
+	legacytest.Config(t, file, m)
+	c.Decode(t, m)
+	if m.SecretKey == "" {
+		m.SecretKey = m.Config.SecretKey
+	}
+}
+
+func TestFlask(t *testing.T) {
+	const file = "testdata/flask_signed_cookie.json"
+	legacytest.Run(t, file, func(t testing.TB, c *legacytest.Case) legacy.Source {
+		var m monolith
+		m.read(t, file, c)
+		if c.Expect.Data["user_id"] != nil {
+			m.User = "user_id" // the case of Flask's tutorial
+		}
+		return made(t)(legacy.NewFlask(legacy.Flask{Keys: texts(append([]string{m.SecretKey}, m.Fallbacks...)...), User: m.User}))
+	})
+}
+
+func TestFlaskSession(t *testing.T) {
+	const file = "testdata/flask_session_redis.json"
+	legacytest.Run(t, file, func(t testing.TB, c *legacytest.Case) legacy.Source {
+		var m monolith
+		m.read(t, file, c)
+		options := legacy.FlaskSession{Store: c.KeyValue()}
+		if m.UseSigner {
+			options.Keys = texts(m.SecretKey)
+		}
+		return made(t)(legacy.NewFlaskSession(options))
+	})
+}

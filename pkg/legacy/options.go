@@ -1,0 +1,36 @@
+package legacy
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// checkKeys returns an error if there is no key, or an empty one: everybody knows that.
+func checkKeys(keys [][]byte) error {
+	if len(keys) == 0 {
+		return errors.New("Keys: at least one key is needed")
+	}
+	for i, key := range keys {
+		if len(key) == 0 {
+			return fmt.Errorf("Keys: number %d is empty", i+1)
+		}
+	}
+	return nil
+}
+
+// checkLifetime returns an error if d is negative.
+func checkLifetime(d time.Duration) error {
+	if d < 0 {
+		return fmt.Errorf("Lifetime: %v is negative", d)
+	}
+	return nil
+}
+
+// earlier returns the earlier of two times, of which the zero time means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
