@@ -51,6 +51,9 @@ func (m *monolith) read(t testing.TB, file string, c *legacytest.Case) {
 	}
 }
 
+// keys returns the key that signs and those that did before.
+func (m *monolith) keys() [][]byte { return texts(append([]string{m.SecretKey}, m.Fallbacks...)...) }
+
 func TestFlask(t *testing.T) {
 	const file = "testdata/flask_signed_cookie.json"
 	legacytest.Run(t, file, func(t testing.TB, c *legacytest.Case) legacy.Source {
@@ -59,7 +62,7 @@ func TestFlask(t *testing.T) {
 		if c.Expect.Data["user_id"] != nil {
 			m.User = "user_id" // the case of Flask's tutorial
 		}
-		return made(t)(legacy.NewFlask(legacy.Flask{Keys: texts(append([]string{m.SecretKey}, m.Fallbacks...)...), User: m.User}))
+		return made(t)(legacy.NewFlask(legacy.Flask{Keys: m.keys(), User: m.User}))
 	})
 }
 
