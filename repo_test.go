@@ -285,6 +285,9 @@ func TestDependenciesPointInward(t *testing.T) {
 			if p.ImportPath == "pkg/session" && strings.Contains(imported, ".") {
 				t.Errorf("pkg/session imports %s; it may import only the standard library", imported)
 			}
+			if p.ImportPath == "pkg/legacy" && strings.Contains(imported, ".") && !strings.HasPrefix(imported, "golang.org/x/crypto/") {
+				t.Errorf("pkg/legacy imports %s; it may import only the standard library and golang.org/x/crypto", imported)
+			}
 			if strings.HasPrefix(imported, "github.com/aws/aws-lambda-go/lambda") && !strings.HasSuffix(imported, "lambdacontext") && p.ImportPath != "pkg/lambdahttp" {
 				t.Errorf("%s imports %s; only pkg/lambdahttp speaks to Lambda", p.ImportPath, imported)
 			}
