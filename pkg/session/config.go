@@ -27,8 +27,9 @@ type Config struct {
 	IdleTimeout time.Duration
 
 	// Lifetime ends a session this long after its last authentication, even if the
-	// session is in use. It must be whole seconds, and at most 400 days. The default
-	// is 24 hours (NIST SP 800-63B AAL2).
+	// session is in use; for one that continues a session of another system, this long
+	// after it was made: see [User.EndsAt]. It must be whole seconds, and at most 400 days.
+	// The default is 24 hours (NIST SP 800-63B AAL2).
 	//
 	// Every read applies the current limits to the session, so shorter limits take
 	// effect at once. A longer IdleTimeout takes effect for a session at its next
@@ -59,7 +60,7 @@ type Config struct {
 	// the first key, or removing the last, ends all sessions made before.
 	SigningKeys [][]byte
 
-	// NotBefore ends every session whose last authentication is before this time.
+	// NotBefore ends every session whose lifetime began before this time.
 	// After a leak or a restored backup, set it to the time of the change. Sessions
 	// of the same second may end too. The default is the zero time, which ends no
 	// session.
@@ -73,11 +74,14 @@ type Config struct {
 	MaxSessions int
 
 	// BeforeEnding, if not nil, is called with a user's ID before sessions of the user are
-	// ended: with all set, before RevokeAll or ReauthenticateAlone ends those of the user,
-	// whether or not there are any; otherwise before Revoke ends one, or Destroy one that a
-	// secret in the request proves, which costs Destroy a read for each token. If it returns
-	// an error, nothing is ended and the error is returned: it is an outage. The
-	// sessions that Create ends need no such call. By default Destroy reads nothing.
+	// ended: with all set by RevokeAll and ReauthenticateAlone, otherwise by Revoke, whether
+	// or not there is such a session, and by Destroy for each session that a secret in the
+	// request proves, an expired one too. To find these, Destroy reads the session of each
+	// token. If BeforeEnding returns an error, nothing is ended and the error is returned as
+	// an outage. The sessions that Create and Redeem end need no such call.
+	//
+	// Use it if users also have sessions somewhere else that can become sessions here: what
+	// it stores can keep those from coming. It may be called several times at once.
 	BeforeEnding func(ctx context.Context, userID string, all bool) error
 
 	// Logger receives one line per event. Events are named as in OWASP's Logging

@@ -64,18 +64,13 @@ func cookieValues(headers []string, name string) (values []string) {
 	return values
 }
 
-// setCookie sets the cookie of s to the token, for what is left of the lifetime at now.
+// setCookie sets the cookie of s to the token, until the end that no use of s moves.
 // If a user may choose between a short and a persistent session, the cookie of a short
 // one has no Max-Age.
 func (m *Manager) setCookie(w http.ResponseWriter, s *Session, token string, now time.Time) {
 	c := &http.Cookie{Value: token}
 	if s.Persistent || !m.OffersPersistent() {
-		_, lifetime := m.limits(s.Persistent)
-		end := s.begunAt().Add(lifetime)
-		if !s.EndsAt.IsZero() && s.EndsAt.Before(end) {
-			end = s.EndsAt
-		}
-		c.MaxAge = int(end.Sub(now) / time.Second)
+		c.MaxAge = int(m.absoluteEnd(s).Sub(now) / time.Second)
 	}
 	m.writeCookie(w, c)
 }

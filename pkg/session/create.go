@@ -36,18 +36,25 @@ type User struct {
 
 	// AuthenticatedAt says when the user proved who they are, if that was not just now but
 	// at another system, whose session this one continues. The zero time, which is usual,
-	// means now. The lifetime counts from now in any case, and RequireRecent from here. A
-	// time in the future counts as now.
+	// means now, and so does a time in the future. If nobody knows when it was, pass
+	// time.Unix(0, 0): then it is long ago for [Manager.RequireRecent]. The lifetime and
+	// [Config.NotBefore] count from now in any case.
 	AuthenticatedAt time.Time
 
-	// EndsAt, if not zero, ends the session at this time at the latest, until its user
-	// signs in again by [Manager.Reauthenticate]. Use it for the rest of the life of the
-	// session that this one continues.
+	// EndsAt, if not zero, ends the session at this time at the latest, however much it is
+	// used, until its user signs in again by [Manager.Reauthenticate]. Use it for the rest
+	// of the life of the session that this one continues. Fractions of a second are cut
+	// off. Create returns ErrNoSession if that time has come already.
+	//
+	// Programs from before this field do not know it: one of them that touches such a
+	// session moves its ExpiresAt past EndsAt, and would accept it until then. So deploy
+	// every program that reads the sessions before the first one that sets EndsAt.
 	EndsAt time.Time
 
-	// Announce, if not nil, is called with the key of the new session before that is
-	// stored. If it returns an error, nothing is stored and Create returns that error. With
-	// Announce, Create makes only one try: a second would have another key.
+	// Announce, if not nil, is called with the key of the new session before the store is
+	// called. If it returns an error, nothing is stored and Create returns that error. With
+	// Announce, Create makes only one try, because a second would have another key: if the
+	// answer of the store is lost, Create returns an outage.
 	Announce func(context.Context, Key) error
 
 	// Confirm, if not nil, is called after the new session is stored, and before any
@@ -69,8 +76,9 @@ func (u User) Validate() error { return validate(u.ID, u.Roles, u.Values) }
 // fixation). It also ends the user's oldest sessions beyond [Config.MaxSessions], where the new
 // session counts. If that fails, Create logs a warning, and the next login tries
 // again. Create returns ErrInvalid if a store could not keep u: no ID, empty keys or
-// roles, invalid UTF-8, NUL, or more than 4 KB in all. On any error no cookie is set
-// and no other session was ended, unless the answer to ending one was lost.
+// roles, invalid UTF-8, NUL, or more than 4 KB in all. It returns ErrNoSession if the time
+// in u.EndsAt is over. On any error no cookie is set and no other session was ended, unless
+// the answer to ending one was lost.
 //
 // Call Create before anything of the answer is written: later the browser does not get
 // the cookie. Create returns ErrTooLate if w tells that it is too late, itself or by
@@ -110,6 +118,9 @@ func (m *Manager) insert(ctx context.Context, r *http.Request, u User) (*Session
 	for try := 1; ; try++ {
 		secret, hash := newSecret()
 		s := m.newSession(r, u, hash)
+		if !s.ExpiresAt.After(s.CreatedAt) { // only EndsAt can be that early
+			return nil, "", fmt.Errorf("%w: what it would continue ended at %v", ErrNoSession, s.EndsAt)
+		}
 		if u.Announce != nil {
 			if err := u.Announce(ctx, s.Key()); err != nil {
 				return nil, "", err
@@ -131,12 +142,11 @@ func (m *Manager) insert(ctx context.Context, r *http.Request, u User) (*Session
 func (m *Manager) newSession(r *http.Request, u User, secret [32]byte) *Session {
 	now := time.Now().UTC()
 	second := now.Truncate(time.Second)
-	persistent := u.Persistent && m.OffersPersistent() // limits that are set later do not change this session
 	authenticated := second
 	if !u.AuthenticatedAt.IsZero() && u.AuthenticatedAt.Before(now) {
 		authenticated = u.AuthenticatedAt.UTC().Truncate(time.Second)
 	}
-	return (&Session{
+	s := (&Session{
 		ID:              randomText(16),
 		UserID:          u.ID,
 		Roles:           u.Roles,
@@ -145,13 +155,14 @@ func (m *Manager) newSession(r *http.Request, u User, secret [32]byte) *Session 
 		AuthenticatedAt: authenticated,
 		LastSeenAt:      second,
 		EndsAt:          u.EndsAt.UTC().Truncate(time.Second),
-		ExpiresAt:       m.expiry(persistent, second, second, u.EndsAt),
-		Persistent:      persistent,
+		Persistent:      u.Persistent && m.OffersPersistent(), // limits that are set later do not change this session
 		Version:         newVersion(),
 		IP:              clientIP(r),
 		UserAgent:       userAgent(r),
 		Secret:          secret,
 	}).Clone()
+	s.ExpiresAt = m.expiry(s, second)
+	return s
 }
 
 // confirmAndReplace calls confirm and ends the sessions that give way to s: the one

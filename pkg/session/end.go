@@ -37,13 +37,12 @@ func (m *Manager) Destroy(w http.ResponseWriter, r *http.Request) error {
 	r, seen := m.enter(r)
 	ctx := r.Context()
 	presented = seen.withOwn(presented)
-	err = inParallel(len(presented), func(i int) error {
-		if err := m.beforeLogout(ctx, presented[i]); err != nil {
+	if m.cfg.BeforeEnding != nil { // for all tokens before the first session ends
+		if err := inParallel(len(presented), func(i int) error { return m.beforeLogout(ctx, presented[i]) }); err != nil {
 			return err
 		}
-		return m.endPresented(ctx, presented[i], "logout")
-	})
-	if err != nil {
+	}
+	if err := inParallel(len(presented), func(i int) error { return m.endPresented(ctx, presented[i], "logout") }); err != nil {
 		return err
 	}
 	seen.set(nil)
@@ -52,11 +51,9 @@ func (m *Manager) Destroy(w http.ResponseWriter, r *http.Request) error {
 }
 
 // beforeLogout calls [Config.BeforeEnding] for the session that c proves, if there is one.
-// Without the proof, whoever knows a user's ID could have it called for that user.
+// Without the proof, whoever knows a user's ID could have it called for that user. The
+// previous secret is a proof too, because it ends the session too.
 func (m *Manager) beforeLogout(ctx context.Context, c credential) error {
-	if m.cfg.BeforeEnding == nil {
-		return nil
-	}
 	s, err := m.store.Get(ctx, c.key)
 	if errors.Is(err, ErrNoSession) {
 		return nil
@@ -70,7 +67,7 @@ func (m *Manager) beforeLogout(ctx context.Context, c credential) error {
 	return m.beforeEnding(ctx, s.UserID, false)
 }
 
-// beforeEnding calls [Config.BeforeEnding].
+// beforeEnding calls [Config.BeforeEnding], if there is one.
 func (m *Manager) beforeEnding(ctx context.Context, userID string, all bool) error {
 	if m.cfg.BeforeEnding == nil {
 		return nil
@@ -156,6 +153,9 @@ func (m *Manager) RevokeAll(ctx context.Context, userID string, exceptIDs ...str
 // The new cookie is set even then: the old token is dead, and the browser must not
 // keep it. Call ReauthenticateAlone again.
 func (m *Manager) ReauthenticateAlone(ctx context.Context, w http.ResponseWriter, s *Session) error {
+	if err := tooLate(w); err != nil {
+		return err
+	}
 	if err := m.beforeEnding(ctx, s.UserID, true); err != nil {
 		return err
 	}

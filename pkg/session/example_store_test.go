@@ -54,7 +54,7 @@ func (d *dirStore) Update(ctx context.Context, s *session.Session, now time.Time
 		stored.Secret, stored.PreviousSecret = s.Secret, s.PreviousSecret
 		stored.Version = newVersion
 		if !s.ExpiresAt.IsZero() {
-			stored.AuthenticatedAt, stored.ExpiresAt = s.AuthenticatedAt, s.ExpiresAt
+			stored.AuthenticatedAt, stored.EndsAt, stored.ExpiresAt = s.AuthenticatedAt, s.EndsAt, s.ExpiresAt
 		}
 		return nil
 	})

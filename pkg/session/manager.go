@@ -63,7 +63,7 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 	q := innermost(r.Context()).find(m, r)
 	if q == nil {
 		c, _ := m.presented(r)
-		return m.read(r, c)
+		return m.read(r.Context(), c, clientOf(r))
 	}
 	var s *Session
 	err := q.check(r, func(known *Session) error {
@@ -76,13 +76,21 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 	return s, err
 }
 
+// LoadForwarded is [Manager.Load] for a request that another server makes for its own
+// client, with that client's cookie: it asks who the user is. The address and the browser
+// of such a request say nothing about the user. So LoadForwarded compares neither with the
+// session's, and a touch leaves both as they are. It reads the store at each call.
+func (m *Manager) LoadForwarded(r *http.Request) (*Session, error) {
+	c, _ := m.presented(r)
+	return m.read(r.Context(), c, (*Session).LastClient)
+}
+
 // read returns the live session that c proves, or ErrNoSession. The zero credential
-// proves none, and costs no call.
-func (m *Manager) read(r *http.Request, c credential) (*Session, error) {
+// proves none, and costs no call. A touch notes what client returns for the session.
+func (m *Manager) read(ctx context.Context, c credential, client func(*Session) (ip, userAgent string)) (*Session, error) {
 	if c == (credential{}) {
 		return nil, ErrNoSession
 	}
-	ctx := r.Context()
 	s, err := m.store.Get(ctx, c.key)
 	if err != nil {
 		return nil, err
@@ -97,7 +105,8 @@ func (m *Manager) read(r *http.Request, c credential) (*Session, error) {
 	if err := m.checkAlive(ctx, s, now); err != nil {
 		return nil, err
 	}
-	if err := m.touch(ctx, s, now, clientIP(r), userAgent(r)); err != nil {
+	ip, userAgent := client(s)
+	if err := m.touch(ctx, s, now, ip, userAgent); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -133,27 +142,39 @@ func (m *Manager) endReason(s *Session, now time.Time) string {
 // So its answer is also right for an old copy of a session that other requests have
 // touched since.
 func (m *Manager) absoluteEndReason(s *Session, now time.Time) string {
-	_, lifetime := m.limits(s.Persistent)
+	end := m.absoluteEnd(s)
 	switch {
 	case s.begunAt().Before(m.cfg.NotBefore):
 		return "not_before"
-	case !now.Before(s.begunAt().Add(lifetime)):
-		return "lifetime"
-	case !s.EndsAt.IsZero() && !now.Before(s.EndsAt):
+	case now.Before(end):
+		return ""
+	case end.Equal(s.EndsAt):
 		return "ends_at"
 	}
-	return ""
+	return "lifetime"
 }
 
-// expiry returns when a session expires that was last used at lastSeen and whose lifetime
-// began at begun. EndsAt is [Session.EndsAt], or zero.
-func (m *Manager) expiry(persistent bool, lastSeen, begun, endsAt time.Time) time.Time {
-	idle, lifetime := m.limits(persistent)
-	ends := []time.Time{lastSeen.Add(idle), begun.Add(lifetime)}
-	if !endsAt.IsZero() {
-		ends = append(ends, endsAt.UTC().Truncate(time.Second))
+// absoluteEnd returns when s ends however much it is used.
+func (m *Manager) absoluteEnd(s *Session) time.Time {
+	_, lifetime := m.limits(s.Persistent)
+	end := s.begunAt().Add(lifetime)
+	if s.EndsAt.IsZero() {
+		return end
 	}
-	return slices.MinFunc(ends, time.Time.Compare)
+	return earlier(end, s.EndsAt)
+}
+
+// expiry returns when s expires if it is used at lastSeen for the last time.
+func (m *Manager) expiry(s *Session, lastSeen time.Time) time.Time {
+	idle, _ := m.limits(s.Persistent)
+	return earlier(lastSeen.Add(idle), m.absoluteEnd(s))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // touchInterval is the time between two touches of a session that is in use.
@@ -177,7 +198,7 @@ func (m *Manager) touch(ctx context.Context, s *Session, now time.Time, ip, user
 	if seen.Sub(s.LastSeenAt) < m.touchInterval() || m.endReason(s, deadline.Add(-1)) != "" {
 		return nil
 	}
-	expires := slices.MaxFunc([]time.Time{s.ExpiresAt, m.expiry(s.Persistent, seen, s.begunAt(), s.EndsAt)}, time.Time.Compare)
+	expires := slices.MaxFunc([]time.Time{s.ExpiresAt, m.expiry(s, seen)}, time.Time.Compare)
 	next := *s
 	next.LastSeenAt, next.ExpiresAt = seen, expires
 	next.setLastClient(ip, userAgent)

@@ -98,13 +98,10 @@ type Session struct {
 	Values map[string]string
 
 	CreatedAt       time.Time
-	AuthenticatedAt time.Time // when the user last proved who they are; the lifetime counts from here
+	AuthenticatedAt time.Time // when the user last proved who they are; 1970 if nobody knows: see [User.AuthenticatedAt]
 	LastSeenAt      time.Time // at most a tenth of [Config.IdleTimeout] before the last request
-	ExpiresAt       time.Time // end of the idle timeout or of the lifetime, whichever comes first
-
-	// EndsAt ends the session whatever the limits are, until Reauthenticate drops it. The
-	// zero time, which is usual, means that only the limits end it: see [User.EndsAt].
-	EndsAt time.Time
+	ExpiresAt       time.Time // end of the idle timeout or of the lifetime, or EndsAt, whichever comes first
+	EndsAt          time.Time // ends the session however much it is used; usually zero, which ends nothing: see [User.EndsAt]
 
 	Persistent bool // the limits are those of persistent sessions; it never changes: see [User.Persistent]
 
@@ -133,7 +130,7 @@ type Key struct {
 func (s *Session) Key() Key { return Key{Owner: owner(s.UserID), ID: s.ID} }
 
 // begunAt returns when the lifetime of s began: with the last authentication, or, if that
-// was at another system, when s was made.
+// was before s was made, at another system, when s was made.
 func (s *Session) begunAt() time.Time {
 	if created := s.CreatedAt.Truncate(time.Second); created.After(s.AuthenticatedAt) {
 		return created

@@ -37,8 +37,9 @@ type Store interface {
 
 	// Update replaces Roles, Values, Secret and PreviousSecret by those of s and
 	// Version by newVersion, if the stored version is s.Version. If s.ExpiresAt is
-	// zero, AuthenticatedAt and ExpiresAt stay as stored, so that an Update never
-	// undoes a Touch; otherwise they are replaced too. Everything else stays. If the
+	// zero, AuthenticatedAt, EndsAt and ExpiresAt stay as stored, so that an Update never
+	// undoes a Touch; otherwise they are replaced too, and a zero EndsAt removes the one
+	// that is stored. Everything else stays. If the
 	// stored version is already newVersion, this write was applied before, and
 	// Update returns nil. It returns ErrNoSession if the session is gone or dead at
 	// now. It returns ErrConflict if the version differs and it is certain that this

@@ -54,11 +54,12 @@ func (m *Manager) Renew(ctx context.Context, w http.ResponseWriter, s *Session) 
 }
 
 // Reauthenticate is Renew for a user who has just proved again who they are. It also
-// starts a new lifetime.
+// starts a new lifetime, and drops EndsAt: the session no longer continues another.
 func (m *Manager) Reauthenticate(ctx context.Context, w http.ResponseWriter, s *Session) error {
 	return m.renew(ctx, w, s, func(next *Session) {
 		now := time.Now().UTC().Truncate(time.Second)
-		next.AuthenticatedAt, next.EndsAt, next.ExpiresAt = now, time.Time{}, m.expiry(next.Persistent, now, now, time.Time{})
+		next.AuthenticatedAt, next.EndsAt = now, time.Time{}
+		next.ExpiresAt = m.expiry(next, now)
 	})
 }
 
@@ -105,7 +106,7 @@ func (m *Manager) swap(ctx context.Context, q *request, s *Session, change func(
 			return err
 		}
 		write := *next
-		if next.AuthenticatedAt.Equal(base.AuthenticatedAt) {
+		if next.AuthenticatedAt.Equal(base.AuthenticatedAt) && next.EndsAt.Equal(base.EndsAt) {
 			write.ExpiresAt = time.Time{} // keeps the stored value, which a Touch may have moved
 		}
 		next.Version = newVersion()

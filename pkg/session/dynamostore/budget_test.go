@@ -141,7 +141,7 @@ func TestBudgetOfStrangers(t *testing.T) {
 // A write unit is 1 KB. In ordinary use an item has at most 500 bytes. With the longest
 // user agent that is kept, it still has less than one unit, also when another client
 // with such a user agent has touched it, and also if the session is persistent, which
-// takes 11 bytes.
+// takes 11 bytes, and continues another, which takes 13.
 func TestItemSize(t *testing.T) {
 	t.Parallel()
 	site, r := newSite(t, session.Config{PersistentIdleTimeout: 30 * 24 * time.Hour, PersistentLifetime: 30 * 24 * time.Hour})
@@ -149,17 +149,19 @@ func TestItemSize(t *testing.T) {
 	for _, test := range []struct {
 		name, userAgent string
 		persistent      bool
+		endsAt          time.Time
 		most            int
 	}{
-		{"ordinary use", browser, false, 500},
-		{"persistent", browser, true, 511},
-		{"long user agent", strings.Repeat("x", 1000), true, 1023},
+		{"ordinary use", browser, false, time.Time{}, 500},
+		{"persistent", browser, true, time.Time{}, 511},
+		{"continues another", browser, true, time.Now().Add(time.Hour), 524},
+		{"long user agent", strings.Repeat("x", 1000), true, time.Now().Add(time.Hour), 1023},
 	} {
 		request := site.Request()
 		request.RemoteAddr = "[2001:db8:85a3:8d3:1319:8a2e:370:7348]:65535"
 		request.Header.Set("User-Agent", test.userAgent)
 		s, err := site.Create(httptest.NewRecorder(), request, session.User{
-			ID: faults.ID(), Roles: []string{"admin"}, Persistent: test.persistent, Values: map[string]string{"username": "alice", "display_name": "Alice Example", "theme": "system"},
+			ID: faults.ID(), Roles: []string{"admin"}, Persistent: test.persistent, EndsAt: test.endsAt, Values: map[string]string{"username": "alice", "display_name": "Alice Example", "theme": "system"},
 		})
 		want(t, err, nil)
 		if size := r.size(r.item(s.Key())); size > test.most {
@@ -174,10 +176,15 @@ func TestItemSize(t *testing.T) {
 
 // size returns how many bytes an item has as DynamoDB counts them. It adds padding until
 // a write takes a second unit, which is the case above 1,024 bytes. For a larger item
-// size returns 1,024.
+// size returns 1,024. The item is deleted before each write, because DynamoDB also counts
+// what a write replaces.
 func (r *fixture) size(item attributes) int {
 	const unit = 1 << 10
 	padding := sort.Search(unit, func(n int) bool {
+		_, err := r.client.DeleteItem(r.Context(), &dynamodb.DeleteItemInput{
+			TableName: &r.table, Key: attributes{"owner": item["owner"], "id": item["id"]},
+		})
+		want(r, err, nil)
 		item["p"] = text(strings.Repeat("x", n))
 		out, err := r.client.PutItem(r.Context(), &dynamodb.PutItemInput{
 			TableName: &r.table, Item: item, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,

@@ -34,6 +34,9 @@ func damages(item attributes) []damage {
 		{"expires_at", number("9223372036854775808"), "is not a whole number of 64 bits"},
 		{"expires_at", text("4102543985"), "is of type S, want N"},
 		{"persistent", text("true"), "is of type S, want BOOL"},
+		{"ends_at", text("4102543985"), "is of type S, want N"},
+		{"ends_at", null, "is of type NULL, want N"},
+		{"ends_at", number("4102538645.678"), "is not a whole number of 64 bits"},
 		{"version", number("-9223372036854775809"), "is not a whole number of 64 bits"},
 	}
 	for field := range item {

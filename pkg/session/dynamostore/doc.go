@@ -54,7 +54,7 @@
 // A Store needs five IAM actions on the table, and a program only those of the methods
 // of [session.Manager] that it calls:
 //
-//	Load                             dynamodb:GetItem, dynamodb:UpdateItem
+//	Load, LoadForwarded              dynamodb:GetItem, dynamodb:UpdateItem
 //	Require, Optional                dynamodb:GetItem, dynamodb:UpdateItem
 //	RequireRole, RequireRecent       dynamodb:GetItem, dynamodb:UpdateItem
 //	Create                           dynamodb:PutItem, dynamodb:Query, dynamodb:DeleteItem
@@ -64,7 +64,8 @@
 //	List                             dynamodb:Query
 //	RevokeAll                        dynamodb:Query, dynamodb:DeleteItem
 //
-// Without UpdateItem, Load works too, but no use extends the idle timeout, and each
+// With [session.Config.BeforeEnding], Destroy needs dynamodb:GetItem too. Without UpdateItem,
+// Load works too, but no use extends the idle timeout, and each
 // request that should have done so logs a warning.
 //
 // # The client
@@ -88,6 +89,7 @@
 //	created_at                    N    Unix milliseconds
 //	authenticated_at,
 //	last_seen_at, expires_at      N    Unix seconds; at expires_at the session is dead
+//	ends_at                       N    optional; Unix seconds; the session ends then, however much it is used
 //	persistent                    BOOL optional, absent means false; has the limits of persistent sessions
 //	version                       N    63 random bits, new on every Update
 package dynamostore

@@ -215,7 +215,12 @@ func TestPermissionsOfMethods(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	calls := map[string]func(){
-		"Load":           load,
+		"Load": load,
+		"LoadForwarded": func() {
+			r.change(s.Key(), "SET #f = #f - :v", "last_seen_at", number("240"))
+			_, err := site.LoadForwarded(site.Request(token))
+			want(t, err, nil)
+		},
 		"Require":        guarded(site.Require),
 		"Optional":       guarded(site.Optional),
 		"RequireRole":    guarded(func(next http.Handler) http.Handler { return site.RequireRole("reader", next) }),
@@ -246,7 +251,7 @@ func TestPermissionsOfMethods(t *testing.T) {
 	}
 	documented, _ := permissions(t)
 	for _, method := range []string{
-		"Load", "Require", "Optional", "RequireRole", "RequireRecent", "Update", "Renew", "Reauthenticate", "ReauthenticateAlone",
+		"Load", "LoadForwarded", "Require", "Optional", "RequireRole", "RequireRecent", "Update", "Renew", "Reauthenticate", "ReauthenticateAlone",
 		"Create", "Destroy", "Redeem", "Revoke", "List", "RevokeAll",
 	} {
 		r.proxy.Take()

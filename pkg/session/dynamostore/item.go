@@ -36,6 +36,9 @@ func encode(s *session.Session) attributes {
 			item[name] = text(value)
 		}
 	}
+	if !s.EndsAt.IsZero() {
+		item["ends_at"] = seconds(s.EndsAt)
+	}
 	if s.Persistent {
 		item["persistent"] = &types.AttributeValueMemberBOOL{Value: true}
 	}
@@ -43,9 +46,8 @@ func encode(s *session.Session) attributes {
 }
 
 // decode reads an item. If a field is missing or of the wrong type, the error names
-// it. The error is not ErrNoSession, which would sign the user out. Create does not
-// write an empty last client, and earlier releases wrote none. Only a persistent session
-// says whether it is one.
+// it. The error is not ErrNoSession, which would sign the user out. What is optional is
+// missing in most sessions, and in all of earlier releases.
 func (s *Store) decode(item attributes) (*session.Session, error) {
 	r := dynamo.NewItem(s.table, keyText(item), item)
 	sess := &session.Session{
@@ -63,6 +65,9 @@ func (s *Store) decode(item attributes) (*session.Session, error) {
 		UserAgent:       r.String("user_agent"),
 		LastIP:          r.Optional().String("last_ip"),
 		LastUserAgent:   r.Optional().String("last_user_agent"),
+	}
+	if _, present := item["ends_at"]; present {
+		sess.EndsAt = time.Unix(r.Int("ends_at"), 0).UTC()
 	}
 	sess.Secret = r.Hash("secret")
 	sess.PreviousSecret = r.Hash("previous_secret")

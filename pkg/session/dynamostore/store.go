@@ -83,16 +83,22 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 		":roles": list(sess.Roles), ":values": stringMap(sess.Values),
 		":secret": binary(sess.Secret), ":previous": binary(sess.PreviousSecret),
 	}
-	set := "SET version = :new, #roles = :roles, #values = :values, secret = :secret, previous_secret = :previous"
+	set, remove := "SET version = :new, #roles = :roles, #values = :values, secret = :secret, previous_secret = :previous", ""
 	if !sess.ExpiresAt.IsZero() {
 		set += ", authenticated_at = :authenticated, expires_at = :expires"
 		values[":authenticated"], values[":expires"] = seconds(sess.AuthenticatedAt), seconds(sess.ExpiresAt)
+		if sess.EndsAt.IsZero() {
+			remove = " REMOVE ends_at"
+		} else {
+			set += ", ends_at = :ends"
+			values[":ends"] = seconds(sess.EndsAt)
+		}
 	}
 	attempts, count := dynamo.CountAttempts()
 	_, err := s.update(ctx, &dynamodb.UpdateItemInput{
 		TableName:                           &s.table,
 		Key:                                 itemKey(sess.Key()),
-		UpdateExpression:                    &set,
+		UpdateExpression:                    aws.String(set + remove),
 		ConditionExpression:                 aws.String("version = :old AND expires_at > :now"),
 		ExpressionAttributeNames:            map[string]string{"#roles": "roles", "#values": "values"},
 		ExpressionAttributeValues:           values,

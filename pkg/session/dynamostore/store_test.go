@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -55,6 +56,20 @@ func TestItem(t *testing.T) {
 	item["id"], item["persistent"] = text(s.ID), &types.AttributeValueMemberBOOL{Value: true}
 	if got := r.item(s.Key()); !reflect.DeepEqual(got, item) {
 		t.Errorf("the item of a persistent session is\n\t%+v\nwant\n\t%+v", got, item)
+	}
+
+	s.ID, s.EndsAt = faults.ID(), s.ExpiresAt.Add(time.Hour)
+	want(t, r.Store.Create(t.Context(), s), nil)
+	item["id"], item["ends_at"] = text(s.ID), number("4102547585")
+	if got := r.item(s.Key()); !reflect.DeepEqual(got, item) {
+		t.Errorf("the item of a session that continues another is\n\t%+v\nwant\n\t%+v", got, item)
+	}
+	s.EndsAt = time.Time{}
+	want(t, r.Store.Update(t.Context(), s, now, 7), nil)
+	delete(item, "ends_at")
+	item["version"] = number("7")
+	if got := r.item(s.Key()); !reflect.DeepEqual(got, item) {
+		t.Errorf("when that has been dropped, the item is\n\t%+v\nwant\n\t%+v", got, item)
 	}
 }
 

@@ -104,7 +104,7 @@ func (m *Store) Update(ctx context.Context, s *session.Session, now time.Time, n
 	next.Secret, next.PreviousSecret = s.Secret, s.PreviousSecret
 	next.Version = newVersion
 	if !s.ExpiresAt.IsZero() {
-		next.AuthenticatedAt, next.ExpiresAt = s.AuthenticatedAt, s.ExpiresAt
+		next.AuthenticatedAt, next.EndsAt, next.ExpiresAt = s.AuthenticatedAt, s.EndsAt, s.ExpiresAt
 	}
 	sh.owners[key.Owner][key.ID] = &next
 	return nil

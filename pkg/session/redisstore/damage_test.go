@@ -38,6 +38,9 @@ func damages(hash map[string]string) []damage {
 		{"version", "9223372036854775808", "is not a whole number of 64 bits"},
 		{"persistent", "true", "is not 1 or 0"},
 		{"persistent", "", "is not 1 or 0"},
+		{"ends_at", "", "is not a whole number of 64 bits"},
+		{"ends_at", "never", "is not a whole number of 64 bits"},
+		{"ends_at", "9223372036854775808", "is not a whole number of 64 bits"},
 		{"version", "", "is not a whole number of 64 bits"},
 	}
 	for _, number := range []string{"", "x", "nan", "inf", "0xfffffffff", "4102543985.5", "9223372036854775808"} {

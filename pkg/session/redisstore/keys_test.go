@@ -42,6 +42,20 @@ func TestHash(t *testing.T) {
 		}; !maps.Equal(got, fields) {
 			t.Errorf("the hash is\n\t%q\nwant\n\t%q", got, fields)
 		}
+		for ends, field := range map[time.Time]string{s.ExpiresAt.Add(time.Hour): "4102547585", {}: "0"} {
+			other := s.Clone()
+			other.ID, other.EndsAt = faults.ID(), s.ExpiresAt.Add(time.Minute)
+			want(t, r.Store.Create(t.Context(), other), nil)
+			if got, err := r.client.HGet(t.Context(), r.key(other), "ends_at").Result(); err != nil || got != "4102544045" {
+				t.Errorf("a new session has the end %q, %v", got, err)
+			}
+			other.EndsAt = ends
+			want(t, r.Store.Update(t.Context(), other, now, 7), nil)
+			if got, err := r.client.HGet(t.Context(), r.key(other), "ends_at").Result(); err != nil || got != field {
+				t.Errorf("after an Update with the end %v: %q, %v; want %q", ends, got, err, field)
+			}
+			want(t, revoke.Do(t.Context(), r.Store, other), nil)
+		}
 		r.wantExpiry(s, s.ExpiresAt.Add(grace))
 		if index, err := r.client.ZRange(t.Context(), r.index(s), 0, -1).Result(); !slices.Equal(index, []string{s.ID}) {
 			t.Errorf("the index is %q, %v", index, err)

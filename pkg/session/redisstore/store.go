@@ -17,6 +17,7 @@
 //	  created_at               Unix milliseconds
 //	  authenticated_at,
 //	  last_seen_at, expires_at Unix seconds; at expires_at the session is dead
+//	  ends_at                  Unix seconds, optional, 0 means none; the session ends then, however much it is used
 //	  persistent               1 or 0, optional, absent means 0; has the limits of persistent sessions
 //	  version                  63 random bits in decimal, new on every Update
 //

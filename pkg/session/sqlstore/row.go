@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -14,7 +15,12 @@ import (
 // columns are all columns of the table except owner, in the order in which Create
 // writes them and decode reads them.
 const columns = `id, secret, previous_secret, user_id, roles, "values",
-	created_at, authenticated_at, last_seen_at, expires_at, version, ip, user_agent, last_ip, last_user_agent, persistent`
+	created_at, authenticated_at, last_seen_at, expires_at, version, ip, user_agent, last_ip, last_user_agent, persistent, ends_at`
+
+// endsAt returns the value of the column ends_at, which is NULL in most rows.
+func endsAt(s *session.Session) sql.NullInt64 {
+	return sql.NullInt64{Int64: s.EndsAt.Unix(), Valid: !s.EndsAt.IsZero()}
+}
 
 // encode returns Roles and Values as JSON.
 func encode(s *session.Session) (roles, values string, err error) {
@@ -29,14 +35,18 @@ func decode(owner string, row interface{ Scan(...any) error }) (*session.Session
 	var s session.Session
 	var roles, values, secret, previous []byte
 	var created, authenticated, seen, expires int64
+	var ends sql.NullInt64
 	if err := row.Scan(&s.ID, &secret, &previous, &s.UserID, &roles, &values,
-		&created, &authenticated, &seen, &expires, &s.Version, &s.IP, &s.UserAgent, &s.LastIP, &s.LastUserAgent, &s.Persistent); err != nil {
+		&created, &authenticated, &seen, &expires, &s.Version, &s.IP, &s.UserAgent, &s.LastIP, &s.LastUserAgent, &s.Persistent, &ends); err != nil {
 		return nil, err
 	}
 	s.CreatedAt = time.UnixMilli(created).UTC()
 	s.AuthenticatedAt = time.Unix(authenticated, 0).UTC()
 	s.LastSeenAt = time.Unix(seen, 0).UTC()
 	s.ExpiresAt = time.Unix(expires, 0).UTC()
+	if ends.Valid {
+		s.EndsAt = time.Unix(ends.Int64, 0).UTC()
+	}
 
 	damaged := func(field, problem string) (*session.Session, error) {
 		return nil, fmt.Errorf("row %q: field %q %s", owner+"/"+s.ID, field, problem)

@@ -96,7 +96,7 @@ func (s *Store) Database() *sqldb.Database { return s.db }
 // Create implements [session.Store]: one INSERT, sent once.
 func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 	const insert = `INSERT INTO coatcheck_sessions (owner, ` + columns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 		ON CONFLICT (owner, id) DO NOTHING`
 	roles, values, err := encode(sess)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 	return s.write(ctx, "Create", func(conn *sql.Conn) error {
 		created, err := affected(conn.ExecContext(ctx, insert, sess.Key().Owner, sess.ID, sess.Secret[:], sess.PreviousSecret[:],
 			sess.UserID, roles, values, sess.CreatedAt.UnixMilli(), sess.AuthenticatedAt.Unix(), sess.LastSeenAt.Unix(), sess.ExpiresAt.Unix(),
-			sess.Version, sess.IP, sess.UserAgent, sess.LastIP, sess.LastUserAgent, sess.Persistent))
+			sess.Version, sess.IP, sess.UserAgent, sess.LastIP, sess.LastUserAgent, sess.Persistent, endsAt(sess)))
 		if err == nil && created == 0 {
 			return session.ErrConflict
 		}
@@ -125,8 +125,9 @@ func (s *Store) Get(ctx context.Context, key session.Key) (*session.Session, err
 func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time, newVersion int64) error {
 	const update = `UPDATE coatcheck_sessions
 		SET roles = $1, "values" = $2, secret = $3, previous_secret = $4, version = $5,
-			authenticated_at = COALESCE($6, authenticated_at), expires_at = COALESCE($7, expires_at)
-		WHERE owner = $8 AND id = $9 AND version = $10 AND expires_at > $11`
+			authenticated_at = COALESCE($6, authenticated_at), expires_at = COALESCE($7, expires_at),
+			ends_at = CASE WHEN $7 IS NULL THEN ends_at ELSE $8 END
+		WHERE owner = $9 AND id = $10 AND version = $11 AND expires_at > $12`
 	roles, values, err := encode(sess)
 	if err != nil {
 		return methodError("Update", err)
@@ -139,7 +140,7 @@ func (s *Store) Update(ctx context.Context, sess *session.Session, now time.Time
 	key := sess.Key()
 	return s.write(ctx, "Update", func(conn *sql.Conn) error {
 		updated, err := affected(conn.ExecContext(ctx, update, roles, values, sess.Secret[:], sess.PreviousSecret[:], newVersion,
-			authenticated, expires, key.Owner, key.ID, sess.Version, now.Unix()))
+			authenticated, expires, endsAt(sess), key.Owner, key.ID, sess.Version, now.Unix()))
 		if err != nil || updated > 0 {
 			return err
 		}

@@ -18,18 +18,30 @@ func brokenStores() map[string][]session.Store {
 			lossy(func(s *session.Session) { s.IP = "" }),
 			lossy(func(s *session.Session) { s.LastIP = "" }),
 			lossy(func(s *session.Session) { s.Persistent = false }),
+			lossy(func(s *session.Session) { s.EndsAt = time.Time{} }),
 			lossy(func(s *session.Session) { s.CreatedAt = s.CreatedAt.Truncate(time.Second) }),
 			lossy(func(s *session.Session) { s.LastSeenAt = s.LastSeenAt.In(time.FixedZone("", 3600)) }),
 			lossy(func(s *session.Session) { s.PreviousSecret = s.Secret }),
 		},
 		"extreme values are kept": {
 			lossy(func(s *session.Session) { s.Version = int64(float64(s.Version)) }),
+			lossy(func(s *session.Session) { s.EndsAt = time.Unix(0, s.EndsAt.UnixNano()).UTC() }),
+			lossy(func(s *session.Session) {
+				if s.AuthenticatedAt.Unix() == 0 {
+					s.AuthenticatedAt = time.Time{}
+				}
+			}),
 			lossy(func(s *session.Session) { s.UserAgent = s.UserAgent[:min(len(s.UserAgent), 255)] }),
 			lossy(func(s *session.Session) { s.ExpiresAt = time.Unix(0, s.ExpiresAt.UnixNano()).UTC() }),
 		},
 		"empty values are kept": {
 			lossy(func(s *session.Session) { delete(s.Values, "empty") }),
 			lossy(func(s *session.Session) { s.Persistent = true }),
+			lossy(func(s *session.Session) {
+				if s.EndsAt.IsZero() {
+					s.EndsAt = time.Unix(0, 0).UTC()
+				}
+			}),
 			lossy(func(s *session.Session) { s.Roles = strings.Split(strings.Join(s.Roles, " "), " ") }),
 		},
 		"any text is kept": {
@@ -67,8 +79,9 @@ func brokenStores() map[string][]session.Store {
 			mergingUpdate{newMapStore()}, nilKeepsUpdate{newMapStore()}, previousSecretUpdate{newMapStore()}, &staleList{mapStore: newMapStore()},
 		},
 		"update leaves the rest":                 {lastSeenUpdate{newMapStore()}, spreadingUpdate{newMapStore()}, lastClientUpdate{newMapStore()}, persistentUpdate{newMapStore()}},
-		"update without expiry leaves the times": {authenticatedAtUpdate{newMapStore()}, zeroExpiryUpdate{newMapStore()}},
+		"update without expiry leaves the times": {authenticatedAtUpdate{newMapStore()}, endsAtUpdate{newMapStore()}, droppingUpdate{newMapStore()}, zeroExpiryUpdate{newMapStore()}},
 		"update with expiry replaces the times":  {noTimesUpdate{newMapStore()}, extendingUpdate{newMapStore()}},
+		"update with expiry replaces the end":    {keptEndUpdate{newMapStore()}, stickyEndUpdate{newMapStore()}, forgetfulEndUpdate{newMapStore()}},
 		"update compares versions":               {lastWriteWins{newMapStore()}, carelessUpdate{newMapStore()}, uncheckedTimesUpdate{newMapStore()}},
 		"one of many updates wins":               {racy{newMapStore(), "Update"}},
 		"update knows its own retry":             {forgetfulUpdate{newMapStore()}, shortSightedUpdate{newMapStore()}, repeatingUpdate{newMapStore()}},

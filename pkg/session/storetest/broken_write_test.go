@@ -132,6 +132,52 @@ func (st authenticatedAtUpdate) Update(ctx context.Context, s *session.Session, 
 	return st.rewrite(ctx, s, now, newVersion, func(_, after *session.Session) { after.AuthenticatedAt = s.AuthenticatedAt })
 }
 
+// endsAtUpdate always writes EndsAt, droppingUpdate drops it in every Update that has none.
+type (
+	endsAtUpdate   struct{ *mapStore }
+	droppingUpdate struct{ *mapStore }
+)
+
+func (st endsAtUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(_, after *session.Session) { after.EndsAt = s.EndsAt })
+}
+
+func (st droppingUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(_, after *session.Session) {
+		if s.EndsAt.IsZero() {
+			after.EndsAt = time.Time{}
+		}
+	})
+}
+
+// keptEndUpdate never writes EndsAt, stickyEndUpdate never removes it, and
+// forgetfulEndUpdate removes it instead of replacing it.
+type (
+	keptEndUpdate      struct{ *mapStore }
+	stickyEndUpdate    struct{ *mapStore }
+	forgetfulEndUpdate struct{ *mapStore }
+)
+
+func (st keptEndUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(before, after *session.Session) { after.EndsAt = before.EndsAt })
+}
+
+func (st stickyEndUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(before, after *session.Session) {
+		if s.EndsAt.IsZero() {
+			after.EndsAt = before.EndsAt
+		}
+	})
+}
+
+func (st forgetfulEndUpdate) Update(ctx context.Context, s *session.Session, now time.Time, newVersion int64) error {
+	return st.rewrite(ctx, s, now, newVersion, func(_, after *session.Session) {
+		if !s.ExpiresAt.IsZero() {
+			after.EndsAt = time.Time{}
+		}
+	})
+}
+
 // zeroExpiryUpdate writes ExpiresAt even if it is zero.
 type zeroExpiryUpdate struct{ *mapStore }
 

@@ -25,6 +25,8 @@ func extremeValuesAreKept(p *checker) error {
 	large.Version = math.MaxInt64
 	large.CreatedAt = large.CreatedAt.Truncate(time.Second).Add(999 * time.Millisecond)
 	large.ExpiresAt = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	large.EndsAt = large.ExpiresAt
+	small.AuthenticatedAt = time.Unix(0, 0).UTC() // nobody knows when
 	large.UserID += strings.Repeat("u", 1000)
 	large.UserAgent = strings.Repeat("a", 256)
 	large.LastUserAgent = strings.Repeat("b", 256)
@@ -47,7 +49,7 @@ func emptyValuesAreKept(p *checker) error {
 	absent.LastIP, absent.LastUserAgent = "", ""
 	absent.PreviousSecret = [32]byte{}
 	empty.Roles, empty.Values = []string{}, map[string]string{}
-	absent.Persistent = false
+	absent.Persistent, absent.EndsAt = false, time.Time{}
 	blank := newSession()
 	blank.Values = map[string]string{"empty": "", "blank": " "}
 	for _, s := range []*session.Session{absent, empty, blank} {

@@ -33,6 +33,7 @@ func newSession() *session.Session {
 		AuthenticatedAt: second.Add(time.Minute),
 		LastSeenAt:      second.Add(2 * time.Minute),
 		ExpiresAt:       second.Add(32 * time.Minute),
+		EndsAt:          second.Add(48 * time.Hour),
 		Persistent:      true,
 		Version:         newVersion(),
 		IP:              "192.0.2.1",

@@ -117,7 +117,7 @@ func dead(s *session.Session, now time.Time) bool { return s == nil || !s.Expire
 func updated(old, s *session.Session, newVersion int64) *session.Session {
 	u := written(old, s, newVersion)
 	if !s.ExpiresAt.IsZero() {
-		u.AuthenticatedAt, u.ExpiresAt = s.AuthenticatedAt, s.ExpiresAt
+		u.AuthenticatedAt, u.EndsAt, u.ExpiresAt = s.AuthenticatedAt, s.EndsAt, s.ExpiresAt
 	}
 	return u
 }

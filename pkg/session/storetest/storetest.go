@@ -76,8 +76,9 @@ func contract() []rule {
 
 		{"update replaces what it names", "Update replaces Roles, Values, Secret, PreviousSecret and Version.", updateReplacesWhatItNames},
 		{"update leaves the rest", "Update: everything else stays.", updateLeavesTheRest},
-		{"update without expiry leaves the times", "Update: a zero ExpiresAt leaves AuthenticatedAt and ExpiresAt as stored.", updateWithoutExpiryLeavesTheTimes},
+		{"update without expiry leaves the times", "Update: a zero ExpiresAt leaves AuthenticatedAt, EndsAt and ExpiresAt as stored.", updateWithoutExpiryLeavesTheTimes},
 		{"update with expiry replaces the times", "Update: with an ExpiresAt, AuthenticatedAt and ExpiresAt are replaced too.", updateWithExpiryReplacesTheTimes},
+		{"update with expiry replaces the end", "Update: with an ExpiresAt, EndsAt is replaced too, and removed if it is zero.", updateWithExpiryReplacesTheEnd},
 		{"update compares versions", "Update: only if the stored version is s.Version; ErrConflict if it differs.", updateComparesVersions},
 		{"one of many updates wins", "Update: only if the stored version is s.Version, which it is for one of them.", oneOfManyUpdatesWins},
 		{"update knows its own retry", "Update: if the stored version is already newVersion, this write was applied before: nil.", updateKnowsItsOwnRetry},

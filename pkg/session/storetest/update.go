@@ -30,7 +30,7 @@ func updateLeavesTheRest(p *checker) error {
 	u.CreatedAt, u.LastSeenAt = s.CreatedAt.Add(time.Minute), s.LastSeenAt.Add(time.Minute)
 	u.IP, u.UserAgent = "192.0.2.9", "another"
 	u.LastIP, u.LastUserAgent = "192.0.2.9", "another"
-	u.Persistent = false
+	u.Persistent, u.EndsAt = false, time.Time{}
 	p.update("Update", u, s.LastSeenAt, next, nil)
 	p.wantStored("after Update", written(s, u, next))
 	p.wantStored("after Update of another session", unrelated)
@@ -40,9 +40,15 @@ func updateLeavesTheRest(p *checker) error {
 func updateWithoutExpiryLeavesTheTimes(p *checker) error {
 	s := p.created()
 	u, next := changed(s), newVersion()
-	u.AuthenticatedAt = s.AuthenticatedAt.Add(time.Minute)
+	u.AuthenticatedAt, u.EndsAt = s.AuthenticatedAt.Add(time.Minute), s.EndsAt.Add(time.Minute)
 	p.update("Update without ExpiresAt", u, s.LastSeenAt, next, nil)
-	p.wantStored("after Update without ExpiresAt", written(s, u, next))
+	s = written(s, u, next)
+	p.wantStored("after Update without ExpiresAt", s)
+
+	u, next = changed(s), newVersion()
+	u.EndsAt = time.Time{}
+	p.update("Update without ExpiresAt and EndsAt", u, s.LastSeenAt, next, nil)
+	p.wantStored("after Update without ExpiresAt and EndsAt", written(s, u, next))
 	return p.err
 }
 
@@ -57,6 +63,24 @@ func updateWithExpiryReplacesTheTimes(p *checker) error {
 		s.AuthenticatedAt, s.ExpiresAt = u.AuthenticatedAt, u.ExpiresAt
 		p.wantStored(fmt.Sprintf("after Update with an ExpiresAt moved by %v", by), s)
 	}
+	return p.err
+}
+
+// updateWithExpiryReplacesTheEnd drops EndsAt, as a reauthentication does, also where there
+// was none; then it sets one, and moves it.
+func updateWithExpiryReplacesTheEnd(p *checker) error {
+	s := p.created()
+	for _, ends := range []time.Time{{}, {}, s.EndsAt.Add(time.Hour), s.EndsAt.Add(-time.Minute), {}} {
+		u, next := changed(s), newVersion()
+		u.ExpiresAt, u.EndsAt = s.ExpiresAt.Add(time.Second), ends
+		p.update("Update with ExpiresAt", u.Clone(), s.LastSeenAt, next, nil)
+		s = written(s, u, next)
+		s.ExpiresAt, s.EndsAt = u.ExpiresAt, u.EndsAt
+		p.wantStored(fmt.Sprintf("after Update with an ExpiresAt and the EndsAt %v", ends), s)
+	}
+	s.LastSeenAt = s.LastSeenAt.Add(time.Second)
+	p.touch("Touch of a session without EndsAt", s.Key(), s.LastSeenAt, s.ExpiresAt, nil)
+	p.wantStored("after Touch of a session without EndsAt", s)
 	return p.err
 }
 
