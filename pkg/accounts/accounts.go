@@ -38,6 +38,21 @@ type Account struct {
 	Disabled     bool      // the user may not sign in
 	FrozenUntil  time.Time // whole seconds: nobody can sign in before this time, because the password is being changed; zero if it is not
 
+	// Origin says where the account comes from: "" if it was made here, else
+	// [OriginImport] or [OriginSignIn]. Imports of releases before this field left it
+	// empty.
+	Origin string
+
+	// ImportedHash is the hash of the password as it was imported. A sign-in that makes a
+	// new hash of the same password leaves it. A change of the password removes it. It is
+	// empty if there is none.
+	ImportedHash string `json:"-"`
+
+	// Closed says that the password was changed here, or the account disabled. The write
+	// that does it sets Closed, and nothing ever clears it. No session from elsewhere may
+	// go on here then, and no import may change the password.
+	Closed bool
+
 	// Version counts the changes that affect a sign-in: it grows when the account is
 	// frozen, thawed, disabled or enabled, and when its roles change. A sign-in that
 	// is in progress must fail if Version has changed.
@@ -53,6 +68,12 @@ type Account struct {
 	// itself.
 	Revision string
 }
+
+// The origins of accounts that were not made here.
+const (
+	OriginImport = "import"  // an operator imported it, with its hash
+	OriginSignIn = "sign-in" // another system knew its password at the first sign-in
+)
 
 // Clone returns a deep copy of a.
 func (a *Account) Clone() *Account {

@@ -118,7 +118,10 @@ func (d *Authenticator) ChangePassword(ctx context.Context, proof authn.Proof, p
 
 // User implements [authn.Proof].
 func (p *Proof) User() authn.User {
-	a := p.Account
+	return p.Account.user()
+}
+
+func (a *Account) user() authn.User {
 	return authn.User{ID: a.UserID, Username: a.Username, DisplayName: a.DisplayName, Roles: a.Roles, Preferences: a.Preferences}
 }
 

@@ -80,7 +80,7 @@ func (d *Directory) thaw(ctx context.Context, frozen *Account, hash *string) (*A
 			return authn.ErrBusy
 		}
 		if hash != nil {
-			now.PasswordHash = *hash
+			now.PasswordHash, now.ImportedHash, now.Closed = *hash, "", true
 			now.CredentialVersion++
 		}
 		now.FrozenUntil = time.Time{}
@@ -113,6 +113,7 @@ func (d *Directory) SetDisabled(ctx context.Context, account *Account, disabled 
 		now.Version++
 		if disabled {
 			now.CredentialVersion++
+			now.Closed = true
 		}
 		return nil
 	})

@@ -240,7 +240,7 @@ func (d *Directory) Imported(username, displayName string, roles []string, hash,
 	if err := d.hasher.Check(hash); err != nil {
 		return nil, err
 	}
-	account.PasswordHash = hash
+	account.PasswordHash, account.ImportedHash, account.Origin = hash, hash, OriginImport
 	return account, nil
 }
 

@@ -35,6 +35,9 @@ func Sample(name string) *accounts.Account {
 		FrozenUntil:       time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC),
 		Version:           1<<63 - 1,
 		CredentialVersion: 1<<63 - 2,
+		Origin:            accounts.OriginImport,
+		ImportedHash:      "$imported$",
+		Closed:            true,
 		Revision:          rand.Text(),
 	}
 }

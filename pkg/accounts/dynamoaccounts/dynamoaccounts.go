@@ -23,8 +23,9 @@ import (
 // Store is an [accounts.Store] on a DynamoDB table with the hash key "name" (S). An item
 // has the fields name, username, user_id, display_name, password_hash, revision
 // (S), roles (L of S), preferences (M of S), version and credential_version (N),
-// disabled (BOOL) and frozen_until (N, epoch seconds); display_name, roles,
-// preferences, credential_version and frozen_until may be absent. An item with the field
+// disabled (BOOL), frozen_until (N, epoch seconds), origin, imported_hash (S) and closed
+// (BOOL); display_name, roles, preferences, credential_version, frozen_until, origin,
+// imported_hash and closed may be absent. An item with the field
 // claimed_by (S) is no account but a claim of its key; it has no other field.
 type Store struct {
 	table string
@@ -106,7 +107,7 @@ func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision str
 	names := map[string]string{} // some field names are reserved words
 	values := map[string]types.AttributeValue{":old": str(a.Revision), ":new": str(newRevision)}
 	sets := []string{"revision = :new"}
-	for _, field := range []string{"display_name", "roles", "preferences", "password_hash", "disabled", "frozen_until", "version", "credential_version"} {
+	for _, field := range []string{"display_name", "roles", "preferences", "password_hash", "disabled", "frozen_until", "version", "credential_version", "origin", "imported_hash", "closed"} {
 		sets = append(sets, "#"+field+" = :"+field)
 		names["#"+field], values[":"+field] = field, fields[field]
 	}
@@ -259,6 +260,9 @@ func encode(a *accounts.Account) map[string]types.AttributeValue {
 		"revision":      str(a.Revision),
 
 		"credential_version": number(a.CredentialVersion),
+		"origin":             str(a.Origin),
+		"imported_hash":      str(a.ImportedHash),
+		"closed":             &types.AttributeValueMemberBOOL{Value: a.Closed},
 	}
 }
 
@@ -279,6 +283,9 @@ func (s *Store) decode(name string, stored map[string]types.AttributeValue) (*ac
 		Revision:     item.String("revision"),
 
 		CredentialVersion: optional.Int("credential_version"),
+		Origin:            optional.String("origin"),
+		ImportedHash:      optional.String("imported_hash"),
+		Closed:            optional.Bool("closed"),
 	}
 	if err := item.Err(); err != nil {
 		return nil, err

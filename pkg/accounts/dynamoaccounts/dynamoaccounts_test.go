@@ -246,7 +246,7 @@ func TestReportsDamage(t *testing.T) {
 
 		put(field, nil)
 		switch field {
-		case "display_name", "roles", "preferences", "frozen_until", "credential_version":
+		case "display_name", "roles", "preferences", "frozen_until", "credential_version", "origin", "imported_hash", "closed":
 			accountstest.Get(t, store, "alice")
 		default:
 			wantDamage(t, store, table, field, "is missing")

@@ -94,6 +94,11 @@ func (h Hasher) Current(encoded string) bool {
 	return today.String() == encoded
 }
 
+// Foreign reports whether encoded was certainly not made by [Hasher.Hash], with whatever
+// parameters and pepper: another framework made it. Argon2id hashes of other frameworks
+// look like our own, so they do not count as foreign.
+func Foreign(encoded string) bool { return !strings.HasPrefix(encoded, "$argon2id$") }
+
 // Verify reports whether encoded was made from password. It knows Argon2id and
 // Argon2i as PHC strings (our own, PHP, Laravel), and bcrypt (PHP, Laravel, Node,
 // Devise). It also knows the formats in which Werkzeug, Django and Spring Security

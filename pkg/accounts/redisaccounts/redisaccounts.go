@@ -17,6 +17,8 @@
 //	  frozen_until             Unix seconds; 0: not frozen
 //	  version,
 //	  credential_version       whole numbers
+//	  origin, imported_hash    text
+//	  closed                   1 or 0
 //	  claimed_by               text; a hash with this field has no other one. It is no
 //	                           account but a claim of its key
 //	<prefix>attempts:<key>     hash:
@@ -185,7 +187,7 @@ func fields(a *accounts.Account, revision string) ([]any, error) {
 	all := []any{
 		"display_name", a.DisplayName, "password_hash", a.PasswordHash, "roles", roles, "disabled", a.Disabled,
 		"frozen_until", epoch.Seconds(a.FrozenUntil), "version", a.Version, "credential_version", a.CredentialVersion,
-		"revision", revision,
+		"revision", revision, "origin", a.Origin, "imported_hash", a.ImportedHash, "closed", a.Closed,
 	}
 	for key, setting := range a.Preferences {
 		all = append(all, preference+key, setting)
@@ -211,6 +213,11 @@ func decode(name string, h *rediscall.Hash) (*accounts.Account, error) {
 		Version:           h.Int("version"),
 		CredentialVersion: h.Int("credential_version"),
 		Revision:          h.Text("revision"),
+		Origin:            h.Fields["origin"], // these three may be absent
+		ImportedHash:      h.Fields["imported_hash"],
+	}
+	if _, ok := h.Fields["closed"]; ok {
+		a.Closed = h.Bool("closed")
 	}
 	for field, setting := range h.Fields {
 		if key, ok := strings.CutPrefix(field, preference); ok {

@@ -30,7 +30,7 @@ func New(db *sqldb.Database) *Store { return &Store{db} }
 
 // columns are all columns of the table, in the order in which scanAccount reads them.
 const columns = `name, username, user_id, display_name, roles, preferences, password_hash, disabled, frozen_until,
-	version, credential_version, revision`
+	version, credential_version, revision, origin, imported_hash, closed`
 
 // isAccount is the condition for a row that is an account, and not a claim.
 const isAccount = `claimed_by IS NULL`
@@ -109,7 +109,8 @@ func scanAccount(row interface{ Scan(...any) error }) (*accounts.Account, error)
 	var roles, preferences []byte
 	var frozen int64
 	if err := row.Scan(&a.Name, &a.Username, &a.UserID, &a.DisplayName, &roles, &preferences,
-		&a.PasswordHash, &a.Disabled, &frozen, &a.Version, &a.CredentialVersion, &a.Revision); err != nil {
+		&a.PasswordHash, &a.Disabled, &frozen, &a.Version, &a.CredentialVersion, &a.Revision,
+		&a.Origin, &a.ImportedHash, &a.Closed); err != nil {
 		return &accounts.Account{Name: a.Name}, err // it names the column, and a value only if it is to be a number
 	}
 	if err := json.Unmarshal(roles, &a.Roles); err != nil {
@@ -125,27 +126,30 @@ func scanAccount(row interface{ Scan(...any) error }) (*accounts.Account, error)
 // Create implements [accounts.Store] by one INSERT.
 func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 	const insert = `INSERT INTO coatcheck_users (` + columns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO NOTHING`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (name) DO NOTHING`
 	roles, preferences, err := encode(a)
 	if err != nil {
 		return err
 	}
 	return s.write(ctx, accounts.ErrExists, insert, a.Name, a.Username, a.UserID, a.DisplayName, roles, preferences,
-		a.PasswordHash, a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, a.CredentialVersion, a.Revision)
+		a.PasswordHash, a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, a.CredentialVersion, a.Revision,
+		a.Origin, a.ImportedHash, a.Closed)
 }
 
 // Update implements [accounts.Store] by one UPDATE, on the condition that the
 // revision is the same.
 func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	const update = `UPDATE coatcheck_users SET display_name = $1, roles = $2, preferences = $3, password_hash = $4,
-		disabled = $5, frozen_until = $6, version = $7, credential_version = $8, revision = $9
-		WHERE name = $10 AND revision IN ($9, $11) AND ` + isAccount
+		disabled = $5, frozen_until = $6, version = $7, credential_version = $8, revision = $9,
+		origin = $10, imported_hash = $11, closed = $12
+		WHERE name = $13 AND revision IN ($9, $14) AND ` + isAccount
 	roles, preferences, err := encode(a)
 	if err != nil {
 		return err
 	}
 	return s.write(ctx, accounts.ErrChanged, update, a.DisplayName, roles, preferences, a.PasswordHash,
-		a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, a.CredentialVersion, newRevision, a.Name, a.Revision)
+		a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, a.CredentialVersion, newRevision,
+		a.Origin, a.ImportedHash, a.Closed, a.Name, a.Revision)
 }
 
 // SetPreferences implements [accounts.Store] by one transaction of two UPDATEs and one

@@ -1,0 +1,74 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/signin/authn"
+)
+
+// Identify implements [authn.Identifier] for users for whom another system vouches. It
+// makes two calls, one after the other: it reads whose the user ID is, and then the account
+// with a strongly consistent read. An account from before user IDs were claimed is not found: see
+// [Directory.CheckNames]. If a change of the password was interrupted, Identify ends it as
+// a sign-in does, by one write.
+func (d *Directory) Identify(ctx context.Context, userID string) (authn.Identity, error) {
+	if checkUserID(userID) != nil {
+		return nil, authn.ErrRefused // no account can have this ID
+	}
+	account, err := d.withID(ctx, userID)
+	if errors.Is(err, ErrNotFound) {
+		return nil, authn.ErrRefused
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the account: %w", err)
+	}
+	if account.Disabled {
+		return nil, authn.ErrRefused
+	}
+	if account, err = d.thawExpired(ctx, account); err != nil {
+		return nil, err
+	}
+	return &identity{account, d}, nil
+}
+
+// withID returns the account with that user ID, or ErrNotFound. The claim of the ID alone
+// is not enough: it is written before its account. That of a deleted user names no account.
+func (d *Directory) withID(ctx context.Context, userID string) (*Account, error) {
+	name, err := d.store.Holder(ctx, idKey(userID))
+	if err != nil {
+		return nil, err
+	}
+	account, err := d.store.Get(ctx, name)
+	if err == nil && account.UserID != userID {
+		return nil, ErrNotFound
+	}
+	return account, err
+}
+
+// imported returns the hash of the password as it was imported, or "" if there is none.
+// Imports of releases before [Account.Origin] kept it only until the first sign-in.
+func (a *Account) imported() string {
+	if a.Origin == "" && !a.Closed && password.Foreign(a.PasswordHash) {
+		return a.PasswordHash
+	}
+	return a.ImportedHash
+}
+
+// identity is an [authn.Identity].
+type identity struct {
+	account   *Account
+	directory *Directory
+}
+
+func (i *identity) User() authn.User { return i.account.user() }
+
+func (i *identity) Closed() bool { return i.account.Closed }
+
+func (i *identity) ImportedHash() string { return i.account.imported() }
+
+func (i *identity) Confirm(ctx context.Context) error {
+	return i.directory.Recheck(ctx, i.account)
+}
