@@ -27,6 +27,12 @@ type Site struct {
 	// request is refused with 403. If there are none, requests need no proxy.
 	ProxySecrets clientip.Secrets
 
+	// LegacyCookies are the cookies of a monolith whose sessions move to this site. If
+	// there are any, the site has the routes of signin.Convert: a page that would lead to
+	// /login leads a request with such a cookie to /convert, every sign-in removes the
+	// cookies, and so does a logout.
+	LegacyCookies []LegacyCookie
+
 	// Brand is whose site it is, as users see it. The default is Coatcheck's own.
 	Brand Brand
 }
