@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -58,6 +57,9 @@ var (
 	errNoPreferences  = refuse(http.StatusNotFound, "problem.no_preferences")
 	errConflict       = refuse(http.StatusConflict, "problem.conflict")
 	errCookies        = refuse(http.StatusBadRequest, "problem.cookies")
+	errNoClaim        = refuse(http.StatusUnauthorized, "problem.no_claim")
+	errMoved          = refuse(http.StatusUnauthorized, "problem.moved")
+	errConverting     = refuse(http.StatusConflict, "problem.converting")
 )
 
 // Fail answers a request that failed with err. It can also be used as the
@@ -81,13 +83,13 @@ func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header(), r)
 	switch {
 	case e == errReauthenticate && wantsPage(r):
-		redirect(w, r, "/reauthenticate?"+url.Values{"next": {pageBefore(r)}}.Encode())
+		redirect(w, r, withNext("/reauthenticate", pageBefore(r)))
 	case e == errReauthenticate:
 		writeTypedProblem(w, "reauthentication-required", e.status, e.Error())
 	case !wantsPage(r):
 		writeProblem(w, e.status, e.Error())
 	case e == errSignIn:
-		redirect(w, r, loginPath+"?"+url.Values{"next": {pageBefore(r)}}.Encode())
+		redirect(w, r, withNext(signInPath(r), pageBefore(r)))
 	default:
 		writePage(w, r, e.status, "problem", page{Title: "problem.title", Data: e.in(r)})
 	}
@@ -128,6 +130,12 @@ func answerTo(err error) *refusal {
 		return errRefused
 	case errors.Is(err, authn.ErrBusy):
 		return errBusy
+	case errors.Is(err, authn.ErrNoClaim):
+		return errNoClaim
+	case errors.Is(err, authn.ErrConverted):
+		return errMoved
+	case errors.Is(err, authn.ErrConverting):
+		return errConverting
 	case errors.Is(err, session.ErrConflict):
 		return errConflict
 	case errors.Is(err, session.ErrTooManyCookies):
@@ -156,6 +164,8 @@ func logFailure(r *http.Request, answer *refusal, err error) {
 		slog.WarnContext(ctx, "excess_rate_limit_exceeded", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
 	case answer == errRefused, answer == errPassword:
 		slog.WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientip.Of(r))
+	case answer == errNoClaim, answer == errMoved:
+		slog.InfoContext(ctx, "authn_convert_fail", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
 	case answer == errRole, answer == errNotProxied:
 		slog.WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientip.Of(r))
 	case answer.status == http.StatusBadRequest, answer.status == http.StatusRequestEntityTooLarge, answer.status == http.StatusUnsupportedMediaType:

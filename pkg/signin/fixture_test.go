@@ -22,6 +22,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
+	"example.com/coatcheck/pkg/signin/authn"
 	"example.com/coatcheck/pkg/signin/bcp47"
 	"example.com/coatcheck/pkg/signin/site"
 )
@@ -105,16 +106,16 @@ const window = 15 * time.Minute
 // constructors returns the Routes of every function that makes Routes, by its name. A
 // Lambda function serves one of them, and the monolith serves all.
 // TestEveryRouteHasRows checks that none is missing here.
-func constructors(m *session.Manager, directory *accounts.Directory, authenticator *accounts.Authenticator) map[string]Routes {
+func constructors(m *session.Manager, directory *accounts.Directory, authenticator *accounts.Authenticator, converter authn.Converter) map[string]Routes {
 	return map[string]Routes{
 		"Login": Login(m, authenticator), "Reauthenticate": Reauthenticate(m, authenticator, nil), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
-		"Password": Password(m, authenticator), "Preferences": Preferences(m, directory, bcp47.Canonical),
+		"Convert": Convert(m, converter), "Password": Password(m, authenticator), "Preferences": Preferences(m, directory, bcp47.Canonical),
 	}
 }
 
 func (r *fixture) routes() map[string]Routes {
 	directory := accounts.NewDirectory(r.accounts, password.Hasher{})
-	return constructors(r.sessions, directory, accounts.NewAuthenticator(directory, r.limiter))
+	return constructors(r.sessions, directory, accounts.NewAuthenticator(directory, r.limiter), &testConverter{r.sessions, &r.callRecorder, map[string]time.Time{}})
 }
 
 // serveAt serves all routes at the public origin.

@@ -42,7 +42,7 @@ type loginForm struct {
 // whether the browser keeps cookies.
 func (l login) show(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	form := loginForm{Next: localPath(query.Get("next"))}
+	form := loginForm{Next: localPath(query.Get("next")), Notice: whys[query.Get("why")]}
 	if receipt := query.Get("kept"); receipt != "" {
 		kept, err := l.sessions.Redeem(r, receipt)
 		switch {
@@ -123,6 +123,7 @@ func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password
 	if err != nil {
 		return nil, err
 	}
+	lookOf(ctx).ClearLegacyCookies(w) // they may be another user's
 	slog.InfoContext(ctx, "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
 	if proof.Failures() > 0 {
 		slog.WarnContext(ctx, "authn_login_successafterfail", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "failures", proof.Failures())
@@ -158,16 +159,16 @@ func signedIn(s *session.Session) any {
 		Roles       []string `json:"roles"`
 	}
 	type newSession struct {
-		ID         string    `json:"id"`
-		SignedInAt time.Time `json:"signed_in_at"`
-		ExpiresAt  time.Time `json:"expires_at"`
+		ID         string     `json:"id"`
+		SignedInAt *time.Time `json:"signed_in_at"` // null if nobody knows
+		ExpiresAt  time.Time  `json:"expires_at"`
 	}
 	return struct {
 		User    user       `json:"user"`
 		Session newSession `json:"session"`
 	}{
 		user{s.UserID, s.Values[authn.ValueUsername], s.Values[authn.ValueDisplayName], notNil(s.Roles)},
-		newSession{s.ID, s.AuthenticatedAt, s.ExpiresAt},
+		newSession{s.ID, signedInAt(s), s.ExpiresAt},
 	}
 }
 

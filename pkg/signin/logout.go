@@ -7,13 +7,27 @@ import (
 )
 
 // Logout returns the route of /logout. The answer is the same whether or not there
-// was a session to end.
+// was a session to end. Where sessions of a monolith move to this site, it goes on at
+// /convert/end, of [Convert].
 func Logout(sessions *session.Manager) Routes {
 	return Routes{"POST /logout": func(w http.ResponseWriter, r *http.Request) {
 		if err := sessions.Destroy(w, r); err != nil {
 			Fail(w, r, err)
 			return
 		}
-		writeSuccess(w, r, loginPath)
+		signedOut(w, r)
 	}}
+}
+
+// signedOut answers a request that has ended the session of its user. If the client has a
+// cookie of the monolith too, the answer sends it to /convert/end by 307, again by POST:
+// only the function there can read that cookie. Otherwise the cookie would sign the user
+// in again at the next page.
+func signedOut(w http.ResponseWriter, r *http.Request) {
+	if !lookOf(r.Context()).HasLegacyCookie(r) {
+		writeSuccess(w, r, loginPath)
+		return
+	}
+	w.Header().Set("Location", endConvertPath)
+	writeStatus(w, http.StatusTemporaryRedirect)
 }

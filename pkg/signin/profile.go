@@ -25,13 +25,13 @@ type profile struct {
 	DisplayName string            `json:"display_name"`
 	Roles       []string          `json:"roles"`
 	Preferences map[string]string `json:"preferences"`
-	SignedInAt  time.Time         `json:"signed_in_at"`
+	SignedInAt  *time.Time        `json:"signed_in_at"` // null if nobody knows
 	ExpiresAt   time.Time         `json:"expires_at"`
 }
 
 func showProfile(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
-	p := profile{s.UserID, s.Values[authn.ValueUsername], s.Values[authn.ValueDisplayName], notNil(s.Roles), preferences(s), s.AuthenticatedAt, s.ExpiresAt}
+	p := profile{s.UserID, s.Values[authn.ValueUsername], s.Values[authn.ValueDisplayName], notNil(s.Roles), preferences(s), signedInAt(s), s.ExpiresAt}
 	if !wantsPage(r) {
 		writeJSON(w, http.StatusOK, p)
 		return

@@ -41,6 +41,9 @@ func TestWrongMethod(t *testing.T) {
 
 		"/.well-known/change-password": "GET, HEAD",
 
+		"/convert":     "GET, HEAD, POST",
+		"/convert/end": "POST",
+
 		"/sessions":                          "GET, HEAD",
 		"/sessions/" + unknownID + "/revoke": "POST",
 		"/sessions/revoke-others":            "POST",

@@ -96,7 +96,7 @@ func (d devices) revoke(w http.ResponseWriter, r *http.Request) {
 		Fail(w, r, err)
 	case id == s.ID:
 		d.sessions.ClearCookie(w)
-		writeSuccess(w, r, loginPath)
+		signedOut(w, r)
 	default:
 		writeSuccess(w, r, devicesPath)
 	}
@@ -117,5 +117,5 @@ func (d devices) revokeAll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.sessions.ClearCookie(w)
-	writeSuccess(w, r, loginPath)
+	signedOut(w, r)
 }
