@@ -47,7 +47,7 @@ SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 # other libraries, and programs that import it. They are separate modules, so that a program
 # which imports the product does not get the dependencies of these tests and benchmarks. The
 # examples have paths of their own, so that they can import no more than anybody can.
-MODULES := . e2e bench examples/lambda examples/monolith examples/restapi examples/stack
+MODULES := . e2e bench examples/lambda examples/monolith/nethttp examples/restapi examples/stack
 EXAMPLES := $(filter examples/%,$(MODULES))
 
 # The templates of other front doors than template.yaml's HTTP API.

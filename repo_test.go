@@ -31,7 +31,7 @@ type pkg struct {
 
 // modules returns the folders of the modules of the repository.
 func modules() (folders []string, err error) {
-	for _, pattern := range []string{"go.mod", "*/go.mod", "examples/*/go.mod"} {
+	for _, pattern := range []string{"go.mod", "*/go.mod", "examples/*/go.mod", "examples/*/*/go.mod"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			return nil, err

@@ -20,4 +20,4 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
-replace example.com/coatcheck => ../..
+replace example.com/coatcheck => ../../..
