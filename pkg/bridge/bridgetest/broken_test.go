@@ -346,9 +346,11 @@ func brokenStores() map[string]mistakes {
 			"twice": broken(func(s *store, good bridge.Store) {
 				s.links = func(ctx context.Context) iter.Seq2[bridge.Link, error] {
 					return func(yield func(bridge.Link, error) bool) {
-						for l, err := range good.Links(ctx) {
-							if !yield(l, err) || !yield(l, err) {
-								return
+						for range 2 {
+							for l, err := range good.Links(ctx) {
+								if !yield(l, err) {
+									return
+								}
 							}
 						}
 					}
