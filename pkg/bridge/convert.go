@@ -179,8 +179,11 @@ func (b *Bridge) create(w http.ResponseWriter, r *http.Request, c claim, identit
 	}
 	user.Confirm = func(ctx context.Context) error { return b.confirm(ctx, c, identity, link) }
 	s, err := b.sessions.Create(w, r, user)
-	if err != nil && announced {
+	switch {
+	case err != nil && announced:
 		b.takeBack(r.Context(), link)
+	case errors.Is(err, session.ErrNoSession): // the monolith's session has ended since it was opened
+		return nil, refusal{reason: "expired", source: c.source.Name}
 	}
 	return s, err
 }

@@ -14,8 +14,7 @@ import (
 )
 
 // End implements [authn.Converter]. It looks at each value of a cookie that is there with
-// several, because each may be the one that somebody else has a copy of. With more than four
-// it returns [session.ErrTooManyCookies]. It does not ask whether the password has changed
+// several, because each may be the one that somebody else has a copy of, four at most. It does not ask whether the password has changed
 // since: to end a session needs no more proof than its cookie.
 func (b *Bridge) End(r *http.Request) error {
 	now := time.Now()

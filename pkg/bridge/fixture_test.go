@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/bridge"
 	"example.com/coatcheck/pkg/bridge/membridge"
 	"example.com/coatcheck/pkg/legacy"
@@ -183,7 +185,8 @@ func (h *hooks) PutLink(ctx context.Context, l bridge.Link) (bridge.Link, error)
 	if err := h.call("PutLink"); err != nil {
 		return bridge.Link{}, err
 	}
-	return h.Store.PutLink(ctx, l)
+	stored, err := h.Store.PutLink(ctx, l)
+	return stored, cmp.Or(err, h.call("after PutLink"))
 }
 
 func (h *hooks) GetLink(ctx context.Context, id string) (bridge.Link, error) {
@@ -194,14 +197,18 @@ func (h *hooks) GetLink(ctx context.Context, id string) (bridge.Link, error) {
 }
 
 func (h *hooks) DeleteLink(ctx context.Context, id, nonce string) error {
-	return cmp.Or(h.call("DeleteLink"), h.Store.DeleteLink(ctx, id, nonce))
+	if err := h.call("DeleteLink"); err != nil {
+		return err
+	}
+	return h.Store.DeleteLink(ctx, id, nonce)
 }
 
 func (h *hooks) EndLink(ctx context.Context, l bridge.Link) (bridge.Link, error) {
 	if err := h.call("EndLink"); err != nil {
 		return bridge.Link{}, err
 	}
-	return h.Store.EndLink(ctx, l)
+	before, err := h.Store.EndLink(ctx, l)
+	return before, cmp.Or(err, h.call("after EndLink"))
 }
 
 func (h *hooks) PutSeal(ctx context.Context, owner string, at time.Time) error {
@@ -225,13 +232,42 @@ func (h *hooks) GetWindow(ctx context.Context) (bridge.Window, error) {
 	return h.Store.GetWindow(ctx)
 }
 
+// sessionHooks is a session.Store with hooks around Create, and before Delete.
+type sessionHooks struct {
+	session.Store
+	before, after, beforeDelete func() error
+}
+
+func (h *sessionHooks) Create(ctx context.Context, s *session.Session) error {
+	if h.before != nil {
+		if err := h.before(); err != nil {
+			return err
+		}
+	}
+	if err := h.Store.Create(ctx, s); err != nil || h.after == nil {
+		return err
+	}
+	return h.after()
+}
+
+func (h *sessionHooks) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (string, error) {
+	if h.beforeDelete != nil {
+		if err := h.beforeDelete(); err != nil {
+			return "", err
+		}
+	}
+	return h.Store.Delete(ctx, key, secret, now)
+}
+
 // fixture is a bridge from one monolith, whose cookie is called mono.
 type fixture struct {
 	*testing.T
 	*bridge.Bridge
+	log      *bytes.Buffer
 	monolith *monolith
 	users    *users
 	store    *hooks
+	stored   *sessionHooks
 	sessions *session.Manager
 	config   bridge.Config
 }
@@ -240,10 +276,11 @@ type fixture struct {
 // ago. Its cookie's value is "s1", and so are its identity and its row.
 func newFixture(t *testing.T, changes ...func(*bridge.Config)) *fixture {
 	t.Helper()
-	f := &fixture{T: t, monolith: newMonolith("mono"), store: &hooks{Store: membridge.New(), before: map[string]func() error{}}}
+	f := &fixture{T: t, log: testenv.Log(t), monolith: newMonolith("mono"), store: &hooks{Store: membridge.New(), before: map[string]func() error{}}}
 	f.users = &users{all: map[string]account{"u1": {user: authn.User{ID: "u1", Username: "alice", DisplayName: "Alice", Roles: []string{"member"}}}}}
+	f.stored = &sessionHooks{Store: memstore.New()}
 	var err error
-	f.sessions, err = session.New(memstore.New(), session.Config{BeforeEnding: bridge.BeforeEnding(f.store, false)})
+	f.sessions, err = session.New(f.stored, session.Config{BeforeEnding: bridge.BeforeEnding(f.store, false)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,4 +379,29 @@ func (f *fixture) links() map[string]bridge.Link {
 		links[l.ID] = l
 	}
 	return maps.Clone(links)
+}
+
+// cancellable is a request that its client can leave.
+func (f *fixture) cancellable(cookies ...string) (*http.Request, func()) {
+	ctx, cancel := context.WithCancel(f.Context())
+	return f.request(cookies...).WithContext(ctx), cancel
+}
+
+// pairs is a source with the cookies mono and mono.sig, of which the second is "good".
+type pairs struct{ *monolith }
+
+func (p pairs) Cookies() []string { return []string{"mono", "mono.sig"} }
+
+func (p pairs) Open(ctx context.Context, cookies map[string]string, now time.Time) (legacy.Claim, error) {
+	if cookies["mono.sig"] != "good" || cookies["mono"] != "s1" {
+		return legacy.Claim{}, legacy.ErrRejected
+	}
+	return p.monolith.Open(ctx, cookies, now)
+}
+
+// failingOpen is a store in which no window can be opened.
+type failingOpen struct{ bridge.Store }
+
+func (failingOpen) OpenWindow(context.Context, time.Time) (bridge.Window, error) {
+	return bridge.Window{}, errOutage
 }

@@ -33,8 +33,9 @@ type Converter interface {
 	Convert(w http.ResponseWriter, r *http.Request) (*session.Session, error)
 
 	// End makes sure that the request's cookies of the monolith never become a session, and
-	// ends the one that they have become. It returns nil if they prove nothing. Any error is
-	// an outage.
+	// ends the one that they have become. It returns nil if they prove nothing, and
+	// [session.ErrTooManyCookies] if there are too many of one name to look at all. Any other
+	// error is an outage.
 	End(r *http.Request) error
 }
 
