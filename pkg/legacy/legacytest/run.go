@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,7 +28,7 @@ func Run(t *testing.T, file string, open func(t testing.TB, c *Case) legacy.Sour
 	t.Helper()
 	for i, c := range Cases(t, file) {
 		t.Run(c.Name, func(t *testing.T) {
-			s := &suite{T: t, c: c, source: open(t, c)}
+			s := &suite{T: t, c: c, source: open(t, c), errors: make(map[string]bool)}
 			s.cookies = c.cookies(s.source)
 			s.absent()
 			claim, ok := s.answer()
@@ -49,6 +48,7 @@ type suite struct {
 	c       *Case
 	source  legacy.Source
 	cookies map[string]string
+	errors  map[string]bool // the texts of errors that quote nothing
 }
 
 // open asks the source about cookies.
@@ -229,13 +229,19 @@ func (s *suite) outage(source legacy.Source) {
 	}
 }
 
-// quotesNothing tests that an error has no part of a cookie in it.
+// quotesNothing tests that an error has no part of a cookie in it. Of errors with the same
+// text it tests one: cookies that differ by a byte have the other parts in common.
 func (s *suite) quotesNothing(err error, cookies map[string]string) {
 	s.Helper()
+	text := err.Error()
+	if s.errors[text] {
+		return
+	}
+	s.errors[text] = true
 	const shortest = 8
 	for _, value := range cookies {
-		for part := range slices.Chunk([]byte(value), shortest) {
-			if len(part) == shortest && strings.Contains(err.Error(), string(part)) {
+		for i := range len(value) - shortest + 1 {
+			if strings.Contains(text, value[i:i+shortest]) {
 				s.Fatalf("the error quotes the cookie: %v", err)
 			}
 		}

@@ -7,22 +7,24 @@ import (
 
 const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/="
 
-// spellings returns values that are almost a cookie's: one byte or bit of it changed, cut
-// short, or with another spelling of the same base64 or percent-encoding.
-func spellings(value string, everyBit bool) iter.Seq[string] {
-	bits := []byte{0x01, 0x20} // another letter, and the other case of the same
-	if everyBit {
-		bits = []byte{0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff}
-	}
+// spellings returns values that are almost a cookie's: each byte of it changed, cut short, or
+// with another spelling of the same base64 or percent-encoding. With thorough, each bit is
+// changed, and it is cut short everywhere.
+func spellings(value string, thorough bool) iter.Seq[string] {
+	bits := []byte{0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff}
 	return func(yield func(string) bool) {
 		other := func(s string) bool { return s == value || yield(s) }
 		for i := range len(value) {
-			for _, bit := range bits {
+			some := bits
+			if !thorough {
+				some = []byte{[]byte{0x01, 0x20}[i%2]} // another letter, or the other case of the same
+			}
+			for _, bit := range some {
 				if !other(value[:i] + string([]byte{value[i] ^ bit}) + value[i+1:]) {
 					return
 				}
 			}
-			if !other(value[:i]) || !other(value[i+1:]) {
+			if (thorough || i%16 == 0) && (!other(value[:i]) || !other(value[i+1:])) {
 				return
 			}
 		}
