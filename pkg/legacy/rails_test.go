@@ -1,0 +1,95 @@
+package legacy_test
+
+import (
+	"testing"
+	"time"
+
+	"example.com/coatcheck/pkg/legacy"
+	"example.com/coatcheck/pkg/legacy/legacytest"
+)
+
+// rails is what a vectors file of Rails, or one case of it, says about the application.
+type rails struct {
+	Config struct {
+		SecretKeyBase string `json:"secret_key_base"`
+		CookieName    string `json:"cookie_name"`
+	}
+	Secrets  []string // of one case; else Config's
+	User     string
+	Lifetime string
+	Expect   struct{ Row map[string]any }
+}
+
+func (r *rails) read(t testing.TB, file string, c *legacytest.Case) {
+	t.Helper()
+	legacytest.Config(t, file, r)
+	c.Decode(t, r)
+	if r.Secrets == nil {
+		r.Secrets = []string{r.Config.SecretKeyBase}
+	}
+}
+
+func (r *rails) lifetime(t testing.TB) time.Duration {
+	t.Helper()
+	if r.Lifetime == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(r.Lifetime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestRailsCookie: the session that Rails keeps in an encrypted cookie.
+func TestRailsCookie(t *testing.T) {
+	for _, file := range []string{"testdata/rails_encrypted_cookie.json"} {
+		legacytest.Run(t, file, func(t testing.TB, c *legacytest.Case) legacy.Source {
+			var r rails
+			r.read(t, file, c)
+			if c.Name == "3_valid_plain_user_id" {
+				r.User = "user_id"
+			}
+			return made(t)(legacy.NewRailsCookie(legacy.RailsCookie{
+				Cookie: r.Config.CookieName, Keys: texts(r.Secrets...), User: r.User,
+			}))
+		})
+	}
+}
+
+const railsTable = `CREATE TABLE sessions (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, created_at datetime NOT NULL)`
+
+// TestRailsSessionID: the signed cookie of the generated authentication of Rails 8.
+func TestRailsSessionID(t *testing.T) {
+	for _, file := range []string{"testdata/rails_signed_session_id.json"} {
+		legacytest.Run(t, file, func(t testing.TB, c *legacytest.Case) legacy.Source {
+			var r rails
+			r.read(t, file, c)
+			if r.Expect.Row != nil {
+				c.Row = map[string]any{"created_at": "2026-11-23 03:10:33.540000"}
+				for column, value := range r.Expect.Row {
+					c.Row[column] = value
+				}
+			}
+			return made(t)(legacy.NewRailsSessionID(legacy.RailsSessionID{
+				Keys: texts(r.Secrets...), SQL: legacy.SQL{DB: c.Database(t, "sessions", railsTable)}, Lifetime: r.lifetime(t),
+			}))
+		})
+	}
+}
+
+const activeRecordTable = `CREATE TABLE sessions (id INTEGER PRIMARY KEY, session_id varchar(255) COLLATE NOCASE UNIQUE NOT NULL,
+	data text, updated_at datetime NOT NULL)`
+
+// TestRailsActiveRecord: the rows of activerecord-session_store.
+func TestRailsActiveRecord(t *testing.T) {
+	for _, file := range []string{"testdata/rails_activerecord_store.json"} {
+		legacytest.Run(t, file, func(t testing.TB, c *legacytest.Case) legacy.Source {
+			var r rails
+			r.read(t, file, c)
+			return made(t)(legacy.NewRailsActiveRecord(legacy.RailsActiveRecord{
+				Cookie: "_app_session", SQL: legacy.SQL{DB: c.Database(t, "sessions", activeRecordTable)}, User: r.User, Lifetime: r.lifetime(t),
+			}))
+		})
+	}
+}
