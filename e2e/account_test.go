@@ -146,18 +146,18 @@ func (d *device) setPreference(name, value string) {
 // them. Authorizers exist only on AWS and with sam local.
 func authorized(t *testing.T, browser context.Context, url string) {
 	d := newDevice(t, browser, url)
-	if status := d.open("/whoami"); status != http.StatusUnauthorized {
+	if status := d.open("/caller"); status != http.StatusUnauthorized {
 		t.Errorf("without a session: status %d", status)
 	}
 	d.signIn(demo.Password)
 	cookie := d.cookie().Value
-	if status := d.open("/whoami"); status != http.StatusOK {
+	if status := d.open("/caller"); status != http.StatusOK {
 		t.Errorf("with a session: status %d", status)
 	}
-	d.wantPage("/whoami", d.sessionID(cookie))
+	d.wantPage("/caller", d.sessionID(cookie))
 	d.open("/profile")
 	d.press("Log out")
-	if status, _ := d.get("/whoami", cookie); status != http.StatusForbidden {
+	if status, _ := d.get("/caller", cookie); status != http.StatusForbidden {
 		t.Errorf("after the logout: status %d", status)
 	}
 }

@@ -14,18 +14,18 @@ import (
 // they send to an authorizer and to the function behind it.
 var apis = map[string]struct{ toAuthorizer, toFunction, arn string }{
 	"REST API": {
-		`{"type":"REQUEST","methodArn":%[1]s,"resource":"/whoami","path":"/whoami","httpMethod":"GET","headers":{"Cookie":%[2]s,"Host":"app.example.com"},
+		`{"type":"REQUEST","methodArn":%[1]s,"resource":"/caller","path":"/caller","httpMethod":"GET","headers":{"Cookie":%[2]s,"Host":"app.example.com"},
 			"multiValueHeaders":{"Cookie":[%[2]s],"Host":["app.example.com"]},"requestContext":{"stage":"prod","identity":{"sourceIp":"192.0.2.7"}}}`,
-		`{"resource":"/whoami","path":"/whoami","httpMethod":"GET","headers":{"Host":"app.example.com","Authorizer":"mallory"},
+		`{"resource":"/caller","path":"/caller","httpMethod":"GET","headers":{"Host":"app.example.com","Authorizer":"mallory"},
 			"requestContext":{"stage":"prod","identity":{"sourceIp":"192.0.2.7"},"authorizer":%s}}`,
-		"arn:aws:execute-api:eu-west-1:123456789012:r3pmxmplak/prod/GET/whoami",
+		"arn:aws:execute-api:eu-west-1:123456789012:r3pmxmplak/prod/GET/caller",
 	},
 	"HTTP API, payload format 1.0": {
-		`{"version":"1.0","type":"REQUEST","methodArn":%[1]s,"identitySource":%[2]s,"authorizationToken":%[2]s,"resource":"/whoami","path":"/whoami","httpMethod":"GET",
+		`{"version":"1.0","type":"REQUEST","methodArn":%[1]s,"identitySource":%[2]s,"authorizationToken":%[2]s,"resource":"/caller","path":"/caller","httpMethod":"GET",
 			"headers":{"Cookie":%[2]s,"Host":"app.example.com"},"requestContext":{"stage":"$default","identity":{"sourceIp":"192.0.2.7"}}}`,
-		`{"version":"1.0","resource":"/whoami","path":"/whoami","httpMethod":"GET","headers":{"Host":"app.example.com"},
+		`{"version":"1.0","resource":"/caller","path":"/caller","httpMethod":"GET","headers":{"Host":"app.example.com"},
 			"requestContext":{"stage":"$default","identity":{"sourceIp":"192.0.2.7"},"authorizer":%s}}`,
-		"arn:aws:execute-api:eu-west-1:123456789012:r3pmxmplak/$default/GET/whoami",
+		"arn:aws:execute-api:eu-west-1:123456789012:r3pmxmplak/$default/GET/caller",
 	},
 }
 
@@ -53,7 +53,7 @@ func TestAuthorizerOfOtherAPIs(t *testing.T) {
 		} `json:"policyDocument"`
 		Context map[string]string `json:"context"`
 	}
-	authorizer, whoami := s.functions["AuthorizerFunction"], s.functions["WhoamiFunction"]
+	authorizer, caller := s.functions["AuthorizerFunction"], s.functions["CallerFunction"]
 	for name, api := range apis {
 		t.Run(name, func(t *testing.T) {
 			ask := func(cookie string) (p policy, answer string, err error) {
@@ -70,11 +70,11 @@ func TestAuthorizerOfOtherAPIs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if status, body := callFlat(t, whoami, fmt.Sprintf(api.toFunction, told)); status != http.StatusOK || !strings.Contains(body, s.userID) || !strings.Contains(body, idOf(cookie)) {
-				t.Errorf("whoami: %d %s", status, body)
+			if status, body := callFlat(t, caller, fmt.Sprintf(api.toFunction, told)); status != http.StatusOK || !strings.Contains(body, s.userID) || !strings.Contains(body, idOf(cookie)) {
+				t.Errorf("caller: %d %s", status, body)
 			}
-			if status, body := callFlat(t, whoami, fmt.Sprintf(api.toFunction, `{"claims":`+string(told)+`}`)); status != http.StatusUnauthorized {
-				t.Errorf("whoami, told by Cognito: %d %s", status, body)
+			if status, body := callFlat(t, caller, fmt.Sprintf(api.toFunction, `{"claims":`+string(told)+`}`)); status != http.StatusUnauthorized {
+				t.Errorf("caller, told by Cognito: %d %s", status, body)
 			}
 
 			for _, no := range []string{"other=1", forged} {
@@ -92,7 +92,7 @@ func TestAuthorizerOfOtherAPIs(t *testing.T) {
 			}
 		})
 	}
-	if answer, err := authorizer.call(`{"type":"TOKEN","authorizationToken":"x","methodArn":"arn:aws:execute-api:eu-west-1:123456789012:r3pmxmplak/prod/GET/whoami"}`, new(policy)); err == nil ||
+	if answer, err := authorizer.call(`{"type":"TOKEN","authorizationToken":"x","methodArn":"arn:aws:execute-api:eu-west-1:123456789012:r3pmxmplak/prod/GET/caller"}`, new(policy)); err == nil ||
 		!strings.Contains(answer, "make it one of type REQUEST") {
 		t.Errorf("%s, %v", answer, err)
 	}

@@ -75,7 +75,7 @@ func (s *stack) callAuthorizer(t *testing.T, headers map[string]string, cookies 
 	maps.Copy(all, headers)
 	s.proxy.Take()
 	var decoded authorization
-	answer, err = s.functions["AuthorizerFunction"].call(encode(t, authorizerEventFields("ANY /whoami", "GET", "/whoami", all, cookies)), &decoded)
+	answer, err = s.functions["AuthorizerFunction"].call(encode(t, authorizerEventFields("ANY /caller", "GET", "/caller", all, cookies)), &decoded)
 	return answer, s.proxy.Take(), err
 }
 
@@ -165,11 +165,11 @@ func TestAuthorizerInAnOutage(t *testing.T) {
 		if strings.Contains(answer, cookie[len(cookie)-43:]) {
 			t.Errorf("%s: the error holds the cookie: %s", name, answer)
 		}
-		r := s.do(t, request{method: "GET", path: "/whoami", cookie: cookie})
+		r := s.do(t, request{method: "GET", path: "/caller", cookie: cookie})
 		wantStatus(t, r, http.StatusInternalServerError)
 		s.proxy.FailAll(dynamotest.None)
 		s.setTimeout(testTimeout)
-		wantStatus(t, s.do(t, request{method: "GET", path: "/whoami", cookie: cookie}), http.StatusOK)
+		wantStatus(t, s.do(t, request{method: "GET", path: "/caller", cookie: cookie}), http.StatusOK)
 	}
 	for _, bad := range []string{`{}`, `[]`, `"x"`, `null`, `{"version":"1.0","type":"REQUEST","headers":{"cookie":"` + cookie + `"}}`} {
 		var answer authorization
@@ -186,17 +186,17 @@ func TestAuthorizerInAnOutage(t *testing.T) {
 // what the caller sends.
 func TestBehindTheAuthorizer(t *testing.T) {
 	s := newStack(t, nil)
-	whoami := func(cookie string, b budget) reply {
-		return s.wantCost(t, request{method: "GET", path: "/whoami", cookie: cookie, headers: http.Header{
+	caller := func(cookie string, b budget) reply {
+		return s.wantCost(t, request{method: "GET", path: "/caller", cookie: cookie, headers: http.Header{
 			"X-User-Id": {"mallory"}, "X-Amzn-Oidc-Identity": {"mallory"}, "Authorizer": {`{"lambda":{"user_id":"mallory"}}`},
 		}}, b)
 	}
-	wantStatus(t, whoami("", budget{}), http.StatusUnauthorized)
-	wantStatus(t, whoami("__Host-SESSIONID=coat", budget{}), http.StatusForbidden)
+	wantStatus(t, caller("", budget{}), http.StatusUnauthorized)
+	wantStatus(t, caller("__Host-SESSIONID=coat", budget{}), http.StatusForbidden)
 
 	before := time.Now().Truncate(time.Second)
 	cookie := s.signIn(t)
-	r := whoami(cookie, loadCost)
+	r := caller(cookie, loadCost)
 	wantStatus(t, r, http.StatusOK)
 	var who struct {
 		UserID          string    `json:"user_id"`
@@ -208,15 +208,15 @@ func TestBehindTheAuthorizer(t *testing.T) {
 		fmt.Sprint(who.Roles) != "[member]" || who.AuthenticatedAt.Before(before) {
 		t.Errorf("%s, %v", r.body, err)
 	}
-	r = s.do(t, request{method: "POST", path: "/whoami", cookie: cookie})
+	r = s.do(t, request{method: "POST", path: "/caller", cookie: cookie})
 	if wantStatus(t, r, http.StatusMethodNotAllowed); r.header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("Allow %q", r.header.Get("Allow"))
 	}
 	s.moveBack(t, "SessionsTable", "last_seen_at", 4*60)
-	wantStatus(t, whoami(cookie, touchedCost), http.StatusOK)
+	wantStatus(t, caller(cookie, touchedCost), http.StatusOK)
 
 	wantStatus(t, s.do(t, request{method: "POST", path: "/sessions/" + idOf(cookie) + "/revoke", cookie: cookie}), http.StatusNoContent)
-	wantStatus(t, whoami(cookie, loadCost), http.StatusForbidden)
+	wantStatus(t, caller(cookie, loadCost), http.StatusForbidden)
 }
 
 // If a route has no authorizer by mistake, the function behind it treats every caller
@@ -224,7 +224,7 @@ func TestBehindTheAuthorizer(t *testing.T) {
 func TestWithoutTheAuthorizer(t *testing.T) {
 	s := newStack(t, nil)
 	cookie := s.signIn(t)
-	r, err := http.NewRequestWithContext(t.Context(), "GET", "https://app.example.com/whoami", http.NoBody)
+	r, err := http.NewRequestWithContext(t.Context(), "GET", "https://app.example.com/caller", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func TestWithoutTheAuthorizer(t *testing.T) {
 		"no time":  {"user_id": s.userID, "session_id": idOf(cookie), "roles": "[]"},
 		"another":  {"principalId": s.userID},
 	} {
-		response, err := s.functions["WhoamiFunction"].invoke(event(t, "ANY /whoami", r, who))
+		response, err := s.functions["CallerFunction"].invoke(event(t, "ANY /caller", r, who))
 		if err != nil || response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("told of %s: %d %s, %v; want 401", name, response.StatusCode, response.Body, err)
 		}

@@ -35,13 +35,13 @@ func TestBehindCloudFront(t *testing.T) {
 			old.headers.Set("Origin", "https://"+host)
 			wantStatus(t, through.wantCost(t, old, budget{}), http.StatusForbidden)
 
-			whoami := request{method: "GET", path: "/whoami", cookie: r.cookie()}
+			caller := request{method: "GET", path: "/caller", cookie: r.cookie()}
 			want := http.StatusUnauthorized
 			if d.authorize != nil {
-				wantStatus(t, s.behind(t, d).wantCost(t, whoami, budget{}), d.unknown)
+				wantStatus(t, s.behind(t, d).wantCost(t, caller, budget{}), d.unknown)
 				want = http.StatusOK
 			}
-			wantStatus(t, through.do(t, whoami), want)
+			wantStatus(t, through.do(t, caller), want)
 		})
 	}
 	s.proxy.FailAll(dynamotest.Refuse)

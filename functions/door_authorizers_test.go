@@ -120,20 +120,20 @@ func httpAPI1Authorize(l *lambda, v visit) (who map[string]any, status int) {
 	return policyAuthorize(l, v, event)
 }
 
-// testWhoami: where the door has an authorizer, the function behind it is told of the
+// testCaller: where the door has an authorizer, the function behind it is told of the
 // caller. Where it has none, every caller is unknown.
-func testWhoami(t *testing.T, s *stack, d door) {
-	whoami := func(cookie string, b budget) reply {
-		return s.wantCost(t, request{method: "GET", path: "/whoami?a=b&a=c", cookie: cookie, headers: browser()}, b)
+func testCaller(t *testing.T, s *stack, d door) {
+	caller := func(cookie string, b budget) reply {
+		return s.wantCost(t, request{method: "GET", path: "/caller?a=b&a=c", cookie: cookie, headers: browser()}, b)
 	}
 	cookie := s.signIn(t)
 	if d.authorize == nil {
-		wantStatus(t, whoami(cookie, budget{}), http.StatusUnauthorized)
+		wantStatus(t, caller(cookie, budget{}), http.StatusUnauthorized)
 		return
 	}
-	wantStatus(t, whoami("", budget{}), http.StatusUnauthorized)
-	wantStatus(t, whoami("__Host-SESSIONID=coat", budget{}), d.unknown)
-	r := whoami("theme=dark; "+cookie+"; "+cookie, loadCost)
+	wantStatus(t, caller("", budget{}), http.StatusUnauthorized)
+	wantStatus(t, caller("__Host-SESSIONID=coat", budget{}), d.unknown)
+	r := caller("theme=dark; "+cookie+"; "+cookie, loadCost)
 	wantStatus(t, r, http.StatusOK)
 	var who struct {
 		UserID    string `json:"user_id"`
@@ -143,7 +143,7 @@ func testWhoami(t *testing.T, s *stack, d door) {
 	if err := json.Unmarshal([]byte(r.body), &who); err != nil || who.UserID != s.userID || who.SessionID != idOf(cookie) || !slices.Equal(who.Roles, []string{"member"}) {
 		t.Errorf("%s, %v", r.body, err)
 	}
-	wantStatus(t, s.do(t, request{method: "POST", path: "/whoami", cookie: cookie}), http.StatusMethodNotAllowed)
+	wantStatus(t, s.do(t, request{method: "POST", path: "/caller", cookie: cookie}), http.StatusMethodNotAllowed)
 	wantStatus(t, s.do(t, request{method: "POST", path: "/sessions/revoke-all", cookie: cookie}), http.StatusNoContent)
-	wantStatus(t, whoami(cookie, loadCost), d.unknown)
+	wantStatus(t, caller(cookie, loadCost), d.unknown)
 }

@@ -171,9 +171,9 @@ func TestEveryDoor(t *testing.T) {
 					j.compare(first[name])
 				})
 			}
-			t.Run("whoami", func(t *testing.T) {
+			t.Run("caller", func(t *testing.T) {
 				s.reset(t, account)
-				testWhoami(t, s.behind(t, d), d)
+				testCaller(t, s.behind(t, d), d)
 			})
 		})
 	}
@@ -219,6 +219,8 @@ func (j *journey) walk() {
 	if !strings.Contains(r.body, "Welcome to your profile, Alice!") || !strings.Contains(r.body, "from "+j.door.client) {
 		t.Errorf("the page does not greet Alice or name her address %s:\n%s", j.door.client, r.body)
 	}
+	j.take("who", whoami(cookie), loadCost, http.StatusOK)
+	j.take("who is nobody", whoami(""), budget{}, http.StatusUnauthorized)
 	other := j.form()
 	j.sessions(cookie, other)
 

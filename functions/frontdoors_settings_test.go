@@ -254,7 +254,7 @@ func TestWebACLs(t *testing.T) {
 func TestRestTemplate(t *testing.T) {
 	api := readRestTemplate(t)
 	like := translatedStage(t)
-	want := map[string]limits{"/* *": like.DefaultRouteSettings, "/~1login POST": like.RouteSettings["POST /login"]}
+	want := map[string]limits{"/* *": like.DefaultRouteSettings, "/~1login POST": like.RouteSettings["POST /login"], "/~1whoami *": like.RouteSettings["ANY /whoami"]}
 	got := map[string]limits{}
 	for _, s := range api.MethodSettings {
 		got[s.ResourcePath+" "+s.HTTPMethod] = s.limits
@@ -286,7 +286,7 @@ func TestRestTemplate(t *testing.T) {
 	}
 	for path, methods := range api.DefinitionBody.Paths {
 		for method, o := range methods {
-			if authorized := len(o.Security) == 1 && o.Security[0]["SessionAuthorizer"] != nil; authorized != (path == "/whoami") {
+			if authorized := len(o.Security) == 1 && o.Security[0]["SessionAuthorizer"] != nil; authorized != (path == "/caller") {
 				t.Errorf("%s %s is authorized: %v", method, path, authorized)
 			}
 		}

@@ -141,6 +141,7 @@ func TestJourney(t *testing.T) {
 		t.Errorf("the page does not greet Alice or name her address:\n%s", r.body)
 	}
 
+	s.askWho(t, cookie)
 	r = s.wantCost(t, request{method: "POST", path: "/logout", cookie: cookie}, oneDelete)
 	wantStatus(t, r, http.StatusNoContent)
 	if got := r.header.Values("Set-Cookie"); len(got) != 1 || got[0] != clearCookie {
@@ -148,6 +149,7 @@ func TestJourney(t *testing.T) {
 	}
 
 	wantStatus(t, s.wantCost(t, profile(cookie), loadCost), http.StatusUnauthorized)
+	wantStatus(t, s.wantCost(t, whoami(cookie), loadCost), http.StatusUnauthorized)
 }
 
 // A sign-in ends the session whose cookie the browser sent, at the cost of one more call.

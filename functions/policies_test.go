@@ -35,13 +35,15 @@ func TestPolicies(t *testing.T) {
 	idle()
 	use("ProfileFunction", request{method: "GET", path: "/profile", cookie: cookie})
 	idle()
+	use("WhoamiFunction", request{method: "GET", path: "/whoami", cookie: cookie})
+	idle()
 	use("SessionsFunction", request{method: "GET", path: "/sessions", cookie: cookie})
 	use("SessionsFunction", request{method: "POST", path: "/sessions/revoke-all", cookie: cookie})
 	use("LogoutFunction", request{method: "POST", path: "/logout", cookie: cookie})
 	s.proxy.Take()
 	cookie = s.signInWith(t, nextPassword)
 	idle()
-	use("AuthorizerFunction", request{method: "GET", path: "/whoami", cookie: cookie}) // the authorizer makes the calls
+	use("AuthorizerFunction", request{method: "GET", path: "/caller", cookie: cookie}) // the authorizer makes the calls
 	for id, function := range s.template.Functions {
 		if got := dynamotest.Uses(uses[id], s.tables); !slices.Equal(got, function.Access) {
 			t.Errorf("%s calls %v; template.yaml allows %v", id, got, function.Access)

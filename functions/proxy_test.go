@@ -24,7 +24,7 @@ func TestProxySecrets(t *testing.T) {
 		login(password),
 		through(login(password), secret+"x"),
 		through(login(password), old+", "+secret),
-		{method: "GET", path: "/profile"}, {method: "GET", path: "/nothing"}, {method: "GET", path: "/sessions"}, {method: "GET", path: "/whoami"},
+		{method: "GET", path: "/profile"}, {method: "GET", path: "/nothing"}, {method: "GET", path: "/sessions"}, {method: "GET", path: "/caller"},
 		{method: "POST", path: "/logout"}, {method: "POST", path: "/password"}, {method: "POST", path: "/preferences"}, {method: "POST", path: "/sessions/revoke-all"},
 	} {
 		in.cookie = cookie
@@ -32,7 +32,7 @@ func TestProxySecrets(t *testing.T) {
 			t.Errorf("%s %s, not through the proxy: %d %s, calls %v", in.method, in.path, r.status, r.body, r.calls)
 		}
 	}
-	for _, path := range []string{"/whoami", "/profile"} {
+	for _, path := range []string{"/caller", "/profile"} {
 		wantStatus(t, s.do(t, through(request{method: "GET", path: path, cookie: cookie}, secret)), http.StatusOK)
 	}
 	for id, l := range s.functions {
@@ -44,8 +44,8 @@ func TestProxySecrets(t *testing.T) {
 		t.Errorf("the client is not in the log:\n%s", log)
 	}
 	// The function behind the authorizer is not reached by another way either.
-	event := `{"version": "2.0", "rawPath": "/whoami", "headers": {"host": "app.example.com"}, "requestContext": {"http": {"method": "GET", "sourceIp": "192.0.2.7"}}}`
-	if r, err := s.functions["WhoamiFunction"].invoke(event); err != nil || r.StatusCode != http.StatusForbidden {
-		t.Errorf("whoami: %d, %v", r.StatusCode, err)
+	event := `{"version": "2.0", "rawPath": "/caller", "headers": {"host": "app.example.com"}, "requestContext": {"http": {"method": "GET", "sourceIp": "192.0.2.7"}}}`
+	if r, err := s.functions["CallerFunction"].invoke(event); err != nil || r.StatusCode != http.StatusForbidden {
+		t.Errorf("caller: %d, %v", r.StatusCode, err)
 	}
 }

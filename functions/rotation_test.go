@@ -250,7 +250,7 @@ func signInAndOut(t *testing.T, one, other *stack) {
 	renewed := r.cookie()
 	wantStatus(t, one.do(t, profile(renewed)), http.StatusOK)
 	wantStatus(t, one.do(t, request{method: "POST", path: "/preferences", cookie: renewed, contentType: "application/json", body: `{"theme":"dark"}`}), http.StatusNoContent)
-	wantStatus(t, other.do(t, request{method: "GET", path: "/whoami", cookie: renewed}), http.StatusOK)
+	wantStatus(t, other.do(t, request{method: "GET", path: "/caller", cookie: renewed}), http.StatusOK)
 	for _, ending := range []*stack{one, other} {
 		cookie := one.signIn(t)
 		wantStatus(t, ending.do(t, request{method: "POST", path: "/logout", cookie: cookie}), http.StatusNoContent)

@@ -27,13 +27,14 @@ func translatedStage(t *testing.T) stage {
 }
 
 // POST /login has a route key and limits of its own, because each of its requests may
-// cost a password hash. All other routes have the default limits.
+// cost a password hash. /whoami is asked by whole servers, so its limits are much higher.
+// All other routes have the default limits.
 func TestThrottles(t *testing.T) {
 	s := translatedStage(t)
 	if got, want := s.DefaultRouteSettings, (limits{100, 200}); got != want {
 		t.Errorf("the limits are %+v, want %+v", got, want)
 	}
-	if got, want := s.RouteSettings, map[string]limits{"POST /login": {10, 20}}; !maps.Equal(got, want) {
+	if got, want := s.RouteSettings, map[string]limits{"POST /login": {10, 20}, "ANY /whoami": {1000, 2000}}; !maps.Equal(got, want) {
 		t.Errorf("the limits of single routes are %+v, want %+v", got, want)
 	}
 	routes := map[string]bool{}
@@ -48,8 +49,10 @@ func TestThrottles(t *testing.T) {
 		}
 	}
 	stack := translate(t) // API Gateway refuses limits of a route that is not there yet
-	if waits := stack.Resources["Stage"].DependsOn; waits != "LoginPostRoute" || !bytes.Contains(stack.Resources["LoginPostRoute"].Properties, []byte(`"POST /login"`)) {
-		t.Errorf("the stage is made after %v, want the route POST /login", waits)
+	if waits := stack.Resources["Stage"].DependsOn; !reflect.DeepEqual(waits, []any{"LoginPostRoute", "WhoamiRoute"}) ||
+		!bytes.Contains(stack.Resources["LoginPostRoute"].Properties, []byte(`"POST /login"`)) ||
+		!bytes.Contains(stack.Resources["WhoamiRoute"].Properties, []byte(`"ANY /whoami"`)) {
+		t.Errorf("the stage is made after %v, want the routes POST /login and ANY /whoami", waits)
 	}
 }
 

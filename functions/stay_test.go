@@ -24,7 +24,7 @@ func TestStaySignedIn(t *testing.T) {
 		t.Errorf("the login page offers no choice:\n%s", page.body)
 	}
 	s.moveBack(t, "SessionsTable", "authenticated_at", 2*24*3600)
-	for path, refused := range map[string]int{"/profile": 401, "/sessions": 401, "/password": 401, "/reauthenticate": 401, "/whoami": 403} {
+	for path, refused := range map[string]int{"/profile": 401, "/sessions": 401, "/password": 401, "/reauthenticate": 401, "/caller": 403} {
 		s.moveBack(t, "SessionsTable", "last_seen_at", 24*3600)
 		wantStatus(t, s.do(t, request{method: "GET", path: path, cookie: long.cookie()}), http.StatusOK)
 		wantStatus(t, s.do(t, request{method: "GET", path: path, cookie: short.cookie()}), refused)

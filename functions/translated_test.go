@@ -360,7 +360,7 @@ func TestTranslatedSessionKeys(t *testing.T) {
 	const versioned = `{"Fn::If":["Deployed",{"Fn::Sub":"{{resolve:secretsmanager:${SessionKeys}:SecretString:::${SessionKeysVersion}}}"},""]}`
 	for id, f := range resources[function](t, translate(t), "AWS::Lambda::Function") {
 		want := versioned
-		if id == "WhoamiFunction" { // it trusts the authorizer, and checks no token
+		if id == "CallerFunction" { // it trusts the authorizer, and checks no token
 			want = `""`
 		}
 		var got bytes.Buffer

@@ -131,7 +131,7 @@ func run(ctx context.Context, o options) error {
 		listener = withHTTPS(listener)
 	}
 	handler := signin.Handler(here, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator, nil), signin.Profile(sessions),
-		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory, bcp47.Canonical))
+		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory, bcp47.Canonical), signin.Whoami(sessions))
 	announce(listener.Addr(), o, alice)
 	return serve(ctx, listener, proxies.Handler(handler))
 }

@@ -1,33 +1,35 @@
-// Command whoami is the Lambda function that serves /whoami. It is an example of a
-// function that lets the authorizer check sessions.
+// Command whoami is the Lambda function that serves /whoami. By it other servers on the same
+// host ask who a user is.
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"example.com/coatcheck/internal/mains/whoami"
 	"example.com/coatcheck/pkg/config"
-	"example.com/coatcheck/pkg/config/signinconfig"
+	"example.com/coatcheck/pkg/config/deployed"
+	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/signin"
 )
 
 func main() {
 	slog.SetDefault(lambdacontext.NewLogger())
-	handler, err := wire()
+	handler, err := wire(context.Background())
 	if err != nil {
 		config.Exit(err)
 	}
 	lambdahttp.Start(handler)
 }
 
-func wire() (http.Handler, error) {
-	site, err := signinconfig.Site()
+func wire(ctx context.Context) (http.Handler, error) {
+	env, err := deployed.Open(ctx, signin.Fail)
 	if err != nil {
 		return nil, err
 	}
-	return signin.Handler(site, whoami.Routes()), nil
+	dynamoconfig.WarmUp(env.Store.Check)
+	return signin.Handler(env.Site, signin.Whoami(env.Sessions)), nil
 }

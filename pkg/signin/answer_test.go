@@ -95,7 +95,7 @@ func receiptAnswer(next string) answer {
 var (
 	ourCookie    = regexp.MustCompile(`(__Host-SESSIONID=)[\w-]{22}\.[\w-]{22}\.[\w-]{43};`)
 	receiptShape = regexp.MustCompile(`[\w-]{22}\.[\w-]{22}\.[\w-]{43}\.\d+(\.[\w-]{22})?`)
-	sessionID    = regexp.MustCompile(`"id":"[\w-]{22}"`)
+	sessionID    = regexp.MustCompile(`"(id|session_id)":"[\w-]{22}"`)
 	styleElement = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
 	h1Element    = regexp.MustCompile(`<h1>([^<]*)</h1>`)
 	alertElement = regexp.MustCompile(`role="alert"[^>]*>([^<]*)<`)
@@ -103,7 +103,7 @@ var (
 
 // answer returns the response without its random parts.
 func (resp response) answer() answer {
-	a := answer{resp.status, map[string]string{}, sessionID.ReplaceAllString(resp.body, `"id":"<id>"`)}
+	a := answer{resp.status, map[string]string{}, sessionID.ReplaceAllString(resp.body, `"$1":"<id>"`)}
 	for name, lines := range resp.header {
 		a.header[name] = strings.Join(lines, " && ")
 	}

@@ -109,7 +109,7 @@ const window = 15 * time.Minute
 func constructors(m *session.Manager, directory *accounts.Directory, authenticator *accounts.Authenticator, converter authn.Converter) map[string]Routes {
 	return map[string]Routes{
 		"Login": Login(m, authenticator), "Reauthenticate": Reauthenticate(m, authenticator, nil), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
-		"Convert": Convert(m, converter), "Password": Password(m, authenticator), "Preferences": Preferences(m, directory, bcp47.Canonical),
+		"Convert": Convert(m, converter), "Password": Password(m, authenticator), "Preferences": Preferences(m, directory, bcp47.Canonical), "Whoami": Whoami(m),
 	}
 }
 

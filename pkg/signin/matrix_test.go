@@ -122,7 +122,7 @@ func rows() []row {
 	return slices.Concat(homeRows(), changePasswordRows(), loginPageRows(), loginRows(), moreLoginRows(), profileRows(), logoutRows(),
 		passwordPageRows(), reauthenticateRows(), passwordRows(), preferencesRows(),
 		sessionsRows(), revokeRows(), revokeOthersRows(), revokeAllRows(),
-		convertPageRows(), convertRows(), endConvertRows())
+		convertPageRows(), convertRows(), endConvertRows(), whoamiRows())
 }
 
 // homeRows, changePasswordRows and loginPageRows are the rows of requests to which sessions and accounts

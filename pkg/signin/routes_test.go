@@ -38,6 +38,7 @@ func TestWrongMethod(t *testing.T) {
 		"/logout":         "POST",
 		"/password":       "GET, HEAD, POST",
 		"/preferences":    "POST",
+		"/whoami":         "GET, HEAD",
 
 		"/.well-known/change-password": "GET, HEAD",
 

@@ -45,8 +45,8 @@ func TestReadOurs(t *testing.T) {
 	}
 	for id, function := range template.Functions {
 		var want map[string]string
-		if id == "WhoamiFunction" {
-			want = map[string]string{"ANY /whoami": "AuthorizerFunction"}
+		if id == "CallerFunction" {
+			want = map[string]string{"ANY /caller": "AuthorizerFunction"}
 		}
 		if !reflect.DeepEqual(function.Authorizers, want) {
 			t.Errorf("%s is behind %v, want %v", id, function.Authorizers, want)

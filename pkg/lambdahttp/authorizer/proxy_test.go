@@ -31,7 +31,7 @@ func TestBehindProxy(t *testing.T) {
 		return map[string]string{"user_id": "u1"}, nil
 	})
 	for presented, want := range map[string]error{"": lambdahttp.ErrNotAuthorized, secret + "x": lambdahttp.ErrNotAuthorized, secret: nil} {
-		r := httptest.NewRequest("GET", "/whoami", nil)
+		r := httptest.NewRequest("GET", "/caller", nil)
 		r.RemoteAddr = "198.51.100.7:0"
 		r.Header.Set("X-Proxy-Secret", presented)
 		r.Header.Set("X-Proxy-Client", "192.0.2.1")
@@ -42,7 +42,7 @@ func TestBehindProxy(t *testing.T) {
 	if len(asked) != 1 || asked[0] != "192.0.2.1:0 " {
 		t.Errorf("asked about %q", asked)
 	}
-	if strings.Count(log.String(), `"authz_fail","method":"GET","path":"/whoami","ip":"198.51.100.7"`) != 2 || strings.Contains(log.String(), secret) {
+	if strings.Count(log.String(), `"authz_fail","method":"GET","path":"/caller","ip":"198.51.100.7"`) != 2 || strings.Contains(log.String(), secret) {
 		t.Errorf("the log has\n%s", &log)
 	}
 }

@@ -1,6 +1,6 @@
-// Package whoami is an example of a handler behind the authorizer. It needs to know
+// Package caller is an example of a handler behind the authorizer. It needs to know
 // its caller, but does not read a session itself.
-package whoami
+package caller
 
 import (
 	"encoding/json"
@@ -13,11 +13,11 @@ import (
 	"example.com/coatcheck/pkg/signin"
 )
 
-// Routes returns the route of /whoami. It trusts only the gateway, and no header and
+// Routes returns the route of /caller. It trusts only the gateway, and no header and
 // no cookie. Without an authorizer in front of it, it does not know the caller and
 // answers 401.
 func Routes() signin.Routes {
-	return signin.Routes{"GET /whoami": func(w http.ResponseWriter, r *http.Request) {
+	return signin.Routes{"GET /caller": func(w http.ResponseWriter, r *http.Request) {
 		who, err := authorizer.FromContext(r.Context())
 		if err != nil {
 			slog.ErrorContext(r.Context(), "caller unknown", "error", err)
