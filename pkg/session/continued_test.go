@@ -278,7 +278,7 @@ func TestLimitsOfAContinuedSession(t *testing.T) {
 			}
 		}
 		short := r.withConfig(session.Config{Lifetime: time.Minute})
-		time.Sleep(made.Add(time.Minute - time.Millisecond).Sub(time.Now()))
+		time.Sleep(time.Until(made.Add(time.Minute - time.Millisecond)))
 		short.wantAlive(token)
 		time.Sleep(time.Millisecond)
 		short.wantDead(token)
