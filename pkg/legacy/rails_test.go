@@ -1,6 +1,7 @@
 package legacy_test
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ func (r *rails) lifetime(t testing.TB) time.Duration {
 
 // TestRailsCookie: the session that Rails keeps in an encrypted cookie.
 func TestRailsCookie(t *testing.T) {
-	for _, file := range []string{"testdata/rails_encrypted_cookie.json"} {
+	for _, file := range []string{"testdata/rails_encrypted_cookie.json", "testdata/rails_6.1_encrypted_cookie.json"} {
 		legacytest.Run(t, file, func(t testing.TB, c *legacytest.Case) legacy.Source {
 			var r rails
 			r.read(t, file, c)
@@ -57,11 +58,11 @@ func TestRailsCookie(t *testing.T) {
 	}
 }
 
-const railsTable = `CREATE TABLE sessions (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, created_at datetime NOT NULL)`
+const railsTable = `CREATE TABLE sessions (id COLLATE NOCASE PRIMARY KEY, user_id INTEGER NOT NULL, created_at datetime NOT NULL)`
 
 // TestRailsSessionID: the signed cookie of the generated authentication of Rails 8.
 func TestRailsSessionID(t *testing.T) {
-	for _, file := range []string{"testdata/rails_signed_session_id.json"} {
+	for _, file := range []string{"testdata/rails_signed_session_id.json", "testdata/rails_6.1_signed_session_id.json"} {
 		legacytest.Run(t, file, func(t testing.TB, c *legacytest.Case) legacy.Source {
 			var r rails
 			r.read(t, file, c)
@@ -83,12 +84,12 @@ const activeRecordTable = `CREATE TABLE sessions (id INTEGER PRIMARY KEY, sessio
 
 // TestRailsActiveRecord: the rows of activerecord-session_store.
 func TestRailsActiveRecord(t *testing.T) {
-	for _, file := range []string{"testdata/rails_activerecord_store.json"} {
+	for _, file := range []string{"testdata/rails_activerecord_store.json", "testdata/rails_6.1_activerecord_store.json"} {
 		legacytest.Run(t, file, func(t testing.TB, c *legacytest.Case) legacy.Source {
 			var r rails
 			r.read(t, file, c)
 			return made(t)(legacy.NewRailsActiveRecord(legacy.RailsActiveRecord{
-				Cookie: "_app_session", SQL: legacy.SQL{DB: c.Database(t, "sessions", activeRecordTable)}, User: r.User, Lifetime: r.lifetime(t),
+				Cookie: cmp.Or(r.Config.CookieName, "_app_session"), SQL: legacy.SQL{DB: c.Database(t, "sessions", activeRecordTable)}, User: r.User, Lifetime: r.lifetime(t),
 			}))
 		})
 	}
