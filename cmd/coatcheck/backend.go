@@ -61,15 +61,19 @@ func openSessions(ctx context.Context, at address) (*backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept, err := b.Sessions()
-	if err == nil {
-		b.sessions, err = config.Sessions(kept, nil)
-	}
-	if err != nil {
+	if b.sessions, err = newSessions(b); err != nil {
 		b.Close()
 		return nil, err
 	}
 	return b, nil
+}
+
+func newSessions(s stores.Stores) (*session.Manager, error) {
+	kept, err := s.Sessions()
+	if err != nil {
+		return nil, err
+	}
+	return config.Sessions(kept, nil)
 }
 
 // find returns the user with that name. The name is as a person types it.

@@ -110,7 +110,7 @@ func TestImportOfATakenUserName(t *testing.T) {
 	sh := newShell(t)
 	sh.storeDirectly(accounts.Account{Name: "straße", Username: "Straße", UserID: "old", PasswordHash: "!"})
 	sh.checkNames()
-	sh.checkResult(sh.run("name,password_hash\nSTRASSE,!\nStraße,!\nnew\u200b,!\n NEW\t,!\n", "users", "import", "-"),
+	sh.checkResult(sh.run("name,password_hash,user_id\nSTRASSE,!,old\nStraße,!,\nnew\u200b,!,\n NEW\t,!,\n", "users", "import", "-"),
 		1, counts(4, 1, 1, 2), "coatcheck: line 3: has the name of line 2\ncoatcheck: line 5: has the name of line 4\n"+
 			"coatcheck: 2 bad rows were left out; mend them and run it again\n")
 }

@@ -11,6 +11,8 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/config/signinconfig"
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 type importUsers struct {
@@ -23,7 +25,7 @@ type importUsers struct {
 // Help implements [kong.HelpProvider].
 func (importUsers) Help() string {
 	return `The columns of CSV, or the names in a line of JSON, are name, password_hash, and if there are any display_name,
-roles and user_id. Commas, semicolons or tabs separate columns, as the header shows. A hash is written as the other
+roles, user_id, and active or disabled. Commas, semicolons or tabs separate columns, as the header shows. A hash is written as the other
 system has it; ! is for a user without a password. A display name that is empty is the name.
 
 Roles are separated by semicolons, in JSON they may be a list. A role is at most 254 bytes, without blanks, characters
@@ -33,10 +35,18 @@ user_id is the ID that the other system has for the user, so that other tables s
 most 254 bytes, kept as it is, or in JSON a whole number. Without one the user gets a random ID. A user ID is given
 once: not to two users, and not again when its user was deleted.
 
-A user whose name is there already stays as it is, so that an import that was interrupted is finished by running it
-again; who is there with another user ID is a bad row. Bad rows are told with their line, and the others are imported;
-of two rows with one name or one user ID the second is bad. With --json it prints JSON Lines: each bad row, and the
-summary last. A row is 64 KB at most. The file is UTF-8. One without rows is an error.`
+Who may not sign in there has false in active or true in disabled; 1 and 0, t and f, yes and no, y and n are the same, and
+an empty one says nothing. Such a user is added disabled, and one who is there is disabled. Nobody is enabled.
+
+It can be run again, also to finish one that was interrupted. It then replaces the hash of a user who came by an import,
+if the other system has another one than was imported and the password was not changed here; and it ends every session
+of a user whom it disables or gives a new hash. Nothing else of a user who is there changes. A user who is there is the
+same person by the user ID, and in a row without one by the name as it is spelled there. Otherwise, a row whose name
+is that of a user who is there, in whatever spelling, is bad.
+
+Bad rows are told with their line, and the others are imported; of two rows with one name or one user ID the second is
+bad. With --json it prints JSON Lines: each bad row, and the summary last. A row is 64 KB at most. The file is UTF-8.
+One without rows is an error.`
 }
 
 const importWorkers = 10 // writes at the same time: the SDK keeps this many connections
@@ -60,6 +70,7 @@ func (c *importUsers) Run(ctx context.Context, at address) error {
 	if err != nil {
 		return err
 	}
+	sessions := sync.OnceValues(func() (*session.Manager, error) { return newSessions(opened) })
 	file := os.Stdin
 	if c.File != "-" {
 		if file, err = os.Open(c.File); err != nil {
@@ -67,7 +78,7 @@ func (c *importUsers) Run(ctx context.Context, at address) error {
 		}
 		defer file.Close()
 	}
-	i := &importer{directory: directory, null: c.Null, dryRun: c.DryRun, jobs: make(chan job), results: make(chan rowResult)}
+	i := &importer{directory: directory, sessions: sessions, null: c.Null, dryRun: c.DryRun, jobs: make(chan job), results: make(chan rowResult)}
 	report := newImportReport(c.output, c.DryRun, file)
 	cause := i.run(ctx, file, report.add)
 	return report.finish(cause)
@@ -76,6 +87,7 @@ func (c *importUsers) Run(ctx context.Context, at address) error {
 // importer imports the rows of one file.
 type importer struct {
 	directory *accounts.Directory
+	sessions  func() (*session.Manager, error) // called for the first user who is changed: an import that only adds needs none
 	null      string
 	dryRun    bool
 	jobs      chan job
@@ -97,8 +109,10 @@ type rowResult struct {
 type outcome int
 
 const (
-	added   outcome = iota // or, in a dry run, would be added
-	present                // the user is there already
+	added    outcome = iota // or, in a dry run, would be; so the next ones
+	changed                 // the user is there, and has the new hash
+	disabled                // the user is there, and may not sign in any more
+	present                 // the user is there already, and stays so
 	bad
 )
 
@@ -140,6 +154,9 @@ func (i *importer) read(ctx context.Context, stop context.CancelCauseFunc, file 
 		var account *accounts.Account
 		if r.bad == nil {
 			account, r.bad = i.directory.Imported(r.name, r.displayName, r.roles, r.passwordHash, r.userID)
+		}
+		if r.bad == nil && r.disabled {
+			account.Disable()
 		}
 		if r.bad == nil {
 			r.bad = seen.check(r, account)
@@ -212,32 +229,91 @@ func (i *importer) do(ctx context.Context, j job) (rowResult, error) {
 		add = i.directory.CanAdd
 	}
 	err := add(ctx, j.account)
-	switch {
-	case errors.Is(err, accounts.ErrIDTaken):
-		return i.look(ctx, j, accounts.ErrIDTaken) // without the ID, which is not quoted
-	case errors.Is(err, accounts.ErrExists) && j.userID == "":
-		return rowResult{j.row, present}, nil
-	case errors.Is(err, accounts.ErrExists):
-		return i.look(ctx, j, accounts.ErrExists)
+	if errors.Is(err, accounts.ErrIDTaken) || errors.Is(err, accounts.ErrExists) {
+		return i.again(ctx, j)
 	}
 	return rowResult{j.row, added}, err
 }
 
-// look decides by the account that has the name of the row. Refused is why the row could
-// not be added.
-func (i *importer) look(ctx context.Context, j job, refused error) (rowResult, error) {
-	stored, err := i.directory.Find(ctx, j.name)
-	switch {
-	case errors.Is(err, accounts.ErrNotFound):
-		j.bad = refused
-	case err != nil:
+// again imports the row of a user who could not be added.
+func (i *importer) again(ctx context.Context, j job) (rowResult, error) {
+	stored, why, err := i.same(ctx, j)
+	if err != nil {
 		return rowResult{}, err
-	case j.userID != "" && j.userID != stored.UserID:
-		j.bad = errOtherID
-	default:
-		return rowResult{j.row, present}, nil
 	}
-	return rowResult{j.row, bad}, nil
+	if j.bad = why; why != nil {
+		return rowResult{j.row, bad}, nil
+	}
+	differs := stored.Differs(j.account)
+	if !i.dryRun {
+		differs, err = i.directory.Reimport(ctx, stored, j.account, func(ctx context.Context) error { return i.endSessions(ctx, stored) })
+	}
+	switch {
+	case errors.Is(err, authn.ErrBusy):
+		j.bad = fmt.Errorf("%s is being changed by somebody else, or by a change that was interrupted; run it again in 15 seconds", who(stored))
+		return rowResult{j.row, bad}, nil
+	case err != nil:
+		return rowResult{}, fmt.Errorf("%s: %w", who(stored), err)
+	case differs.Disabled:
+		return rowResult{j.row, disabled}, nil
+	case differs.Password:
+		return rowResult{j.row, changed}, nil
+	}
+	return rowResult{j.row, present}, nil
 }
 
-var errOtherID = errors.New("a user of that name is there with another user ID; mend the ID, or leave it out if it is the same person")
+func (i *importer) endSessions(ctx context.Context, user *accounts.Account) error {
+	sessions, err := i.sessions()
+	if err != nil {
+		return err
+	}
+	return sessions.RevokeAll(ctx, user.UserID)
+}
+
+// same returns the user who is there and whom the row means: by the user ID, and in a row
+// without one by the name, spelled as it was when the user was added. Otherwise it returns
+// why there is none. Any error is an outage.
+func (i *importer) same(ctx context.Context, j job) (stored *accounts.Account, why, err error) {
+	if j.userID != "" {
+		stored, err = i.directory.FindID(ctx, j.userID)
+		if err == nil {
+			return stored, otherName(stored, j), nil
+		}
+	}
+	if j.userID == "" || errors.Is(err, accounts.ErrNotFound) {
+		stored, err = i.directory.Find(ctx, j.name)
+	}
+	switch {
+	case errors.Is(err, accounts.ErrNotFound):
+		return nil, accounts.ErrIDTaken, nil // by somebody who is added now, or who was deleted
+	case err != nil:
+		return nil, nil, err
+	}
+	return stored, otherPerson(stored, j), nil
+}
+
+// otherName returns an error if the user with the ID of the row has another name.
+func otherName(stored *accounts.Account, j job) error {
+	if name, err := accounts.Normalize(stored.Name); err == nil && name == j.account.Name {
+		return nil
+	}
+	return fmt.Errorf("the user ID belongs to %s, who is there under that name; a name does not change", who(stored))
+}
+
+// otherPerson returns an error if the user with the name of the row may be another person.
+func otherPerson(stored *accounts.Account, j job) error {
+	switch {
+	case j.userID != "" && j.userID != stored.UserID:
+		return fmt.Errorf("%s has that name, with another user ID; mend the ID, or leave it out if it is the same person", who(stored))
+	case j.userID == "" && j.account.Username != stored.Username && j.name != stored.Username:
+		return fmt.Errorf("the name is another spelling of that of %s, and one name with it; if it is the same person give the user ID, or write the name as it is there", who(stored))
+	case j.userID == "" && j.disabled && !stored.Disabled && !stored.FromImport():
+		return fmt.Errorf("%s has that name and was not imported, so it may be another person than the one who may not sign in any more; give the user ID, or disable the user", who(stored))
+	}
+	return nil
+}
+
+// who names a user who is there, so that the row of a file can be told from it.
+func who(user *accounts.Account) string {
+	return fmt.Sprintf("user %q (user ID %q)", user.Name, user.UserID)
+}

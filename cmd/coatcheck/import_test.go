@@ -49,7 +49,16 @@ func (s *shell) checkResult(got result, code int, stdout, stderr string) {
 }
 
 func counts(rows, added, present, bad int) string {
-	return fmt.Sprintf("Rows: %d. Users added: %d. There already, and left as they are: %d. Bad rows: %d.\n", rows, added, present, bad)
+	return outcomes(rows, added, 0, 0, present, bad)
+}
+
+func outcomes(rows, added, changed, disabled, present, bad int) string {
+	return fmt.Sprintf("Rows: %d. Users added: %d. Given a new hash: %d. Disabled: %d. There already, and left as they are: %d. Bad rows: %d.\n", rows, added, changed, disabled, present, bad)
+}
+
+// dryOutcomes is what a dry run says.
+func dryOutcomes(rows, added, changed, disabled, present, bad int) string {
+	return fmt.Sprintf("Rows: %d. Users that would be added: %d. Given a new hash: %d. Disabled: %d. There already: %d. Bad rows: %d. Nothing was written.\n", rows, added, changed, disabled, present, bad)
 }
 
 func (s *shell) file(name, text string) string {
@@ -155,7 +164,7 @@ func TestImportBadRows(t *testing.T) {
 	if !same(sh.stored("taken"), taken) {
 		t.Errorf("a user who was there is now %+v", sh.stored("taken"))
 	}
-	summary := `{"rows":17,"added":0,"present":3,"bad":14,"dry_run":false,"complete":true}` + "\n"
+	summary := `{"rows":17,"added":0,"changed":0,"disabled":0,"present":3,"bad":14,"dry_run":false,"complete":true}` + "\n"
 	sh.checkResult(sh.run(text, "users", "import", "--json", "-"), 1, documents.String()+summary, last)
 }
 
@@ -183,9 +192,9 @@ func TestImportDryRun(t *testing.T) {
 	through := sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL)
 	bad := "coatcheck: line 4: password hash: of no known scheme\ncoatcheck: line 5: has the name of line 2\ncoatcheck: 2 bad rows were left out; mend them and run it again\n"
 	sh.checkResult(through.run(text, "users", "import", "--dry-run", "-"), 1,
-		"Rows: 4. Users that would be added: 1. There already: 1. Bad rows: 2. Nothing was written.\n", bad)
+		dryOutcomes(4, 1, 0, 0, 1, 2), bad)
 	got := through.run(text, "users", "import", "--dry-run", "--json", "-")
-	if want := `{"rows":4,"added":1,"present":1,"bad":2,"dry_run":true,"complete":true}` + "\n"; !strings.HasSuffix(got.stdout, want) {
+	if want := `{"rows":4,"added":1,"changed":0,"disabled":0,"present":1,"bad":2,"dry_run":true,"complete":true}` + "\n"; !strings.HasSuffix(got.stdout, want) {
 		t.Errorf("--json: %s, want %s", got.stdout, want)
 	}
 	for _, call := range proxy.Take() {
@@ -211,7 +220,8 @@ func someRows(n int) string {
 // parseCounts returns the counts in a summary.
 func (s *shell) parseCounts(stdout string) (rows, added, present, bad int) {
 	s.Helper()
-	if _, err := fmt.Sscanf(stdout, strings.ReplaceAll(counts(0, 0, 0, 0), "0", "%d"), &rows, &added, &present, &bad); err != nil {
+	var changed, disabled int
+	if _, err := fmt.Sscanf(stdout, strings.ReplaceAll(counts(0, 0, 0, 0), "0", "%d"), &rows, &added, &changed, &disabled, &present, &bad); err != nil || changed+disabled != 0 {
 		s.Fatalf("%v in %q", err, stdout)
 	}
 	return rows, added, present, bad

@@ -73,17 +73,17 @@ func TestImportRefusesUserIDs(t *testing.T) {
 		"coatcheck: line 12: the user ID is not valid UTF-8\n" +
 		"coatcheck: 6 bad rows were left out; mend them and run it again\n"
 	dry := sh.run(text, "users", "import", "--dry-run", "-")
-	sh.checkResult(dry, 1, "Rows: 10. Users that would be added: 2. There already: 2. Bad rows: 6. Nothing was written.\n", bad)
+	sh.checkResult(dry, 1, dryOutcomes(10, 2, 0, 0, 2, 6), bad)
 	sh.checkResult(sh.run(text, "users", "import", "-"), 1, counts(10, 2, 2, 6), bad)
 	if got := slices.Sorted(maps.Keys(sh.all())); !slices.Equal(got, []string{"good", "random", "there", "two"}) {
 		t.Errorf("imported %q", got)
 	}
 
-	const other = "coatcheck: line 2: a user of that name is there with another user ID; mend the ID, or leave it out if it is the same person\n" +
-		"coatcheck: 1 bad rows were left out; mend them and run it again\n"
-	for _, row := range []string{"there,!,7\n", "Random,!,8\n"} {
+	for row, name := range map[string]string{"there,!,7\n": "there", "Random,!,8\n": "random"} {
+		other := fmt.Sprintf("coatcheck: line 2: user %q (user ID %q) has that name, with another user ID; mend the ID, or leave it out if it is the same person\n"+
+			"coatcheck: 1 bad rows were left out; mend them and run it again\n", name, before[name].UserID)
 		text := "name,password_hash,user_id\n" + row
-		sh.checkResult(sh.run(text, "users", "import", "--dry-run", "-"), 1, "Rows: 1. Users that would be added: 0. There already: 0. Bad rows: 1. Nothing was written.\n", other)
+		sh.checkResult(sh.run(text, "users", "import", "--dry-run", "-"), 1, dryOutcomes(1, 0, 0, 0, 0, 1), other)
 		sh.checkResult(sh.run(text, "users", "import", "-"), 1, counts(1, 0, 0, 1), other)
 	}
 	sh.fails(1, "line 1: .*", "name,password_hash,user_id,id\n", "users", "import", "-")
@@ -100,30 +100,34 @@ func TestImportRefusesUserIDs(t *testing.T) {
 func TestImportOutcomes(t *testing.T) {
 	sh := newShell(t)
 	const header = "name,password_hash,user_id\n"
+	const other = `user "alice" (user ID "1") has that name, with another user ID; mend the ID, or leave it out if it is the same person`
+	const spelling = `the name is another spelling of that of user "alice" (user ID "1"), and one name with it; if it is the same person give the user ID, or write the name as it is there`
 	sh.ok(header+"alice,!,1\nbob,!,2\ngone,!,deleted\n", "users", "import", "-")
 	sh.ok("", "users", "delete", "gone")
 	for _, test := range []struct {
 		row            string
 		added, present int
-		bad            error
+		bad            string
 	}{
-		{"ALICE,!,1\n", 0, 1, nil},
-		{"alice,!,\n", 0, 1, nil},
-		{"alice,!,2\n", 0, 0, errOtherID},
-		{"alice,!,deleted\n", 0, 0, errOtherID},
-		{"alice,!,3\n", 0, 0, errOtherID},
-		{"carol,!,1\n", 0, 0, accounts.ErrIDTaken},
-		{"carol,!,deleted\n", 0, 0, accounts.ErrIDTaken},
-		{"gone,!,deleted\n", 0, 0, accounts.ErrIDTaken},
-		{"carol,!,3\n", 1, 0, nil},
-		{"gone,!,\n", 1, 0, nil},
+		{"ALICE,!,1\n", 0, 1, ""},
+		{"alice,!,\n", 0, 1, ""},
+		{"ALICE ,!,\n", 0, 0, spelling},
+		{"alıce,!,\n", 1, 0, ""},
+		{"alice,!,2\n", 0, 0, `the user ID belongs to user "bob" (user ID "2"), who is there under that name; a name does not change`},
+		{"alice,!,deleted\n", 0, 0, other},
+		{"ALICE ,!,3\n", 0, 0, other},
+		{"carol,!,1\n", 0, 0, `the user ID belongs to user "alice" (user ID "1"), who is there under that name; a name does not change`},
+		{"carol,!,deleted\n", 0, 0, accounts.ErrIDTaken.Error()},
+		{"gone,!,deleted\n", 0, 0, accounts.ErrIDTaken.Error()},
+		{"carol,!,3\n", 1, 0, ""},
+		{"gone,!,\n", 1, 0, ""},
 	} {
 		code, bad, stderr := 0, 0, ""
-		if test.bad != nil {
+		if test.bad != "" {
 			code, bad = 1, 1
-			stderr = "coatcheck: line 2: " + test.bad.Error() + "\ncoatcheck: 1 bad rows were left out; mend them and run it again\n"
+			stderr = "coatcheck: line 2: " + test.bad + "\ncoatcheck: 1 bad rows were left out; mend them and run it again\n"
 		}
-		dry := fmt.Sprintf("Rows: 1. Users that would be added: %d. There already: %d. Bad rows: %d. Nothing was written.\n", test.added, test.present, bad)
+		dry := dryOutcomes(1, test.added, 0, 0, test.present, bad)
 		sh.checkResult(sh.run(header+test.row, "users", "import", "--dry-run", "-"), code, dry, stderr)
 		sh.checkResult(sh.run(header+test.row, "users", "import", "-"), code, counts(1, test.added, test.present, bad), stderr)
 	}

@@ -69,7 +69,10 @@ func (r *importReport) printBadRow(result rowResult) {
 // the import stopped, or an error that says that there were bad rows.
 func (r *importReport) finish(cause error) error {
 	r.bar.Clear()
-	rows := r.counts[added] + r.counts[present] + r.counts[bad]
+	rows := 0
+	for _, count := range r.counts {
+		rows += count
+	}
 	if rows > 0 || cause == nil {
 		if err := r.summary(rows, cause == nil); err != nil {
 			return err
@@ -93,16 +96,18 @@ func (r *importReport) summary(rows int, complete bool) error {
 		return r.printJSON(struct {
 			Rows     int  `json:"rows"`
 			Added    int  `json:"added"`
+			Changed  int  `json:"changed"`
+			Disabled int  `json:"disabled"`
 			Present  int  `json:"present"`
 			Bad      int  `json:"bad"`
 			DryRun   bool `json:"dry_run"`
 			Complete bool `json:"complete"`
-		}{rows, r.counts[added], r.counts[present], r.counts[bad], r.dryRun, complete})
+		}{rows, r.counts[added], r.counts[changed], r.counts[disabled], r.counts[present], r.counts[bad], r.dryRun, complete})
 	}
-	format := "Rows: %d. Users added: %d. There already, and left as they are: %d. Bad rows: %d.\n"
+	format := "Rows: %d. Users added: %d. Given a new hash: %d. Disabled: %d. There already, and left as they are: %d. Bad rows: %d.\n"
 	if r.dryRun {
-		format = "Rows: %d. Users that would be added: %d. There already: %d. Bad rows: %d. Nothing was written.\n"
+		format = "Rows: %d. Users that would be added: %d. Given a new hash: %d. Disabled: %d. There already: %d. Bad rows: %d. Nothing was written.\n"
 	}
-	_, err := fmt.Printf(format, rows, r.counts[added], r.counts[present], r.counts[bad])
+	_, err := fmt.Printf(format, rows, r.counts[added], r.counts[changed], r.counts[disabled], r.counts[present], r.counts[bad])
 	return err
 }

@@ -24,6 +24,7 @@ type row struct {
 	name, displayName, passwordHash string
 	roles                           []string
 	userID                          string // "" for a random one
+	disabled                        bool   // may not sign in there
 }
 
 // parser reads the text of one row.
@@ -31,8 +32,8 @@ type parser func(text string) (row, error)
 
 // columns are the names of a row's fields, and columnNames are the same in a sentence.
 var (
-	columns     = []string{"name", "password_hash", "display_name", "roles", "user_id"}
-	columnNames = strings.Join(columns[:4], ", ") + " and " + columns[4]
+	columns     = []string{"name", "password_hash", "display_name", "roles", "user_id", "active", "disabled"}
+	columnNames = strings.Join(columns[:6], ", ") + " and " + columns[6]
 )
 
 // errNoRows means that the file is empty, or has nothing after its header. That is most
@@ -140,10 +141,11 @@ func csvParser(names []string, delimiter byte, null string) parser {
 				value[name] = values[i]
 			}
 		}
+		disabled, err := isDisabled(value["active"], value["disabled"])
 		return row{
 			name: value["name"], displayName: value["display_name"], passwordHash: value["password_hash"],
-			roles: splitRoles(value["roles"]), userID: value["user_id"],
-		}, nil
+			roles: splitRoles(value["roles"]), userID: value["user_id"], disabled: disabled,
+		}, err
 	}
 }
 
@@ -192,6 +194,8 @@ func parseJSON(line string) (row, error) {
 		PasswordHash string         `json:"password_hash"`
 		Roles        jsontext.Value `json:"roles"`
 		UserID       jsontext.Value `json:"user_id"`
+		Active       jsontext.Value `json:"active"`
+		Disabled     jsontext.Value `json:"disabled"`
 	}
 	if err := json.Unmarshal([]byte(line), &r, json.RejectUnknownMembers(true)); err != nil {
 		return row{}, explainJSON(err)
@@ -201,7 +205,37 @@ func parseJSON(line string) (row, error) {
 		return row{}, err
 	}
 	id, err := jsonUserID(r.UserID)
-	return row{name: r.Name, displayName: r.DisplayName, passwordHash: r.PasswordHash, roles: roles, userID: id}, err
+	if err != nil {
+		return row{}, err
+	}
+	disabled, err := isDisabled(jsonFlag(r.Active), jsonFlag(r.Disabled))
+	return row{name: r.Name, displayName: r.DisplayName, passwordHash: r.PasswordHash, roles: roles, userID: id, disabled: disabled}, err
+}
+
+// flags are the spellings in which programs write yes and no.
+var flags = map[string]bool{
+	"true": true, "t": true, "1": true, "yes": true, "y": true,
+	"false": false, "f": false, "0": false, "no": false, "n": false,
+}
+
+// isDisabled reads the two columns that say whether a user may sign in. An empty one
+// says nothing. If one of them says no, the user may not.
+func isDisabled(active, disabled string) (bool, error) {
+	yes, known := flags[strings.ToLower(cmp.Or(strings.TrimSpace(active), "true"))]
+	no, alsoKnown := flags[strings.ToLower(cmp.Or(strings.TrimSpace(disabled), "false"))]
+	if !known || !alsoKnown {
+		return false, errors.New("active or disabled is neither true nor false")
+	}
+	return no || !yes, nil
+}
+
+// jsonFlag returns true, false or a number as CSV has it, and the text of a text.
+func jsonFlag(value jsontext.Value) string {
+	var text string
+	if value == nil || json.Unmarshal(value, &text) == nil {
+		return text
+	}
+	return string(value)
 }
 
 var errJSONTypes = errors.New("is not a JSON object of texts, with a list of texts in roles")

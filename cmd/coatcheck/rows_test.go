@@ -34,6 +34,9 @@ func readRows(file io.Reader, null string) (string, error) {
 		if r.userID != "" {
 			fmt.Fprintf(&got, " %q", r.userID)
 		}
+		if r.disabled {
+			fmt.Fprint(&got, " disabled")
+		}
 		fmt.Fprintln(&got)
 	}
 	return got.String(), nil
@@ -82,10 +85,15 @@ func TestRows(t *testing.T) {
 
 		"json": {`{"name": "alice", "password_hash": "!"}` + "\n\n" + ` {"roles": ["a;b", "c"], "display_name": "Alice A.", "name": "alice", "password_hash": "!"}`,
 			`1: "alice" "" "!" []` + "\n" + `3: "alice" "Alice A." "!" ["a;b" "c"]` + "\n"},
+		"active": {"active,name,password_hash,disabled\nt,a,!,\nF,b,!,\n1,c,!,0\n 0 ,d,!,0\nYes,e,!,N\nno,f,!,\ntrue,g,!,TRUE\n,h,!,y\n,i,!,\n2,j,!,\n,k,!," + secret + "\n",
+			`2: "a" "" "!" []` + "\n" + `3: "b" "" "!" [] disabled` + "\n" + `4: "c" "" "!" []` + "\n" + `5: "d" "" "!" [] disabled` + "\n" + `6: "e" "" "!" []` + "\n" + `7: "f" "" "!" [] disabled` + "\n" +
+				`8: "g" "" "!" [] disabled` + "\n" + `9: "h" "" "!" [] disabled` + "\n" + `10: "i" "" "!" []` + "\n" + "11: active or disabled is neither true nor false\n12: active or disabled is neither true nor false\n"},
+		"json, active": {`{"active":true}` + "\n" + `{"active":false}` + "\n" + `{"active":0}` + "\n" + `{"active":null,"disabled":"t"}` + "\n" + `{"disabled":""}` + "\n" + `{"active":1.0}` + "\n" + `{"active":["` + secret + `"]}` + "\n" + `{"disabled":"` + secret + `"}`,
+			`1: "" "" "" []` + "\n" + `2: "" "" "" [] disabled` + "\n" + `3: "" "" "" [] disabled` + "\n" + `4: "" "" "" [] disabled` + "\n" + `5: "" "" "" []` + "\n" + strings.ReplaceAll("6: X\n7: X\n8: X\n", "X", "active or disabled is neither true nor false")},
 		"json, nulls":   {`{"name":"alice","display_name":null,"roles":null,"password_hash":"!"}`, `1: "alice" "" "!" []` + "\n"},
 		"json, twice":   {`{"name":"alice","name":"bob"}`, "1: has a name twice\n"},
-		"json, unknown": {`{"name":"alice","` + secret + `":"x"}`, "1: has a name that is none of name, password_hash, display_name, roles and user_id\n"},
-		"json, case":    {`{"Name":"alice"}`, "1: has a name that is none of name, password_hash, display_name, roles and user_id\n"},
+		"json, unknown": {`{"name":"alice","` + secret + `":"x"}`, "1: has a name that is none of name, password_hash, display_name, roles, user_id, active and disabled\n"},
+		"json, case":    {`{"Name":"alice"}`, "1: has a name that is none of name, password_hash, display_name, roles, user_id, active and disabled\n"},
 		"json, cut off": {`{"name":"alice","password_hash":"` + secret, "1: is not one JSON object at byte 50\n"},
 		"json, two":     {`{"name":"alice"} {"name":"bob"}`, "1: is not one JSON object at byte 18\n"},
 		"json, utf-8":   {`{"name":"` + "\xff" + `"}`, "1: is not one JSON object at byte 10\n"},
@@ -130,7 +138,7 @@ func TestNull(t *testing.T) {
 
 func TestRowsRefusesTheFile(t *testing.T) {
 	const (
-		list  = "name, password_hash, display_name, roles and user_id, with commas, semicolons or tabs between them"
+		list  = "name, password_hash, display_name, roles, user_id, active and disabled, with commas, semicolons or tabs between them"
 		utf16 = "line 1: the file is UTF-16, or has NUL bytes as UTF-16 has; save it as UTF-8"
 		sep   = "line 1: a line sep= is for Excel alone; remove it. Commas, semicolons and tabs are recognised by the header"
 		none  = "the file has no rows; it must be CSV with a header, or JSON Lines"

@@ -47,6 +47,15 @@ func (d *Directory) ChangePassword(ctx context.Context, account *Account, pw str
 	if err != nil {
 		return nil, err
 	}
+	return d.changeFrozen(ctx, account, end, func(now *Account) {
+		now.PasswordHash, now.ImportedHash, now.Closed = hash, "", true
+		now.CredentialVersion++
+	})
+}
+
+// changeFrozen freezes the account, calls end, and then makes the change and thaws the
+// account in one write. [Directory.ChangePassword] says what is so in between, and what it returns.
+func (d *Directory) changeFrozen(ctx context.Context, account *Account, end func(context.Context) error, change func(now *Account)) (*Account, error) {
 	frozen, err := d.freeze(ctx, account)
 	if err != nil {
 		return nil, err
@@ -54,10 +63,10 @@ func (d *Directory) ChangePassword(ctx context.Context, account *Account, pw str
 	during, cancel := context.WithDeadline(ctx, frozen.FrozenUntil)
 	defer cancel()
 	if err := end(during); err != nil {
-		_, left := d.thaw(ctx, frozen, nil)
+		_, left := d.thaw(ctx, frozen, func(*Account) {})
 		return nil, errors.Join(err, left)
 	}
-	return d.thaw(during, frozen, &hash)
+	return d.thaw(during, frozen, change)
 }
 
 // freeze makes every sign-in fail for the time of the lease.
@@ -72,17 +81,14 @@ func (d *Directory) freeze(ctx context.Context, account *Account) (*Account, err
 	})
 }
 
-// thaw ends the freeze that this change made, and stores the hash of the new password
-// if it is not nil. The version distinguishes the freeze from that of another change.
-func (d *Directory) thaw(ctx context.Context, frozen *Account, hash *string) (*Account, error) {
+// thaw ends the freeze that this change made, and makes the change in the same write. The
+// version distinguishes the freeze from that of another change.
+func (d *Directory) thaw(ctx context.Context, frozen *Account, change func(now *Account)) (*Account, error) {
 	return d.modify(ctx, frozen, func(now *Account) error {
 		if now.Version != frozen.Version {
 			return authn.ErrBusy
 		}
-		if hash != nil {
-			now.PasswordHash, now.ImportedHash, now.Closed = *hash, "", true
-			now.CredentialVersion++
-		}
+		change(now)
 		now.FrozenUntil = time.Time{}
 		now.Version++
 		return nil
@@ -109,14 +115,20 @@ func (d *Directory) thawExpired(ctx context.Context, account *Account) (*Account
 // caller must end the user's sessions afterwards.
 func (d *Directory) SetDisabled(ctx context.Context, account *Account, disabled bool) (*Account, error) {
 	return d.modify(ctx, account, func(now *Account) error {
-		now.Disabled, now.FrozenUntil = disabled, time.Time{}
-		now.Version++
-		if disabled {
-			now.CredentialVersion++
-			now.Closed = true
+		if now.Disabled = false; disabled {
+			now.Disable()
 		}
+		now.FrozenUntil = time.Time{}
+		now.Version++
 		return nil
 	})
+}
+
+// Disable keeps the user of an account that is about to be stored from signing in. To
+// disable one that is stored call [Directory.SetDisabled].
+func (a *Account) Disable() {
+	a.Disabled, a.Closed = true, true
+	a.CredentialVersion++
 }
 
 // SetProfile replaces the display name if displayName is not nil, and the roles if

@@ -214,7 +214,7 @@ func (d *Directory) Register(ctx context.Context, username, displayName string, 
 }
 
 // Imported returns a new account whose password was hashed by another system. The
-// caller stores it with [Directory.Add]. Imported itself stores nothing and computes no
+// caller stores it with [Directory.Add], after [Account.Disable] if the user may not sign in. Imported itself stores nothing and computes no
 // hash. The user ID is the one that the other system has: valid UTF-8 of at most 254
 // bytes, without control characters, and without white space at its ends. It is kept
 // byte for byte. If it is empty, the account gets a random one. The other arguments are

@@ -18,7 +18,7 @@ func (d *Directory) Identify(ctx context.Context, userID string) (authn.Identity
 	if checkUserID(userID) != nil {
 		return nil, authn.ErrRefused // no account can have this ID
 	}
-	account, err := d.withID(ctx, userID)
+	account, err := d.FindID(ctx, userID)
 	if errors.Is(err, ErrNotFound) {
 		return nil, authn.ErrRefused
 	}
@@ -34,15 +34,15 @@ func (d *Directory) Identify(ctx context.Context, userID string) (authn.Identity
 	return &identity{account, d}, nil
 }
 
-// withID returns the account with that user ID, or ErrNotFound. The claim of the ID alone
-// is not enough: it is written before its account. That of a deleted user names no account.
-func (d *Directory) withID(ctx context.Context, userID string) (*Account, error) {
+// FindID returns the account with that user ID, or ErrNotFound. An account from before
+// user IDs were claimed is not found: see [Directory.CheckNames].
+func (d *Directory) FindID(ctx context.Context, userID string) (*Account, error) {
 	name, err := d.store.Holder(ctx, idKey(userID))
 	if err != nil {
 		return nil, err
 	}
 	account, err := d.store.Get(ctx, name)
-	if err == nil && account.UserID != userID {
+	if err == nil && account.UserID != userID { // a claim is written before its account; that of a deleted user names none
 		return nil, ErrNotFound
 	}
 	return account, err
