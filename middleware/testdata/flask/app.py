@@ -50,7 +50,8 @@ else:
         coatcheck.sign_in()
         session["user_id"] = id
 
-    sign_out = session.clear
+    def sign_out():
+        session.clear()
 
 
 @app.get("/me")
