@@ -26,7 +26,7 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := deployed.Open(ctx, signin.Fail)
+	env, err := deployed.OpenEnding(ctx, signin.Fail)
 	if err != nil {
 		return nil, err
 	}

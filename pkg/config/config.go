@@ -13,6 +13,7 @@ package config
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -35,6 +36,11 @@ const (
 	// choose to stay signed in, and these are the limits for those who do.
 	SessionPersistentIdleTimeout = "SESSION_PERSISTENT_IDLE_TIMEOUT"
 	SessionPersistentLifetime    = "SESSION_PERSISTENT_LIFETIME"
+
+	// BridgeTable is the variable that turns the bridge on, by which sessions of a monolith
+	// move here. In DynamoDB it is the name of its table. Elsewhere any text will do, because
+	// the records of the bridge are beside the sessions.
+	BridgeTable = "BRIDGE_TABLE"
 
 	reauthenticationWindow = "REAUTHENTICATION_WINDOW" // optional: a Go duration such as 15m
 )
@@ -153,11 +159,17 @@ func decodeKey(text string) ([]byte, error) {
 // function fail answers the requests that Manager.Require refuses. If fail is nil,
 // pkg/session answers them.
 func Sessions(store session.Store, fail func(http.ResponseWriter, *http.Request, error)) (*session.Manager, error) {
+	return EndingSessions(store, fail, nil)
+}
+
+// EndingSessions does the same as Sessions for a program that ends sessions while the
+// bridge is on: the function before becomes [session.Config.BeforeEnding].
+func EndingSessions(store session.Store, fail func(http.ResponseWriter, *http.Request, error), before func(ctx context.Context, userID string, all bool) error) (*session.Manager, error) {
 	cfg, err := SessionConfig()
 	if err != nil {
 		return nil, err
 	}
-	cfg.ErrorHandler = fail
+	cfg.ErrorHandler, cfg.BeforeEnding = fail, before
 	sessions, err := session.New(store, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%s, %s, %s, %s or %s: %w",

@@ -2,7 +2,6 @@ package signin
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -84,7 +83,6 @@ func (c conversion) start(w http.ResponseWriter, r *http.Request, next string) {
 		c.fail(w, r, err, next)
 		return
 	}
-	slog.InfoContext(r.Context(), "authn_convert_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
 	lookOf(r.Context()).ClearLegacyCookies(w)
 	c.arrive(w, r, s, next)
 }

@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -323,24 +322,5 @@ func TestLoginSaysWhy(t *testing.T) {
 		if resp := r.do(with(fromBrowser(get("/login?why=moved")), "Accept-Language", language)); !strings.Contains(resp.body, sentence) {
 			t.Errorf("%s does not say %q", language, sentence)
 		}
-	}
-}
-
-// The log says why a session of the monolith did not continue, as an operator wants to
-// know while users move.
-func TestConvertLogs(t *testing.T) {
-	r := newMoving(t)
-	r.hooks["converter.Convert"] = func() error { return errors.Join(authn.ErrNoClaim, errors.New("signed by an unknown key")) }
-	r.do(with(post("/convert", "", ""), "Cookie", "legacy=secret-value"))
-	r.repair()
-	r.do(with(post("/convert", "", ""), "Cookie", "legacy=good"))
-	log := strings.Join(r.takeLog(), "")
-	for _, want := range []string{`"msg":"authn_convert_fail"`, "signed by an unknown key", `"msg":"authn_convert_success"`, `"user_id":"alice-id"`} {
-		if !strings.Contains(log, want) {
-			t.Errorf("the log does not have %s:\n%s", want, log)
-		}
-	}
-	if strings.Contains(log, "secret-value") {
-		t.Errorf("the log quotes the cookie:\n%s", log)
 	}
 }

@@ -164,8 +164,6 @@ func logFailure(r *http.Request, answer *refusal, err error) {
 		slog.WarnContext(ctx, "excess_rate_limit_exceeded", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
 	case answer == errRefused, answer == errPassword:
 		slog.WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientip.Of(r))
-	case answer == errNoClaim, answer == errMoved:
-		slog.InfoContext(ctx, "authn_convert_fail", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
 	case answer == errRole, answer == errNotProxied:
 		slog.WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientip.Of(r))
 	case answer.status == http.StatusBadRequest, answer.status == http.StatusRequestEntityTooLarge, answer.status == http.StatusUnsupportedMediaType:

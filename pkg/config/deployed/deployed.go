@@ -8,11 +8,14 @@ package deployed
 import (
 	"context"
 	"net/http"
+	"os"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
+	"example.com/coatcheck/pkg/bridge"
+	"example.com/coatcheck/pkg/bridge/dynamobridge"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/config/signinconfig"
@@ -22,7 +25,8 @@ import (
 // Parts are what every function of the product needs that has sessions.
 type Parts struct {
 	dynamoconfig.Parts
-	Site site.Site // of signinconfig.Site
+	Site   site.Site           // of signinconfig.Site
+	Bridge *dynamobridge.Store // the records of the bridge; nil if there is none, and after Open
 }
 
 // Open makes the Parts from the environment variables. It makes no call yet. See
@@ -33,6 +37,29 @@ func Open(ctx context.Context, fail func(http.ResponseWriter, *http.Request, err
 	}
 	p.Site, err = signinconfig.Site()
 	return p, err
+}
+
+// OpenEnding does the same as Open for a function that ends sessions. While BRIDGE_TABLE is
+// set, such a function writes there that they end, before they do: see
+// [bridge.BeforeEnding].
+func OpenEnding(ctx context.Context, fail func(http.ResponseWriter, *http.Request, error)) (p Parts, err error) {
+	if p, err = Open(ctx, fail); err != nil || os.Getenv(config.BridgeTable) == "" {
+		return p, err
+	}
+	if p.Bridge, err = Bridge(p.Client); err != nil {
+		return p, err
+	}
+	p.Sessions, err = config.EndingSessions(p.Store, fail, bridge.BeforeEnding(p.Bridge, p.Site.HasStateless()))
+	return p, err
+}
+
+// Bridge returns the records of the bridge in BRIDGE_TABLE.
+func Bridge(client *dynamodb.Client) (*dynamobridge.Store, error) {
+	table, err := config.Required(config.BridgeTable)
+	if err != nil {
+		return nil, err
+	}
+	return dynamobridge.New(client, table), nil
 }
 
 // Authenticator returns an Authenticator for the accounts in USERS_TABLE, which

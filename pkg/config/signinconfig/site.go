@@ -29,10 +29,15 @@ const (
 	BrandLinks  = "BRAND_LINKS"  // the links in the foot, as [site.ParseLinks] takes them
 )
 
+// LegacyCookies is the variable with the cookies of a monolith whose sessions move to this
+// site, as [site.ParseLegacyCookies] takes them. It is optional. If it is set, the site
+// serves /convert.
+const LegacyCookies = "LEGACY_COOKIES"
+
 const hstsIncludeSubdomains = "HSTS_INCLUDE_SUBDOMAINS" // optional: true or false, which is the default
 
-// Site reads PUBLIC_ORIGIN, HSTS_INCLUDE_SUBDOMAINS, PROXY_SECRETS and the variables of
-// the brand.
+// Site reads PUBLIC_ORIGIN, HSTS_INCLUDE_SUBDOMAINS, PROXY_SECRETS, LEGACY_COOKIES and the
+// variables of the brand.
 func Site() (s site.Site, err error) {
 	if s.Origin, err = origin(); err != nil {
 		return s, err
@@ -41,6 +46,9 @@ func Site() (s site.Site, err error) {
 		return s, err
 	}
 	if s.HSTSIncludeSubdomains, err = includeSubdomains(); err != nil {
+		return s, err
+	}
+	if s.LegacyCookies, err = read(LegacyCookies, site.ParseLegacyCookies); err != nil {
 		return s, err
 	}
 	s.Brand, err = brand()

@@ -45,6 +45,7 @@ func TestHostileBrands(t *testing.T) {
 		{"BRAND_LINKS", `Help=/"><script>`, "write an https:// URL"},
 		{"BRAND_LINKS", "https://shop.example/", "must be such as Imprint="},
 		{"HSTS_INCLUDE_SUBDOMAINS", "yes", "must be true or false"},
+		{"LEGACY_COOKIES", "session;Secure", "after a name may come Path=/…, Domain=… and Stateless"},
 		{"PROXY_SECRETS", "an example of a secret, too short", "secret 1 is not 32 or more visible ASCII characters"},
 	} {
 		t.Run(tt.variable+"="+tt.value, func(t *testing.T) {

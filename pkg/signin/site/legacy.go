@@ -124,6 +124,12 @@ func (c *LegacyCookie) hasPrefix(prefix string) bool {
 	return len(c.Name) >= len(prefix) && strings.EqualFold(c.Name[:len(prefix)], prefix)
 }
 
+// HasStateless reports whether a copy of a monolith's cookie may be one that nothing but a
+// seal ends: a cookie is Stateless, or nobody has said which cookies there are.
+func (s *Site) HasStateless() bool {
+	return len(s.LegacyCookies) == 0 || slices.ContainsFunc(s.LegacyCookies, func(c LegacyCookie) bool { return c.Stateless })
+}
+
 // HasLegacyCookie reports whether the request has a cookie of the monolith that is not
 // empty. It says nothing about what the cookie proves.
 func (s *Site) HasLegacyCookie(r *http.Request) bool {

@@ -108,3 +108,12 @@ func TestClearLegacyCookies(t *testing.T) {
 		}
 	}
 }
+
+func TestHasStateless(t *testing.T) {
+	for text, want := range map[string]bool{"": true, "a,b": false, "a,b;Stateless": true} {
+		cookies, err := ParseLegacyCookies(text)
+		if got := (&Site{LegacyCookies: cookies}).HasStateless(); got != want || err != nil {
+			t.Errorf("%q: %t, %v; want %t", text, got, err, want)
+		}
+	}
+}
