@@ -58,6 +58,8 @@ TRANSLATED := .cache/translated.json .cache/stack.json .cache/rest.json
 # The tests in other browsers than Chromium. They need many packages, so they are no part
 # of make e2e and CI.
 OTHER_BROWSERS := ^Test(Firefox|WebKit)$$
+# The tests that move the routes of monoliths. They take other programs than make e2e.
+WALKS := ^TestWalk
 
 # The platforms for which make lint checks all code, including tests. For Windows it
 # compiles only the packages in pkg and the programs that people run.
@@ -75,7 +77,7 @@ export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(RUNNING) ## Serve the product on http and https://localhost:8080; ADDR=localhost:PORT moves it, STORE=sqlite:FILE keeps it
@@ -108,7 +110,16 @@ test: $(TRANSLATED) ## Run every test; it fetches the servers that this machine 
 
 .PHONY: e2e
 e2e: ## Walk users through make run and make local in a browser; needs Docker and Chromium
-	cd e2e && go test -count=1 -timeout 30m -v -skip '$(OTHER_BROWSERS)' .
+	cd e2e && go test -count=1 -timeout 30m -v -skip '$(OTHER_BROWSERS)|$(WALKS)' .
+
+.PHONY: walks
+walks: ## Move the routes of three monoliths, with users in a browser; needs Chromium, Python 3 and npm
+	cd e2e && go test -count=1 -timeout 30m -v -run '$(WALKS)' .
+
+.PHONY: migration-demo
+migration-demo: ## Move the routes of a Flask monolith by hand, on http://localhost:8080; PORT moves it
+	go build -o .cache/bin/migration ./cmd/migration
+	.cache/bin/migration
 
 .PHONY: browsers
 browsers: ## Walk a user through make run in Firefox and WebKit; needs firefox-esr, webkit2gtk-driver and xvfb

@@ -3,6 +3,7 @@
 const express = require('express')
 const passport = require('passport')
 const { Strategy } = require('passport-local')
+const coatcheck = require('./coatcheck_express')
 const sessions = require('./sessions')
 const users = require('./users')
 
@@ -25,6 +26,12 @@ app.set('view engine', 'ejs')
 app.set('views', __dirname + '/views')
 app.use(sessions(process.env))
 app.use(passport.session())
+app.use(coatcheck({
+  origin: process.env.COATCHECK_ORIGIN ?? 'http://localhost:8080',
+  mode: process.env.COATCHECK_MODE ?? 'also',
+  user: users.fromCoatcheck,
+  logoutPath: '/logout',
+}))
 app.use(express.urlencoded())
 app.use((req, res, next) => {
   res.locals.user = req.user

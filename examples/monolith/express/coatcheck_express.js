@@ -1,0 +1,1 @@
+../../../middleware/coatcheck_express.js

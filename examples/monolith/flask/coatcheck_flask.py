@@ -1,0 +1,1 @@
+../../../middleware/coatcheck_flask.py
