@@ -48,7 +48,7 @@ func (s Source) open(ctx context.Context, cookies map[string]string, now time.Ti
 		return claim{}, nil, fmt.Errorf("bridge: source %q: %w", s.Name, err)
 	case c.UserID == "":
 		return claim{}, refusal{reason: "anonymous", source: s.Name}, nil
-	case !c.ExpiresAt.IsZero() && !now.Before(c.ExpiresAt.Truncate(time.Second)): // our sessions end at whole seconds
+	case !c.ExpiresAt.IsZero() && !now.Before(c.ExpiresAt):
 		return claim{}, refusal{reason: "expired", source: s.Name}, nil
 	}
 	userID := s.Namespace + c.UserID

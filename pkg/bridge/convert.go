@@ -182,7 +182,7 @@ func (b *Bridge) create(w http.ResponseWriter, r *http.Request, c claim, identit
 	switch {
 	case err != nil && announced:
 		b.takeBack(r.Context(), link)
-	case errors.Is(err, session.ErrNoSession): // the monolith's session has ended since it was opened
+	case errors.Is(err, session.ErrNoSession): // the monolith's session ends in this second
 		return nil, refusal{reason: "expired", source: c.source.Name}
 	}
 	return s, err

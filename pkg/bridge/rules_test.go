@@ -149,7 +149,7 @@ func TestRefused(t *testing.T) {
 				}
 				f.wantUntouched()
 				logged := strings.Contains(f.log.String(), "session_conversion_refused")
-				if logged != (tt.reason != "") || !strings.Contains(f.log.String(), tt.reason) {
+				if logged != (tt.reason != "") || logged && !strings.Contains(f.log.String(), "reason="+tt.reason+" ") {
 					t.Errorf("want the reason %q in the log:\n%s", tt.reason, f.log)
 				}
 			})
