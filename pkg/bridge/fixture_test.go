@@ -98,6 +98,10 @@ type account struct {
 	disabled, frozen, closed bool
 	importedHash             string
 	version                  int
+
+	frozenUntil time.Time // of a change of the password that is under way
+	change      string    // the session whose user makes that change
+	changedBy   string    // the session whose user has made the last one
 }
 
 // users is an authn.Identifier.
@@ -112,12 +116,17 @@ func (u *users) get(id string) (account, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	a, ok := u.all[id]
+	if !a.frozenUntil.IsZero() && !time.Now().Before(a.frozenUntil) { // whoever meets an old one clears it
+		a.frozenUntil, a.change = time.Time{}, ""
+		a.version++
+		u.all[id] = a
+	}
 	switch {
 	case u.down != nil:
 		return account{}, u.down
 	case !ok, a.disabled:
 		return account{}, authn.ErrRefused
-	case a.frozen:
+	case a.frozen, !a.frozenUntil.IsZero():
 		return account{}, authn.ErrBusy
 	}
 	return a, nil
