@@ -49,7 +49,7 @@ func (d djangoCache) Open(ctx context.Context, cookies map[string]string, _ time
 	name := d.Prefix + "django.contrib.sessions.cache" + key
 	value, expires, err := fetch(ctx, d.Store, name)
 	if err != nil {
-		return Claim{}, err
+		return Claim{}, ended(key, err)
 	}
 	values, err := decodePickle(value)
 	if err != nil {

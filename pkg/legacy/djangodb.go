@@ -70,7 +70,7 @@ func (d djangoDB) Open(ctx context.Context, cookies map[string]string, now time.
 	}
 	data, expires, err := d.read(ctx, key)
 	if err != nil {
-		return Claim{}, err
+		return Claim{}, ended(key, err)
 	}
 	if !now.Before(expires) {
 		return Claim{}, fmt.Errorf("%w: its session has expired", ErrRejected)

@@ -62,7 +62,7 @@ func (e express) Open(ctx context.Context, cookies map[string]string, now time.T
 	}
 	value, expires, err := fetch(ctx, e.Store, e.Prefix+id)
 	if err != nil {
-		return Claim{}, err
+		return Claim{}, ended(id, err)
 	}
 	values, err := decodeJSON(value)
 	if err != nil {

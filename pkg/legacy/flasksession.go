@@ -66,7 +66,7 @@ func (f flaskSession) Open(ctx context.Context, cookies map[string]string, _ tim
 	}
 	value, expires, err := fetch(ctx, f.Store, f.Prefix+id)
 	if err != nil {
-		return Claim{}, err
+		return Claim{}, ended(id, err)
 	}
 	values, err := flaskSessionValues(value)
 	if err != nil {

@@ -50,7 +50,7 @@ func (l laravelDatabase) Open(ctx context.Context, cookies map[string]string, no
 	var activity int64
 	query := `SELECT id, payload, last_activity FROM ` + l.table + ` WHERE id = ?`
 	if err := l.sql.session(ctx, query, id, &payload, &activity); err != nil {
-		return Claim{}, err
+		return Claim{}, ended(id, err)
 	}
 	expires := time.Unix(activity, 0).Add(l.lifetime).UTC()
 	if !now.Before(expires) {

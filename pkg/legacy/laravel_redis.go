@@ -50,7 +50,7 @@ func (l laravelRedis) Open(ctx context.Context, cookies map[string]string, _ tim
 	}
 	value, expires, err := fetch(ctx, l.store, l.prefix+id)
 	if err != nil {
-		return Claim{}, err
+		return Claim{}, ended(id, err)
 	}
 	payload, err := phpText(value) // the cache serializes once more what the session has serialized
 	if err != nil {

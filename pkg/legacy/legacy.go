@@ -26,6 +26,28 @@ var (
 	ErrRejected = errors.New("the monolith's cookie proves nothing")
 )
 
+// EndedError is an [ErrRejected] of a cookie that is good itself, but names a session which
+// the monolith does not have: it has ended, or never was. By the identity a logout finds what
+// that session has become.
+type EndedError struct {
+	Identity string // as [Claim.Identity] would be
+}
+
+// Error implements error. The text does not quote the identity.
+func (e *EndedError) Error() string { return ErrRejected.Error() + ": its session has ended, or never was" }
+
+// Unwrap returns [ErrRejected].
+func (e *EndedError) Unwrap() error { return ErrRejected }
+
+// ended returns err, which reading the session of that identity has returned, as an
+// EndedError if there is no such session.
+func ended(identity string, err error) error {
+	if errors.Is(err, ErrRejected) {
+		return &EndedError{identity}
+	}
+	return err
+}
+
 // Claim is what a cookie of a monolith proves.
 type Claim struct {
 	// UserID is the user's ID at the monolith: a text byte for byte, an integer as plain
@@ -61,8 +83,9 @@ type Source interface {
 
 	// Open returns what the cookies prove at the time now. The values are as the request
 	// has them, not decoded, by name; a name of which the request has two different values
-	// never gets here. It returns [ErrAbsent] or [ErrRejected]. Any other error is an
-	// outage: nobody knows.
+	// never gets here. It returns [ErrAbsent] or [ErrRejected], which is an [*EndedError] if
+	// the session is kept at the monolith and is not there. Any other error is an outage:
+	// nobody knows.
 	Open(ctx context.Context, cookies map[string]string, now time.Time) (Claim, error)
 }
 

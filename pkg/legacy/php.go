@@ -69,7 +69,7 @@ func (p phpRedis) Open(ctx context.Context, cookies map[string]string, _ time.Ti
 	}
 	value, expires, err := fetch(ctx, p.Store, p.Prefix+id)
 	if err != nil {
-		return Claim{}, err
+		return Claim{}, ended(id, err)
 	}
 	values, err := p.read(value)
 	if err != nil {

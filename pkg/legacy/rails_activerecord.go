@@ -72,7 +72,7 @@ func (r railsActiveRecord) Open(ctx context.Context, cookies map[string]string, 
 	var updated sqlTime
 	query := `SELECT session_id, data, updated_at FROM ` + r.SQL.name(r.Table) + ` WHERE session_id = ?`
 	if err := r.SQL.session(ctx, query, id, &data, &updated); err != nil {
-		return Claim{}, err
+		return Claim{}, ended(id, err)
 	}
 	expires := updated.Add(r.Lifetime)
 	if !now.Before(expires) {

@@ -139,7 +139,7 @@ func (r railsSessionID) row(ctx context.Context, id any, now time.Time) (Claim, 
 	var created sqlTime
 	query := `SELECT id, user_id, created_at FROM ` + r.SQL.name(r.Table) + ` WHERE id = ?`
 	if err := r.SQL.session(ctx, query, id, &user, &created); err != nil {
-		return Claim{}, err
+		return Claim{}, ended(fmt.Sprint(id), err)
 	}
 	userID, err := columnUserID(user)
 	if err != nil {

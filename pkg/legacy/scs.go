@@ -65,7 +65,7 @@ func (s scs) Open(ctx context.Context, cookies map[string]string, now time.Time)
 	}
 	value, expires, err := fetch(ctx, s.Store, key)
 	if err != nil {
-		return Claim{}, err
+		return Claim{}, ended(token, err)
 	}
 	values, deadline, err := scsValues(value)
 	if err != nil {

@@ -80,7 +80,7 @@ func (s springJDBC) open(ctx context.Context, id string, now time.Time) (Claim, 
 	var expiry int64
 	query := `SELECT SESSION_ID, PRIMARY_ID, PRINCIPAL_NAME, EXPIRY_TIME FROM ` + s.Table + ` WHERE SESSION_ID = ?`
 	if err := s.SQL.session(ctx, query, id, &key, &principal, &expiry); err != nil {
-		return Claim{}, err
+		return Claim{}, ended(id, err)
 	}
 	expires := time.UnixMilli(expiry).UTC()
 	if !now.Before(expires) {

@@ -21,7 +21,8 @@ import (
 //     user with another identity, because then one session could be converted twice;
 //   - no cookie is [legacy.ErrAbsent], also if the monolith's store is down;
 //   - a store that is down, or a context that has ended, is an outage;
-//   - End deletes the row, may do so twice, and then the cookie is rejected;
+//   - End deletes the row, may do so twice, and then the cookie is rejected by an
+//     EndedError with the identity that it had, if the source has a store;
 //   - a claim is bound to the password, and to no other, if the source says so;
 //   - no error quotes a cookie.
 func Run(t *testing.T, file string, open func(t testing.TB, c *Case) legacy.Source) {
@@ -203,8 +204,12 @@ func (s *suite) ending(claim legacy.Claim) {
 			s.Fatalf("End: %v", err)
 		}
 	}
-	if _, err := s.open(s.cookies); !errors.Is(err, legacy.ErrRejected) {
+	_, err := s.open(s.cookies)
+	if !errors.Is(err, legacy.ErrRejected) {
 		s.Errorf("after End: %v, want %v", err, legacy.ErrRejected)
+	}
+	if gone, ok := errors.AsType[*legacy.EndedError](err); ok && gone.Identity != claim.Identity || !ok && s.c.stored() {
+		s.Errorf("after End: %v, want an EndedError with the identity of the claim", err)
 	}
 }
 
