@@ -32,8 +32,9 @@ type claim struct {
 	linkID string
 }
 
-// open returns the claim of the source in the cookies, or why there is none. An error is an
-// outage.
+// open returns the claim of the source in the cookies, or why there is none. With a refusal
+// the claim has at most the ID of its link: of a session that the monolith has no more. An
+// error is an outage.
 func (s Source) open(ctx context.Context, cookies map[string]string, now time.Time) (opened claim, refused, err error) {
 	if len(cookies) == 0 {
 		return claim{}, authn.ErrNoClaim, nil
@@ -43,7 +44,11 @@ func (s Source) open(ctx context.Context, cookies map[string]string, now time.Ti
 	case errors.Is(err, legacy.ErrAbsent):
 		return claim{}, authn.ErrNoClaim, nil
 	case errors.Is(err, legacy.ErrRejected):
-		return claim{}, refusal{"rejected", s.Name, err.Error()}, nil
+		gone, _ := errors.AsType[*legacy.EndedError](err)
+		if gone != nil {
+			opened = claim{source: s, linkID: linkID(s.Name, gone.Identity, cookies)}
+		}
+		return opened, refusal{"rejected", s.Name, err.Error()}, nil
 	case err != nil:
 		return claim{}, nil, fmt.Errorf("bridge: source %q: %w", s.Name, err)
 	case c.UserID == "":

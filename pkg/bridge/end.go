@@ -27,10 +27,15 @@ func (b *Bridge) End(r *http.Request) error {
 		for _, cookies := range all {
 			ends = append(ends, func() error {
 				c, refused, err := s.open(r.Context(), cookies, now)
-				if refused != nil || err != nil {
+				switch {
+				case err != nil:
 					return err
+				case refused == nil:
+					return b.end(r, c)
+				case c.linkID != "":
+					return b.endGone(r, c)
 				}
-				return b.end(r, c)
+				return nil
 			})
 		}
 	}
@@ -46,11 +51,7 @@ func (b *Bridge) end(r *http.Request, c claim) error {
 			return err
 		}
 	}
-	before, err := b.store.EndLink(ctx, Link{ID: c.linkID, Nonce: rand.Text(), Source: c.source.Name, At: time.Now()})
-	if err != nil {
-		return fmt.Errorf("bridge: source %q: ending the link: %w", c.source.Name, err)
-	}
-	if err := b.revoke(ctx, c.userID, before.Session); err != nil {
+	if err := b.endLink(ctx, c); err != nil {
 		return err
 	}
 	if err := c.endRow(ctx); err != nil {
@@ -60,12 +61,36 @@ func (b *Bridge) end(r *http.Request, c claim) error {
 	return nil
 }
 
-// revoke ends the session that a link names, if it names one that is there.
-func (b *Bridge) revoke(ctx context.Context, userID string, key session.Key) error {
-	if key == (session.Key{}) {
+// endGone ends what a session has become that the monolith does not have any more, because a
+// conversion has deleted its row: perhaps that of somebody who has stolen the cookie. The
+// cookie is as good a proof as it was then. Without a link nothing is written: it would fill
+// the store with sessions that never were.
+func (b *Bridge) endGone(r *http.Request, c claim) error {
+	ctx := r.Context()
+	_, err := b.store.GetLink(ctx, c.linkID)
+	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
-	if err := b.sessions.Revoke(ctx, userID, key.ID); err != nil && !errors.Is(err, session.ErrNoSession) {
+	if err != nil {
+		return fmt.Errorf("bridge: source %q: reading the link: %w", c.source.Name, err)
+	}
+	if err := b.endLink(ctx, c); err != nil {
+		return err
+	}
+	slog.InfoContext(ctx, "legacy_session_ended", "source", c.source.Name, "ip", clientip.Of(r))
+	return nil
+}
+
+// endLink ends the link of the claim, and then the session that it names, if one is there.
+func (b *Bridge) endLink(ctx context.Context, c claim) error {
+	before, err := b.store.EndLink(ctx, Link{ID: c.linkID, Nonce: rand.Text(), Source: c.source.Name, At: time.Now()})
+	if err != nil {
+		return fmt.Errorf("bridge: source %q: ending the link: %w", c.source.Name, err)
+	}
+	if before.Session == (session.Key{}) {
+		return nil
+	}
+	if err := b.sessions.RevokeKey(ctx, before.Session); err != nil && !errors.Is(err, session.ErrNoSession) {
 		return err
 	}
 	return nil

@@ -55,6 +55,27 @@ func TestEndEndsOurs(t *testing.T) {
 	}
 }
 
+// TestEndAfterTheRow: the row is deleted when its session comes over, perhaps with a stolen
+// cookie. A logout with that cookie still ends what it has become.
+func TestEndAfterTheRow(t *testing.T) {
+	f := newFixture(t)
+	_, token := f.mustConvert("mono=s1")
+	for _, method := range []string{"GetLink", "EndLink"} {
+		f.store.before[method] = func() error { return errOutage }
+		if err := f.End(f.request("mono=s1")); !errors.Is(err, errOutage) {
+			t.Errorf("End without %s: %v, want the outage", method, err)
+		}
+		clear(f.store.before)
+	}
+	if !f.alive(token) {
+		t.Fatal("the session has ended")
+	}
+	f.ok(f.End(f.request("mono=s1")))
+	if l := f.links()[linkIDOfS1]; f.alive(token) || !l.Ended {
+		t.Errorf("the session is alive: %v; the link is %+v", f.alive(token), l)
+	}
+}
+
 // TestEndWithoutIdentity: a copy may have other bytes, so the user is sealed.
 func TestEndWithoutIdentity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

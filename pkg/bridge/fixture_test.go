@@ -54,8 +54,10 @@ func (m *monolith) Open(_ context.Context, cookies map[string]string, _ time.Tim
 	switch {
 	case m.down["Open"] != nil:
 		return legacy.Claim{}, m.down["Open"]
-	case !known, isRow && !exists:
+	case !known:
 		return legacy.Claim{}, legacy.ErrRejected
+	case isRow && !exists:
+		return legacy.Claim{}, &legacy.EndedError{Identity: c.Identity}
 	}
 	if isRow {
 		c.End = func(context.Context) error { return m.endRow(c.Identity) }

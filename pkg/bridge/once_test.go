@@ -86,10 +86,12 @@ func TestYoungLinks(t *testing.T) {
 	}
 }
 
-var linkIDOfS1 = func() string {
-	sum := sha256.Sum256([]byte("shop\x00s1"))
+var linkIDOfS1 = linkIDOf("shop", "s1")
+
+func linkIDOf(source, identity string) string {
+	sum := sha256.Sum256([]byte(source + "\x00" + identity))
 	return hex.EncodeToString(sum[:])
-}()
+}
 
 // TestLinksAreOfASource: another source may have a session of the same identity.
 func TestLinksAreOfASource(t *testing.T) {

@@ -3,7 +3,6 @@ package bridge_test
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http/httptest"
 	"os"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/internal/testing/testenv"
+	"example.com/coatcheck/pkg/bridge"
 	"example.com/coatcheck/pkg/bridge/dynamobridge"
 	"example.com/coatcheck/pkg/bridge/membridge"
 	"example.com/coatcheck/pkg/session"
@@ -108,7 +108,7 @@ func (w *world) run() {
 		if w.choose(3) == 0 {
 			op.fails = int64(1 + w.choose(12))
 		}
-		action := func(ctx context.Context) { w.convert(ctx, op, w.anyClaim()) }
+		action := func(ctx context.Context) { w.convert(ctx, op, w.anyCookie()) }
 		if !quiet && w.choose(2) == 0 {
 			action = actions[w.choose(len(actions))]
 		}
@@ -125,17 +125,36 @@ func (w *world) run() {
 	if w.memory {
 		time.Sleep(raceLease)
 	}
-	for cookie := range raceClaims { // whoever comes again
+	w.over = w.memory // in real time, a change of the password may be under way for seconds
+	for _, cookie := range w.cookies {
 		w.convert(w.t.Context(), &operation{}, cookie)
 	}
 	w.check()
+	if w.memory {
+		w.comeBack()
+	}
+}
+
+// comeBack signs the user in at the monolith once more, when the clocks do not matter any
+// more. That session comes over, unless none of this user's does.
+func (w *world) comeBack() {
+	time.Sleep(2 * time.Minute)
+	w.signInThere("new", time.Now())
+	_, err := w.bridge.Convert(httptest.NewRecorder(), w.request(w.t.Context(), "mono=new"))
+	if closed := w.users.all[w.name].closed; closed != errors.Is(err, authn.ErrNoClaim) || !closed && err != nil {
+		w.t.Errorf("round %s: a new session at the monolith: %v; closed: %v", w.name, err, closed)
+	}
 }
 
 // raceLease is how long a change of the password may take.
 const raceLease = 5 * time.Second
 
-func (w *world) anyClaim() string {
-	return slices.Sorted(maps.Keys(raceClaims))[w.choose(len(raceClaims))]
+func (w *world) anyCookie() string { return w.cookies[w.choose(len(w.cookies))] }
+
+// anySessions returns a Manager that ends sessions: ours, or that of a program which does not
+// know the bridge.
+func (w *world) anySessions() *session.Manager {
+	return []*session.Manager{w.sessions, w.elsewhere}[w.choose(2)]
 }
 
 // convert is what a browser does that comes to /convert: it tries again when it is told to.
@@ -176,12 +195,11 @@ func (w *world) wantReason(op *operation, cookie string, err error) {
 	known := false
 	switch {
 	case errors.Is(err, authn.ErrNoClaim):
-		hadRow := cookie == "row" || cookie == "device"
-		known = w.ended > 0 || hadRow && spent && !w.monolith.hasRow(w.name+cookie)
+		known = w.ended > 0 || slices.Contains(rowCookies, cookie) && spent && !w.monolith.hasRow(w.name+cookie)
 	case errors.Is(err, authn.ErrConverting), errors.Is(err, authn.ErrConverted):
 		known = spent
 	case errors.Is(err, authn.ErrBusy):
-		known = w.ended > 0
+		known = w.ended > 0 && !w.over
 	default:
 		known = op.fails > 0
 	}
@@ -205,10 +223,26 @@ func (w *world) ending(ctx context.Context, e ending, do func() error) bool {
 		return false
 	}
 	e.answered = w.clock.Add(1)
+	if e.what == "end" && w.provedNothing(e.claim) {
+		return true
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.endings = append(w.endings, e)
 	return true
+}
+
+// provedNothing reports whether an End has found neither the row nor a link: somebody has
+// logged out there before, or a conversion has failed after it had deleted the row.
+func (w *world) provedNothing(cookie string) bool {
+	if !slices.Contains(rowCookies, cookie) || w.monolith.hasRow(w.name+cookie) {
+		return false
+	}
+	l, err := w.records.GetLink(w.t.Context(), linkIDOf(w.name, w.name+cookie))
+	if err != nil && !errors.Is(err, bridge.ErrNotFound) {
+		w.t.Errorf("round %s: %v", w.name, err)
+	}
+	return !l.Ended
 }
 
 // anyConversion returns one that was answered, if there is any.
@@ -239,11 +273,10 @@ func (w *world) destroy(ctx context.Context, c conversion) bool {
 	})
 }
 
-func (w *world) end(ctx context.Context) { w.endClaim(ctx, w.anyClaim()) }
+func (w *world) end(ctx context.Context) { w.endClaim(ctx, w.anyCookie()) }
 
 func (w *world) endClaim(ctx context.Context, cookie string) {
-	there := cookie == "stamped" || cookie == "bare" || w.monolith.hasRow(w.name+cookie) // else it proves nothing
-	w.ending(ctx, ending{what: map[bool]string{true: "end", false: "nothing"}[there], claim: cookie}, func() error { return w.bridge.End(w.request(ctx, "mono="+cookie)) })
+	w.ending(ctx, ending{what: "end", claim: cookie}, func() error { return w.bridge.End(w.request(ctx, "mono="+cookie)) })
 }
 
 // logOutThere is a logout of the monolith's, which ends ours first.
@@ -251,7 +284,7 @@ func (w *world) logOutThere(ctx context.Context) {
 	if c, ok := w.anyConversion(); ok && !w.destroy(ctx, c) {
 		return
 	}
-	cookie := []string{"row", "device"}[w.choose(2)]
+	cookie := rowCookies[w.choose(2)]
 	w.ending(ctx, ending{what: "monolith", claim: cookie}, func() error {
 		return write(ctx, w, func(context.Context) error { return w.monolith.endRow(w.name + cookie) })
 	})
@@ -299,7 +332,7 @@ func (w *world) changePassword(ctx context.Context) {
 		}); err != nil {
 			return err
 		}
-		if err := w.sessions.ReauthenticateAlone(ctx, httptest.NewRecorder(), s); err != nil {
+		if err := w.anySessions().ReauthenticateAlone(ctx, httptest.NewRecorder(), s); err != nil {
 			return err
 		}
 		return modify(func(a *account) error {
@@ -342,7 +375,7 @@ func (w *world) disable(ctx context.Context) {
 		}); err != nil {
 			return err
 		}
-		return w.sessions.RevokeAll(ctx, w.name)
+		return w.anySessions().RevokeAll(ctx, w.name)
 	})
 	w.users.change(w.name, func(a *account) { a.disabled = false })
 }
@@ -351,6 +384,11 @@ func (w *world) disable(ctx context.Context) {
 func (w *world) check() {
 	seen := map[string]int{}
 	changedBy := w.users.all[w.name].changedBy
+	for _, e := range w.endings {
+		if e.what == "end" && w.monolith.hasRow(w.name+e.claim) {
+			w.t.Errorf("round %s: %s was ended, and its row is left", w.name, e.claim)
+		}
+	}
 	for _, c := range w.converted {
 		alive := w.load(c.token)
 		if seen[c.claim]++; seen[c.claim] > 1 {
@@ -377,7 +415,7 @@ func (e ending) violated(c conversion, alive, alone bool) string {
 		return "lives"
 	case after && (everything || (e.what == "end" || e.what == "monolith") && e.claim == c.claim || e.what == "end" && e.claim == "bare"):
 		return "was accepted"
-	case after && alone && (e.what == "logout" || e.what == "one"):
+	case after && alone && slices.Contains(bareCookies, c.claim) && (e.what == "logout" || e.what == "one"):
 		return "was accepted, and the user was sealed"
 	}
 	return ""

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -52,10 +53,16 @@ type world struct {
 	t        *testing.T
 	name     string // of the user and of the round
 	memory   bool   // time is that of a synctest bubble, so waiting costs nothing
+	cookies  []string
 	bridge   *bridge.Bridge
 	sessions *session.Manager
+
+	// elsewhere is that of a program that does not know the bridge.
+	elsewhere *session.Manager
+
 	monolith *monolith
 	users    *users
+	records  bridge.Store
 
 	clock atomic.Int64 // counts what begins and what is answered
 	late  sync.WaitGroup
@@ -64,8 +71,9 @@ type world struct {
 	rng       *rand.Rand
 	converted []conversion
 	endings   []ending
-	began     map[string]int // conversions, by the claim
+	began     map[string]int // conversions, by the cookie
 	ended     int            // operations that end something and have begun
+	over      bool           // nothing is under way any more
 }
 
 // conversion is one that was answered with a session.
@@ -248,34 +256,34 @@ func (i slowIdentity) Confirm(ctx context.Context) error {
 	return write(ctx, i.w, i.Identity.Confirm)
 }
 
-// claims of the user's, by the cookie. Thieves have copies of all.
-var raceClaims = map[string]string{
-	"row":     "row",     // a row at the monolith
-	"device":  "device",  // another device's row
-	"stamped": "stamped", // a stateless cookie with a stamp
-	"bare":    "",        // a stateless cookie with neither identity nor time
-}
+// The cookies of the user at the monolith. Thieves have copies of all.
+var (
+	rowCookies  = []string{"row", "device"}            // with a row, and so with an identity
+	bareCookies = []string{"bare", "copy"}             // of one stateless session, with neither identity nor time
+	allCookies  = []string{"row", "device", "stamped"} // "stamped" is stateless, and has a stamp
+)
 
 // newWorld has one user, who is signed in at the monolith by each of the claims.
 func newWorld(t *testing.T, round int, memory bool, sessions session.Store, records bridge.Store) *world {
-	w := &world{t: t, name: fmt.Sprintf("u%d-%d", raceSeed, round), memory: memory, monolith: newMonolith("mono"), began: map[string]int{}}
+	w := &world{t: t, name: fmt.Sprintf("u%d-%d", raceSeed, round), memory: memory, monolith: newMonolith("mono"), records: records, began: map[string]int{}}
 	w.rng = rand.New(rand.NewPCG(raceSeed, uint64(round)))
 	w.users = &users{all: map[string]account{w.name: {user: authn.User{ID: w.name, Username: "alice"}}}}
-	for cookie, identity := range raceClaims {
-		c := legacy.Claim{UserID: w.name, SignedInAt: time.Now().Add(-time.Hour), ExpiresAt: time.Now().Add(24 * time.Hour)}
-		if identity != "" {
-			c.Identity = w.name + identity
-		} else {
-			c.SignedInAt = time.Time{}
-		}
-		if cookie == "row" || cookie == "device" {
-			w.monolith.rows[c.Identity] = true
-		}
-		w.monolith.signIn(cookie, c)
+	w.cookies = allCookies
+	stateless := w.choose(2) == 0
+	if stateless {
+		w.cookies = append(slices.Clone(allCookies), bareCookies...)
+	}
+	for _, cookie := range w.cookies {
+		w.signInThere(cookie, time.Now().Add(-time.Hour))
 	}
 	store := slowBridge{records, w}
 	var err error
-	w.sessions, err = session.New(slowSessions{sessions, w}, session.Config{BeforeEnding: bridge.BeforeEnding(store, true), Logger: slog.New(slog.DiscardHandler)})
+	quiet := slog.New(slog.DiscardHandler)
+	w.sessions, err = session.New(slowSessions{sessions, w}, session.Config{BeforeEnding: bridge.BeforeEnding(store, stateless), Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.elsewhere, err = session.New(slowSessions{sessions, w}, session.Config{Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,6 +295,18 @@ func newWorld(t *testing.T, round int, memory bool, sessions session.Store, reco
 		t.Fatal(err)
 	}
 	return w
+}
+
+// signInThere makes a session at the monolith.
+func (w *world) signInThere(cookie string, at time.Time) {
+	c := legacy.Claim{UserID: w.name, Identity: w.name + cookie, SignedInAt: at, ExpiresAt: time.Now().Add(24 * time.Hour)}
+	if slices.Contains(bareCookies, cookie) {
+		c.Identity, c.SignedInAt = "", time.Time{}
+	}
+	if slices.Contains(rowCookies, cookie) {
+		w.monolith.rows[c.Identity] = true
+	}
+	w.monolith.signIn(cookie, c)
 }
 
 func (w *world) request(ctx context.Context, cookie string) *http.Request {

@@ -131,6 +131,13 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	return m.delete(ctx, Key{owner(userID), id}, nil, "revoked")
 }
 
+// RevokeKey ends the session with the key, whoever its user is. It returns ErrNoSession if
+// there is none, or if the stored ExpiresAt has passed. It is for a program that has kept the
+// key of a session ([User.Announce]), and does not call [Config.BeforeEnding].
+func (m *Manager) RevokeKey(ctx context.Context, key Key) error {
+	return m.delete(ctx, key, nil, "revoked")
+}
+
 // RevokeAll ends every session of the user that was made before the call, except
 // those with the given IDs. After an error some may be left; call it again. A
 // session that cannot be read does not stop RevokeAll from ending the others.
