@@ -25,7 +25,7 @@ type cookieSession struct{ CookieSession }
 // [StampKey].
 func NewCookieSession(o CookieSession) (Source, error) {
 	if err := checkKeys(o.Keys); err != nil {
-		return nil, fmt.Errorf("cookie-session: %w", err)
+		return nil, fmt.Errorf("CookieSession: %w", err)
 	}
 	o.Cookie, o.User = cmp.Or(o.Cookie, "session"), cmp.Or(o.User, "passport.user")
 	return cookieSession{o}, nil

@@ -28,10 +28,10 @@ type djangoCache struct {
 // django-redis, keeps in Redis. The identity of a session is its key.
 func NewDjangoCache(o DjangoCache) (Source, error) {
 	if err := checkKeys(o.Keys); err != nil {
-		return nil, fmt.Errorf("Django: %w", err)
+		return nil, fmt.Errorf("DjangoCache: %w", err)
 	}
 	if o.Store == nil {
-		return nil, errors.New("Django: Store is missing")
+		return nil, errors.New("DjangoCache: Store is missing")
 	}
 	o.Cookie, o.Prefix = cmp.Or(o.Cookie, "sessionid"), cmp.Or(o.Prefix, ":1:")
 	return djangoCache{DjangoCache: o}, nil

@@ -33,10 +33,10 @@ type djangoDB struct {
 // table. The identity of a session is the key of its row.
 func NewDjangoDB(o DjangoDB) (Source, error) {
 	if err := checkKeys(o.Keys); err != nil {
-		return nil, fmt.Errorf("Django: %w", err)
+		return nil, fmt.Errorf("DjangoDB: %w", err)
 	}
 	if o.SQL.DB == nil {
-		return nil, errors.New("Django: SQL.DB is missing")
+		return nil, errors.New("DjangoDB: SQL.DB is missing")
 	}
 	o.Cookie, o.Table = cmp.Or(o.Cookie, "sessionid"), cmp.Or(o.Table, "django_session")
 	o.CachePrefix = cmp.Or(o.CachePrefix, ":1:")

@@ -33,7 +33,7 @@ type djangoCookies struct {
 // tells two sessions of one user apart: only a stamp does, see [StampKey].
 func NewDjangoCookies(o DjangoCookies) (Source, error) {
 	if err := cmp.Or(checkKeys(o.Keys), checkLifetime(o.Lifetime)); err != nil {
-		return nil, fmt.Errorf("Django: %w", err)
+		return nil, fmt.Errorf("DjangoCookies: %w", err)
 	}
 	o.Cookie, o.Lifetime = cmp.Or(o.Cookie, "sessionid"), cmp.Or(o.Lifetime, 14*24*time.Hour)
 	return djangoCookies{DjangoCookies: o}, nil

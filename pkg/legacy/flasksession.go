@@ -31,11 +31,11 @@ type flaskSession struct{ FlaskSession }
 // of a session is the name of its row. Flask-Session keeps the row through a logout.
 func NewFlaskSession(o FlaskSession) (Source, error) {
 	if o.Store == nil {
-		return nil, errors.New("Flask-Session: Store is missing")
+		return nil, errors.New("FlaskSession: Store is missing")
 	}
 	if len(o.Keys) > 0 {
 		if err := checkKeys(o.Keys); err != nil {
-			return nil, fmt.Errorf("Flask-Session: %w", err)
+			return nil, fmt.Errorf("FlaskSession: %w", err)
 		}
 	}
 	o.Cookie, o.Prefix, o.User = cmp.Or(o.Cookie, "session"), cmp.Or(o.Prefix, "session:"), cmp.Or(o.User, "_user_id")
