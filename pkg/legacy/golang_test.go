@@ -26,6 +26,30 @@ func written(t testing.TB, vectors any) (file string) {
 	return file
 }
 
+// TestSCS: the values that scs keeps in Redis, also with types of the program's own, which
+// encoding/gob cannot read here.
+func TestSCS(t *testing.T) {
+	legacytest.Run(t, "testdata/scs_2.9.json", func(t testing.TB, c *legacytest.Case) legacy.Source {
+		var given struct {
+			Hashed bool
+			User   string
+		}
+		c.Decode(t, &given)
+		return made(t)(legacy.NewSCS(legacy.SCS{
+			Store: c.KeyValue(), Prefix: "shop:", HashTokenInStore: given.Hashed, User: given.User,
+		}))
+	})
+}
+
+// TestGorilla: the cookies of gorilla/sessions' CookieStore.
+func TestGorilla(t *testing.T) {
+	legacytest.Run(t, "testdata/gorilla_1.4.json", func(t testing.TB, c *legacytest.Case) legacy.Source {
+		var given struct{ Keys [][]byte }
+		c.Decode(t, &given)
+		return made(t)(legacy.NewGorilla(legacy.Gorilla{Cookie: "shop", Keys: given.Keys, User: "user_id"}))
+	})
+}
+
 // TestSCSExamples: the rows of scs that go_scs_securecookie.json has, with and without
 // HashTokenInStore.
 func TestSCSExamples(t *testing.T) {

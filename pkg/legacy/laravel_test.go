@@ -1,7 +1,6 @@
 package legacy_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -15,10 +14,11 @@ type laravel struct {
 	Config struct {
 		Key        string `json:"app_key"`
 		CookieName string `json:"cookie_name"`
+		Prefix     string
 	}
 	PreviousKeys []string `json:"previous_keys"`
 	Bound        *bool    // whether the application uses auth.session
-	Prefix       string
+	Guard        string
 }
 
 func (l *laravel) app(t testing.TB, file string, c *legacytest.Case) legacy.LaravelApp {
@@ -30,16 +30,16 @@ func (l *laravel) app(t testing.TB, file string, c *legacytest.Case) legacy.Lara
 		unbound = !*l.Bound
 	}
 	return legacy.LaravelApp{
-		Cookie: l.Config.CookieName, Keys: texts(append([]string{l.Config.Key}, l.PreviousKeys...)...), Unbound: unbound,
+		Cookie: l.Config.CookieName, Keys: texts(append([]string{l.Config.Key}, l.PreviousKeys...)...), Unbound: unbound, Guard: l.Guard,
 	}
 }
 
-const laravelTable = `CREATE TABLE sessions (id varchar(255) COLLATE NOCASE PRIMARY KEY, user_id INTEGER, payload text NOT NULL,
+const laravelTable = `CREATE TABLE sessions (id varchar(255) COLLATE NOCASE PRIMARY KEY, user_id INTEGER, ip_address text, user_agent text, payload text NOT NULL,
 	last_activity INTEGER NOT NULL)`
 
 // TestLaravelDatabase: the rows that Laravel keeps in a table.
 func TestLaravelDatabase(t *testing.T) {
-	for _, file := range []string{"testdata/laravel_database.json"} {
+	for _, file := range []string{"testdata/laravel_database.json", "testdata/laravel_8.83_database.json"} {
 		legacytest.Run(t, file, func(t testing.TB, c *legacytest.Case) legacy.Source {
 			var l laravel
 			app := l.app(t, file, c)
@@ -48,6 +48,16 @@ func TestLaravelDatabase(t *testing.T) {
 			}))
 		})
 	}
+}
+
+// TestLaravelRedis: the values that Laravel keeps in Redis.
+func TestLaravelRedis(t *testing.T) {
+	const file = "testdata/laravel_8.83_redis.json"
+	legacytest.Run(t, file, func(t testing.TB, c *legacytest.Case) legacy.Source {
+		var l laravel
+		app := l.app(t, file, c)
+		return made(t)(legacy.NewLaravelRedis(legacy.LaravelRedis{LaravelApp: app, Store: c.KeyValue(), Prefix: l.Config.Prefix}))
+	})
 }
 
 // TestLaravelRedisExample: the one row on Redis that laravel_database.json has.
@@ -78,25 +88,5 @@ func TestLaravelRedisExample(t *testing.T) {
 		return made(t)(legacy.NewLaravelRedis(legacy.LaravelRedis{
 			LaravelApp: l.app(t, reshaped, c), Store: c.KeyValue(), Prefix: "laravel-database-laravel-cache-",
 		}))
-	})
-}
-
-// TestPHPRedis: the rows of phpredis, by each of PHP's three serialize handlers.
-func TestPHPRedis(t *testing.T) {
-	const file = "testdata/php_native.json"
-	legacytest.Run(t, file, func(t testing.TB, c *legacytest.Case) legacy.Source {
-		var given struct {
-			Handler string
-			Key     string `json:"redis_key"`
-			Value   string `json:"value_base64"`
-			TTL     int    `json:"redis_ttl"`
-		}
-		c.Decode(t, &given)
-		value, err := base64.StdEncoding.DecodeString(given.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Store = &legacytest.Entry{Key: given.Key, Value: value, Seconds: given.TTL}
-		return made(t)(legacy.NewPHPRedis(legacy.PHPRedis{Store: c.KeyValue(), Handler: given.Handler, User: "user_id"}))
 	})
 }

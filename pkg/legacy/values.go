@@ -96,12 +96,15 @@ func kind(v any) string {
 }
 
 // texts returns the values that are texts, numbers or booleans, as text. Bytes are base64.
+// PHP and Ruby have texts that are no UTF-8; these are left out.
 func texts(values map[string]any) map[string]string {
 	found := make(map[string]string)
 	for name, value := range values {
 		switch v := value.(type) {
 		case string:
-			found[name] = v
+			if utf8.ValidString(v) {
+				found[name] = v
+			}
 		case json.Number:
 			found[name] = string(v)
 		case float64:
