@@ -76,6 +76,11 @@ func sources(t testing.TB) (all []Source) {
 	add(NewDjangoCache(DjangoCache{Keys: keys, Store: nothing{}}))
 	add(NewExpress(Express{Keys: keys, Store: nothing{}}))
 	add(NewCookieSession(CookieSession{Keys: keys}))
+	add(NewRailsCookie(RailsCookie{Cookie: "_shop_session", Keys: keys}))
+	add(NewLaravelRedis(LaravelRedis{LaravelApp: LaravelApp{Keys: [][]byte{[]byte("an invented key.")}}, Store: nothing{}, Prefix: "shop:"}))
+	add(NewPHPRedis(PHPRedis{Store: nothing{}, User: "user_id"}))
+	add(NewSCS(SCS{Store: nothing{}, User: "user_id"}))
+	add(NewGorilla(Gorilla{Cookie: "shop", Keys: keys[:1], User: "user_id"}))
 	return all
 }
 

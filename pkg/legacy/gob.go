@@ -64,7 +64,11 @@ type gobEncoded []byte
 // type makes the whole gob unreadable for it. This function needs no types. What is no
 // data, it reads over.
 func readGob(data []byte) (any, error) {
-	r := gobReader{later: data, types: map[int]gobType{}}
+	in, err := newInput(data)
+	if err != nil {
+		return nil, err
+	}
+	r := gobReader{later: in.rest, types: map[int]gobType{}}
 	kind, err := r.typeNumber(false)
 	if err != nil {
 		return nil, err

@@ -8,10 +8,18 @@ import (
 var errMalformed = errors.New("malformed")
 
 // input is what a decoder of a binary format still has to read. Each element of a list or
-// a table takes a byte of it at least, so that what was read bounds the memory.
+// a table takes a byte of it at least, so that its length bounds the memory.
 type input struct {
 	rest  []byte
 	depth int
+}
+
+// newInput returns an input of a whole session.
+func newInput(session []byte) (input, error) {
+	if len(session) > maxBytes {
+		return input{}, errMalformed
+	}
+	return input{rest: session}, nil
 }
 
 // take returns the next n bytes.

@@ -19,7 +19,11 @@ const rubyHashClass = "ActiveSupport::HashWithIndifferentAccess"
 // hash is read over and becomes an other: objects, also those with a dump of their own
 // such as Time, classes, modules, structs, regular expressions.
 func readMarshal(data []byte) (any, error) {
-	r := rubyReader{input: input{rest: data}}
+	in, err := newInput(data)
+	if err != nil {
+		return nil, err
+	}
+	r := rubyReader{input: in}
 	if version, err := r.take(2); err != nil || string(version) != marshalVersion {
 		return nil, errMalformed
 	}
@@ -365,6 +369,10 @@ func (r *rubyReader) userDefined(variables bool) (any, error) {
 
 // variables reads over instance variables.
 func (r *rubyReader) variables() error {
+	if err := r.enter(); err != nil {
+		return err
+	}
+	defer r.leave()
 	n, err := r.long()
 	if err != nil || n < 0 {
 		return errMalformed

@@ -107,7 +107,11 @@ func phpBinarySession(serialized []byte) (map[string]any, error) {
 }
 
 func phpPairs(serialized []byte, nextName func(*phpReader) (string, bool, error)) (map[string]any, error) {
-	r := phpReader{input{rest: serialized}}
+	in, err := newInput(serialized)
+	if err != nil {
+		return nil, fmt.Errorf("%w: its session is too long", ErrRejected)
+	}
+	r := phpReader{in}
 	values := map[string]any{}
 	for len(r.rest) > 0 {
 		name, empty, err := nextName(&r)

@@ -9,7 +9,11 @@ import (
 // readPHP reads a value that serialize of PHP has written. Objects and references are read
 // over and become others: no class is ever looked up.
 func readPHP(data []byte) (any, error) {
-	r := phpReader{input{rest: data}}
+	in, err := newInput(data)
+	if err != nil {
+		return nil, err
+	}
+	r := phpReader{in}
 	value, err := r.value()
 	if err != nil {
 		return nil, err

@@ -95,9 +95,6 @@ func (r railsActiveRecord) Open(ctx context.Context, cookies map[string]string, 
 
 // activeRecordValues reads the column data: JSON, or base64 in lines of what Marshal wrote.
 func activeRecordValues(data string) (map[string]any, error) {
-	if len(data) > maxBytes {
-		return nil, fmt.Errorf("%w: its session is too long", ErrRejected)
-	}
 	if strings.HasPrefix(data, "{") {
 		return decodeJSON([]byte(data))
 	}

@@ -86,9 +86,6 @@ func (s scs) Open(ctx context.Context, cookies map[string]string, now time.Time)
 
 // scsValues reads a gob of struct{Deadline time.Time; Values map[string]any}.
 func scsValues(gob []byte) (values map[string]any, deadline time.Time, err error) {
-	if len(gob) > maxBytes {
-		return nil, time.Time{}, fmt.Errorf("%w: its session is too long", ErrRejected)
-	}
 	value, err := readGob(gob)
 	session, _ := value.(map[string]any)
 	encoded, ok := session["Deadline"].(gobEncoded)
