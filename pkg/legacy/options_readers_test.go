@@ -66,4 +66,3 @@ func TestReaderOptions(t *testing.T) {
 		}
 	}
 }
-

@@ -12,7 +12,7 @@ import (
 // SpringJDBC says where an application with Spring Session keeps its sessions in a database,
 // by spring-session-jdbc.
 type SpringJDBC struct {
-	Cookie string // of DefaultCookieSerializer; default "SESSION"
+	Cookie string // of DefaultCookieSerializer with its base64; default "SESSION"
 	SQL    SQL
 	Table  string // default "SPRING_SESSION", and beside it Table + "_ATTRIBUTES"
 
