@@ -13,8 +13,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v4"
 )
 
 // Template is what [Read] returns.
@@ -37,8 +35,7 @@ type Function struct {
 	// Environment has every variable that is declared for the function, also those of
 	// Globals. For a literal, the value is the literal. For !Ref of a parameter, it
 	// is the parameter's default. For !Ref of a resource, it is the resource's logical
-	// ID. For !If [Deployed, there, here], it is the value of here, which sam local
-	// uses.
+	// ID.
 	Environment map[string]string
 
 	// Authorizers maps a route key to the logical ID of the authorizer function,
@@ -75,10 +72,13 @@ type document struct {
 	Globals struct {
 		Function properties `yaml:"Function"`
 	} `yaml:"Globals"`
-	Resources map[string]struct {
-		Type       string     `yaml:"Type"`
-		Properties properties `yaml:"Properties"`
-	} `yaml:"Resources"`
+	Resources map[string]resource `yaml:"Resources"`
+}
+
+type resource struct {
+	Type       string     `yaml:"Type"`
+	Condition  string     `yaml:"Condition"`
+	Properties properties `yaml:"Properties"`
 }
 
 // policy is one of a function's inline policies. It consists of IAM statements.
@@ -117,15 +117,15 @@ func (c condition) check(action string) error {
 	return nil
 }
 
-// Read reads the template in the file. Errors name the file, the resource and
-// the property.
-func Read(file string) (*Template, error) {
+// Read reads the template in the file as it is if the named conditions hold, and no
+// others. Errors name the file, the resource and the property.
+func Read(file string, conditions ...string) (*Template, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	var doc document
-	if err := yaml.Load(text, &doc); err != nil {
+	doc, err := parse(text, conditions)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	t := &Template{Tables: map[string]Table{}, Functions: map[string]Function{}}

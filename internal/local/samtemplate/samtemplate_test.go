@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,9 @@ Parameters:
   Days:
     Type: Number
     Default: 7
+Conditions:
+  Deployed: !Equals [1, 1]
+  More: !Equals [1, 1]
 Resources:
   Api:
     Type: AWS::ApiGatewayV2::Api
@@ -120,6 +124,7 @@ Resources:
           TABLE: !Ref Table
           DAYS: !Ref Days
           MODE: !If [Deployed, !Sub x, plain]
+          MORE: !If [More, !Ref Other, '']
       Policies:
         - Statement:
             - Effect: Allow
@@ -134,6 +139,12 @@ Resources:
               Condition:
                 ForAllValues:StringEquals: { dynamodb:Attributes: [id, end] }
                 StringEquals: { dynamodb:ReturnValues: NONE }
+            - !If
+              - More
+              - Effect: Allow
+                Action: dynamodb:GetItem
+                Resource: !GetAtt Other.Arn
+              - !Ref AWS::NoValue
   Integration:
     Type: AWS::ApiGatewayV2::Integration
     Properties: { ApiId: !Ref Api, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt OneFunction.Arn, PayloadFormatVersion: '2.0' }
@@ -146,6 +157,24 @@ Resources:
   RouteTwo:
     Type: AWS::ApiGatewayV2::Route
     Properties: { ApiId: !Ref Api, RouteKey: GET /two, Target: !Sub 'integrations/${Integration}', AuthorizationType: CUSTOM, AuthorizerId: !Ref Guard }
+  Other:
+    Type: AWS::DynamoDB::Table
+    Condition: More
+    Properties:
+      AttributeDefinitions:
+        - { AttributeName: key, AttributeType: S }
+      KeySchema: !If [More, [{ AttributeName: key, KeyType: HASH }], !Ref AWS::NoValue]
+  MoreFunction:
+    Type: AWS::Serverless::Function
+    Condition: More
+  MoreIntegration:
+    Type: AWS::ApiGatewayV2::Integration
+    Condition: More
+    Properties: { ApiId: !Ref Api, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt MoreFunction.Arn, PayloadFormatVersion: '2.0' }
+  MoreRoute:
+    Type: AWS::ApiGatewayV2::Route
+    Condition: More
+    Properties: { ApiId: !Ref Api, RouteKey: GET /more, Target: !Sub 'integrations/${MoreIntegration}' }
 `
 
 func write(t *testing.T, text string) string {
@@ -166,7 +195,7 @@ func TestReadSmall(t *testing.T) {
 		Folder:      "functions/one",
 		Routes:      []string{"$default", "GET /one", "GET /two"},
 		Authorizers: map[string]string{"GET /two": "GuardFunction"},
-		Environment: map[string]string{"TABLE": "Table", "DAYS": "7", "MODE": "plain"},
+		Environment: map[string]string{"TABLE": "Table", "DAYS": "7", "MODE": "plain", "MORE": ""},
 		Access:      []Access{{"GetItem", "Table"}, {"PutItem", "Table"}, {"UpdateItem", "Table"}},
 		Attributes:  map[Access][]string{{"UpdateItem", "Table"}: {"end", "id"}},
 	}
@@ -175,6 +204,30 @@ func TestReadSmall(t *testing.T) {
 	}
 	if got := template.Tables["Table"].TTL; got != "end" {
 		t.Errorf("TTL %q, want end", got)
+	}
+	if len(template.Tables) != 1 || len(template.Functions) != 2 {
+		t.Errorf("without the condition there are %d tables and %d functions", len(template.Tables), len(template.Functions))
+	}
+}
+
+// A condition that holds adds what it adds in the deployed stack.
+func TestReadWithACondition(t *testing.T) {
+	template, err := Read(write(t, small), "More")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := template.Functions["OneFunction"]
+	if !slices.Contains(one.Access, Access{"GetItem", "Other"}) || len(one.Access) != 4 || one.Environment["MORE"] != "Other" || one.Environment["MODE"] != "plain" {
+		t.Errorf("%+v", one)
+	}
+	if got := template.Functions["MoreFunction"].Routes; !slices.Equal(got, []string{"GET /more"}) || len(template.Tables) != 2 {
+		t.Errorf("MoreFunction has the routes %q; %d tables", got, len(template.Tables))
+	}
+	if _, err := Read(write(t, small), "Deployed"); err == nil || !strings.Contains(err.Error(), "MODE: !Sub x is not understood") {
+		t.Errorf("what cannot be read if Deployed holds: %v", err)
+	}
+	if _, err := Read(write(t, small), "Less"); err == nil || !strings.Contains(err.Error(), "there is no condition Less") {
+		t.Errorf("a condition that is not there: %v", err)
 	}
 }
 
@@ -212,7 +265,7 @@ func TestReadRefuses(t *testing.T) {
 		{"a function of another name", "OneFunction:", "One:", []string{"One:", "must end in Function"}},
 		{"an unknown reference", "!Ref Table", "!Ref Tables", []string{"OneFunction: in Environment: TABLE", "Tables"}},
 		{"an unknown function", "!Ref Table", "!Sub Table", []string{"OneFunction: in Environment: TABLE", "!Sub"}},
-		{"another condition", "!If [Deployed,", "!If [Other,", []string{"OneFunction: in Environment", "!If [Deployed, …]"}},
+		{"half of a condition", "!If [Deployed, !Sub x,", "!If [Deployed,", []string{"OneFunction: in Environment", "!If"}},
 		{"a long function", "!Ref Table", "{ Ref: Table }", []string{"OneFunction: in Environment", "!Ref"}},
 		{"a managed policy", "        - Statement:", "        - AdministratorAccess\n        - Statement:", []string{"OneFunction: in Policies"}},
 		{"a policy template", "        - Statement:", "        - DynamoDBCrudPolicy: { TableName: !Ref Table }\n        - Statement:", []string{"OneFunction: in Policies", "DynamoDBCrudPolicy"}},

@@ -37,19 +37,70 @@ func (p properties) known(names ...string) error {
 	return nil
 }
 
+// parse decodes a template in which the given conditions hold, and no others. It decides
+// each !If, and leaves out resources whose Condition does not hold.
+func parse(text []byte, conditions []string) (*document, error) {
+	var root yaml.Node
+	if err := yaml.Load(text, &root); err != nil {
+		return nil, err
+	}
+	var declared struct {
+		Conditions map[string]yaml.Node `yaml:"Conditions"`
+	}
+	if err := root.Load(&declared); err != nil {
+		return nil, err
+	}
+	for _, name := range conditions {
+		if _, ok := declared.Conditions[name]; !ok {
+			return nil, fmt.Errorf("there is no condition %s", name)
+		}
+	}
+	decide(&root, conditions)
+	doc := &document{}
+	if err := root.Load(doc); err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(doc.Resources, func(_ string, r resource) bool { return r.Condition != "" && !slices.Contains(conditions, r.Condition) })
+	return doc, nil
+}
+
+// decide replaces each !If below n by what it is. What is then !Ref AWS::NoValue is left
+// out.
+func decide(n *yaml.Node, conditions []string) {
+	for n.Tag == "!If" && len(n.Content) == 3 {
+		if slices.Contains(conditions, n.Content[0].Value) {
+			*n = *n.Content[1]
+		} else {
+			*n = *n.Content[2]
+		}
+	}
+	for _, child := range n.Content {
+		decide(child, conditions)
+	}
+	switch n.Kind {
+	case yaml.SequenceNode:
+		n.Content = slices.DeleteFunc(n.Content, isNoValue)
+	case yaml.MappingNode:
+		for i := len(n.Content) - 1; i > 0; i -= 2 {
+			if isNoValue(n.Content[i]) {
+				n.Content = slices.Delete(n.Content, i-1, i+1)
+			}
+		}
+	}
+}
+
+func isNoValue(n *yaml.Node) bool { return n.Tag == "!Ref" && n.Value == "AWS::NoValue" }
+
 // value is a scalar, or a CloudFormation function with a scalar as argument, such as
-// !Ref Name. For !If [Deployed, there, here], it is the value of here.
+// !Ref Name.
 type value struct {
 	function string // "" for a plain scalar, else "!Ref", "!GetAtt", …
 	text     string
 }
 
 func (v *value) UnmarshalYAML(n *yaml.Node) error {
-	if n.Tag == "!If" && len(n.Content) == 3 && n.Content[0].Value == "Deployed" {
-		n = n.Content[2]
-	}
 	if n.Kind != yaml.ScalarNode {
-		return errors.New("neither a plain value nor a short function such as !Ref, nor !If [Deployed, …]")
+		return errors.New("neither a plain value nor a short function such as !Ref, nor !If with three parts")
 	}
 	v.text = n.Value
 	if tag := n.ShortTag(); !strings.HasPrefix(tag, "!!") {
