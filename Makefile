@@ -65,10 +65,11 @@ WALKS := ^TestWalk
 # compiles only the packages in pkg and the programs that people run.
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-# make run compiles only the store that STORE names, because that takes half the time.
+# make run compiles only the store that STORE names, because that takes half the time, and
+# the bridge only if LEGACY_COOKIES is set.
 STORE_KIND = $(or $(filter memory sqlite postgres redis dynamodb,$(patsubst postgresql,postgres,$(patsubst rediss,redis,$(firstword $(subst :, ,$(STORE)))))),memory)
-LEFT_OUT   = $(filter-out no$(STORE_KIND),nosqlite nopostgres noredis nodynamodb)
-SERVER     = .cache/bin/server-$(STORE_KIND)
+LEFT_OUT   = $(filter-out no$(STORE_KIND),nosqlite nopostgres noredis nodynamodb) $(if $(LEGACY_COOKIES),,nobridge)
+SERVER     = .cache/bin/server-$(STORE_KIND)$(if $(LEGACY_COOKIES),-bridge)
 # This file exists while make run serves. Each make has its own: the name contains the
 # process ID of make.
 RUNNING   := .cache/running-$(shell echo $$PPID)

@@ -14,9 +14,9 @@ var tags = map[string]string{
 	"redis": "noredis", "rediss": "noredis", "dynamodb": "nodynamodb",
 }
 
-// without returns the build tags that leave out all stores except one.
+// without returns the build tags that leave out the bridge, and all stores except one.
 func without(kept string) string {
-	var all []string
+	all := []string{"nobridge"}
 	for scheme, tag := range tags {
 		if scheme != kept && tag != "no"+kept {
 			all = append(all, tag)
@@ -34,6 +34,7 @@ func TestLeftOutIsNotCompiled(t *testing.T) {
 		"postgres": {"github.com/jackc/"},
 		"redis":    {"github.com/redis/"},
 		"dynamodb": {"github.com/aws/"},
+		"a bridge": {"github.com/go-sql-driver/", "example.com/coatcheck/pkg/legacy"},
 	}
 	for _, kept := range []string{"memory", "sqlite", "postgres", "redis", "dynamodb"} {
 		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", without(kept), ".").Output()
@@ -57,6 +58,11 @@ func TestLeftOutIsNamed(t *testing.T) {
 	small := filepath.Join(filepath.Dir(binary), "small")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", without("memory"), "-o", small, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd := command(context.Background(), []string{"ADDR=localhost:0", "LEGACY_COOKIES=session", "BRIDGE_TABLE=on"})
+	cmd.Path = small
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "build tag nobridge; build it with: go build ./cmd/server") {
+		t.Errorf("without a bridge it says: %v, %s", err, out)
 	}
 	for scheme, tag := range tags {
 		cmd := command(context.Background(), []string{"ADDR=localhost:0", "STORE=" + scheme + "://x"})

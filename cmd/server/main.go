@@ -92,11 +92,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer opened.Close()
-	kept, err := opened.Sessions()
-	if err != nil {
-		return err
-	}
-	sessions, err := config.Sessions(kept, signin.Fail)
+	sessions, records, err := openSessions(opened, here)
 	if err != nil {
 		return err
 	}
@@ -127,10 +123,14 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	convert, err := convertRoutes(ctx, here, sessions, directory, records)
+	if err != nil {
+		return err
+	}
 	if o.https {
 		listener = withHTTPS(listener)
 	}
-	handler := signin.Handler(here, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator, nil), signin.Profile(sessions),
+	handler := signin.Handler(here, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator, nil), signin.Profile(sessions), convert,
 		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory, bcp47.Canonical), signin.Whoami(sessions))
 	announce(listener.Addr(), o, alice)
 	return serve(ctx, listener, proxies.Handler(handler))

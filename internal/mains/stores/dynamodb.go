@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -15,6 +16,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/bridge"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/deployed"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
@@ -48,6 +50,8 @@ func (d dynamo) Users() (accounts.Store, error) { return deployed.Users(d.client
 
 func (d dynamo) Attempts() (throttle.Store, error) { return deployed.Attempts(d.client) }
 
+func (d dynamo) Bridge() (bridge.Store, error) { return deployed.Bridge(d.client) }
+
 // importTries is how often one write of an import is sent at most. They take about
 // three seconds, in which a throttled table can recover.
 const importTries = 8
@@ -74,14 +78,19 @@ func (d dynamo) Local() bool {
 // Check reads an item that does not exist from each table. That needs no permission
 // that a server has not anyway.
 func (d dynamo) Check(ctx context.Context) error {
-	for _, table := range []struct {
+	type table struct {
 		variable string
 		key      []string
-	}{
+	}
+	tables := []table{
 		{dynamoconfig.SessionsTable, []string{"owner", "id"}},
 		{deployed.UsersTable, []string{"name"}},
 		{deployed.AttemptsTable, []string{"key"}},
-	} {
+	}
+	if os.Getenv(config.BridgeTable) != "" {
+		tables = append(tables, table{config.BridgeTable, []string{"id"}})
+	}
+	for _, table := range tables {
 		name, err := config.Required(table.variable)
 		if err != nil {
 			return err

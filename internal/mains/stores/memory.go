@@ -6,6 +6,7 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/bridge/membridge"
 	"example.com/coatcheck/pkg/session/memstore"
 )
 
@@ -22,7 +23,7 @@ type memory struct {
 
 func openMemory(context.Context, string) (Stores, error) {
 	users := memaccounts.New()
-	return memory{parts{memstore.New(), users, memaccounts.NewAttempts()}, users}, nil
+	return memory{parts{memstore.New(), users, memaccounts.NewAttempts(), membridge.New()}, users}, nil
 }
 
 func (m memory) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {

@@ -48,7 +48,7 @@ func openRedis(_ context.Context, address string) (Stores, error) {
 	logging.Disable()                    // it would have lines for failed connections, with the address and not as JSON. Errors are returned anyway
 	client := redis.NewClient(options)
 	users := redisaccounts.New(client, redisPrefix)
-	return redisStores{parts{redisstore.New(client, redisPrefix), users, redisaccounts.NewAttempts(client, redisPrefix)}, users, client}, nil
+	return redisStores{parts{redisstore.New(client, redisPrefix), users, redisaccounts.NewAttempts(client, redisPrefix), nil}, users, client}, nil
 }
 
 func (s redisStores) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {

@@ -14,6 +14,8 @@ import (
 	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/bridge"
+	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -23,6 +25,10 @@ type Stores interface {
 	Sessions() (session.Store, error)
 	Users() (accounts.Store, error)
 	Attempts() (throttle.Store, error)
+
+	// Bridge returns the records of the bridge, by which sessions of a monolith move here.
+	// It is for programs in whose environment BRIDGE_TABLE is set.
+	Bridge() (bridge.Store, error)
 
 	// UsersForImport returns the users for many writes at once: it is more patient
 	// with a store that is too busy for a moment.
@@ -52,12 +58,20 @@ type parts struct {
 	sessions session.Store
 	users    accounts.Store
 	attempts throttle.Store
+	bridge   bridge.Store
 }
 
 func (p parts) Sessions() (session.Store, error)        { return p.sessions, nil }
 func (p parts) Users() (accounts.Store, error)          { return p.users, nil }
 func (p parts) UsersForImport() (accounts.Store, error) { return p.users, nil }
 func (p parts) Attempts() (throttle.Store, error)       { return p.attempts, nil }
+
+func (p parts) Bridge() (bridge.Store, error) {
+	if p.bridge == nil {
+		return nil, fmt.Errorf("this store keeps no records of a bridge; unset %s, or use another store", config.BridgeTable)
+	}
+	return p.bridge, nil
+}
 
 // DynamoDB is the address of stores in the tables of DynamoDB that the environment
 // names.

@@ -25,8 +25,7 @@ import (
 // Parts are what every function of the product needs that has sessions.
 type Parts struct {
 	dynamoconfig.Parts
-	Site   site.Site           // of signinconfig.Site
-	Bridge *dynamobridge.Store // the records of the bridge; nil if there is none, and after Open
+	Site site.Site // of signinconfig.Site
 }
 
 // Open makes the Parts from the environment variables. It makes no call yet. See
@@ -46,10 +45,11 @@ func OpenEnding(ctx context.Context, fail func(http.ResponseWriter, *http.Reques
 	if p, err = Open(ctx, fail); err != nil || os.Getenv(config.BridgeTable) == "" {
 		return p, err
 	}
-	if p.Bridge, err = Bridge(p.Client); err != nil {
+	records, err := Bridge(p.Client)
+	if err != nil {
 		return p, err
 	}
-	p.Sessions, err = config.EndingSessions(p.Store, fail, bridge.BeforeEnding(p.Bridge, p.Site.HasStateless()))
+	p.Sessions, err = config.EndingSessions(p.Store, fail, bridge.BeforeEnding(records, p.Site.HasStateless()))
 	return p, err
 }
 

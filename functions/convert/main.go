@@ -1,0 +1,45 @@
+// Command convert is the Lambda function that serves /convert.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/bridgeconfig"
+	"example.com/coatcheck/pkg/config/deployed"
+	"example.com/coatcheck/pkg/lambdahttp"
+	"example.com/coatcheck/pkg/signin"
+)
+
+func main() {
+	slog.SetDefault(lambdacontext.NewLogger())
+	handler, err := wire(context.Background())
+	if err != nil {
+		config.Exit(err)
+	}
+	lambdahttp.Start(handler)
+}
+
+func wire(ctx context.Context) (http.Handler, error) {
+	env, err := deployed.OpenEnding(ctx, signin.Fail)
+	if err != nil {
+		return nil, err
+	}
+	records, err := deployed.Bridge(env.Client)
+	if err != nil {
+		return nil, err
+	}
+	users, err := deployed.Users(env.Client)
+	if err != nil {
+		return nil, err
+	}
+	directory := accounts.NewDirectory(users, password.Hasher{}) // it checks no password, so it needs no pepper
+	converter, err := bridgeconfig.Converter(ctx, env.Sessions, directory, records)
+	return signin.Handler(env.Site, signin.Convert(env.Sessions, converter)), err
+}

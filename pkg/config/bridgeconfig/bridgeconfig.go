@@ -1,0 +1,86 @@
+// Package bridgeconfig makes the bridge, by which sessions of a monolith move here, from
+// environment variables.
+//
+// This package may still change in ways that break programs.
+package bridgeconfig
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"example.com/coatcheck/pkg/bridge"
+	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/legacyconfig"
+	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/authn"
+)
+
+// The variables of the bridge, beside [config.BridgeTable] and [legacyconfig.Variable].
+const (
+	EndsAt  = "BRIDGE_ENDS_AT"  // a time such as 2027-03-28T00:00:00Z (RFC 3339), from which no session comes over
+	Enabled = "CONVERT_ENABLED" // optional: true, which is the default, or false, which pauses
+)
+
+// Converter opens the bridge that BRIDGE_ENDS_AT and LEGACY_SOURCES describe, on records.
+// That makes one call to records: see [bridge.New]. The sessions must be those of
+// [config.EndingSessions].
+//
+// If CONVERT_ENABLED is false, no session comes over, and a logout still ends those at the
+// monolith. That is the state before the first session comes over, when other programs do
+// not know the bridge yet, and in a pause.
+func Converter(ctx context.Context, sessions *session.Manager, users authn.Identifier, records bridge.Store) (authn.Converter, error) {
+	endsAt, err := endsAt()
+	if err != nil {
+		return nil, err
+	}
+	enabled, err := enabled()
+	if err != nil {
+		return nil, err
+	}
+	sources, err := legacyconfig.Sources()
+	if err != nil {
+		return nil, err
+	}
+	opened, err := bridge.New(ctx, bridge.Config{Sessions: sessions, Users: users, Store: records, Sources: sources, EndsAt: endsAt})
+	if err != nil {
+		return nil, fmt.Errorf("%s, %s or %s: %w", EndsAt, legacyconfig.Variable, config.BridgeTable, err)
+	}
+	if !enabled {
+		return paused{opened}, nil
+	}
+	return opened, nil
+}
+
+// paused ends sessions at the monolith, and makes none of them.
+type paused struct{ authn.Converter }
+
+// Convert implements [authn.Converter].
+func (paused) Convert(http.ResponseWriter, *http.Request) (*session.Session, error) {
+	return nil, authn.ErrNoClaim
+}
+
+func endsAt() (time.Time, error) {
+	value, err := config.Required(EndsAt)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%w; it is the time from which no session of the monolith comes over, such as 2027-03-28T00:00:00Z", err)
+	}
+	at, err := time.Parse(time.RFC3339, value)
+	if err != nil {
+		return at, fmt.Errorf("%s is %q; it must be a time such as 2027-03-28T00:00:00Z", EndsAt, value)
+	}
+	return at, nil
+}
+
+func enabled() (bool, error) {
+	switch value := os.Getenv(Enabled); value {
+	case "", "true":
+		return true, nil
+	case "false":
+		return false, nil
+	default:
+		return false, fmt.Errorf("%s is %q; it must be true or false", Enabled, value)
+	}
+}

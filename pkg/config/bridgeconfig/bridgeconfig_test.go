@@ -1,0 +1,99 @@
+package bridgeconfig_test
+
+import (
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/bridge"
+	"example.com/coatcheck/pkg/bridge/membridge"
+	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/bridgeconfig"
+	"example.com/coatcheck/pkg/session/memstore"
+	"example.com/coatcheck/pkg/signin/authn"
+)
+
+const flask = `[{"kind": "flask", "keys": ["an example of a key"]}]`
+
+func converter(t *testing.T, records bridge.Store) (authn.Converter, error) {
+	t.Helper()
+	sessions, err := config.EndingSessions(memstore.New(), nil, bridge.BeforeEnding(records, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bridgeconfig.Converter(t.Context(), sessions, accounts.NewDirectory(memaccounts.New(), password.Hasher{}), records)
+}
+
+// A variable that is missing or wrong stops the start, with an error that names it, and
+// no secret.
+func TestConverter(t *testing.T) {
+	for _, tt := range []struct{ endsAt, sources, enabled, says string }{
+		{"2099-03-28T00:00:00Z", flask, "", ""},
+		{"2099-03-28T00:00:00+01:00", flask, "true", ""},
+		{"2099-03-28T00:00:00Z", flask, "false", ""},
+		{"", flask, "", "BRIDGE_ENDS_AT is not set; it is the time from which"},
+		{"2099-03-28", flask, "", `BRIDGE_ENDS_AT is "2099-03-28"; it must be a time such as 2027-03-28T00:00:00Z`},
+		{"2099-03-28T00:00:00Z", "", "", "LEGACY_SOURCES is not set"},
+		{"2099-03-28T00:00:00Z", "[]", "", "LEGACY_SOURCES"},
+		{"2099-03-28T00:00:00Z", `[{"kind": "flusk", "keys": ["an example of a key"]}]`, "", "LEGACY_SOURCES"},
+		{"2099-03-28T00:00:00Z", flask, "no", `CONVERT_ENABLED is "no"; it must be true or false`},
+	} {
+		t.Setenv("BRIDGE_ENDS_AT", tt.endsAt)
+		t.Setenv("LEGACY_SOURCES", tt.sources)
+		t.Setenv("CONVERT_ENABLED", tt.enabled)
+		_, err := converter(t, membridge.New())
+		if tt.says == "" && err != nil || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) {
+			t.Errorf("%+v: %v", tt, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "example of a key") {
+			t.Errorf("the error quotes a key: %v", err)
+		}
+	}
+}
+
+// The end of the bridge is never postponed, and what was closed stays closed.
+func TestWindow(t *testing.T) {
+	t.Setenv("LEGACY_SOURCES", flask)
+	records := membridge.New()
+	for _, endsAt := range []string{"2099-03-28T00:00:00Z", "2099-03-27T00:00:00Z"} {
+		t.Setenv("BRIDGE_ENDS_AT", endsAt)
+		if _, err := converter(t, records); err != nil {
+			t.Errorf("%s: %v", endsAt, err)
+		}
+	}
+	t.Setenv("BRIDGE_ENDS_AT", "2099-03-29T00:00:00Z")
+	if _, err := converter(t, records); err == nil || !strings.Contains(err.Error(), "BRIDGE_ENDS_AT") || !strings.Contains(err.Error(), "never postponed") {
+		t.Errorf("postponed: %v", err)
+	}
+	t.Setenv("BRIDGE_ENDS_AT", "2099-03-28T00:00:00Z")
+	if err := records.CloseWindow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := converter(t, records); err == nil || !strings.Contains(err.Error(), "closed") {
+		t.Errorf("closed: %v", err)
+	}
+}
+
+// In a pause no session comes over, and a logout is still more than a word.
+func TestPause(t *testing.T) {
+	t.Setenv("LEGACY_SOURCES", flask)
+	t.Setenv("BRIDGE_ENDS_AT", time.Now().Add(time.Hour).Format(time.RFC3339))
+	t.Setenv("CONVERT_ENABLED", "false")
+	c, err := converter(t, membridge.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/convert", nil)
+	r.Header.Set("Cookie", "session=a; session=b; session=c; session=d; session=e")
+	if _, err := c.Convert(httptest.NewRecorder(), r); err != authn.ErrNoClaim {
+		t.Errorf("Convert: %v", err)
+	}
+	if err := c.End(r); err == nil || errors.Is(err, authn.ErrNoClaim) {
+		t.Errorf("End looks at no cookie: %v", err)
+	}
+}
