@@ -16,12 +16,13 @@ import (
 type Authenticator struct {
 	directory *Directory
 	limiter   *throttle.Limiter
+	elsewhere Elsewhere // nil: nobody is asked
 }
 
 // NewAuthenticator returns an Authenticator for the accounts in directory. The
 // limiter counts its attempts.
 func NewAuthenticator(directory *Directory, limiter *throttle.Limiter) *Authenticator {
-	return &Authenticator{directory, limiter}
+	return &Authenticator{directory: directory, limiter: limiter}
 }
 
 // Proof is an [authn.Proof] of an account.
@@ -43,7 +44,8 @@ type Proof struct {
 // input are refused before that, because no account can have them: a name that
 // [Normalize] refuses, and a password over [password.MaxBytes]. If a stored hash
 // cannot be read, this is logged and the attempt is refused. If the pepper of a
-// stored hash is not configured, this is an outage.
+// stored hash is not configured, this is an outage. An Authenticator that [Authenticator.Asking] returned
+// asks about an unknown name elsewhere before it refuses it.
 //
 // If the password is right and its stored hash comes from another framework or is
 // weaker than a new one, the password is hashed again and stored. This costs one hash
@@ -64,7 +66,11 @@ func (d *Authenticator) Authenticate(ctx context.Context, a authn.Attempt) (auth
 	if err != nil {
 		return nil, err
 	}
-	account, err = d.directory.authenticate(ctx, account, a.Password)
+	found := account
+	account, err = d.directory.authenticate(ctx, found, a.Password)
+	if errors.Is(err, authn.ErrRefused) && found == d.directory.dummy && d.elsewhere != nil && a.UserID == "" {
+		account, err = d.directory.bring(ctx, d.elsewhere, a.Username, a.Password)
+	}
 	switch {
 	case errors.Is(err, authn.ErrRefused):
 		admission.Fail(ctx)

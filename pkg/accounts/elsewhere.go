@@ -1,0 +1,103 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"example.com/coatcheck/pkg/signin/authn"
+)
+
+// Elsewhere is another system, whose users move here one by one: each at the first
+// sign-in. It is safe for concurrent use. Package legacylogin is one over https.
+type Elsewhere interface {
+	// Ask returns who has this name and this password there. It returns authn.ErrRefused
+	// if nobody has. Any other error is an outage. The name is as the user typed it.
+	Ask(ctx context.Context, username, password string) (Person, error)
+}
+
+// Person is a user of another system.
+type Person struct {
+	UserID      string   // as in [Directory.Imported], but not empty
+	Username    string   // as the other system has it
+	DisplayName string   // if empty, it is the name
+	Roles       []string // may be empty
+}
+
+// Asking returns an Authenticator like d that asks another system about names that
+// nobody here has.
+//
+// It asks at a sign-in, when the attempt is counted and may go on, and after the same
+// hash that a wrong password costs. A yes counts if the name that it gives is the typed one
+// by [Normalize], and if neither the name nor the user ID is anybody's here, nor was that of a
+// user who was deleted; otherwise the attempt is refused as for a wrong password. Then it is
+// stored as an account with [OriginSignIn] and a new hash of the password, which is not
+// checked by the rules for new ones. Of several who do this at once one stores it, and the others
+// prove their passwords against what is stored. If the other system does not answer, or
+// answers what no account can have, or if [Directory.CheckNames] has not been run yet,
+// this is an outage.
+func (d *Authenticator) Asking(other Elsewhere) *Authenticator {
+	asking := *d
+	asking.elsewhere = other
+	return &asking
+}
+
+// bring asks the other system about a name that nobody here has, and stores whom it knows.
+func (d *Directory) bring(ctx context.Context, other Elsewhere, username, pw string) (*Account, error) {
+	who, err := other.Ask(ctx, username, pw)
+	if errors.Is(err, authn.ErrRefused) {
+		return nil, authn.ErrRefused
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking about a name that nobody has here: %w", err)
+	}
+	account, err := newcomer(who, username)
+	if err != nil {
+		return nil, err
+	}
+	if account.PasswordHash, err = d.hash(ctx, pw); err != nil {
+		return nil, err
+	}
+	switch err := d.Add(ctx, account); {
+	case err == nil:
+		slog.InfoContext(ctx, "user_created", "user_id", account.UserID, "origin", account.Origin)
+		return account, nil
+	case errors.Is(err, ErrExists):
+		return d.provenBy(ctx, username, pw)
+	case errors.Is(err, ErrIDTaken):
+		slog.WarnContext(ctx, "the other system knows a name and a password with the user ID of somebody who is or was here; refused", "user_id", account.UserID)
+		return nil, authn.ErrRefused
+	default:
+		return nil, fmt.Errorf("storing a user of the other system: %w", err)
+	}
+}
+
+// newcomer returns the account of a user of the other system who has signed in by the name.
+func newcomer(who Person, username string) (*Account, error) {
+	account, err := newAccount(who.Username, who.DisplayName, who.Roles)
+	if err == nil {
+		err = checkUserID(who.UserID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the other system has a user whom no account can be: %w", err)
+	}
+	if name, err := Normalize(username); err != nil || name != account.Name {
+		return nil, authn.ErrRefused // it takes names for one that are two here
+	}
+	account.UserID, account.Origin = who.UserID, OriginSignIn
+	return account, nil
+}
+
+// provenBy returns the account that somebody else has stored under the name just now, if
+// pw is its password.
+func (d *Directory) provenBy(ctx context.Context, username, pw string) (*Account, error) {
+	account, err := d.Find(ctx, username)
+	if errors.Is(err, ErrNotFound) {
+		return nil, authn.ErrRefused // the name is kept by an account with another spelling of it, or is free again
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.authenticate(ctx, account, pw)
+}
