@@ -7,7 +7,6 @@ import (
 
 	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/session"
 )
@@ -66,14 +65,6 @@ func openSessions(ctx context.Context, at address) (*backend, error) {
 		return nil, err
 	}
 	return b, nil
-}
-
-func newSessions(s stores.Stores) (*session.Manager, error) {
-	kept, err := s.Sessions()
-	if err != nil {
-		return nil, err
-	}
-	return config.Sessions(kept, nil)
 }
 
 // find returns the user with that name. The name is as a person types it.

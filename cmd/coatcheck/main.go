@@ -1,6 +1,6 @@
 // Command coatcheck is a command-line tool for operators. It adds, changes and
-// imports users, shows and ends sessions, rotates signing keys, and makes tables, in any
-// store of the server but its memory.
+// imports users, shows and ends sessions, says how far a move from another system has
+// come, rotates signing keys, and makes tables, in any store of the server but its memory.
 //
 // It exits with 0 on success, 1 on failure and 2 if it was called with wrong
 // arguments. It writes results to standard output, and errors to standard error, each
@@ -33,7 +33,8 @@ they are named by USERS_TABLE, SESSIONS_TABLE and ATTEMPTS_TABLE. AWS is configu
 other tool: AWS_REGION, AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and for a local DynamoDB
 AWS_ENDPOINT_URL_DYNAMODB. SESSION_IDLE_TIMEOUT, SESSION_LIFETIME, SESSION_PERSISTENT_IDLE_TIMEOUT and
 SESSION_PERSISTENT_LIFETIME, if the functions have them, decide which sessions are alive; PASSWORD_PEPPERS, if the
-login function has it, goes into the hashes of new passwords.`
+login function has it, goes into the hashes of new passwords. While sessions of another system come over, the commands that
+end sessions need BRIDGE_TABLE too, and LEGACY_COOKIES if the functions have it.`
 
 type commands struct {
 	Store string `placeholder:"ADDRESS" help:"${store}"`
@@ -56,6 +57,12 @@ type commands struct {
 		List   listSessions   `cmd:"" help:"List the live sessions of a user, oldest first."`
 		Revoke revokeSessions `cmd:"" help:"End one session of a user, or all of them."`
 	} `cmd:"" help:"Who is signed in."`
+
+	Migrate struct {
+		Status migrateStatus  `cmd:"" help:"Say who came over from another system, and what speaks against switching it off."`
+		Close  closeMigration `cmd:"" help:"Let no session of another system come over any more."`
+		Forget forgetHashes   `cmd:"" help:"Remove imported hashes of users who have a hash of ours."`
+	} `cmd:"" help:"How far users and sessions of another system have come."`
 
 	Keys struct {
 		List    listKeys   `cmd:"" help:"Show the names of the keys, the one that signs first."`

@@ -49,3 +49,24 @@ func (a *Account) Differs(row *Account) Difference {
 
 // FromImport reports whether the account is certainly from an import.
 func (a *Account) FromImport() bool { return a.Origin == OriginImport || a.imported() != "" }
+
+// HasSignedIn reports whether the password of an imported account was given or changed
+// here since the last import. It is false if that cannot be told, because the imported
+// hash is like one of ours.
+func (a *Account) HasSignedIn() bool { return a.PasswordHash != a.imported() }
+
+// ForgetImported removes the imported hash of a stored account that has another one by
+// now, and reports whether it did. No import replaces the password of such an account any
+// more. It returns ErrNotFound if the account was deleted.
+func (d *Directory) ForgetImported(ctx context.Context, account *Account) (bool, error) {
+	if account.ImportedHash == "" || !account.HasSignedIn() {
+		return false, nil
+	}
+	_, err := d.modify(ctx, account, func(now *Account) error {
+		if now.HasSignedIn() { // else somebody has imported it again meanwhile
+			now.ImportedHash = ""
+		}
+		return nil
+	})
+	return err == nil, err
+}
