@@ -129,10 +129,10 @@ def vary(header):
 
 def private(header):
     """Return the Cache-Control header that lets no shared cache store the answer."""
-    directives = [directive.strip() for directive in header.split(",") if directive.strip()]
-    if {"private", "no-store"} & {directive.lower() for directive in directives}:
-        return header
-    return ", ".join(["private"] + [directive for directive in directives if directive.lower() != "public"])
+    directives = [directive.strip() for directive in header.split(",") if directive.strip().lower() not in ("", "public")]
+    if not {"private", "no-store"} & {directive.lower() for directive in directives}:
+        directives.insert(0, "private")
+    return ", ".join(directives)
 
 
 def login_page(next):

@@ -219,9 +219,9 @@ function vary(header) {
 }
 
 function asPrivate(header) {
-  const directives = list(header);
-  if (directives.some((directive) => ['private', 'no-store'].includes(directive.toLowerCase()))) return header;
-  return ['private', ...directives.filter((directive) => directive.toLowerCase() !== 'public')].join(', ');
+  const directives = list(header).filter((directive) => directive.toLowerCase() !== 'public');
+  const strict = directives.some((directive) => ['private', 'no-store'].includes(directive.toLowerCase()));
+  return (strict ? directives : ['private', ...directives]).join(', ');
 }
 
 const list = (header) => header.split(',').map((part) => part.trim()).filter(Boolean);

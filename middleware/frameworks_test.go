@@ -28,6 +28,9 @@ var frameworks = []struct {
 	{"express-5", func(t *testing.T) *exec.Cmd { return node(t, "EXPRESS=express5") }},
 	{"express-4-passport", func(t *testing.T) *exec.Cmd { return node(t, "EXPRESS=express4", "PASSPORT=1") }},
 	{"express-5-passport", func(t *testing.T) *exec.Cmd { return node(t, "EXPRESS=express5", "PASSPORT=1") }},
+	{"rack", func(t *testing.T) *exec.Cmd { return rack(t, "rack") }},
+	{"rails", func(t *testing.T) *exec.Cmd { return rack(t, "rails") }},
+	{"rails-devise", func(t *testing.T) *exec.Cmd { return rack(t, "rails", "DEVISE=1") }},
 }
 
 // The packages of PyPI that an application runs with.
@@ -104,4 +107,26 @@ func node(t *testing.T, env ...string) *exec.Cmd {
 	command.Dir = app
 	command.Env = environment(env...)
 	return command
+}
+
+// rack returns the command of an application on Rack, with the packages of Debian.
+func rack(t *testing.T, app string, env ...string) *exec.Cmd {
+	t.Helper()
+	debian(t, "rackup", "ruby-rack")
+	debian(t, "puma", "puma")
+	if app == "rails" {
+		run(t, exec.CommandContext(t.Context(), "ruby", "-e", "gem 'rails'; gem 'devise'; gem 'sqlite3'"))
+	}
+	command := exec.Command("sh", "-c", `exec puma --quiet --environment production --bind "tcp://127.0.0.1:$PORT" config.ru`)
+	command.Dir = filepath.Join("testdata", app)
+	command.Env = environment(append(env, "RAILS_ENV=production")...)
+	return command
+}
+
+// debian checks that the program of a Debian package is on the PATH.
+func debian(t *testing.T, program, needed string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Fatalf("%s is not on the PATH: apt-get install %s", program, needed)
+	}
 }

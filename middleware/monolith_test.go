@@ -45,9 +45,10 @@ func start(t *testing.T, command *exec.Cmd, mode string) *monolith {
 	for {
 		if answer, err := http.Get(m.url + "/me"); err == nil {
 			answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
-				return m
+			if answer.StatusCode != http.StatusOK {
+				t.Fatalf("the monolith does not work: %s\n%s", answer.Status, log.String())
 			}
+			return m
 		}
 		select {
 		case <-process.Exited():
