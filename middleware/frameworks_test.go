@@ -31,6 +31,9 @@ var frameworks = []struct {
 	{"rack", func(t *testing.T) *exec.Cmd { return rack(t, "rack") }},
 	{"rails", func(t *testing.T) *exec.Cmd { return rack(t, "rails") }},
 	{"rails-devise", func(t *testing.T) *exec.Cmd { return rack(t, "rails", "DEVISE=1") }},
+	{"php", func(t *testing.T) *exec.Cmd { return php(t, "php") }},
+	{"php-psr15", psr15},
+	{"laravel", func(t *testing.T) *exec.Cmd { return php(t, "laravel") }},
 }
 
 // The packages of PyPI that an application runs with.
@@ -129,4 +132,29 @@ func debian(t *testing.T, program, needed string) {
 	if _, err := exec.LookPath(program); err != nil {
 		t.Fatalf("%s is not on the PATH: apt-get install %s", program, needed)
 	}
+}
+
+// php returns the command of an application in PHP, with the packages of Debian.
+func php(t *testing.T, app string, options ...string) *exec.Cmd {
+	t.Helper()
+	debian(t, "php", "php-cli php-curl php-mbstring php-xml php-laravel-framework")
+	command := exec.Command("sh", append([]string{"-c", `exec php "$@" -S "127.0.0.1:$PORT" index.php`, "sh"}, options...)...)
+	command.Dir = filepath.Join("testdata", app)
+	command.Env = environment()
+	return command
+}
+
+// psr15Packages are the packages of Debian that the application with PSR-15 runs with. They
+// are unpacked and not installed, because php-psr replaces interfaces for every program.
+const psr15Packages = "php8.2-psr php-nyholm-psr7 php-psr-http-message php-psr-http-factory php-http-message-factory"
+
+func psr15(t *testing.T) *exec.Cmd {
+	folder := installed(t, "debian "+psr15Packages, func(folder string) *exec.Cmd {
+		unpack := exec.CommandContext(t.Context(), "sh", "-ec", "apt-get download --quiet "+psr15Packages+`; for package in *.deb; do dpkg -x "$package" .; done`)
+		unpack.Dir = folder
+		return unpack
+	})
+	command := php(t, "psr15", "-d", "extension="+filepath.Join(folder, "usr/lib/php/20220829/psr.so"))
+	command.Env = append(command.Env, "PACKAGES="+filepath.Join(folder, "usr/share/php"))
+	return command
 }
