@@ -125,7 +125,7 @@ func (s *Stack) startMonolith(ctx context.Context) error {
 	}
 	s.Monolith.folder = project
 	s.Monolith.environment = []string{
-		f.packages + "=" + packages, "PYTHONDONTWRITEBYTECODE=1", "SECRET_KEY=" + secretKey,
+		f.packages + "=" + packages, "PYTHONDONTWRITEBYTECODE=1", "NODE_ENV=production", "SECRET_KEY=" + secretKey,
 		"DATABASE=" + s.options.database(f.Name), "PORT=" + s.Monolith.port,
 		"COATCHECK_ORIGIN=" + s.Ours.url(), "SESSIONS=" + s.options.sessions().kind, "REDIS_URL=" + s.options.Redis,
 	}
