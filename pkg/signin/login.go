@@ -42,6 +42,10 @@ type loginForm struct {
 // whether the browser keeps cookies.
 func (l login) show(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
+	if l.mayContinue(r, query) {
+		redirect(w, r, withNext(convertPath, localPath(query.Get("next"))))
+		return
+	}
 	form := loginForm{Next: localPath(query.Get("next")), Notice: whys[query.Get("why")]}
 	if receipt := query.Get("kept"); receipt != "" {
 		kept, err := l.sessions.Redeem(r, receipt)
@@ -62,6 +66,14 @@ func (l login) show(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	l.writePage(w, r, http.StatusOK, form)
+}
+
+// mayContinue reports whether the request may have a session of the monolith that can
+// continue here. The monolith's own pages lead to this one, because its cookie signs nobody
+// in there any more. Who comes from /convert does not go back, and who has a cookie of ours
+// is asked for the password: a page may lead here that wants another user.
+func (l login) mayContinue(r *http.Request, query url.Values) bool {
+	return !query.Has("why") && !query.Has("kept") && !l.sessions.HasCookie(r) && lookOf(r.Context()).HasLegacyCookie(r)
 }
 
 func (l login) writePage(w http.ResponseWriter, r *http.Request, status int, form loginForm) {

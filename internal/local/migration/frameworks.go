@@ -56,7 +56,7 @@ var (
 		rows: func(o Options) sessions {
 			return sessions{"db", "sessionid", map[string]any{"kind": "django", "keys": keys, "store": "sqlite:" + o.database("django"), "passwords": djangoPasswords}}
 		},
-		cookie: sessions{"cookie", "sessionid;Stateless", map[string]any{"kind": "django-signed", "keys": keys, "passwords": "imported"}},
+		cookie: sessions{"cookie", "sessionid;Stateless", map[string]any{"kind": "django-cookies", "keys": keys, "passwords": "imported"}},
 	}
 
 	Express = Framework{
@@ -68,7 +68,7 @@ var (
 		fetch:      pinned.NodePackages,
 		serve:      func(string) []string { return []string{"node", "app.js"} },
 		rows: func(o Options) sessions {
-			return sessions{"redis", "connect.sid", map[string]any{"kind": "express-session", "keys": keys, "store": o.Redis, "user": "passport.user"}}
+			return sessions{"redis", "connect.sid", map[string]any{"kind": "express", "keys": keys, "store": o.Redis, "user": "passport.user"}}
 		},
 		cookie: sessions{"cookie", "session;Stateless,session.sig;Stateless", map[string]any{"kind": "cookie-session", "keys": keys, "user": "passport.user"}},
 	}
