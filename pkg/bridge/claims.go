@@ -52,7 +52,7 @@ func (s Source) open(ctx context.Context, cookies map[string]string, now time.Ti
 	case err != nil:
 		return claim{}, nil, fmt.Errorf("bridge: source %q: %w", s.Name, err)
 	case c.UserID == "":
-		return claim{}, refusal{reason: "anonymous", source: s.Name}, nil
+		return claim{}, refusal{reason: anonymous, source: s.Name}, nil
 	case !c.ExpiresAt.IsZero() && !now.Before(c.ExpiresAt):
 		return claim{}, refusal{reason: "expired", source: s.Name}, nil
 	}

@@ -32,7 +32,12 @@ type refusal struct {
 
 func (e refusal) Error() string { return authn.ErrNoClaim.Error() + ": " + e.reason }
 
-func (e refusal) Is(target error) bool { return target == authn.ErrNoClaim }
+func (e refusal) Is(target error) bool {
+	return target == authn.ErrNoClaim || target == authn.ErrNobody && e.reason == anonymous
+}
+
+// anonymous is the reason of a refusal that is authn.ErrNobody too.
+const anonymous = "anonymous"
 
 // Convert implements [authn.Converter]. A request with two different values of one cookie,
 // or in which the cookies of several sources prove somebody, is refused: nobody can say who

@@ -94,7 +94,7 @@ func TestRefused(t *testing.T) {
 		"two values of one, the other good": {config: withSecond, cookies: "mono=s1; mono=s2; other=o1", reason: "two_values",
 			given: func(f *fixture) { f.users.all["u1"] = f.users.all["1:u1"] }},
 		"two people": {config: withSecond, cookies: "mono=s1; other=o1", reason: "several_claims"},
-		"anonymous":  {given: claim(func(c *legacy.Claim) { c.UserID = "" }), reason: "anonymous"},
+		"anonymous":  {given: claim(func(c *legacy.Claim) { c.UserID = "" }), want: authn.ErrNobody, reason: "anonymous"},
 		"expired":    {given: claim(func(c *legacy.Claim) { c.ExpiresAt = time.Now() }), reason: "expired"},
 		"expires in this second": {given: claim(func(c *legacy.Claim) {
 			c.ExpiresAt = time.Now().Truncate(time.Second).Add(time.Second - 1)

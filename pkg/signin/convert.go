@@ -16,9 +16,9 @@ const (
 )
 
 // whyOf says why answers to a browser lead to the login page, and whys has the keys of the
-// texts there.
+// texts there. To visitors who were never signed in there is nothing to say.
 var (
-	whyOf = map[*refusal]string{errMoved: "moved", errNoClaim: "again"}
+	whyOf = map[*refusal]string{errMoved: "moved", errNoClaim: "again", errNobody: "new"}
 	whys  = map[string]string{"moved": "login.moved", "again": "login.again"}
 )
 

@@ -119,6 +119,7 @@ var legacyStates = map[string]struct {
 	"old":        {"legacy=old", "GET /login?why=moved&next=%2Fprofile", sentenceMoved, false},
 	"sealed":     {"legacy=sealed", "GET /login?why=again&next=%2Fprofile", sentenceAgain, true},
 	"closed":     {"legacy=closed", "GET /login?why=again&next=%2Fprofile", sentenceAgain, true},
+	"visitor":    {"legacy=visitor", "GET /login?why=new&next=%2Fprofile", "Sign in", true},
 	"rejected":   {"legacy=rejected", "GET /login?why=again&next=%2Fprofile", sentenceAgain, true},
 	"two values": {"legacy=good; legacy=good2", "GET /login?why=again&next=%2Fprofile", sentenceAgain, true},
 	"busy":       {"legacy=busy", "GET /convert?next=%2Fprofile", "This account is being changed just now", true},

@@ -51,6 +51,8 @@ func (c *testConverter) Convert(w http.ResponseWriter, r *http.Request) (*sessio
 		return nil, authn.ErrBusy
 	case value == "down":
 		return nil, errDown
+	case value == "visitor":
+		return nil, authn.ErrNobody
 	case value == "old", spent && time.Since(at) >= 10*time.Second:
 		return nil, authn.ErrConverted
 	case value == "young" && !spent:
@@ -144,6 +146,7 @@ func TestConvert(t *testing.T) {
 		"young":         {retry, problemAnswer(409, converting).with("Retry-After", "1")},
 		"old":           {redirectAnswer("/login?why=moved&next=%2Fsessions%3Fa%3Db").with("Set-Cookie", clearedLegacy), problemAnswer(401, moved).with("Set-Cookie", clearedLegacy)},
 		"rejected":      {redirectAnswer("/login?why=again&next=%2Fsessions%3Fa%3Db"), problemAnswer(401, noClaim)},
+		"visitor":       {redirectAnswer("/login?why=new&next=%2Fsessions%3Fa%3Db"), problemAnswer(401, noClaim)},
 		"one; legacy=2": {redirectAnswer("/login?why=again&next=%2Fsessions%3Fa%3Db"), problemAnswer(401, noClaim)},
 		"busy":          {problemPage(503, busyText).with("Retry-After", "5"), problemAnswer(503, busyText).with("Retry-After", "5")},
 		"down":          {outagePage, outageProgram},

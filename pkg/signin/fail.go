@@ -58,6 +58,7 @@ var (
 	errConflict       = refuse(http.StatusConflict, "problem.conflict")
 	errCookies        = refuse(http.StatusBadRequest, "problem.cookies")
 	errNoClaim        = refuse(http.StatusUnauthorized, "problem.no_claim")
+	errNobody         = refuse(http.StatusUnauthorized, "problem.no_claim") // to a program it is errNoClaim
 	errMoved          = refuse(http.StatusUnauthorized, "problem.moved")
 	errConverting     = refuse(http.StatusConflict, "problem.converting")
 )
@@ -130,6 +131,8 @@ func answerTo(err error) *refusal {
 		return errRefused
 	case errors.Is(err, authn.ErrBusy):
 		return errBusy
+	case errors.Is(err, authn.ErrNobody):
+		return errNobody
 	case errors.Is(err, authn.ErrNoClaim):
 		return errNoClaim
 	case errors.Is(err, authn.ErrConverted):

@@ -22,6 +22,7 @@ func TestLoginContinues(t *testing.T) {
 		"to itself":          {"no session", "legacy=good", "/login?next=%2Flogin", "/login?next=%2Flogin /convert?next=%2Flogin /login"},
 		"spent":              {"no session", "legacy=old", "/login?next=%2Fcart", "/login?next=%2Fcart /convert?next=%2Fcart /login?why=moved&next=%2Fcart"},
 		"rejected":           {"no session", "legacy=rejected", "/login?next=%2Fcart", "/login?next=%2Fcart /convert?next=%2Fcart /login?why=again&next=%2Fcart"},
+		"a visitor":          {"no session", "legacy=visitor", "/login?next=%2Fcart", "/login?next=%2Fcart /convert?next=%2Fcart /login?why=new&next=%2Fcart"},
 		"no cookie":          {"no session", "other=1", "/login?next=%2Fcart", "/login?next=%2Fcart"},
 		"from convert":       {"no session", "legacy=good", "/login?why=again&next=%2Fcart", "/login?why=again&next=%2Fcart"},
 		"with a receipt":     {"no session", "legacy=good", "/login?kept=x&next=%2Fcart", "/login?kept=x&next=%2Fcart"},
@@ -39,6 +40,10 @@ func TestLoginContinues(t *testing.T) {
 				}
 				if form := strings.Contains(resp.body, `action="/login"`); form != strings.Contains(b.visited[len(b.visited)-1], "/login") {
 					t.Errorf("it ends with the form: %t; %d", form, resp.status)
+				}
+				last := b.visited[len(b.visited)-1]
+				if says := strings.Contains(resp.body, sentenceMoved) || strings.Contains(resp.body, sentenceAgain); says != (strings.Contains(last, "why=") && !strings.Contains(last, "why=new")) {
+					t.Errorf("%s says why: %t", last, says)
 				}
 			})
 		})

@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"example.com/coatcheck/pkg/session"
@@ -13,6 +14,10 @@ var (
 	// of ours: none at all, a bad one, one that has ended, or one of a user who may not sign
 	// in. Nothing was changed. Lead the user to the login page.
 	ErrNoClaim = errors.New("no session of the monolith that could go on here")
+
+	// ErrNobody is an ErrNoClaim of a session of the monolith in which nobody is signed in:
+	// that of a visitor. Who comes with it has no earlier sign-in.
+	ErrNobody = fmt.Errorf("%w: nobody is signed in with it", ErrNoClaim)
 
 	// ErrConverting means that another request is making a session of the monolith's at
 	// this moment. Answer 409, and let the client try again in a second.
@@ -28,7 +33,7 @@ var (
 type Converter interface {
 	// Convert makes a session for the user whom the request's cookies of the monolith
 	// prove, and sets its cookie on w. It does not touch the monolith's cookies. It returns
-	// ErrNoClaim, ErrConverting, ErrConverted or [ErrBusy]. Any other error is an outage,
+	// ErrNoClaim, which may be ErrNobody, ErrConverting, ErrConverted or [ErrBusy]. Any other error is an outage,
 	// and leaves the monolith's session as good as it was.
 	Convert(w http.ResponseWriter, r *http.Request) (*session.Session, error)
 
