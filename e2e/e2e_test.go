@@ -45,24 +45,21 @@ func TestLocal(t *testing.T) {
 	t.Run("another stack", func(t *testing.T) { attached(t, browser, s.url) })
 	journeys(t, browser, s.url)
 
-	started := descendants(t, s.pid)
-	if len(started) < 3 { // the program itself, sam and DynamoDB Local
-		t.Fatalf("make local runs only the processes %v", started)
-	}
-	s.process.Stop()
-	for _, pid := range started {
-		if command, ok := survives(pid); ok {
-			t.Errorf("make local leaves the process %d: %s", pid, command)
-		}
-	}
+	s.stopAll(t, 3) // the program itself, sam and DynamoDB Local
 	for _, container := range containers(t) {
 		if !slices.Contains(before, container) {
 			t.Errorf("make local leaves the container %s", container)
 		}
 	}
+	wantFree(t, port)
+}
+
+// wantFree reports an error if the port is taken.
+func wantFree(t *testing.T, port string) {
+	t.Helper()
 	if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
 		conn.Close()
-		t.Errorf("make local leaves the port %s taken", port)
+		t.Errorf("the port %s is still taken", port)
 	}
 }
 

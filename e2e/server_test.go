@@ -26,7 +26,7 @@ type server struct {
 // machine.
 const makeTimeout = 10 * time.Minute
 
-var announced = regexp.MustCompile(`^Coatcheck is at (http://\S+)\n$`)
+var announced = regexp.MustCompile(`^(?:Coatcheck|Harbour News) is at (http://\S+)\n$`)
 
 // serve runs make with the arguments. It returns when the target has printed its
 // address. Stopping the process is like Ctrl-C; at the latest the end of the test stops
@@ -130,6 +130,22 @@ func survives(pid int) (string, bool) {
 		}
 		if time.Now().After(deadline) {
 			return strings.ReplaceAll(string(command), "\x00", " "), true
+		}
+	}
+}
+
+// stopAll stops the server, which must have started at least so many processes, and checks
+// that it leaves none of them behind.
+func (s *server) stopAll(t *testing.T, least int) {
+	t.Helper()
+	started := descendants(t, s.pid)
+	if len(started) < least {
+		t.Fatalf("only the processes %v run", started)
+	}
+	s.process.Stop()
+	for _, pid := range started {
+		if command, ok := survives(pid); ok {
+			t.Errorf("the process %d is left: %s", pid, command)
 		}
 	}
 }

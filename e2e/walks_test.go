@@ -7,6 +7,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 
 	"example.com/coatcheck/internal/local/migration"
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
 // The walks move the routes of a monolith to us and back, while users are signed in. They
@@ -182,4 +183,44 @@ func (w *walk) weAreOut() {
 	over()
 	ada.known("ada", "/news", "/cart")
 	w.returns("/login")
+}
+
+// TestWalkDemo does what make migration-demo tells a person to do.
+func TestWalkDemo(t *testing.T) {
+	port := testenv.FreePort(t)
+	s := serve(t, "migration-demo", "PORT="+port)
+	browser := startBrowser(t)
+	moves, ada := newDevice(t, browser, s.url), newDevice(t, browser, s.url)
+	press := func(button, says string) {
+		t.Helper()
+		moves.open("/moves")
+		moves.press(button)
+		moves.wantPage("/moves", says)
+	}
+	ada.open("/login")
+	ada.run(fill("name", "ada"), fill("password", migration.Password))
+	ada.press("Go in")
+	ada.wantPage("/profile", "You are Ada")
+	press("Move /profile", "/profile is at Coatcheck")
+	moves.checkPage("moves")
+	ada.open("/profile")
+	ada.wantPage("/profile", "Welcome to your profile, Ada!")
+	press("Move /login", "/login is at Coatcheck")
+	press("Set the mode only", "in the mode only")
+	ada.open("/news")
+	ada.wantPage("/news", "Hello, Ada!")
+	press("Move /logout", "/logout is at Coatcheck")
+	nora := newDevice(t, browser, s.url)
+	nora.open("/cart")
+	nora.run(fill("username", "nora"), fill("password", migration.Password))
+	nora.press("Sign in")
+	nora.wantPage("/cart", "Nora orders the Sunday paper.")
+	press("Set the mode also", "in the mode also")
+	for _, route := range []string{"/logout", "/login", "/profile"} {
+		press("Move "+route+" back", route+" is at the monolith")
+	}
+	nora.open("/profile")
+	nora.wantPage("/profile", "You are Nora")
+	s.stopAll(t, 3) // the program itself, the monolith and the product
+	wantFree(t, port)
 }

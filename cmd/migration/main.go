@@ -45,6 +45,7 @@ func run(ctx context.Context) error {
 	if _, err := stack.Operate(ctx, migration.Password, "users", "add", "nora", "--display-name", "Nora"); err != nil {
 		return err
 	}
+	fmt.Printf("Harbour News is at %s\n", stack.URL)
 	fmt.Printf(steps, stack.URL, migration.Password)
 	select {
 	case <-ctx.Done():
@@ -57,9 +58,7 @@ func run(ctx context.Context) error {
 
 // steps are what a person can click. Its arguments are the address and the password of
 // everybody.
-const steps = `
-Harbour News is at %[1]s, a Flask application. Ada, Ben, Cleo and Dan
-read it. Everybody's password is %[2]q.
+const steps = `It is a Flask application, which ada, ben, cleo and dan read. Everybody's password is %[2]q.
 %[1]s/moves has a button for each move. Keep it open in a second tab.
 
  1. Sign in at %[1]s/login as "ada". The page is the monolith's.
