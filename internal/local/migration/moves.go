@@ -63,6 +63,7 @@ var movesPage = template.Must(template.New("").Parse(`<!doctype html>
 <meta charset="utf-8">
 <title>Moves</title>
 <style>body { font: 1rem/1.5 sans-serif; max-width: 40rem; margin: 2rem auto; } td { padding: .3rem 1rem .3rem 0; }</style>
+<main>
 <h1>Moves</h1>
 <table>
 {{range .Routes}}<tr><td>{{.Path}} is at {{if .Moved}}Coatcheck{{else}}the monolith ({{$.Monolith}}){{end}}</td>
@@ -71,5 +72,6 @@ var movesPage = template.Must(template.New("").Parse(`<!doctype html>
 <td><form method="post">{{if eq .Mode "also"}}<button name="mode" value="only">Set the mode only</button>{{else}}<button name="mode" value="also">Set the mode also</button>{{end}}</form></td></tr>
 </table>
 <p><a href="/news">News</a>, <a href="/cart">Cart</a>, <a href="/profile">Profile</a></p>
+</main>
 </html>
 `))
