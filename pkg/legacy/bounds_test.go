@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -229,5 +230,20 @@ func TestDecodeJSON(t *testing.T) {
 		if values, err := decodeJSON([]byte(text)); !errors.Is(err, ErrRejected) {
 			t.Errorf("%q: %v, %v; want %v", text, values, err, ErrRejected)
 		}
+	}
+}
+
+// TestInflateStops: what a short text could become is not made first and measured then.
+func TestInflateStops(t *testing.T) {
+	bomb := deflate(t, make([]byte, 4<<20))
+	if content, err := inflate(bomb); !errors.Is(err, ErrRejected) || content != nil {
+		t.Errorf("%d bytes, %v; want none and %v", len(content), err, ErrRejected)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	inflate(bomb)
+	runtime.ReadMemStats(&after)
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 12*maxBytes {
+		t.Errorf("it allocated %d bytes for content of at most %d", allocated, maxBytes)
 	}
 }
