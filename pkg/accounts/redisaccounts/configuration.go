@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/redis/go-redis/v9"
 
@@ -22,7 +21,7 @@ import (
 // primary. Replicas must have the same settings, because each may become a primary.
 // They are not asked, so that a replica that is down stops nobody.
 func CheckConfiguration(ctx context.Context, client redis.UniversalClient) error {
-	all, err := nodes(ctx, client)
+	all, err := rediscall.Nodes(ctx, client)
 	if err != nil {
 		return fmt.Errorf("asking Redis for its settings: %w", err)
 	}
@@ -62,23 +61,4 @@ func checkSettings(info string) error {
 		return nil
 	}
 	return fmt.Errorf("the Redis server would lose users and locks: set %s, in redis.conf or by CONFIG SET", strings.Join(wrong, " and "))
-}
-
-// nodes returns a client for each node that has keys: the primaries of a Redis Cluster,
-// else the one server.
-func nodes(ctx context.Context, client redis.UniversalClient) ([]redis.UniversalClient, error) {
-	cluster, ok := client.(*redis.ClusterClient)
-	if !ok {
-		return []redis.UniversalClient{client}, nil
-	}
-	return rediscall.Await(ctx, func() (all []redis.UniversalClient, err error) {
-		var mu sync.Mutex // ForEachMaster calls the function for all nodes at once
-		err = cluster.ForEachMaster(ctx, func(_ context.Context, node *redis.Client) error {
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, node)
-			return nil
-		})
-		return all, err
-	})
 }
