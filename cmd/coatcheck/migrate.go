@@ -132,7 +132,7 @@ func (c *closeMigration) Run(ctx context.Context, at address) error {
 		return err
 	}
 	if !window.Closed {
-		if err := c.confirm(window); err != nil {
+		if err := c.confirm(ctx, window); err != nil {
 			return err
 		}
 		if err := records.CloseWindow(ctx); err != nil {
@@ -150,7 +150,7 @@ func (c *closeMigration) Run(ctx context.Context, at address) error {
 var errNoWindow = fmt.Errorf("no bridge was ever open on these records; check %s and the store", config.BridgeTable)
 
 // confirm asks whether to close the bridge.
-func (c *closeMigration) confirm(window bridge.Window) error {
+func (c *closeMigration) confirm(ctx context.Context, window bridge.Window) error {
 	if c.Yes {
 		return nil
 	}
@@ -159,11 +159,20 @@ func (c *closeMigration) confirm(window bridge.Window) error {
 	}
 	fmt.Fprintf(os.Stderr, "The bridge ends at %s. Closing it now cannot be undone: whoever has not come over since signs in by password. Close it? [y/N] ",
 		window.EndsAt.Format(time.RFC3339))
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+	line := make(chan string, 1)
+	go func() {
+		text, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		line <- text
+	}()
+	select {
+	case text := <-line:
+		if answer := strings.ToLower(strings.TrimSpace(text)); answer == "y" || answer == "yes" {
+			return nil
+		}
 		return errors.New("nothing was changed")
+	case <-ctx.Done():
+		return errors.New("interrupted; nothing was changed")
 	}
-	return nil
 }
 
 type forgetHashes struct {
