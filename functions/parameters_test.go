@@ -276,7 +276,7 @@ func TestParameterPatterns(t *testing.T) {
 // counted.
 func TestVariablesFit(t *testing.T) {
 	parameters, variables := parameterVariables(t)
-	template, err := samtemplate.Read("../template.yaml")
+	template, err := samtemplate.Read("../template.yaml", hasBridge)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func build() (err error) {
 	if binaries, _, err = testenv.Kept("../.cache/tested/functions"); err != nil { // until this process ends
 		return err
 	}
-	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"))
+	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"), hasBridge)
 	if err != nil {
 		return err
 	}
@@ -107,14 +107,20 @@ func (s *stack) replace(id string, by *lambda) {
 // them. Settings replaces the values of some of these.
 func newStack(t testing.TB, settings map[string]string) *stack {
 	t.Helper()
-	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"))
+	return newStackWith(t, settings)
+}
+
+// newStackWith does the same for the template in which these conditions hold.
+func newStackWith(t testing.TB, settings map[string]string, conditions ...string) *stack {
+	t.Helper()
+	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"), conditions...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &stack{
 		functions: map[string]*lambda{},
 		template:  template,
-		tables:    dynamotest.Tables(t),
+		tables:    dynamotest.Tables(t, conditions...),
 		proxy:     dynamotest.NewProxy(t),
 	}
 	directory := accounts.NewDirectory(s.users(t), hashes.Hasher{})
@@ -208,6 +214,9 @@ func (s *stack) environment(function samtemplate.Function, settings map[string]s
 		case "ATTEMPTS_PER_NETWORK":
 			value = perNetwork(100)
 		}
+		if setting, ok := bridgeVariables[name]; ok && s.tables["BridgeTable"] != "" {
+			value = setting
+		}
 		if setting, ok := settings[name]; ok {
 			value = setting
 		}
@@ -247,7 +256,17 @@ func (s *stack) items(t *testing.T, table string, do func(client *dynamodb.Clien
 // field. To the functions this looks as if that much time had passed.
 func (s *stack) moveBack(t *testing.T, table, field string, by int64) {
 	t.Helper()
+	s.moveBackSome(t, table, field, by, "")
+}
+
+// moveBackSome does the same for the items whose hash key begins with prefix.
+func (s *stack) moveBackSome(t *testing.T, table, field string, by int64, prefix string) {
+	t.Helper()
+	hash := *s.template.Tables[table].CreateInput("").KeySchema[0].AttributeName
 	s.items(t, table, func(client *dynamodb.Client, name *string, key map[string]types.AttributeValue) error {
+		if !strings.HasPrefix(key[hash].(*types.AttributeValueMemberS).Value, prefix) {
+			return nil
+		}
 		_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 			TableName: name, Key: key, UpdateExpression: new("SET #f = #f - :by"), ConditionExpression: new("attribute_exists(#f)"),
 			ExpressionAttributeNames:  map[string]string{"#f": field},

@@ -78,13 +78,14 @@ func Client(tb testing.TB, endpoint string) *dynamodb.Client {
 	})
 }
 
-// Tables creates the tables of template.yaml under names that no other test uses, and
+// Tables creates the tables of template.yaml, those of it in which these conditions hold,
+// under names that no other test uses, and
 // deletes them when the test is done. It returns the names by logical ID. The tables
 // have no TTL, so DynamoDB keeps expired items, and the code under test must refuse
 // them. With TTL, DynamoDB Local removes expired items within about ten seconds.
-func Tables(tb testing.TB) map[string]string {
+func Tables(tb testing.TB, conditions ...string) map[string]string {
 	tb.Helper()
-	template, err := samtemplate.Read(filepath.Join(root(tb), "template.yaml"))
+	template, err := samtemplate.Read(filepath.Join(root(tb), "template.yaml"), conditions...)
 	if err != nil {
 		tb.Fatal(err)
 	}
