@@ -78,18 +78,18 @@ type world struct {
 
 // conversion is one that was answered with a session.
 type conversion struct {
-	claim, token string
-	session      *session.Session
-	began        int64
+	claim, token    string
+	session         *session.Session
+	began, answered int64
 }
 
 // ending is an operation that ends something and was answered with success.
 type ending struct {
-	what     string // "logout", "end", "monolith", "all", "one", "password", "disable"
-	claim    string // of end and monolith
-	token    string // of logout; of password the one that stays
-	id       string // of one
-	answered int64
+	what            string // "logout", "end", "gone", "monolith", "all", "one", "password" or "disable"
+	claim           string // of end, gone and monolith
+	token           string // of logout
+	id              string // of one; of password, the session that stays
+	began, answered int64
 }
 
 // call makes a call of the operation in ctx, slowly, and with the fault that the operation has
