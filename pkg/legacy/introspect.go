@@ -87,12 +87,12 @@ func NewIntrospect(o Introspect) (Source, error) {
 func checkIntrospectURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return errors.New("URL: it is no address such as https://www.example.com/whose")
+		return optionError("URL", "it is no address such as https://www.example.com/whose")
 	}
 	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
 		return nil
 	}
-	return fmt.Errorf("URL: it begins with %s:// and should begin with https://, because cookies and the key cross it", u.Scheme)
+	return optionError("URL", "it begins with %s:// and should begin with https://, because cookies and the key cross it", u.Scheme)
 }
 
 func isLoopback(host string) bool {
@@ -101,11 +101,11 @@ func isLoopback(host string) bool {
 
 func checkIntrospectKey(key []byte) error {
 	if len(key) < 16 {
-		return errors.New("Key: it should have 16 characters at least")
+		return optionError("Key", "it should have 16 characters at least")
 	}
 	for _, c := range key {
 		if c <= ' ' || c > '~' {
-			return errors.New("Key: it should have visible characters of ASCII alone")
+			return optionError("Key", "it should have visible characters of ASCII alone")
 		}
 	}
 	return nil

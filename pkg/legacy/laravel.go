@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -61,7 +60,7 @@ func newLaravelApp(o LaravelApp) (laravelApp, error) {
 		}
 		block, err := aes.NewCipher(secret)
 		if err != nil || len(secret) == 24 {
-			return laravelApp{}, fmt.Errorf("Keys: number %d is no APP_KEY: it should be 32 or 16 bytes, or base64: and their base64", i+1)
+			return laravelApp{}, optionError("Keys", "number %d is no APP_KEY: it should be 32 or 16 bytes, or base64: and their base64", i+1)
 		}
 		app.keys = append(app.keys, laravelKey{text, secret, block})
 	}
@@ -227,5 +226,3 @@ func phpText(serialized []byte) ([]byte, error) {
 	}
 	return []byte(text), nil
 }
-
-var errNoStore = errors.New("Store is missing")

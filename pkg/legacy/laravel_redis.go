@@ -2,7 +2,6 @@ package legacy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -33,9 +32,9 @@ func NewLaravelRedis(o LaravelRedis) (Source, error) {
 	switch {
 	case err != nil:
 	case o.Store == nil:
-		err = errNoStore
+		err = missing("Store")
 	case o.Prefix == "":
-		err = errors.New("Prefix is missing")
+		err = missing("Prefix")
 	default:
 		return laravelRedis{app, o.Store, o.Prefix}, nil
 	}

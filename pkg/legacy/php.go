@@ -42,7 +42,7 @@ func NewPHPRedis(o PHPRedis) (Source, error) {
 	}[o.Handler]
 	switch {
 	case o.Store == nil:
-		return nil, fmt.Errorf("PHPRedis: %w", errNoStore)
+		return nil, fmt.Errorf("PHPRedis: %w", missing("Store"))
 	case o.User == "":
 		return nil, errors.New("PHPRedis: User is missing")
 	case read == nil:

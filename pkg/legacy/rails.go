@@ -25,7 +25,7 @@ func railsKeys(secrets [][]byte, salt string, size int) (keys [][]byte, err erro
 		for _, digest := range []func() hash.Hash{sha256.New, sha1.New} {
 			key, err := pbkdf2.Key(digest, string(secret), []byte(salt), 1000, size)
 			if err != nil {
-				return nil, fmt.Errorf("Keys: %w", err)
+				return nil, optionError("Keys", "%v", err)
 			}
 			keys = append(keys, key)
 		}

@@ -36,7 +36,7 @@ func NewSCS(o SCS) (Source, error) {
 	o.Cookie, o.Prefix = cmp.Or(o.Cookie, "session"), cmp.Or(o.Prefix, "scs:session:")
 	switch {
 	case o.Store == nil:
-		return nil, fmt.Errorf("SCS: %w", errNoStore)
+		return nil, fmt.Errorf("SCS: %w", missing("Store"))
 	case o.User == "":
 		return nil, errors.New("SCS: User is missing")
 	}
