@@ -173,7 +173,7 @@ func TestSealCosts(t *testing.T) {
 }
 
 // In a pause no session comes over, nobody is stranded, and a logout ends both sessions.
-func TestPause(t *testing.T) {
+func TestPauseOfTheBridge(t *testing.T) {
 	s := newBridge(t, map[string]string{"CONVERT_ENABLED": "false"})
 	legacy := s.legacy(1)
 	r := s.wantCost(t, navigate("/convert", legacy), budget{})

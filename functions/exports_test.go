@@ -91,6 +91,33 @@ func (e evaluation) value(v any) any {
 	return nil
 }
 
+// decide replaces each Fn::If in v by what it is, and leaves out what has no value.
+func (e evaluation) decide(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		if parts, ok := v["Fn::If"].([]any); ok {
+			if e.holds(parts[0].(string)) {
+				return e.decide(parts[1])
+			}
+			return e.decide(parts[2])
+		}
+		decided := map[string]any{}
+		for name, part := range v {
+			decided[name] = e.decide(part)
+		}
+		return decided
+	case []any:
+		decided := []any{}
+		for _, part := range v {
+			if part = e.decide(part); !reflect.DeepEqual(part, map[string]any{"Ref": "AWS::NoValue"}) {
+				decided = append(decided, part)
+			}
+		}
+		return decided
+	}
+	return v
+}
+
 // Every output that other stacks may need is exported under its name, and every function
 // for other front doors.
 func TestExports(t *testing.T) {

@@ -2,6 +2,7 @@ package functions_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -15,8 +16,12 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"example.com/coatcheck/internal/local/samtemplate"
+	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
+	hashes "example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/bridge/membridge"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/bridgeconfig"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/session/memstore"
@@ -141,6 +146,16 @@ func startAll() error {
 	if _, err := signinconfig.Site(); err != nil {
 		return err
 	}
+	if os.Getenv("BRIDGE_ENDS_AT") != "" { // a Rule of the template wants it if there is a bridge
+		sessions, err := config.Sessions(memstore.New(), nil)
+		if err != nil {
+			return err
+		}
+		users := accounts.NewDirectory(memaccounts.New(), hashes.Hasher{})
+		if _, err := bridgeconfig.Converter(context.Background(), sessions, users, membridge.New()); err != nil {
+			return err
+		}
+	}
 	directory, err := signinconfig.Directory(memaccounts.New())
 	if err != nil {
 		return err
@@ -192,6 +207,7 @@ func TestParametersNeverStopAFunction(t *testing.T) {
 		}
 	}
 	delete(variables, endpoint)
+	t.Setenv("LEGACY_SOURCES", bridgeVariables["LEGACY_SOURCES"]) // a secret, which no pattern describes
 	set := func(variable, value string) string {
 		t.Setenv(variable, value)
 		return fmt.Sprintf("%s=%s ", variable, value)
@@ -246,8 +262,12 @@ func TestParameterPatterns(t *testing.T) {
 		"PublicOrigin":                 {[]string{"", "https://app.example.com", "http://localhost:8080", "https://a:443"}, []string{"https://", "https://A", "https://a/", "https://a:0", "https://a:"}},
 		"ProxySecrets":                 {[]string{"", strings.Repeat("0", 32), strings.Repeat("f", 64), key, key + "," + strings.Repeat("f", 64)}, []string{strings.Repeat("0", 31), strings.Repeat("0", 65), key + ",", key + "," + key + "," + key, key + ", " + key, "an example with blanks, and long enough"}},
 		"DynamoDBEndpoint":             {[]string{"", "http://host.docker.internal:8000", "http://localhost:8000", "https://dynamodb.example.com"}, []string{"http://", "http://a:b:c", "http://:::", "http://1:2:3", "http://a:", "http://a:0", "http://a:123456", "http://u@a", "ftp://a", "localhost:8000"}},
-		"BrandName":                    {[]string{"", "Müller & Söhne", "コートチェック", strings.Repeat("n", 50)}, []string{"two\nlines", "a\tb", strings.Repeat("n", 51)}},
-		"BrandColors":                  {[]string{"", "#0b5394,#9FC5E8"}, []string{"#0b5394", "#0b5394, #9fc5e8", "red,blue", "#0b5394,#9fc5e8;"}},
+		"LegacyCookies": {[]string{"", "session", "session,session.sig", "sessionid;Path=/;Domain=example.org;Stateless,laravel_session", "__Host-s;Stateless"},
+			[]string{"session;", "session,", "session;Secure", "a b", "session;Path=x", "session;Domain=https://a", "session;Domain=EXAMPLE.org", "a=b"}},
+		"LegacySourcesArn": {[]string{"", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/legacy-AbCdEf"}, []string{"shop/legacy", "arn:aws:s3:::bucket"}},
+		"BridgeEndsAt":     {[]string{"", "2027-03-28T00:00:00Z"}, []string{"2027-03-28", "2027-02-30T00:00:00Z", "2027-03-28T00:00:00+01:00", "2027-13-01T00:00:00Z", "2027-03-28T24:00:00Z"}},
+		"BrandName":        {[]string{"", "Müller & Söhne", "コートチェック", strings.Repeat("n", 50)}, []string{"two\nlines", "a\tb", strings.Repeat("n", 51)}},
+		"BrandColors":      {[]string{"", "#0b5394,#9FC5E8"}, []string{"#0b5394", "#0b5394, #9fc5e8", "red,blue", "#0b5394,#9fc5e8;"}},
 		"BrandLinks": {[]string{"", "Help=/", "Über uns=https://shop.example:8443/a/b?c=d&e=%C3%BC#f, Help=/help"},
 			[]string{"Help", "=/help", " =/help", "Help=//evil.example", "Help=javascript:alert(1)", "Help=http://shop.example", `Help=/"`, "Help=/%zz", "Help=/help,", strings.Repeat("n", 41) + "=/"}},
 		"PasswordPeppers": {[]string{"", "1:" + key, "2026:" + key + ",2025:" + key, "1:" + strings.Repeat("A", 44), "1:" + strings.Repeat("A", 86) + "=="},
@@ -271,8 +291,8 @@ func TestParameterPatterns(t *testing.T) {
 }
 
 // AWS allows a function 4 KB of variables. A brand as large as the template accepts fits
-// beside three keys, three peppers, two secrets of a proxy and the names of tables of a
-// stack with a long name. Beside the names and values, what JSON needs around them is
+// beside two keys, two peppers, two secrets of a proxy, the names of tables of a stack with
+// a long name and, with a bridge, the monolith's cookies and sources. Beside the names and values, what JSON needs around them is
 // counted.
 func TestVariablesFit(t *testing.T) {
 	parameters, variables := parameterVariables(t)
@@ -285,12 +305,15 @@ func TestVariablesFit(t *testing.T) {
 	}
 	const table = 100
 	sizes := map[string]int{
-		"SESSIONS_TABLE": table, "USERS_TABLE": table, "ATTEMPTS_TABLE": table, "SESSION_KEYS": 3 * 45,
-		"PASSWORD_PEPPERS": 3 * 57, "DEVISE_PEPPER": 128, "PUBLIC_ORIGIN": 100, "PROXY_SECRETS": 2*64 + 1, "BRAND_NAME": 3 * 50, "BRAND_COLORS": 15,
+		"SESSIONS_TABLE": table, "USERS_TABLE": table, "ATTEMPTS_TABLE": table, "BRIDGE_TABLE": table, "LEGACY_SOURCES": 1800, "SESSION_KEYS": 2 * 45,
+		"PASSWORD_PEPPERS": 2 * 57, "DEVISE_PEPPER": 128, "PUBLIC_ORIGIN": 100, "PROXY_SECRETS": 2*64 + 1, "BRAND_NAME": 3 * 50, "BRAND_COLORS": 15,
 	}
 	for id, function := range template.Functions {
 		total := 0
 		for variable := range function.Environment {
+			if id == "ConvertFunction" && variable == "BRAND_LOGO" { // empty there, to make room
+				continue
+			}
 			size := cmp.Or(sizes[variable], parameters[variables[variable]].MaxLength, len(parameters[variables[variable]].Default)+4)
 			total += len(variable) + size + len(`"":"",`)
 		}

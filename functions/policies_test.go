@@ -1,9 +1,11 @@
 package functions_test
 
 import (
+	"crypto/rand"
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/internal/testing/dynamotest"
@@ -51,6 +53,85 @@ func TestPolicies(t *testing.T) {
 		if got := s.attributes(t, function, uses[id]); !reflect.DeepEqual(got, function.Attributes) {
 			t.Errorf("%s names the attributes %v; template.yaml allows %v", id, got, function.Attributes)
 		}
+	}
+}
+
+// With a bridge some functions make more calls, and may make exactly these.
+func TestPoliciesOfTheBridge(t *testing.T) {
+	s := newBridge(t, nil)
+	uses := map[string][]dynamotest.Call{}
+	use := func(function string, in request) reply {
+		r := s.do(t, in)
+		uses[function] = append(uses[function], r.calls...)
+		return r
+	}
+	freeze := func() { // a change of the password was interrupted long ago
+		account, err := s.users(t).Get(t.Context(), username)
+		if err != nil {
+			t.Fatal(err)
+		}
+		account.FrozenUntil = time.Now().UTC().Add(-time.Minute).Truncate(time.Second)
+		if err := s.users(t).Update(t.Context(), account, rand.Text()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	idle := func() { s.moveBack(t, "SessionsTable", "last_seen_at", 4*60) }
+	convert := func(cookie string) string {
+		return use("ConvertFunction", request{method: "POST", path: "/convert", cookie: cookie}).cookie()
+	}
+	freeze()
+	cookie := convert(s.legacy(1))
+	idle()
+	convert(cookie)
+	use("ConvertFunction", request{method: "POST", path: "/convert/end", cookie: s.legacy(1)})
+	s.empty(t, "BridgeTable")
+	s.restartBridge(t)
+	s.proxy.Fail("PutItem "+s.tables["SessionsTable"], dynamotest.LoseAnswer)
+	convert(s.legacy(2)) // its link is taken back
+	cookie = s.signIn(t)
+	use("LogoutFunction", request{method: "POST", path: "/logout", cookie: cookie})
+	cookie = s.signIn(t)
+	idle()
+	r := use("PasswordFunction", changePassword(cookie, password, nextPassword))
+	idle()
+	use("SessionsFunction", request{method: "GET", path: "/sessions", cookie: r.cookie()})
+	use("SessionsFunction", request{method: "POST", path: "/sessions/revoke-all", cookie: r.cookie()})
+	without, err := samtemplate.Read("../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, function := range s.template.Functions {
+		if got := dynamotest.Uses(uses[id], s.tables); len(got) > 0 && !slices.Equal(got, function.Access) {
+			t.Errorf("%s calls %v; template.yaml allows %v", id, got, function.Access)
+		}
+		if len(uses[id]) == 0 && !reflect.DeepEqual(function.Access, without.Functions[id].Access) {
+			t.Errorf("%s may %v with a bridge, and without %v", id, function.Access, without.Functions[id].Access)
+		}
+	}
+}
+
+// Without a bridge the functions may do what they could before there were bridges.
+func TestPoliciesWithoutABridge(t *testing.T) {
+	template, err := samtemplate.Read("../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string][]string{
+		"LogoutFunction":   {"DeleteItem SessionsTable"},
+		"SessionsFunction": {"DeleteItem SessionsTable", "GetItem SessionsTable", "Query SessionsTable", "UpdateItem SessionsTable"},
+		"PasswordFunction": {"DeleteItem AttemptsTable", "UpdateItem AttemptsTable", "DeleteItem SessionsTable", "GetItem SessionsTable", "Query SessionsTable", "UpdateItem SessionsTable",
+			"GetItem UsersTable", "UpdateItem UsersTable"},
+	} {
+		var got []string
+		for _, access := range template.Functions[id].Access {
+			got = append(got, access.Action+" "+access.Table)
+		}
+		if !slices.Equal(got, want) || template.Functions[id].Environment["BRIDGE_TABLE"] != "" {
+			t.Errorf("%s may %q, want %q; BRIDGE_TABLE %q", id, got, want, template.Functions[id].Environment["BRIDGE_TABLE"])
+		}
+	}
+	if _, ok := template.Functions["ConvertFunction"]; ok || len(template.Tables) != 3 {
+		t.Errorf("without a bridge there is ConvertFunction: %t, and there are %d tables", ok, len(template.Tables))
 	}
 }
 

@@ -173,6 +173,15 @@ func (s *stack) start(t testing.TB, settings map[string]string) {
 	s.url = server.URL
 }
 
+// restartBridge starts the function of /convert anew: the window opens again.
+func (s *stack) restartBridge(t testing.TB) {
+	t.Helper()
+	function := s.template.Functions["ConvertFunction"]
+	l := start(t, binary(function), s.environment(function, nil))
+	l.waitUntilReady(t)
+	s.replace("ConvertFunction", l)
+}
+
 // behind returns the same stack behind another door.
 func (s *stack) behind(t testing.TB, d door) *stack {
 	t.Helper()

@@ -22,8 +22,21 @@ type stage struct {
 	RouteSettings        map[string]limits
 }
 
-func translatedStage(t *testing.T) stage {
-	return resources[stage](t, translate(t), "AWS::ApiGatewayV2::Stage")["Stage"]
+func translatedStage(t *testing.T) stage { return stageWith(t, "") }
+
+// stageWith returns the stage if these are the cookies of a monolith.
+func stageWith(t *testing.T, legacyCookies string) (s stage) {
+	t.Helper()
+	stack := translate(t)
+	e := stack.evaluate(t, map[string]string{"LegacyCookies": legacyCookies})
+	decided, err := json.Marshal(e.decide(decoded(t, stack.Resources["Stage"].Properties)))
+	if err == nil {
+		err = json.Unmarshal(decided, &s)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // POST /login has a route key and limits of its own, because each of its requests may
@@ -37,6 +50,10 @@ func TestThrottles(t *testing.T) {
 	if got, want := s.RouteSettings, map[string]limits{"POST /login": {10, 20}, "ANY /whoami": {1000, 2000}}; !maps.Equal(got, want) {
 		t.Errorf("the limits of single routes are %+v, want %+v", got, want)
 	}
+	s = stageWith(t, "session")
+	if got, want := s.RouteSettings, map[string]limits{"POST /login": {10, 20}, "ANY /whoami": {1000, 2000}, "ANY /convert": {50, 100}}; !maps.Equal(got, want) {
+		t.Errorf("with a bridge the limits of single routes are %+v, want %+v", got, want)
+	}
 	routes := map[string]bool{}
 	for _, function := range readTemplate(t).Functions {
 		for _, route := range function.Routes {
@@ -49,7 +66,7 @@ func TestThrottles(t *testing.T) {
 		}
 	}
 	stack := translate(t) // API Gateway refuses limits of a route that is not there yet
-	if waits := stack.Resources["Stage"].DependsOn; !reflect.DeepEqual(waits, []any{"LoginPostRoute", "WhoamiRoute"}) ||
+	if waits := stack.Resources["Stage"].DependsOn; !reflect.DeepEqual(waits, []any{"LoginPostRoute", "WhoamiRoute", "ConvertRoute"}) ||
 		!bytes.Contains(stack.Resources["LoginPostRoute"].Properties, []byte(`"POST /login"`)) ||
 		!bytes.Contains(stack.Resources["WhoamiRoute"].Properties, []byte(`"ANY /whoami"`)) {
 		t.Errorf("the stage is made after %v, want the routes POST /login and ANY /whoami", waits)

@@ -58,7 +58,11 @@ func (c *createTables) createInDynamoDB(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	template, err := samtemplate.Read(c.Template)
+	var conditions []string
+	if os.Getenv(config.BridgeTable) != "" {
+		conditions = append(conditions, "HasBridge")
+	}
+	template, err := samtemplate.Read(c.Template, conditions...)
 	if err != nil {
 		return fileError(err)
 	}

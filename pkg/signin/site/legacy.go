@@ -52,17 +52,9 @@ func ParseLegacyCookies(text string) (cookies []LegacyCookie, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(cookies, c.replaces) {
-			return nil, fmt.Errorf("%q is there twice; write it once", strings.TrimSpace(entry))
-		}
 		cookies = append(cookies, c)
 	}
 	return cookies, nil
-}
-
-// replaces reports whether a browser takes both for one cookie.
-func (c LegacyCookie) replaces(other LegacyCookie) bool {
-	return c.Name == other.Name && c.Path == other.Path && c.Domain == other.Domain
 }
 
 func parseLegacyCookie(entry string) (c LegacyCookie, err error) {
