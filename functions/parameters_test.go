@@ -195,6 +195,8 @@ func TestParametersNeverStopAFunction(t *testing.T) {
 			all[variable] = values(t, p.AllowedPattern)
 		}
 	}
+	t.Setenv("LEGACY_LOGIN_KEY", strings.Repeat("k", 32)) // a Rule of the template wants it beside the URL
+	delete(variables, "LEGACY_LOGIN_KEY")
 	// The client is slow to make, and reads no variable of ours: it is made for each
 	// different endpoint, and for nothing else.
 	const endpoint = "AWS_ENDPOINT_URL_DYNAMODB"
@@ -258,6 +260,8 @@ func TestParameterPatterns(t *testing.T) {
 		"SessionLifetime":              {[]string{"15m", "24h", "9600h"}, []string{"5s", "9601h", "24"}},
 		"ReauthenticationWindow":       {[]string{"15m", "10s"}, []string{"0s", "0m", "15"}},
 		"AttemptsLadder":               {[]string{"10,30s,1h,100", "1,1s,1s,2", "5,1m,1h30m,20"}, []string{"0,30s,1h,100", "10,0s,1h,100", "10,30s,0h,100", "10,30s,1h,0", "10,30s,1h,1", "10,30s,1h", "99999999999999999999,30s,1h,100"}},
+		"LegacyLoginURL":               {[]string{"", "https://www.example.com/internal/coatcheck-login", "https://a:8443"}, []string{"http://localhost/", "https://", "https://u@a/", "https://a/?key=x", "https://a/#x", "https://a:0"}},
+		"LegacyLoginKey":               {[]string{"", strings.Repeat("f", 32)}, []string{"short", strings.Repeat("f", 31) + " ", strings.Repeat("f", 31) + ","}},
 		"AttemptsPerNetwork":           {[]string{"100,10m", "1,1s"}, []string{"0,10m", "100,0m", "100", "99999999999999999999,10m"}},
 		"PublicOrigin":                 {[]string{"", "https://app.example.com", "http://localhost:8080", "https://a:443"}, []string{"https://", "https://A", "https://a/", "https://a:0", "https://a:"}},
 		"ProxySecrets":                 {[]string{"", strings.Repeat("0", 32), strings.Repeat("f", 64), key, key + "," + strings.Repeat("f", 64)}, []string{strings.Repeat("0", 31), strings.Repeat("0", 65), key + ",", key + "," + key + "," + key, key + ", " + key, "an example with blanks, and long enough"}},
@@ -307,6 +311,7 @@ func TestVariablesFit(t *testing.T) {
 	sizes := map[string]int{
 		"SESSIONS_TABLE": table, "USERS_TABLE": table, "ATTEMPTS_TABLE": table, "BRIDGE_TABLE": table, "LEGACY_SOURCES": 1800, "SESSION_KEYS": 2 * 45,
 		"PASSWORD_PEPPERS": 2 * 57, "DEVISE_PEPPER": 128, "PUBLIC_ORIGIN": 100, "PROXY_SECRETS": 2*64 + 1, "BRAND_NAME": 3 * 50, "BRAND_COLORS": 15,
+		"LEGACY_LOGIN_KEY": 32,
 	}
 	for id, function := range template.Functions {
 		total := 0
