@@ -34,6 +34,8 @@ var frameworks = []struct {
 	{"php", func(t *testing.T) *exec.Cmd { return php(t, "php") }},
 	{"php-psr15", psr15},
 	{"laravel", func(t *testing.T) *exec.Cmd { return php(t, "laravel") }},
+	{"servlet", func(t *testing.T) *exec.Cmd { return java(t) }},
+	{"spring-security", func(t *testing.T) *exec.Cmd { return java(t, "SPRING=1") }},
 }
 
 // The packages of PyPI that an application runs with.
@@ -156,5 +158,25 @@ func psr15(t *testing.T) *exec.Cmd {
 	})
 	command := php(t, "psr15", "-d", "extension="+filepath.Join(folder, "usr/lib/php/20220829/psr.so"))
 	command.Env = append(command.Env, "PACKAGES="+filepath.Join(folder, "usr/share/php"))
+	return command
+}
+
+// java returns the command of the application in Java, compiled with the packages of pom.xml.
+func java(t *testing.T, env ...string) *exec.Cmd {
+	t.Helper()
+	debian(t, "javac", "openjdk-17-jdk-headless")
+	debian(t, "mvn", "maven")
+	pom, err := os.ReadFile("testdata/java/pom.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := installed(t, "maven "+string(pom), func(folder string) *exec.Cmd {
+		return exec.CommandContext(t.Context(), "mvn", "--quiet", "--batch-mode", "--file", "testdata/java/pom.xml", "dependency:copy-dependencies", "-DoutputDirectory="+folder)
+	})
+	classes := t.TempDir()
+	path := filepath.Join(packages, "*")
+	run(t, exec.CommandContext(t.Context(), "javac", "-Xlint:all,-processing,-serial", "-Werror", "-cp", path, "-d", classes, "CoatcheckFilter.java", "CoatcheckSpring.java", "testdata/java/Monolith.java"))
+	command := exec.Command("java", "-XX:+UseSerialGC", "-cp", classes+string(os.PathListSeparator)+path, "Monolith")
+	command.Env = environment(env...)
 	return command
 }
