@@ -44,10 +44,10 @@ SCANNER := .cache/checkov-$(CHECKOV)
 SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 
 # The Go modules: the product, its tests in a browser, its benchmarks that compare it with
-# other libraries, and programs that import it. They are separate modules, so that a program
+# other libraries, the tests of the middleware, and programs that import it. They are separate modules, so that a program
 # which imports the product does not get the dependencies of these tests and benchmarks. The
 # examples have paths of their own, so that they can import no more than anybody can.
-MODULES := . e2e bench examples/lambda examples/monolith/nethttp examples/restapi examples/stack
+MODULES := . e2e bench middleware examples/lambda examples/monolith/nethttp examples/restapi examples/stack
 EXAMPLES := $(filter examples/%,$(MODULES))
 
 # The templates of other front doors than template.yaml's HTTP API.
@@ -78,7 +78,11 @@ export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help
 help: ## List the targets
+<<<<<<< HEAD
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+=======
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+>>>>>>> da17934 (make middleware; the tree, and what is common to the Python files)
 
 .PHONY: run
 run: $(RUNNING) ## Serve the product on http and https://localhost:8080; ADDR=localhost:PORT moves it, STORE=sqlite:FILE keeps it
@@ -125,6 +129,10 @@ migration-demo: ## Move the routes of a Flask monolith by hand, on http://localh
 .PHONY: browsers
 browsers: ## Walk a user through make run in Firefox and WebKit; needs firefox-esr, webkit2gtk-driver and xvfb
 	cd e2e && go test -count=1 -timeout 30m -v -run '$(OTHER_BROWSERS)' .
+
+.PHONY: middleware
+middleware: ## Test middleware/ in each framework; needs Node.js, Ruby, PHP, Java and packages of Debian
+	cd middleware && go test -count=1 -timeout 20m -parallel 8 ./...
 
 .PHONY: bare
 bare: ## Run make test and make run on a bare Debian, in a folder; needs root, debootstrap and Go

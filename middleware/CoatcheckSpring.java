@@ -37,11 +37,17 @@ public final class CoatcheckSpring extends AbstractHttpConfigurer<CoatcheckSprin
         return UsernamePasswordAuthenticationToken.authenticated(who.get("user_id"), null, authorities);
     }
 
+    /** Spring calls it before any configurer's init, which is too late to name a strategy. */
     @Override
-    public void init(HttpSecurity http) throws Exception {
+    public void setBuilder(HttpSecurity http) {
+        super.setBuilder(http);
         SessionAuthenticationStrategy strategy = new CompositeSessionAuthenticationStrategy(
                 List.of(new ChangeSessionIdAuthenticationStrategy(), CoatcheckSpring::signIn));
-        http.sessionManagement(sessions -> sessions.sessionAuthenticationStrategy(strategy));
+        try {
+            http.sessionManagement(sessions -> sessions.sessionAuthenticationStrategy(strategy));
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     @Override

@@ -246,7 +246,7 @@ func loginPage(m *monolith) {
 		"?next=%2Fa%0A%2Fb":              "/login",
 		"?next=%2F%09%2Fevil.example":    "/login",
 		"?next=":                         "/login",
-		"?next[]=/cart":                  "/login",
+		"?next%5B%5D=/cart":              "/login",
 		"?next=%2Fcart%0A":               "/login",
 		"?other=/cart":                   "/login",
 		"?next=%2Fcart%2F%C3%BC%3Fq%3D+": "/login",

@@ -209,12 +209,21 @@ class Coatcheck:
         if request.path in self.logout_paths and request.routing_exception is None and request.method != "OPTIONS":
             self._end()
         if hasattr(current_app, "login_manager") and (state.who or self.mode == "only"):
-            user = self._load(state.who) if state.who else None
+            user = self._load(state.who, current_app.login_manager)
             # Flask-Login's current_user, which it would otherwise load from the session.
             g._login_user = current_app.login_manager.anonymous_user() if user is None else user
 
-    def _load(self, who):
-        return self._user(who) if self._user else current_app.login_manager._user_callback(who["user_id"])
+    def _load(self, who, manager):
+        if who is None:  # its request_loader knows no sessions
+            return manager._load_user_from_request(request) if manager._request_callback else None
+        if self._user:
+            return self._user(who)
+        try:
+            user = manager._user_callback(who["user_id"])
+        except ValueError:  # of int("…")
+            return None
+        # A database finds the user 42 by "042" too.
+        return user if user is not None and str(getattr(user, manager.id_attribute)()) == who["user_id"] else None
 
     def _logged_in(self, app, user):
         try:

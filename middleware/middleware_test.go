@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -59,6 +60,8 @@ var answers = []struct{ token, want string }{
 	{"200-42", "42"},
 	{"200-43", "43"},
 	{"200-unknown", "nobody"},
+	{"200-042", "nobody"}, // a database finds 42 by it
+	{"200-42x", "nobody"},
 	{"401", "nobody"},
 	{"204", outage},
 	{"400", outage},
@@ -93,8 +96,9 @@ func who(m *monolith) {
 		if got := status(m.with(tok).get("/me")); got != a.want {
 			m.t.Errorf("%s: %s, not %s", a.token, got, a.want)
 		}
-		if got := m.fake.whats(tok); !slices.Equal(got, []string{"GET /whoami"}) {
-			m.t.Errorf("%s: asked %q", a.token, got)
+		// Java's client repeats a GET whose connection was closed.
+		if got := slices.Compact(m.fake.whats(tok)); !slices.Equal(got, []string{"GET /whoami"}) || len(m.fake.whats(tok)) > 1 && a.token != "reset" {
+			m.t.Errorf("%s: asked %q", a.token, m.fake.whats(tok))
 		}
 	}
 }
@@ -281,5 +285,24 @@ func hidden(m *monolith) {
 		if got := b.get("/me").me.Cookie; got != want {
 			m.t.Errorf("%q: the application sees %q, not %q", ours, got, want)
 		}
+	}
+}
+
+// TestPythonFilesAgree: what the Flask and the Django file have in common is the same.
+func TestPythonFilesAgree(t *testing.T) {
+	common := func(file string) string {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, ok := strings.Cut(string(text), "\n# --- From here")
+		part, _, ok2 := strings.Cut(rest, "\n# --- The same")
+		if !ok || !ok2 {
+			t.Fatalf("%s has lost the lines that mark the common part", file)
+		}
+		return part
+	}
+	if common("coatcheck_flask.py") != common("coatcheck_django.py") {
+		t.Error("the common parts of coatcheck_flask.py and coatcheck_django.py differ")
 	}
 }

@@ -96,7 +96,7 @@ func (a answer) field(name string) string { return strings.Join(a.Header.Values(
 func (a answer) clears() bool {
 	for _, c := range a.Cookies() {
 		if c.Name == cookieName {
-			if c.Value != "" || c.MaxAge >= 0 || c.Path != "/" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Domain != "" {
+			if c.MaxAge >= 0 || c.Path != "/" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Domain != "" {
 				return false
 			}
 			return true
