@@ -18,7 +18,6 @@ import org.springframework.security.core.authority.AuthorityUtils;
 import org.springframework.security.core.authority.SimpleGrantedAuthority;
 import org.springframework.security.core.context.SecurityContext;
 import org.springframework.security.core.context.SecurityContextHolder;
-import org.springframework.security.web.authentication.session.ChangeSessionIdAuthenticationStrategy;
 import org.springframework.security.web.authentication.session.CompositeSessionAuthenticationStrategy;
 import org.springframework.security.web.authentication.session.SessionAuthenticationStrategy;
 import org.springframework.security.web.context.SecurityContextHolderFilter;
@@ -37,17 +36,13 @@ public final class CoatcheckSpring extends AbstractHttpConfigurer<CoatcheckSprin
         return UsernamePasswordAuthenticationToken.authenticated(who.get("user_id"), null, authorities);
     }
 
-    /** Spring calls it before any configurer's init, which is too late to name a strategy. */
+    /** Adds signIn to what Spring does at each sign-in. Login forms take that in their configure. */
     @Override
-    public void setBuilder(HttpSecurity http) {
-        super.setBuilder(http);
-        SessionAuthenticationStrategy strategy = new CompositeSessionAuthenticationStrategy(
-                List.of(new ChangeSessionIdAuthenticationStrategy(), CoatcheckSpring::signIn));
-        try {
-            http.sessionManagement(sessions -> sessions.sessionAuthenticationStrategy(strategy));
-        } catch (Exception e) {
-            throw new IllegalStateException(e);
-        }
+    public void init(HttpSecurity http) {
+        SessionAuthenticationStrategy before = http.getSharedObject(SessionAuthenticationStrategy.class);
+        http.setSharedObject(
+                SessionAuthenticationStrategy.class,
+                new CompositeSessionAuthenticationStrategy(List.of(before, CoatcheckSpring::signIn)));
     }
 
     @Override
@@ -80,6 +75,8 @@ public final class CoatcheckSpring extends AbstractHttpConfigurer<CoatcheckSprin
                         ? user
                         : new AnonymousAuthenticationToken("coatcheck", "anonymousUser", AuthorityUtils.createAuthorityList("ROLE_ANONYMOUS")));
                 SecurityContextHolder.setContext(context);
+                // SessionManagementFilter would take our user for one who has just signed in, and save that.
+                request.setAttribute("__spring_security_session_mgmt_filter_applied", true);
             }
             chain.doFilter(request, response);
         }

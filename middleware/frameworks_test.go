@@ -161,22 +161,31 @@ func psr15(t *testing.T) *exec.Cmd {
 	return command
 }
 
-// java returns the command of the application in Java, compiled with the packages of pom.xml.
+// java returns the command of the application in Java.
 func java(t *testing.T, env ...string) *exec.Cmd {
 	t.Helper()
 	debian(t, "javac", "openjdk-17-jdk-headless")
 	debian(t, "mvn", "maven")
-	pom, err := os.ReadFile("testdata/java/pom.xml")
-	if err != nil {
-		t.Fatal(err)
+	var content string
+	for _, file := range javaFiles {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content += string(text)
 	}
-	packages := installed(t, "maven "+string(pom), func(folder string) *exec.Cmd {
-		return exec.CommandContext(t.Context(), "mvn", "--quiet", "--batch-mode", "--file", "testdata/java/pom.xml", "dependency:copy-dependencies", "-DoutputDirectory="+folder)
-	})
-	classes := t.TempDir()
-	path := filepath.Join(packages, "*")
-	run(t, exec.CommandContext(t.Context(), "javac", "-Xlint:all,-processing,-serial", "-Werror", "-cp", path, "-d", classes, "CoatcheckFilter.java", "CoatcheckSpring.java", "testdata/java/Monolith.java"))
-	command := exec.Command("java", "-XX:+UseSerialGC", "-cp", classes+string(os.PathListSeparator)+path, "Monolith")
+	packages := installed(t, "maven "+content, func(folder string) *exec.Cmd { return compile(t, folder) })
+	command := exec.Command("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join(packages, "classes")+":"+filepath.Join(packages, "*"), "Monolith")
 	command.Env = environment(env...)
 	return command
+}
+
+var javaFiles = []string{"testdata/java/pom.xml", "CoatcheckFilter.java", "CoatcheckSpring.java", "testdata/java/Monolith.java"}
+
+// compile puts the packages of pom.xml into the folder, and returns the command that compiles
+// the application with them.
+func compile(t *testing.T, folder string) *exec.Cmd {
+	run(t, exec.CommandContext(t.Context(), "mvn", "--quiet", "--batch-mode", "--file", "testdata/java/pom.xml", "dependency:copy-dependencies", "-DoutputDirectory="+folder))
+	arguments := append([]string{"-Xlint:all,-processing,-serial", "-Werror", "-cp", filepath.Join(folder, "*"), "-d", filepath.Join(folder, "classes")}, javaFiles[1:]...)
+	return exec.CommandContext(t.Context(), "javac", arguments...)
 }

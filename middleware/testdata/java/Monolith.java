@@ -88,6 +88,7 @@ public class Monolith extends HttpServlet {
         SecurityFilterChain chain(HttpSecurity http) throws Exception {
             return http.with(new CoatcheckSpring(), Customizer.withDefaults())
                     .csrf(csrf -> csrf.disable())
+                    .sessionManagement(sessions -> sessions.maximumSessions(1000)) // with it comes SessionManagementFilter
                     .formLogin(form -> form.loginPage("/signin")
                             .loginProcessingUrl("/signin-elsewhere")
                             .usernameParameter("user")
