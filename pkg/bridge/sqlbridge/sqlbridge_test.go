@@ -319,3 +319,30 @@ func TestLatePutLink(t *testing.T) {
 		t.Errorf("after the late INSERT the link is %+v, %v; want it ended", left, err)
 	}
 }
+
+// An EndLink that is carried out late ends the link that it has read, and no other that was
+// put since: its caller would never learn which session that one names.
+func TestLateEndLink(t *testing.T) {
+	t.Parallel()
+	proxy, store, direct := lost(t)
+	ctx := t.Context()
+	l, next, end := newLink(), newLink(), newLink()
+	next.ID, end.ID = l.ID, l.ID
+	_, err := direct.PutLink(ctx, l)
+	check(t, err)
+	_, err = store.GetSeal(ctx, "nobody") // opens a connection
+	check(t, err)
+	proxy.Fail("UPDATE", postgrestest.Hold)
+	if _, err := store.EndLink(ctx, end); err == nil {
+		t.Error("EndLink, held, succeeded")
+	}
+	check(t, direct.DeleteLink(ctx, l.ID, l.Nonce))
+	_, err = direct.PutLink(ctx, next)
+	check(t, err)
+	if answers := proxy.Deliver(); !slices.Equal(answers, []string{"UPDATE 0"}) {
+		t.Errorf("the late UPDATE is answered with %q", answers)
+	}
+	if left, err := direct.GetLink(ctx, l.ID); err != nil || left != next {
+		t.Errorf("after the late UPDATE the link is %+v, %v; want %+v", left, err, next)
+	}
+}
