@@ -134,8 +134,8 @@ func TestLogoutAtTheBridge(t *testing.T) {
 	if to := onward.header.Get("Location"); to != "/convert/end" {
 		t.Fatalf("a logout goes on at %q", to)
 	}
-	// The link is ended, and the session that it names, which is sealed first.
-	r := s.wantCost(t, request{method: "POST", path: "/convert/end", cookie: legacy}, budget{[]string{"UpdateItem", "UpdateItem", "DeleteItem"}, 0, 3})
+	// The link is ended, and the session that it names.
+	r := s.wantCost(t, request{method: "POST", path: "/convert/end", cookie: legacy}, budget{[]string{"UpdateItem", "DeleteItem"}, 0, 2})
 	wantStatus(t, r, http.StatusNoContent)
 	wantStatus(t, s.do(t, profile(cookie)), http.StatusUnauthorized)
 	wantStatus(t, s.do(t, request{method: "POST", path: "/convert", cookie: legacy}), http.StatusUnauthorized)
