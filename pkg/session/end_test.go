@@ -180,6 +180,24 @@ func TestRevoke(t *testing.T) {
 	want(t, r.Revoke(t.Context(), "u1", s.ID), session.ErrNoSession)
 }
 
+// TestRevokeKey: a program that knows no more than the key of a session ends it, and nobody is
+// told before.
+func TestRevokeKey(t *testing.T) {
+	asked := 0
+	r := newFixture(t, session.Config{BeforeEnding: func(context.Context, string, bool) error { asked++; return nil }})
+	s, token := r.login("u1")
+	_, other := r.login("u1")
+	r.log.reset()
+	want(t, r.RevokeKey(t.Context(), s.Key()), nil)
+	r.log.wantLines("INFO session_ended reason=revoked session_id=" + s.ID + " user_id=u1")
+	r.wantDead(token)
+	r.wantAlive(other)
+	want(t, r.RevokeKey(t.Context(), s.Key()), session.ErrNoSession)
+	if asked > 0 {
+		t.Error("BeforeEnding was called")
+	}
+}
+
 func TestRevokeRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, session.Config{})
