@@ -85,6 +85,7 @@ func TestIntrospectOutage(t *testing.T) {
 		"expires_at is no time":     answer(200, `{"user_id": 7, "expires_at": "tomorrow"}`),
 		"data is a list":            answer(200, `{"user_id": 7, "data": []}`),
 		"too long":                  answer(200, `{"user_id": 7, "x": "`+strings.Repeat("x", 64<<10)+`"}`),
+		"too long, with blanks":     answer(200, `{"user_id": 7}`+strings.Repeat(" ", 64<<10)),
 		"too deep":                  answer(200, `{"user_id": 7, "x": `+strings.Repeat("[", 100)+strings.Repeat("]", 100)+`}`),
 		"the connection is cut off": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
@@ -186,6 +187,31 @@ func TestIntrospectTimeout(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// endless is a connection to a monolith that answers blanks, for ever.
+type endless struct{ read int }
+
+func (e *endless) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(e)}, nil
+}
+
+func (e *endless) Read(b []byte) (int, error) {
+	e.read += len(b)
+	return copy(b, strings.Repeat(" ", len(b))), nil
+}
+
+// TestIntrospectEndless: of an answer without an end little more is read than may be.
+func TestIntrospectEndless(t *testing.T) {
+	var monolith endless
+	source := made(t)(legacy.NewIntrospect(legacy.Introspect{
+		URL: "https://www.example.com/whose", Key: []byte(introspectKey), Cookies: []string{"sid"}, Transport: &monolith,
+	}))
+	_, err := source.Open(t.Context(), map[string]string{"sid": "cookie"}, time.Now())
+	outage(t, err)
+	if monolith.read > 128<<10 {
+		t.Errorf("%d bytes were read", monolith.read)
 	}
 }
 

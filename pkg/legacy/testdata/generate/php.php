@@ -9,7 +9,7 @@ if (!getenv('CASE')) {
     [, $folder, $port] = $argv;
     $cases = [];
     foreach (['php', 'php_serialize', 'php_binary'] as $handler) {
-        foreach (['integer', 'text', 'zero', 'nested', 'stamped', 'objects', 'anonymous', 'float', 'list', 'boolean', 'object', 'reference', 'enum', 'ended'] as $case) {
+        foreach (['integer', 'text', 'zero', 'nested', 'stamped', 'objects', 'anonymous', 'float', 'list', 'boolean', 'object', 'in_object', 'reference', 'enum', 'ended'] as $case) {
             $settings = ['session.save_handler' => 'redis', 'session.serialize_handler' => $handler, 'session.use_cookies' => '0',
                 'session.save_path' => "tcp://127.0.0.1:$port?prefix=shop-sessions:", 'session.cache_limiter' => '', 'session.gc_maxlifetime' => '1440'];
             $command = [PHP_BINARY];
@@ -90,6 +90,11 @@ switch (getenv('CASE')) {
         break;
     case 'object':
         $_SESSION['user_id'] = new Thing;
+        $expect = $no;
+        break;
+    case 'in_object':
+        $_SESSION['user'] = new Thing;
+        $user = 'user.user_id';
         $expect = $no;
         break;
     case 'reference':
