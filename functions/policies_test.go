@@ -90,6 +90,7 @@ func TestPoliciesOfTheBridge(t *testing.T) {
 	convert(s.legacy(2)) // its link is taken back
 	cookie = s.signIn(t)
 	use("LogoutFunction", request{method: "POST", path: "/logout", cookie: cookie})
+	s.signIn(t) // another session, which the change ends
 	cookie = s.signIn(t)
 	idle()
 	r := use("PasswordFunction", changePassword(cookie, password, nextPassword))

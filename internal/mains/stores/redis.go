@@ -16,6 +16,7 @@ import (
 	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/redisaccounts"
+	"example.com/coatcheck/pkg/bridge/redisbridge"
 	"example.com/coatcheck/pkg/session/redisstore"
 )
 
@@ -48,7 +49,7 @@ func openRedis(_ context.Context, address string) (Stores, error) {
 	logging.Disable()                    // it would have lines for failed connections, with the address and not as JSON. Errors are returned anyway
 	client := redis.NewClient(options)
 	users := redisaccounts.New(client, redisPrefix)
-	return redisStores{parts{redisstore.New(client, redisPrefix), users, redisaccounts.NewAttempts(client, redisPrefix), nil}, users, client}, nil
+	return redisStores{parts{redisstore.New(client, redisPrefix), users, redisaccounts.NewAttempts(client, redisPrefix), redisbridge.New(client, redisPrefix)}, users, client}, nil
 }
 
 func (s redisStores) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {

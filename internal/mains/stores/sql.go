@@ -15,6 +15,8 @@ import (
 	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/sqlaccounts"
+	"example.com/coatcheck/pkg/bridge/sqlbridge"
+	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
@@ -39,7 +41,7 @@ func newSQLStores(pool *sql.DB, dialect sqlstore.Dialect, local bool, explain fu
 	sessions := sqlstore.New(pool, dialect)
 	db := sessions.Database()
 	users := sqlaccounts.New(db)
-	return &sqlStores{parts{sessions, users, sqlaccounts.NewAttempts(db), nil}, db, sessions, users, local, explain}, nil
+	return &sqlStores{parts{sessions, users, sqlaccounts.NewAttempts(db), sqlbridge.New(db)}, db, sessions, users, local, explain}, nil
 }
 
 // connections reads STORE_CONNECTIONS: how many connections to a SQL database may be
@@ -69,6 +71,9 @@ func (s *sqlStores) Check(ctx context.Context) error {
 	if err == nil {
 		err = sqlaccounts.Check(ctx, s.db)
 	}
+	if err == nil && os.Getenv(config.BridgeTable) != "" {
+		err = sqlbridge.Check(ctx, s.db)
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -85,6 +90,12 @@ func (s *sqlStores) MakeTables(ctx context.Context) error {
 		return s.explain(err)
 	}
 	if err := sqlaccounts.Migrate(ctx, s.db); err != nil {
+		return s.explain(err)
+	}
+	if os.Getenv(config.BridgeTable) == "" {
+		return nil
+	}
+	if err := sqlbridge.Migrate(ctx, s.db); err != nil {
 		return s.explain(err)
 	}
 	return nil

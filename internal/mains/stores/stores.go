@@ -15,7 +15,6 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/bridge"
-	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -65,13 +64,7 @@ func (p parts) Sessions() (session.Store, error)        { return p.sessions, nil
 func (p parts) Users() (accounts.Store, error)          { return p.users, nil }
 func (p parts) UsersForImport() (accounts.Store, error) { return p.users, nil }
 func (p parts) Attempts() (throttle.Store, error)       { return p.attempts, nil }
-
-func (p parts) Bridge() (bridge.Store, error) {
-	if p.bridge == nil {
-		return nil, fmt.Errorf("this store keeps no records of a bridge; unset %s, or use another store", config.BridgeTable)
-	}
-	return p.bridge, nil
-}
+func (p parts) Bridge() (bridge.Store, error)           { return p.bridge, nil }
 
 // DynamoDB is the address of stores in the tables of DynamoDB that the environment
 // names.
