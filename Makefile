@@ -78,11 +78,7 @@ export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help
 help: ## List the targets
-<<<<<<< HEAD
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-=======
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
->>>>>>> da17934 (make middleware; the tree, and what is common to the Python files)
 
 .PHONY: run
 run: $(RUNNING) ## Serve the product on http and https://localhost:8080; ADDR=localhost:PORT moves it, STORE=sqlite:FILE keeps it
