@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"crypto/rand"
 	"net/http/httptest"
 	"slices"
 	"testing"
@@ -25,13 +26,17 @@ func TestCalls(t *testing.T) {
 	testenv.Log(t)
 	proxy := dynamotest.NewProxy(t)
 	client := dynamotest.Client(t, proxy.URL)
-	sessionsTable, records := newTables(t, dynamotest.Client(t, dynamotest.Endpoint(t)))
+	direct := dynamotest.Client(t, dynamotest.Endpoint(t))
+	sessionsTable, records := newTables(t, direct)
+	users := dynamobridge.CreateTableInput("users-" + rand.Text()) // that of the users has another key
+	users.KeySchema[0].AttributeName, users.AttributeDefinitions[0].AttributeName = new("name"), new("name")
+	newTable(t, direct, users)
 	store := dynamobridge.New(client, records)
 	sessions, err := session.New(dynamostore.New(client, sessionsTable), session.Config{BeforeEnding: bridge.BeforeEnding(store, true)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	directory := accounts.NewDirectory(dynamoaccounts.New(client, dynamotest.Tables(t)["UsersTable"]), password.Hasher{})
+	directory := accounts.NewDirectory(dynamoaccounts.New(client, *users.TableName), password.Hasher{})
 	if err := directory.Prepare(t.Context(), func(func(*accounts.Account, error) bool) {}); err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func TestRaces(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
 		var counts tally
-		for round := range 3000 * times {
+		for round := range 2000 * times {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, round, true, memstore.New(), membridge.New())
 				w.run()
@@ -72,7 +72,7 @@ func TestRaces(t *testing.T) {
 		client := dynamotest.Client(t, dynamotest.Endpoint(t))
 		sessions, records := newTables(t, client)
 		var counts tally
-		for round := range 60 * times {
+		for round := range 40 * times {
 			w := newWorld(t, round, false, dynamostore.New(client, sessions), dynamobridge.New(client, records))
 			w.run()
 			counts.add(w)

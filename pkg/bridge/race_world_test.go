@@ -328,15 +328,19 @@ func (w *world) load(token string) bool {
 func newTables(t *testing.T, client *dynamodb.Client) (sessions, records string) {
 	t.Helper()
 	sessions, records = "sessions-"+crand.Text(), "bridge-"+crand.Text()
-	for _, input := range []*dynamodb.CreateTableInput{dynamostore.CreateTableInput(sessions), dynamobridge.CreateTableInput(records)} {
-		if _, err := client.CreateTable(t.Context(), input); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if _, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: input.TableName}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	newTable(t, client, dynamostore.CreateTableInput(sessions))
+	newTable(t, client, dynamobridge.CreateTableInput(records))
 	return sessions, records
+}
+
+func newTable(t *testing.T, client *dynamodb.Client, input *dynamodb.CreateTableInput) {
+	t.Helper()
+	if _, err := client.CreateTable(t.Context(), input); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: input.TableName}); err != nil {
+			t.Error(err)
+		}
+	})
 }
