@@ -228,6 +228,7 @@ func TestDamage(t *testing.T) {
 	}
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	put(map[string]types.AttributeValue{"id": text("link#a"), "nonce": text("n")})
+	put(map[string]types.AttributeValue{"id": text("link#c"), "nonce": text("n")})
 	put(map[string]types.AttributeValue{"id": text("seal#b"), "written_at": text("today")})
 	put(map[string]types.AttributeValue{"id": text("window")})
 	good := newLink()
@@ -238,13 +239,12 @@ func TestDamage(t *testing.T) {
 		`item "link#a": field "source"`:                                 func() error { _, err := f.PutLink(ctx, bridge.Link{ID: "a"}); return err },
 		`item "seal#b": field "written_at" is of type S, want N`:        func() error { _, err := f.GetSeal(ctx, "b"); return err },
 		`item "window": field "ends_at" is missing`:                     func() error { _, err := f.GetWindow(ctx); return err },
-		fmt.Sprintf(`table %q, item "link#a": field "source"`, f.table): func() error { _, err := f.EndLink(ctx, bridge.Link{ID: "a", Nonce: "n"}); return err },
+		fmt.Sprintf(`table %q, item "link#c": field "source"`, f.table): func() error { _, err := f.EndLink(ctx, bridge.Link{ID: "c", Nonce: "n"}); return err },
 	} {
 		if err := call(); err == nil || !strings.Contains(err.Error(), item) || errors.Is(err, bridge.ErrExists) || errors.Is(err, bridge.ErrNotFound) {
 			t.Errorf("a damaged record: %v, want %s", err, item)
 		}
 	}
-	put(map[string]types.AttributeValue{"id": text("link#a"), "nonce": text("n")})
 	found, damaged := 0, 0
 	for l, err := range f.Links(ctx) {
 		if err != nil {
