@@ -25,7 +25,8 @@ import (
 //     for the whole life of that session and in no other session; signed_in_at, when the user
 //     gave their password, and expires_at, times as RFC 3339 writes them; and data, an object
 //     with texts, numbers and booleans;
-//   - 401 or 404 if they are none, or have expired;
+//   - 401 or 404 if they are none, or have expired. If the cookie is good itself and its
+//     session has ended, a JSON object with its identity may say which session that was;
 //   - 403 if the key is wrong. That and all else is an outage: nobody knows.
 //
 // DELETE ends the session and answers 204; 401 or 404 say that there was none. In Flask:
@@ -125,7 +126,7 @@ func (i introspect) Open(ctx context.Context, cookies map[string]string, now tim
 	case err != nil:
 		return Claim{}, err
 	case status == http.StatusUnauthorized || status == http.StatusNotFound:
-		return Claim{}, fmt.Errorf("%w: it says that this is no session", ErrRejected)
+		return Claim{}, introspectedEnd(body)
 	case status != http.StatusOK:
 		return Claim{}, fmt.Errorf("asking the monolith whose a cookie is: it answered %d", status)
 	}
@@ -214,6 +215,15 @@ func introspected(body []byte) (Claim, error) {
 		return Claim{}, errors.New(problem + "data that is an object")
 	}
 	return Claim{UserID: id, Identity: identity, SignedInAt: signedIn, ExpiresAt: expires, Data: texts(data)}, nil
+}
+
+// introspectedEnd reads the answer that there is no session: it may say which one has ended.
+func introspectedEnd(body []byte) error {
+	answer, _ := decodeJSON(body)
+	if identity, _ := answer["identity"].(string); identity != "" {
+		return &EndedError{identity}
+	}
+	return fmt.Errorf("%w: the monolith says that it is no session", ErrRejected)
 }
 
 func introspectedTime(value any) (time.Time, error) {

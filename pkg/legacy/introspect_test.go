@@ -2,6 +2,7 @@ package legacy_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -33,6 +34,12 @@ func asked(t testing.TB, handler http.HandlerFunc) legacy.Source {
 func TestIntrospect(t *testing.T) {
 	legacytest.Run(t, "testdata/introspect.json", func(t testing.TB, c *legacytest.Case) legacy.Source {
 		sessions := c.KeyValue()
+		var identity struct{ Identity string }
+		if c.Store != nil {
+			if err := json.Unmarshal(c.Store.Value, &identity); err != nil {
+				t.Fatal(err)
+			}
+		}
 		return asked(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Authorization") != "Bearer "+introspectKey || r.URL.Path != "/whose" {
 				w.WriteHeader(http.StatusForbidden)
@@ -42,6 +49,9 @@ func TestIntrospect(t *testing.T) {
 			switch {
 			case errors.Is(err, legacy.ErrNoRow):
 				w.WriteHeader(http.StatusUnauthorized)
+				if c.Store != nil && r.Header.Get("Cookie") == c.Store.Key {
+					json.NewEncoder(w).Encode(map[string]string{"identity": identity.Identity})
+				}
 			case err != nil:
 				w.WriteHeader(http.StatusInternalServerError)
 			case r.Method == http.MethodDelete:

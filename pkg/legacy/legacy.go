@@ -34,7 +34,9 @@ type EndedError struct {
 }
 
 // Error implements error. The text does not quote the identity.
-func (e *EndedError) Error() string { return ErrRejected.Error() + ": its session has ended, or never was" }
+func (e *EndedError) Error() string {
+	return ErrRejected.Error() + ": its session has ended, or never was"
+}
 
 // Unwrap returns [ErrRejected].
 func (e *EndedError) Unwrap() error { return ErrRejected }
