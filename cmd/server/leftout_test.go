@@ -34,7 +34,7 @@ func TestLeftOutIsNotCompiled(t *testing.T) {
 		"postgres": {"github.com/jackc/"},
 		"redis":    {"github.com/redis/"},
 		"dynamodb": {"github.com/aws/"},
-		"a bridge": {"github.com/go-sql-driver/", "example.com/coatcheck/pkg/legacy"},
+		"a bridge": {"github.com/go-sql-driver/", "example.com/coatcheck/pkg/config/legacyconfig"},
 	}
 	for _, kept := range []string{"memory", "sqlite", "postgres", "redis", "dynamodb"} {
 		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", without(kept), ".").Output()
