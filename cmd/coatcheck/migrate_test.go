@@ -236,4 +236,3 @@ func TestMigrateForget(t *testing.T) {
 	}
 	sh.checkResult(sh.run(strings.ReplaceAll(text, django, otherHash), "users", "import", "-"), 0, outcomes(2, 0, 1, 0, 1, 0), "")
 }
-
