@@ -37,7 +37,7 @@ if os.environ.get("FLASK_LOGIN"):
         return current_user.id if current_user.is_authenticated else None
 
     def sign_in(id):
-        login_user(User(id))
+        login_user(User(id), remember=True)
 
     sign_out = logout_user
 else:
