@@ -329,7 +329,7 @@ var (
 	code = regexp.MustCompile("(?ms)^```.*?^```$|`[^`\n]+`")
 
 	ownPath = regexp.MustCompile("(?m)(?:^|[\\s`(])(?:\\./)?((?:pkg|internal|cmd|functions|docs|e2e|bench|examples|\\.ci)/[\\w./*-]*)")
-	targets = regexp.MustCompile("^`make((?: [a-z0-9]+)+)|\\bmake( [a-z0-9]+)") // several after a backquote, one in a block
+	targets = regexp.MustCompile("^`make((?: [a-z0-9-]+)+)|\\bmake( [a-z0-9-]+)") // several after a backquote, one in a block
 )
 
 // TestPathsAndTargets tests that the files, folders and make targets that documents name
