@@ -9,12 +9,12 @@ const bcrypt = require('bcryptjs')
 const file = process.env.DATABASE ?? 'users.json'
 const all = () => JSON.parse(fs.readFileSync(file))
 
-exports.find = (id) => all().find((user) => user.id === id)
+exports.find = (id) => all().find((user) => String(user.id) === String(id))
 
 // fromCoatcheck returns the user of Coatcheck's answer. Numbers are ours; who is new since
 // /login has moved has none.
 exports.fromCoatcheck = (who) => {
-  if (/^\d+$/.test(who.user_id)) return exports.find(Number(who.user_id))
+  if (/^\d+$/.test(who.user_id)) return exports.find(who.user_id)
   return { id: who.user_id, name: who.username, displayName: who.display_name }
 }
 

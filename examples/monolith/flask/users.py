@@ -26,7 +26,8 @@ def database():
 
 
 def find(user_id):
-    row = database().execute("SELECT * FROM users WHERE id = ?", (user_id,)).fetchone()
+    # As text: SQLite finds the number 42 by "042" too, which is nobody's ID.
+    row = database().execute("SELECT * FROM users WHERE CAST(id AS TEXT) = ?", (str(user_id),)).fetchone()
     return row and User(str(row["id"]), row["name"], row["display_name"])
 
 
