@@ -25,11 +25,12 @@ import (
 //     for the whole life of that session and in no other session; signed_in_at, when the user
 //     gave their password, and expires_at, times as RFC 3339 writes them; and data, an object
 //     with texts, numbers and booleans;
-//   - 401 or 404 if they are none, or have expired. If the cookie is good itself and its
-//     session has ended, a JSON object with its identity may say which session that was;
-//   - 403 if the key is wrong. That and all else is an outage: nobody knows.
+//   - 401 if they are none, or have expired. If the cookie is good itself and its session has
+//     ended, a JSON object with its identity may say which session that was;
+//   - 403 if the key is wrong. That and all else is an outage: nobody knows. So is 404, which
+//     is what an address without a route answers: it says nothing about a session.
 //
-// DELETE ends the session and answers 204; 401 or 404 say that there was none. In Flask:
+// DELETE ends the session and answers 204; 401 says that there was none. In Flask:
 //
 //	@app.route("/whose", methods=["GET", "DELETE"])
 //	def whose():
@@ -125,7 +126,7 @@ func (i introspect) Open(ctx context.Context, cookies map[string]string, now tim
 	switch {
 	case err != nil:
 		return Claim{}, err
-	case status == http.StatusUnauthorized || status == http.StatusNotFound:
+	case status == http.StatusUnauthorized:
 		return Claim{}, introspectedEnd(body)
 	case status != http.StatusOK:
 		return Claim{}, fmt.Errorf("asking the monolith whose a cookie is: it answered %d", status)
@@ -242,7 +243,7 @@ func (i introspect) end(ctx context.Context, cookies string) error {
 		return err
 	}
 	switch status {
-	case http.StatusOK, http.StatusNoContent, http.StatusUnauthorized, http.StatusNotFound:
+	case http.StatusOK, http.StatusNoContent, http.StatusUnauthorized:
 		return nil
 	}
 	return fmt.Errorf("asking the monolith to end a session: it answered %d", status)
