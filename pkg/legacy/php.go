@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // PHPRedis says where a PHP application keeps its sessions with the session handler of
@@ -26,9 +28,11 @@ type PHPRedis struct {
 	User string
 }
 
-type phpRedis struct {
-	PHPRedis
-	read func([]byte) (map[string]any, error)
+type phpRedis struct{ PHPRedis }
+
+// phpHandlers read what PHP's handlers write.
+var phpHandlers = map[string]func(row []byte) (map[string]any, error){
+	"php": phpSession, "php_serialize": phpValues, "php_binary": phpBinarySession,
 }
 
 // NewPHPRedis returns a source that reads the sessions of PHP itself. The identity of a
@@ -37,18 +41,15 @@ type phpRedis struct {
 func NewPHPRedis(o PHPRedis) (Source, error) {
 	o.Cookie, o.Prefix = cmp.Or(o.Cookie, "PHPSESSID"), cmp.Or(o.Prefix, "PHPREDIS_SESSION:")
 	o.Handler = cmp.Or(o.Handler, "php")
-	read := map[string]func([]byte) (map[string]any, error){
-		"php": phpSession, "php_serialize": phpValues, "php_binary": phpBinarySession,
-	}[o.Handler]
 	switch {
 	case o.Store == nil:
 		return nil, fmt.Errorf("PHPRedis: %w", missing("Store"))
 	case o.User == "":
 		return nil, errors.New("PHPRedis: User is missing")
-	case read == nil:
+	case phpHandlers[o.Handler] == nil:
 		return nil, fmt.Errorf("PHPRedis: Handler: %q is none of php, php_serialize and php_binary", o.Handler)
 	}
-	return phpRedis{o, read}, nil
+	return phpRedis{o}, nil
 }
 
 // Cookies implements [Source].
@@ -84,6 +85,25 @@ func (p phpRedis) Open(ctx context.Context, cookies map[string]string, _ time.Ti
 	return claim, nil
 }
 
+// read reads a row. It rejects one that another handler could have written as well. Read by
+// the wrong handler, a text that a user has put into the session could end early, and what
+// follows in it would be variables.
+func (p phpRedis) read(row []byte) (map[string]any, error) {
+	values, err := phpHandlers[p.Handler](row)
+	if err != nil || len(values) == 0 {
+		return values, err
+	}
+	for name, read := range phpHandlers {
+		if name == p.Handler {
+			continue
+		}
+		if _, err := read(row); err == nil {
+			return nil, fmt.Errorf("%w: its session looks as if the handler is %s, and not %s", ErrRejected, name, p.Handler)
+		}
+	}
+	return values, nil
+}
+
 // phpSession reads what the handler "php" writes: names and values, with "|" between them.
 // A name with "!" in front has no value.
 func phpSession(serialized []byte) (map[string]any, error) {
@@ -106,6 +126,8 @@ func phpBinarySession(serialized []byte) (map[string]any, error) {
 	})
 }
 
+// phpPairs reads names and values. A name is a text without control characters: so begins
+// no row of igbinary or msgpack, which are other handlers.
 func phpPairs(serialized []byte, nextName func(*phpReader) (string, bool, error)) (map[string]any, error) {
 	in, err := newInput(serialized)
 	if err != nil {
@@ -115,6 +137,9 @@ func phpPairs(serialized []byte, nextName func(*phpReader) (string, bool, error)
 	values := map[string]any{}
 	for len(r.rest) > 0 {
 		name, empty, err := nextName(&r)
+		if strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == utf8.RuneError }) {
+			err = errMalformed
+		}
 		if err == nil && !empty {
 			var value any
 			if value, err = r.value(); err == nil {
