@@ -32,6 +32,7 @@ type Case struct {
 	Row            map[string]any // in a table; nil if there is none
 	PasswordColumn string         // the password's hash as the monolith has it now; "" if it does not matter
 	Expect         Expect
+	Accepted       *bool // whether the framework itself has accepted the cookie; nil if the case does not say
 
 	raw  json.RawMessage
 	down func() // makes an outage of the stores that the source has; nil if it has none
@@ -118,10 +119,14 @@ func parseCase(t testing.TB, number int, raw json.RawMessage) *Case {
 			ValueBase64 string `json:"value_base64"`
 			TTL         int
 		}
-		Column  string `json:"user_password_column"`
-		Devise  string `json:"user_encrypted_password"`
-		Expect  Expect
-		Version string `json:"django"`
+		Column   string `json:"user_password_column"`
+		Devise   string `json:"user_encrypted_password"`
+		Accepted *bool  `json:"framework_accepts"`
+		Expect   struct {
+			Expect
+			DataSubset map[string]any `json:"data_subset"` // another name of data
+			SessionID  *string        `json:"session_id"`  // another name of identity
+		}
 	}
 	if err := json.Unmarshal(raw, &f); err != nil {
 		t.Fatalf("case %d: %v", number, err)
@@ -129,8 +134,12 @@ func parseCase(t testing.TB, number int, raw json.RawMessage) *Case {
 	c := &Case{
 		Name: strconv.Itoa(number) + "_" + f.Name, Cookie: cmp.Or(f.Cookie, f.CookieRaw), Cookies: f.Cookies,
 		Now: time.Unix(cmp.Or(f.Now, 1760000060), 0).UTC(), Row: f.Row, PasswordColumn: cmp.Or(f.Column, f.Devise),
-		Expect: f.Expect, raw: raw,
+		Expect: f.Expect.Expect, Accepted: f.Accepted, raw: raw,
 	}
+	if c.Expect.Data == nil {
+		c.Expect.Data = f.Expect.DataSubset
+	}
+	c.Expect.Identity = cmp.Or(c.Expect.Identity, f.Expect.SessionID)
 	if f.Store != nil {
 		value, err := base64.StdEncoding.DecodeString(f.Store.ValueBase64)
 		if err != nil {

@@ -98,6 +98,8 @@ func (s *suite) answer() (legacy.Claim, bool) {
 		s.Fatalf("the session is not bound to the user's password")
 	case !good && bound:
 		s.Errorf("accepted for user %q", claim.UserID)
+	case good && s.c.Accepted != nil && !*s.c.Accepted:
+		s.Errorf("accepted for user %q, and the framework has refused the cookie", claim.UserID)
 	}
 	return claim, s.c.Expect.OK
 }
