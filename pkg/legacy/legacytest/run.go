@@ -20,6 +20,7 @@ import (
 //     nothing, or the same session of the same user: never somebody else, and never the same
 //     user with another identity, because then one session could be converted twice;
 //   - no cookie is [legacy.ErrAbsent], also if the monolith's store is down;
+//   - a claim does not outlive its row, and ends when it says;
 //   - a store that is down, or a context that has ended, is an outage;
 //   - End deletes the row, may do so twice, and then the cookie is rejected by an
 //     EndedError with the identity that it had, if the source has a store;
@@ -37,6 +38,7 @@ func Run(t *testing.T, file string, open func(t testing.TB, c *Case) legacy.Sour
 				return
 			}
 			s.claim(claim)
+			s.expired(claim)
 			s.altered(claim, i == 0)
 			s.ending(claim)
 			s.outage(open(t, c))
@@ -116,6 +118,12 @@ func (s *suite) claim(claim legacy.Claim) {
 	if !claim.ExpiresAt.IsZero() && claim.ExpiresAt.Before(s.c.Now) {
 		s.Errorf("a good claim has expired at %v", claim.ExpiresAt)
 	}
+	if kept := s.c.Store; kept != nil && kept.Seconds >= 0 && s.c.Row == nil {
+		forgotten := s.c.Now.Add(time.Duration(kept.Seconds) * time.Second)
+		if claim.ExpiresAt.IsZero() || claim.ExpiresAt.After(forgotten) {
+			s.Errorf("a claim until %v outlives its row, which the store forgets at %v", claim.ExpiresAt, forgotten)
+		}
+	}
 	if claim.Data != nil {
 		s.data(claim.Data)
 	}
@@ -132,6 +140,22 @@ func sameTime(t *testing.T, what string, got time.Time, want *int64) {
 	case *want == 0 && got.IsZero():
 	case *want == 0 || got.IsZero() || got.Unix() != *want:
 		t.Errorf("%s at %v, want %d", what, got, *want)
+	}
+}
+
+// expired tests that a cookie proves nothing from the claim's end on, or only a claim that has
+// ended: some frameworks take a cookie for good in the second in which it expires.
+func (s *suite) expired(claim legacy.Claim) {
+	s.Helper()
+	if claim.ExpiresAt.IsZero() {
+		return
+	}
+	for _, late := range []time.Duration{0, time.Second, 1000 * 24 * time.Hour} {
+		at := claim.ExpiresAt.Add(late)
+		got, err := s.source.Open(s.Context(), s.cookies, at)
+		if !errors.Is(err, legacy.ErrRejected) && (err != nil || got.ExpiresAt.After(at) || got.ExpiresAt.IsZero()) {
+			s.Errorf("%v after its end the cookie is good until %v, %v", late, got.ExpiresAt, err)
+		}
 	}
 }
 
