@@ -104,7 +104,7 @@ func (m *migration) addUser(user *accounts.Account) {
 	default:
 		m.Users.Imported++
 	}
-	if user.Closed && (imported || bySignIn) {
+	if user.IsClosed() && (imported || bySignIn) {
 		m.Changed++
 	}
 	if !imported {

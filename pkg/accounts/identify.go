@@ -48,6 +48,14 @@ func (d *Directory) FindID(ctx context.Context, userID string) (*Account, error)
 	return account, err
 }
 
+// IsClosed reports whether the password was changed here, or the account disabled. It is
+// [Account.Closed], or what the other fields tell: programs of releases before that field
+// do not set it. What they do to an account with [OriginImport] does not show, because
+// CredentialVersion grows there with each import of another hash too.
+func (a *Account) IsClosed() bool {
+	return a.Closed || a.Origin != OriginImport && a.CredentialVersion > 0
+}
+
 // imported returns the hash of the password as it was imported, or "" if there is none.
 // Imports of releases before [Account.Origin] kept it only until the first sign-in.
 func (a *Account) imported() string {
@@ -65,7 +73,7 @@ type identity struct {
 
 func (i *identity) User() authn.User { return i.account.user() }
 
-func (i *identity) Closed() bool { return i.account.Closed }
+func (i *identity) Closed() bool { return i.account.IsClosed() }
 
 func (i *identity) ImportedHash() string { return i.account.imported() }
 

@@ -223,3 +223,31 @@ func TestImportedByAnOlderRelease(t *testing.T) {
 		}
 	}
 }
+
+// A program of a release before Closed does not set it. That it has changed the password,
+// or disabled the account and enabled it again, shows in the credential version.
+func TestClosedByAnOlderRelease(t *testing.T) {
+	for _, test := range []struct {
+		origin  string
+		version int64
+		closed  bool
+	}{{"", 0, false}, {"", 1, true}, {accounts.OriginSignIn, 0, false}, {accounts.OriginSignIn, 2, true}, {accounts.OriginImport, 1, false}} {
+		store := memaccounts.New()
+		d := accounts.NewDirectory(store, plain).Checked()
+		a := imports(t, d, "alice", "17")
+		a.Origin, a.ImportedHash, a.CredentialVersion = test.origin, "", test.version
+		if err := store.Update(t.Context(), a, "second"); err != nil {
+			t.Fatal(err)
+		}
+		if got := wantIdentified(t, d, "17", nil).Closed(); got != test.closed {
+			t.Errorf("%+v: closed %t", test, got)
+		}
+		row, err := d.Imported("alice", "", nil, foreignNew, "17")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if differs := a.Differs(row); differs.Password != (test.origin == "" && !test.closed) {
+			t.Errorf("%+v: %+v", test, differs)
+		}
+	}
+}

@@ -42,7 +42,7 @@ func (d *Directory) Reimport(ctx context.Context, stored, row *Account, end func
 func (a *Account) Differs(row *Account) Difference {
 	hash := a.imported()
 	return Difference{
-		Password: !a.Closed && hash != "" && hash != row.PasswordHash,
+		Password: !a.IsClosed() && hash != "" && hash != row.PasswordHash,
 		Disabled: !a.Disabled && row.Disabled,
 	}
 }
