@@ -113,6 +113,9 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if authenticator, err = signinconfig.Asking(authenticator); err != nil {
+		return err
+	}
 	listener, err := listen(o.addr)
 	if err != nil {
 		return err

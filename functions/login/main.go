@@ -11,6 +11,7 @@ import (
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/deployed"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
+	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/signin"
 )
@@ -31,6 +32,9 @@ func wire(ctx context.Context) (http.Handler, error) {
 	}
 	authenticator, users, err := deployed.Authenticator(env.Client)
 	if err != nil {
+		return nil, err
+	}
+	if authenticator, err = signinconfig.Asking(authenticator); err != nil {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(users.Check)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/legacylogin"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/config"
 )
@@ -20,34 +19,14 @@ const (
 	AttemptsPerNetwork = "ATTEMPTS_PER_NETWORK" // optional: attempts, period; default 100,10m
 )
 
-// Where another system is asked about names that nobody here has.
-const (
-	LegacyLoginURL = "LEGACY_LOGIN_URL" // optional: https://…, see package legacylogin
-	LegacyLoginKey = "LEGACY_LOGIN_KEY" // required with it: a secret of 32 visible ASCII characters or more
-)
-
 // Authenticator returns an Authenticator for the accounts in directory. It counts
-// attempts in store, see [Limiter]. If LEGACY_LOGIN_URL is set, it asks there about names
-// that nobody here has, with LEGACY_LOGIN_KEY.
+// attempts in store, see [Limiter].
 func Authenticator(directory *accounts.Directory, store throttle.Store) (*accounts.Authenticator, error) {
 	limiter, err := Limiter(store)
 	if err != nil {
 		return nil, err
 	}
-	authenticator := accounts.NewAuthenticator(directory, limiter)
-	address := os.Getenv(LegacyLoginURL)
-	if address == "" {
-		return authenticator, nil
-	}
-	key, err := config.Required(LegacyLoginKey)
-	if err != nil {
-		return nil, fmt.Errorf("%w, and %s is; the two need each other", err, LegacyLoginURL)
-	}
-	other, err := legacylogin.New(address, key)
-	if err != nil {
-		return nil, fmt.Errorf("%s or %s: %w", LegacyLoginURL, LegacyLoginKey, err)
-	}
-	return authenticator.Asking(other), nil
+	return accounts.NewAuthenticator(directory, limiter), nil
 }
 
 // Limiter returns a Limiter that counts attempts in store, with the limits in

@@ -16,6 +16,14 @@ import (
 
 const legacyKey = "invented-key-invented-key-invented"
 
+func asking(directory *accounts.Directory) (*accounts.Authenticator, error) {
+	authenticator, err := signinconfig.Authenticator(directory, memaccounts.NewAttempts())
+	if err != nil {
+		return nil, err
+	}
+	return signinconfig.Asking(authenticator)
+}
+
 // TestLegacyLogin: with the variables, a name that nobody has is asked about there.
 func TestLegacyLogin(t *testing.T) {
 	asked := 0
@@ -36,7 +44,7 @@ func TestLegacyLogin(t *testing.T) {
 		if err := directory.Prepare(t.Context(), users.All(t.Context())); err != nil {
 			t.Fatal(err)
 		}
-		authenticator, err := signinconfig.Authenticator(directory, memaccounts.NewAttempts())
+		authenticator, err := asking(directory)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +64,7 @@ func TestLegacyLoginVariables(t *testing.T) {
 	} {
 		t.Setenv("LEGACY_LOGIN_URL", test.address)
 		t.Setenv("LEGACY_LOGIN_KEY", test.key)
-		_, err := signinconfig.Authenticator(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts())
+		_, err := asking(accounts.NewDirectory(memaccounts.New(), password.Hasher{}))
 		if err == nil || !strings.HasPrefix(err.Error(), test.name) || strings.Contains(err.Error(), "c4nary") || strings.Contains(err.Error(), legacyKey) {
 			t.Errorf("%v, want %s", err, test.name)
 		}
