@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 )
 
@@ -48,7 +47,7 @@ func (d djangoDB) Cookies() []string { return []string{d.Cookie} }
 
 // djangoKey is what Django's session keys look like. MySQL would also find one that is
 // written in capital letters.
-var djangoKey = regexp.MustCompile(`\A[a-z0-9]{32}\z`)
+var djangoKey = shape{expression: `\A[a-z0-9]{32}\z`}
 
 // openDjangoKey returns the session key of a request.
 func openDjangoKey(cookies map[string]string, name string) (string, error) {
@@ -56,7 +55,7 @@ func openDjangoKey(cookies map[string]string, name string) (string, error) {
 	if key == "" {
 		return "", ErrAbsent
 	}
-	if !djangoKey.MatchString(key) {
+	if !djangoKey.compiled().MatchString(key) {
 		return "", fmt.Errorf("%w: it is no key of a session", ErrRejected)
 	}
 	return key, nil

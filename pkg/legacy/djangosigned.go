@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"time"
 )
 
@@ -128,11 +127,11 @@ func unsignDjango(text, salt string, keys [][]byte) (signed string, ok bool) {
 	return "", false
 }
 
-var base62Shape = regexp.MustCompile(`\A[0-9A-Za-z]{1,8}\z`)
+var base62Shape = shape{expression: `\A[0-9A-Za-z]{1,8}\z`}
 
 // base62 reads a number that has digits, then capital letters, then small ones.
 func base62(text string) (number int64, err error) {
-	if !base62Shape.MatchString(text) {
+	if !base62Shape.compiled().MatchString(text) {
 		return 0, fmt.Errorf("%w: it has no time", ErrRejected)
 	}
 	for _, c := range []byte(text) {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 )
 
@@ -47,7 +46,7 @@ func (f flaskSession) Cookies() []string { return []string{f.Cookie} }
 
 // rowName is what the IDs of sessions look like in all releases of Flask-Session. What
 // looks otherwise must not choose a key in the store.
-var rowName = regexp.MustCompile(`\A[A-Za-z0-9_-]{22,128}\z`)
+var rowName = shape{expression: `\A[A-Za-z0-9_-]{22,128}\z`}
 
 // Open implements [Source].
 func (f flaskSession) Open(ctx context.Context, cookies map[string]string, _ time.Time) (Claim, error) {
@@ -61,7 +60,7 @@ func (f flaskSession) Open(ctx context.Context, cookies map[string]string, _ tim
 			return Claim{}, fmt.Errorf("%w: no key of this application signed it", ErrRejected)
 		}
 	}
-	if !rowName.MatchString(id) {
+	if !rowName.compiled().MatchString(id) {
 		return Claim{}, fmt.Errorf("%w: it is no ID of a session", ErrRejected)
 	}
 	value, expires, err := fetch(ctx, f.Store, f.Prefix+id)

@@ -36,22 +36,31 @@ type gobField struct {
 	kind int
 }
 
-// gobCommon is embedded in the description of each type.
-var gobCommon = gobField{"Common", gobCommonType}
-
-// gobDescriptions are the types by which a gob describes its types.
-var gobDescriptions = map[int]gobType{
-	gobWireType: {fields: []gobField{
-		{"Array", 17}, {"Slice", 19}, {"Struct", 20}, {"Map", 23}, {"Encoder", 24}, {"Encoder", 24}, {"Encoder", 24},
-	}},
-	17:            {fields: []gobField{gobCommon, {"Elem", gobInt}, {"Len", gobInt}}},
-	gobCommonType: {fields: []gobField{{"Name", gobString}, {"Id", gobInt}}},
-	19:            {fields: []gobField{gobCommon, {"Elem", gobInt}}},
-	20:            {fields: []gobField{gobCommon, {"Fields", gobFields}}},
-	gobFieldType:  {fields: []gobField{{"Name", gobString}, {"Id", gobInt}}},
-	gobFields:     {elem: gobFieldType},
-	23:            {fields: []gobField{gobCommon, {"Key", gobInt}, {"Elem", gobInt}}},
-	24:            {fields: []gobField{gobCommon}},
+// gobDescription returns a type by which a gob describes its types. The first field of
+// most of them is embedded in each.
+func gobDescription(kind int) (gobType, bool) {
+	common := gobField{"Common", gobCommonType}
+	switch kind {
+	case gobWireType:
+		return gobType{fields: []gobField{
+			{"Array", 17}, {"Slice", 19}, {"Struct", 20}, {"Map", 23}, {"Encoder", 24}, {"Encoder", 24}, {"Encoder", 24},
+		}}, true
+	case 17:
+		return gobType{fields: []gobField{common, {"Elem", gobInt}, {"Len", gobInt}}}, true
+	case gobCommonType, gobFieldType:
+		return gobType{fields: []gobField{{"Name", gobString}, {"Id", gobInt}}}, true
+	case 19:
+		return gobType{fields: []gobField{common, {"Elem", gobInt}}}, true
+	case 20:
+		return gobType{fields: []gobField{common, {"Fields", gobFields}}}, true
+	case gobFields:
+		return gobType{elem: gobFieldType}, true
+	case 23:
+		return gobType{fields: []gobField{common, {"Key", gobInt}, {"Elem", gobInt}}}, true
+	case 24:
+		return gobType{fields: []gobField{common}}, true
+	}
+	return gobType{}, false
 }
 
 // gobEncoded are the bytes of a value whose type has an encoder of its own, such as
@@ -231,8 +240,7 @@ func (r *gobReader) single(kind int) (any, error) {
 
 func (r *gobReader) typeOf(kind int) (gobType, bool) {
 	if kind < gobFirstOwn {
-		t, ok := gobDescriptions[kind]
-		return t, ok
+		return gobDescription(kind)
 	}
 	t, ok := r.types[kind]
 	return t, ok

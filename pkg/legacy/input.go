@@ -2,10 +2,9 @@ package legacy
 
 import (
 	"encoding/json"
-	"errors"
 )
 
-var errMalformed = errors.New("malformed")
+var errMalformed error = constant("malformed")
 
 // input is what a decoder of a binary format still has to read. Each element of a list or
 // a table takes a byte of it at least, so that its length bounds the memory.

@@ -11,7 +11,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 )
 
@@ -73,7 +72,7 @@ func (a laravelApp) Cookies() []string { return []string{a.Cookie} }
 // Binds implements [Binder].
 func (a laravelApp) Binds() bool { return !a.Unbound }
 
-var laravelID = regexp.MustCompile(`\A[A-Za-z0-9]{40}\z`)
+var laravelID = shape{expression: `\A[A-Za-z0-9]{40}\z`}
 
 // sessionID returns the session's ID of a cookie. In front of it is a hash of the cookie's
 // name: without it, any other cookie that Laravel encrypts would do if it is renamed.
@@ -96,13 +95,15 @@ func (a laravelApp) sessionID(cookies map[string]string) (string, error) {
 	if !hmac.Equal([]byte(prefix), []byte(hex.EncodeToString(mac.Sum(nil)))) {
 		return "", fmt.Errorf("%w: it is another cookie of the application", ErrRejected)
 	}
-	if !laravelID.MatchString(id) {
+	if !laravelID.compiled().MatchString(id) {
 		return "", fmt.Errorf("%w: it has no ID of a session of Laravel", ErrRejected)
 	}
 	return id, nil
 }
 
-var errLaravelBox = fmt.Errorf("%w: it is nothing that Laravel encrypts with AES-CBC", ErrRejected)
+func errLaravelBox() error {
+	return fmt.Errorf("%w: it is nothing that Laravel encrypts with AES-CBC", ErrRejected)
+}
 
 // decrypt opens what Laravel's Encrypter made: base64 of a JSON object with an initial
 // vector, a ciphertext and the HMAC of both, as texts.
@@ -133,16 +134,16 @@ func (a laravelApp) decrypt(text []byte) (plain []byte, key laravelKey, err erro
 func (k laravelKey) open(ivText, valueText string) ([]byte, error) {
 	iv, err := decodeBase64(base64.StdEncoding, ivText)
 	if err != nil || len(iv) != aes.BlockSize {
-		return nil, errLaravelBox
+		return nil, errLaravelBox()
 	}
 	value, err := decodeBase64(base64.StdEncoding, valueText)
 	if err != nil || len(value) == 0 || len(value)%aes.BlockSize != 0 {
-		return nil, errLaravelBox
+		return nil, errLaravelBox()
 	}
 	cipher.NewCBCDecrypter(k.block, iv).CryptBlocks(value, value)
 	padding := int(value[len(value)-1])
 	if padding == 0 || padding > aes.BlockSize {
-		return nil, errLaravelBox
+		return nil, errLaravelBox()
 	}
 	return value[:len(value)-padding], nil
 }

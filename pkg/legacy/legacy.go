@@ -18,12 +18,12 @@ import (
 
 var (
 	// ErrAbsent means that the request has no cookie of this source.
-	ErrAbsent = errors.New("no cookie of the monolith")
+	ErrAbsent error = constant("no cookie of the monolith")
 
 	// ErrRejected means that a cookie proves nothing: it is forged, malformed, expired or
 	// signed by an unknown key, its session has ended, or it is there with two values. The
 	// wrapping error says which, and quotes nothing of the cookie.
-	ErrRejected = errors.New("the monolith's cookie proves nothing")
+	ErrRejected error = constant("the monolith's cookie proves nothing")
 )
 
 // EndedError is an [ErrRejected] of a cookie that is good itself, but names a session which

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -56,7 +55,7 @@ func NewPHPRedis(o PHPRedis) (Source, error) {
 func (p phpRedis) Cookies() []string { return []string{p.Cookie} }
 
 // phpSessionID is what PHP takes for the ID of a session.
-var phpSessionID = regexp.MustCompile(`\A[A-Za-z0-9,-]{1,256}\z`)
+var phpSessionID = shape{expression: `\A[A-Za-z0-9,-]{1,256}\z`}
 
 // Open implements [Source].
 func (p phpRedis) Open(ctx context.Context, cookies map[string]string, _ time.Time) (Claim, error) {
@@ -65,7 +64,7 @@ func (p phpRedis) Open(ctx context.Context, cookies map[string]string, _ time.Ti
 		return Claim{}, ErrAbsent
 	}
 	id, err := url.QueryUnescape(cookie)
-	if err != nil || !phpSessionID.MatchString(id) {
+	if err != nil || !phpSessionID.compiled().MatchString(id) {
 		return Claim{}, fmt.Errorf("%w: it is no session ID of PHP", ErrRejected)
 	}
 	value, expires, err := fetch(ctx, p.Store, p.Prefix+id)

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -55,7 +54,7 @@ func (r railsActiveRecord) Binds() bool { return isDevise(r.User) }
 
 // rackSessionID is how Rack makes the IDs of sessions, and how applications may shorten or
 // lengthen them.
-var rackSessionID = regexp.MustCompile(`\A[0-9a-f]{16,128}\z`)
+var rackSessionID = shape{expression: `\A[0-9a-f]{16,128}\z`}
 
 // Open implements [Source].
 func (r railsActiveRecord) Open(ctx context.Context, cookies map[string]string, now time.Time) (Claim, error) {
@@ -63,7 +62,7 @@ func (r railsActiveRecord) Open(ctx context.Context, cookies map[string]string, 
 	if cookie == "" {
 		return Claim{}, ErrAbsent
 	}
-	if !rackSessionID.MatchString(cookie) {
+	if !rackSessionID.compiled().MatchString(cookie) {
 		return Claim{}, fmt.Errorf("%w: it is no session ID of Rack", ErrRejected)
 	}
 	hash := sha256.Sum256([]byte(cookie))

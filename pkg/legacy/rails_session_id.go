@@ -10,7 +10,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -108,7 +107,7 @@ func (r railsSessionID) verify(cookie string) ([]byte, error) {
 }
 
 // jsonRowID is the ID of a row in JSON: an integer, or a text such as a UUID.
-var jsonRowID = regexp.MustCompile(`\A([1-9][0-9]{0,18}|"[0-9A-Za-z_-]{1,64}")\z`)
+var jsonRowID = shape{expression: `\A([1-9][0-9]{0,18}|"[0-9A-Za-z_-]{1,64}")\z`}
 
 // railsRowID reads the ID of a row that Rails has serialized. It is a text or an int64.
 func railsRowID(serialized []byte) (any, error) {
@@ -125,7 +124,7 @@ func railsRowID(serialized []byte) (any, error) {
 		if _, isText := value.(string); isText {
 			return text, nil
 		}
-	case !jsonRowID.Match(serialized):
+	case !jsonRowID.compiled().Match(serialized):
 		return nil, fmt.Errorf("%w: its content is no ID of a row", ErrRejected)
 	case serialized[0] == '"':
 		return text, nil

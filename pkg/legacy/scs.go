@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 )
 
@@ -47,7 +46,7 @@ func NewSCS(o SCS) (Source, error) {
 func (s scs) Cookies() []string { return []string{s.Cookie} }
 
 // scsToken is 32 random bytes in base64.
-var scsToken = regexp.MustCompile(`\A[A-Za-z0-9_-]{43}\z`)
+var scsToken = shape{expression: `\A[A-Za-z0-9_-]{43}\z`}
 
 // Open implements [Source].
 func (s scs) Open(ctx context.Context, cookies map[string]string, now time.Time) (Claim, error) {
@@ -55,7 +54,7 @@ func (s scs) Open(ctx context.Context, cookies map[string]string, now time.Time)
 	if token == "" {
 		return Claim{}, ErrAbsent
 	}
-	if !scsToken.MatchString(token) {
+	if !scsToken.compiled().MatchString(token) {
 		return Claim{}, fmt.Errorf("%w: it is no token of scs", ErrRejected)
 	}
 	key := s.Prefix + token

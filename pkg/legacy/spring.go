@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"regexp"
 	"time"
 )
 
@@ -32,7 +31,7 @@ type springJDBC struct {
 // plainTable is a table's name that needs no quotes. The schemas of Spring Session have
 // none, so that PostgreSQL knows the table in small letters, and MySQL on Linux in capital
 // ones: in quotes, one name would not do for both.
-var plainTable = regexp.MustCompile(`\A[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?\z`)
+var plainTable = shape{expression: `\A[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?\z`}
 
 // NewSpringJDBC returns a source that reads the sessions of spring-session-jdbc. The
 // session's ID is its identity. It reads no objects of Java: only those attributes that are a
@@ -47,7 +46,7 @@ func NewSpringJDBC(o SpringJDBC) (Source, error) {
 		return nil, fmt.Errorf("SpringJDBC: %w", err)
 	}
 	o.Cookie, o.Table = cmp.Or(o.Cookie, "SESSION"), cmp.Or(o.Table, "SPRING_SESSION")
-	if !plainTable.MatchString(o.Table) {
+	if !plainTable.compiled().MatchString(o.Table) {
 		return nil, fmt.Errorf("SpringJDBC: Table: %q is no plain name of a table", o.Table)
 	}
 	return springJDBC{o, o.Table + "_ATTRIBUTES"}, nil
@@ -56,7 +55,7 @@ func NewSpringJDBC(o SpringJDBC) (Source, error) {
 // Cookies implements [Source].
 func (s springJDBC) Cookies() []string { return []string{s.Cookie} }
 
-var springID = regexp.MustCompile(`\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\z`)
+var springID = shape{expression: `\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\z`}
 
 // Open implements [Source].
 func (s springJDBC) Open(ctx context.Context, cookies map[string]string, now time.Time) (Claim, error) {
@@ -68,7 +67,7 @@ func (s springJDBC) Open(ctx context.Context, cookies map[string]string, now tim
 	if err != nil {
 		return Claim{}, err
 	}
-	if !springID.Match(id) {
+	if !springID.compiled().Match(id) {
 		return Claim{}, fmt.Errorf("%w: it is no session ID of Spring Session", ErrRejected)
 	}
 	return s.open(ctx, string(id), now)

@@ -1,17 +1,16 @@
 package legacy
 
 import (
-	"regexp"
 	"strconv"
 	"time"
 )
 
-var stampShape = regexp.MustCompile(`\A([A-Za-z0-9_-]{22})\.([1-9][0-9]{0,11})\z`)
+var stampShape = shape{expression: `\A([A-Za-z0-9_-]{22})\.([1-9][0-9]{0,11})\z`}
 
 // applyStamp sets the identity and the time of the sign-in from the stamp, if the session
 // has one. The identity of a row goes before that of a stamp.
 func (c *Claim) applyStamp(stamp string) {
-	m := stampShape.FindStringSubmatch(stamp)
+	m := stampShape.compiled().FindStringSubmatch(stamp)
 	if m == nil {
 		return
 	}

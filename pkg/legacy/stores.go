@@ -10,7 +10,7 @@ import (
 )
 
 // ErrNoRow means that a store has nothing under a key.
-var ErrNoRow = errors.New("no such row")
+var ErrNoRow error = constant("no such row")
 
 // KeyValue is the store in which a monolith keeps sessions by keys, such as Redis. An
 // error other than [ErrNoRow] is an outage.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -26,7 +25,7 @@ const (
 type other struct{}
 
 // integer is a number as Python, JavaScript and Go write an integer.
-var integer = regexp.MustCompile(`\A(0|-?[1-9][0-9]*)\z`)
+var integer = shape{expression: `\A(0|-?[1-9][0-9]*)\z`}
 
 // newClaim makes a claim of what a session holds. The identity is the one of the session's
 // row, or "". The user's ID is at path, whose parts have dots between them.
@@ -71,7 +70,7 @@ func userID(v any) (string, error) {
 		}
 		return id, nil
 	case json.Number:
-		if integer.MatchString(string(id)) {
+		if integer.compiled().MatchString(string(id)) {
 			return string(id), nil
 		}
 	}
