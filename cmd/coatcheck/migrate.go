@@ -107,7 +107,9 @@ type closeMigration struct {
 // Help implements [kong.HelpProvider].
 func (closeMigration) Help() string {
 	return `No session of the other system comes over any more, ever: a convert that starts on these records again refuses to. No
-session ends, and those that came over stay. It asks first; where standard input is no terminal it needs --yes.`
+session ends, and those that came over stay. So pause first, and take convert and LEGACY_COOKIES away: a logout with a
+cookie of the other system needs convert as long as they are there. It asks first; where standard input is no terminal it
+needs --yes.`
 }
 
 // Run implements the command.
@@ -140,9 +142,11 @@ func (c *closeMigration) Run(ctx context.Context, at address) error {
 		}
 	}
 	_, err = fmt.Print("The bridge is closed for ever. No session has ended. Next, in this order:\n" +
-		"1. Take away convert and LEGACY_SOURCES; on AWS, deploy with LegacyCookies empty, which takes away all of 1 and 2.\n" +
-		"2. Then take BRIDGE_TABLE and LEGACY_COOKIES away from the other functions, and from here.\n" +
-		"3. Then delete the records of the bridge: the table, where it is one of its own.\n" +
+		"1. Take away convert and LEGACY_COOKIES, unless that was done before, as it should be: from now on no new convert\n" +
+		"   starts, and a logout that needs one fails. On AWS, deploy with LegacyCookies empty, which does all of 1 and 2.\n" +
+		"2. Then take BRIDGE_TABLE away from what still has it, and from here.\n" +
+		"3. Then delete the secret with LEGACY_SOURCES, whose keys forge logins at the other system, and the records of the\n" +
+		"   bridge: the table, where it is one of its own.\n" +
 		"4. When no import will be run again: coatcheck migrate forget.\n")
 	return err
 }

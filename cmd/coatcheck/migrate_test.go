@@ -71,7 +71,7 @@ Imported, and never here: "also-left" "left" "none".
 Without a password: "none".
 What would not go back: 1 users made here, and 2 whose password was changed here, or who were disabled here.
 Before the other system is switched off:
-- sessions come over until 2100-02-03T04:05:06Z; wait, or close the bridge by: coatcheck migrate close
+- sessions come over until 2100-02-03T04:05:06Z; wait, or take convert away, and then run: coatcheck migrate close
 - 3 imported users were never here; each can sign in by the password of the last import, so run it once more just before
 - 1 users have no password here and cannot sign in; give them one by: coatcheck users passwd
 - 1 users came at their first sign-in; who has not signed in since then is not here, so import the others before
@@ -148,7 +148,7 @@ func TestMigrateClose(t *testing.T) {
 		t.Fatal("it is closed already")
 	}
 	for range 2 {
-		if got := sh.ok("", "migrate", "close", "--yes"); !strings.HasPrefix(got, "The bridge is closed for ever. No session has ended. Next, in this order:\n1. ") || !closed() {
+		if got := sh.ok("", "migrate", "close", "--yes"); !strings.HasPrefix(got, "The bridge is closed for ever. No session has ended. Next, in this order:\n1. Take away convert and LEGACY_COOKIES, unless that was done before") || !closed() {
 			t.Errorf("closed: %t\n%s", closed(), got)
 		}
 	}

@@ -135,7 +135,7 @@ func (m *migration) judge(now time.Time, complete bool) {
 		against("nobody has come over")
 	}
 	if m.Bridge != nil && !m.Bridge.Closed && now.Before(m.Bridge.EndsAt) {
-		against("sessions come over until %s; wait, or close the bridge by: coatcheck migrate close", m.Bridge.EndsAt.Format(time.RFC3339))
+		against("sessions come over until %s; wait, or take convert away, and then run: coatcheck migrate close", m.Bridge.EndsAt.Format(time.RFC3339))
 	}
 	if n := len(m.Left); n > 0 {
 		against("%d imported users were never here; each can sign in by the password of the last import, so run it once more just before", n)
