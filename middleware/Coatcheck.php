@@ -19,6 +19,7 @@ final class Origin
     public const RETRY_AFTER = '5'; // seconds
     public const STAMP = 'coatcheck_stamp';
     private const MAX_ANSWER = 64 << 10; // bytes
+    private const USER_AGENT = 'Coatcheck-Middleware'; // firewalls refuse programs that have none
     // A token: three parts of base64url, or four if tokens are signed.
     private const TOKEN = '/\A[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}(\.[A-Za-z0-9_-]{22})?\z/';
 
@@ -94,6 +95,7 @@ final class Origin
         curl_setopt_array($curl, [
             CURLOPT_CUSTOMREQUEST => $method,
             CURLOPT_HTTPHEADER => ['Accept: application/json', 'Cookie: ' . implode('; ', array_map(fn ($token) => "$this->cookie=$token", $tokens))],
+            CURLOPT_USERAGENT => self::USER_AGENT,
             CURLOPT_FOLLOWLOCATION => false,
             CURLOPT_PROTOCOLS => CURLPROTO_HTTP | CURLPROTO_HTTPS,
             CURLOPT_PROXY => '', // whatever the environment says
@@ -261,6 +263,12 @@ final class Coatcheck
             $coatcheck->orUnavailable($coatcheck->ours->end(...));
         }
         return $coatcheck;
+    }
+
+    /** Returns whoami's answer about our cookie, or null: the names and roles of a user who exists at Coatcheck alone. */
+    public function who(): ?array
+    {
+        return $this->ours->who;
     }
 
     /** See Ours::userId. */

@@ -48,6 +48,7 @@ import java.util.regex.Pattern;
 public final class CoatcheckFilter implements Filter {
     private static final String RETRY_AFTER = "5"; // seconds
     private static final int MAX_ANSWER = 64 << 10; // bytes
+    private static final String USER_AGENT = "Coatcheck-Middleware"; // firewalls refuse programs that have none
     // A token: three parts of base64url, or four if tokens are signed.
     private static final Pattern TOKEN =
             Pattern.compile("[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{43}(\\.[A-Za-z0-9_-]{22})?");
@@ -213,6 +214,7 @@ public final class CoatcheckFilter implements Filter {
             HttpRequest request = HttpRequest.newBuilder(settings.origin().resolve(path))
                     .method(method, HttpRequest.BodyPublishers.noBody())
                     .header("Accept", "application/json")
+                    .header("User-Agent", USER_AGENT)
                     .header("Cookie", String.join("; ", cookies))
                     .build();
             var call = client.sendAsync(request, CoatcheckFilter::limited);

@@ -28,6 +28,7 @@ STAMP = "coatcheck_stamp"
 # A token: three parts of base64url, or four if tokens are signed.
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}(\.[A-Za-z0-9_-]{22})?")
 MAX_ANSWER = 64 << 10  # bytes
+USER_AGENT = "Coatcheck-Middleware"  # firewalls refuse programs that have none
 
 log = logging.getLogger("coatcheck")
 
@@ -72,7 +73,7 @@ class Origin:
             raise Outage(f"POST /logout answered {status}, not 204")
 
     def _ask(self, method, path, tokens):
-        headers = {"Accept": "application/json", "Cookie": "; ".join(f"{self.cookie}={token}" for token in tokens)}
+        headers = {"Accept": "application/json", "User-Agent": USER_AGENT, "Cookie": "; ".join(f"{self.cookie}={token}" for token in tokens)}
         connection = self._connect()
         try:
             connection.connect()

@@ -6,6 +6,7 @@ const { randomBytes } = require('node:crypto');
 
 const RETRY_AFTER = '5'; // seconds
 const MAX_ANSWER = 64 << 10; // bytes
+const USER_AGENT = 'Coatcheck-Middleware'; // firewalls refuse programs that have none
 // A token: three parts of base64url, or four if tokens are signed.
 const TOKEN = /^[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}(\.[A-Za-z0-9_-]{22})?$/;
 
@@ -154,7 +155,7 @@ function asker({ origin, timeout = 2, cookie = '__Host-SESSIONID' }) {
   const ask = async (method, path, tokens) => {
     const answer = await fetch(new URL(path, origin), {
       method,
-      headers: { Accept: 'application/json', Cookie: tokens.map((token) => `${cookie}=${token}`).join('; ') },
+      headers: { Accept: 'application/json', 'User-Agent': USER_AGENT, Cookie: tokens.map((token) => `${cookie}=${token}`).join('; ') },
       redirect: 'manual',
       signal: AbortSignal.timeout(timeout * 1000), // of the whole answer
     });

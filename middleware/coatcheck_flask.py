@@ -27,6 +27,7 @@ STAMP = "coatcheck_stamp"
 # A token: three parts of base64url, or four if tokens are signed.
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}(\.[A-Za-z0-9_-]{22})?")
 MAX_ANSWER = 64 << 10  # bytes
+USER_AGENT = "Coatcheck-Middleware"  # firewalls refuse programs that have none
 
 log = logging.getLogger("coatcheck")
 
@@ -71,7 +72,7 @@ class Origin:
             raise Outage(f"POST /logout answered {status}, not 204")
 
     def _ask(self, method, path, tokens):
-        headers = {"Accept": "application/json", "Cookie": "; ".join(f"{self.cookie}={token}" for token in tokens)}
+        headers = {"Accept": "application/json", "User-Agent": USER_AGENT, "Cookie": "; ".join(f"{self.cookie}={token}" for token in tokens)}
         connection = self._connect()
         try:
             connection.connect()
@@ -181,11 +182,15 @@ class Coatcheck:
         if user_logged_in is not None:
             user_logged_in.connect(self._logged_in, app)
 
+    @property
+    def who(self):
+        """whoami's answer about our cookie, or None: the names and roles of a user who exists at Coatcheck alone."""
+        return _state().who
+
     def user_id(self, own=None):
         """Return the ID of the user of our cookie; if it names nobody, own in mode also, and None in mode only."""
-        who = _state().who
-        if who:
-            return who["user_id"]
+        if self.who:
+            return self.who["user_id"]
         return own if self.mode == "also" else None
 
     def sign_in(self):

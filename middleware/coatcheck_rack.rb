@@ -17,6 +17,7 @@ class Coatcheck
 
   RETRY_AFTER = '5' # seconds
   MAX_ANSWER = 64 << 10 # bytes
+  USER_AGENT = 'Coatcheck-Middleware' # firewalls refuse programs that have none
   # A token: three parts of base64url, or four if tokens are signed.
   TOKEN = /\A[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}(\.[A-Za-z0-9_-]{22})?\z/
   LOCAL_PATH = %r{\A/(?![/\\])[^\\\x00-\x20\x7f]*\z}
@@ -257,6 +258,7 @@ class Coatcheck
     def ask(request, tokens)
       request['Accept'] = 'application/json'
       request['Accept-Encoding'] = 'identity'
+      request['User-Agent'] = USER_AGENT
       request['Cookie'] = tokens.map { |token| "#{@cookie}=#{token}" }.join('; ')
       # Of the whole answer: read_timeout begins again with each read.
       Timeout.timeout(@timeout) { connection.start { |http| read(http, request) } }

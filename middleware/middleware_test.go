@@ -265,6 +265,10 @@ func sent(m *monolith) {
 		if got := a.header.Get("Accept"); got != "application/json" {
 			m.t.Errorf("%s: Accept is %q", a.what, got)
 		}
+		// The managed rules of a firewall refuse programs that send none.
+		if got := a.header.Get("User-Agent"); got != "Coatcheck-Middleware" {
+			m.t.Errorf("%s: User-Agent is %q", a.what, got)
+		}
 	}
 }
 

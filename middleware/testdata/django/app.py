@@ -32,6 +32,7 @@ from django.core.management import call_command  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.http import HttpResponse, JsonResponse  # noqa: E402
 from django.urls import path  # noqa: E402
+from django.views.decorators.http import require_POST  # noqa: E402
 
 
 def me(request):
@@ -53,6 +54,7 @@ def signin(request):
     return HttpResponse("ok")
 
 
+@require_POST
 def signout(request):
     logout(request)
     return HttpResponse("ok")

@@ -44,6 +44,8 @@ else:
 
     def current():
         id = coatcheck.user_id(session.get("user_id"))
+        if coatcheck.who:
+            assert (coatcheck.who["user_id"], coatcheck.who["display_name"]) == (id, "Alice")
         return id if id in USERS else None
 
     def sign_in(id):

