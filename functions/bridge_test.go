@@ -67,9 +67,6 @@ func navigate(path, cookie string) request {
 // monolith's store costs is not in it.
 var convertCost = budget{[]string{"GetItem GetItem GetItem", "GetItem", "PutItem", "PutItem", "GetItem GetItem GetItem Query"}, 8, 2}
 
-// sealed returns the waves of a budget before which a seal is written.
-func sealed(b budget) budget { return budget{[]string{"UpdateItem"}, 0, 1}.and(b) }
-
 // TestBridge takes a user from the monolith through the real binaries, and compares the cost
 // of each step with the operation budget.
 func TestBridge(t *testing.T) {

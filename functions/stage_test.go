@@ -172,6 +172,7 @@ func TestTables(t *testing.T) {
 		"UsersTable":    {"Retain", true},
 		"SessionsTable": {"Delete", false},
 		"AttemptsTable": {"Delete", false},
+		"BridgeTable":   {"Retain", true},
 	} {
 		resource, properties := stack.Resources[id], tables[id]
 		if resource.DeletionPolicy != kept.policy || resource.UpdateReplacePolicy != kept.policy {

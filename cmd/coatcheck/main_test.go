@@ -409,7 +409,7 @@ func TestHelp(t *testing.T) {
 	for args, words := range map[string][]string{
 		"--help":                 {"users add", "sessions list", "sessions revoke", "tables create", "USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE", "AWS_ENDPOINT_URL_DYNAMODB", "SESSION_PERSISTENT_LIFETIME", "--store", "STORE", "sqlite:PATH", "postgres://…", "redis://…"},
 		"users add --help":       {"--display-name", "--role", "15 characters", "1024 bytes", "standard input"},
-		"users import --help":    {"standard input", "password_hash", "semicolons", "--dry-run", "running it again", "JSON Lines", "user_id", "--null", "tabs", "UTF-8", "cannot be seen"},
+		"users import --help":    {"standard input", "password_hash", "semicolons", "--dry-run", "run again", "JSON Lines", "user_id", "--null", "tabs", "UTF-8", "cannot be seen"},
 		"users list --help":      {"JSON Lines"},
 		"users set --help":       {"--display-name", "--role", "--no-roles", "ends every session"},
 		"users passwd --help":    {"15 characters", "standard input", "ends every session", "15 seconds"},

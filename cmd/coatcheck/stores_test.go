@@ -231,6 +231,9 @@ func TestOldTablesAreUpdated(t *testing.T) {
 			exec(`DELETE FROM coatcheck_users WHERE claimed_by IS NOT NULL`)
 			exec(`ALTER TABLE coatcheck_users DROP COLUMN claimed_by`)
 			exec(`ALTER TABLE coatcheck_users DROP COLUMN credential_version`)
+			for _, column := range []string{"origin", "imported_hash", "closed"} {
+				exec(`ALTER TABLE coatcheck_users DROP COLUMN ` + column)
+			}
 			exec(`ALTER TABLE coatcheck_attempts DROP COLUMN attempt`)
 			exec(`ALTER TABLE coatcheck_attempts DROP COLUMN previous_at`)
 			exec(`DROP TABLE coatcheck_accounts_schema`)

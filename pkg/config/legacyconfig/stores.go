@@ -82,7 +82,7 @@ func openSQL(address string) (database, error) {
 	case scheme == "mysql":
 		return openMySQL(address)
 	}
-	return database{}, errors.New("has an address that begins with none of postgres:, mysql: and sqlite:")
+	return database{}, errors.New("has an address with none of the schemes postgres, mysql and sqlite")
 }
 
 // plainURL reports whether a URL can be read in one way only. If a "/", "?", "#" or "@" of
