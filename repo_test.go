@@ -239,7 +239,7 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/bridge/...", "pkg/bridge pkg/session internal/stores/..."},
 	{"pkg/config", "pkg/clientip pkg/session"},
 	{"pkg/config/legacyconfig", "pkg/config pkg/bridge pkg/legacy pkg/legacy/..."},
-	{"pkg/config/bridgeconfig", "pkg/config pkg/config/legacyconfig pkg/bridge pkg/session pkg/signin/authn"},
+	{"pkg/config/bridgeconfig", "pkg/config pkg/config/legacyconfig pkg/config/signinconfig pkg/bridge pkg/legacy pkg/session pkg/signin/authn pkg/signin/site"},
 	{"pkg/config/dynamoconfig", "pkg/config pkg/session pkg/session/dynamostore"},
 	{"pkg/config/signinconfig", "pkg/config pkg/accounts pkg/accounts/legacylogin pkg/accounts/password pkg/accounts/throttle pkg/signin/site"},
 	{"pkg/config/deployed", "pkg/config pkg/config/... pkg/accounts pkg/accounts/dynamoaccounts pkg/bridge pkg/bridge/dynamobridge pkg/signin/site"},

@@ -152,7 +152,8 @@ func startAll() error {
 			return err
 		}
 		users := accounts.NewDirectory(memaccounts.New(), hashes.Hasher{})
-		if _, err := bridgeconfig.Converter(context.Background(), sessions, users, membridge.New()); err != nil {
+		cookies := []site.LegacyCookie{{Name: "session", Stateless: true}} // those of LEGACY_SOURCES, which no pattern describes
+		if _, err := bridgeconfig.Converter(context.Background(), cookies, sessions, users, membridge.New()); err != nil {
 			return err
 		}
 	}

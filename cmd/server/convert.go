@@ -20,6 +20,6 @@ func convertRoutes(ctx context.Context, here site.Site, sessions *session.Manage
 	if len(here.LegacyCookies) == 0 {
 		return nil, nil
 	}
-	converter, err := bridgeconfig.Converter(ctx, sessions, users, records)
+	converter, err := bridgeconfig.Converter(ctx, here.LegacyCookies, sessions, users, records)
 	return signin.Convert(sessions, converter), err
 }

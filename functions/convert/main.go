@@ -40,6 +40,6 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	directory := accounts.NewDirectory(users, password.Hasher{}) // it checks no password, so it needs no pepper
-	converter, err := bridgeconfig.Converter(ctx, env.Sessions, directory, records)
+	converter, err := bridgeconfig.Converter(ctx, env.Site.LegacyCookies, env.Sessions, directory, records)
 	return signin.Handler(env.Site, signin.Convert(env.Sessions, converter)), err
 }

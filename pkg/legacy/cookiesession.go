@@ -17,7 +17,10 @@ type CookieSession struct {
 	User   string   // path of the user's ID in the session; default "passport.user", see [Express]
 }
 
-type cookieSession struct{ CookieSession }
+type cookieSession struct {
+	cookieIsSession
+	CookieSession
+}
 
 // NewCookieSession returns a source that reads the sessions of cookie-session. Such a
 // session never expires: only the end of the bridge ends it. Nothing in it says when the
@@ -28,7 +31,7 @@ func NewCookieSession(o CookieSession) (Source, error) {
 		return nil, fmt.Errorf("CookieSession: %w", err)
 	}
 	o.Cookie, o.User = cmp.Or(o.Cookie, "session"), cmp.Or(o.User, "passport.user")
-	return cookieSession{o}, nil
+	return cookieSession{CookieSession: o}, nil
 }
 
 // Cookies implements [Source].

@@ -23,6 +23,7 @@ type DjangoCookies struct {
 }
 
 type djangoCookies struct {
+	cookieIsSession
 	djangoBinds
 	DjangoCookies
 }

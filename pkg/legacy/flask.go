@@ -28,7 +28,10 @@ type Flask struct {
 	Lifetime time.Duration
 }
 
-type flask struct{ Flask }
+type flask struct {
+	cookieIsSession
+	Flask
+}
 
 // NewFlask returns a source that reads the session cookies that Flask signs. Neither the
 // cookie's time nor anything else in it says when the user signed in, or tells two sessions
@@ -39,7 +42,7 @@ func NewFlask(o Flask) (Source, error) {
 	}
 	o.Cookie, o.User = cmp.Or(o.Cookie, "session"), cmp.Or(o.User, "_user_id")
 	o.Lifetime = cmp.Or(o.Lifetime, 31*24*time.Hour)
-	return flask{o}, nil
+	return flask{Flask: o}, nil
 }
 
 // Cookies implements [Source].

@@ -36,6 +36,7 @@ type Gorilla struct {
 }
 
 type gorilla struct {
+	cookieIsSession
 	Gorilla
 	pairs []gorillaPair
 }

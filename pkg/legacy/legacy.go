@@ -101,6 +101,20 @@ type Binder interface {
 	Binds() bool
 }
 
+// Stateless is a [Source] whose cookie is the session itself: the monolith keeps no row of
+// it. Without a stamp a copy has no [Claim.Identity], so that nothing but a seal of its user
+// ends it.
+type Stateless interface {
+	Source
+
+	isTheSession()
+}
+
+// cookieIsSession makes a source [Stateless].
+type cookieIsSession struct{}
+
+func (cookieIsSession) isTheSession() {}
+
 // StampKey is the key under which the middleware of this project keeps a stamp in the
 // session of a monolith. The stamp is put there at a sign-in, and never later. It is a
 // text: 22 random characters of base64url, a dot, and the time of the sign-in in seconds

@@ -28,6 +28,7 @@ type RailsCookie struct {
 }
 
 type railsCookieSource struct {
+	cookieIsSession
 	RailsCookie
 	ciphers []cipher.AEAD
 }

@@ -9,13 +9,17 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"example.com/coatcheck/pkg/bridge"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/legacyconfig"
+	"example.com/coatcheck/pkg/config/signinconfig"
+	"example.com/coatcheck/pkg/legacy"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 // The variables of the bridge, beside [config.BridgeTable] and [legacyconfig.Variable].
@@ -28,10 +32,14 @@ const (
 // That makes one call to records: see [bridge.New]. The sessions must be those of
 // [config.EndingSessions].
 //
+// The cookies are those by which every function knows the monolith's. Converter returns an
+// error if one of them is missing that a source reads, or is not Stateless and should be:
+// the functions would not clear it, or not seal its user at a logout, and say nothing.
+//
 // If CONVERT_ENABLED is false, no session comes over, and a logout still ends those at the
 // monolith. That is the state before the first session comes over, when other programs do
 // not know the bridge yet, and in a pause.
-func Converter(ctx context.Context, sessions *session.Manager, users authn.Identifier, records bridge.Store) (authn.Converter, error) {
+func Converter(ctx context.Context, cookies []site.LegacyCookie, sessions *session.Manager, users authn.Identifier, records bridge.Store) (authn.Converter, error) {
 	endsAt, err := endsAt()
 	if err != nil {
 		return nil, err
@@ -44,6 +52,9 @@ func Converter(ctx context.Context, sessions *session.Manager, users authn.Ident
 	if err != nil {
 		return nil, err
 	}
+	if err := checkCookies(cookies, sources); err != nil {
+		return nil, fmt.Errorf("%s: %w", signinconfig.LegacyCookies, err)
+	}
 	opened, err := bridge.New(ctx, bridge.Config{Sessions: sessions, Users: users, Store: records, Sources: sources, EndsAt: endsAt})
 	if err != nil {
 		return nil, fmt.Errorf("%s, %s or %s: %w", EndsAt, legacyconfig.Variable, config.BridgeTable, err)
@@ -52,6 +63,23 @@ func Converter(ctx context.Context, sessions *session.Manager, users authn.Ident
 		return paused{opened}, nil
 	}
 	return opened, nil
+}
+
+// checkCookies reports what the cookies leave out of what the sources are.
+func checkCookies(cookies []site.LegacyCookie, sources []bridge.Source) error {
+	for _, s := range sources {
+		_, stateless := s.Source.(legacy.Stateless)
+		for _, name := range s.Cookies() {
+			i := slices.IndexFunc(cookies, func(c site.LegacyCookie) bool { return c.Name == name })
+			switch {
+			case i < 0:
+				return fmt.Errorf("the cookie %s is missing, which the source %q of %s reads; name it too, with its Path and its Domain if it has them", name, s.Name, legacyconfig.Variable)
+			case stateless && !cookies[i].Stateless:
+				return fmt.Errorf("the cookie %s is the session itself in the source %q of %s; write %s;Stateless, or a copy of it outlives a logout", name, s.Name, legacyconfig.Variable, name)
+			}
+		}
+	}
+	return nil
 }
 
 // paused ends sessions at the monolith, and makes none of them.

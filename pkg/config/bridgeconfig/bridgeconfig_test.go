@@ -2,6 +2,7 @@ package bridgeconfig_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"example.com/coatcheck/pkg/config/bridgeconfig"
 	"example.com/coatcheck/pkg/session/memstore"
 	"example.com/coatcheck/pkg/signin/authn"
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 const flask = `[{"kind": "flask", "keys": ["an example of a key"]}]`
@@ -26,7 +28,7 @@ func converter(t *testing.T, records bridge.Store) (authn.Converter, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bridgeconfig.Converter(t.Context(), sessions, accounts.NewDirectory(memaccounts.New(), password.Hasher{}), records)
+	return bridgeconfig.Converter(t.Context(), []site.LegacyCookie{{Name: "session", Stateless: true}}, sessions, accounts.NewDirectory(memaccounts.New(), password.Hasher{}), records)
 }
 
 // A variable that is missing or wrong stops the start, with an error that names it, and
@@ -52,6 +54,43 @@ func TestConverter(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "example of a key") {
 			t.Errorf("the error quotes a key: %v", err)
+		}
+	}
+}
+
+// The cookies that every function knows are those that the sources read. Otherwise a copy
+// outlives a logout, and nobody is told.
+func TestCookies(t *testing.T) {
+	t.Setenv("BRIDGE_ENDS_AT", "2099-03-28T00:00:00Z")
+	const rows = `[{"kind": "express", "keys": ["an example of a key"], "store": "redis://localhost:1"}]`
+	of := func(kind, fields string) string {
+		return fmt.Sprintf(`[{"kind": %q, "keys": ["an example of a key, which has 32 b."]%s}]`, kind, fields)
+	}
+	for _, tt := range []struct{ sources, cookies, says string }{
+		{flask, "session;Stateless", ""},
+		{flask, "session;Path=/shop;Stateless,remember_token", ""},
+		{flask, "session", "LEGACY_COOKIES: the cookie session is the session itself in the source \"flask\" of LEGACY_SOURCES; write session;Stateless"},
+		{flask, "session,other;Stateless", "write session;Stateless"},
+		{flask, "other;Stateless", "LEGACY_COOKIES: the cookie session is missing, which the source \"flask\" of LEGACY_SOURCES reads"},
+		{flask, "Session;Stateless", "the cookie session is missing"},
+		{flask, "", "the cookie session is missing"},
+		{rows, "connect.sid", ""},
+		{rows, "session;Stateless", "the cookie connect.sid is missing"},
+		{of("cookie-session", ""), "session;Stateless,session.sig;Stateless", ""},
+		{of("cookie-session", ""), "session;Stateless", "the cookie session.sig is missing"},
+		{of("cookie-session", ""), "session,session.sig", "write session;Stateless"},
+		{of("django-cookies", `, "passwords": "imported"`), "sessionid", "write sessionid;Stateless"},
+		{of("rails", `, "cookie": "_shop", "user": "user_id"`), "_shop", "write _shop;Stateless"},
+		{of("gorilla", `, "cookie": "shop", "user": "id"`), "shop", "write shop;Stateless"},
+	} {
+		t.Setenv("LEGACY_SOURCES", tt.sources)
+		cookies, err := site.ParseLegacyCookies(tt.cookies)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = bridgeconfig.Converter(t.Context(), cookies, nil, nil, nil)
+		if tt.says == "" && strings.Contains(err.Error(), "LEGACY_COOKIES") || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%q, %s: %v", tt.cookies, tt.sources, err)
 		}
 	}
 }
