@@ -36,8 +36,9 @@ func (e refusal) Is(target error) bool {
 	return target == authn.ErrNoClaim || target == authn.ErrNobody && e.reason == anonymous
 }
 
-// anonymous is the reason of a refusal that is authn.ErrNobody too.
-const anonymous = "anonymous"
+// anonymous is the reason of a refusal that is authn.ErrNobody too, and closed that of every
+// refusal after the end of the bridge.
+const anonymous, closed = "anonymous", "closed"
 
 // Convert implements [authn.Converter]. A request with two different values of one cookie,
 // or in which the cookies of several sources prove somebody, is refused: nobody can say who
@@ -80,7 +81,8 @@ func (b *Bridge) logged(r *http.Request, c claim, err error) error {
 }
 
 // claim returns the one claim in the request. What is not answered by one of the sources is
-// an outage, because it may be the one that says who the user is.
+// an outage, because it may be the one that says who the user is. From the end of the bridge
+// on that makes no difference, and the monolith may be switched off.
 func (b *Bridge) claim(r *http.Request) (claim, error) {
 	now := time.Now()
 	claims, refusals := make([]claim, len(b.sources)), make([]error, len(b.sources))
@@ -96,6 +98,9 @@ func (b *Bridge) claim(r *http.Request) (claim, error) {
 		}
 	}
 	if err := atOnce(opens...); err != nil {
+		if b.isOver() {
+			return claim{}, refusal{reason: closed}
+		}
 		return claim{}, err
 	}
 	var found claim
@@ -131,10 +136,12 @@ func (b *Bridge) admit(ctx context.Context, c claim) (authn.Identity, error) {
 		return nil, refusal{reason: reason, source: c.source.Name}
 	}
 	switch {
+	case b.isOver():
+		return refuse(closed)
 	case err != nil:
 		return nil, fmt.Errorf("bridge: source %q: %w", c.source.Name, err)
-	case window.Closed, !time.Now().Before(b.endsAt):
-		return refuse("closed")
+	case window.Closed:
+		return refuse(closed)
 	case c.sealed(seal):
 		return refuse("sealed")
 	case errors.Is(unidentified, authn.ErrRefused):
@@ -154,6 +161,9 @@ func (b *Bridge) admit(ctx context.Context, c claim) (authn.Identity, error) {
 	}
 	return identity, nil
 }
+
+// isOver reports whether the time of the bridge has come to its end.
+func (b *Bridge) isOver() bool { return !time.Now().Before(b.endsAt) }
 
 // password looks up the hash at the monolith, if the claim is bound to one there.
 func (c claim) password(ctx context.Context) (string, error) {

@@ -75,6 +75,9 @@ func TestRefused(t *testing.T) {
 			}
 		}
 	}
+	down := func(call string) func(*fixture) {
+		return func(f *fixture) { f.monolith.down[call] = errOutage }
+	}
 	unknownTime := claim(func(c *legacy.Claim) { c.SignedInAt = time.Time{} })
 	signedIn := func(ago time.Duration) func(*fixture) {
 		return claim(func(c *legacy.Claim) { c.SignedInAt = time.Now().Add(-ago) })
@@ -104,8 +107,11 @@ func TestRefused(t *testing.T) {
 		"an ID too long":  {given: claim(func(c *legacy.Claim) { c.UserID = strings.Repeat("1", 5000) }), reason: "user_id"},
 		"an ID not UTF-8": {given: claim(func(c *legacy.Claim) { c.UserID = "u1\xff" }), reason: "user_id"},
 
-		"closed":    {given: func(f *fixture) { f.ok(f.store.CloseWindow(f.Context())) }, reason: "closed"},
-		"ended":     {config: func(c *bridge.Config) { c.EndsAt = time.Now().Add(time.Second) }, given: func(*fixture) { time.Sleep(time.Second) }, reason: "closed"},
+		"closed": {given: func(f *fixture) { f.ok(f.store.CloseWindow(f.Context())) }, reason: "closed"},
+		"ended":  {config: func(c *bridge.Config) { c.EndsAt = time.Now().Add(time.Second) }, given: func(*fixture) { time.Sleep(time.Second) }, reason: "closed"},
+		"ended, and the monolith is switched off": {config: func(c *bridge.Config) { c.EndsAt = time.Now() }, given: down("Open"), reason: "closed"},
+		"ended, and its passwords are gone": {config: func(c *bridge.Config) { withPassword(c); c.EndsAt = time.Now() },
+			given: both(bound, down("Password")), reason: "closed"},
 		"ended now": {config: func(c *bridge.Config) { c.EndsAt = time.Now() }, reason: "closed"},
 
 		"sealed":                               {given: seal(0), reason: "sealed"},
