@@ -34,7 +34,7 @@ type Converter interface {
 	// Convert makes a session for the user whom the request's cookies of the monolith
 	// prove, and sets its cookie on w. It does not touch the monolith's cookies. It returns
 	// ErrNoClaim, which may be ErrNobody, ErrConverting, ErrConverted or [ErrBusy]. Any other error is an outage,
-	// and leaves the monolith's session as good as it was.
+	// and leaves the monolith's session as good as it was, unless its row is deleted already.
 	Convert(w http.ResponseWriter, r *http.Request) (*session.Session, error)
 
 	// End makes sure that the request's cookies of the monolith never become a session, and
