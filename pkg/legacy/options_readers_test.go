@@ -47,6 +47,8 @@ func TestReaderOptions(t *testing.T) {
 		"php, another handler":    {failed(legacy.NewPHPRedis(legacy.PHPRedis{Store: noStore{}, User: "user_id", Handler: "wddx"})), `"wddx" is none of`},
 		"spring, no database":     {failed(legacy.NewSpringJDBC(legacy.SpringJDBC{})), "SQL.DB is missing"},
 		"spring, an odd table":    {failed(legacy.NewSpringJDBC(legacy.SpringJDBC{SQL: db, Table: "S; DROP"})), "no plain name"},
+		"spring, no mark":         {failed(legacy.NewSpringJDBC(legacy.SpringJDBC{SQL: db, Users: "SELECT id FROM users"})), "one question mark"},
+		"spring, two marks":       {failed(legacy.NewSpringJDBC(legacy.SpringJDBC{SQL: db, Users: "SELECT ? FROM users WHERE username = ?"})), "one question mark"},
 		"scs, no store":           {failed(legacy.NewSCS(legacy.SCS{User: "userID"})), "Store is missing"},
 		"scs, no user":            {failed(legacy.NewSCS(legacy.SCS{Store: noStore{}})), "User is missing"},
 		"gorilla, no cookie":      {failed(legacy.NewGorilla(legacy.Gorilla{User: "user_id", Keys: keys})), "Cookie is missing"},

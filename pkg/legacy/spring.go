@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -48,6 +50,9 @@ func NewSpringJDBC(o SpringJDBC) (Source, error) {
 	o.Cookie, o.Table = cmp.Or(o.Cookie, "SESSION"), cmp.Or(o.Table, "SPRING_SESSION")
 	if !plainTable.compiled().MatchString(o.Table) {
 		return nil, fmt.Errorf("SpringJDBC: Table: %q is no plain name of a table", o.Table)
+	}
+	if o.Users != "" && strings.Count(o.Users, "?") != 1 {
+		return nil, errors.New("SpringJDBC: Users should be a statement with one question mark, for the name of the user")
 	}
 	return springJDBC{o, o.Table + "_ATTRIBUTES"}, nil
 }
