@@ -172,6 +172,9 @@ func (i introspect) ask(ctx context.Context, method, cookies string) (status int
 	request.Header.Set("Authorization", "Bearer "+string(i.Key))
 	request.Header.Set("Accept", "application/json")
 	response, err := i.client.Do(request)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err // without the address, which may have a secret in it
+	}
 	if err != nil {
 		return 0, nil, fmt.Errorf("asking the monolith whose a cookie is: %w", err)
 	}

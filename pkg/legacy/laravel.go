@@ -53,12 +53,12 @@ func newLaravelApp(o LaravelApp) (laravelApp, error) {
 	}
 	app := laravelApp{LaravelApp: o}
 	for i, text := range o.Keys {
-		secret := text
+		secret, decoding := text, error(nil)
 		if encoded, ok := bytes.CutPrefix(text, []byte("base64:")); ok {
-			secret, _ = base64.StdEncoding.DecodeString(string(encoded))
+			secret, decoding = base64.StdEncoding.DecodeString(string(encoded))
 		}
 		block, err := aes.NewCipher(secret)
-		if err != nil || len(secret) == 24 {
+		if decoding != nil || err != nil || len(secret) == 24 {
 			return laravelApp{}, optionError("Keys", "number %d is no APP_KEY: it should be 32 or 16 bytes, or base64: and their base64", i+1)
 		}
 		app.keys = append(app.keys, laravelKey{text, secret, block})

@@ -70,10 +70,12 @@
 package legacyconfig
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -103,7 +105,7 @@ func Sources() ([]bridge.Source, error) {
 
 // Parse does what [Sources] does, with a text in the place of the variable.
 func Parse(text string) ([]bridge.Source, error) {
-	var entries []map[string]json.RawMessage
+	var entries []fields
 	if err := json.Unmarshal([]byte(text), &entries); err != nil {
 		return nil, explain(err)
 	}
@@ -112,10 +114,10 @@ func Parse(text string) ([]bridge.Source, error) {
 	}
 	var sources []bridge.Source
 	open := stores{}
-	for i, fields := range entries {
-		source, err := parseEntry(fields, open)
+	for i, entry := range entries {
+		source, err := parseEntry(entry, open)
 		if err != nil {
-			return nil, fmt.Errorf("entry %d%s: %w", i+1, called(fields), err)
+			return nil, fmt.Errorf("entry %d%s: %w", i+1, called(entry), err)
 		}
 		for _, other := range sources {
 			if other.Name == source.Name {
@@ -127,16 +129,51 @@ func Parse(text string) ([]bridge.Source, error) {
 	return sources, nil
 }
 
+// fields has the fields of an entry, not read yet.
+type fields map[string]json.RawMessage
+
+// twiceError is about a field that an entry has twice. One of them would be ignored, such as
+// the older keys.
+type twiceError string
+
+func (e twiceError) Error() string { return fmt.Sprintf("an entry has the field %q twice", string(e)) }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (f *fields) UnmarshalJSON(text []byte) error {
+	if err := json.Unmarshal(text, (*map[string]json.RawMessage)(f)); err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.Token() // the brace: it was an object just now
+	for seen := map[string]bool{}; decoder.More(); {
+		name, err := decoder.Token()
+		if err != nil {
+			return err
+		}
+		if seen[name.(string)] {
+			return twiceError(name.(string))
+		}
+		seen[name.(string)] = true
+		if err := decoder.Decode(new(json.RawMessage)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // explain says where the text is no list of objects. The error itself may quote a value.
 func explain(err error) error {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("it is no JSON from byte %d on", syntax.Offset)
 	}
+	if twice, ok := errors.AsType[twiceError](err); ok {
+		return twice
+	}
 	return errors.New("it should be a JSON list of objects")
 }
 
 // called returns the kind of an entry for an error, if there is such a kind.
-func called(fields map[string]json.RawMessage) string {
+func called(fields fields) string {
 	var name string
 	if json.Unmarshal(fields["kind"], &name) != nil || kinds[name].open == nil {
 		return ""
@@ -194,7 +231,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 var common = []string{"kind", "name", "namespace", "values", "passwords", "password_store"}
 
 // parseEntry makes the source of an entry.
-func parseEntry(fields map[string]json.RawMessage, stores stores) (bridge.Source, error) {
+func parseEntry(fields fields, stores stores) (bridge.Source, error) {
 	e := entry{stores: stores}
 	if err := e.field("kind", fields["kind"]); err != nil {
 		return bridge.Source{}, err
@@ -214,6 +251,11 @@ func parseEntry(fields map[string]json.RawMessage, stores stores) (bridge.Source
 	for _, name := range k.required() {
 		if value := string(fields[name]); value == "" || value == `""` || value == "[]" || value == "null" {
 			return bridge.Source{}, fmt.Errorf("the field %q is missing", name)
+		}
+	}
+	for _, name := range k.fields() {
+		if string(fields[name]) == `""` {
+			return bridge.Source{}, fmt.Errorf("the field %q is empty; leave it out, and it has its default", name)
 		}
 	}
 	return e.source(k)
@@ -242,11 +284,19 @@ func (e *entry) field(name string, value json.RawMessage) error {
 	return fmt.Errorf("the field %q should be a text", name)
 }
 
+// cookieName is what the name of a cookie looks like (RFC 6265, section 4.1.1).
+var cookieName = regexp.MustCompile("\\A[0-9A-Za-z!#$%&'*+.^_`|~-]+\\z")
+
 // source opens the source, and what tells its users' passwords.
 func (e *entry) source(k kind) (bridge.Source, error) {
 	reader, err := k.open(e)
 	if err != nil {
 		return bridge.Source{}, err
+	}
+	for _, name := range reader.Cookies() {
+		if !cookieName.MatchString(name) {
+			return bridge.Source{}, fmt.Errorf("no cookie can have the name %q", name)
+		}
 	}
 	s := bridge.Source{Source: reader, Name: e.Name, Namespace: e.Namespace, Values: e.Values}
 	if s.Name == "" {
@@ -258,6 +308,8 @@ func (e *entry) source(k kind) (bridge.Source, error) {
 		return s, errors.New(`the fields "passwords" and "password_store" are of no use: this source does not bind sessions to passwords`)
 	case binds && e.Passwords == "":
 		return s, errors.New(`the field "passwords" is missing: a statement such as SELECT password FROM users WHERE id = ?, or "imported"`)
+	case binds && e.Passwords == "imported" && e.PasswordStore != "":
+		return s, errors.New(`the field "password_store" is of no use: imported passwords are here`)
 	case binds && e.Passwords == "imported":
 		s.ImportedPasswords = true
 	case binds:
