@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -134,5 +136,25 @@ func TestPause(t *testing.T) {
 	}
 	if err := c.End(r); err == nil || errors.Is(err, authn.ErrNoClaim) {
 		t.Errorf("End looks at no cookie: %v", err)
+	}
+}
+
+// The examples of the documents start.
+func TestDocumentedSources(t *testing.T) {
+	t.Setenv("BRIDGE_ENDS_AT", "2099-03-28T00:00:00Z")
+	example := regexp.MustCompile(`(?s)\[\s*\{"kind".*?\}\s*\]`)
+	for _, file := range []string{"../legacyconfig/legacyconfig.go", "../../../docs/migrate-sources.md"} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources := example.FindString(strings.ReplaceAll(string(content), "\n//", "\n"))
+		if strings.Count(sources, `"kind"`) != 2 {
+			t.Fatalf("%s: the example is %q", file, sources)
+		}
+		t.Setenv("LEGACY_SOURCES", sources)
+		if _, err := converter(t, membridge.New()); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
 	}
 }

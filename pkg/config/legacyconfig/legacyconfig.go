@@ -4,7 +4,7 @@
 //
 // It is a JSON list with an object for each kind of session cookie that the monolith has:
 //
-//	[{"kind": "flask", "keys": ["the SECRET_KEY", "the one before"], "values": ["cart_id"]},
+//	[{"kind": "flask", "namespace": "desk:", "keys": ["the SECRET_KEY", "the one before"], "values": ["cart_id"]},
 //	 {"kind": "django", "keys": ["…"], "store": "mysql://user:password@db.internal/shop",
 //	  "namespace": "shop:", "passwords": "SELECT password FROM auth_user WHERE id = ?"}]
 //
@@ -13,7 +13,8 @@
 //   - kind: one of those below
 //   - name: stands in links and logs; default the kind. Two entries must not have the same, and
 //     it must not change while the bridge is open
-//   - namespace: begins the IDs that the users have here; default ""
+//   - namespace: begins the IDs that the users have here; default "". Of several sources none
+//     may have one with which that of another begins
 //   - values: the names of the values of the monolith's session that go along; default none
 //
 // These kinds have the fields beside them, and those with a star are required. What a field
