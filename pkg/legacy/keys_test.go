@@ -38,6 +38,12 @@ func TestStoreKeys(t *testing.T) {
 		{"Django", func(kv legacy.KeyValue) (legacy.Source, error) {
 			return legacy.NewDjangoCache(legacy.DjangoCache{Keys: texts("an invented key"), Store: kv})
 		}, "xlipvnz5fiinovvjvtduem0mpswvrcmu"},
+		{"PHP", func(kv legacy.KeyValue) (legacy.Source, error) {
+			return legacy.NewPHPRedis(legacy.PHPRedis{Store: kv, User: "user_id"})
+		}, "n7h2kq0v5m3d1c9b8a6f4e2s0r7h2kq0"},
+		{"scs", func(kv legacy.KeyValue) (legacy.Source, error) {
+			return legacy.NewSCS(legacy.SCS{Store: kv, User: "userID"})
+		}, "TUwR8lhDhjfOWsRJhaxJyOzFEVf4FFbZYYpdPPdl9J8"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := new(notedStore)
@@ -49,9 +55,12 @@ func TestStoreKeys(t *testing.T) {
 				}
 			}
 			for _, value := range []string{
-				"a", c.good + ":other", c.good + "\n", "\n" + c.good, c.good + "*", c.good[:30] + "é", c.good + ".", "../" + c.good, strings.Repeat("a", 4000),
+				"a:", c.good + ":other", "*" + c.good[1:], c.good + "\n", "\n" + c.good, c.good + "*", c.good[:30] + "é", c.good + ".", "../" + c.good, strings.Repeat("a", 4000),
 			} {
 				open(value)
+			}
+			if c.name != "PHP" { // where an application may choose its own
+				open("a")
 			}
 			if len(store.keys) > 0 {
 				t.Errorf("the store was asked for %q", store.keys)

@@ -1,10 +1,13 @@
 package legacy
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/gob"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -128,6 +131,49 @@ func TestExpressEnds(t *testing.T) {
 		}
 		if _, err := source.Open(t.Context(), cookie(""), now); !errors.Is(err, ErrRejected) {
 			t.Errorf("no ID: %v, want %v", err, ErrRejected)
+		}
+	}
+}
+
+// TestSCSEnds: of the two ends that a session of scs has, the earlier one counts.
+func TestSCSEnds(t *testing.T) {
+	now := time.Unix(1760000000, 0).UTC()
+	for _, test := range []struct{ store, deadline, want time.Duration }{
+		{time.Minute, time.Hour, time.Minute},
+		{time.Hour, time.Minute, time.Minute},
+	} {
+		var row bytes.Buffer
+		err := gob.NewEncoder(&row).Encode(struct {
+			Deadline time.Time
+			Values   map[string]any
+		}{now.Add(test.deadline), map[string]any{"userID": 7}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		source, err := NewSCS(SCS{Store: soon{row.String(), now.Add(test.store)}, User: "userID"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		claim, err := source.Open(t.Context(), map[string]string{"session": strings.Repeat("a", 43)}, now)
+		if err != nil || claim.UserID != "7" || !claim.ExpiresAt.Equal(now.Add(test.want)) {
+			t.Errorf("store %v, deadline %v: user %q until %v, %v", test.store, test.deadline, claim.UserID, claim.ExpiresAt, err)
+		}
+	}
+}
+
+// TestLaravelEarlierKeys: a session made before the APP_KEY changed is bound by the key before.
+func TestLaravelEarlierKeys(t *testing.T) {
+	keys := [][]byte{[]byte("an invented key."), []byte("an earlier  key.")}
+	app, err := newLaravelApp(LaravelApp{Keys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range append(keys, []byte("another's  key.")) {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte("a hash"))
+		want := bytes.Equal(key, keys[0]) || bytes.Equal(key, keys[1])
+		if got := app.bound(hex.EncodeToString(mac.Sum(nil)), "a hash"); got != want {
+			t.Errorf("bound by %q: %v", key, got)
 		}
 	}
 }

@@ -79,3 +79,17 @@ func TestPHPHandlers(t *testing.T) {
 		})
 	}
 }
+
+// TestPHPEmpty: a variable without a value is read over.
+func TestPHPEmpty(t *testing.T) {
+	for handler, row := range map[string]string{
+		"php": "!cart|user_id|i:7;!last|", "php_binary": "\x84cart\x07user_idi:7;\x84last",
+	} {
+		kv := (&legacytest.Case{Store: &legacytest.Entry{Key: "PHPREDIS_SESSION:abc", Value: []byte(row), Seconds: -1}}).KeyValue()
+		source := made(t)(legacy.NewPHPRedis(legacy.PHPRedis{Store: kv, Handler: handler, User: "user_id"}))
+		claim, err := source.Open(t.Context(), map[string]string{"PHPSESSID": "abc"}, time.Now())
+		if err != nil || claim.UserID != "7" {
+			t.Errorf("%s: user %q, %v", handler, claim.UserID, err)
+		}
+	}
+}

@@ -94,3 +94,32 @@ func TestRailsActiveRecord(t *testing.T) {
 		})
 	}
 }
+
+// TestRailsSessionIDEnds: of the two ends that a session has, its row's age and the cookie's
+// own, the earlier one counts.
+func TestRailsSessionIDEnds(t *testing.T) {
+	const file = "testdata/rails_6.1_signed_session_id.json"
+	c := legacytest.Cases(t, file)[0]
+	var r rails
+	r.read(t, file, c)
+	open := func(lifetime time.Duration) legacy.Claim {
+		source := made(t)(legacy.NewRailsSessionID(legacy.RailsSessionID{
+			Keys: texts(r.Secrets...), SQL: legacy.SQL{DB: c.Database(t, "sessions", railsTable)}, Lifetime: lifetime,
+		}))
+		claim, err := source.Open(t.Context(), c.Cookies, c.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return claim
+	}
+	cookie := open(0).ExpiresAt
+	if years := cookie.Sub(c.Now).Hours() / 24 / 365; years < 19 || years > 21 {
+		t.Errorf("the cookie is good until %v", cookie)
+	}
+	if claim := open(2400 * time.Hour); !claim.ExpiresAt.Equal(claim.SignedInAt.Add(2400 * time.Hour)) {
+		t.Errorf("signed in at %v, until %v", claim.SignedInAt, claim.ExpiresAt)
+	}
+	if claim := open(30 * 365 * 24 * time.Hour); !claim.ExpiresAt.Equal(cookie) {
+		t.Errorf("until %v, and the cookie until %v", claim.ExpiresAt, cookie)
+	}
+}
