@@ -118,6 +118,32 @@ func outage(t *testing.T, err error) {
 	}
 }
 
+// TestIntrospectOddCookies: a value that would be another cookie, or another header, is not
+// sent. An error does not quote the address, which may have a secret in it.
+func TestIntrospectOddCookies(t *testing.T) {
+	source := asked(t, func(http.ResponseWriter, *http.Request) { t.Error("the monolith was asked") })
+	for _, value := range []string{"a; sid.extra=b", "a;", "a\r\nX: y", "a\nb", "a\x00", "a\tb", "a\x7f"} {
+		if _, err := source.Open(t.Context(), map[string]string{"sid": value}, time.Now()); !errors.Is(err, legacy.ErrRejected) {
+			t.Errorf("%q: %v, want %v", value, err, legacy.ErrRejected)
+		}
+	}
+	away := made(t)(legacy.NewIntrospect(legacy.Introspect{
+		URL: "https://www.example.com/whose?key=Inv3nted", Key: []byte(introspectKey), Cookies: []string{"sid"}, Transport: awayTransport{},
+	}))
+	_, err := away.Open(t.Context(), map[string]string{"sid": "cookie"}, time.Now())
+	outage(t, err)
+	if strings.Contains(err.Error(), "Inv3nted") {
+		t.Errorf("the error quotes the address: %v", err)
+	}
+}
+
+// awayTransport reaches nobody.
+type awayTransport struct{}
+
+func (awayTransport) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("nobody answers")
+}
+
 // TestIntrospectRedirect: a redirect is not followed, so that neither the cookies nor the
 // key reach another address.
 func TestIntrospectRedirect(t *testing.T) {
