@@ -15,8 +15,8 @@ const (
 	maxZip  = 4_100_000  // bytes of profile's package, which stands for the others
 
 	// convert has the drivers of every store that a monolith may keep its sessions in.
-	maxConvertSize = 28_500_000
-	maxConvertZip  = 9_500_000
+	maxConvertSize = 26_000_000
+	maxConvertZip  = 8_300_000
 )
 
 // TestDeployedBinaries inspects the functions as sam build makes them for Lambda. They
