@@ -40,7 +40,7 @@ an empty one says nothing. Such a user is added disabled, and one who is there i
 
 It can be run again, also to finish one that was interrupted. It then replaces the hash of a user who came by an import,
 if the other system has another one than was imported and the password was not changed here; and it ends every session
-of a user whom it disables or gives a new hash. Nothing else of a user who is there changes. A user who is there is the
+of a user whom it disables or gives a new hash. Nothing else of a user who is there changes, nor who is not in the file. A user who is there is the
 same person by the user ID, and in a row without one by the name as it is spelled there. Otherwise, a row whose name
 is that of a user who is there, in whatever spelling, is bad.
 

@@ -161,7 +161,7 @@ func (c *closeMigration) confirm(ctx context.Context, window bridge.Window) erro
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return errors.New("closing the bridge cannot be undone; give --yes to do it. Nothing was changed")
 	}
-	fmt.Fprintf(os.Stderr, "The bridge ends at %s. Closing it now cannot be undone: whoever has not come over since signs in by password. Close it? [y/N] ",
+	fmt.Fprintf(os.Stderr, "The bridge ends at %s. Closing it now cannot be undone: whoever has not come over since signs in by password. Take convert away before: it does not start again, and logouts with a cookie of the other system need it. Close it? [y/N] ",
 		window.EndsAt.Format(time.RFC3339))
 	line := make(chan string, 1)
 	go func() {

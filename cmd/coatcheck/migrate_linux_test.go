@@ -29,7 +29,7 @@ func TestMigrateCloseAsks(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		screen.shows("The bridge ends at 2100-01-01T00:00:00Z. Closing it now cannot be undone: whoever has not come over since signs in by password. Close it? [y/N] ")
+		screen.shows("The bridge ends at 2100-01-01T00:00:00Z. Closing it now cannot be undone: whoever has not come over since signs in by password. Take convert away before: it does not start again, and logouts with a cookie of the other system need it. Close it? [y/N] ")
 		if _, err := screen.keyboard.WriteString(test.keys); err != nil {
 			t.Fatal(err)
 		}

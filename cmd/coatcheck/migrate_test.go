@@ -35,7 +35,7 @@ func TestMigrateStatus(t *testing.T) {
 	got := sh.ok("", "migrate", "status")
 	if want := "Users: 0. Imported: 0, of whom 0 were here. Came at a first sign-in: 0. Made here: 0. Disabled: 0.\n" +
 		"No bridge was ever open on these records, so no session came over.\n" +
-		"What would not go back: 0 users made here, and 0 whose password was changed here, or who were disabled here.\n" +
+		"What would not go back: 0 users made here, and 0 whose password was changed here, or who were disabled, since they came.\n" +
 		"Before the other system is switched off:\n- nobody has come over\n"; got != want {
 		t.Errorf("at the start:\n%s\nwant\n%s", got, want)
 	}
@@ -69,9 +69,9 @@ DAY         SOURCE   CAME OVER  ENDED
 2027-03-05  "shop"   1          2
 Imported, and never here: "also-left" "left" "none".
 Without a password: "none".
-What would not go back: 1 users made here, and 2 whose password was changed here, or who were disabled here.
+What would not go back: 1 users made here, and 1 whose password was changed here, or who were disabled, since they came.
 Before the other system is switched off:
-- sessions come over until 2100-02-03T04:05:06Z; wait, or take convert away, and then run: coatcheck migrate close
+- sessions come over until 2100-02-03T04:05:06Z; wait, or take convert away and then close the bridge by: coatcheck migrate close
 - 3 imported users were never here; each can sign in by the password of the last import, so run it once more just before
 - 1 users have no password here and cannot sign in; give them one by: coatcheck users passwd
 - 1 users came at their first sign-in; who has not signed in since then is not here, so import the others before
@@ -93,10 +93,13 @@ Before the other system is switched off:
 		t.Fatal(err)
 	}
 	if got, want := fmt.Sprint(document.Users, document.Sessions[2], document.Left, document.NoHash, document.Changed, len(document.Against), document.Complete, document.Bridge),
-		"map[all:9 came_by_sign_in:1 disabled:1 imported:7 imported_and_were_here:3 made_here:1] map[came_over:1 day:2027-03-05 ended:2 source:shop] [also-left left none] [none] 2 4 true map[closed:false ends_at:2100-02-03T04:05:06Z]"; got != want {
+		"map[all:9 came_by_sign_in:1 disabled:1 imported:7 imported_and_were_here:3 made_here:1] map[came_over:1 day:2027-03-05 ended:2 source:shop] [also-left left none] [none] 1 4 true map[closed:false ends_at:2100-02-03T04:05:06Z]"; got != want {
 		t.Errorf("in JSON %s\nwant    %s", got, want)
 	}
 
+	if got := sh.with("BRIDGE_TABLE", "").ok("", "migrate", "status"); !strings.Contains(got, "\nBRIDGE_TABLE is not set, so nothing is known of sessions that came over.") || strings.Contains(got, "No bridge") {
+		t.Errorf("without BRIDGE_TABLE:\n%s", got)
+	}
 	sh.ok("", "migrate", "close", "--yes")
 	for _, name := range []string{"left", "also-left", "none", "signed"} {
 		sh.ok("", "users", "disable", name)
@@ -106,6 +109,29 @@ Before the other system is switched off:
 	}
 	if got := sh.ok("", "migrate", "status"); !strings.Contains(got, "\nThe bridge is closed.\n") || !strings.HasSuffix(got, "\nNothing that is known here speaks against switching the other system off.\n") {
 		t.Errorf("at the end:\n%s", got)
+	}
+}
+
+// TestMigrateStatusCounts: an end that is reached is said, and who is counted as one who
+// would not go back: who was disabled since, and not who came disabled.
+func TestMigrateStatusCounts(t *testing.T) {
+	sh, records := withBridge(t)
+	if _, err := records.OpenWindow(t.Context(), time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
+		t.Fatal(err)
+	}
+	rows := "name,password_hash,user_id,active\na,!,1,f\nb,!,2,t\nc,!,3,t\nd,!,4,f\n"
+	sh.ok(rows, "users", "import", "-")
+	sh.ok("", "users", "disable", "b")                                    // here
+	sh.ok(strings.Replace(rows, "3,t", "3,f", 1), "users", "import", "-") // there
+	sh.ok("", "users", "enable", "d")
+	got := sh.ok("", "migrate", "status")
+	for _, want := range []string{"The bridge ended at 2020-01-01T00:00:00Z.\n", " and 3 whose password was changed here, or who were disabled, since they came.\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s\nwant %s", got, want)
+		}
+	}
+	if strings.Contains(got, "sessions come over until") {
+		t.Errorf("it has ended:\n%s", got)
 	}
 }
 

@@ -26,14 +26,16 @@ type migration struct {
 		Here     int `json:"made_here"`
 		Disabled int `json:"disabled"`
 	} `json:"users"`
-	Bridge   *bridgeWindow `json:"bridge,omitempty"` // absent: there is none
+	Bridge   *bridgeWindow `json:"bridge,omitempty"` // absent: there is none, or BRIDGE_TABLE is not set
 	Sessions []arrivals    `json:"sessions"`
 	Left     []string      `json:"left"`     // names of imported users who may sign in and were never here
 	NoAccess []string      `json:"no_hash"`  // names of imported users who may sign in, and have no password that could be right
-	Changed  int           `json:"changed"`  // came from there, and the password was changed here, or they were disabled here
+	Changed  int           `json:"changed"`  // came from there, and since then the password was changed here, or they were disabled
 	Against  []string      `json:"against"`  // what speaks against switching the other system off
 	Complete bool          `json:"complete"` // whether every user could be read
 
+	read bool            // whether the records of the bridge were read
+	open bool            // whether sessions come over
 	came map[string]bool // owners of sessions that came over
 }
 
@@ -56,6 +58,7 @@ func newMigration() *migration {
 
 // addBridge reads all records of the bridge.
 func (m *migration) addBridge(ctx context.Context, records bridge.Store) error {
+	m.read = true
 	window, err := records.GetWindow(ctx)
 	if errors.Is(err, bridge.ErrNotFound) {
 		return nil
@@ -104,7 +107,8 @@ func (m *migration) addUser(user *accounts.Account) {
 	default:
 		m.Users.Imported++
 	}
-	if user.IsClosed() && (imported || bySignIn) {
+	cameDisabled := user.Disabled && user.Version == 1 // the version grows when anybody enables or disables
+	if user.IsClosed() && !cameDisabled && (imported || bySignIn) {
 		m.Changed++
 	}
 	if !imported {
@@ -134,8 +138,8 @@ func (m *migration) judge(now time.Time, complete bool) {
 	if m.Users.Imported+m.Users.SignIn == 0 {
 		against("nobody has come over")
 	}
-	if m.Bridge != nil && !m.Bridge.Closed && now.Before(m.Bridge.EndsAt) {
-		against("sessions come over until %s; wait, or take convert away, and then run: coatcheck migrate close", m.Bridge.EndsAt.Format(time.RFC3339))
+	if m.open = m.Bridge != nil && !m.Bridge.Closed && now.Before(m.Bridge.EndsAt); m.open {
+		against("sessions come over until %s; wait, or take convert away and then close the bridge by: coatcheck migrate close", m.Bridge.EndsAt.Format(time.RFC3339))
 	}
 	if n := len(m.Left); n > 0 {
 		against("%d imported users were never here; each can sign in by the password of the last import, so run it once more just before", n)
@@ -161,7 +165,7 @@ func (o output) printMigration(m *migration) error {
 	m.printBridge()
 	printNames("Imported, and never here", m.Left)
 	printNames("Without a password", m.NoAccess)
-	fmt.Printf("What would not go back: %d users made here, and %d whose password was changed here, or who were disabled here.\n", u.Here, m.Changed)
+	fmt.Printf("What would not go back: %d users made here, and %d whose password was changed here, or who were disabled, since they came.\n", u.Here, m.Changed)
 	if len(m.Against) == 0 {
 		_, err := fmt.Println("Nothing that is known here speaks against switching the other system off.")
 		return err
@@ -175,10 +179,14 @@ func (o output) printMigration(m *migration) error {
 
 func (m *migration) printBridge() {
 	switch {
+	case !m.read:
+		fmt.Println("BRIDGE_TABLE is not set, so nothing is known of sessions that came over. Set it if there is or was a bridge.")
 	case m.Bridge == nil:
 		fmt.Println("No bridge was ever open on these records, so no session came over.")
 	case m.Bridge.Closed:
 		fmt.Println("The bridge is closed.")
+	case !m.open:
+		fmt.Printf("The bridge ended at %s.\n", m.Bridge.EndsAt.Format(time.RFC3339))
 	default:
 		fmt.Printf("The bridge is open until %s.\n", m.Bridge.EndsAt.Format(time.RFC3339))
 	}
