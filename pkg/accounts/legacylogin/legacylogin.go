@@ -8,13 +8,14 @@
 //	{"username": "…", "password": "…"}
 //
 // The name is as the user typed it. The other system answers with the status 200 and JSON
-// if the two are right, and with 401, 403 or 404 if they are not:
+// if the two are right, and with 401 if they are not:
 //
 //	{"user_id": 17, "username": "alice", "display_name": "Alice A.", "roles": ["member"]}
 //
 // user_id is a text or a whole number in plain digits; display_name and roles may be
-// absent, and other members are ignored. Everything else is an outage: another status, a
-// redirect, an answer that is too late, over 64 KB, or not as said here.
+// absent, and other members are ignored. Everything else is an outage: another status,
+// such as the 403 or 404 of a path that is not open to us or not there, a redirect, an answer
+// that is too late, over 64 KB, or not as said here.
 //
 // This package may still change in ways that break programs.
 package legacylogin
@@ -92,10 +93,10 @@ func (c *Client) Ask(ctx context.Context, username, password string) (accounts.P
 	switch answer.StatusCode {
 	case http.StatusOK:
 		return read(answer.Body)
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+	case http.StatusUnauthorized:
 		return accounts.Person{}, authn.ErrRefused
 	}
-	return accounts.Person{}, fmt.Errorf("the other system answered %d; it must answer 200, 401, 403 or 404", answer.StatusCode)
+	return accounts.Person{}, fmt.Errorf("the other system answered %d; it must answer 200 or 401", answer.StatusCode)
 }
 
 func (c *Client) post(ctx context.Context, username, password string) (*http.Response, error) {
