@@ -30,13 +30,13 @@ type Person struct {
 //
 // It asks at a sign-in, when the attempt is counted and may go on, and after the same
 // hash that a wrong password costs. A yes counts if the name that it gives is the typed one
-// by [Normalize], and if neither the name nor the user ID is anybody's here, nor was that of a
-// user who was deleted; otherwise the attempt is refused as for a wrong password. Then it is
-// stored as an account with [OriginSignIn] and a new hash of the password, which is not
-// checked by the rules for new ones. Of several who do this at once one stores it, and the others
-// prove their passwords against what is stored. If the other system does not answer, or
-// answers what no account can have, or if [Directory.CheckNames] has not been run yet,
-// this is an outage.
+// by [Normalize], if neither the name nor the user ID is anybody's here, nor was that of a
+// user who was deleted, and if an account can have what it says; otherwise the attempt is
+// refused as for a wrong password, and a log line says why. Then it is stored as an account
+// with [OriginSignIn] and a new hash of the password, which is not checked by the rules for
+// new ones. Of several who do this at once one stores it, and the others prove their
+// passwords against what is stored. If the other system does not answer, or if
+// [Directory.CheckNames] has not been run yet, this is an outage.
 func (d *Authenticator) Asking(other Elsewhere) *Authenticator {
 	asking := *d
 	asking.elsewhere = other
@@ -54,7 +54,10 @@ func (d *Directory) bring(ctx context.Context, other Elsewhere, username, pw str
 	}
 	account, err := newcomer(who, username)
 	if err != nil {
-		return nil, err
+		// To the user it is a wrong password, as all that does not count: otherwise the answer
+		// would say which password is right.
+		slog.WarnContext(ctx, "the other system knows a name and a password, but no account can be theirs; refused", "error", err)
+		return nil, authn.ErrRefused
 	}
 	if account.PasswordHash, err = d.hash(ctx, pw); err != nil {
 		return nil, err
@@ -80,10 +83,10 @@ func newcomer(who Person, username string) (*Account, error) {
 		err = checkUserID(who.UserID)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the other system has a user whom no account can be: %w", err)
+		return nil, err
 	}
 	if name, err := Normalize(username); err != nil || name != account.Name {
-		return nil, authn.ErrRefused // it takes names for one that are two here
+		return nil, errors.New("its user has another name than was typed: it takes names for one that are two here")
 	}
 	account.UserID, account.Origin = who.UserID, OriginSignIn
 	return account, nil

@@ -60,7 +60,8 @@
 //	Create                           dynamodb:PutItem, dynamodb:Query, dynamodb:DeleteItem
 //	Update, Renew, Reauthenticate    dynamodb:UpdateItem, dynamodb:GetItem
 //	ReauthenticateAlone              dynamodb:UpdateItem, dynamodb:GetItem, dynamodb:Query, dynamodb:DeleteItem
-//	Destroy, Redeem, Revoke          dynamodb:DeleteItem
+//	Destroy, Redeem                  dynamodb:DeleteItem
+//	Revoke, RevokeKey                dynamodb:DeleteItem
 //	List                             dynamodb:Query
 //	RevokeAll                        dynamodb:Query, dynamodb:DeleteItem
 //

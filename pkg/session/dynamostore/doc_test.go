@@ -244,15 +244,18 @@ func TestPermissionsOfMethods(t *testing.T) {
 			_, err := site.Redeem(site.Request(), site.Receipt(other))
 			want(t, err, nil)
 		},
-		"Destroy":   func() { want(t, site.Destroy(w, site.Request(token)), nil) },
-		"Revoke":    func() { want(t, site.Revoke(t.Context(), "u2", faults.ID()), session.ErrNoSession) },
+		"Destroy": func() { want(t, site.Destroy(w, site.Request(token)), nil) },
+		"Revoke":  func() { want(t, site.Revoke(t.Context(), "u2", faults.ID()), session.ErrNoSession) },
+		"RevokeKey": func() {
+			want(t, site.RevokeKey(t.Context(), session.Key{Owner: s.Key().Owner, ID: faults.ID()}), session.ErrNoSession)
+		},
 		"List":      func() { site.List(t.Context(), "u2") },
 		"RevokeAll": func() { want(t, site.RevokeAll(t.Context(), "u2"), nil) },
 	}
 	documented, _ := permissions(t)
 	for _, method := range []string{
 		"Load", "LoadForwarded", "Require", "Optional", "RequireRole", "RequireRecent", "Update", "Renew", "Reauthenticate", "ReauthenticateAlone",
-		"Create", "Destroy", "Redeem", "Revoke", "List", "RevokeAll",
+		"Create", "Destroy", "Redeem", "Revoke", "RevokeKey", "List", "RevokeAll",
 	} {
 		r.proxy.Take()
 		calls[method]()
