@@ -96,7 +96,8 @@ public final class CoatcheckFilter implements Filter {
         Ours ours = new Ours(request);
         Response response = new Response((HttpServletResponse) to, ours);
         ours.response = response;
-        String path = request.getRequestURI().substring(request.getContextPath().length());
+        // As the container takes it: decoded, and without path parameters.
+        String path = request.getServletPath() + (request.getPathInfo() == null ? "" : request.getPathInfo());
         if (settings.only() && settings.loginPaths().contains(path)) {
             response.setStatus(HttpServletResponse.SC_SEE_OTHER);
             response.setHeader("Location", loginPage(request.getQueryString()));

@@ -39,13 +39,14 @@ final class LaravelMiddleware
     {
         [$values, $rest] = $this->origin->take($request->headers->get('Cookie', ''));
         $ours = new Ours($this->origin, $values);
-        if ($this->origin->leadsAway($request->getPathInfo())) {
+        $path = '/' . ltrim($request->decodedPath(), '/'); // as Laravel routes it
+        if ($this->origin->leadsAway($path)) {
             return $this->complete(new RedirectResponse(Origin::loginPage($request->query->all()['next'] ?? null), 303), $ours);
         }
         $this->hide($request, $rest);
         try {
             $ours->identify();
-            if ($this->origin->signsOut($request->getMethod(), $request->getPathInfo())) {
+            if ($this->origin->signsOut($request->getMethod(), $path)) {
                 $ours->end();
             }
         } catch (Outage $outage) {

@@ -215,6 +215,28 @@ func logoutAlone(m *monolith) {
 	}
 }
 
+// logoutSpelled: a path that the framework takes for the logout is one for the middleware too.
+func logoutSpelled(m *monolith) {
+	for _, path := range []string{"/signout/", "/sign%6Fut", "/signout;a=b", "/SIGNOUT", "/signout?next=/", "//signout", "/./signout", "/signout.json"} {
+		b := m.browser().signedIn("43")
+		stamp := func() bool { return b.get("/me").me.Stamp != nil }
+		if !stamp() {
+			m.t.Fatal("the monolith's session has no stamp")
+		}
+		tok := token("200-42")
+		b.ours = cookieName + "=" + tok
+		a := b.post(path)
+		ended := slices.Contains(m.fake.whats(tok), "POST /logout")
+		b.ours = ""
+		if !stamp() && !ended {
+			m.t.Errorf("%s: %s, the monolith's session has ended and ours has not", path, a.Status)
+		}
+		if ended != a.clears() {
+			m.t.Errorf("%s: ended: %t, cookie cleared: %t", path, ended, a.clears())
+		}
+	}
+}
+
 func logoutOutage(m *monolith) {
 	for _, answer := range []string{"500", "200-42-503", "200-42-500", "200-42-429", "200-42-401", "200-42-403", "200-42-200", "200-42-redirect", "200-42-reset", "200-42-hang", "401--500"} {
 		b := m.browser().signedIn("43")

@@ -6,6 +6,7 @@
 require 'json'
 require 'net/http'
 require 'rack/utils'
+require 'rack/version'
 require 'securerandom'
 require 'timeout'
 require 'uri'
@@ -33,8 +34,8 @@ class Coatcheck
     @origin = Origin.new(origin, cookie, timeout)
     @user = user
     @scope = scope
-    @login_paths = Array(login_path)
-    @logout_paths = Array(logout_path)
+    @login_paths = Array(login_path).map { |path| canonical(path) }
+    @logout_paths = Array(logout_path).map { |path| canonical(path) }
     Coatcheck.watch_warden if defined?(Warden::Manager)
     # Rails answers the exception with its page of this status.
     ActionDispatch::ExceptionWrapper.rescue_responses[Outage.name] = :service_unavailable if defined?(ActionDispatch::ExceptionWrapper)
@@ -42,7 +43,7 @@ class Coatcheck
 
   def call(env)
     ours = env['coatcheck'] = Ours.new(@origin, hide(env), @only, method(:set_user))
-    path = env['SCRIPT_NAME'].to_s + env['PATH_INFO'].to_s
+    path = canonical(env['SCRIPT_NAME'].to_s + env['PATH_INFO'].to_s)
     return ours.complete(303, { Coatcheck.field('Location') => login_page(env) }, []) if @only && @login_paths.include?(path)
 
     ours.identify
@@ -81,6 +82,11 @@ class Coatcheck
   end
 
   private
+
+  # The path as Rails routes it: /logout/, //logout and /logout.json are /logout.
+  def canonical(path)
+    path.squeeze('/').sub(%r{(.)/\z}, '\1').sub(%r{\.[^./]+\z}, '')
+  end
 
   # Takes our cookie out of the request, and returns its different values.
   def hide(env)

@@ -50,6 +50,7 @@ var cases = []struct {
 	{"logout", logout},
 	{"logout in an outage", logoutOutage},
 	{"logout of ours alone", logoutAlone},
+	{"logout, spelled otherwise", logoutSpelled},
 	{"login page", loginPage},
 	{"connection refused", refused}, // last: it stops the fake
 }
