@@ -199,9 +199,9 @@ function take(header, name) {
 function beforeHeaders(res, change) {
   const writeHead = res.writeHead;
   res.writeHead = function (status, reason, headers) {
-    if (typeof reason !== 'string') [reason, headers] = [undefined, reason];
+    if (typeof reason !== 'string') [reason, headers] = [undefined, headers ?? reason];
     if (Array.isArray(headers)) {
-      const flat = headers.flat();
+      const flat = Array.isArray(headers[0]) ? headers.flat() : headers;
       for (let i = 0; i < flat.length; i += 2) res.removeHeader(flat[i]);
       for (let i = 0; i < flat.length; i += 2) res.appendHeader(flat[i], flat[i + 1]);
     } else {

@@ -33,10 +33,12 @@ app.use(coatcheck({
 app.use(express.urlencoded({ extended: false }));
 
 app.get('/me', (req, res) => {
-  if (req.query.cc !== undefined) res.set('Cache-Control', req.query.cc);
-  if (req.query.vary !== undefined) res.set('Vary', req.query.vary);
+  const { cc, vary } = req.query;
+  if (cc !== undefined && vary !== undefined) res.writeHead(200, undefined, { 'Cache-Control': cc, Vary: vary });
+  else if (cc !== undefined) res.writeHead(200, ['Cache-Control', cc, 'Set-Cookie', ['a=1', 'b=2']]);
+  else if (vary !== undefined) res.set('Vary', vary);
   const body = { user: req.user?.id ?? null, cookie: req.headers.cookie ?? '', stamp: req.session.coatcheck_stamp ?? null };
-  res.type('json').end(JSON.stringify(body));
+  res.end(JSON.stringify(body));
 });
 app.get('/signin', (req, res) => res.send('the login page'));
 app.post(['/signin', '/signin-elsewhere'], (req, res, next) => {
