@@ -151,9 +151,9 @@ final class Ours
      * Returns the ID of the user of our cookie; if it names nobody, $own in mode also, and
      * null in mode only.
      */
-    public function userId(?string $own = null): ?string
+    public function userId(string|int|null $own = null): ?string
     {
-        return $this->who['user_id'] ?? ($this->origin->only ? null : $own);
+        return $this->who['user_id'] ?? ($this->origin->only || $own === null ? null : (string) $own);
     }
 
     /** Ends ours, which may be another user's, and returns the stamp of this sign-in. */
@@ -272,7 +272,7 @@ final class Coatcheck
     }
 
     /** See Ours::userId. */
-    public function userId(?string $own = null): ?string
+    public function userId(string|int|null $own = null): ?string
     {
         return $this->ours->userId($own);
     }

@@ -40,7 +40,7 @@ function sign_in(Coatcheck\Coatcheck $coatcheck): void
     }
     session_regenerate_id(true);
     $coatcheck->signIn();
-    $_SESSION['user_id'] = $_POST['user'];
+    $_SESSION['user_id'] = (int) $_POST['user']; // as a database has it
 }
 
 match ($_SERVER['REQUEST_METHOD'] . ' ' . parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH)) {
