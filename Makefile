@@ -183,6 +183,10 @@ deploy: build ## Deploy to the AWS account and region of your environment
 smoke: ## Walk a user through what runs at URL; SMOKE_USER and SMOKE_PASSWORD say who
 	@go run ./cmd/smoke $(URL)
 
+.PHONY: races
+races: ## Race conversions, logouts, revocations and crashes, 100,000 rounds in memory and 2,000 on DynamoDB Local
+	COATCHECK_TEST_RACES=50 go test -count=1 -timeout 60m -run TestRaces ./pkg/bridge
+
 .PHONY: prove
 prove: ## Explore every order in which sessions can move from a monolith, with and without each rule
 	go run ./prove/migration
