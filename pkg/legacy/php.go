@@ -29,9 +29,11 @@ type PHPRedis struct {
 
 type phpRedis struct{ PHPRedis }
 
-// phpHandlers read what PHP's handlers write.
-var phpHandlers = map[string]func(row []byte) (map[string]any, error){
-	"php": phpSession, "php_serialize": phpValues, "php_binary": phpBinarySession,
+// phpHandlers returns what reads the rows of each of PHP's handlers.
+func phpHandlers() map[string]func(row []byte) (map[string]any, error) {
+	return map[string]func(row []byte) (map[string]any, error){
+		"php": phpSession, "php_serialize": phpValues, "php_binary": phpBinarySession,
+	}
 }
 
 // NewPHPRedis returns a source that reads the sessions of PHP itself. The identity of a
@@ -45,7 +47,7 @@ func NewPHPRedis(o PHPRedis) (Source, error) {
 		return nil, fmt.Errorf("PHPRedis: %w", missing("Store"))
 	case o.User == "":
 		return nil, errors.New("PHPRedis: User is missing")
-	case phpHandlers[o.Handler] == nil:
+	case phpHandlers()[o.Handler] == nil:
 		return nil, fmt.Errorf("PHPRedis: Handler: %q is none of php, php_serialize and php_binary", o.Handler)
 	}
 	return phpRedis{o}, nil
@@ -88,11 +90,11 @@ func (p phpRedis) Open(ctx context.Context, cookies map[string]string, _ time.Ti
 // the wrong handler, a text that a user has put into the session could end early, and what
 // follows in it would be variables.
 func (p phpRedis) read(row []byte) (map[string]any, error) {
-	values, err := phpHandlers[p.Handler](row)
+	values, err := phpHandlers()[p.Handler](row)
 	if err != nil || len(values) == 0 {
 		return values, err
 	}
-	for name, read := range phpHandlers {
+	for name, read := range phpHandlers() {
 		if name == p.Handler {
 			continue
 		}
