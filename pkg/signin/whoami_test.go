@@ -39,7 +39,7 @@ func whoamiRows() []row {
 			r.advance(3 * time.Minute)
 			return cookie
 		}, page: later, program: later, calls: "sessions.Get sessions.Touch"},
-		{route: route, outcome: "the touch fails", given: func(r *fixture) string {
+		{route: route, outcome: "idle for 3 minutes, and the touch fails", given: func(r *fixture) string {
 			cookie := r.signIn()
 			r.advance(3 * time.Minute)
 			r.hooks["sessions.Touch"] = down

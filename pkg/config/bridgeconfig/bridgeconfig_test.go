@@ -30,7 +30,7 @@ func converter(t *testing.T, records bridge.Store) (authn.Converter, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bridgeconfig.Converter(t.Context(), []site.LegacyCookie{{Name: "session", Stateless: true}}, sessions, accounts.NewDirectory(memaccounts.New(), password.Hasher{}), records)
+	return bridgeconfig.Converter(t.Context(), []site.LegacyCookie{{Name: "session", Stateless: true}, {Name: "sessionid"}}, sessions, accounts.NewDirectory(memaccounts.New(), password.Hasher{}), records)
 }
 
 // A variable that is missing or wrong stops the start, with an error that names it, and

@@ -37,6 +37,7 @@ func TestLegacyLogin(t *testing.T) {
 	}))
 	defer monolith.Close()
 	for address, want := range map[string]int{"": 0, monolith.URL: 1} {
+		asked = 0
 		t.Setenv("LEGACY_LOGIN_URL", address)
 		t.Setenv("LEGACY_LOGIN_KEY", legacyKey)
 		users := memaccounts.New()
