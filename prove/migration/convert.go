@@ -27,6 +27,10 @@ func (c *stepper) convert(a action) {
 	case deletingRow:
 		c.deleteRow(l)
 	case answering:
+		if a.image {
+			c.can(end(form), "sends the cookie of session %d, which the browser refuses in an image", c.s.processes[c.p].slot)
+			return
+		}
 		c.can(func(n *state, q *process) {
 			q.result = succeeded
 			n.sessions[q.slot].holder = a.who
@@ -55,6 +59,8 @@ func (c *stepper) verify(a action, l int) {
 		bound = 1
 	}
 	switch {
+	case a.image && !c.m.anyGet:
+		c.can(end(form), "answers a page with a button")
 	case c.inJar(a):
 		c.can(end(joined), "comes with our cookie by now")
 	case c.s.windowClosed:
@@ -128,7 +134,11 @@ func (c *stepper) putLink(l int) {
 
 func (c *stepper) create(l int) {
 	slot := c.s.processes[c.p].slot
-	c.write(func(n *state, q *process) { n.sessions[slot].life, q.at = live, confirming }, goTo(discarding), "stores session %d", slot)
+	life := live
+	if c.m.lifetimeFromSignIn && c.m.longAgo {
+		life = dead
+	}
+	c.write(func(n *state, q *process) { n.sessions[slot].life, q.at = life, confirming }, goTo(discarding), "stores session %d", slot)
 	if c.s.delayed < c.m.delayed && c.s.late[0] == (lateWrite{}) {
 		c.can(func(n *state, q *process) {
 			n.delayed++

@@ -39,6 +39,7 @@ type action struct {
 	of     int // for a logout, the process whose session it ends
 	after  []int
 	mayDie bool // it may crash between any two steps
+	image  bool // a conversion that nobody wants: a page of another site has an image there
 }
 
 // rules are the rules of the bridge. The zero value of each field is the rule; true takes
@@ -64,6 +65,8 @@ type rules struct {
 	closedAfterwards   bool
 	boundToImported    bool // binding: against the monolith's column as it is now
 	reopens            bool // closing: is for ever
+	lifetimeFromSignIn bool // times: our lifetime counts from the conversion, and not from a sign-in of long ago
+	anyGet             bool // only POST, or a navigation, converts
 }
 
 // model is one scenario: what may happen, under which rules.
@@ -75,6 +78,7 @@ type model struct {
 	stateless bool
 	stamped   bool // at its sign-in
 	binds     bool // the monolith binds sessions to passwords
+	longAgo   bool // the sign-ins were longer ago than our lifetime
 
 	crashes, lost, delayed uint8 // how many at the most
 

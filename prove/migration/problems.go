@@ -128,7 +128,11 @@ func (m *model) problemAtEnd(s *state) string {
 		return ""
 	}
 	for _, p := range m.mustSucceed {
-		if r := s.processes[p].result; r != succeeded && r != joined {
+		q := s.processes[p]
+		if q.result == succeeded && s.sessions[q.slot].life != live {
+			return fmt.Sprintf("%sthe session of %d is dead when it is made", stranded, p)
+		}
+		if q.result != succeeded && q.result != joined {
 			return fmt.Sprintf("%s%d has just signed in at the monolith, and is refused", stranded, p)
 		}
 	}

@@ -64,6 +64,16 @@ func once() []scenario {
 	twoAtOnce := []action{mortal(by(user, 1, 0)), by(user, 1, 0), by(user, 1, 0, 0, 1)}
 	crash := rows(mortal(by(user, 1, 0)), by(user, 1, 0, 0)).without(rules{noWaiting: true, keepsLink: true})
 	crash.crashes = 1
+	image := func(r rules) *model {
+		unwanted := by(user, 1, 0)
+		unwanted.image = true
+		return rows(unwanted, by(user, 1, 0, 0)).without(r).succeeds(1)
+	}
+	old := func(r rules) *model {
+		m := rows(by(user, 1, 0)).without(r).succeeds(0)
+		m.longAgo = true
+		return m
+	}
 	notYet := func() *model {
 		return rows(by(user, 1, 0), does(importUser, 0), by(user, 1, 0, 1)).from(func(s *state) { s.unknown = true }).succeeds(2)
 	}
@@ -75,6 +85,10 @@ func once() []scenario {
 		{title: "Without waiting: a crash, and the browser comes again", problem: stranded, model: crash},
 		{title: "Without the link: user and thief", problem: twoHolders, model: rows(by(user, 1, 0), by(thief, 2, 1)).without(rules{noLink: true})},
 		{title: "Without a stamp, stateless: user and thief; this is not repaired", problem: twoHolders, model: stateless(by(user, 1, 0), by(thief, 2, 1))},
+		{title: "An image on another site leads to /convert, and then the user comes", model: image(rules{})},
+		{title: "Any GET converts: the same", problem: stranded, model: image(rules{anyGet: true})},
+		{title: "A sign-in of long ago", model: old(rules{})},
+		{title: "The lifetime counts from the sign-in: the same", problem: stranded, model: old(rules{lifetimeFromSignIn: true})},
 		{title: "A user who is not imported yet, and then is", model: notYet()},
 		{title: "Link before account: a user who is not imported yet, and then is", problem: stranded, model: notYet().without(rules{linkBeforeAccount: true})},
 		{title: "Takes back any link", problem: twoHolders, model: rows(by(user, 1, 0), by(thief, 2, 1), by(user, 1, 0)).faults().without(rules{takesBackAnyLink: true})},
