@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"example.com/coatcheck/pkg/legacy"
@@ -61,30 +63,45 @@ type Bridge struct {
 	store    Store
 	sources  []Source
 	endsAt   time.Time
+	opened   atomic.Bool // whether the store has the window
 }
 
 var _ authn.Converter = (*Bridge)(nil)
 
 // New opens the bridge: it stores the end, if this is the first start. It returns an error
 // that says what to do if the configuration is not whole, if the bridge was closed, or if
-// its end would be later than the stored one. Any other error is an outage.
+// its end would be later than the stored one. In an outage of the store the bridge is made
+// all the same: its conversions are outages, until one of them has opened the window.
 func New(ctx context.Context, c Config) (*Bridge, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
-	endsAt := c.EndsAt.UTC().Truncate(time.Second)
-	window, err := c.Store.OpenWindow(ctx, endsAt)
+	b := &Bridge{sessions: c.Sessions, users: c.Users, store: c.Store, sources: c.Sources, endsAt: c.EndsAt.UTC().Truncate(time.Second)}
+	window, err := b.window(ctx)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("bridge: opening the window: %w", err)
+		slog.WarnContext(ctx, "the window of the bridge could not be opened yet", "error", err)
 	case window.Closed:
 		return nil, errors.New("bridge: it was closed for ever, and what has ended since is not known to it; " +
 			"take away whatever converts sessions, or begin anew with records of another name")
-	case endsAt.After(window.EndsAt):
+	case b.endsAt.After(window.EndsAt):
 		return nil, fmt.Errorf("bridge: EndsAt is %s, later than %s, which was set at the first start; the end is never postponed, so set it to that or to an earlier time",
-			endsAt.Format(time.RFC3339), window.EndsAt.Format(time.RFC3339))
+			b.endsAt.Format(time.RFC3339), window.EndsAt.Format(time.RFC3339))
 	}
-	return &Bridge{sessions: c.Sessions, users: c.Users, store: c.Store, sources: c.Sources, endsAt: endsAt}, nil
+	return b, nil
+}
+
+// window returns the window. It opens it only until that has succeeded: if it is gone later,
+// the links are gone too, and that is an outage.
+func (b *Bridge) window(ctx context.Context) (Window, error) {
+	if b.opened.Load() {
+		return b.store.GetWindow(ctx)
+	}
+	window, err := b.store.OpenWindow(ctx, b.endsAt)
+	if err == nil {
+		b.opened.Store(true)
+	}
+	return window, err
 }
 
 func (c Config) check() error {

@@ -127,7 +127,7 @@ func (b *Bridge) admit(ctx context.Context, c claim) (authn.Identity, error) {
 	var identity authn.Identity
 	var unidentified error
 	err := atOnce(
-		func() (err error) { window, err = b.store.GetWindow(ctx); return },
+		func() (err error) { window, err = b.window(ctx); return },
 		func() (err error) { seal, err = b.store.GetSeal(ctx, owner(c.userID)); return },
 		func() (err error) { hash, err = c.password(ctx); return },
 		func() error { identity, unidentified = b.users.Identify(ctx, c.userID); return nil },
@@ -140,7 +140,7 @@ func (b *Bridge) admit(ctx context.Context, c claim) (authn.Identity, error) {
 		return refuse(closed)
 	case err != nil:
 		return nil, fmt.Errorf("bridge: source %q: %w", c.source.Name, err)
-	case window.Closed:
+	case window.Closed, !time.Now().Before(window.EndsAt): // the stored end is earlier only if New could not read it
 		return refuse(closed)
 	case c.sealed(seal):
 		return refuse("sealed")

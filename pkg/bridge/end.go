@@ -14,8 +14,9 @@ import (
 )
 
 // End implements [authn.Converter]. It looks at each value of a cookie that is there with
-// several, because each may be the one that somebody else has a copy of, four at most. It does not ask whether the password has changed
-// since: to end a session needs no more proof than its cookie.
+// several, because each may be the one that somebody else has a copy of, four at most. It
+// does not ask whether the password has changed since: to end a session needs no more proof
+// than its cookie.
 func (b *Bridge) End(r *http.Request) error {
 	now := time.Now()
 	var ends []func() error

@@ -410,9 +410,15 @@ func (p pairs) Open(ctx context.Context, cookies map[string]string, now time.Tim
 	return p.monolith.Open(ctx, cookies, now)
 }
 
-// failingOpen is a store in which no window can be opened.
-type failingOpen struct{ bridge.Store }
+// failingOpen is a store in which no window can be opened while it is down.
+type failingOpen struct {
+	bridge.Store
+	down bool
+}
 
-func (failingOpen) OpenWindow(context.Context, time.Time) (bridge.Window, error) {
-	return bridge.Window{}, errOutage
+func (f *failingOpen) OpenWindow(ctx context.Context, endsAt time.Time) (bridge.Window, error) {
+	if f.down {
+		return bridge.Window{}, errOutage
+	}
+	return f.Store.OpenWindow(ctx, endsAt)
 }

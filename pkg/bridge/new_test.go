@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/bridge"
+	"example.com/coatcheck/pkg/bridge/membridge"
 	"example.com/coatcheck/pkg/legacy"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // TestNewRefuses has a configuration for each error, and what the error says.
@@ -89,9 +91,42 @@ func TestWindow(t *testing.T) {
 	if _, err := bridge.New(t.Context(), config); err == nil || !strings.Contains(err.Error(), "closed for ever") {
 		t.Errorf("New of a closed bridge: %v", err)
 	}
-	down := newFixture(t)
-	down.config.Store = failingOpen{down.store}
-	if _, err := bridge.New(t.Context(), down.config); !errors.Is(err, errOutage) {
-		t.Errorf("New in an outage: %v", err)
+}
+
+// TestNewInAnOutage: a bridge that starts in an outage answers that it is one, opens the
+// window when the outage is over, and then refuses what it would have refused to start with.
+func TestNewInAnOutage(t *testing.T) {
+	later := time.Now().Add(time.Hour)
+	for name, tt := range map[string]struct {
+		before func(bridge.Store) error
+		want   error
+	}{
+		"never opened": {func(bridge.Store) error { return nil }, nil},
+		"closed": {func(s bridge.Store) error {
+			_, err := s.OpenWindow(t.Context(), later)
+			return errors.Join(err, s.CloseWindow(t.Context()))
+		}, authn.ErrNoClaim},
+		"an end that would be postponed": {func(s bridge.Store) error {
+			_, err := s.OpenWindow(t.Context(), time.Now().Add(-time.Minute))
+			return err
+		}, authn.ErrNoClaim},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			store := &failingOpen{Store: membridge.New(), down: true}
+			f.ok(tt.before(store.Store))
+			f.config.Store = store
+			var err error
+			if f.Bridge, err = bridge.New(t.Context(), f.config); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := f.convert("mono=s1"); !errors.Is(err, errOutage) {
+				t.Errorf("in the outage: %v", err)
+			}
+			store.down = false
+			if _, _, err := f.convert("mono=s1"); !errors.Is(err, tt.want) || tt.want == nil && err != nil {
+				t.Errorf("after it: %v, want %v", err, tt.want)
+			}
+		})
 	}
 }
