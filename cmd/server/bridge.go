@@ -15,7 +15,7 @@ import (
 
 // openSessions returns the sessions in the store. If BRIDGE_TABLE is set, what ends is
 // sealed before it ends, and the records of the bridge are returned too.
-func openSessions(opened stores.Stores, here site.Site) (*session.Manager, bridge.Store, error) {
+func openSessions(opened stores.Stores, here site.Site, pages *signin.Pages) (*session.Manager, bridge.Store, error) {
 	kept, err := opened.Sessions()
 	if err != nil {
 		return nil, nil, err
@@ -24,13 +24,13 @@ func openSessions(opened stores.Stores, here site.Site) (*session.Manager, bridg
 		if len(here.LegacyCookies) > 0 {
 			return nil, nil, fmt.Errorf("%s is set, and %s is not; set both, or neither", signinconfig.LegacyCookies, config.BridgeTable)
 		}
-		sessions, err := config.Sessions(kept, signin.Fail)
+		sessions, err := config.Sessions(kept, pages.Fail)
 		return sessions, nil, err
 	}
 	records, err := opened.Bridge()
 	if err != nil {
 		return nil, nil, err
 	}
-	sessions, err := config.EndingSessions(kept, signin.Fail, bridge.BeforeEnding(records, here.HasStateless()))
+	sessions, err := config.EndingSessions(kept, pages.Fail, bridge.BeforeEnding(records, here.HasStateless()))
 	return sessions, records, err
 }

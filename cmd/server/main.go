@@ -87,12 +87,16 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	pages, err := signin.NewPages(signin.Config{Site: here})
+	if err != nil {
+		return err
+	}
 	opened, err := stores.Open(ctx, o.store)
 	if err != nil {
 		return err
 	}
 	defer opened.Close()
-	sessions, records, err := openSessions(opened, here)
+	sessions, records, err := openSessions(opened, here, pages)
 	if err != nil {
 		return err
 	}
@@ -133,7 +137,7 @@ func run(ctx context.Context, o options) error {
 	if o.https {
 		listener = withHTTPS(listener)
 	}
-	handler := signin.Handler(here, signin.Login(sessions, authenticator), signin.Reauthenticate(sessions, authenticator, nil), signin.Profile(sessions), convert,
+	handler := pages.Handler(signin.Login(sessions, authenticator, signin.Options{}), signin.Reauthenticate(sessions, authenticator, nil), signin.Profile(sessions), convert,
 		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory, bcp47.Canonical), signin.Whoami(sessions))
 	announce(listener.Addr(), o, alice)
 	return serve(ctx, listener, proxies.Handler(handler))

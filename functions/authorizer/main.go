@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"example.com/coatcheck/pkg/config"
-	"example.com/coatcheck/pkg/config/deployed"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/lambdahttp/authorizer"
@@ -26,10 +25,14 @@ func main() {
 }
 
 func wire(ctx context.Context) (lambdahttp.Authorizer, error) {
-	env, err := deployed.Open(ctx, nil)
+	env, err := dynamoconfig.Open(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := config.Secrets()
 	if err != nil {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(env.Store.Check)
-	return authorizer.BehindProxy(env.Site.ProxySecrets, authorizer.New(env.Sessions)), nil
+	return authorizer.BehindProxy(secrets, authorizer.New(env.Sessions)), nil
 }

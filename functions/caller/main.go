@@ -12,7 +12,6 @@ import (
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
-	"example.com/coatcheck/pkg/signin"
 )
 
 func main() {
@@ -25,9 +24,9 @@ func main() {
 }
 
 func wire() (http.Handler, error) {
-	site, err := signinconfig.Site()
+	pages, err := signinconfig.Pages()
 	if err != nil {
 		return nil, err
 	}
-	return signin.Handler(site, caller.Routes()), nil
+	return pages.Handler(caller.Routes(pages)), nil
 }

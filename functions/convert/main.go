@@ -27,7 +27,7 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := deployed.OpenEnding(ctx, signin.Fail)
+	env, err := deployed.OpenEnding(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -41,5 +41,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 	}
 	directory := accounts.NewDirectory(users, password.Hasher{}) // it checks no password, so it needs no pepper
 	converter, err := bridgeconfig.Converter(ctx, env.Site.LegacyCookies, env.Sessions, directory, records)
-	return signin.Handler(env.Site, signin.Convert(env.Sessions, converter)), err
+	return env.Pages.Handler(signin.Convert(env.Sessions, converter)), err
 }

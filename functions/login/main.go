@@ -26,7 +26,7 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := deployed.Open(ctx, signin.Fail)
+	env, err := deployed.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -38,5 +38,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(users.Check)
-	return signin.Handler(env.Site, signin.Login(env.Sessions, authenticator), signin.Reauthenticate(env.Sessions, authenticator, nil)), nil
+	return env.Pages.Handler(signin.Login(env.Sessions, authenticator, signin.Options{}), signin.Reauthenticate(env.Sessions, authenticator, nil)), nil
 }

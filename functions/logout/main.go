@@ -27,7 +27,7 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := deployed.OpenEnding(ctx, signin.Fail)
+	env, err := deployed.OpenEnding(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -35,5 +35,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		_, err := env.Store.Delete(ctx, session.Key{Owner: "warm-up", ID: "warm-up"}, nil, time.Now())
 		return err
 	})
-	return signin.Handler(env.Site, signin.Logout(env.Sessions)), nil
+	return env.Pages.Handler(signin.Logout(env.Sessions)), nil
 }

@@ -28,7 +28,7 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := deployed.Open(ctx, signin.Fail)
+	env, err := deployed.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -40,5 +40,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return users.SetPreferences(ctx, "\x00warm-up", "", nil, "") // no account has this name: Normalize refuses it
 	})
 	directory := accounts.NewDirectory(users, password.Hasher{}) // it checks no password, so it needs no pepper
-	return signin.Handler(env.Site, signin.Preferences(env.Sessions, directory, bcp47.Canonical)), nil
+	return env.Pages.Handler(signin.Preferences(env.Sessions, directory, bcp47.Canonical)), nil
 }

@@ -26,10 +26,10 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := deployed.Open(ctx, signin.Fail)
+	env, err := deployed.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(env.Store.Check)
-	return signin.Handler(env.Site, signin.Profile(env.Sessions)), nil
+	return env.Pages.Handler(signin.Profile(env.Sessions)), nil
 }

@@ -26,7 +26,7 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := deployed.OpenEnding(ctx, signin.Fail)
+	env, err := deployed.OpenEnding(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -35,5 +35,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(env.Store.Check)
-	return signin.Handler(env.Site, signin.Sessions(env.Sessions, window)), nil
+	return env.Pages.Handler(signin.Sessions(env.Sessions, window)), nil
 }

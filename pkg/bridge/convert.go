@@ -267,7 +267,7 @@ func (b *Bridge) takeBack(ctx context.Context, link Link) {
 // user returns the user of the session that continues the claim's. Nothing of it is newer
 // than what the monolith knows: a sign-in whose time nobody knows is from 1970.
 func (c claim) user(ctx context.Context, u authn.User) session.User {
-	user := session.User{ID: u.ID, Roles: u.Roles, Values: u.Values(), AuthenticatedAt: c.SignedInAt, EndsAt: c.ExpiresAt}
+	user := session.User{ID: u.ID, Roles: u.Roles, Values: u.SessionValues(), AuthenticatedAt: c.SignedInAt, EndsAt: c.ExpiresAt}
 	if c.SignedInAt.IsZero() {
 		user.AuthenticatedAt = time.Unix(0, 0)
 	}

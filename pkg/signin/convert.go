@@ -50,7 +50,7 @@ func (c conversion) convert(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		c.arrive(w, r, s, next)
 	case !errors.Is(err, session.ErrNoSession):
-		Fail(w, r, err)
+		fail(w, r, err)
 	case !mayConvert(r):
 		c.ask(w, r, next)
 	default:
@@ -83,7 +83,7 @@ func (c conversion) start(w http.ResponseWriter, r *http.Request, next string) {
 		c.fail(w, r, err, next)
 		return
 	}
-	lookOf(r.Context()).ClearLegacyCookies(w)
+	pagesOf(r.Context()).site.ClearLegacyCookies(w)
 	c.arrive(w, r, s, next)
 }
 
@@ -102,7 +102,7 @@ func (c conversion) arrive(w http.ResponseWriter, r *http.Request, s *session.Se
 func (c conversion) fail(w http.ResponseWriter, r *http.Request, err error, next string) {
 	answer := report(w, r, err)
 	if answer == errMoved {
-		lookOf(r.Context()).ClearLegacyCookies(w)
+		pagesOf(r.Context()).site.ClearLegacyCookies(w)
 	}
 	switch {
 	case answer == errConverting:
@@ -130,10 +130,10 @@ func retry(w http.ResponseWriter, r *http.Request, to string) {
 // signedOut.
 func (c conversion) end(w http.ResponseWriter, r *http.Request) {
 	if err := c.converter.End(r); err != nil {
-		Fail(w, r, err)
+		fail(w, r, err)
 		return
 	}
-	lookOf(r.Context()).ClearLegacyCookies(w)
+	pagesOf(r.Context()).site.ClearLegacyCookies(w)
 	writeSuccess(w, r, loginPath)
 }
 
@@ -142,7 +142,7 @@ func (c conversion) end(w http.ResponseWriter, r *http.Request) {
 // whoever signs in here loses the monolith's cookies, and whoever signs in there loses
 // ours. So the monolith's cookie, where there is one, is of the user who came last.
 func signInPath(r *http.Request) string {
-	if lookOf(r.Context()).HasLegacyCookie(r) {
+	if pagesOf(r.Context()).site.HasLegacyCookie(r) {
 		return convertPath
 	}
 	return loginPath

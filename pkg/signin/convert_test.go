@@ -65,7 +65,7 @@ func (c *testConverter) Convert(w http.ResponseWriter, r *http.Request) (*sessio
 	}
 	c.spent[value] = time.Now()
 	user := authn.User{Username: "Alice", DisplayName: "Alice Liddell"}
-	return c.sessions.Create(w, r, session.User{ID: "alice-id", Roles: []string{"member"}, Values: user.Values(), AuthenticatedAt: time.Unix(0, 0)})
+	return c.sessions.Create(w, r, session.User{ID: "alice-id", Roles: []string{"member"}, Values: user.SessionValues(), AuthenticatedAt: time.Unix(0, 0)})
 }
 
 func (c *testConverter) End(r *http.Request) error {

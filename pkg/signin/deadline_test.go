@@ -55,11 +55,12 @@ func hangingServer(t *testing.T) (net.Conn, *syncBuffer) {
 	log := &syncBuffer{}
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
-	sessions, err := session.New(hangingStore{memstore.New()}, session.Config{ErrorHandler: Fail})
+	pages := pagesFor(t, site.Site{})
+	sessions, err := session.New(hangingStore{memstore.New()}, session.Config{ErrorHandler: pages.Fail})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: Handler(site.Site{}, Profile(sessions), Logout(sessions)), ReadTimeout: 10 * time.Second}
+	server := &http.Server{Handler: pages.Handler(Profile(sessions), Logout(sessions)), ReadTimeout: 10 * time.Second}
 	listener := make(pipes, 1)
 	client, conn := net.Pipe()
 	listener <- conn
@@ -158,7 +159,7 @@ func TestFailOfAClientThatIsGone(t *testing.T) {
 		{late, context.DeadlineExceeded, "ERROR sys_failure error=context deadline exceeded method=GET path=/profile status=503"},
 		{t.Context(), context.Canceled, "ERROR sys_failure error=context canceled method=GET path=/profile status=503"}, // another call's
 	} {
-		Fail(discard{}, get("/profile").WithContext(tt.ctx), tt.err)
+		r.pages.Fail(discard{}, get("/profile").WithContext(tt.ctx), tt.err)
 		if got := r.events(); !slices.Equal(got, []string{tt.event}) {
 			t.Errorf("%v: logged %q, want %q", tt.err, got, tt.event)
 		}

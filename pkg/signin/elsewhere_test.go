@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 
 	"example.com/coatcheck/pkg/session"
-	"example.com/coatcheck/pkg/signin/site"
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 const (
@@ -30,7 +30,7 @@ func signInElsewhereAs(r *fixture, values map[string]string) string {
 	return cookieOf(resp)
 }
 
-var ofProvider = map[string]string{"username": "otto", "display_name": "Otto", NoPassword: "oidc"}
+var ofProvider = map[string]string{"username": "otto", "display_name": "Otto", authn.ValueNoPassword: "oidc"}
 
 // TestNoPassword: a user without a password here meets no password form, and nothing is
 // counted as a wrong password.
@@ -87,7 +87,7 @@ func TestReauthenticateElsewhere(t *testing.T) {
 			}
 			redirect(w, req, req.URL.Query().Get("state"))
 		}
-		r.handler = Handler(site.Site{}, Sessions(r.sessions, window), Reauthenticate(r.sessions, nil, elsewhere), Password(r.sessions, nil),
+		r.handler = r.pages.Handler(Sessions(r.sessions, window), Reauthenticate(r.sessions, nil, elsewhere), Password(r.sessions, nil),
 			Routes{"GET /callback": r.sessions.Require(http.HandlerFunc(callback)).ServeHTTP})
 		cookie := signInElsewhereAs(r, ofProvider)
 		r.advance(window)

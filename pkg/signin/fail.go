@@ -63,9 +63,15 @@ var (
 	errConverting     = refuse(http.StatusConflict, "problem.converting")
 )
 
-// Fail answers a request that failed with err. It can also be used as the
-// ErrorHandler of [session.Config], in a program that has no [Handler] too.
-func Fail(w http.ResponseWriter, r *http.Request, err error) { report(w, r, err).write(w, r) }
+// Fail answers a request that failed with err: an error of package session or authn, one
+// of [Refuse], or any other, which is an outage. It is the ErrorHandler of
+// [session.Config], in a program that has no [Pages.Handler] too.
+func (p *Pages) Fail(w http.ResponseWriter, r *http.Request, err error) { fail(w, p.admit(r), err) }
+
+func fail(w http.ResponseWriter, r *http.Request, err error) { report(w, r, err).write(w, r) }
+
+// log returns the logger of the events of a request.
+func log(ctx context.Context) *slog.Logger { return pagesOf(ctx).logger }
 
 // report logs err, sets the Retry-After header if the error needs one, and returns
 // the answer to err. Statuses are chosen from errors only here.
@@ -158,19 +164,19 @@ func logFailure(r *http.Request, answer *refusal, err error) {
 	ctx, method, path := r.Context(), r.Method, r.URL.Path
 	switch {
 	case answer == errOutage && errors.Is(ctx.Err(), context.Canceled):
-		slog.InfoContext(ctx, "client_gone", "method", method, "path", path, "error", err.Error())
+		log(ctx).InfoContext(ctx, "client_gone", "method", method, "path", path, "error", err.Error())
 	case answer == errBusy:
-		slog.InfoContext(ctx, "account_busy", "method", method, "path", path)
+		log(ctx).InfoContext(ctx, "account_busy", "method", method, "path", path)
 	case answer.status >= http.StatusInternalServerError:
-		slog.ErrorContext(ctx, "sys_failure", "method", method, "path", path, "status", answer.status, "error", err.Error())
+		log(ctx).ErrorContext(ctx, "sys_failure", "method", method, "path", path, "status", answer.status, "error", err.Error())
 	case answer.status == http.StatusTooManyRequests:
-		slog.WarnContext(ctx, "excess_rate_limit_exceeded", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
+		log(ctx).WarnContext(ctx, "excess_rate_limit_exceeded", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
 	case answer == errRefused, answer == errPassword:
-		slog.WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientip.Of(r))
+		log(ctx).WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientip.Of(r))
 	case answer == errRole, answer == errNotProxied:
-		slog.WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientip.Of(r))
+		log(ctx).WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientip.Of(r))
 	case answer.status == http.StatusBadRequest, answer.status == http.StatusRequestEntityTooLarge, answer.status == http.StatusUnsupportedMediaType:
-		slog.InfoContext(ctx, "input_validation_fail", "method", method, "path", path, "status", answer.status, "ip", clientip.Of(r))
+		log(ctx).InfoContext(ctx, "input_validation_fail", "method", method, "path", path, "status", answer.status, "ip", clientip.Of(r))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 // TestFail: an unknown error is an outage, and never "no session".
@@ -39,7 +40,7 @@ func TestFail(t *testing.T) {
 	} {
 		for _, err := range []error{tt.err, fmt.Errorf("wrapped: %w", tt.err)} {
 			w := httptest.NewRecorder()
-			Fail(w, get("/profile"), err)
+			r.pages.Fail(w, get("/profile"), err)
 			want := problemAnswer(tt.status, tt.detail)
 			if tt.status == 503 {
 				want = want.with("Retry-After", "5")
@@ -72,7 +73,7 @@ func TestTooManyAttempts(t *testing.T) {
 		{time.Hour, "3600", "60 minutes"},
 	} {
 		w := httptest.NewRecorder()
-		Fail(w, get("/login"), fmt.Errorf("wrapped: %w", &authn.ThrottledError{By: "name", RetryAfter: tt.wait}))
+		r.pages.Fail(w, get("/login"), fmt.Errorf("wrapped: %w", &authn.ThrottledError{By: "name", RetryAfter: tt.wait}))
 		want := problemAnswer(429, "There were too many attempts to sign in. Try again in "+tt.words+".").with("Retry-After", tt.seconds)
 		same(t, response{w.Code, w.Result().Header, w.Body.String()}, want)
 		if events := r.events(); len(events) != 1 || !strings.HasPrefix(events[0], "WARN excess_rate_limit_exceeded ") || !strings.Contains(events[0], "ip=192.0.2.1") {
@@ -90,7 +91,7 @@ func TestLocked(t *testing.T) {
 		"user": userLocked,
 	} {
 		w := httptest.NewRecorder()
-		Fail(w, get("/login"), fmt.Errorf("wrapped: %w", &authn.ThrottledError{By: by, RetryAfter: time.Hour, Locked: true}))
+		r.pages.Fail(w, get("/login"), fmt.Errorf("wrapped: %w", &authn.ThrottledError{By: by, RetryAfter: time.Hour, Locked: true}))
 		same(t, response{w.Code, w.Result().Header, w.Body.String()}, problemAnswer(429, locked).with("Retry-After", "3600"))
 		if events := r.events(); len(events) != 1 || !strings.HasPrefix(events[0], "WARN excess_rate_limit_exceeded ") || !strings.Contains(events[0], "locked") {
 			t.Errorf("logged %q", events)
@@ -102,9 +103,10 @@ func TestLocked(t *testing.T) {
 // so the page after the login is home. A page that was requested without a session is
 // the page after the login.
 func TestSignInFirst(t *testing.T) {
+	pages := pagesFor(t, site.Site{})
 	for method, next := range map[string]string{"GET": "%2Fsessions%3Fa%3Db", "HEAD": "%2Fsessions%3Fa%3Db", "POST": "%2Fprofile", "DELETE": "%2Fprofile"} {
 		w := httptest.NewRecorder()
-		Fail(w, fromBrowser(httptest.NewRequest(method, "/sessions?a=b", nil)), session.ErrNoSession)
+		pages.Fail(w, fromBrowser(httptest.NewRequest(method, "/sessions?a=b", nil)), session.ErrNoSession)
 		if got, want := w.Header().Get("Location"), "/login?next="+next; w.Code != 303 || got != want {
 			t.Errorf("%s: %d to %q, want %q", method, w.Code, got, want)
 		}
@@ -114,6 +116,7 @@ func TestSignInFirst(t *testing.T) {
 // TestProveAgain: what Fail answers to a user who has to prove again who they are leads a
 // browser back to where it was, for routes of other programs too.
 func TestProveAgain(t *testing.T) {
+	pages := pagesFor(t, site.Site{})
 	for request, next := range map[string]string{
 		"GET /billing?a=b":           "%2Fbilling%3Fa%3Db",
 		"POST /billing":              "%2Fprofile",
@@ -124,12 +127,12 @@ func TestProveAgain(t *testing.T) {
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		w := httptest.NewRecorder()
-		Fail(w, fromBrowser(httptest.NewRequest(method, path, nil)), fmt.Errorf("wrapped: %w", session.ErrNotRecent))
+		pages.Fail(w, fromBrowser(httptest.NewRequest(method, path, nil)), fmt.Errorf("wrapped: %w", session.ErrNotRecent))
 		if got, want := w.Header().Get("Location"), "/reauthenticate?next="+next; w.Code != 303 || got != want {
 			t.Errorf("%s: %d to %q, want %q", request, w.Code, got, want)
 		}
 		w = httptest.NewRecorder()
-		Fail(w, httptest.NewRequest(method, path, nil), session.ErrNotRecent)
+		pages.Fail(w, httptest.NewRequest(method, path, nil), session.ErrNotRecent)
 		if w.Code != 403 || w.Body.String() != reauthenticateJSON+"\n" {
 			t.Errorf("%s: %d %s", request, w.Code, w.Body)
 		}

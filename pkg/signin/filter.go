@@ -2,7 +2,6 @@ package signin
 
 import (
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -24,7 +23,7 @@ func (f *requestFilter) check(r *http.Request) error {
 		}
 	}
 	if err := f.checkOrigin(r); err != nil {
-		slog.WarnContext(r.Context(), "malicious_cors", "method", r.Method, "path", r.URL.Path, "ip", clientip.Of(r), "error", err.Error())
+		log(r.Context()).WarnContext(r.Context(), "malicious_cors", "method", r.Method, "path", r.URL.Path, "ip", clientip.Of(r), "error", err.Error())
 		return refuse(http.StatusForbidden, "problem.other_site")
 	}
 	return nil

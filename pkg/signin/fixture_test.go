@@ -43,6 +43,7 @@ const (
 // fixture is the whole product on stores that record every call and can be made to
 // fail. At the end of every test its log is checked.
 type fixture struct {
+	pages    *Pages
 	t        *testing.T
 	handler  http.Handler
 	stores   stores // the stores themselves, without the recording of calls
@@ -77,7 +78,7 @@ func newFixtureOn(t *testing.T, stores stores) *fixture {
 	r.addAccount(&accounts.Account{Name: "dora", Username: "Dora", UserID: "dora-id", DisplayName: "Dora", Disabled: true})
 	var err error
 	r.sessions, err = session.New(sessionStore{stores.sessions, &r.callRecorder}, session.Config{
-		ErrorHandler: Fail,
+		ErrorHandler: r.fail,
 		MaxSessions:  -1, // a limit needs a call at a time that is not fixed among the other calls of a login
 	})
 	if err != nil {
@@ -108,7 +109,7 @@ const window = 15 * time.Minute
 // TestEveryRouteHasRows checks that none is missing here.
 func constructors(m *session.Manager, directory *accounts.Directory, authenticator *accounts.Authenticator, converter authn.Converter) map[string]Routes {
 	return map[string]Routes{
-		"Login": Login(m, authenticator), "Reauthenticate": Reauthenticate(m, authenticator, nil), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
+		"Login": Login(m, authenticator, Options{}), "Reauthenticate": Reauthenticate(m, authenticator, nil), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
 		"Convert": Convert(m, converter), "Password": Password(m, authenticator), "Preferences": Preferences(m, directory, bcp47.Canonical), "Whoami": Whoami(m),
 	}
 }
@@ -121,13 +122,29 @@ func (r *fixture) routes() map[string]Routes {
 // serveAt serves all routes at the public origin.
 func (r *fixture) serveAt(origin string) { r.serveSite(site.Site{Origin: origin}) }
 
+// pagesFor returns the Pages of a site.
+func pagesFor(t testing.TB, s site.Site) *Pages {
+	t.Helper()
+	p, err := NewPages(Config{Site: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // serveSite serves all routes of the site.
 func (r *fixture) serveSite(s site.Site) {
 	var all []Routes
 	for _, routes := range r.routes() {
 		all = append(all, routes)
 	}
-	r.handler = Handler(s, all...)
+	r.pages = pagesFor(r.t, s)
+	r.handler = r.pages.Handler(all...)
+}
+
+// fail is the ErrorHandler of the sessions: that of the site that is served.
+func (r *fixture) fail(w http.ResponseWriter, req *http.Request, err error) {
+	r.pages.Fail(w, req, err)
 }
 
 var phraseHash = sync.OnceValue(func() string { return password.Hasher{}.Hash(phrase) })
@@ -209,7 +226,7 @@ func (r *fixture) signInAs(name string) string {
 		r.t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	if _, err := r.sessions.Create(w, get("/login"), session.User{ID: account.UserID, Roles: account.Roles, Values: (&accounts.Proof{Account: account}).User().Values()}); err != nil {
+	if _, err := r.sessions.Create(w, get("/login"), session.User{ID: account.UserID, Roles: account.Roles, Values: (&accounts.Proof{Account: account}).User().SessionValues()}); err != nil {
 		r.t.Fatal(err)
 	}
 	resp := response{header: w.Result().Header}

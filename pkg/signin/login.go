@@ -2,7 +2,6 @@ package signin
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -14,14 +13,23 @@ import (
 
 const loginPath = "/login"
 
+// Options say what a sign-in does beside what it always does. The zero Options are ready
+// for production.
+type Options struct {
+	// Values, if not nil, returns what a new session keeps in its Values beside those of
+	// the user: see [authn.ValuesFunc].
+	Values authn.ValuesFunc
+}
+
 type login struct {
 	sessions      *session.Manager
 	authenticator authn.Authenticator
+	options       Options
 }
 
 // Login returns the routes of /login.
-func Login(sessions *session.Manager, authenticator authn.Authenticator) Routes {
-	l := login{sessions, authenticator}
+func Login(sessions *session.Manager, authenticator authn.Authenticator, o Options) Routes {
+	l := login{sessions, authenticator, o}
 	return Routes{
 		"GET /login":  l.show,
 		"POST /login": l.submit,
@@ -57,11 +65,11 @@ func (l login) show(w http.ResponseWriter, r *http.Request) {
 			form.Notice = "login.no_cookie"
 			// On this machine it is likely that somebody tries the product with Safari,
 			// which keeps a Secure cookie from https alone.
-			if lookOf(r.Context()).IsHere(r.Host) {
+			if pagesOf(r.Context()).site.IsHere(r.Host) {
 				form.Notice = "login.no_cookie_here"
 			}
 		case !errors.Is(err, session.ErrNoSession):
-			Fail(w, r, err)
+			fail(w, r, err)
 			return
 		}
 	}
@@ -73,7 +81,7 @@ func (l login) show(w http.ResponseWriter, r *http.Request) {
 // in there any more. Who comes from /convert does not go back, and who has a cookie of ours
 // is asked for the password: a page may lead here that wants another user.
 func (l login) mayContinue(r *http.Request, query url.Values) bool {
-	return !query.Has("why") && !query.Has("kept") && !l.sessions.HasCookie(r) && lookOf(r.Context()).HasLegacyCookie(r)
+	return !query.Has("why") && !query.Has("kept") && !l.sessions.HasCookie(r) && pagesOf(r.Context()).site.HasLegacyCookie(r)
 }
 
 func (l login) writePage(w http.ResponseWriter, r *http.Request, status int, form loginForm) {
@@ -84,7 +92,7 @@ func (l login) writePage(w http.ResponseWriter, r *http.Request, status int, for
 func (l login) submit(w http.ResponseWriter, r *http.Request) {
 	form, stay, err := loginFields(r)
 	if err != nil {
-		Fail(w, r, err)
+		fail(w, r, err)
 		return
 	}
 	s, err := l.signIn(w, r, form["username"], form["password"], stay)
@@ -135,13 +143,13 @@ func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password
 	if err != nil {
 		return nil, err
 	}
-	lookOf(ctx).ClearLegacyCookies(w) // they may be another user's
-	slog.InfoContext(ctx, "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
+	pagesOf(ctx).site.ClearLegacyCookies(w) // they may be another user's
+	log(ctx).InfoContext(ctx, "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
 	if proof.Failures() > 0 {
-		slog.WarnContext(ctx, "authn_login_successafterfail", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "failures", proof.Failures())
+		log(ctx).WarnContext(ctx, "authn_login_successafterfail", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "failures", proof.Failures())
 	}
 	if device := proof.NewDevice(); device != "" && !proof.KnownDevice() {
-		slog.WarnContext(ctx, "authn_login_new_device", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
+		log(ctx).WarnContext(ctx, "authn_login_new_device", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
 		setDeviceCookie(w, device)
 	}
 	return s, nil
@@ -149,7 +157,7 @@ func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password
 
 func (l login) start(w http.ResponseWriter, r *http.Request, proof authn.Proof, stay bool) (*session.Session, error) {
 	user := proof.User()
-	s, err := l.sessions.Create(w, r, session.User{ID: user.ID, Roles: user.Roles, Values: user.Values(), Persistent: stay, Confirm: proof.Confirm})
+	s, err := l.sessions.Create(w, r, session.User{ID: user.ID, Roles: user.Roles, Values: user.SessionValues(), Persistent: stay, Confirm: proof.Confirm})
 	if err != nil && !errors.Is(err, authn.ErrRefused) {
 		proof.Withdraw(r.Context())
 	}

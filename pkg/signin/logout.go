@@ -12,7 +12,7 @@ import (
 func Logout(sessions *session.Manager) Routes {
 	return Routes{"POST /logout": func(w http.ResponseWriter, r *http.Request) {
 		if err := sessions.Destroy(w, r); err != nil {
-			Fail(w, r, err)
+			fail(w, r, err)
 			return
 		}
 		signedOut(w, r)
@@ -24,7 +24,7 @@ func Logout(sessions *session.Manager) Routes {
 // only the function there can read that cookie. Otherwise the cookie would sign the user
 // in again at the next page.
 func signedOut(w http.ResponseWriter, r *http.Request) {
-	if !lookOf(r.Context()).HasLegacyCookie(r) {
+	if !pagesOf(r.Context()).site.HasLegacyCookie(r) {
 		writeSuccess(w, r, loginPath)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -27,42 +28,66 @@ var style string
 //go:embed pages/logo.svg
 var ownLogo template.HTML
 
-// look is a site as its answers show it: what the layout shows of its brand, and the
-// Content-Security-Policy that allows its style sheet. It is made once for a Handler.
+// Config says what site the answers are of, and who is told what happens. The zero
+// Config is ready for production.
+type Config struct {
+	// Site is the site that the routes and pages belong to. The default is one of
+	// Coatcheck's own brand that trusts the Host header.
+	Site site.Site
+
+	// Logger receives one line per event. Events are named as in OWASP's Logging
+	// Vocabulary Cheat Sheet where it has a name. A line never has a token, a password or a
+	// name that somebody typed. The default is slog.Default().
+	Logger *slog.Logger
+}
+
+// Pages writes the answers of a site. NewPages makes one. It is safe for concurrent use.
+type Pages struct {
+	site   site.Site
+	look   look
+	policy string // the Content-Security-Policy of a page
+	logger *slog.Logger
+}
+
+// look is what the layout shows of the site's brand.
 type look struct {
-	site.Site
-	Name   string
-	Logo   template.HTML
-	Links  []site.Link
-	Style  template.CSS
-	policy string
+	Name  string
+	Logo  template.HTML
+	Links []site.Link
+	Style template.CSS
 }
 
-func newLook(s site.Site) *look {
-	b := s.Brand
+// NewPages returns the Pages of a site. Make them first: [Pages.Fail] is the ErrorHandler
+// of [session.Config]. The error says what is wrong in c.
+func NewPages(c Config) (*Pages, error) {
+	b := c.Site.Brand
 	sheet := style + b.Accent.CSS()
-	l := &look{Site: s, Name: b.Name, Logo: template.HTML(b.Logo.SVG()), Links: b.Links, Style: template.CSS(sheet), policy: policyWithStyle(hashOf(sheet))}
-	if l.Name == "" {
-		l.Name, l.Logo = site.DefaultName, cmp.Or(l.Logo, ownLogo)
+	p := &Pages{
+		site:   c.Site,
+		look:   look{b.Name, template.HTML(b.Logo.SVG()), b.Links, template.CSS(sheet)},
+		policy: policyWithStyle(hashOf(sheet)),
+		logger: cmp.Or(c.Logger, slog.Default()),
 	}
-	return l
+	if p.look.Name == "" {
+		p.look.Name, p.look.Logo = site.DefaultName, cmp.Or(p.look.Logo, ownLogo)
+	}
+	return p, nil
 }
 
-type lookKey struct{}
+type pagesKey struct{}
 
-// withLook returns a context for requests to a site that looks like that.
-func withLook(ctx context.Context, l *look) context.Context {
-	return context.WithValue(ctx, lookKey{}, l)
+// admit returns a request whose answers p writes.
+func (p *Pages) admit(r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), pagesKey{}, p))
 }
 
-// ownLook is for answers that no Handler asked for: Fail may serve another program.
-var ownLook = newLook(site.Site{})
-
-func lookOf(ctx context.Context) *look {
-	if l, ok := ctx.Value(lookKey{}).(*look); ok {
-		return l
+// pagesOf returns the Pages that write the answers to a request.
+func pagesOf(ctx context.Context) *Pages {
+	p, ok := ctx.Value(pagesKey{}).(*Pages)
+	if !ok {
+		panic("signin: Routes are served by the Handler of Pages, and by nothing else")
 	}
-	return ownLook
+	return p
 }
 
 // page is what a template shows: the layout that all pages share, and in Data the data
@@ -142,14 +167,15 @@ func languageOf(r *http.Request) *texts.Language {
 // is for caches, and no cache may store what we send.
 func writePage(w http.ResponseWriter, r *http.Request, status int, name string, p page) {
 	p.Language = languageOf(r)
-	p.Look = lookOf(r.Context())
+	site := pagesOf(r.Context())
+	p.Look = &site.look
 	var body bytes.Buffer
 	if err := pages[name].Execute(&body, p); err != nil {
 		panic(fmt.Errorf("page %s: %w", name, err)) // an error in the template; recoverPanic answers it
 	}
 	h := w.Header()
 	h.Set("Content-Language", p.Language.Tag)
-	h.Set("Content-Security-Policy", p.Look.policy)
+	h.Set("Content-Security-Policy", site.policy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	writeStatus(w, status)
 	w.Write(body.Bytes()) // an error means that the client has disconnected

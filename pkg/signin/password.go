@@ -3,7 +3,6 @@ package signin
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 
 	"example.com/coatcheck/pkg/clientip"
@@ -26,7 +25,7 @@ type passwordChange struct {
 // managers look for it, /.well-known/change-password. A new password ends all sessions of the
 // user except the one that sets it. That session gets a new token. All devices of the
 // user are strangers then, except the one that sets it. That device gets a new cookie.
-// Sessions with [NoPassword] are refused.
+// Sessions with [authn.ValueNoPassword] are refused.
 func Password(sessions *session.Manager, passwords authn.PasswordChanger) Routes {
 	c := passwordChange{sessions, passwords}
 	return Routes{
@@ -39,7 +38,7 @@ func Password(sessions *session.Manager, passwords authn.PasswordChanger) Routes
 func withPassword(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !hasPassword(session.FromContext(r.Context())) {
-			Fail(w, r, errNoPassword)
+			fail(w, r, errNoPassword)
 			return
 		}
 		next(w, r)
@@ -89,7 +88,7 @@ func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, 
 	if device := proof.NewDevice(); device != "" {
 		setDeviceCookie(w, device)
 	}
-	slog.InfoContext(ctx, "authn_password_change", "user_id", s.UserID, "session_id", s.ID, "ip", clientip.Of(r))
+	log(ctx).InfoContext(ctx, "authn_password_change", "user_id", s.UserID, "session_id", s.ID, "ip", clientip.Of(r))
 	return nil
 }
 
@@ -117,3 +116,5 @@ func refusedNew(err error) error {
 	}
 	return badRequest(rules[known.Rule])
 }
+
+func hasPassword(s *session.Session) bool { return s.Values[authn.ValueNoPassword] == "" }

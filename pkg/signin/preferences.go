@@ -31,7 +31,7 @@ func (c preferenceChange) submit(w http.ResponseWriter, r *http.Request) {
 		err = c.change(r, form)
 	}
 	if err != nil {
-		Fail(w, r, err)
+		fail(w, r, err)
 		return
 	}
 	writeSuccess(w, r, homePath)

@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"log/slog"
 	"net/http"
 	"sync"
 
@@ -19,7 +18,7 @@ type reauthentication struct {
 // Reauthenticate returns the routes of /reauthenticate, where a signed-in user gives
 // the password again.
 //
-// Users whose session has [NoPassword] cannot do that. If elsewhere is not nil, it
+// Users whose session has [authn.ValueNoPassword] cannot do that. If elsewhere is not nil, it
 // answers their GET. It usually redirects to the provider that they sign in through, and
 // asks it for a new proof (in OpenID Connect by max_age=0). When the user is back, and is
 // the same one, the program calls [session.Manager.Reauthenticate] and leads the browser
@@ -45,7 +44,7 @@ func (a reauthentication) show(w http.ResponseWriter, r *http.Request) {
 	case a.elsewhere != nil:
 		a.elsewhere(w, r, next)
 	default:
-		Fail(w, r, errSignInAgain)
+		fail(w, r, errSignInAgain)
 	}
 }
 
@@ -56,7 +55,7 @@ func (a reauthentication) write(w http.ResponseWriter, r *http.Request, status i
 
 func (a reauthentication) submit(w http.ResponseWriter, r *http.Request) {
 	if !hasPassword(session.FromContext(r.Context())) {
-		Fail(w, r, errSignInAgain)
+		fail(w, r, errSignInAgain)
 		return
 	}
 	form, err := fields(r, "password")
@@ -84,7 +83,7 @@ func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password
 	err = a.sessions.Reauthenticate(ctx, w, s)
 	wg.Wait()
 	if err == nil {
-		slog.InfoContext(ctx, "authn_reauthentication_success", "user_id", s.UserID, "session_id", s.ID, "ip", clientip.Of(r))
+		log(ctx).InfoContext(ctx, "authn_reauthentication_success", "user_id", s.UserID, "session_id", s.ID, "ip", clientip.Of(r))
 	}
 	return err
 }

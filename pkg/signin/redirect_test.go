@@ -181,7 +181,7 @@ func TestWorthlessReceipts(t *testing.T) {
 func TestForgedReceiptWithKeys(t *testing.T) {
 	r := newFixture(t)
 	var err error
-	r.sessions, err = session.New(sessionStore{r.stores.sessions, &r.callRecorder}, session.Config{ErrorHandler: Fail, SigningKeys: [][]byte{[]byte("an example of a key of 32 bytes!")}})
+	r.sessions, err = session.New(sessionStore{r.stores.sessions, &r.callRecorder}, session.Config{ErrorHandler: r.fail, SigningKeys: [][]byte{[]byte("an example of a key of 32 bytes!")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func setHeaders(h http.Header, r *http.Request) {
 	h.Set("Content-Security-Policy", basePolicy)
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "same-origin")
-	if hsts := lookOf(r.Context()).HSTS(r.Host); hsts != "" {
+	if hsts := pagesOf(r.Context()).site.HSTS(r.Host); hsts != "" {
 		h.Set("Strict-Transport-Security", hsts)
 	}
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
+
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 // everyResponse returns the headers of every response. They are written out and not
@@ -89,7 +91,7 @@ func TestResponses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
-			setHeaders(w.Header(), httptest.NewRequest("GET", "/", nil))
+			setHeaders(w.Header(), pagesFor(t, site.Site{}).admit(httptest.NewRequest("GET", "/", nil)))
 			test.write(w)
 			if w.Code != test.status {
 				t.Errorf("status %d, want %d", w.Code, test.status)

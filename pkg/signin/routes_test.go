@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"example.com/coatcheck/pkg/signin/site"
 )
 
 // patterns returns the patterns of all routes, sorted.
@@ -135,7 +133,7 @@ func TestUnknownPath(t *testing.T) {
 func TestEachFunctionServesItsOwnPaths(t *testing.T) {
 	r := newFixture(t)
 	for constructor, routes := range r.routes() {
-		r.handler = Handler(site.Site{}, routes)
+		r.handler = r.pages.Handler(routes)
 		for _, pattern := range r.patterns() {
 			method, _, _ := strings.Cut(pattern, " ")
 			_, own := routes[pattern]
@@ -161,7 +159,7 @@ func hasPath(routes Routes, path string) bool {
 
 func TestPanic(t *testing.T) {
 	r := newFixture(t)
-	r.handler = Handler(site.Site{}, Routes{
+	r.handler = r.pages.Handler(Routes{
 		"GET /panic": func(w http.ResponseWriter, req *http.Request) {
 			http.SetCookie(w, &http.Cookie{Name: "__Host-SESSIONID", Value: "half-done"})
 			w.Header().Set("Location", "/half-done")

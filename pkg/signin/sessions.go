@@ -51,7 +51,7 @@ func (d devices) show(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
 	all, err := d.sessions.List(r.Context(), s.UserID)
 	if err != nil {
-		Fail(w, r, err)
+		fail(w, r, err)
 		return
 	}
 	infos := sessionInfos(all, s.ID)
@@ -91,9 +91,9 @@ func (d devices) revoke(w http.ResponseWriter, r *http.Request) {
 	err := d.sessions.Revoke(r.Context(), s.UserID, id)
 	switch {
 	case errors.Is(err, session.ErrNoSession):
-		Fail(w, r, errNotYours)
+		fail(w, r, errNotYours)
 	case err != nil:
-		Fail(w, r, err)
+		fail(w, r, err)
 	case id == s.ID:
 		d.sessions.ClearCookie(w)
 		signedOut(w, r)
@@ -105,7 +105,7 @@ func (d devices) revoke(w http.ResponseWriter, r *http.Request) {
 func (d devices) revokeOthers(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
 	if err := d.sessions.RevokeAll(r.Context(), s.UserID, s.ID); err != nil {
-		Fail(w, r, err)
+		fail(w, r, err)
 		return
 	}
 	writeSuccess(w, r, devicesPath)
@@ -113,7 +113,7 @@ func (d devices) revokeOthers(w http.ResponseWriter, r *http.Request) {
 
 func (d devices) revokeAll(w http.ResponseWriter, r *http.Request) {
 	if err := d.sessions.RevokeAll(r.Context(), session.FromContext(r.Context()).UserID); err != nil {
-		Fail(w, r, err)
+		fail(w, r, err)
 		return
 	}
 	d.sessions.ClearCookie(w)

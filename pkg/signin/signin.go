@@ -11,15 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
-
-	"example.com/coatcheck/pkg/signin/site"
 )
 
 // requestTimeout is how long a route may work on a request after the whole request has
@@ -35,7 +32,7 @@ const maxBody = 8 << 10
 // function serves only its own routes. The monolith serves all of them.
 type Routes map[string]http.HandlerFunc
 
-// Handler serves routes. It answers 404 for an unknown path and 405 for a method that
+// Handler serves routes of the site of p. It answers 404 for an unknown path and 405 for a method that
 // a path does not support. It also sets the headers of every response. It refuses
 // requests that no route should get: those that went round the site's proxy, repeated
 // headers, cross-origin writes, bodies over 8 KB. It turns a panic into a logged 500.
@@ -45,8 +42,8 @@ type Routes map[string]http.HandlerFunc
 // arrived: how long that may take is for the server to limit, by ReadTimeout of
 // [http.Server].
 //
-// Fail and the pages learn about the site from the context of the request.
-func Handler(s site.Site, routes ...Routes) http.Handler {
+// The routes learn about p from the context of the request.
+func (p *Pages) Handler(routes ...Routes) http.Handler {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
 	for _, r := range routes {
@@ -59,27 +56,26 @@ func Handler(s site.Site, routes ...Routes) http.Handler {
 	for path, allowed := range methods {
 		mux.Handle(path, methodNotAllowed(allowed))
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { Fail(w, r, errNotFound) })
-	filter := requestFilter{origin: s.Origin}
-	look := newLook(s)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fail(w, r, errNotFound) })
+	filter := requestFilter{origin: p.site.Origin}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, notProxied := s.ProxySecrets.Admit(r.WithContext(withLook(r.Context(), look)))
+		r, notProxied := p.site.ProxySecrets.Admit(p.admit(r))
 		defer recoverPanic(w, r)
 		setHeaders(w.Header(), r)
 		if notProxied != nil {
-			Fail(w, r, notProxied)
+			fail(w, r, notProxied)
 			return
 		}
 		if err := filter.check(r); err != nil {
-			Fail(w, r, err)
+			fail(w, r, err)
 			return
 		}
 		if r.URL.Path != path.Clean(r.URL.Path) { // ServeMux would redirect it
-			Fail(w, r, errNotFound)
+			fail(w, r, errNotFound)
 			return
 		}
 		if err := readBody(w, r); err != nil {
-			Fail(w, r, err)
+			fail(w, r, err)
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
@@ -114,7 +110,7 @@ func methodNotAllowed(allowed []string) http.HandlerFunc {
 	allow := strings.Join(allowed, ", ")
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", allow)
-		Fail(w, r, refuse(http.StatusMethodNotAllowed, "problem.method", "method", r.Method, "allowed", allow))
+		fail(w, r, refuse(http.StatusMethodNotAllowed, "problem.method", "method", r.Method, "allowed", allow))
 	}
 }
 
@@ -123,7 +119,7 @@ func methodNotAllowed(allowed []string) http.HandlerFunc {
 // half done.
 func recoverPanic(w http.ResponseWriter, r *http.Request) {
 	if p := recover(); p != nil {
-		slog.ErrorContext(r.Context(), "sys_crash", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		log(r.Context()).ErrorContext(r.Context(), "sys_crash", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		clear(w.Header())
 		errBroken.write(w, r)
 	}

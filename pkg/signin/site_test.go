@@ -138,7 +138,7 @@ func TestHSTS(t *testing.T) {
 		h, want := name, tt.want
 		r := newFixture(t)
 		r.serveSite(tt.site)
-		panics := Handler(tt.site, Routes{"GET /panic": func(http.ResponseWriter, *http.Request) { panic("broken") }})
+		panics := r.pages.Handler(Routes{"GET /panic": func(http.ResponseWriter, *http.Request) { panic("broken") }})
 		for name, resp := range map[string]response{
 			"page":             r.do(fromBrowser(get("/login"))),
 			"refused page":     r.do(fromBrowser(post("/login", asForm, wrongForm))),
@@ -165,15 +165,16 @@ func TestHSTS(t *testing.T) {
 // Fail has all headers, and the default brand's pages, in a program that has no Handler.
 func TestFailWithoutAHandler(t *testing.T) {
 	newFixture(t) // it takes the log
+	pages := pagesFor(t, site.Site{})
 	for accept, kind := range map[string]string{"": "application/problem+json", "text/html": "text/html; charset=utf-8"} {
 		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Accept", accept)
-		Fail(w, r, session.ErrForbidden)
+		pages.Fail(w, r, session.ErrForbidden)
 		want := everyResponse()
 		want.Set("Content-Type", kind)
 		got := w.Result().Header
 		if kind != "application/problem+json" {
-			want.Set("Content-Security-Policy", ownLook.policy)
+			want.Set("Content-Security-Policy", pages.policy)
 		}
 		for name := range want {
 			if got.Get(name) != want.Get(name) {

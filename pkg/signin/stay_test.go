@@ -23,7 +23,7 @@ func (r *fixture) offerStay() {
 	r.t.Helper()
 	var err error
 	r.sessions, err = session.New(sessionStore{r.stores.sessions, &r.callRecorder}, session.Config{
-		ErrorHandler: Fail, MaxSessions: -1, PersistentIdleTimeout: longIdle, PersistentLifetime: longLifetime,
+		ErrorHandler: r.fail, MaxSessions: -1, PersistentIdleTimeout: longIdle, PersistentLifetime: longLifetime,
 	})
 	if err != nil {
 		r.t.Fatal(err)

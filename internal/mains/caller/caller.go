@@ -16,12 +16,12 @@ import (
 // Routes returns the route of /caller. It trusts only the gateway, and no header and
 // no cookie. Without an authorizer in front of it, it does not know the caller and
 // answers 401.
-func Routes() signin.Routes {
+func Routes(pages *signin.Pages) signin.Routes {
 	return signin.Routes{"GET /caller": func(w http.ResponseWriter, r *http.Request) {
 		who, err := authorizer.FromContext(r.Context())
 		if err != nil {
 			slog.ErrorContext(r.Context(), "caller unknown", "error", err)
-			signin.Fail(w, r, fmt.Errorf("%w: %w", session.ErrNoSession, err))
+			pages.Fail(w, r, fmt.Errorf("%w: %w", session.ErrNoSession, err))
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")

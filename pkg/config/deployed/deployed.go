@@ -7,7 +7,6 @@ package deployed
 
 import (
 	"context"
-	"net/http"
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -19,37 +18,42 @@ import (
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/config/signinconfig"
+	"example.com/coatcheck/pkg/signin"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
 // Parts are what every function of the product needs that has sessions.
 type Parts struct {
 	dynamoconfig.Parts
-	Site site.Site // of signinconfig.Site
+	Site  site.Site     // of signinconfig.Site
+	Pages *signin.Pages // of that site
 }
 
-// Open makes the Parts from the environment variables. It makes no call yet. See
-// [config.Sessions] for fail.
-func Open(ctx context.Context, fail func(http.ResponseWriter, *http.Request, error)) (p Parts, err error) {
-	if p.Parts, err = dynamoconfig.Open(ctx, fail); err != nil {
+// Open makes the Parts from the environment variables. It makes no call yet. A function
+// without pages needs only [dynamoconfig.Open].
+func Open(ctx context.Context) (p Parts, err error) {
+	if p.Site, err = signinconfig.Site(); err != nil {
 		return p, err
 	}
-	p.Site, err = signinconfig.Site()
+	if p.Pages, err = signin.NewPages(signin.Config{Site: p.Site}); err != nil {
+		return p, err
+	}
+	p.Parts, err = dynamoconfig.Open(ctx, p.Pages.Fail)
 	return p, err
 }
 
 // OpenEnding does the same as Open for a function that ends sessions. While BRIDGE_TABLE is
 // set, such a function writes there that they end, before they do: see
 // [bridge.BeforeEnding].
-func OpenEnding(ctx context.Context, fail func(http.ResponseWriter, *http.Request, error)) (p Parts, err error) {
-	if p, err = Open(ctx, fail); err != nil || os.Getenv(config.BridgeTable) == "" {
+func OpenEnding(ctx context.Context) (p Parts, err error) {
+	if p, err = Open(ctx); err != nil || os.Getenv(config.BridgeTable) == "" {
 		return p, err
 	}
 	records, err := Bridge(p.Client)
 	if err != nil {
 		return p, err
 	}
-	p.Sessions, err = config.EndingSessions(p.Store, fail, bridge.BeforeEnding(records, p.Site.HasStateless()))
+	p.Sessions, err = config.EndingSessions(p.Store, p.Pages.Fail, bridge.BeforeEnding(records, p.Site.HasStateless()))
 	return p, err
 }
 

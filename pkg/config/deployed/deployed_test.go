@@ -24,7 +24,7 @@ func complete(t *testing.T) {
 
 func TestOpen(t *testing.T) {
 	complete(t)
-	d, err := deployed.Open(t.Context(), nil)
+	d, err := deployed.Open(t.Context())
 	if err != nil || d.Client == nil || d.Store == nil || d.Sessions == nil || d.Site.Origin != "https://shop.example" {
 		t.Fatalf("%+v, %v", d, err)
 	}
@@ -43,7 +43,7 @@ func TestOpenWithoutOptionalVariables(t *testing.T) {
 	} {
 		t.Setenv(name, "")
 	}
-	if d, err := deployed.Open(t.Context(), nil); err != nil || d.Site.Origin != "" {
+	if d, err := deployed.Open(t.Context()); err != nil || d.Site.Origin != "" {
 		t.Fatalf("%+v, %v", d, err)
 	}
 }
@@ -84,7 +84,7 @@ func TestOpenNamesTheVariable(t *testing.T) {
 		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
 			complete(t)
 			t.Setenv(tt.name, tt.value)
-			d, err := deployed.Open(t.Context(), nil)
+			d, err := deployed.Open(t.Context())
 			if err == nil {
 				_, _, err = deployed.Authenticator(d.Client)
 			}

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/signin"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
@@ -53,6 +54,15 @@ func Site() (s site.Site, err error) {
 	}
 	s.Brand, err = brand()
 	return s, err
+}
+
+// Pages returns the Pages of the site of [Site].
+func Pages() (*signin.Pages, error) {
+	s, err := Site()
+	if err != nil {
+		return nil, err
+	}
+	return signin.NewPages(signin.Config{Site: s})
 }
 
 func includeSubdomains() (bool, error) {

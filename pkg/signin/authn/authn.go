@@ -51,13 +51,25 @@ type Attempt struct {
 	UserID             string // the ID of the user who is signed in and gives the password again; empty at a sign-in
 }
 
-// User is the user whose password was checked.
+// User is a user who has proved who they are.
 type User struct {
 	ID          string // never changes
 	Username    string // as the user typed it when the account was made
 	DisplayName string
 	Roles       []string
 	Preferences map[string]string // "theme", "language"; if one is absent, the browser's applies
+
+	// Attributes are more that a session of the user keeps in its Values, such as the
+	// user's tenant. None of the keys of this package may be in it.
+	Attributes map[string]string
+
+	// AuthenticatedAt is when the user proved who they are. The zero time, which is usual,
+	// means just now.
+	AuthenticatedAt time.Time
+
+	// NoPassword says that the user has no password here: somebody else proves who the user
+	// is.
+	NoPassword bool
 }
 
 // Authenticator checks names and passwords. It is safe for concurrent use.
