@@ -70,7 +70,7 @@ func inspect(t *testing.T, id, file string) {
 	}
 	most, foreign := maxSize, foreignCode
 	if id == "ConvertFunction" { // it reads the stores of monoliths
-		most, foreign = maxConvertSize, []string{"example.com/coatcheck/pkg/session/sqlstore.", "example.com/coatcheck/pkg/session/redisstore.", "example.com/coatcheck/pkg/accounts/sqlaccounts."}
+		most, foreign = maxConvertSize, []string{"example.com/coatcheck/pkg/session/sqlstore.", "example.com/coatcheck/pkg/session/redisstore.", "example.com/coatcheck/pkg/accounts/sqlaccounts.", "example.com/coatcheck/pkg/config/storeconfig."}
 	}
 	if len(content) > most {
 		t.Errorf("the binary has %d bytes; at most %d", len(content), most)
@@ -87,7 +87,7 @@ func inspect(t *testing.T, id, file string) {
 var foreignCode = []string{
 	"example.com/coatcheck/pkg/session/sqlstore.", "example.com/coatcheck/pkg/session/redisstore.", "example.com/coatcheck/pkg/session/memstore.",
 	"example.com/coatcheck/pkg/accounts/sqlaccounts.", "example.com/coatcheck/pkg/accounts/memaccounts.", "example.com/coatcheck/pkg/accounts/redisaccounts.",
-	"example.com/coatcheck/pkg/legacy.", "github.com/go-sql-driver/", "database/sql.(*DB)", "github.com/jackc/pgx", "modernc.org/", "github.com/redis/", "github.com/alecthomas/kong", "go.yaml.in/",
+	"example.com/coatcheck/pkg/config/storeconfig.", "example.com/coatcheck/pkg/legacy.", "github.com/go-sql-driver/", "database/sql.(*DB)", "github.com/jackc/pgx", "modernc.org/", "github.com/redis/", "github.com/alecthomas/kong", "go.yaml.in/",
 }
 
 // The programs that do need foreignCode, server and coatcheck, contain all of it. So

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/config/signinconfig"
+	"example.com/coatcheck/pkg/config/storeconfig"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -16,15 +16,15 @@ type address string
 
 // open opens the stores. SQL and Redis are asked whether they are ready, so that the
 // error says what to do. DynamoDB is not: each command says itself what it cannot reach.
-func (a address) open(ctx context.Context) (stores.Stores, error) {
-	if a == stores.Memory {
+func (a address) open(ctx context.Context) (storeconfig.Stores, error) {
+	if a == storeconfig.Memory {
 		return nil, errors.New("the store memory is in the memory of one server, which no other program can reach; give the server another one")
 	}
-	opened, err := stores.Open(ctx, string(a))
-	if err != nil || a == stores.DynamoDB {
+	opened, err := storeconfig.Open(ctx, string(a))
+	if err != nil || a == storeconfig.DynamoDB {
 		return opened, err
 	}
-	if err := stores.Prepare(ctx, opened, false); err != nil {
+	if err := storeconfig.Prepare(ctx, opened, false); err != nil {
 		opened.Close()
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (a address) open(ctx context.Context) (stores.Stores, error) {
 
 // backend gives the commands access to users and their sessions.
 type backend struct {
-	stores.Stores
+	storeconfig.Stores
 	users     accounts.Store
 	directory *accounts.Directory
 	sessions  *session.Manager // only openSessions sets it

@@ -23,7 +23,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/aws/smithy-go"
 
-	"example.com/coatcheck/internal/mains/stores"
+	"example.com/coatcheck/pkg/config/storeconfig"
 )
 
 const description = `Adds, changes and imports users, shows and ends sessions, rotates signing keys, and makes tables.
@@ -89,7 +89,7 @@ func main() {
 	if err != nil {
 		exit(2, misuse(err)+"; see: "+parsedCommand(err)+" --help")
 	}
-	if err := call.Run(address(cmp.Or(c.Store, os.Getenv("STORE"), stores.DynamoDB))); err != nil {
+	if err := call.Run(address(cmp.Or(c.Store, os.Getenv("STORE"), storeconfig.DynamoDB))); err != nil {
 		exit(1, explain(err))
 	}
 }

@@ -11,18 +11,18 @@ import (
 
 	"golang.org/x/term"
 
-	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/bridge"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/signinconfig"
+	"example.com/coatcheck/pkg/config/storeconfig"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
 // openBridge returns the records of the bridge, or nil if there is none: if BRIDGE_TABLE
 // is not set.
-func openBridge(s stores.Stores) (bridge.Store, error) {
+func openBridge(s storeconfig.Stores) (bridge.Store, error) {
 	if os.Getenv(config.BridgeTable) == "" {
 		return nil, nil
 	}
@@ -31,7 +31,7 @@ func openBridge(s stores.Stores) (bridge.Store, error) {
 
 // newSessions returns the sessions. While there is a bridge, whatever ends some of a user
 // seals the user first.
-func newSessions(s stores.Stores) (*session.Manager, error) {
+func newSessions(s storeconfig.Stores) (*session.Manager, error) {
 	kept, err := s.Sessions()
 	if err != nil {
 		return nil, err

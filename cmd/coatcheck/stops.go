@@ -6,14 +6,14 @@ import (
 	"strings"
 	"time"
 
-	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/config/signinconfig"
+	"example.com/coatcheck/pkg/config/storeconfig"
 )
 
 // openLimiter returns the limiter of attempts to sign in.
-func openLimiter(s stores.Stores) (*throttle.Limiter, error) {
+func openLimiter(s storeconfig.Stores) (*throttle.Limiter, error) {
 	attempts, err := s.Attempts()
 	if err != nil {
 		return nil, err

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/internal/testing/redistest"
@@ -18,15 +17,16 @@ import (
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/config/storeconfig"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // openShell returns a shell in which STORE is the address, and the stores there as a
 // server opens them.
-func openShell(t *testing.T, address string) (*shell, stores.Stores) {
+func openShell(t *testing.T, address string) (*shell, storeconfig.Stores) {
 	t.Helper()
-	opened, err := stores.Open(t.Context(), address)
+	opened, err := storeconfig.Open(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestOldTablesAreUpdated(t *testing.T) {
 }
 
 // database returns a function that changes the SQL database of the stores.
-func (s *shell) database(opened stores.Stores) func(statement string) {
+func (s *shell) database(opened storeconfig.Stores) func(statement string) {
 	s.Helper()
 	kept, err := opened.Sessions()
 	if err != nil {

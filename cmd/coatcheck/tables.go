@@ -12,10 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/coatcheck/internal/local/samtemplate"
-	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/pkg/accounts/sqlaccounts"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
+	"example.com/coatcheck/pkg/config/storeconfig"
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
@@ -32,18 +32,18 @@ sam deploy, so without AWS_ENDPOINT_URL_DYNAMODB nothing is done. Redis has no t
 
 // Run implements the command.
 func (c *createTables) Run(ctx context.Context, at address) error {
-	if at == stores.DynamoDB {
+	if at == storeconfig.DynamoDB {
 		return c.createInDynamoDB(ctx)
 	}
-	if at == stores.Memory {
+	if at == storeconfig.Memory {
 		return errors.New("the store memory has no tables")
 	}
-	opened, err := stores.Open(ctx, string(at))
+	opened, err := storeconfig.Open(ctx, string(at))
 	if err != nil {
 		return err
 	}
 	defer opened.Close()
-	if err := stores.Prepare(ctx, opened, true); err != nil {
+	if err := storeconfig.Prepare(ctx, opened, true); err != nil {
 		return err
 	}
 	_, err = fmt.Println("The store is ready: it has every table that it needs, as this release has them.")

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"os"
 
-	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/pkg/bridge"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/signinconfig"
+	"example.com/coatcheck/pkg/config/storeconfig"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin"
 	"example.com/coatcheck/pkg/signin/site"
@@ -15,7 +15,7 @@ import (
 
 // openSessions returns the sessions in the store. If BRIDGE_TABLE is set, what ends is
 // sealed before it ends, and the records of the bridge are returned too.
-func openSessions(opened stores.Stores, here site.Site, pages *signin.Pages) (*session.Manager, bridge.Store, error) {
+func openSessions(opened storeconfig.Stores, here site.Site, pages *signin.Pages) (*session.Manager, bridge.Store, error) {
 	kept, err := opened.Sessions()
 	if err != nil {
 		return nil, nil, err

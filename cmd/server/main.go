@@ -19,11 +19,11 @@ import (
 
 	"example.com/coatcheck/internal/local/selfsigned"
 	"example.com/coatcheck/internal/mains/demo"
-	"example.com/coatcheck/internal/mains/stores"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/signinconfig"
+	"example.com/coatcheck/pkg/config/storeconfig"
 	"example.com/coatcheck/pkg/signin"
 	"example.com/coatcheck/pkg/signin/bcp47"
 )
@@ -32,7 +32,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.addr, "addr", fromEnv("ADDR", "localhost:8080"), "`host:port` to listen on; also ADDR")
 	// The default is not the value of STORE, because -help would print it, and it may hold a password.
-	flag.StringVar(&o.store, "store", "", "`address` of the store of sessions and users; also STORE:\n"+stores.Addresses+" (default \""+stores.Memory+"\")")
+	flag.StringVar(&o.store, "store", "", "`address` of the store of sessions and users; also STORE:\n"+storeconfig.Addresses+" (default \""+storeconfig.Memory+"\")")
 	flag.BoolVar(&o.https, "https", false, "answer https too, at the same address, with a certificate that this program makes for localhost:\nSafari keeps no session over http")
 	flag.BoolVar(&o.tables, "tables", false, "make the SQL tables that are missing, and update those of an older release")
 	flag.BoolVar(&o.demo, "demo", false, "make the user alice, whose password is public, unless she is there; only on localhost,\nin a store on this machine. In memory she always is")
@@ -52,7 +52,7 @@ func main() {
 	if *whileFile != "" {
 		ctx, removed = while(ctx, *whileFile)
 	}
-	o.store = cmp.Or(o.store, fromEnv("STORE", stores.Memory))
+	o.store = cmp.Or(o.store, fromEnv("STORE", storeconfig.Memory))
 	err := run(ctx, o)
 	removed()
 	if err != nil {
@@ -91,7 +91,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	opened, err := stores.Open(ctx, o.store)
+	opened, err := storeconfig.Open(ctx, o.store)
 	if err != nil {
 		return err
 	}
@@ -165,15 +165,15 @@ func listen(addr string) (net.Listener, error) {
 
 // withDemo reports whether the demo user is wanted. Memory begins empty, and nothing
 // else can add a user to it.
-func (o options) withDemo() bool { return o.demo || o.store == stores.Memory }
+func (o options) withDemo() bool { return o.demo || o.store == storeconfig.Memory }
 
 // prepare makes the first calls to the stores, and reports whether the demo user is there
 // and can sign in with the public password. Whether the demo user may be made is
 // decided before them, and without her it is checked after them that she is not there.
 // The error others says that not only this machine reaches the listener.
-func prepare(ctx context.Context, o options, opened stores.Stores, directory *accounts.Directory, hasher password.Hasher, others error) (alice bool, err error) {
+func prepare(ctx context.Context, o options, opened storeconfig.Stores, directory *accounts.Directory, hasher password.Hasher, others error) (alice bool, err error) {
 	if !o.withDemo() {
-		err := stores.Prepare(ctx, opened, o.tables)
+		err := storeconfig.Prepare(ctx, opened, o.tables)
 		if err != nil || opened.Local() && (others == nil || o.anyone) {
 			return false, err
 		}
@@ -185,7 +185,7 @@ func prepare(ctx context.Context, o options, opened stores.Stores, directory *ac
 	if others != nil && !o.anyone {
 		return false, others
 	}
-	if err := stores.Prepare(ctx, opened, o.tables); err != nil {
+	if err := storeconfig.Prepare(ctx, opened, o.tables); err != nil {
 		return false, err
 	}
 	if err := demo.AddUser(ctx, directory, opened.AllUsers(ctx)); err != nil {

@@ -23,6 +23,7 @@ import (
 	"example.com/coatcheck/internal/local/dynamolocal"
 	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/internal/mains/demo"
+	"example.com/coatcheck/internal/stores/loopback"
 )
 
 // Stack is the stack on this machine. Set the exported fields, then call Check,
@@ -46,7 +47,7 @@ type Stack struct {
 // Each error says what to do. Check keeps the port open for this Stack.
 func (s *Stack) Check(ctx context.Context) error {
 	if s.Database != "" {
-		if err := demo.CheckStore(demo.LoopbackURL(s.Database)); err != nil {
+		if err := demo.CheckStore(loopback.URL(s.Database)); err != nil {
 			return fmt.Errorf("the DynamoDB at DYNAMODB_ENDPOINT: %w", err)
 		}
 	}

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"iter"
 	"net"
-	"net/netip"
-	"net/url"
-	"strings"
 
+	"example.com/coatcheck/internal/stores/loopback"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
 )
@@ -98,27 +96,11 @@ func CheckListener(addr net.Addr, origin string, proxied bool) error {
 		where = "at " + addr.String()
 	case proxied:
 		where = "behind the proxies of TRUSTED_PROXIES or PROXY_SECRETS"
-	case origin != "" && !LoopbackURL(origin):
+	case origin != "" && !loopback.URL(origin):
 		where = "at PUBLIC_ORIGIN " + origin
 	default:
 		return nil
 	}
 	return fmt.Errorf("the demo user %q, whose password is public, is not made for a server %s, which others may reach; "+
 		"listen on localhost without a proxy in front, or keep users in a store and serve without her", Username, where)
-}
-
-// Loopback reports whether the host is certainly this machine: a loopback address, or
-// the name localhost. Any other name can mean another machine tomorrow.
-func Loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return strings.EqualFold(host, "localhost")
-	}
-	return addr.Unmap().IsLoopback()
-}
-
-// LoopbackURL reports whether the URL has a host of which [Loopback] is true.
-func LoopbackURL(address string) bool {
-	u, err := url.Parse(address)
-	return err == nil && Loopback(u.Hostname())
 }

@@ -1,6 +1,6 @@
 //go:build !nopostgres
 
-package stores
+package storeconfig
 
 import (
 	"database/sql"

@@ -1,6 +1,6 @@
 //go:build !nosqlite || !nopostgres
 
-package stores
+package storeconfig
 
 import (
 	"context"
@@ -41,7 +41,7 @@ func newSQLStores(pool *sql.DB, dialect sqlstore.Dialect, local bool, explain fu
 	sessions := sqlstore.New(pool, dialect)
 	db := sessions.Database()
 	users := sqlaccounts.New(db)
-	return &sqlStores{parts{sessions, users, sqlaccounts.NewAttempts(db), sqlbridge.New(db)}, db, sessions, users, local, explain}, nil
+	return &sqlStores{newParts(sessions, users, sqlaccounts.NewAttempts(db), sqlbridge.New(db)), db, sessions, users, local, explain}, nil
 }
 
 // connections reads STORE_CONNECTIONS: how many connections to a SQL database may be

@@ -1,6 +1,6 @@
 //go:build !nopostgres
 
-package stores
+package storeconfig
 
 import (
 	"cmp"
@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
-	"example.com/coatcheck/internal/mains/demo"
+	"example.com/coatcheck/internal/stores/loopback"
 	"example.com/coatcheck/pkg/session/sqlstore"
 )
 
@@ -62,7 +62,7 @@ func localPostgreSQL(config *pgx.ConnConfig) bool {
 // localServer is true for a Unix socket too, which only this machine can reach.
 func localServer(host string, port uint16) bool {
 	network, _ := pgconn.NetworkAddress(host, port)
-	return network == "unix" || demo.Loopback(host)
+	return network == "unix" || loopback.Host(host)
 }
 
 // explainPostgreSQL says what failed in words that quote nothing of the address. Errors

@@ -1,6 +1,15 @@
-// Package stores opens the stores at the address that a program was given: the same
-// words mean the same stores to all of them.
-package stores
+// Package storeconfig opens all stores of a program at one address, which names the kind
+// of the store and where it is: in memory, in SQLite, PostgreSQL or Redis, or in the tables
+// of DynamoDB that the environment names. The same address means the same stores to every
+// program, so that a server and the operator's command line meet.
+//
+// A program that imports it contains the drivers of all these stores. The build tags
+// nosqlite, nopostgres, noredis and nodynamodb leave one out. A program that always uses
+// the same kind of store opens it without this package: see package dynamoconfig and the
+// packages of the stores.
+//
+// This package may still change in ways that break programs.
+package storeconfig
 
 import (
 	"context"
@@ -18,11 +27,17 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// Stores are the stores at one address: for sessions, for users, and for attempts to
-// sign in. An accessor fails if the environment does not say where its store is.
+// Stores are the stores at one address. A method that returns a store makes no call, and
+// fails only if the environment does not name the store's table. Only this package
+// implements the interface, so that it can get more methods.
 type Stores interface {
+	// Sessions returns the store of sessions.
 	Sessions() (session.Store, error)
+
+	// Users returns the store of users.
 	Users() (accounts.Store, error)
+
+	// Attempts returns the store of attempts to sign in.
 	Attempts() (throttle.Store, error)
 
 	// Bridge returns the records of the bridge, by which sessions of a monolith move here.
@@ -46,18 +61,32 @@ type Stores interface {
 	// address that may hold a password.
 	Check(context.Context) error
 
-	// MakeTables creates the tables, or updates those of an older release.
+	// MakeTables creates the tables, or updates those of an older release. In DynamoDB
+	// it makes none, because they are a part of the stack.
 	MakeTables(context.Context) error
 
+	// Close closes the connections. The stores must not be used after it.
 	Close() error
+
+	sealed()
 }
+
+// seal is a part of every implementation of Stores.
+type seal struct{}
+
+func (seal) sealed() {}
 
 // parts are the stores of an address that says where everything is.
 type parts struct {
+	seal
 	sessions session.Store
 	users    accounts.Store
 	attempts throttle.Store
 	bridge   bridge.Store
+}
+
+func newParts(sessions session.Store, users accounts.Store, attempts throttle.Store, records bridge.Store) parts {
+	return parts{sessions: sessions, users: users, attempts: attempts, bridge: records}
 }
 
 func (p parts) Sessions() (session.Store, error)        { return p.sessions, nil }
@@ -70,7 +99,7 @@ func (p parts) Bridge() (bridge.Store, error)           { return p.bridge, nil }
 // names.
 const DynamoDB = "dynamodb"
 
-// Addresses says how an address is written.
+// Addresses says how an address is written, for the help of a program.
 const Addresses = "memory, sqlite:PATH, postgres://…, redis://… or dynamodb"
 
 // opener opens the stores at an address. It makes no call.
@@ -87,7 +116,10 @@ var tags = map[string]string{
 	"redis": "noredis", "rediss": "noredis", DynamoDB: "nodynamodb",
 }
 
-// Open opens the stores at the address. It makes no call: see [Prepare].
+// Open opens the stores at the address, which [Addresses] describes. It makes no call, so
+// a server that is away is no error yet: see [Prepare]. For SQL it reads STORE_CONNECTIONS,
+// how many connections may be open at once, 10 by default. For DynamoDB the AWS SDK reads
+// its own variables. An error quotes nothing of the address, which may hold a password.
 func Open(ctx context.Context, address string) (Stores, error) {
 	scheme, _, more := strings.Cut(address, ":")
 	if open, ok := openers[scheme]; ok {
@@ -114,8 +146,9 @@ var schemeShape = regexp.MustCompile(`^[a-z][a-z0-9+-]*$`)
 // checkTimeout bounds the wait for a server that does not answer.
 const checkTimeout = 10 * time.Second
 
-// Prepare returns an error if the stores cannot be used. If their tables are missing or
-// of an older release and makeTables is true, it makes them first.
+// Prepare returns an error if the stores cannot be used: one line that says what to do. It
+// waits ten seconds at most for a server that does not answer. If the SQL tables are
+// missing or of an older release and makeTables is true, it makes them first.
 func Prepare(ctx context.Context, s Stores, makeTables bool) error {
 	err := check(ctx, s)
 	if makeTables && errors.Is(err, sqldb.ErrOlder) {

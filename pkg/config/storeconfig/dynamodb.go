@@ -1,6 +1,6 @@
 //go:build !nodynamodb
 
-package stores
+package storeconfig
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"example.com/coatcheck/internal/mains/demo"
+	"example.com/coatcheck/internal/stores/loopback"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
@@ -28,14 +28,17 @@ func init() { openers[DynamoDB] = openDynamoDB }
 
 // dynamo are the tables that the environment names. A program needs only the names of
 // those that it uses.
-type dynamo struct{ client *dynamodb.Client }
+type dynamo struct {
+	seal
+	client *dynamodb.Client
+}
 
 func openDynamoDB(ctx context.Context, _ string) (Stores, error) {
 	client, err := dynamoconfig.Client(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return dynamo{client}, nil
+	return dynamo{client: client}, nil
 }
 
 func (d dynamo) Sessions() (session.Store, error) {
@@ -72,7 +75,7 @@ func (d dynamo) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error
 // machine. Without an endpoint it calls AWS.
 func (d dynamo) Local() bool {
 	endpoint := d.client.Options().BaseEndpoint
-	return endpoint != nil && demo.LoopbackURL(*endpoint)
+	return endpoint != nil && loopback.URL(*endpoint)
 }
 
 // Check reads an item that does not exist from each table. That needs no permission

@@ -1,4 +1,4 @@
-package stores
+package storeconfig
 
 import (
 	"context"
@@ -23,7 +23,7 @@ type memory struct {
 
 func openMemory(context.Context, string) (Stores, error) {
 	users := memaccounts.New()
-	return memory{parts{memstore.New(), users, memaccounts.NewAttempts(), membridge.New()}, users}, nil
+	return memory{newParts(memstore.New(), users, memaccounts.NewAttempts(), membridge.New()), users}, nil
 }
 
 func (m memory) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {

@@ -1,6 +1,6 @@
 //go:build !nosqlite && !nopostgres && !noredis && !nodynamodb
 
-package stores
+package storeconfig
 
 import (
 	"os"

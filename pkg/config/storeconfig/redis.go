@@ -1,6 +1,6 @@
 //go:build !noredis
 
-package stores
+package storeconfig
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 
-	"example.com/coatcheck/internal/mains/demo"
+	"example.com/coatcheck/internal/stores/loopback"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/redisaccounts"
 	"example.com/coatcheck/pkg/bridge/redisbridge"
@@ -49,7 +49,7 @@ func openRedis(_ context.Context, address string) (Stores, error) {
 	logging.Disable()                    // it would have lines for failed connections, with the address and not as JSON. Errors are returned anyway
 	client := redis.NewClient(options)
 	users := redisaccounts.New(client, redisPrefix)
-	return redisStores{parts{redisstore.New(client, redisPrefix), users, redisaccounts.NewAttempts(client, redisPrefix), redisbridge.New(client, redisPrefix)}, users, client}, nil
+	return redisStores{newParts(redisstore.New(client, redisPrefix), users, redisaccounts.NewAttempts(client, redisPrefix), redisbridge.New(client, redisPrefix)), users, client}, nil
 }
 
 func (s redisStores) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {
@@ -58,7 +58,7 @@ func (s redisStores) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, 
 
 func (s redisStores) Local() bool {
 	host, _, err := net.SplitHostPort(s.client.Options().Addr)
-	return err == nil && s.client.Options().Network == "tcp" && demo.Loopback(host)
+	return err == nil && s.client.Options().Network == "tcp" && loopback.Host(host)
 }
 
 func (s redisStores) Check(ctx context.Context) error {

@@ -1,6 +1,6 @@
 //go:build !nosqlite
 
-package stores
+package storeconfig
 
 import (
 	"context"
