@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
-	"example.com/coatcheck/internal/mains/demo"
+	"example.com/coatcheck/cmd/server/demo"
 )
 
 // ways are the ways that lead a user to a page from which they log out.

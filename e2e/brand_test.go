@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"testing"
 
-	"example.com/coatcheck/internal/mains/demo"
+	"example.com/coatcheck/cmd/server/demo"
 	"example.com/coatcheck/internal/testing/testenv"
 )
 

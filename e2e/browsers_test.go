@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/mains/demo"
+	"example.com/coatcheck/cmd/server/demo"
 	"example.com/coatcheck/internal/testing/testenv"
 )
 

@@ -12,8 +12,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"example.com/coatcheck/cmd/server/demo"
 	"example.com/coatcheck/internal/local/samtemplate"
-	"example.com/coatcheck/internal/mains/demo"
 )
 
 // attackPage is a page of another site. Its image, script and form all send requests to

@@ -13,8 +13,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"example.com/coatcheck/cmd/server/demo"
 	"example.com/coatcheck/internal/local/dynamolocal"
-	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/internal/testing/testenv"
 )
 

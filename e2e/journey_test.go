@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"example.com/coatcheck/internal/mains/demo"
+	"example.com/coatcheck/cmd/server/demo"
 )
 
 // journeys runs all user journeys. They are the same on every server. The journey that

@@ -9,7 +9,7 @@ import (
 
 	"github.com/chromedp/cdproto/network"
 
-	"example.com/coatcheck/internal/mains/demo"
+	"example.com/coatcheck/cmd/server/demo"
 	"example.com/coatcheck/pkg/signin/texts"
 )
 

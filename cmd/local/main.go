@@ -15,8 +15,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"example.com/coatcheck/cmd/server/demo"
 	"example.com/coatcheck/internal/local/samlocal"
-	"example.com/coatcheck/internal/mains/demo"
 )
 
 func main() {

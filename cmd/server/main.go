@@ -17,8 +17,8 @@ import (
 	"syscall"
 	"time"
 
-	"example.com/coatcheck/internal/local/selfsigned"
-	"example.com/coatcheck/internal/mains/demo"
+	"example.com/coatcheck/cmd/server/demo"
+	"example.com/coatcheck/cmd/server/selfsigned"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"

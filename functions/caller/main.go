@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"example.com/coatcheck/internal/mains/caller"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
@@ -28,5 +27,5 @@ func wire() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pages.Handler(caller.Routes(pages)), nil
+	return pages.Handler(routes(pages)), nil
 }

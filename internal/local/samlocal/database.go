@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"example.com/coatcheck/cmd/server/demo"
 	"example.com/coatcheck/internal/local/dynamolocal"
-	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/password"

@@ -19,10 +19,10 @@ import (
 	"strings"
 	"syscall"
 
+	"example.com/coatcheck/cmd/server/demo"
 	"example.com/coatcheck/internal/local/childprocess"
 	"example.com/coatcheck/internal/local/dynamolocal"
 	"example.com/coatcheck/internal/local/samtemplate"
-	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/internal/stores/loopback"
 )
 

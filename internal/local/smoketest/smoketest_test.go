@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/coatcheck/cmd/server/demo"
 	"example.com/coatcheck/internal/local/childprocess"
-	"example.com/coatcheck/internal/mains/demo"
 	"example.com/coatcheck/internal/testing/testenv"
 )
 

@@ -1,6 +1,4 @@
-// Package caller is an example of a handler behind the authorizer. It needs to know
-// its caller, but does not read a session itself.
-package caller
+package main
 
 import (
 	"encoding/json"
@@ -13,10 +11,11 @@ import (
 	"example.com/coatcheck/pkg/signin"
 )
 
-// Routes returns the route of /caller. It trusts only the gateway, and no header and
+// routes returns the route of /caller, whose handler needs to know its caller, but reads
+// no session itself. It trusts only the gateway, and no header and
 // no cookie. Without an authorizer in front of it, it does not know the caller and
 // answers 401.
-func Routes(pages *signin.Pages) signin.Routes {
+func routes(pages *signin.Pages) signin.Routes {
 	return signin.Routes{"GET /caller": func(w http.ResponseWriter, r *http.Request) {
 		who, err := authorizer.FromContext(r.Context())
 		if err != nil {

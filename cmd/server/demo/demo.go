@@ -1,5 +1,5 @@
-// Package demo contains the user for trying the product. Her password is public, so
-// she may exist only where nobody else can reach her.
+// Package demo contains the user for trying the product, and decides where she may exist.
+// Her password is public, so that is only where nobody else can reach her.
 package demo
 
 import (
@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"iter"
 	"net"
+	"strings"
 
-	"example.com/coatcheck/internal/stores/loopback"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 // The demo user.
@@ -87,16 +88,17 @@ func CheckStore(isLocal bool) error {
 // CheckListener returns an error unless only this machine can reach the listener. It
 // must have a loopback address. A proxy in front of it may pass on what others send, so
 // there must be no sign of one: no trusted proxy, no secret of a proxy, and a public
-// origin only if it is empty or at a loopback host.
+// origin only if it is empty or at a host that is the browser's own machine.
 func CheckListener(addr net.Addr, origin string, proxied bool) error {
 	tcp, ok := addr.(*net.TCPAddr)
+	_, host, _ := strings.Cut(origin, "://")
 	var where string
 	switch {
 	case !ok || !tcp.IP.IsLoopback():
 		where = "at " + addr.String()
 	case proxied:
 		where = "behind the proxies of TRUSTED_PROXIES or PROXY_SECRETS"
-	case origin != "" && !loopback.URL(origin):
+	case origin != "" && !site.IsLoopback(host):
 		where = "at PUBLIC_ORIGIN " + origin
 	default:
 		return nil
