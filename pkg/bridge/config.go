@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,14 @@ type Config struct {
 	// EndsAt is required. From then on no claim is accepted. It ends no session. The end that
 	// was given at the first start is never postponed: a later one is an error of [New].
 	EndsAt time.Time
+
+	// Values, if not nil, returns what a session that comes over keeps in its Values beside
+	// those of the user, as at a sign-in: see [authn.ValuesFunc]. The default adds nothing.
+	// They go before the data of the monolith's session ([Source.Values]) of the same name.
+	Values authn.ValuesFunc
+
+	// Logger receives one line per event. The default is slog.Default().
+	Logger *slog.Logger
 }
 
 // Source is a monolith whose sessions come over.
@@ -63,6 +72,8 @@ type Bridge struct {
 	store    Store
 	sources  []Source
 	endsAt   time.Time
+	values   authn.ValuesFunc
+	logger   *slog.Logger
 	opened   atomic.Bool // whether the store has the window
 }
 
@@ -76,11 +87,12 @@ func New(ctx context.Context, c Config) (*Bridge, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
-	b := &Bridge{sessions: c.Sessions, users: c.Users, store: c.Store, sources: c.Sources, endsAt: c.EndsAt.UTC().Truncate(time.Second)}
+	b := &Bridge{sessions: c.Sessions, users: c.Users, store: c.Store, sources: c.Sources,
+		endsAt: c.EndsAt.UTC().Truncate(time.Second), values: c.Values, logger: cmp.Or(c.Logger, slog.Default())}
 	window, err := b.window(ctx)
 	switch {
 	case err != nil:
-		slog.WarnContext(ctx, "the window of the bridge could not be opened yet", "error", err)
+		b.logger.WarnContext(ctx, "the window of the bridge could not be opened yet", "error", err)
 	case window.Closed:
 		return nil, errors.New("bridge: it was closed for ever, and what has ended since is not known to it; " +
 			"take away whatever converts sessions, or begin anew with records of another name")

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -61,7 +60,7 @@ func (b *Bridge) Convert(w http.ResponseWriter, r *http.Request) (*session.Sessi
 	if !c.SignedInAt.IsZero() {
 		args = append(args, "age_seconds", int(s.LastSeenAt.Sub(c.SignedInAt)/time.Second))
 	}
-	slog.InfoContext(ctx, "session_converted", args...)
+	b.logger.InfoContext(ctx, "session_converted", args...)
 	return s, nil
 }
 
@@ -75,7 +74,7 @@ func (b *Bridge) logged(r *http.Request, c claim, err error) error {
 		if c.userID != "" {
 			args = append(args, "user_id", c.userID)
 		}
-		slog.InfoContext(r.Context(), "session_conversion_refused", args...)
+		b.logger.InfoContext(r.Context(), "session_conversion_refused", args...)
 	}
 	return err
 }
@@ -186,7 +185,14 @@ func (c claim) password(ctx context.Context) (string, error) {
 func (b *Bridge) create(w http.ResponseWriter, r *http.Request, c claim, identity authn.Identity) (*session.Session, error) {
 	link := Link{ID: c.linkID, Nonce: rand.Text(), Source: c.source.Name}
 	announced := false
-	user := c.user(r.Context(), identity.User())
+	user, err := identity.User().SessionUser(r, b.values)
+	if errors.Is(err, authn.ErrRefused) {
+		return nil, refusal{reason: "values", source: c.source.Name}
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.complete(r.Context(), c, &user)
 	user.Announce = func(ctx context.Context, key session.Key) (err error) {
 		link.Session, link.At = key, time.Now()
 		announced, err = b.announce(ctx, link)
@@ -260,14 +266,14 @@ func (b *Bridge) takeBack(ctx context.Context, link Link) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackTimeout)
 	defer cancel()
 	if err := b.store.DeleteLink(ctx, link.ID, link.Nonce); err != nil {
-		slog.WarnContext(ctx, "session_link_left", "source", link.Source, "session_id", link.Session.ID, "error", err)
+		b.logger.WarnContext(ctx, "session_link_left", "source", link.Source, "session_id", link.Session.ID, "error", err)
 	}
 }
 
-// user returns the user of the session that continues the claim's. Nothing of it is newer
+// complete makes user the one of a session that continues the claim's. Nothing of it is newer
 // than what the monolith knows: a sign-in whose time nobody knows is from 1970.
-func (c claim) user(ctx context.Context, u authn.User) session.User {
-	user := session.User{ID: u.ID, Roles: u.Roles, Values: u.SessionValues(), AuthenticatedAt: c.SignedInAt, EndsAt: c.ExpiresAt}
+func (b *Bridge) complete(ctx context.Context, c claim, user *session.User) {
+	user.AuthenticatedAt, user.EndsAt = c.SignedInAt, c.ExpiresAt
 	if c.SignedInAt.IsZero() {
 		user.AuthenticatedAt = time.Unix(0, 0)
 	}
@@ -281,8 +287,7 @@ func (c claim) user(ctx context.Context, u authn.User) session.User {
 		if room -= len(key) + len(value); room < 0 || user.Validate() != nil {
 			room += len(key) + len(value)
 			delete(user.Values, key)
-			slog.WarnContext(ctx, "session_value_left_out", "source", c.source.Name, "user_id", u.ID, "key", key)
+			b.logger.WarnContext(ctx, "session_value_left_out", "source", c.source.Name, "user_id", user.ID, "key", key)
 		}
 	}
-	return user
 }

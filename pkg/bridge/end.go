@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -58,7 +57,7 @@ func (b *Bridge) end(r *http.Request, c claim) error {
 	if err := c.endRow(ctx); err != nil {
 		return err
 	}
-	slog.InfoContext(ctx, "legacy_session_ended", "source", c.source.Name, "user_id", c.userID, "ip", clientip.Of(r))
+	b.logger.InfoContext(ctx, "legacy_session_ended", "source", c.source.Name, "user_id", c.userID, "ip", clientip.Of(r))
 	return nil
 }
 
@@ -78,7 +77,7 @@ func (b *Bridge) endGone(r *http.Request, c claim) error {
 	if err := b.endLink(ctx, c); err != nil {
 		return err
 	}
-	slog.InfoContext(ctx, "legacy_session_ended", "source", c.source.Name, "ip", clientip.Of(r))
+	b.logger.InfoContext(ctx, "legacy_session_ended", "source", c.source.Name, "ip", clientip.Of(r))
 	return nil
 }
 

@@ -64,8 +64,11 @@ func (c *testConverter) Convert(w http.ResponseWriter, r *http.Request) (*sessio
 		return nil, authn.ErrNoClaim // rejected, sealed, of a user who is closed here, or after the end of the bridge
 	}
 	c.spent[value] = time.Now()
-	user := authn.User{Username: "Alice", DisplayName: "Alice Liddell"}
-	return c.sessions.Create(w, r, session.User{ID: "alice-id", Roles: []string{"member"}, Values: user.SessionValues(), AuthenticatedAt: time.Unix(0, 0)})
+	user, err := authn.User{ID: "alice-id", Username: "Alice", DisplayName: "Alice Liddell", Roles: []string{"member"}, AuthenticatedAt: time.Unix(0, 0)}.SessionUser(r, nil)
+	if err != nil {
+		return nil, err
+	}
+	return c.sessions.Create(w, r, user)
 }
 
 func (c *testConverter) End(r *http.Request) error {

@@ -225,8 +225,12 @@ func (r *fixture) signInAs(name string) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	w := httptest.NewRecorder()
-	if _, err := r.sessions.Create(w, get("/login"), session.User{ID: account.UserID, Roles: account.Roles, Values: (&accounts.Proof{Account: account}).User().SessionValues()}); err != nil {
+	w, req := httptest.NewRecorder(), get("/login")
+	user, err := (&accounts.Proof{Account: account}).User().SessionUser(req, nil)
+	if err == nil {
+		_, err = r.sessions.Create(w, req, user)
+	}
+	if err != nil {
 		r.t.Fatal(err)
 	}
 	resp := response{header: w.Result().Header}

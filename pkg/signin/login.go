@@ -155,9 +155,14 @@ func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password
 	return s, nil
 }
 
-func (l login) start(w http.ResponseWriter, r *http.Request, proof authn.Proof, stay bool) (*session.Session, error) {
-	user := proof.User()
-	s, err := l.sessions.Create(w, r, session.User{ID: user.ID, Roles: user.Roles, Values: user.SessionValues(), Persistent: stay, Confirm: proof.Confirm})
+// start makes the session of the user in proof. An error that is a refusal counts as a
+// wrong password, whoever refuses; after any other the attempt has not counted.
+func (l login) start(w http.ResponseWriter, r *http.Request, proof authn.Proof, stay bool) (s *session.Session, err error) {
+	user, err := proof.User().SessionUser(r, l.options.Values)
+	if err == nil {
+		user.Persistent, user.Confirm = stay, proof.Confirm
+		s, err = l.sessions.Create(w, r, user)
+	}
 	if err != nil && !errors.Is(err, authn.ErrRefused) {
 		proof.Withdraw(r.Context())
 	}
