@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"example.com/coatcheck/pkg/session"
@@ -21,6 +22,11 @@ var (
 	// not say what is needed. The wrapping error says which check failed, for the log.
 	// Answer 401.
 	ErrUntrusted = errors.New("what the provider said cannot be trusted")
+
+	// ErrNotAsked is an ErrUntrusted: the user had to prove again who they are, and the
+	// provider does not say that it has asked. No later try helps if the provider never says
+	// so. Answer 401, and tell the user to sign out and in again.
+	ErrNotAsked = fmt.Errorf("%w: it does not say that it has asked the user again", ErrUntrusted)
 )
 
 // Provider signs users in at pages of somebody else: an OpenID provider. It is safe for
@@ -31,9 +37,10 @@ type Provider interface {
 	Begin(w http.ResponseWriter, r *http.Request, t Trip) (url string, err error)
 
 	// Finish checks what the browser has brought back from the provider, and removes the
-	// cookie of Begin, also if it fails. It returns the Trip that Begin was given. It returns
-	// ErrCancelled, ErrStale, ErrUntrusted, or [ErrRefused] if the provider knows the user and
-	// the user may not sign in here.
+	// cookie of Begin, also if it fails. It returns the Trip that Begin was given, also with
+	// an error, unless that is ErrStale. It returns ErrCancelled, ErrStale, ErrUntrusted,
+	// which may be ErrNotAsked, or [ErrRefused] if the provider knows the user and the user may
+	// not sign in here, or is another than the one of the Trip.
 	Finish(w http.ResponseWriter, r *http.Request) (Trip, Arrival, error)
 
 	// SignOutURL returns the URL at which the browser ends its session at the provider and
@@ -64,6 +71,11 @@ type Arrival interface {
 	// [session.User.Announce]. It returns ErrRefused if the provider has ended its session
 	// since.
 	Announce(ctx context.Context, key session.Key) error
+
+	// Replaced returns, after Announce, the session that the same session at the provider had
+	// here before, or the zero Key. The caller must end it, unless it is the one that was
+	// announced: no notice of the provider leads to it any more.
+	Replaced() session.Key
 
 	// Confirm checks that the provider has not ended its session since: see
 	// [session.User.Confirm]. It returns ErrRefused if it has. Any other error is an outage.

@@ -26,7 +26,8 @@ type Link struct {
 	Session session.Key
 
 	// ExpiresAt is when the link may be forgotten, in whole seconds. No session that it
-	// leads to lives longer.
+	// leads to lives longer. A Link of the same session again, after its user has proved
+	// again who they are, moves it to a later time.
 	ExpiresAt time.Time
 }
 
