@@ -84,6 +84,7 @@ func (c conversion) start(w http.ResponseWriter, r *http.Request, next string) {
 		return
 	}
 	pagesOf(r.Context()).site.ClearLegacyCookies(w)
+	unmarkProvider(w, r)
 	c.arrive(w, r, s, next)
 }
 
@@ -134,7 +135,7 @@ func (c conversion) end(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	pagesOf(r.Context()).site.ClearLegacyCookies(w)
-	writeSuccess(w, r, loginPath)
+	writeSuccess(w, r, afterLogout(w, r))
 }
 
 // signInPath returns where a browser without a live session gets one: the login page, or

@@ -61,6 +61,15 @@ var (
 	errNobody         = refuse(http.StatusUnauthorized, "problem.no_claim") // to a program it is errNoClaim
 	errMoved          = refuse(http.StatusUnauthorized, "problem.moved")
 	errConverting     = refuse(http.StatusConflict, "problem.converting")
+	errCancelled      = refuse(http.StatusUnauthorized, "problem.cancelled")
+	errStale          = refuse(http.StatusBadRequest, "problem.stale")
+	errUntrusted      = refuse(http.StatusUnauthorized, "problem.untrusted")
+	errNotHere        = refuse(http.StatusUnauthorized, "problem.not_here")
+	errOtherUser      = refuse(http.StatusForbidden, "problem.other_user")
+	errAway           = refuse(http.StatusServiceUnavailable, "problem.away")
+	errLeft           = refuse(http.StatusServiceUnavailable, "problem.left")
+	errNoWindow       = refuse(http.StatusBadRequest, "problem.no_window")
+	errNotice         = refuse(http.StatusBadRequest, "problem.notice")
 )
 
 // Fail answers a request that failed with err: an error of package session or authn, one
@@ -145,6 +154,12 @@ func answerTo(err error) *refusal {
 		return errMoved
 	case errors.Is(err, authn.ErrConverting):
 		return errConverting
+	case errors.Is(err, authn.ErrCancelled):
+		return errCancelled
+	case errors.Is(err, authn.ErrStale):
+		return errStale
+	case errors.Is(err, authn.ErrUntrusted):
+		return errUntrusted
 	case errors.Is(err, session.ErrConflict):
 		return errConflict
 	case errors.Is(err, session.ErrTooManyCookies):
@@ -173,7 +188,9 @@ func logFailure(r *http.Request, answer *refusal, err error) {
 		log(ctx).WarnContext(ctx, "excess_rate_limit_exceeded", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
 	case answer == errRefused, answer == errPassword:
 		log(ctx).WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientip.Of(r))
-	case answer == errRole, answer == errNotProxied:
+	case answer == errUntrusted:
+		log(ctx).WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
+	case answer == errRole, answer == errNotProxied, answer == errOtherUser:
 		log(ctx).WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientip.Of(r))
 	case answer.status == http.StatusBadRequest, answer.status == http.StatusRequestEntityTooLarge, answer.status == http.StatusUnsupportedMediaType:
 		log(ctx).InfoContext(ctx, "input_validation_fail", "method", method, "path", path, "status", answer.status, "ip", clientip.Of(r))

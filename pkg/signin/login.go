@@ -27,13 +27,17 @@ type login struct {
 	options       Options
 }
 
-// Login returns the routes of /login.
+// Login returns the routes of /login. If the site has a provider, its page leads there too:
+// see [SSO]. If authenticator is nil, it leads nowhere else, and nobody signs in by a
+// password. The page never goes to the provider by itself: who has just logged out, or was
+// refused there, would come back at once.
 func Login(sessions *session.Manager, authenticator authn.Authenticator, o Options) Routes {
 	l := login{sessions, authenticator, o}
-	return Routes{
-		"GET /login":  l.show,
-		"POST /login": l.submit,
+	routes := Routes{"GET /login": l.show}
+	if authenticator != nil {
+		routes["POST /login"] = l.submit
 	}
+	return routes
 }
 
 // loginForm is the data of the login page.
@@ -44,6 +48,9 @@ type loginForm struct {
 
 	OffersStay bool // whether the user may choose to stay signed in
 	Stay       bool // what the user has chosen
+
+	HasForm  bool   // whether a name and a password sign in
+	Provider string // at which users sign in; "" if there is none
 }
 
 // show shows the login page. After a login it may have a receipt, by which it finds out
@@ -85,7 +92,10 @@ func (l login) mayContinue(r *http.Request, query url.Values) bool {
 }
 
 func (l login) writePage(w http.ResponseWriter, r *http.Request, status int, form loginForm) {
-	form.OffersStay = l.sessions.OffersPersistent()
+	form.OffersStay, form.HasForm = l.sessions.OffersPersistent(), l.authenticator != nil
+	if form.Provider = pagesOf(r.Context()).site.Provider; !form.HasForm {
+		form.Provider = providerName(r)
+	}
 	writePage(w, r, status, "login", page{Title: "login.title", Data: form})
 }
 
@@ -144,6 +154,7 @@ func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password
 		return nil, err
 	}
 	pagesOf(ctx).site.ClearLegacyCookies(w) // they may be another user's
+	unmarkProvider(w, r)                    // a logout ends nothing there that another user has
 	log(ctx).InfoContext(ctx, "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
 	if proof.Failures() > 0 {
 		log(ctx).WarnContext(ctx, "authn_login_successafterfail", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "failures", proof.Failures())

@@ -8,7 +8,8 @@ import (
 
 // Logout returns the route of /logout. The answer is the same whether or not there
 // was a session to end. Where sessions of a monolith move to this site, it goes on at
-// /convert/end, of [Convert].
+// /convert/end, of [Convert]. After a sign-in at a provider it goes on there, by
+// /sso/logout, of [SSO].
 func Logout(sessions *session.Manager) Routes {
 	return Routes{"POST /logout": func(w http.ResponseWriter, r *http.Request) {
 		if err := sessions.Destroy(w, r); err != nil {
@@ -25,7 +26,7 @@ func Logout(sessions *session.Manager) Routes {
 // in again at the next page.
 func signedOut(w http.ResponseWriter, r *http.Request) {
 	if !pagesOf(r.Context()).site.HasLegacyCookie(r) {
-		writeSuccess(w, r, loginPath)
+		writeSuccess(w, r, afterLogout(w, r))
 		return
 	}
 	w.Header().Set("Location", endConvertPath)

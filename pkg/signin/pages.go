@@ -135,7 +135,7 @@ var (
 	menuWithoutPassword = menu[:2]
 )
 
-var pages = parsePages("login", "profile", "sessions", "password", "reauthenticate", "redirect", "convert", "problem")
+var pages = parsePages("login", "profile", "sessions", "password", "reauthenticate", "redirect", "convert", "problem", "sso")
 
 // parsePages combines each page with the layout that all pages share.
 func parsePages(names ...string) map[string]*template.Template {

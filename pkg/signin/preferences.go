@@ -3,6 +3,7 @@ package signin
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,9 +18,13 @@ type preferenceChange struct {
 	language func(tag string) (canonical string, err error)
 }
 
+// onlySession is the profile of a user whose preferences last as long as the session.
+const onlySession = homePath + "?only=session"
+
 // Preferences returns the route of /preferences. It changes the user, for future
-// sessions, and the session of the request. The function language checks a language
-// tag and returns its usual spelling: see package bcp47.
+// sessions, and the session of the request. A user without a password here may be none
+// that users knows: then the session alone changes, and the profile says so. The function
+// language checks a language tag and returns its usual spelling: see package bcp47.
 func Preferences(sessions *session.Manager, users authn.PreferenceSetter, language func(tag string) (canonical string, err error)) Routes {
 	c := preferenceChange{sessions, users, language}
 	return Routes{"POST /preferences": sessions.Require(http.HandlerFunc(c.submit)).ServeHTTP}
@@ -27,35 +32,36 @@ func Preferences(sessions *session.Manager, users authn.PreferenceSetter, langua
 
 func (c preferenceChange) submit(w http.ResponseWriter, r *http.Request) {
 	form, err := someFields(r, authn.ValueTheme, authn.ValueLanguage)
+	next := homePath
 	if err == nil {
-		err = c.change(r, form)
+		next, err = c.change(r, form)
 	}
 	if err != nil {
 		fail(w, r, err)
 		return
 	}
-	writeSuccess(w, r, homePath)
+	writeSuccess(w, r, next)
 }
 
-func (c preferenceChange) change(r *http.Request, form map[string]string) error {
+// change returns the page that comes next.
+func (c preferenceChange) change(r *http.Request, form map[string]string) (next string, err error) {
 	settings, err := c.check(form)
 	if err != nil {
-		return err
+		return "", err
 	}
 	ctx := r.Context()
 	s := session.FromContext(ctx)
+	next = homePath
 	err = c.users.SetPreferences(ctx, s.UserID, s.Values[authn.ValueUsername], settings)
-	if errors.Is(err, authn.ErrNoUser) {
-		return errNoPreferences // and not 401: the login page would lead a live session back here
+	switch {
+	case errors.Is(err, authn.ErrNoUser) && hasPassword(s):
+		return "", errNoPreferences // and not 401: the login page would lead a live session back here
+	case errors.Is(err, authn.ErrNoUser):
+		next = onlySession
+	case err != nil:
+		return "", err
 	}
-	if err != nil {
-		return err
-	}
-	return c.sessions.Update(ctx, s, func(s *session.Session) {
-		for key, setting := range settings {
-			s.Values[key] = setting
-		}
-	})
+	return next, c.sessions.Update(ctx, s, func(s *session.Session) { maps.Copy(s.Values, settings) })
 }
 
 // system is the setting that follows the system or the browser.

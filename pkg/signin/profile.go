@@ -42,7 +42,9 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 		Themes    []choice
 		Languages []*texts.Language
 		Preferred *texts.Language // nil if the browser decides
-	}{p, s.IP, themes, texts.All, texts.Find(s.Values[authn.ValueLanguage])}))
+
+		OnlySession bool // whether preferences that were just set end with the session
+	}{p, s.IP, themes, texts.All, texts.Find(s.Values[authn.ValueLanguage]), r.URL.RequestURI() == onlySession && !hasPassword(s)}))
 }
 
 func preferences(s *session.Session) map[string]string {

@@ -18,19 +18,20 @@ type reauthentication struct {
 // Reauthenticate returns the routes of /reauthenticate, where a signed-in user gives
 // the password again.
 //
-// Users whose session has [authn.ValueNoPassword] cannot do that. If elsewhere is not nil, it
-// answers their GET. It usually redirects to the provider that they sign in through, and
-// asks it for a new proof (in OpenID Connect by max_age=0). When the user is back, and is
-// the same one, the program calls [session.Manager.Reauthenticate] and leads the browser
-// to next, a path of this site. That is better not done by a redirect:
-// [session.Manager.Create] says why. If elsewhere is nil, the answer says that signing out and
-// in again helps.
+// Users whose session has [authn.ValueNoPassword] cannot do that, and nobody can if
+// authenticator is nil. If elsewhere is not nil, it answers their GET. It usually redirects to
+// whoever proves them, and asks for a new proof. When the user is back, and is the same one,
+// the program calls [session.Manager.Reauthenticate] and leads the browser to next, a path of
+// this site. That is better not done by a redirect: [session.Manager.Create] says why. If
+// elsewhere is nil, they are led to /sso/again, of [SSO], and if the site has no provider, the
+// answer says that signing out and in again helps.
 func Reauthenticate(sessions *session.Manager, authenticator authn.Authenticator, elsewhere func(w http.ResponseWriter, r *http.Request, next string)) Routes {
 	a := reauthentication{sessions, authenticator, elsewhere}
-	return Routes{
-		"GET /reauthenticate":  sessions.Require(http.HandlerFunc(a.show)).ServeHTTP,
-		"POST /reauthenticate": sessions.Require(http.HandlerFunc(a.submit)).ServeHTTP,
+	routes := Routes{"GET /reauthenticate": sessions.Require(http.HandlerFunc(a.show)).ServeHTTP}
+	if authenticator != nil {
+		routes["POST /reauthenticate"] = sessions.Require(http.HandlerFunc(a.submit)).ServeHTTP
 	}
+	return routes
 }
 
 // passwordForm is the data of the pages that ask a signed-in user for the password.
@@ -39,10 +40,12 @@ type passwordForm struct{ Username, Next, Problem string }
 func (a reauthentication) show(w http.ResponseWriter, r *http.Request) {
 	next := localPath(r.URL.Query().Get("next"))
 	switch {
-	case hasPassword(session.FromContext(r.Context())):
+	case a.authenticator != nil && hasPassword(session.FromContext(r.Context())):
 		a.write(w, r, http.StatusOK, next, "")
 	case a.elsewhere != nil:
 		a.elsewhere(w, r, next)
+	case pagesOf(r.Context()).site.Provider != "":
+		redirect(w, r, withNext(againPath, next))
 	default:
 		fail(w, r, errSignInAgain)
 	}

@@ -19,17 +19,21 @@ import (
 // on that way sets a cookie. An answer that only clears cookies leads to the login page,
 // which has nothing private, and is 303 like all others.
 func redirect(w http.ResponseWriter, r *http.Request, to string) {
-	h := w.Header()
-	if !slices.ContainsFunc(h["Set-Cookie"], keepsCookie) {
-		h.Set("Location", to)
-		writeStatus(w, http.StatusSeeOther)
+	if slices.ContainsFunc(w.Header()["Set-Cookie"], keepsCookie) {
+		refresh(w, r, to)
 		return
 	}
+	w.Header().Set("Location", to)
+	writeStatus(w, http.StatusSeeOther)
+}
+
+// refresh shows a page that makes the browser load a URL, as a navigation of its own.
+func refresh(w http.ResponseWriter, r *http.Request, to string) {
 	p := page{Title: "redirect.title", Data: to}
 	if s := session.FromContext(r.Context()); s != nil {
 		p.Theme = s.Values[authn.ValueTheme]
 	}
-	h.Set("Refresh", "0; url="+to)
+	w.Header().Set("Refresh", "0; url="+to)
 	writePage(w, r, http.StatusOK, "redirect", p)
 }
 

@@ -37,7 +37,7 @@ var (
 
 // ownNames are the cookies of the product itself. It would sign everybody out if it took
 // one of them for the monolith's.
-var ownNames = []string{"__Host-SESSIONID", "__Host-DEVICE"}
+var ownNames = []string{"__Host-SESSIONID", "__Host-DEVICE", "__Host-PROVIDER"}
 
 // ParseLegacyCookies reads cookies such as "session;Path=/shop;Domain=example.org;Stateless,
 // sessionid", with commas between them. After a name may come its Path, which is "/" by

@@ -33,6 +33,11 @@ type Site struct {
 	// cookies, and so does a logout.
 	LegacyCookies []LegacyCookie
 
+	// Provider is what the pages call the provider at which users sign in, such as
+	// "Example ID". If it is not empty, the site has the routes of signin.SSO, to which the
+	// login page, /reauthenticate and logouts lead. The default is that there is none.
+	Provider string
+
 	// Brand is whose site it is, as users see it. The default is Coatcheck's own.
 	Brand Brand
 }
