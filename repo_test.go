@@ -229,6 +229,7 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/signin", "pkg/clientip pkg/session pkg/signin/..."},
 	{"pkg/signin/...", "pkg/session"},
 	{"pkg/signin/oidc", "pkg/session pkg/signin/authn"},
+	{"pkg/signin/oidc/...", "pkg/session pkg/signin/oidc internal/stores/..."},
 	{"pkg/signin/site", "pkg/clientip"},
 	{"pkg/accounts", "pkg/accounts/password pkg/accounts/throttle pkg/signin/authn"},
 	{"pkg/accounts/...", "pkg/accounts pkg/accounts/throttle internal/stores/..."},

@@ -32,17 +32,23 @@ type Link struct {
 }
 
 // Store keeps which sessions at the provider have which sessions here, and what the
-// provider has ended. It applies no rules and is safe for concurrent use. An error that is
-// not named here is an outage: the result is unknown.
+// provider has ended. It applies no rules and is safe for concurrent use. What has expired
+// counts as not there. Times are in UTC and whole seconds. An error that is not named here
+// is an outage: the result is unknown.
+//
+// A Store that loses an End lets somebody whom the provider has signed out come back with
+// what the provider said before. One that loses a Link lets a session here outlive the
+// session at the provider.
 type Store interface {
 	// Link stores l. If there is a link with that ID already, it is replaced, and Link
-	// returns it. Link returns ErrEnded, and changes nothing, if End was called with that
-	// ID before.
+	// returns it. If that one has the Session of l, this is the same call again: it changes
+	// nothing, and returns what the first one returned. Link returns ErrEnded, and changes
+	// nothing, if End was called with that ID before.
 	Link(ctx context.Context, l Link) (before Link, err error)
 
 	// End stores that what has that ID ended at this time, in whole seconds of the
-	// provider's clock, until expiresAt: a later time that is stored stays. It returns the
-	// link that is there, or the zero Link. The link stays, so that an End whose caller has
+	// provider's clock, and keeps that until expiresAt. Of each, a later time that is stored
+	// stays. It returns the link that is there, or the zero Link. The link stays, so that an End whose caller has
 	// stopped can be repeated.
 	End(ctx context.Context, id string, at, expiresAt time.Time) (Link, error)
 
