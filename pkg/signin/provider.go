@@ -122,11 +122,18 @@ func (x sso) finish(w http.ResponseWriter, r *http.Request) {
 // recognised the browser by a cookie, so it keeps cookies.
 func (x sso) signIn(w http.ResponseWriter, r *http.Request, t authn.Trip, a authn.Arrival) error {
 	ctx := r.Context()
-	u := a.User()
-	s, err := x.sessions.Create(w, r, session.User{
-		ID: u.ID, Roles: u.Roles, Values: u.SessionValues(), Persistent: t.Stay, AuthenticatedAt: u.AuthenticatedAt,
-		Announce: a.Announce, Confirm: a.Confirm,
-	})
+	user, err := a.User().SessionUser(r, x.options.Values)
+	if err != nil {
+		return err
+	}
+	user.Persistent, user.Announce = t.Stay, a.Announce
+	user.Confirm = func(ctx context.Context) error {
+		if err := a.Confirm(ctx); err != nil {
+			return err
+		}
+		return x.endOne(ctx, a.Replaced())
+	}
+	s, err := x.sessions.Create(w, r, user)
 	if err != nil {
 		return err
 	}
@@ -156,6 +163,11 @@ func (x sso) renew(w http.ResponseWriter, r *http.Request, t authn.Trip, a authn
 	}
 	if err := a.Announce(ctx, s.Key()); err != nil {
 		return err
+	}
+	if before := a.Replaced(); before != s.Key() {
+		if err := x.endOne(ctx, before); err != nil {
+			return err
+		}
 	}
 	if err := x.sessions.Reauthenticate(ctx, w, s); err != nil {
 		return err
@@ -206,10 +218,15 @@ func (x sso) end(ctx context.Context, e authn.Ended) error {
 	if e.UserID != "" {
 		return x.sessions.RevokeAll(ctx, e.UserID)
 	}
-	if e.Session == (session.Key{}) {
+	return x.endOne(ctx, e.Session)
+}
+
+// endOne ends the session with that key, if there is one.
+func (x sso) endOne(ctx context.Context, key session.Key) error {
+	if key == (session.Key{}) {
 		return nil
 	}
-	if err := x.sessions.RevokeKey(ctx, e.Session); !errors.Is(err, session.ErrNoSession) {
+	if err := x.sessions.RevokeKey(ctx, key); !errors.Is(err, session.ErrNoSession) {
 		return err
 	}
 	return nil
@@ -231,10 +248,11 @@ func (x sso) fail(w http.ResponseWriter, r *http.Request, t authn.Trip, err erro
 			redirect(w, r, withNext(signInPath(r), t.Next))
 			return
 		}
-	case errRefused:
-		answer, out.Again, out.AgainKey = errNotHere, leavePath, "sso.leave"
-	case errOtherUser:
+	case errRefused, errOtherUser: // the provider would send the same user again
 		out.Again, out.AgainKey = leavePath, "sso.leave"
+		if answer = errNotHere; t.UserID != "" {
+			answer = errOtherUser
+		}
 	case errOutage:
 		answer, out.AgainKey = errAway, "sso.retry"
 	}
