@@ -18,7 +18,6 @@ import (
 	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
-	hashes "example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/bridge/membridge"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/bridgeconfig"
@@ -151,7 +150,7 @@ func startAll() error {
 		if err != nil {
 			return err
 		}
-		users := accounts.NewDirectory(memaccounts.New(), hashes.Hasher{})
+		users := accounts.NewRegistrar(memaccounts.New(), accounts.Config{})
 		cookies := []site.LegacyCookie{{Name: "session", Stateless: true}} // those of LEGACY_SOURCES, which no pattern describes
 		if _, err := bridgeconfig.Converter(context.Background(), cookies, sessions, users, membridge.New()); err != nil {
 			return err

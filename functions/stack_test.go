@@ -23,7 +23,6 @@ import (
 	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
-	hashes "example.com/coatcheck/pkg/accounts/password"
 )
 
 const (
@@ -123,7 +122,7 @@ func newStackWith(t testing.TB, settings map[string]string, conditions ...string
 		tables:    dynamotest.Tables(t, conditions...),
 		proxy:     dynamotest.NewProxy(t),
 	}
-	directory := accounts.NewDirectory(s.users(t), hashes.Hasher{})
+	directory := accounts.NewRegistrar(s.users(t), accounts.Config{})
 	if err := directory.Prepare(t.Context(), dynamoaccounts.All(t.Context(), dynamotest.Client(t, dynamotest.Endpoint(t)), s.tables["UsersTable"])); err != nil {
 		t.Fatal(err)
 	}

@@ -34,8 +34,8 @@ func (a address) open(ctx context.Context) (storeconfig.Stores, error) {
 // backend gives the commands access to users and their sessions.
 type backend struct {
 	storeconfig.Stores
-	users     accounts.Store
-	directory *accounts.Directory
+	users     accounts.Registry
+	directory *accounts.Registrar
 	sessions  *session.Manager // only openSessions sets it
 }
 
@@ -46,7 +46,7 @@ func openUsers(ctx context.Context, at address) (*backend, error) {
 	}
 	b := &backend{Stores: opened}
 	if b.users, err = opened.Users(); err == nil {
-		b.directory, err = signinconfig.Directory(b.users)
+		b.directory, err = signinconfig.Registrar(b.users)
 	}
 	if err != nil {
 		opened.Close()

@@ -66,7 +66,7 @@ func (c *importUsers) Run(ctx context.Context, at address) error {
 	if err != nil {
 		return err
 	}
-	directory, err := signinconfig.Directory(users)
+	directory, err := signinconfig.Registrar(users)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (c *importUsers) Run(ctx context.Context, at address) error {
 
 // importer imports the rows of one file.
 type importer struct {
-	directory *accounts.Directory
+	directory *accounts.Registrar
 	sessions  func() (*session.Manager, error) // called for the first user who is changed: an import that only adds needs none
 	null      string
 	dryRun    bool

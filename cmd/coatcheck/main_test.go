@@ -27,7 +27,6 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
@@ -92,7 +91,7 @@ func newShell(t *testing.T) *shell {
 // checkNames lets users be added beside those who are there.
 func (s *shell) checkNames() {
 	s.Helper()
-	for _, err := range accounts.NewDirectory(s.users(), password.Hasher{}).CheckNames(s.Context(), dynamoaccounts.All(s.Context(), s.client(), s.env["USERS_TABLE"])) {
+	for _, err := range accounts.NewRegistrar(s.users(), accounts.Config{}).CheckNames(s.Context(), dynamoaccounts.All(s.Context(), s.client(), s.env["USERS_TABLE"])) {
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -162,7 +161,7 @@ func (s *shell) fails(code int, pattern, stdin string, args ...string) (stderr s
 	return got.stderr
 }
 
-func (s *shell) users() accounts.Store {
+func (s *shell) users() accounts.Registry {
 	return dynamoaccounts.New(s.client(), s.env["USERS_TABLE"])
 }
 
@@ -173,7 +172,7 @@ func (s *shell) authenticate(name, pw string) (*accounts.Account, error) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	authenticator := accounts.NewAuthenticator(accounts.NewDirectory(s.users(), password.Hasher{}), limiter)
+	authenticator := accounts.NewAuthenticator(accounts.NewDirectory(s.users(), accounts.Config{}), limiter)
 	proof, err := authenticator.Authenticate(s.Context(), authn.Attempt{Username: name, Password: pw})
 	if err != nil {
 		return nil, err

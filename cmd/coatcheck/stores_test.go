@@ -15,7 +15,6 @@ import (
 	"example.com/coatcheck/internal/testing/redistest"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/config/storeconfig"
 	"example.com/coatcheck/pkg/session"
@@ -83,7 +82,7 @@ func TestEveryStore(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				authenticator := accounts.NewAuthenticator(accounts.NewDirectory(users, password.Hasher{}), limiter)
+				authenticator := accounts.NewAuthenticator(accounts.NewDirectory(users, accounts.Config{}), limiter)
 				if _, err := authenticator.Authenticate(t.Context(), authn.Attempt{Username: name, Password: pw}); !errors.Is(err, want) {
 					t.Errorf("sign-in as %s: %v, want %v", name, err, want)
 				}

@@ -15,7 +15,6 @@ import (
 	"example.com/coatcheck/internal/testing/redistest"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
-	"example.com/coatcheck/pkg/accounts/password"
 )
 
 // signIn does what a user does who wants to see their profile.
@@ -69,7 +68,7 @@ func deployed(t *testing.T, endpoint string) []string {
 	t.Helper()
 	tables := dynamotest.Tables(t)
 	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), tables["UsersTable"]
-	directory := accounts.NewDirectory(dynamoaccounts.New(client, table), password.Hasher{})
+	directory := accounts.NewRegistrar(dynamoaccounts.New(client, table), accounts.Config{})
 	if err := demo.AddUser(t.Context(), directory, dynamoaccounts.All(t.Context(), client, table)); err != nil {
 		t.Fatal(err)
 	}

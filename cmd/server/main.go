@@ -108,16 +108,13 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	directory := accounts.NewDirectory(users, hasher)
+	directory := accounts.NewRegistrar(users, accounts.Config{Hasher: hasher})
 	attempts, err := opened.Attempts()
 	if err != nil {
 		return err
 	}
-	authenticator, err := signinconfig.Authenticator(directory, attempts)
+	authenticator, err := signinconfig.Asking(directory, attempts)
 	if err != nil {
-		return err
-	}
-	if authenticator, err = signinconfig.Asking(authenticator); err != nil {
 		return err
 	}
 	listener, err := listen(o.addr)
@@ -130,7 +127,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	convert, err := convertRoutes(ctx, here, sessions, directory, records)
+	convert, err := convertRoutes(ctx, here, sessions, directory.Directory, records)
 	if err != nil {
 		return err
 	}
@@ -171,13 +168,13 @@ func (o options) withDemo() bool { return o.demo || o.store == storeconfig.Memor
 // and can sign in with the public password. Whether the demo user may be made is
 // decided before them, and without her it is checked after them that she is not there.
 // The error others says that not only this machine reaches the listener.
-func prepare(ctx context.Context, o options, opened storeconfig.Stores, directory *accounts.Directory, hasher password.Hasher, others error) (alice bool, err error) {
+func prepare(ctx context.Context, o options, opened storeconfig.Stores, directory *accounts.Registrar, hasher password.Hasher, others error) (alice bool, err error) {
 	if !o.withDemo() {
 		err := storeconfig.Prepare(ctx, opened, o.tables)
 		if err != nil || opened.Local() && (others == nil || o.anyone) {
 			return false, err
 		}
-		return false, demo.CheckAbsent(ctx, directory, hasher)
+		return false, demo.CheckAbsent(ctx, directory.Directory, hasher)
 	}
 	if err := demo.CheckStore(opened.Local()); err != nil {
 		return false, err
@@ -191,7 +188,7 @@ func prepare(ctx context.Context, o options, opened storeconfig.Stores, director
 	if err := demo.AddUser(ctx, directory, opened.AllUsers(ctx)); err != nil {
 		return false, err
 	}
-	return demo.SignsIn(ctx, directory, hasher)
+	return demo.SignsIn(ctx, directory.Directory, hasher)
 }
 
 // announce prints the URL of the server. Over plain http, a browser accepts our Secure

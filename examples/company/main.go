@@ -12,7 +12,6 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/sqlaccounts"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/signinconfig"
@@ -37,7 +36,7 @@ func portal(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	sessions := must(config.Sessions(kept, pages.Fail))
-	directory := accounts.NewDirectory(users{db}, password.Hasher{})
+	directory := accounts.NewDirectory(users{db}, accounts.Config{})
 	passwords := must(signinconfig.Authenticator(directory, sqlaccounts.NewAttempts(kept.Database())))
 	window := must(config.ReauthenticationWindow())
 	o := signin.Options{Values: tenantOf(db)}

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/bridgeconfig"
 	"example.com/coatcheck/pkg/config/deployed"
@@ -39,7 +38,7 @@ func wire(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	directory := accounts.NewDirectory(users, password.Hasher{}) // it checks no password, so it needs no pepper
+	directory := accounts.NewDirectory(users, accounts.Config{}) // it checks no password, so it needs no pepper
 	converter, err := bridgeconfig.Converter(ctx, env.Site.LegacyCookies, env.Sessions, directory, records)
 	return env.Pages.Handler(signin.Convert(env.Sessions, converter)), err
 }

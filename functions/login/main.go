@@ -11,7 +11,6 @@ import (
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/deployed"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
-	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 	"example.com/coatcheck/pkg/signin"
 )
@@ -30,11 +29,8 @@ func wire(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	authenticator, users, err := deployed.Authenticator(env.Client)
+	authenticator, users, err := deployed.Asking(env.Client)
 	if err != nil {
-		return nil, err
-	}
-	if authenticator, err = signinconfig.Asking(authenticator); err != nil {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(users.Check)

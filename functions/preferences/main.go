@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/deployed"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
@@ -39,6 +38,6 @@ func wire(ctx context.Context) (http.Handler, error) {
 	dynamoconfig.WarmUp(func(ctx context.Context) error {
 		return users.SetPreferences(ctx, "\x00warm-up", "", nil, "") // no account has this name: Normalize refuses it
 	})
-	directory := accounts.NewDirectory(users, password.Hasher{}) // it checks no password, so it needs no pepper
+	directory := accounts.NewDirectory(users, accounts.Config{}) // it checks no password, so it needs no pepper
 	return env.Pages.Handler(signin.Preferences(env.Sessions, directory, bcp47.Canonical)), nil
 }

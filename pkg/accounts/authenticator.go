@@ -16,7 +16,11 @@ import (
 type Authenticator struct {
 	directory *Directory
 	limiter   *throttle.Limiter
-	elsewhere Elsewhere // nil: nobody is asked
+
+	// bring asks another system about a name that nobody here has. It is a field, and not a
+	// method, so that programs that ask nobody contain nothing that adds accounts. nil: nobody
+	// is asked.
+	bring func(ctx context.Context, username, pw string) (*Account, error)
 }
 
 // NewAuthenticator returns an Authenticator for the accounts in directory. The
@@ -44,7 +48,7 @@ type Proof struct {
 // input are refused before that, because no account can have them: a name that
 // [Normalize] refuses, and a password over [password.MaxBytes]. If a stored hash
 // cannot be read, this is logged and the attempt is refused. If the pepper of a
-// stored hash is not configured, this is an outage. An Authenticator that [Authenticator.Asking] returned
+// stored hash is not configured, this is an outage. An Authenticator of [NewAsking]
 // asks about an unknown name elsewhere before it refuses it.
 //
 // If the password is right and its stored hash comes from another framework or is
@@ -68,8 +72,8 @@ func (d *Authenticator) Authenticate(ctx context.Context, a authn.Attempt) (auth
 	}
 	found := account
 	account, err = d.directory.authenticate(ctx, found, a.Password)
-	if errors.Is(err, authn.ErrRefused) && found == d.directory.dummy && d.elsewhere != nil && a.UserID == "" {
-		account, err = d.directory.bring(ctx, d.elsewhere, a.Username, a.Password)
+	if errors.Is(err, authn.ErrRefused) && found == d.directory.dummy && d.bring != nil && a.UserID == "" {
+		account, err = d.bring(ctx, a.Username, a.Password)
 	}
 	switch {
 	case errors.Is(err, authn.ErrRefused):

@@ -69,7 +69,7 @@ func newAuthenticatorFixture(t *testing.T, cfg throttle.Config) *authenticatorFi
 	if r.limiter, err = throttle.New(r.counters, cfg); err != nil {
 		t.Fatal(err)
 	}
-	r.authenticator = accounts.NewAuthenticator(r.Directory, r.limiter)
+	r.authenticator = accounts.NewAuthenticator(r.Registrar.Directory, r.limiter)
 	return r
 }
 
@@ -184,14 +184,14 @@ func TestAuthenticatorInAnOutage(t *testing.T) {
 	}
 	r.counters.down = false
 
-	working := r.store.Store
-	r.store.Store = brokenStore{}
+	working := r.store.Registry
+	r.store.Registry = brokenStore{}
 	for range 30 {
 		if _, err := r.signIn(t, "alice", phrase); err == nil || errors.Is(err, authn.ErrRefused) {
 			t.Errorf("Authenticate = %v, want an outage", err)
 		}
 	}
-	r.store.Store = working
+	r.store.Registry = working
 	proof, err := r.signIn(t, "alice", phrase)
 	if err != nil || proof.Failures() != 0 {
 		t.Fatalf("after the outage: %+v, %v; want no failures", proof, err)
@@ -316,19 +316,19 @@ func TestChangesSucceedOrWithdraw(t *testing.T) {
 	if _, err := r.signIn(t, "alice", "wrong"); err != authn.ErrRefused {
 		t.Fatal(err)
 	}
-	working, down := r.store.Store, errors.New("down")
+	working, down := r.store.Registry, errors.New("down")
 	for range 15 {
-		r.store.Store = working
+		r.store.Registry = working
 		proof, err := r.signIn(t, "alice", phrase)
 		if err != nil || proof.Failures() != 1 {
 			t.Fatalf("%+v, %v; want the one failure", proof, err)
 		}
-		r.store.Store = failingStore{working, func(context.Context) error { return down }}
+		r.store.Registry = failingStore{working, func(context.Context) error { return down }}
 		if err := r.authenticator.ChangePassword(t.Context(), proof, newPhrase, noopEnd); !errors.Is(err, down) {
 			t.Fatalf("ChangePassword = %v, want the outage", err)
 		}
 	}
-	r.store.Store = working
+	r.store.Registry = working
 	proof, err := r.signIn(t, "alice", phrase)
 	if err != nil {
 		t.Fatal(err)
@@ -341,7 +341,11 @@ func TestChangesSucceedOrWithdraw(t *testing.T) {
 	}
 }
 
-type brokenStore struct{ accounts.Store }
+type brokenStore struct{ accounts.Registry }
+
+func (b brokenStore) FindID(ctx context.Context, userID string) (*accounts.Account, error) {
+	return accounts.FindByClaim(ctx, b, userID)
+}
 
 func (brokenStore) Get(context.Context, string) (*accounts.Account, error) {
 	return nil, errors.New("down")

@@ -15,7 +15,7 @@ import (
 // 300 attempts for each reason, in turn. It reports the gap between the fastest and
 // the slowest median, in percent.
 func BenchmarkNoTells(b *testing.B) {
-	directory := accounts.NewDirectory(memaccounts.New(), plain).Checked()
+	directory := accounts.NewRegistrar(memaccounts.New(), accounts.Config{Hasher: plain}).Checked()
 	for name, disabled := range map[string]bool{"alice": false, "disabled": true} {
 		account, err := directory.Register(b.Context(), name, "", nil, phrase)
 		if err == nil {
@@ -31,7 +31,7 @@ func BenchmarkNoTells(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	authenticator := accounts.NewAuthenticator(directory, limiter)
+	authenticator := accounts.NewAuthenticator(directory.Directory, limiter)
 	attempts := []struct{ reason, name, password string }{
 		{"wrong", "alice", "wrong"}, {"unknown", "nobody", phrase}, {"disabled", "disabled", phrase},
 	}

@@ -132,7 +132,7 @@ func (a *Account) Disable() {
 }
 
 // SetProfile replaces the display name if displayName is not nil, and the roles if
-// roles is not nil, by the rules of [Directory.Register]. It returns the changed account.
+// roles is not nil, by the rules of [Registrar.Register]. It returns the changed account.
 // The caller must end the sessions with the old roles afterwards. No new session gets the
 // old roles.
 func (d *Directory) SetProfile(ctx context.Context, account *Account, displayName *string, roles *[]string) (*Account, error) {

@@ -22,7 +22,7 @@ const newPhrase = "a much better phrase than before"
 // hookedStore counts the writes and runs hooks before or after the nth write. A hook
 // that returns an error stops the change there, like a process that crashes.
 type hookedStore struct {
-	accounts.Store
+	accounts.Registry
 	before, after map[int]func() error // by the number of the write, from 1
 	writes        int
 }
@@ -34,7 +34,7 @@ func (s *hookedStore) Update(ctx context.Context, a *accounts.Account, newRevisi
 			return err
 		}
 	}
-	if err := s.Store.Update(ctx, a, newRevision); err != nil {
+	if err := s.Registry.Update(ctx, a, newRevision); err != nil {
 		return err
 	}
 	if f := s.after[s.writes]; f != nil {
@@ -47,19 +47,19 @@ func (s *hookedStore) Update(ctx context.Context, a *accounts.Account, newRevisi
 type changeFixture struct {
 	t     *testing.T
 	store *hookedStore
-	*accounts.Directory
+	*accounts.Registrar
 	authenticator *accounts.Authenticator
 }
 
 func newChangeFixture(t *testing.T) *changeFixture {
 	t.Helper()
-	store := &hookedStore{Store: memaccounts.New(), before: map[int]func() error{}, after: map[int]func() error{}}
-	r := &changeFixture{t: t, store: store, Directory: accounts.NewDirectory(store, plain).Checked()}
+	store := &hookedStore{Registry: memaccounts.New(), before: map[int]func() error{}, after: map[int]func() error{}}
+	r := &changeFixture{t: t, store: store, Registrar: accounts.NewRegistrar(store, accounts.Config{Hasher: plain}).Checked()}
 	limiter, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.authenticator = accounts.NewAuthenticator(r.Directory, limiter)
+	r.authenticator = accounts.NewAuthenticator(r.Registrar.Directory, limiter)
 	if _, err := r.Register(t.Context(), "alice", "", []string{"member"}, phrase); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func (r *changeFixture) prove(pw string) (authn.Proof, error) {
 }
 
 func (r *changeFixture) alice() *accounts.Account {
-	return accountstest.Get(r.t, r.store.Store, "alice")
+	return accountstest.Get(r.t, r.store.Registry, "alice")
 }
 
 // change proves the current password and sets newPhrase.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"strconv"
 )
 
@@ -16,7 +15,7 @@ var (
 	ErrIDTaken = errors.New("the user ID belongs to another user, or did before that user was deleted")
 
 	// ErrUnchecked means that no account may be added, because the accounts that are
-	// there have not claimed their names yet: see [Directory.CheckNames].
+	// there have not claimed their names yet: see [Registrar.CheckNames].
 	ErrUnchecked = errors.New("no user is added before the names of those who are there have been checked, once; run: coatcheck users check")
 )
 
@@ -42,57 +41,57 @@ func nameKey(name string, n int) string {
 	return "\x01name/" + strconv.Itoa(n) + "/" + name
 }
 
-// Add stores a new account that [Directory.Imported] has made. Before that it claims the
+// Add stores a new account that [Registrar.Imported] has made. Before that it claims the
 // user ID, so that no other account ever has the same one. Where it is interrupted, it
 // can be called again. The error wraps [ErrExists] if the name is taken, also by an
 // account from before the rule of [Normalize] that is one name with it. It wraps
 // [ErrIDTaken] or [ErrUnchecked], or is an outage.
-func (d *Directory) Add(ctx context.Context, account *Account) error {
-	if err := d.checked(ctx); err != nil {
+func (r *Registrar) Add(ctx context.Context, account *Account) error {
+	if err := r.checked(ctx); err != nil {
 		return err
 	}
-	stale, err := d.freeName(ctx, account.Name)
+	stale, err := r.freeName(ctx, account.Name)
 	if err != nil {
 		return err
 	}
-	switch err := d.store.Claim(ctx, idKey(account.UserID), account.Name); {
+	switch err := r.registry.Claim(ctx, idKey(account.UserID), account.Name); {
 	case errors.Is(err, ErrExists):
 		return fmt.Errorf("user ID %q: %w", account.UserID, ErrIDTaken)
 	case err != nil:
 		return err
 	}
 	if stale != "" { // this account cannot come back: none is added under such a key any more
-		if err := d.releaseName(ctx, stale, account.Name); err != nil {
+		if err := r.releaseName(ctx, stale, account.Name); err != nil {
 			return err
 		}
 	}
-	if err := d.store.Create(ctx, account); err != nil {
+	if err := r.registry.Create(ctx, account); err != nil {
 		return fmt.Errorf("user %q: %w", account.Name, err)
 	}
-	return d.confirmID(ctx, account)
+	return r.confirmID(ctx, account)
 }
 
 // confirmID removes an account that Add has just stored if its user ID has become that of
 // a deleted user. This is so if this program was slow: if since its claim another program
 // has added the same user, whose claim is the same one, and deleted that user.
-func (d *Directory) confirmID(ctx context.Context, account *Account) error {
-	holder, err := d.holder(ctx, idKey(account.UserID))
+func (r *Registrar) confirmID(ctx context.Context, account *Account) error {
+	holder, err := r.holder(ctx, idKey(account.UserID))
 	if err != nil || holder == account.Name {
 		return err
 	}
-	if err := d.store.Delete(ctx, account); err != nil {
+	if err := r.registry.Delete(ctx, account); err != nil {
 		return err
 	}
 	return fmt.Errorf("user ID %q: %w", account.UserID, ErrIDTaken)
 }
 
-// CanAdd returns the error that [Directory.Add] would return now if the names were
+// CanAdd returns the error that [Registrar.Add] would return now if the names were
 // checked. It writes nothing.
-func (d *Directory) CanAdd(ctx context.Context, account *Account) error {
-	if _, err := d.freeName(ctx, account.Name); err != nil {
+func (r *Registrar) CanAdd(ctx context.Context, account *Account) error {
+	if _, err := r.freeName(ctx, account.Name); err != nil {
 		return err
 	}
-	holder, err := d.holder(ctx, idKey(account.UserID))
+	holder, err := r.holder(ctx, idKey(account.UserID))
 	if err == nil && holder != "" && holder != account.Name {
 		err = fmt.Errorf("user ID %q: %w", account.UserID, ErrIDTaken)
 	}
@@ -101,9 +100,9 @@ func (d *Directory) CanAdd(ctx context.Context, account *Account) error {
 
 // freeName returns ErrExists if an account has the name, or has claimed it. If the one
 // that has claimed it is gone, freeName returns that one.
-func (d *Directory) freeName(ctx context.Context, name string) (stale string, err error) {
+func (r *Registrar) freeName(ctx context.Context, name string) (stale string, err error) {
 	for n := 0; ; n++ {
-		holder, err := d.holder(ctx, nameKey(name, n))
+		holder, err := r.holder(ctx, nameKey(name, n))
 		switch {
 		case err != nil:
 			return "", err
@@ -112,7 +111,7 @@ func (d *Directory) freeName(ctx context.Context, name string) (stale string, er
 		case holder == "":
 			continue
 		}
-		if account, err := d.holder(ctx, holder); err != nil || account != "" {
+		if account, err := r.holder(ctx, holder); err != nil || account != "" {
 			return "", cmp.Or(err, fmt.Errorf("user %q: %w", name, ErrExists))
 		}
 		if n == 0 {
@@ -122,8 +121,8 @@ func (d *Directory) freeName(ctx context.Context, name string) (stale string, er
 }
 
 // holder returns the holder of the key, or "" if nothing has it.
-func (d *Directory) holder(ctx context.Context, key string) (string, error) {
-	holder, err := d.store.Holder(ctx, key)
+func (r *Registrar) holder(ctx context.Context, key string) (string, error) {
+	holder, err := r.registry.Holder(ctx, key)
 	if errors.Is(err, ErrNotFound) {
 		return "", nil
 	}
@@ -132,11 +131,11 @@ func (d *Directory) holder(ctx context.Context, key string) (string, error) {
 
 // checked returns ErrUnchecked unless the names have been checked. Once they are, it
 // makes no call.
-func (d *Directory) checked(ctx context.Context) error {
-	if d.namesChecked.Load() {
+func (r *Registrar) checked(ctx context.Context) error {
+	if r.namesChecked.Load() {
 		return nil
 	}
-	switch holder, err := d.holder(ctx, checkedKey); {
+	switch holder, err := r.holder(ctx, checkedKey); {
 	case err != nil:
 		return err
 	case holder == "":
@@ -144,16 +143,16 @@ func (d *Directory) checked(ctx context.Context) error {
 	case holder != nameRule:
 		return fmt.Errorf("the names were checked by rule %q, and this program knows rule %s; use a newer program", holder, nameRule)
 	}
-	d.namesChecked.Store(true)
+	r.namesChecked.Store(true)
 	return nil
 }
 
-func (d *Directory) setChecked(ctx context.Context) error {
-	err := d.store.Claim(ctx, checkedKey, nameRule)
+func (r *Registrar) setChecked(ctx context.Context) error {
+	err := r.registry.Claim(ctx, checkedKey, nameRule)
 	if errors.Is(err, ErrExists) {
-		return d.checked(ctx) // it says by which other rule
+		return r.checked(ctx) // it says by which other rule
 	}
-	d.namesChecked.Store(err == nil)
+	r.namesChecked.Store(err == nil)
 	return err
 }
 
@@ -161,8 +160,8 @@ func (d *Directory) setChecked(ctx context.Context) error {
 // of names, so for it Prepare stores that they are checked. Otherwise it returns
 // [ErrUnchecked]. The sequence is what the store lists as all its accounts; it is not
 // used if the names have been checked.
-func (d *Directory) Prepare(ctx context.Context, all iter.Seq2[*Account, error]) error {
-	if err := d.checked(ctx); !errors.Is(err, ErrUnchecked) {
+func (r *Registrar) Prepare(ctx context.Context, all iter.Seq2[*Account, error]) error {
+	if err := r.checked(ctx); !errors.Is(err, ErrUnchecked) {
 		return err
 	}
 	for _, err := range all {
@@ -171,7 +170,7 @@ func (d *Directory) Prepare(ctx context.Context, all iter.Seq2[*Account, error])
 		}
 		return err
 	}
-	return d.setChecked(ctx)
+	return r.setChecked(ctx)
 }
 
 // Pair are two accounts whose names are one name by the rule of [Normalize]. Both are
@@ -188,13 +187,13 @@ type Pair struct{ Account, Other *Account }
 //
 // It may be called at any time, and again: it claims what is not claimed yet, for
 // example of accounts that an older program has made.
-func (d *Directory) CheckNames(ctx context.Context, all iter.Seq2[*Account, error]) iter.Seq2[Pair, error] {
+func (r *Registrar) CheckNames(ctx context.Context, all iter.Seq2[*Account, error]) iter.Seq2[Pair, error] {
 	return func(yield func(Pair, error) bool) {
 		complete := true
 		for account, err := range all {
 			var pair Pair
 			if err == nil {
-				pair, err = d.claim(ctx, account)
+				pair, err = r.claim(ctx, account)
 			}
 			if err != nil {
 				complete = false
@@ -206,16 +205,16 @@ func (d *Directory) CheckNames(ctx context.Context, all iter.Seq2[*Account, erro
 		if !complete {
 			return
 		}
-		if err := d.setChecked(ctx); err != nil {
+		if err := r.setChecked(ctx); err != nil {
 			yield(Pair{}, err)
 		}
 	}
 }
 
 // claim claims the user ID and the folded name of an account that is stored.
-func (d *Directory) claim(ctx context.Context, account *Account) (pair Pair, err error) {
-	if err := d.store.Claim(ctx, idKey(account.UserID), account.Name); errors.Is(err, ErrExists) {
-		holder, err := d.holder(ctx, idKey(account.UserID))
+func (r *Registrar) claim(ctx context.Context, account *Account) (pair Pair, err error) {
+	if err := r.registry.Claim(ctx, idKey(account.UserID), account.Name); errors.Is(err, ErrExists) {
+		holder, err := r.holder(ctx, idKey(account.UserID))
 		if err != nil {
 			return pair, err
 		}
@@ -229,7 +228,7 @@ func (d *Directory) claim(ctx context.Context, account *Account) (pair Pair, err
 	if err != nil || name == account.Name {
 		return pair, nil // no new account can have this name, or the account holds it itself
 	}
-	other, err := d.claimName(ctx, account, name)
+	other, err := r.claimName(ctx, account, name)
 	if other != nil {
 		pair = Pair{account, other}
 	}
@@ -238,43 +237,43 @@ func (d *Directory) claim(ctx context.Context, account *Account) (pair Pair, err
 
 // claimName claims the folded name for an account with another key. If another account
 // has it, claimName returns that one.
-func (d *Directory) claimName(ctx context.Context, account *Account, name string) (other *Account, err error) {
+func (r *Registrar) claimName(ctx context.Context, account *Account, name string) (other *Account, err error) {
 	n := 0
 	for ; ; n++ {
-		if err := d.store.Claim(ctx, nameKey(name, n), account.Name); err == nil {
+		if err := r.registry.Claim(ctx, nameKey(name, n), account.Name); err == nil {
 			break
 		} else if !errors.Is(err, ErrExists) {
 			return nil, err
 		}
 	}
 	if n == 0 {
-		return nil, d.takeBack(ctx, account, name)
+		return nil, r.takeBack(ctx, account, name)
 	}
-	holder, err := d.holder(ctx, name)
+	holder, err := r.holder(ctx, name)
 	if err != nil || holder == "" {
 		return nil, err // "": somebody has removed it just now; the claim that was made keeps the name
 	}
-	if other, err = d.store.Get(ctx, holder); !errors.Is(err, ErrNotFound) {
+	if other, err = r.registry.Get(ctx, holder); !errors.Is(err, ErrNotFound) {
 		return other, err
 	}
-	if err := d.store.PassClaim(ctx, name, holder, account.Name); err != nil && !errors.Is(err, ErrChanged) {
+	if err := r.registry.PassClaim(ctx, name, holder, account.Name); err != nil && !errors.Is(err, ErrChanged) {
 		return nil, err
 	}
-	return nil, d.takeBack(ctx, account, name)
+	return nil, r.takeBack(ctx, account, name)
 }
 
 // takeBack removes the claim of the name if the account was deleted meanwhile. The one
 // who deleted it may have done that before the claim was made.
-func (d *Directory) takeBack(ctx context.Context, account *Account, name string) error {
-	if _, err := d.store.Get(ctx, account.Name); !errors.Is(err, ErrNotFound) {
+func (r *Registrar) takeBack(ctx context.Context, account *Account, name string) error {
+	if _, err := r.registry.Get(ctx, account.Name); !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	return d.releaseName(ctx, account.Name, name)
+	return r.releaseName(ctx, account.Name, name)
 }
 
 // releaseName removes the claim of an account that is gone.
-func (d *Directory) releaseName(ctx context.Context, account, name string) error {
-	if err := d.store.PassClaim(ctx, name, account, ""); err != nil && !errors.Is(err, ErrChanged) {
+func (r *Registrar) releaseName(ctx context.Context, account, name string) error {
+	if err := r.registry.PassClaim(ctx, name, account, ""); err != nil && !errors.Is(err, ErrChanged) {
 		return err
 	}
 	return nil
@@ -283,16 +282,16 @@ func (d *Directory) releaseName(ctx context.Context, account, name string) error
 // Delete removes an account. Nobody may be able to sign in to it any more, so the
 // caller must disable it and end its sessions first. It returns [ErrChanged] if the
 // account has changed since the caller read it. No other account ever gets its user ID.
-func (d *Directory) Delete(ctx context.Context, account *Account) error {
-	if err := d.retireID(ctx, account); err != nil {
+func (r *Registrar) Delete(ctx context.Context, account *Account) error {
+	if err := r.retireID(ctx, account); err != nil {
 		return err
 	}
-	if err := d.store.Delete(ctx, account); err != nil {
+	if err := r.registry.Delete(ctx, account); err != nil {
 		return err
 	}
 	if name, err := Normalize(account.Name); err == nil && name != account.Name {
-		if err := d.releaseName(ctx, account.Name, name); err != nil {
-			slog.WarnContext(ctx, "the claim of a deleted user's name is left; whoever adds a user of that name removes it", "user_id", account.UserID, "error", err)
+		if err := r.releaseName(ctx, account.Name, name); err != nil {
+			r.log.WarnContext(ctx, "the claim of a deleted user's name is left; whoever adds a user of that name removes it", "user_id", account.UserID, "error", err)
 		}
 	}
 	return nil
@@ -302,12 +301,12 @@ func (d *Directory) Delete(ctx context.Context, account *Account) error {
 // account if nobody has it, so that a check that goes on at the same time finds it taken
 // and cannot claim it in between. If another account has claimed it, which no program of
 // this release lets happen, it stays the other's.
-func (d *Directory) retireID(ctx context.Context, account *Account) error {
+func (r *Registrar) retireID(ctx context.Context, account *Account) error {
 	key := idKey(account.UserID)
-	if err := d.store.Claim(ctx, key, account.Name); err != nil && !errors.Is(err, ErrExists) {
+	if err := r.registry.Claim(ctx, key, account.Name); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
-	if err := d.store.PassClaim(ctx, key, account.Name, deletedUser); err != nil && !errors.Is(err, ErrChanged) {
+	if err := r.registry.PassClaim(ctx, key, account.Name, deletedUser); err != nil && !errors.Is(err, ErrChanged) {
 		return err
 	}
 	return nil

@@ -10,9 +10,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/signin/authn"
@@ -23,28 +21,38 @@ import (
 type Directory struct {
 	store   Store
 	hasher  password.Hasher
+	log     *slog.Logger
 	dummy   *Account // used in place of an account that does not exist
 	verify  func(encoded, password string) (bool, error)
 	hashing hashing
-
-	namesChecked atomic.Bool // see checked
 }
 
 // rehashTimeout limits how long a sign-in may take to replace a hash.
 const rehashTimeout = 2 * time.Second
 
-// NewDirectory returns a directory of the accounts in store. The hasher makes and
-// checks their passwords' hashes, and says which new passwords are refused. The directory computes at most as many hashes at
-// once as the process has processors. The hashes that it computes at once need at most
-// 19 MiB for each processor, or 128 MiB if that is more.
-func NewDirectory(store Store, hasher password.Hasher) *Directory {
-	dummy := hasher.DummyHash()
+// Config says how a [Directory] works. The zero Config has the defaults.
+type Config struct {
+	// Hasher makes and checks the hashes of passwords, and says which new passwords are
+	// refused. The default makes Argon2id hashes without a pepper.
+	Hasher password.Hasher
+
+	// Logger receives what happens to accounts, such as password_rehashed. A line has the
+	// user ID and never a password, a hash or a name. The default is slog.Default().
+	Logger *slog.Logger
+}
+
+// NewDirectory returns a directory of the accounts in store. It computes at most as many
+// hashes at once as the process has processors. The hashes that it computes at once need at
+// most 19 MiB for each processor, or 128 MiB if that is more.
+func NewDirectory(store Store, cfg Config) *Directory {
+	dummy := cfg.Hasher.DummyHash()
 	return &Directory{
 		store:   store,
-		hasher:  hasher,
+		hasher:  cfg.Hasher,
+		log:     cmp.Or(cfg.Logger, slog.Default()),
 		dummy:   &Account{PasswordHash: dummy, Disabled: true},
-		verify:  hasher.Verify,
-		hashing: newHashing(runtime.GOMAXPROCS(0), hasher.Memory(dummy)),
+		verify:  cfg.Hasher.Verify,
+		hashing: newHashing(runtime.GOMAXPROCS(0), cfg.Hasher.Memory(dummy)),
 	}
 }
 
@@ -135,7 +143,7 @@ func (d *Directory) matches(ctx context.Context, account *Account, pw string) (b
 		return false, fmt.Errorf("user ID %s: %w", account.UserID, err)
 	}
 	if err != nil {
-		slog.ErrorContext(ctx, "stored password hash cannot be used; set a new password", "user_id", account.UserID, "error", err)
+		d.log.ErrorContext(ctx, "stored password hash cannot be used; set a new password", "user_id", account.UserID, "error", err)
 		d.verify(d.dummy.PasswordHash, pw)
 		return false, nil
 	}
@@ -159,13 +167,13 @@ func (d *Directory) rehash(ctx context.Context, account *Account, pw string) *Ac
 	}
 	switch {
 	case err == nil:
-		slog.InfoContext(ctx, "password_rehashed", "user_id", account.UserID)
+		d.log.InfoContext(ctx, "password_rehashed", "user_id", account.UserID)
 		return next
 	case errors.Is(err, ErrChanged):
 		// Another sign-in or a password change wrote first. Recheck refuses this
 		// sign-in only if it was a password change.
 	default:
-		slog.WarnContext(ctx, "password hash not renewed; the next sign-in tries again", "user_id", account.UserID, "error", err)
+		d.log.WarnContext(ctx, "password hash not renewed; the next sign-in tries again", "user_id", account.UserID, "error", err)
 	}
 	return account
 }
@@ -190,83 +198,6 @@ func (d *Directory) Recheck(ctx context.Context, account *Account) error {
 
 // CheckNew returns the error of [password.Hasher.CheckNew]. It makes no call to the store.
 func (d *Directory) CheckNew(pw, username string) error { return d.hasher.CheckNew(pw, username) }
-
-// Register stores a new account and returns it. If displayName is empty, username is
-// used. A role is at most 254 bytes of valid UTF-8. It contains no white space, no
-// control character, none that cannot be seen, and none of , ; | { } [ ] " ' \ with which
-// lists are written. The error says what is wrong with an argument, or is that of
-// [Directory.Add].
-func (d *Directory) Register(ctx context.Context, username, displayName string, roles []string, pw string) (*Account, error) {
-	account, err := newAccount(username, displayName, roles)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.CheckNew(pw, account.Name); err != nil {
-		return nil, err
-	}
-	if account.PasswordHash, err = d.hash(ctx, pw); err != nil {
-		return nil, err
-	}
-	if err := d.Add(ctx, account); err != nil {
-		return nil, err
-	}
-	return account, nil
-}
-
-// Imported returns a new account whose password was hashed by another system. The
-// caller stores it with [Directory.Add], after [Account.Disable] if the user may not sign in. Imported itself stores nothing and computes no
-// hash. The user ID is the one that the other system has: valid UTF-8 of at most 254
-// bytes, without control characters, and without white space at its ends. It is kept
-// byte for byte. If it is empty, the account gets a random one. The other arguments are
-// the same as those of [Directory.Register]. The error says what is wrong with an
-// argument, and quotes none.
-func (d *Directory) Imported(username, displayName string, roles []string, hash, userID string) (*Account, error) {
-	account, err := newAccount(username, displayName, roles)
-	if err != nil {
-		return nil, err
-	}
-	if userID != "" {
-		if err := checkUserID(userID); err != nil {
-			return nil, err
-		}
-		account.UserID = userID
-	}
-	if hash == "" {
-		return nil, errors.New("the password hash is empty; write ! for a user without a password")
-	}
-	if !utf8.ValidString(hash) {
-		return nil, errors.New("the password hash is not valid UTF-8")
-	}
-	if err := d.hasher.Check(hash); err != nil {
-		return nil, err
-	}
-	account.PasswordHash, account.ImportedHash, account.Origin = hash, hash, OriginImport
-	return account, nil
-}
-
-func newAccount(username, displayName string, roles []string) (*Account, error) {
-	name, err := Normalize(username)
-	if err != nil {
-		return nil, err
-	}
-	username = visible(username)
-	displayName = cmp.Or(displayName, username)
-	if err := checkDisplayName(displayName); err != nil {
-		return nil, err
-	}
-	if err := checkRoles(roles); err != nil {
-		return nil, err
-	}
-	return &Account{
-		Name:        name,
-		Username:    username,
-		UserID:      randomID(),
-		DisplayName: displayName,
-		Roles:       roles,
-		Version:     1,
-		Revision:    randomID(),
-	}, nil
-}
 
 // randomID returns 16 random bytes in base64url, 22 characters.
 func randomID() string {

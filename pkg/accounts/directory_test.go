@@ -25,13 +25,13 @@ var plain password.Hasher // no secrets
 
 // countingDirectory counts the store calls and the hashes of a sign-in.
 type countingDirectory struct {
-	*accounts.Directory
+	*accounts.Registrar
 	store  *countingStore
 	hashes int // computed to check a password
 }
 
 type countingStore struct {
-	accounts.Store
+	accounts.Registry
 	mu                     sync.Mutex
 	gets, creates, updates int
 }
@@ -44,24 +44,24 @@ func (s *countingStore) count(calls *int) {
 
 func (s *countingStore) Get(ctx context.Context, name string) (*accounts.Account, error) {
 	s.count(&s.gets)
-	return s.Store.Get(ctx, name)
+	return s.Registry.Get(ctx, name)
 }
 
 func (s *countingStore) Create(ctx context.Context, a *accounts.Account) error {
 	s.count(&s.creates)
-	return s.Store.Create(ctx, a)
+	return s.Registry.Create(ctx, a)
 }
 
 func (s *countingStore) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	s.count(&s.updates)
-	return s.Store.Update(ctx, a, newRevision)
+	return s.Registry.Update(ctx, a, newRevision)
 }
 
 func newCountingDirectory(t *testing.T, peppers ...password.Pepper) *countingDirectory {
 	t.Helper()
-	store := &countingStore{Store: memaccounts.New()}
+	store := &countingStore{Registry: memaccounts.New()}
 	hasher := password.Hasher{Peppers: peppers}
-	c := &countingDirectory{Directory: accounts.NewDirectory(store, hasher).Checked(), store: store}
+	c := &countingDirectory{Registrar: accounts.NewRegistrar(store, accounts.Config{Hasher: hasher}).Checked(), store: store}
 	c.SetVerify(func(encoded, pw string) (bool, error) {
 		ok, err := hasher.Verify(encoded, pw)
 		if err == nil {
@@ -73,12 +73,12 @@ func newCountingDirectory(t *testing.T, peppers ...password.Pepper) *countingDir
 }
 
 // authenticate makes an attempt on new, empty counters and without a device.
-func authenticate(ctx context.Context, d *accounts.Directory, username, pw string) (*accounts.Account, error) {
+func authenticate(ctx context.Context, d *accounts.Registrar, username, pw string) (*accounts.Account, error) {
 	limiter, err := throttle.New(memaccounts.NewAttempts(), throttle.Config{})
 	if err != nil {
 		return nil, err
 	}
-	proof, err := accounts.NewAuthenticator(d, limiter).Authenticate(ctx, authn.Attempt{Username: username, Password: pw})
+	proof, err := accounts.NewAuthenticator(d.Directory, limiter).Authenticate(ctx, authn.Attempt{Username: username, Password: pw})
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func authenticate(ctx context.Context, d *accounts.Directory, username, pw strin
 func (c *countingDirectory) put(t *testing.T, name, hash string, disabled bool) *accounts.Account {
 	t.Helper()
 	a := &accounts.Account{Name: name, Username: name, UserID: rand.Text(), PasswordHash: hash, Version: 1, Revision: rand.Text(), Disabled: disabled}
-	accountstest.Create(t, c.store.Store, a)
+	accountstest.Create(t, c.store.Registry, a)
 	return a
 }
 
@@ -126,7 +126,7 @@ func TestAuthenticate(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c.hashes, c.store.gets, c.store.creates, c.store.updates = 0, 0, 0, 0
-			a, err := authenticate(t.Context(), c.Directory, test.username, test.password)
+			a, err := authenticate(t.Context(), c.Registrar, test.username, test.password)
 			if test.ok && (err != nil || a == nil || a.Name != "alice") {
 				t.Errorf("Authenticate = %+v, %v; want alice", a, err)
 			}
@@ -154,7 +154,7 @@ func TestOutagesArePassedOn(t *testing.T) {
 	alice := c.put(t, "alice", plain.Hash(phrase), false)
 	down, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, signIn := authenticate(down, c.Directory, "alice", phrase)
+	_, signIn := authenticate(down, c.Registrar, "alice", phrase)
 	_, register := c.Register(down, "bob", "", nil, phrase)
 	for name, err := range map[string]error{
 		"Authenticate": signIn,
@@ -191,8 +191,8 @@ func TestRecheck(t *testing.T) {
 			before := &accounts.Account{Name: "alice", UserID: "u", PasswordHash: hash, Version: 7}
 			now := before.Clone()
 			test.change(now)
-			c.store.Store = memaccounts.New()
-			accountstest.Create(t, c.store.Store, now)
+			c.store.Registry = memaccounts.New()
+			accountstest.Create(t, c.store.Registry, now)
 			c.store.gets = 0
 			if err := c.Recheck(t.Context(), before); err != test.want {
 				t.Errorf("Recheck = %v, want %v", err, test.want)
@@ -234,7 +234,7 @@ func TestRegister(t *testing.T) {
 	if err != nil || bob.DisplayName != "Bob" || bob.UserID == id || bob.PasswordHash == hash {
 		t.Errorf("Register = %+v, %v; want display name Bob, own user ID and salt", bob, err)
 	}
-	if a, err := authenticate(t.Context(), c.Directory, "ALICE", phrase); err != nil || a.UserID != id {
+	if a, err := authenticate(t.Context(), c.Registrar, "ALICE", phrase); err != nil || a.UserID != id {
 		t.Errorf("Authenticate = %+v, %v; want alice", a, err)
 	}
 }
@@ -285,7 +285,7 @@ func TestImported(t *testing.T) {
 		t.Errorf("%d hashes, %d writes; want none", c.hashes, c.store.creates)
 	}
 	accountstest.Create(t, c.store, a)
-	if got, err := authenticate(t.Context(), c.Directory, "alice", "correct horse ☕"); err != nil || got.UserID != a.UserID {
+	if got, err := authenticate(t.Context(), c.Registrar, "alice", "correct horse ☕"); err != nil || got.UserID != a.UserID {
 		t.Errorf("Authenticate = %+v, %v; want alice", got, err)
 	}
 	if _, err := c.Imported("bob", "", nil, "!", ""); err != nil {

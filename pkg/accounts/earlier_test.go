@@ -32,7 +32,7 @@ func TestSpellings(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, other := range append(others, typed, made.Username) {
-			if a, err := authenticate(t.Context(), c.Directory, other, phrase); err != nil || a.UserID != made.UserID {
+			if a, err := authenticate(t.Context(), c.Registrar, other, phrase); err != nil || a.UserID != made.UserID {
 				t.Errorf("%+q signs in as %+q: %v, %v", other, typed, a, err)
 			}
 			if a, err := c.Find(t.Context(), other); err != nil || a.UserID != made.UserID {
@@ -74,7 +74,7 @@ func TestEarlierAccounts(t *testing.T) {
 	for key, username := range map[string]string{"straße": "Straße", "strasse": "STRASSE", "γιώργος": "Γιώργος", "a\u200bb": "A\u200bB", "\u200b": "\u200b", "inan": "İnan"} {
 		a := accountstest.Sample(key)
 		a.Username, a.UserID, a.Disabled, a.PasswordHash, a.FrozenUntil = username, "id of "+key, false, plain.Hash(phrase), time.Time{}
-		accountstest.Create(t, c.store.Store, a)
+		accountstest.Create(t, c.store.Registry, a)
 	}
 	for typed, test := range map[string]struct {
 		key  string
@@ -98,7 +98,7 @@ func TestEarlierAccounts(t *testing.T) {
 		"strasse\u200e": {"strasse", 2},
 	} {
 		c.store.gets = 0
-		a, err := authenticate(t.Context(), c.Directory, typed, phrase)
+		a, err := authenticate(t.Context(), c.Registrar, typed, phrase)
 		if test.key == "" && err != authn.ErrRefused || test.key != "" && (err != nil || a.Name != test.key) {
 			t.Errorf("%+q signs in as %+v, %v; want %+q", typed, a, err, test.key)
 		}
@@ -127,7 +127,7 @@ func TestOutageOfEitherRead(t *testing.T) {
 		for _, stored := range []string{"straße", "strasse", "other"} {
 			memory := memaccounts.New()
 			accountstest.Create(t, memory, accountstest.Sample(stored))
-			directory := accounts.NewDirectory(readFails{memory, key, down}, plain)
+			directory := accounts.NewRegistrar(readFails{memory, key, down}, accounts.Config{Hasher: plain})
 			if _, err := authenticate(t.Context(), directory, "straße", phrase); !errors.Is(err, down) {
 				t.Errorf("%s is there, and reading %s fails: %v, want an outage", stored, key, err)
 			}
@@ -137,7 +137,7 @@ func TestOutageOfEitherRead(t *testing.T) {
 
 // readFails is a store in which one key cannot be read.
 type readFails struct {
-	accounts.Store
+	accounts.Registry
 	key string
 	err error
 }
@@ -146,7 +146,7 @@ func (s readFails) Get(ctx context.Context, key string) (*accounts.Account, erro
 	if key == s.key {
 		return nil, s.err
 	}
-	return s.Store.Get(ctx, key)
+	return s.Registry.Get(ctx, key)
 }
 
 // TestOneCounterForAllSpellings: guesses at one name are counted together, however it is
@@ -162,7 +162,7 @@ func TestOneCounterForAllSpellings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		authenticator := accounts.NewAuthenticator(accounts.NewDirectory(users, plain), limiter)
+		authenticator := accounts.NewAuthenticator(accounts.NewDirectory(users, accounts.Config{Hasher: plain}), limiter)
 		try := func(name string) error {
 			_, err := authenticator.Authenticate(t.Context(), authn.Attempt{Username: name, Password: "wrong"})
 			return err
@@ -196,15 +196,15 @@ func TestOneCounterForAllSpellings(t *testing.T) {
 func TestReadsTogether(t *testing.T) {
 	memory := memaccounts.New()
 	accountstest.Create(t, memory, accountstest.Sample("straße"))
-	store := &meeting{Store: memory, both: make(chan struct{})}
-	if _, err := accounts.NewDirectory(store, plain).Find(t.Context(), "straße"); err != nil {
+	store := &meeting{Registry: memory, both: make(chan struct{})}
+	if _, err := accounts.NewRegistrar(store, accounts.Config{Hasher: plain}).Find(t.Context(), "straße"); err != nil {
 		t.Error(err)
 	}
 }
 
 // meeting is a store whose reads wait until there are two.
 type meeting struct {
-	accounts.Store
+	accounts.Registry
 	reads atomic.Int32
 	both  chan struct{}
 }
@@ -214,5 +214,5 @@ func (s *meeting) Get(ctx context.Context, name string) (*accounts.Account, erro
 		close(s.both)
 	}
 	<-s.both
-	return s.Store.Get(ctx, name)
+	return s.Registry.Get(ctx, name)
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
+	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
@@ -19,14 +19,14 @@ type Elsewhere interface {
 
 // Person is a user of another system.
 type Person struct {
-	UserID      string   // as in [Directory.Imported], but not empty
+	UserID      string   // as in [Registrar.Imported], but not empty
 	Username    string   // as the other system has it
 	DisplayName string   // if empty, it is the name
 	Roles       []string // may be empty
 }
 
-// Asking returns an Authenticator like d that asks another system about names that
-// nobody here has.
+// NewAsking returns an Authenticator like that of [NewAuthenticator], which asks another
+// system about names that nobody here has.
 //
 // It asks at a sign-in, when the attempt is counted and may go on, and after the same
 // hash that a wrong password costs. A yes counts if the name that it gives is the typed one
@@ -36,15 +36,17 @@ type Person struct {
 // with [OriginSignIn] and a new hash of the password, which is not checked by the rules for
 // new ones. Of several who do this at once one stores it, and the others prove their
 // passwords against what is stored. If the other system does not answer, or if
-// [Directory.CheckNames] has not been run yet, this is an outage.
-func (d *Authenticator) Asking(other Elsewhere) *Authenticator {
-	asking := *d
-	asking.elsewhere = other
-	return &asking
+// [Registrar.CheckNames] has not been run yet, this is an outage.
+func NewAsking(registrar *Registrar, limiter *throttle.Limiter, other Elsewhere) *Authenticator {
+	a := NewAuthenticator(registrar.Directory, limiter)
+	a.bring = func(ctx context.Context, username, pw string) (*Account, error) {
+		return registrar.bring(ctx, other, username, pw)
+	}
+	return a
 }
 
 // bring asks the other system about a name that nobody here has, and stores whom it knows.
-func (d *Directory) bring(ctx context.Context, other Elsewhere, username, pw string) (*Account, error) {
+func (r *Registrar) bring(ctx context.Context, other Elsewhere, username, pw string) (*Account, error) {
 	who, err := other.Ask(ctx, username, pw)
 	if errors.Is(err, authn.ErrRefused) {
 		return nil, authn.ErrRefused
@@ -56,20 +58,20 @@ func (d *Directory) bring(ctx context.Context, other Elsewhere, username, pw str
 	if err != nil {
 		// To the user it is a wrong password, as all that does not count: otherwise the answer
 		// would say which password is right.
-		slog.WarnContext(ctx, "the other system knows a name and a password, but no account can be theirs; refused", "error", err)
+		r.log.WarnContext(ctx, "the other system knows a name and a password, but no account can be theirs; refused", "error", err)
 		return nil, authn.ErrRefused
 	}
-	if account.PasswordHash, err = d.hash(ctx, pw); err != nil {
+	if account.PasswordHash, err = r.hash(ctx, pw); err != nil {
 		return nil, err
 	}
-	switch err := d.Add(ctx, account); {
+	switch err := r.Add(ctx, account); {
 	case err == nil:
-		slog.InfoContext(ctx, "user_created", "user_id", account.UserID, "origin", account.Origin)
+		r.log.InfoContext(ctx, "user_created", "user_id", account.UserID, "origin", account.Origin)
 		return account, nil
 	case errors.Is(err, ErrExists):
-		return d.provenBy(ctx, username, pw)
+		return r.provenBy(ctx, username, pw)
 	case errors.Is(err, ErrIDTaken):
-		slog.WarnContext(ctx, "the other system knows a name and a password with the user ID of somebody who is or was here; refused", "user_id", account.UserID)
+		r.log.WarnContext(ctx, "the other system knows a name and a password with the user ID of somebody who is or was here; refused", "user_id", account.UserID)
 		return nil, authn.ErrRefused
 	default:
 		return nil, fmt.Errorf("storing a user of the other system: %w", err)
@@ -94,13 +96,13 @@ func newcomer(who Person, username string) (*Account, error) {
 
 // provenBy returns the account that somebody else has stored under the name just now, if
 // pw is its password.
-func (d *Directory) provenBy(ctx context.Context, username, pw string) (*Account, error) {
-	account, err := d.Find(ctx, username)
+func (r *Registrar) provenBy(ctx context.Context, username, pw string) (*Account, error) {
+	account, err := r.Find(ctx, username)
 	if errors.Is(err, ErrNotFound) {
 		return nil, authn.ErrRefused // the name is kept by an account with another spelling of it, or is free again
 	}
 	if err != nil {
 		return nil, err
 	}
-	return d.authenticate(ctx, account, pw)
+	return r.authenticate(ctx, account, pw)
 }

@@ -13,7 +13,6 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/signin/authn"
 )
@@ -50,7 +49,7 @@ func newElsewhereFixture(t *testing.T, cfg throttle.Config) (*authenticatorFixtu
 	t.Helper()
 	r := newAuthenticatorFixture(t, cfg)
 	other := &elsewhere{users: map[string]accounts.Person{}}
-	r.authenticator = r.authenticator.Asking(other)
+	r.authenticator = accounts.NewAsking(r.Registrar, r.limiter, other)
 	return r, other
 }
 
@@ -74,7 +73,7 @@ func TestFirstSignInFromElsewhere(t *testing.T) {
 	if a.Origin != accounts.OriginSignIn || a.Closed || a.ImportedHash != "" || a.Version != 1 || !plain.Current(a.PasswordHash) {
 		t.Errorf("stored %+v", a)
 	}
-	wantIdentified(t, r.Directory, "017", nil)
+	wantIdentified(t, r.Registrar, "017", nil)
 	other.users["ALICE "] = accounts.Person{}
 	for pw, want := range map[string]error{weak: nil, "hunter3": authn.ErrRefused} {
 		if _, err := r.signIn(t, "alice", pw); err != want {
@@ -111,8 +110,8 @@ func TestNobodyIsAskedElsewhere(t *testing.T) {
 // nothing is stored.
 func TestYesThatDoesNotCount(t *testing.T) {
 	r, other := newElsewhereFixture(t, throttle.Config{})
-	bob := imports(t, r.Directory, "bob", "18")
-	if err := r.Delete(t.Context(), imports(t, r.Directory, "gone", "19")); err != nil {
+	bob := imports(t, r.Registrar, "bob", "18")
+	if err := r.Delete(t.Context(), imports(t, r.Registrar, "gone", "19")); err != nil {
 		t.Fatal(err)
 	}
 	before := accountstest.Get(t, r.store, "bob")
@@ -184,8 +183,8 @@ func TestAskingIsThrottled(t *testing.T) {
 func TestAskingInAnOutage(t *testing.T) {
 	r, other := newElsewhereFixture(t, throttle.Config{})
 	other.users["alice"] = accounts.Person{UserID: "17", Username: "alice"}
-	unchecked := accounts.NewDirectory(memaccounts.New(), password.Hasher{})
-	if _, err := accounts.NewAuthenticator(unchecked, r.limiter).Asking(other).Authenticate(t.Context(), authn.Attempt{Username: "alice", Password: weak}); !errors.Is(err, accounts.ErrUnchecked) {
+	unchecked := accounts.NewRegistrar(memaccounts.New(), accounts.Config{})
+	if _, err := accounts.NewAsking(unchecked, r.limiter, other).Authenticate(t.Context(), authn.Attempt{Username: "alice", Password: weak}); !errors.Is(err, accounts.ErrUnchecked) {
 		t.Errorf("before the names were checked: %v", err)
 	}
 	if got := r.counters.counts.Load() - r.counters.withdrawals.Load(); got != 0 {
@@ -214,7 +213,7 @@ func TestFirstSignInsAtOnce(t *testing.T) {
 			}
 			wg.Go(func() {
 				var proof authn.Proof
-				proof, errs[i] = r.authenticator.Asking(asked).Authenticate(t.Context(), authn.Attempt{Username: "alice", Password: weak, Address: "192.0.2.1"})
+				proof, errs[i] = accounts.NewAsking(r.Registrar, r.limiter, asked).Authenticate(t.Context(), authn.Attempt{Username: "alice", Password: weak, Address: "192.0.2.1"})
 				if errs[i] == nil {
 					errs[i] = proof.Confirm(t.Context())
 				}
@@ -229,7 +228,7 @@ func TestFirstSignInsAtOnce(t *testing.T) {
 	r, other := newElsewhereFixture(t, throttle.Config{})
 	other.users["alice"] = accounts.Person{UserID: "17", Username: "alice"}
 	other.pause = func() { // somebody else is first, with another password
-		a := imports(t, r.Directory, "alice", "17")
+		a := imports(t, r.Registrar, "alice", "17")
 		if _, err := r.ChangePassword(t.Context(), a, newPhrase, noopEnd); err != nil {
 			t.Error(err)
 		}

@@ -16,10 +16,10 @@ var (
 	Counted    = counted
 )
 
-// Checked returns d, for which the names of its store have been checked.
-func (d *Directory) Checked() *Directory {
-	d.namesChecked.Store(true)
-	return d
+// Checked returns r, for which the names of its store have been checked.
+func (r *Registrar) Checked() *Registrar {
+	r.namesChecked.Store(true)
+	return r
 }
 
 // SetVerify replaces the function that compares a password with a hash.

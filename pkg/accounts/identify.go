@@ -12,7 +12,7 @@ import (
 // Identify implements [authn.Identifier] for users for whom another system vouches. It
 // makes two calls, one after the other: it reads whose the user ID is, and then the account
 // with a strongly consistent read. An account from before user IDs were claimed is not found: see
-// [Directory.CheckNames]. If a change of the password was interrupted, Identify ends it as
+// [Registrar.CheckNames]. If a change of the password was interrupted, Identify ends it as
 // a sign-in does, by one write.
 func (d *Directory) Identify(ctx context.Context, userID string) (authn.Identity, error) {
 	if checkUserID(userID) != nil {
@@ -34,18 +34,9 @@ func (d *Directory) Identify(ctx context.Context, userID string) (authn.Identity
 	return &identity{account, d}, nil
 }
 
-// FindID returns the account with that user ID, or ErrNotFound. An account from before
-// user IDs were claimed is not found: see [Directory.CheckNames].
+// FindID returns the account with that user ID, or ErrNotFound.
 func (d *Directory) FindID(ctx context.Context, userID string) (*Account, error) {
-	name, err := d.store.Holder(ctx, idKey(userID))
-	if err != nil {
-		return nil, err
-	}
-	account, err := d.store.Get(ctx, name)
-	if err == nil && account.UserID != userID { // a claim is written before its account; that of a deleted user names none
-		return nil, ErrNotFound
-	}
-	return account, err
+	return d.store.FindID(ctx, userID)
 }
 
 // IsClosed reports whether the password was changed here, or the account disabled. It is

@@ -20,7 +20,7 @@ var errEnd = errors.New("the sessions did not end")
 const foreign = "plain$$an orchid, a tram and rain"
 
 // imports stores an account as an import does, and returns it.
-func imports(t *testing.T, d *accounts.Directory, name, userID string) *accounts.Account {
+func imports(t *testing.T, d *accounts.Registrar, name, userID string) *accounts.Account {
 	t.Helper()
 	a, err := d.Imported(name, "", nil, foreign, userID)
 	if err != nil {
@@ -32,7 +32,7 @@ func imports(t *testing.T, d *accounts.Directory, name, userID string) *accounts
 	return a
 }
 
-func wantIdentified(t *testing.T, d *accounts.Directory, userID string, want error) authn.Identity {
+func wantIdentified(t *testing.T, d *accounts.Registrar, userID string, want error) authn.Identity {
 	t.Helper()
 	who, err := d.Identify(t.Context(), userID)
 	if !errors.Is(err, want) {
@@ -48,7 +48,7 @@ func wantIdentified(t *testing.T, d *accounts.Directory, userID string, want err
 // is refused, and nobody gets the ID of a deleted user.
 func TestIdentify(t *testing.T) {
 	store := memaccounts.New()
-	d := accounts.NewDirectory(store, plain).Checked()
+	d := accounts.NewRegistrar(store, accounts.Config{Hasher: plain}).Checked()
 	imports(t, d, "alice", "17")
 	gone := imports(t, d, "bob", "18")
 	if err := d.Delete(t.Context(), gone); err != nil {
@@ -82,21 +82,25 @@ func TestIdentify(t *testing.T) {
 // An outage is neither a refusal nor anybody.
 func TestIdentifyInAnOutage(t *testing.T) {
 	store := memaccounts.New()
-	imports(t, accounts.NewDirectory(store, plain).Checked(), "alice", "17")
+	imports(t, accounts.NewRegistrar(store, accounts.Config{Hasher: plain}).Checked(), "alice", "17")
 	for _, impossible := range []string{"", " 17", strings.Repeat("x", 255)} { // keys that a store may not take
-		wantIdentified(t, accounts.NewDirectory(brokenClaims{}, plain), impossible, authn.ErrRefused)
+		wantIdentified(t, accounts.NewRegistrar(brokenClaims{}, accounts.Config{Hasher: plain}), impossible, authn.ErrRefused)
 	}
-	for name, broken := range map[string]accounts.Store{"accounts": brokenStore{store}, "claims": brokenClaims{store}} {
-		who, err := accounts.NewDirectory(broken, plain).Identify(t.Context(), "17")
+	for name, broken := range map[string]accounts.Registry{"accounts": brokenStore{store}, "claims": brokenClaims{store}} {
+		who, err := accounts.NewRegistrar(broken, accounts.Config{Hasher: plain}).Identify(t.Context(), "17")
 		if who != nil || err == nil || errors.Is(err, authn.ErrRefused) || errors.Is(err, authn.ErrBusy) {
 			t.Errorf("%s: Identify = %v, %v; want an outage", name, who, err)
 		}
 	}
 }
 
-type brokenClaims struct{ accounts.Store }
+type brokenClaims struct{ accounts.Registry }
 
 func (brokenClaims) Holder(context.Context, string) (string, error) { return "", errors.New("down") }
+
+func (b brokenClaims) FindID(ctx context.Context, userID string) (*accounts.Account, error) {
+	return accounts.FindByClaim(ctx, b, userID)
+}
 
 // While the password is being changed the user is busy. A change that was interrupted is
 // over after its lease.
@@ -106,13 +110,13 @@ func TestIdentifyDuringAChange(t *testing.T) {
 		id := r.alice().UserID
 		crash := errors.New("crash")
 		r.store.before[2], r.store.before[3] = func() error { return crash }, func() error { return crash }
-		if err := r.change(func(context.Context) error { wantIdentified(t, r.Directory, id, authn.ErrBusy); return nil }); !errors.Is(err, crash) {
+		if err := r.change(func(context.Context) error { wantIdentified(t, r.Registrar, id, authn.ErrBusy); return nil }); !errors.Is(err, crash) {
 			t.Fatal(err)
 		}
-		wantIdentified(t, r.Directory, id, authn.ErrBusy)
+		wantIdentified(t, r.Registrar, id, authn.ErrBusy)
 		time.Sleep(accounts.Lease)
 		r.store.before = nil
-		wantIdentified(t, r.Directory, id, nil)
+		wantIdentified(t, r.Registrar, id, nil)
 		if !r.alice().FrozenUntil.IsZero() {
 			t.Error("the account is frozen still")
 		}
@@ -122,29 +126,29 @@ func TestIdentifyDuringAChange(t *testing.T) {
 // What happens to a user between Identify and Confirm is noticed, if it affects a sign-in.
 func TestIdentityConfirms(t *testing.T) {
 	changes := map[string]struct {
-		do   func(d *accounts.Directory, a *accounts.Account) error
+		do   func(d *accounts.Registrar, a *accounts.Account) error
 		want error
 	}{
-		"nothing": {func(*accounts.Directory, *accounts.Account) error { return nil }, nil},
-		"preferences": {func(d *accounts.Directory, a *accounts.Account) error {
+		"nothing": {func(*accounts.Registrar, *accounts.Account) error { return nil }, nil},
+		"preferences": {func(d *accounts.Registrar, a *accounts.Account) error {
 			return d.SetPreferences(t.Context(), a.UserID, a.Name, map[string]string{"theme": "dark"})
 		}, nil},
-		"disabled": {func(d *accounts.Directory, a *accounts.Account) error {
+		"disabled": {func(d *accounts.Registrar, a *accounts.Account) error {
 			_, err := d.SetDisabled(t.Context(), a, true)
 			return err
 		}, authn.ErrRefused},
-		"deleted": {func(d *accounts.Directory, a *accounts.Account) error { return d.Delete(t.Context(), a) }, authn.ErrRefused},
-		"roles": {func(d *accounts.Directory, a *accounts.Account) error {
+		"deleted": {func(d *accounts.Registrar, a *accounts.Account) error { return d.Delete(t.Context(), a) }, authn.ErrRefused},
+		"roles": {func(d *accounts.Registrar, a *accounts.Account) error {
 			_, err := d.SetProfile(t.Context(), a, nil, &[]string{"x"})
 			return err
 		}, authn.ErrRefused},
-		"password": {func(d *accounts.Directory, a *accounts.Account) error {
+		"password": {func(d *accounts.Registrar, a *accounts.Account) error {
 			_, err := d.ChangePassword(t.Context(), a, newPhrase, noopEnd)
 			return err
 		}, authn.ErrRefused},
 	}
 	for name, change := range changes {
-		d := accounts.NewDirectory(memaccounts.New(), plain).Checked()
+		d := accounts.NewRegistrar(memaccounts.New(), accounts.Config{Hasher: plain}).Checked()
 		a := imports(t, d, "alice", "17")
 		who := wantIdentified(t, d, "17", nil)
 		if err := change.do(d, a); err != nil {
@@ -161,7 +165,7 @@ func TestIdentityConfirms(t *testing.T) {
 // the same password, and no new password.
 func TestClosed(t *testing.T) {
 	store := memaccounts.New()
-	d := accounts.NewDirectory(store, plain).Checked()
+	d := accounts.NewRegistrar(store, accounts.Config{Hasher: plain}).Checked()
 	state := func(step string, a *accounts.Account, err error, want string) *accounts.Account {
 		t.Helper()
 		stored := accountstest.Get(t, store, "alice")
@@ -199,7 +203,7 @@ func TestClosed(t *testing.T) {
 	state("a change", a, err, `true "" "import"`)
 
 	store = memaccounts.New()
-	d = accounts.NewDirectory(store, plain).Checked()
+	d = accounts.NewRegistrar(store, accounts.Config{Hasher: plain}).Checked()
 	a, err = d.ChangePassword(t.Context(), imports(t, d, "alice", "17"), newPhrase, noopEnd)
 	state("nothing but a change", a, err, `true "" "import"`)
 	if got := wantIdentified(t, d, "17", nil).ImportedHash(); got != "" {
@@ -212,7 +216,7 @@ func TestClosed(t *testing.T) {
 func TestImportedByAnOlderRelease(t *testing.T) {
 	for stored, want := range map[string]string{foreign: foreign, plain.Hash(phrase): ""} {
 		store := memaccounts.New()
-		d := accounts.NewDirectory(store, plain).Checked()
+		d := accounts.NewRegistrar(store, accounts.Config{Hasher: plain}).Checked()
 		a := imports(t, d, "alice", "17")
 		a.Origin, a.ImportedHash, a.PasswordHash = "", "", stored
 		if err := store.Update(t.Context(), a, "second"); err != nil {
@@ -233,7 +237,7 @@ func TestClosedByAnOlderRelease(t *testing.T) {
 		closed  bool
 	}{{"", 0, false}, {"", 1, true}, {accounts.OriginSignIn, 0, false}, {accounts.OriginSignIn, 2, true}, {accounts.OriginImport, 1, false}} {
 		store := memaccounts.New()
-		d := accounts.NewDirectory(store, plain).Checked()
+		d := accounts.NewRegistrar(store, accounts.Config{Hasher: plain}).Checked()
 		a := imports(t, d, "alice", "17")
 		a.Origin, a.ImportedHash, a.CredentialVersion = test.origin, "", test.version
 		if err := store.Update(t.Context(), a, "second"); err != nil {

@@ -65,7 +65,7 @@ func TestStoredRolesStay(t *testing.T) {
 	c := newCountingDirectory(t)
 	stored := &accounts.Account{Name: "alice", UserID: "u", PasswordHash: plain.Hash(phrase), Roles: []string{"a, b", "{admin}"}, Version: 1, Revision: "r"}
 	accountstest.Create(t, c.store, stored)
-	a, err := authenticate(t.Context(), c.Directory, "alice", phrase)
+	a, err := authenticate(t.Context(), c.Registrar, "alice", phrase)
 	if err != nil || len(a.Roles) != 2 || a.Roles[0] != "a, b" {
 		t.Fatalf("the sign-in gives %+v, %v", a, err)
 	}

@@ -26,7 +26,7 @@ const (
 // failingStore calls update before it writes an account. If update fails, so does the
 // write.
 type failingStore struct {
-	accounts.Store
+	accounts.Registry
 	update func(context.Context) error
 }
 
@@ -34,7 +34,7 @@ func (s failingStore) Update(ctx context.Context, a *accounts.Account, newRevisi
 	if err := s.update(ctx); err != nil {
 		return err
 	}
-	return s.Store.Update(ctx, a, newRevision)
+	return s.Registry.Update(ctx, a, newRevision)
 }
 
 func TestForeignHashIsReplaced(t *testing.T) {
@@ -42,7 +42,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 	c := newCountingDirectory(t)
 	before := c.put(t, "alice", foreignHash, false)
 	for _, pw := range []string{"wrong", ""} {
-		if _, err := authenticate(t.Context(), c.Directory, "alice", pw); err != authn.ErrRefused {
+		if _, err := authenticate(t.Context(), c.Registrar, "alice", pw); err != authn.ErrRefused {
 			t.Errorf("Authenticate with %q = %v, want ErrRefused", pw, err)
 		}
 	}
@@ -50,7 +50,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 		t.Error("a wrong password replaced the hash")
 	}
 
-	account, err := authenticate(t.Context(), c.Directory, "alice", foreignPhrase)
+	account, err := authenticate(t.Context(), c.Registrar, "alice", foreignPhrase)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 		t.Errorf("Recheck of one that began before = %v", err)
 	}
 
-	if _, err := authenticate(t.Context(), c.Directory, "alice", foreignPhrase); err != nil || c.store.updates != 1 {
+	if _, err := authenticate(t.Context(), c.Registrar, "alice", foreignPhrase); err != nil || c.store.updates != 1 {
 		t.Errorf("the second sign-in: %v; %d hashes stored, want 1", err, c.store.updates)
 	}
 	if got := log.String(); strings.Count(got, "password_rehashed") != 1 || strings.Contains(got, "argon2") || strings.Contains(got, foreignPhrase) {
@@ -79,7 +79,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 func TestDisabledAccountKeepsItsHash(t *testing.T) {
 	c := newCountingDirectory(t)
 	c.put(t, "alice", foreignHash, true)
-	if _, err := authenticate(t.Context(), c.Directory, "alice", foreignPhrase); err != authn.ErrRefused || c.store.updates != 0 {
+	if _, err := authenticate(t.Context(), c.Registrar, "alice", foreignPhrase); err != authn.ErrRefused || c.store.updates != 0 {
 		t.Errorf("Authenticate = %v with %d hashes stored; want ErrRefused and none", err, c.store.updates)
 	}
 }
@@ -102,7 +102,7 @@ func TestRehashNeverFailsASignIn(t *testing.T) {
 				store := failingStore{memaccounts.New(), test.update}
 				accountstest.Create(t, store, &accounts.Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
 				start := time.Now()
-				account, err := authenticate(t.Context(), accounts.NewDirectory(store, plain).Checked(), "alice", foreignPhrase)
+				account, err := authenticate(t.Context(), accounts.NewRegistrar(store, accounts.Config{Hasher: plain}).Checked(), "alice", foreignPhrase)
 				if err != nil || account.PasswordHash != foreignHash {
 					t.Errorf("Authenticate = %+v, %v", account, err)
 				}
@@ -122,12 +122,12 @@ func TestRehashNeverFailsASignIn(t *testing.T) {
 func TestRehashAndPasswordChange(t *testing.T) {
 	memory := memaccounts.New()
 	accountstest.Create(t, memory, &accounts.Account{Name: "alice", UserID: "u", PasswordHash: foreignHash, Version: 1})
-	directory := accounts.NewDirectory(failingStore{memory, func(context.Context) error {
+	directory := accounts.NewRegistrar(failingStore{memory, func(context.Context) error {
 		changed := accountstest.Get(t, memory, "alice")
 		changed.PasswordHash = "changed"
 		changed.Version++
 		return memory.Update(t.Context(), changed, rand.Text())
-	}}, plain).Checked()
+	}}, accounts.Config{Hasher: plain}).Checked()
 	account, err := authenticate(t.Context(), directory, "alice", foreignPhrase)
 	if err != nil {
 		t.Fatal(err)
@@ -144,18 +144,18 @@ func TestPepperRotation(t *testing.T) {
 	first := password.Pepper{ID: "2025", Key: bytes.Repeat([]byte("1"), 32)}
 	second := password.Pepper{ID: "2026", Key: bytes.Repeat([]byte("2"), 32)}
 	store := newCountingDirectory(t).store
-	made, err := accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{first}}).Checked().Register(t.Context(), "alice", "", nil, phrase)
+	made, err := accounts.NewRegistrar(store, accounts.Config{Hasher: password.Hasher{Peppers: []password.Pepper{first}}}).Checked().Register(t.Context(), "alice", "", nil, phrase)
 	if err != nil || !strings.Contains(made.PasswordHash, ",keyid=2025$") {
 		t.Fatalf("Register = %+v, %v", made, err)
 	}
-	rotated := accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{second, first}}).Checked()
+	rotated := accounts.NewRegistrar(store, accounts.Config{Hasher: password.Hasher{Peppers: []password.Pepper{second, first}}}).Checked()
 	if _, err := authenticate(t.Context(), rotated, "alice", phrase); err != nil {
 		t.Errorf("after the rotation: %v", err)
 	}
 	if got := accountstest.Get(t, store, "alice").PasswordHash; !strings.Contains(got, ",keyid=2026$") {
 		t.Errorf("the hash is %s, want one of the new pepper", got)
 	}
-	if _, err := authenticate(t.Context(), accounts.NewDirectory(store, password.Hasher{Peppers: []password.Pepper{second}}).Checked(), "alice", phrase); err != nil {
+	if _, err := authenticate(t.Context(), accounts.NewRegistrar(store, accounts.Config{Hasher: password.Hasher{Peppers: []password.Pepper{second}}}).Checked(), "alice", phrase); err != nil {
 		t.Errorf("without the old pepper: %v", err)
 	}
 }
@@ -166,13 +166,13 @@ func TestMissingPepper(t *testing.T) {
 	pepper := password.Pepper{ID: "2025", Key: bytes.Repeat([]byte("1"), 32)}
 	c.put(t, "alice", password.Hasher{Peppers: []password.Pepper{pepper}}.Hash(phrase), false)
 	for _, pw := range []string{phrase, "wrong"} {
-		a, err := authenticate(t.Context(), c.Directory, "alice", pw)
+		a, err := authenticate(t.Context(), c.Registrar, "alice", pw)
 		if a != nil || !errors.Is(err, password.ErrNoPepper) || errors.Is(err, authn.ErrRefused) {
 			t.Errorf("Authenticate = %+v, %v; want ErrNoPepper and no refusal", a, err)
 		}
 	}
 	c.hashes = 0
-	if _, err := authenticate(t.Context(), c.Directory, "nobody", phrase); err != authn.ErrRefused || c.hashes != 1 {
+	if _, err := authenticate(t.Context(), c.Registrar, "nobody", phrase); err != authn.ErrRefused || c.hashes != 1 {
 		t.Errorf("an unknown name: %v with %d hashes; want ErrRefused and one", err, c.hashes)
 	}
 }

@@ -9,19 +9,19 @@ type Difference struct {
 }
 
 // Reimport makes a stored account as row says, which is the same user as
-// [Directory.Imported] has it from the other system now. It returns what [Account.Differs]
+// [Registrar.Imported] has it from the other system now. It returns what [Account.Differs]
 // does. If nothing differs, it makes no call; and it changes nothing else of the account.
 //
 // The sessions of an account that differs are ended by calling end, in the order in which
 // [Directory.ChangePassword] does it. So a process that stops between two of the steps
 // leaves an account that differs still, or one of which every session has ended. Reimport
 // returns the error of end, or [authn.ErrBusy] if another change is in progress.
-func (d *Directory) Reimport(ctx context.Context, stored, row *Account, end func(context.Context) error) (Difference, error) {
+func (r *Registrar) Reimport(ctx context.Context, stored, row *Account, end func(context.Context) error) (Difference, error) {
 	differs := stored.Differs(row)
 	if differs == (Difference{}) {
 		return differs, nil
 	}
-	_, err := d.changeFrozen(ctx, stored, end, func(now *Account) {
+	_, err := r.changeFrozen(ctx, stored, end, func(now *Account) {
 		if differs.Password {
 			now.PasswordHash, now.ImportedHash, now.Origin = row.PasswordHash, row.PasswordHash, OriginImport
 			now.CredentialVersion++
@@ -33,7 +33,7 @@ func (d *Directory) Reimport(ctx context.Context, stored, row *Account, end func
 	return differs, err
 }
 
-// Differs returns what [Directory.Reimport] changes about a stored account.
+// Differs returns what [Registrar.Reimport] changes about a stored account.
 //
 // It replaces the password's hash if the row has another one than was imported, also where
 // a sign-in has made a new hash of the same password. It leaves the hash if the account is
@@ -58,11 +58,11 @@ func (a *Account) HasSignedIn() bool { return a.PasswordHash != a.imported() }
 // ForgetImported removes the imported hash of a stored account that has another one by
 // now, and reports whether it did. No import replaces the password of such an account any
 // more. It returns ErrNotFound if the account was deleted.
-func (d *Directory) ForgetImported(ctx context.Context, account *Account) (bool, error) {
+func (r *Registrar) ForgetImported(ctx context.Context, account *Account) (bool, error) {
 	if account.ImportedHash == "" || !account.HasSignedIn() {
 		return false, nil
 	}
-	_, err := d.modify(ctx, account, func(now *Account) error {
+	_, err := r.modify(ctx, account, func(now *Account) error {
 		if now.HasSignedIn() { // else somebody has imported it again meanwhile
 			now.ImportedHash = ""
 		}

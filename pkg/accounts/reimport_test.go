@@ -22,8 +22,8 @@ func TestReimportInterrupted(t *testing.T) {
 	for _, disable := range []bool{false, true} {
 		for step := range 5 {
 			synctest.Test(t, func(t *testing.T) {
-				store := &hookedStore{Store: memaccounts.New(), before: map[int]func() error{}, after: map[int]func() error{}}
-				d := accounts.NewDirectory(store, plain).Checked()
+				store := &hookedStore{Registry: memaccounts.New(), before: map[int]func() error{}, after: map[int]func() error{}}
+				d := accounts.NewRegistrar(store, accounts.Config{Hasher: plain}).Checked()
 				imports(t, d, "alice", "17")
 				signedIn := true // whether alice has a session of a sign-in with the old password
 				end := func(context.Context) error {
@@ -70,7 +70,7 @@ func TestReimportInterrupted(t *testing.T) {
 
 // While somebody else changes the account, nothing is changed.
 func TestReimportMeetsAChange(t *testing.T) {
-	d := accounts.NewDirectory(memaccounts.New(), plain).Checked()
+	d := accounts.NewRegistrar(memaccounts.New(), accounts.Config{Hasher: plain}).Checked()
 	alice := imports(t, d, "alice", "17")
 	row, err := d.Imported("alice", "", nil, foreignNew, "17")
 	if err != nil {

@@ -18,7 +18,6 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
 	"example.com/coatcheck/pkg/session/memstore"
@@ -56,7 +55,7 @@ const trafficSeed = 20261123
 type traffic struct {
 	t         *testing.T
 	user      *accounts.Account
-	directory *accounts.Directory
+	directory *accounts.Registrar
 	sessions  *session.Manager
 	store     session.Store
 	pause     time.Duration // the longest wait
@@ -72,11 +71,11 @@ type traffic struct {
 	finished atomic.Bool
 }
 
-func newTraffic(t *testing.T, store session.Store, users accounts.Store, pause time.Duration) *traffic {
+func newTraffic(t *testing.T, store session.Store, users accounts.Registry, pause time.Duration) *traffic {
 	t.Helper()
 	tr := &traffic{t: t, pause: pause, rng: rand.New(rand.NewPCG(trafficSeed, 1)), live: map[string]int64{}}
 	tr.store = slowSessions{store, tr}
-	tr.directory = accounts.NewDirectory(slowAccounts{users, tr}, password.Hasher{}).Checked()
+	tr.directory = accounts.NewRegistrar(slowAccounts{users, tr}, accounts.Config{}).Checked()
 	var err error
 	if tr.user, err = tr.directory.Register(t.Context(), "alice", "", nil, "an example of a long password"); err != nil {
 		t.Fatal(err)
@@ -377,18 +376,18 @@ func (s slowSessions) List(ctx context.Context, owner string) ([]*session.Sessio
 
 // slowAccounts waits like slowSessions.
 type slowAccounts struct {
-	accounts.Store
+	accounts.Registry
 	tr *traffic
 }
 
 func (s slowAccounts) Get(ctx context.Context, name string) (*accounts.Account, error) {
 	s.tr.wait()
 	defer s.tr.wait()
-	return s.Store.Get(ctx, name)
+	return s.Registry.Get(ctx, name)
 }
 
 func (s slowAccounts) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	s.tr.wait()
 	defer s.tr.wait()
-	return s.Store.Update(ctx, a, newRevision)
+	return s.Registry.Update(ctx, a, newRevision)
 }

@@ -27,7 +27,7 @@ func TestManyWriters(t *testing.T) {
 func testManyWriters(t *testing.T, write time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		const writers, changes = 32, 40
-		directory := accounts.NewDirectory(remoteStore{memaccounts.New(), make(chan struct{}, 1), write}, plain).Checked()
+		directory := accounts.NewRegistrar(remoteStore{memaccounts.New(), make(chan struct{}, 1), write}, accounts.Config{Hasher: plain}).Checked()
 		if _, err := directory.Register(t.Context(), "alice", "", nil, phrase); err != nil {
 			t.Fatal(err)
 		}
@@ -56,14 +56,14 @@ func testManyWriters(t *testing.T, write time.Duration) {
 // remoteStore is a store behind a network. Each write takes the time in write, and the
 // next one waits for its end.
 type remoteStore struct {
-	accounts.Store
+	accounts.Registry
 	slot  chan struct{} // a Mutex would stop the bubble's clock
 	write time.Duration
 }
 
 func (s remoteStore) Get(ctx context.Context, name string) (*accounts.Account, error) {
 	defer wayBack()
-	return s.Store.Get(ctx, name)
+	return s.Registry.Get(ctx, name)
 }
 
 func (s remoteStore) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
@@ -72,7 +72,7 @@ func (s remoteStore) Update(ctx context.Context, a *accounts.Account, newRevisio
 	s.slot <- struct{}{}
 	defer func() { <-s.slot }()
 	time.Sleep(s.write)
-	return s.Store.Update(ctx, a, newRevision)
+	return s.Registry.Update(ctx, a, newRevision)
 }
 
 func wayBack() { time.Sleep(time.Millisecond + rand.N(3*time.Millisecond)) }
@@ -83,7 +83,7 @@ func TestPauseEndsWithTheRequest(t *testing.T) {
 		r := newChangeFixture(t)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		r.store.Store = failingStore{r.store.Store, func(context.Context) error { return accounts.ErrChanged }}
+		r.store.Registry = failingStore{r.store.Registry, func(context.Context) error { return accounts.ErrChanged }}
 		_, err := r.SetDisabled(ctx, r.alice(), true)
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, authn.ErrBusy) {
 			t.Errorf("SetDisabled = %v, want ErrBusy and the context's error", err)

@@ -11,7 +11,6 @@ import (
 	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/bridge"
 	"example.com/coatcheck/pkg/bridge/dynamobridge"
 	"example.com/coatcheck/pkg/legacy"
@@ -36,7 +35,7 @@ func TestCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	directory := accounts.NewDirectory(dynamoaccounts.New(client, *users.TableName), password.Hasher{})
+	directory := accounts.NewRegistrar(dynamoaccounts.New(client, *users.TableName), accounts.Config{})
 	if err := directory.Prepare(t.Context(), func(func(*accounts.Account, error) bool) {}); err != nil {
 		t.Fatal(err)
 	}

@@ -234,7 +234,7 @@ func (s sessionsIn) List(ctx context.Context, owner string) ([]*session.Session,
 }
 
 type accountsIn struct {
-	accounts.Store
+	accounts.Registry
 	*database
 }
 
@@ -242,14 +242,14 @@ func (s accountsIn) Get(ctx context.Context, name string) (*accounts.Account, er
 	if err := s.call(ctx); err != nil {
 		return nil, err
 	}
-	return s.Store.Get(ctx, name)
+	return s.Registry.Get(ctx, name)
 }
 
 func (s accountsIn) Update(ctx context.Context, a *accounts.Account, revision string) error {
 	if err := s.call(ctx); err != nil {
 		return err
 	}
-	return s.Store.Update(ctx, a, revision)
+	return s.Registry.Update(ctx, a, revision)
 }
 
 type attemptsIn struct {

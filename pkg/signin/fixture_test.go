@@ -73,7 +73,7 @@ func newFixtureOn(t *testing.T, stores stores) *fixture {
 		slog.SetDefault(before)
 		r.checkLog()
 	})
-	r.accounts = &accountStore{Store: stores.accounts, callRecorder: &r.callRecorder}
+	r.accounts = &accountStore{Registry: stores.accounts, callRecorder: &r.callRecorder}
 	r.addAccount(&accounts.Account{Name: "alice", Username: "Alice", UserID: "alice-id", DisplayName: "Alice Liddell", Roles: []string{"member"}})
 	r.addAccount(&accounts.Account{Name: "dora", Username: "Dora", UserID: "dora-id", DisplayName: "Dora", Disabled: true})
 	var err error
@@ -115,7 +115,7 @@ func constructors(m *session.Manager, directory *accounts.Directory, authenticat
 }
 
 func (r *fixture) routes() map[string]Routes {
-	directory := accounts.NewDirectory(r.accounts, password.Hasher{})
+	directory := accounts.NewDirectory(r.accounts, accounts.Config{})
 	return constructors(r.sessions, directory, accounts.NewAuthenticator(directory, r.limiter), &testConverter{r.sessions, &r.callRecorder, map[string]time.Time{}})
 }
 
@@ -154,7 +154,7 @@ func (r *fixture) addAccount(a *accounts.Account) {
 	r.t.Helper()
 	a.PasswordHash = phraseHash()
 	a.Version, a.Revision = 1, "first"
-	if err := r.accounts.Store.Create(context.Background(), a); err != nil {
+	if err := r.accounts.Registry.Create(context.Background(), a); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -221,7 +221,7 @@ func (r *fixture) signIn() string { r.t.Helper(); return r.signInAs("alice") }
 // signInAs does the same for another account.
 func (r *fixture) signInAs(name string) string {
 	r.t.Helper()
-	account, err := r.accounts.Store.Get(context.Background(), name)
+	account, err := r.accounts.Registry.Get(context.Background(), name)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -399,7 +399,7 @@ func (s sessionStore) List(ctx context.Context, owner string) ([]*session.Sessio
 
 // accountStore can also change every account that it returns.
 type accountStore struct {
-	accounts.Store
+	accounts.Registry
 	*callRecorder
 	edit func(*accounts.Account)
 }
@@ -408,7 +408,7 @@ func (s *accountStore) Get(ctx context.Context, name string) (*accounts.Account,
 	if err := s.record("accounts.Get"); err != nil {
 		return nil, err
 	}
-	a, err := s.Store.Get(ctx, name)
+	a, err := s.Registry.Get(ctx, name)
 	if err == nil && s.edit != nil {
 		s.edit(a)
 	}
@@ -419,14 +419,14 @@ func (s *accountStore) Update(ctx context.Context, a *accounts.Account, newRevis
 	if err := s.record("accounts.Update"); err != nil {
 		return err
 	}
-	return s.Store.Update(ctx, a, newRevision)
+	return s.Registry.Update(ctx, a, newRevision)
 }
 
 func (s *accountStore) SetPreferences(ctx context.Context, name, userID string, settings map[string]string, newRevision string) error {
 	if err := s.record("accounts.SetPreferences"); err != nil {
 		return err
 	}
-	return s.Store.SetPreferences(ctx, name, userID, settings, newRevision)
+	return s.Registry.SetPreferences(ctx, name, userID, settings, newRevision)
 }
 
 type attemptStore struct {

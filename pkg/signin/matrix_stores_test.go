@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 // stores are the stores of sessions, users and attempts to sign in.
 type stores struct {
 	sessions session.Store
-	accounts accounts.Store
+	accounts accounts.Registry
 	attempts throttle.Store
 }
 

@@ -25,14 +25,14 @@ const (
 // user as an imported one, because nobody may choose a password that is public. The
 // sequence is all accounts of the directory. First ask [CheckStore] and [CheckListener]
 // whether it may.
-func AddUser(ctx context.Context, directory *accounts.Directory, all iter.Seq2[*accounts.Account, error]) error {
+func AddUser(ctx context.Context, directory *accounts.Registrar, all iter.Seq2[*accounts.Account, error]) error {
 	if err := addUser(ctx, directory, all); err != nil {
 		return fmt.Errorf("demo user: %w", err)
 	}
 	return nil
 }
 
-func addUser(ctx context.Context, directory *accounts.Directory, all iter.Seq2[*accounts.Account, error]) error {
+func addUser(ctx context.Context, directory *accounts.Registrar, all iter.Seq2[*accounts.Account, error]) error {
 	if _, err := directory.Find(ctx, Username); !errors.Is(err, accounts.ErrNotFound) {
 		return err
 	}

@@ -46,7 +46,7 @@ func TestCheckListener(t *testing.T) {
 // password, because it is public.
 func TestAddUser(t *testing.T) {
 	store := memaccounts.New()
-	directory := accounts.NewDirectory(store, password.Hasher{})
+	directory := accounts.NewRegistrar(store, accounts.Config{})
 	for range 2 {
 		if err := AddUser(t.Context(), directory, store.All(t.Context())); err != nil {
 			t.Fatal(err)
@@ -59,7 +59,7 @@ func TestAddUser(t *testing.T) {
 	if ok, err := (password.Hasher{}).Verify(alice.PasswordHash, Password); !ok || err != nil {
 		t.Errorf("the demo password: %t, %v", ok, err)
 	}
-	if found, err := SignsIn(t.Context(), directory, password.Hasher{}); !found || err != nil {
+	if found, err := SignsIn(t.Context(), directory.Directory, password.Hasher{}); !found || err != nil {
 		t.Errorf("she signs in: %t, %v", found, err)
 	}
 	if _, err := directory.Register(t.Context(), "bob", "", nil, Password); err == nil {
@@ -75,7 +75,7 @@ func TestAddUserBesideEarlierUsers(t *testing.T) {
 		if err := store.Create(t.Context(), &accounts.Account{Name: name, UserID: "1"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := AddUser(t.Context(), accounts.NewDirectory(store, password.Hasher{}), store.All(t.Context())); !errors.Is(err, want) {
+		if err := AddUser(t.Context(), accounts.NewRegistrar(store, accounts.Config{}), store.All(t.Context())); !errors.Is(err, want) {
 			t.Errorf("%s is there: %v, want %v", name, err, want)
 		}
 	}
@@ -104,7 +104,7 @@ func TestCheckAbsent(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			err := CheckAbsent(t.Context(), accounts.NewDirectory(store, pepper), pepper)
+			err := CheckAbsent(t.Context(), accounts.NewDirectory(store, accounts.Config{Hasher: pepper}), pepper)
 			if (err != nil) != test.refused {
 				t.Errorf("%v, want refused %t", err, test.refused)
 			}

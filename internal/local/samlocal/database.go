@@ -14,7 +14,6 @@ import (
 	"example.com/coatcheck/internal/local/dynamolocal"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
-	"example.com/coatcheck/pkg/accounts/password"
 )
 
 // StartDatabase starts DynamoDB Local, unless s.Database is set. It creates the
@@ -39,6 +38,6 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		}
 	}
 	const table = "UsersTable"
-	directory := accounts.NewDirectory(dynamoaccounts.New(client, table), password.Hasher{})
+	directory := accounts.NewRegistrar(dynamoaccounts.New(client, table), accounts.Config{})
 	return demo.AddUser(ctx, directory, dynamoaccounts.All(ctx, client, table))
 }

@@ -1,4 +1,4 @@
-// Package accountstest contains the contracts of [accounts.Store] and
+// Package accountstest contains the contracts of [accounts.Registry] and
 // [throttle.Store] as tests, and a benchmark. They are for the stores of this repository and for other
 // stores.
 //
@@ -42,8 +42,8 @@ func Sample(name string) *accounts.Account {
 	}
 }
 
-// Run tests a store. The store must be empty at the start.
-func Run(t *testing.T, newStore func(*testing.T) accounts.Store) {
+// RunRegistry tests a store. The store must be empty at the start.
+func RunRegistry(t *testing.T, newStore func(*testing.T) accounts.Registry) {
 	store := newStore(t)
 	ctx := t.Context()
 
@@ -323,7 +323,7 @@ func overwrite(a *accounts.Account) {
 }
 
 // Create stores the account, or ends the test or benchmark.
-func Create(tb testing.TB, store accounts.Store, a *accounts.Account) {
+func Create(tb testing.TB, store accounts.Registry, a *accounts.Account) {
 	tb.Helper()
 	if err := store.Create(tb.Context(), a); err != nil {
 		tb.Fatalf("Create(%q): %v", a.Name, err)

@@ -10,23 +10,22 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // Benchmark measures a store. Contention has 32 writers change one account through an
 // [accounts.Directory], and reports how many of a thousand changes failed, and how many
 // changes there were. The account is not deleted.
-func Benchmark(b *testing.B, store accounts.Store) {
+func Benchmark(b *testing.B, store accounts.Registry) {
 	b.Run("Contention", func(b *testing.B) { contention(b, store) })
 }
 
 // contention makes 32 writers change one account, a hundred times each and without a
 // pause, as often as b asks. After a minute they begin no more changes. A writer reads
 // the account before each change, as programs do.
-func contention(b *testing.B, store accounts.Store) {
+func contention(b *testing.B, store accounts.Registry) {
 	const writers, changes = 32, 100
-	directory := accounts.NewDirectory(store, password.Hasher{})
+	directory := accounts.NewDirectory(store, accounts.Config{})
 	account := Sample(strings.ToLower(rand.Text()))
 	Create(b, store, account)
 	var failed, total atomic.Int64

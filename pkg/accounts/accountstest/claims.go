@@ -12,7 +12,7 @@ import (
 )
 
 // runClaims tests what a store promises of claims.
-func runClaims(t *testing.T, store accounts.Store) {
+func runClaims(t *testing.T, store accounts.Registry) {
 	ctx := t.Context()
 
 	t.Run("a claim is kept, and sent twice it is one", func(t *testing.T) {
@@ -134,7 +134,7 @@ func runClaims(t *testing.T, store accounts.Store) {
 }
 
 // Claim claims the key, or ends the test.
-func Claim(tb testing.TB, store accounts.Store, key, holder string) {
+func Claim(tb testing.TB, store accounts.Registry, key, holder string) {
 	tb.Helper()
 	if err := store.Claim(tb.Context(), key, holder); err != nil {
 		tb.Fatalf("Claim(%q, %q): %v", key, holder, err)
@@ -142,7 +142,7 @@ func Claim(tb testing.TB, store accounts.Store, key, holder string) {
 }
 
 // wantHolder reports an error unless this holder has the key. An empty holder is nobody.
-func wantHolder(t *testing.T, store accounts.Store, key, holder string) {
+func wantHolder(t *testing.T, store accounts.Registry, key, holder string) {
 	t.Helper()
 	got, err := store.Holder(t.Context(), key)
 	if got != holder || (holder == "") != errors.Is(err, accounts.ErrNotFound) || holder != "" && err != nil {

@@ -12,14 +12,13 @@ import (
 	"testing"
 
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/password"
 )
 
 // RunNames tests on a store what [accounts.Directory] promises of names and user IDs: no
 // two accounts get one of them, whoever adds, checks and deletes at the same time, and
 // wherever one of these is interrupted. The store must be empty at the start; all lists
 // its accounts.
-func RunNames(t *testing.T, store accounts.Store, all func(context.Context) iter.Seq2[*accounts.Account, error]) {
+func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) iter.Seq2[*accounts.Account, error]) {
 	n := &names{store, all}
 
 	t.Run("the first account needs no check", func(t *testing.T) {
@@ -45,7 +44,7 @@ func RunNames(t *testing.T, store accounts.Store, all func(context.Context) iter
 				want(t, n.directory(store).Add(t.Context(), n.account(t, name, rand.Text())), accounts.ErrUnchecked)
 			}
 		}
-		n.check(t, n.directory(&hooked{Store: store, before: func(int) error { add(); return nil }}))
+		n.check(t, n.directory(&hooked{Registry: store, before: func(int) error { add(); return nil }}))
 		if tries < 6 {
 			t.Errorf("the check made %d calls, want 6: 2 for bob-0, 3 for straße-0, and 1 at the end", tries)
 		}
@@ -110,7 +109,7 @@ func RunNames(t *testing.T, store accounts.Store, all func(context.Context) iter
 		var wg sync.WaitGroup
 		for _, name := range spellings {
 			wg.Go(func() {
-				d := n.directory(&hooked{Store: store, create: together})
+				d := n.directory(&hooked{Registry: store, create: together})
 				err := d.Add(t.Context(), n.account(t, name, rand.Text()))
 				mu.Lock()
 				defer mu.Unlock()
@@ -134,7 +133,7 @@ func RunNames(t *testing.T, store accounts.Store, all func(context.Context) iter
 		var wg sync.WaitGroup
 		for i := range errs {
 			wg.Go(func() {
-				d := n.directory(&hooked{Store: store, claim: together})
+				d := n.directory(&hooked{Registry: store, claim: together})
 				errs[i] = d.Add(t.Context(), n.account(t, fmt.Sprint("id-", i), id))
 			})
 		}
@@ -164,7 +163,7 @@ func RunNames(t *testing.T, store accounts.Store, all func(context.Context) iter
 		for call := range 6 {
 			other, slow := n.directory(store), n.account(t, fmt.Sprint("slow-", call), rand.Text())
 			same := n.account(t, slow.Name, slow.UserID)
-			d := n.directory(&hooked{Store: store, before: once(call, func() {
+			d := n.directory(&hooked{Registry: store, before: once(call, func() {
 				if err := other.Add(t.Context(), same); err != nil {
 					want(t, err, accounts.ErrExists) // the slow one was stored already
 					same = slow
@@ -213,12 +212,12 @@ func RunNames(t *testing.T, store accounts.Store, all func(context.Context) iter
 			call, letter := i/2, []string{"ß", "s"}[i%2] // a name whose key is another one today, and one whose key is not
 			name := fmt.Sprintf("cross%s-%d", letter, call)
 			a := n.earlier(t, name)
-			n.check(t, n.directory(&hooked{Store: store, before: once(call, func() { n.delete(t, n.directory(store), a) })}))
+			n.check(t, n.directory(&hooked{Registry: store, before: once(call, func() { n.delete(t, n.directory(store), a) })}))
 			n.delete(t, n.directory(store), a)
 			n.nameIsFree(t, a)
 
 			b := n.earlier(t, strings.Replace(name, "cross", "other", 1))
-			d := n.directory(&hooked{Store: store, before: once(call, func() { n.check(t, n.directory(store)) })})
+			d := n.directory(&hooked{Registry: store, before: once(call, func() { n.check(t, n.directory(store)) })})
 			want(t, d.Delete(t.Context(), b), nil)
 			n.nameIsFree(t, b)
 		}
@@ -252,12 +251,12 @@ func RunNames(t *testing.T, store accounts.Store, all func(context.Context) iter
 			}
 			a := n.earlier(t, fmt.Sprintf("crashß-%d", call))
 			n.directory(store).CheckNames(t.Context(), all(t.Context()))(func(accounts.Pair, error) bool { return true })
-			n.directory(&hooked{Store: store, before: stop, after: stop}).Delete(t.Context(), a)
+			n.directory(&hooked{Registry: store, before: stop, after: stop}).Delete(t.Context(), a)
 			n.delete(t, n.directory(store), a)
 			n.nameIsFree(t, a)
 
 			b := n.account(t, fmt.Sprintf("crash-%d", call), rand.Text())
-			n.directory(&hooked{Store: store, before: stop, after: stop}).Add(t.Context(), b)
+			n.directory(&hooked{Registry: store, before: stop, after: stop}).Add(t.Context(), b)
 			if err := n.directory(store).Add(t.Context(), b); err != nil && !errors.Is(err, accounts.ErrExists) {
 				t.Errorf("Add after a crash before call %d: %v", call, err)
 			}
@@ -270,13 +269,13 @@ func RunNames(t *testing.T, store accounts.Store, all func(context.Context) iter
 
 // names is a store under test.
 type names struct {
-	store accounts.Store
+	store accounts.Registry
 	all   func(context.Context) iter.Seq2[*accounts.Account, error]
 }
 
 // directory returns a directory of another process.
-func (n *names) directory(store accounts.Store) *accounts.Directory {
-	return accounts.NewDirectory(store, password.Hasher{})
+func (n *names) directory(store accounts.Registry) *accounts.Registrar {
+	return accounts.NewRegistrar(store, accounts.Config{})
 }
 
 // account returns a new account that is not stored.
@@ -298,7 +297,7 @@ func (n *names) earlier(t *testing.T, key string) *accounts.Account {
 }
 
 // check checks the names, and returns the pairs.
-func (n *names) check(t *testing.T, d *accounts.Directory) (pairs []string) {
+func (n *names) check(t *testing.T, d *accounts.Registrar) (pairs []string) {
 	t.Helper()
 	for pair, err := range d.CheckNames(t.Context(), n.all(t.Context())) {
 		if err != nil {
@@ -311,7 +310,7 @@ func (n *names) check(t *testing.T, d *accounts.Directory) (pairs []string) {
 }
 
 // delete deletes an account if it is there.
-func (n *names) delete(t *testing.T, d *accounts.Directory, a *accounts.Account) {
+func (n *names) delete(t *testing.T, d *accounts.Registrar, a *accounts.Account) {
 	t.Helper()
 	want(t, d.Delete(t.Context(), a), nil)
 	if _, err := n.store.Get(t.Context(), a.Name); !errors.Is(err, accounts.ErrNotFound) {
@@ -372,7 +371,7 @@ func once(call int, do func()) func(int) error {
 // hooked is a store with something to do at its calls. If before returns an error, the
 // call is not made; if after does, its answer is lost. Calls are numbered from 0.
 type hooked struct {
-	accounts.Store
+	accounts.Registry
 	before, after func(call int) error
 	create, claim func()
 	calls         int
@@ -393,7 +392,7 @@ func (h *hooked) do(make func() error) error {
 }
 
 func (h *hooked) Get(ctx context.Context, name string) (a *accounts.Account, err error) {
-	err = h.do(func() error { a, err = h.Store.Get(ctx, name); return err })
+	err = h.do(func() error { a, err = h.Registry.Get(ctx, name); return err })
 	return a, err
 }
 
@@ -401,25 +400,25 @@ func (h *hooked) Create(ctx context.Context, a *accounts.Account) error {
 	if h.create != nil {
 		h.create()
 	}
-	return h.do(func() error { return h.Store.Create(ctx, a) })
+	return h.do(func() error { return h.Registry.Create(ctx, a) })
 }
 
 func (h *hooked) Delete(ctx context.Context, a *accounts.Account) error {
-	return h.do(func() error { return h.Store.Delete(ctx, a) })
+	return h.do(func() error { return h.Registry.Delete(ctx, a) })
 }
 
 func (h *hooked) Claim(ctx context.Context, key, holder string) error {
 	if h.claim != nil {
 		h.claim()
 	}
-	return h.do(func() error { return h.Store.Claim(ctx, key, holder) })
+	return h.do(func() error { return h.Registry.Claim(ctx, key, holder) })
 }
 
 func (h *hooked) Holder(ctx context.Context, key string) (holder string, err error) {
-	err = h.do(func() error { holder, err = h.Store.Holder(ctx, key); return err })
+	err = h.do(func() error { holder, err = h.Registry.Holder(ctx, key); return err })
 	return holder, err
 }
 
 func (h *hooked) PassClaim(ctx context.Context, key, from, to string) error {
-	return h.do(func() error { return h.Store.PassClaim(ctx, key, from, to) })
+	return h.do(func() error { return h.Registry.PassClaim(ctx, key, from, to) })
 }

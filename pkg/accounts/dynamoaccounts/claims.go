@@ -18,7 +18,7 @@ const claimedBy = "claimed_by"
 // keyName lets an expression name the key: name is a reserved word.
 var keyName = map[string]string{"#name": "name"}
 
-// Claim implements [accounts.Store] by one PutItem, on the condition that nothing has
+// Claim implements [accounts.Registry] by one PutItem, on the condition that nothing has
 // the key, or this holder.
 func (s *Store) Claim(ctx context.Context, key, holder string) error {
 	_, err := s.put(ctx, &dynamodb.PutItemInput{
@@ -37,7 +37,12 @@ func (s *Store) Claim(ctx context.Context, key, holder string) error {
 	return nil
 }
 
-// Holder implements [accounts.Store] by one GetItem with a consistent read.
+// FindID implements [accounts.Store] by [accounts.FindByClaim].
+func (s *Store) FindID(ctx context.Context, userID string) (*accounts.Account, error) {
+	return accounts.FindByClaim(ctx, s, userID)
+}
+
+// Holder implements [accounts.Registry] by one GetItem with a consistent read.
 func (s *Store) Holder(ctx context.Context, key string) (string, error) {
 	out, err := s.get(ctx, &dynamodb.GetItemInput{
 		TableName:                &s.table,
@@ -59,7 +64,7 @@ func (s *Store) Holder(ctx context.Context, key string) (string, error) {
 	return item.String(claimedBy), item.Err()
 }
 
-// PassClaim implements [accounts.Store] by one UpdateItem, or by one DeleteItem if it
+// PassClaim implements [accounts.Registry] by one UpdateItem, or by one DeleteItem if it
 // removes the claim, on the condition that the holder is as given.
 func (s *Store) PassClaim(ctx context.Context, key, from, to string) error {
 	attempts, count := dynamo.CountAttempts()

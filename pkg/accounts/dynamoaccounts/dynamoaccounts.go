@@ -20,7 +20,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// Store is an [accounts.Store] on a DynamoDB table with the hash key "name" (S). An item
+// Store is an [accounts.Registry] on a DynamoDB table with the hash key "name" (S). An item
 // has the fields name, username, user_id, display_name, password_hash, revision
 // (S), roles (L of S), preferences (M of S), version and credential_version (N),
 // disabled (BOOL), frozen_until (N, epoch seconds), origin, imported_hash (S) and closed
@@ -72,7 +72,7 @@ func (s *Store) Get(ctx context.Context, name string) (*accounts.Account, error)
 	return s.decode(name, out.Item)
 }
 
-// Create implements [accounts.Store] by one PutItem, on the condition that the item
+// Create implements [accounts.Registry] by one PutItem, on the condition that the item
 // does not exist.
 func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 	attempts, count := dynamo.CountAttempts()
@@ -215,7 +215,7 @@ func (s *Store) lost(name string, attempts int) error {
 	return accounts.ErrChanged
 }
 
-// Delete implements [accounts.Store] by one DeleteItem, on the condition that the
+// Delete implements [accounts.Registry] by one DeleteItem, on the condition that the
 // revision is the same.
 func (s *Store) Delete(ctx context.Context, a *accounts.Account) error {
 	_, err := s.delete(ctx, &dynamodb.DeleteItemInput{

@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { dynamotest.Main(m) }
 
 func TestStore(t *testing.T) {
-	accountstest.Run(t, func(t *testing.T) accounts.Store {
+	accountstest.RunRegistry(t, func(t *testing.T) accounts.Registry {
 		return New(dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)["UsersTable"])
 	})
 }

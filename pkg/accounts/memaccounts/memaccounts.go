@@ -13,7 +13,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// Store is an [accounts.Store].
+// Store is an [accounts.Registry].
 type Store struct {
 	mu       sync.RWMutex
 	accounts map[string]*accounts.Account
@@ -39,7 +39,7 @@ func (m *Store) Get(ctx context.Context, name string) (*accounts.Account, error)
 	return a.Clone(), nil
 }
 
-// Create implements [accounts.Store].
+// Create implements [accounts.Registry].
 func (m *Store) Create(ctx context.Context, a *accounts.Account) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -89,7 +89,7 @@ func (m *Store) SetPreferences(ctx context.Context, name, userID string, setting
 	return nil
 }
 
-// Delete implements [accounts.Store].
+// Delete implements [accounts.Registry].
 func (m *Store) Delete(ctx context.Context, a *accounts.Account) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -103,7 +103,7 @@ func (m *Store) Delete(ctx context.Context, a *accounts.Account) error {
 	return nil
 }
 
-// Claim implements [accounts.Store].
+// Claim implements [accounts.Registry].
 func (m *Store) Claim(ctx context.Context, key, holder string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -117,7 +117,12 @@ func (m *Store) Claim(ctx context.Context, key, holder string) error {
 	return nil
 }
 
-// Holder implements [accounts.Store].
+// FindID implements [accounts.Store] by [accounts.FindByClaim].
+func (m *Store) FindID(ctx context.Context, userID string) (*accounts.Account, error) {
+	return accounts.FindByClaim(ctx, m, userID)
+}
+
+// Holder implements [accounts.Registry].
 func (m *Store) Holder(ctx context.Context, key string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -138,7 +143,7 @@ func (m *Store) holder(key string) string {
 	return m.claims[key]
 }
 
-// PassClaim implements [accounts.Store].
+// PassClaim implements [accounts.Registry].
 func (m *Store) PassClaim(ctx context.Context, key, from, to string) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	accountstest.Run(t, func(*testing.T) accounts.Store { return memaccounts.New() })
+	accountstest.RunRegistry(t, func(*testing.T) accounts.Registry { return memaccounts.New() })
 }
 
 func BenchmarkStore(b *testing.B) { accountstest.Benchmark(b, memaccounts.New()) }

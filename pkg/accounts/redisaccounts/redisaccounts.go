@@ -67,7 +67,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// Store is an [accounts.Store] in Redis. If no answer comes, every call except
+// Store is an [accounts.Registry] in Redis. If no answer comes, every call except
 // SetPreferences is sent again, three times in all. A call ends when its context ends,
 // whatever the options of the client are. Redis may still carry out a write after that.
 type Store struct {
@@ -75,7 +75,7 @@ type Store struct {
 	prefix string
 }
 
-var _ accounts.Store = (*Store)(nil)
+var _ accounts.Registry = (*Store)(nil)
 
 // New returns a Store whose keys begin with the prefix, for example "coatcheck:". The
 // prefix must not contain braces, and no other program's keys may begin with it. A
@@ -104,7 +104,7 @@ func (s *Store) hash(ctx context.Context, name string) (*rediscall.Hash, error) 
 	return rediscall.NewHash(s.key(name), reply)
 }
 
-// Create implements [accounts.Store].
+// Create implements [accounts.Registry].
 func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 	args, err := fields(a, a.Revision)
 	if err != nil {
@@ -154,7 +154,7 @@ func (s *Store) SetPreferences(ctx context.Context, name, userID string, setting
 	return err
 }
 
-// Delete implements [accounts.Store].
+// Delete implements [accounts.Registry].
 func (s *Store) Delete(ctx context.Context, a *accounts.Account) error {
 	reply, tries, err := s.run(ctx, deleteScript, a.Name, a.Revision)
 	if err != nil || reply == applied {

@@ -18,7 +18,7 @@ import (
 
 func TestStore(t *testing.T) {
 	each(t, func(f *fixture) {
-		accountstest.Run(f.T, func(*testing.T) accounts.Store { return f.users })
+		accountstest.RunRegistry(f.T, func(*testing.T) accounts.Registry { return f.users })
 	})
 }
 

@@ -1,6 +1,7 @@
 package sqlaccounts
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -18,6 +19,10 @@ import (
 // Attempts is a [throttle.Store] in the table coatcheck_attempts of PostgreSQL or
 // SQLite. It removes expired rows by itself.
 type Attempts struct {
+	// Logger receives a warning if expired rows could not be removed. Set it before the first
+	// call. nil means slog.Default().
+	Logger *slog.Logger
+
 	db     *sqldb.Database
 	counts atomic.Int64 // calls of Count
 }
@@ -37,7 +42,9 @@ func (a *Attempts) Count(ctx context.Context, c throttle.Count) (counter throttl
 			}
 		}
 		if err == nil && a.counts.Add(1)%sweepEvery == 1 {
-			sweep(ctx, conn, c.At)
+			if err := sweep(ctx, conn, c.At); err != nil {
+				cmp.Or(a.Logger, slog.Default()).WarnContext(ctx, "expired attempts not removed; a later attempt tries again", "error", err)
+			}
 		}
 		return err
 	})
@@ -94,14 +101,12 @@ const (
 )
 
 // sweep removes rows that have expired. If it fails, a later call does it.
-func sweep(ctx context.Context, conn *sql.Conn, now time.Time) {
+func sweep(ctx context.Context, conn *sql.Conn, now time.Time) error {
 	// The outer condition is checked again for a row that another statement has just
 	// renewed. The inner one is not.
 	_, err := conn.ExecContext(ctx, `DELETE FROM coatcheck_attempts WHERE expires_at BETWEEN 1 AND $1
 		AND key IN (SELECT key FROM coatcheck_attempts WHERE expires_at BETWEEN 1 AND $1 ORDER BY expires_at LIMIT $2)`, now.Unix(), sweepRows)
-	if err != nil {
-		slog.WarnContext(ctx, "expired attempts not removed; a later attempt tries again", "error", err)
-	}
+	return err
 }
 
 // scan reads failures, last_at and expires_at, and then what is in more.

@@ -8,7 +8,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// Claim implements [accounts.Store] by one INSERT. A row of a claim has empty text in the
+// Claim implements [accounts.Registry] by one INSERT. A row of a claim has empty text in the
 // other columns, and is disabled: an older program that reads it finds a user who cannot
 // sign in.
 func (s *Store) Claim(ctx context.Context, key, holder string) error {
@@ -18,7 +18,12 @@ func (s *Store) Claim(ctx context.Context, key, holder string) error {
 	return s.write(ctx, accounts.ErrExists, insert, key, holder)
 }
 
-// Holder implements [accounts.Store] by one SELECT.
+// FindID implements [accounts.Store] by [accounts.FindByClaim].
+func (s *Store) FindID(ctx context.Context, userID string) (*accounts.Account, error) {
+	return accounts.FindByClaim(ctx, s, userID)
+}
+
+// Holder implements [accounts.Registry] by one SELECT.
 func (s *Store) Holder(ctx context.Context, key string) (holder string, err error) {
 	const query = `SELECT coalesce(claimed_by, name) FROM coatcheck_users WHERE name = $1`
 	err = s.db.QueryRowContext(ctx, query, key).Scan(&holder)
@@ -28,7 +33,7 @@ func (s *Store) Holder(ctx context.Context, key string) (holder string, err erro
 	return holder, wrapError(err)
 }
 
-// PassClaim implements [accounts.Store] by one UPDATE, or by one DELETE if it removes the
+// PassClaim implements [accounts.Registry] by one UPDATE, or by one DELETE if it removes the
 // claim. If that changes no row, it reads the holder to see why.
 func (s *Store) PassClaim(ctx context.Context, key, from, to string) error {
 	statement, args := `UPDATE coatcheck_users SET claimed_by = $3 WHERE name = $1 AND claimed_by = $2`, []any{key, from, to}

@@ -18,7 +18,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// Store is an [accounts.Store] in the table coatcheck_users of PostgreSQL or SQLite.
+// Store is an [accounts.Registry] in the table coatcheck_users of PostgreSQL or SQLite.
 type Store struct{ db *sqldb.Database }
 
 // New returns a store in the database of a sqlstore.Store:
@@ -123,7 +123,7 @@ func scanAccount(row interface{ Scan(...any) error }) (*accounts.Account, error)
 	return a, nil
 }
 
-// Create implements [accounts.Store] by one INSERT.
+// Create implements [accounts.Registry] by one INSERT.
 func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 	const insert = `INSERT INTO coatcheck_users (` + columns + `)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (name) DO NOTHING`
@@ -203,7 +203,7 @@ func setPreferences(ctx context.Context, tx *sql.Tx, name, userID string, settin
 	return err
 }
 
-// Delete implements [accounts.Store] by one DELETE, on the condition that the
+// Delete implements [accounts.Registry] by one DELETE, on the condition that the
 // revision is the same. If it removes no row, it reads the account to see why.
 func (s *Store) Delete(ctx context.Context, a *accounts.Account) error {
 	err := s.write(ctx, accounts.ErrChanged, `DELETE FROM coatcheck_users WHERE name = $1 AND revision = $2 AND `+isAccount, a.Name, a.Revision)

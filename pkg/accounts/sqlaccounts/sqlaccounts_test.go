@@ -74,7 +74,7 @@ func TestNames(t *testing.T) {
 func TestStore(t *testing.T) {
 	for name, server := range servers {
 		t.Run(name, func(t *testing.T) {
-			accountstest.Run(t, func(t *testing.T) accounts.Store { return New(server.migrated(t)) })
+			accountstest.RunRegistry(t, func(t *testing.T) accounts.Registry { return New(server.migrated(t)) })
 		})
 	}
 }

@@ -23,6 +23,7 @@ const (
 // limitCheck checks one of the limits for one attempt. It holds the counter of the
 // limit and the result of counting the attempt.
 type limitCheck struct {
+	log       *slog.Logger
 	by        string
 	key       string
 	ladder    Ladder
@@ -38,7 +39,7 @@ type limitCheck struct {
 // name returns the check of the limit of a name. Its key contains a hash of the name,
 // because an unknown name may be a password that was typed into the wrong field.
 func (l *Limiter) name(name string) *limitCheck {
-	return &limitCheck{by: "name", key: "name/" + hash("coatcheck attempts v1\x00"+name), ladder: l.cfg.Name, keepFor: keepName}
+	return &limitCheck{log: l.cfg.Logger, by: "name", key: "name/" + hash("coatcheck attempts v1\x00"+name), ladder: l.cfg.Name, keepFor: keepName}
 }
 
 // devices returns the check of the limit of the owner's known devices. There is one
@@ -46,13 +47,13 @@ func (l *Limiter) name(name string) *limitCheck {
 // come from many sign-ins or are forged with a stolen key.
 func (l *Limiter) devices(name string, owner Owner) *limitCheck {
 	key := "device/" + hash("coatcheck device attempts v1\x00"+name+"\x00"+owner.generation())
-	return &limitCheck{by: "device", key: key, ladder: l.cfg.Device, keepFor: keepName}
+	return &limitCheck{log: l.cfg.Logger, by: "device", key: key, ladder: l.cfg.Device, keepFor: keepName}
 }
 
 // user returns the check of the limit of a user who is signed in. There is one counter
 // for all of the user's sessions.
 func (l *Limiter) user(userID string) *limitCheck {
-	return &limitCheck{by: "user", key: "user/" + hash("coatcheck user attempts v1\x00"+userID), ladder: l.cfg.Name, keepFor: keepName}
+	return &limitCheck{log: l.cfg.Logger, by: "user", key: "user/" + hash("coatcheck user attempts v1\x00"+userID), ladder: l.cfg.Name, keepFor: keepName}
 }
 
 // network returns the check of the limit of the address's network, in the current
@@ -64,6 +65,7 @@ func (l *Limiter) network(address string) *limitCheck {
 	}
 	start := time.Now().UTC().Truncate(l.cfg.Network.Period)
 	return &limitCheck{
+		log:       l.cfg.Logger,
 		by:        "network",
 		key:       fmt.Sprintf("network/%s/%d", network, start.Unix()),
 		ladder:    Ladder{Free: l.cfg.Network.Limit, Lock: l.cfg.Network.Limit},
@@ -128,12 +130,12 @@ func (c *limitCheck) lock(ctx context.Context, store Store, owner Owner) {
 	if owner.UserID != "" {
 		fields = append(fields, "user_id", owner.UserID)
 	}
-	slog.WarnContext(ctx, "authn_login_lock", fields...)
+	c.log.WarnContext(ctx, "authn_login_lock", fields...)
 	if c.by == "device" {
 		return
 	}
 	if err := store.Keep(ctx, c.key); err != nil {
-		slog.WarnContext(ctx, "the lock of a name may run out", "key", c.key, "error", err)
+		c.log.WarnContext(ctx, "the lock of a name may run out", "key", c.key, "error", err)
 	}
 }
 
@@ -146,7 +148,7 @@ func (c *limitCheck) succeed(ctx context.Context, store Store) {
 		return
 	}
 	if err := store.Clear(ctx, c.key); err != nil {
-		slog.WarnContext(ctx, "attempts not forgotten", "key", c.key, "error", err)
+		c.log.WarnContext(ctx, "attempts not forgotten", "key", c.key, "error", err)
 	}
 }
 
@@ -156,6 +158,6 @@ func (c *limitCheck) withdraw(ctx context.Context, store Store) {
 		return
 	}
 	if err := store.Withdraw(ctx, c.key, c.id, c.counted); err != nil {
-		slog.WarnContext(ctx, "attempt stays counted", "key", c.key, "error", err)
+		c.log.WarnContext(ctx, "attempt stays counted", "key", c.key, "error", err)
 	}
 }

@@ -14,9 +14,11 @@
 package throttle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -46,6 +48,11 @@ type Config struct {
 	// and CredentialVersion of an owner can forge a cookie. It is worth the guesses of
 	// Device.
 	DeviceKeys [][]byte
+
+	// Logger receives authn_login_lock, and what could not be written about attempts. A
+	// line has the key of a counter and the user ID, and never a name or a cookie. The
+	// default is slog.Default().
+	Logger *slog.Logger
 }
 
 // Window is a limit of a fixed time window: at most Limit attempts in each Period.
@@ -72,6 +79,7 @@ func New(store Store, cfg Config) (*Limiter, error) {
 	if cfg.Network == (Window{}) {
 		cfg.Network = Window{Limit: 100, Period: 10 * time.Minute}
 	}
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if err := errors.Join(cfg.Name.check(), cfg.Device.check(), cfg.Network.check()); err != nil {
 		return nil, err
 	}

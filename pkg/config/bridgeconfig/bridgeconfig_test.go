@@ -12,7 +12,6 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/bridge"
 	"example.com/coatcheck/pkg/bridge/membridge"
 	"example.com/coatcheck/pkg/config"
@@ -30,7 +29,7 @@ func converter(t *testing.T, records bridge.Store) (authn.Converter, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bridgeconfig.Converter(t.Context(), []site.LegacyCookie{{Name: "session", Stateless: true}, {Name: "sessionid"}}, sessions, accounts.NewDirectory(memaccounts.New(), password.Hasher{}), records)
+	return bridgeconfig.Converter(t.Context(), []site.LegacyCookie{{Name: "session", Stateless: true}, {Name: "sessionid"}}, sessions, accounts.NewDirectory(memaccounts.New(), accounts.Config{}), records)
 }
 
 // A variable that is missing or wrong stops the start, with an error that names it, and

@@ -85,6 +85,25 @@ func Authenticator(client *dynamodb.Client) (*accounts.Authenticator, *dynamoacc
 	return authenticator, users, err
 }
 
+// Asking does the same as [Authenticator], by [signinconfig.Asking]. It is for what serves
+// /login.
+func Asking(client *dynamodb.Client) (*accounts.Authenticator, *dynamoaccounts.Store, error) {
+	users, err := Users(client)
+	if err != nil {
+		return nil, nil, err
+	}
+	registrar, err := signinconfig.Registrar(users)
+	if err != nil {
+		return nil, nil, err
+	}
+	attempts, err := Attempts(client)
+	if err != nil {
+		return nil, nil, err
+	}
+	authenticator, err := signinconfig.Asking(registrar, attempts)
+	return authenticator, users, err
+}
+
 // The variables with the names of the tables of accounts and of attempts to sign in.
 const (
 	UsersTable    = "USERS_TABLE"

@@ -8,7 +8,6 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/signin/authn"
 )
@@ -20,7 +19,7 @@ func TestAuthenticatorNamesTheVariables(t *testing.T) {
 		"ATTEMPTS_LADDER": "0,30s,1h,100", "ATTEMPTS_PER_NETWORK": "0,10m",
 	} {
 		t.Setenv(name, value)
-		if _, err := signinconfig.Authenticator(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts()); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := signinconfig.Authenticator(accounts.NewDirectory(memaccounts.New(), accounts.Config{}), memaccounts.NewAttempts()); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s=%s: error %v does not name it", name, value, err)
 		}
 	}
@@ -30,7 +29,7 @@ func TestAuthenticatorNamesTheVariables(t *testing.T) {
 func TestLimits(t *testing.T) {
 	t.Setenv("ATTEMPTS_LADDER", "2,40s,1h,9")
 	t.Setenv("ATTEMPTS_PER_NETWORK", "3,20m")
-	authenticator, err := signinconfig.Authenticator(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts())
+	authenticator, err := signinconfig.Authenticator(accounts.NewDirectory(memaccounts.New(), accounts.Config{}), memaccounts.NewAttempts())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,12 +49,12 @@ func TestLimits(t *testing.T) {
 func TestLadderThatContradictsItself(t *testing.T) {
 	for _, value := range []string{"10,30s,1h,5", "10,30s,1h,10", "1,1h,30s,2", "9999,1s,1s,2"} {
 		t.Setenv("ATTEMPTS_LADDER", value)
-		if _, err := signinconfig.Authenticator(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts()); err != nil {
+		if _, err := signinconfig.Authenticator(accounts.NewDirectory(memaccounts.New(), accounts.Config{}), memaccounts.NewAttempts()); err != nil {
 			t.Errorf("%s: %v", value, err)
 		}
 	}
 	t.Setenv("ATTEMPTS_LADDER", "10,1h,30s,3")
-	authenticator, err := signinconfig.Authenticator(accounts.NewDirectory(memaccounts.New(), password.Hasher{}), memaccounts.NewAttempts())
+	authenticator, err := signinconfig.Authenticator(accounts.NewDirectory(memaccounts.New(), accounts.Config{}), memaccounts.NewAttempts())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/legacylogin"
+	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/config"
 )
 
@@ -15,13 +16,13 @@ const (
 	LegacyLoginKey = "LEGACY_LOGIN_KEY" // required with it: a secret of 32 visible ASCII characters or more
 )
 
-// Asking returns an Authenticator like authenticator that asks at LEGACY_LOGIN_URL about
-// names that nobody here has, with LEGACY_LOGIN_KEY. If there is no address, it returns
-// authenticator itself. Only what serves /login needs it, and should have the key.
-func Asking(authenticator *accounts.Authenticator) (*accounts.Authenticator, error) {
+// Asking returns an Authenticator as [Authenticator] does. If LEGACY_LOGIN_URL is set, it
+// asks there, with LEGACY_LOGIN_KEY, about names that nobody here has. Only what serves
+// /login needs that, and should have the key.
+func Asking(registrar *accounts.Registrar, store throttle.Store) (*accounts.Authenticator, error) {
 	address := os.Getenv(LegacyLoginURL)
 	if address == "" {
-		return authenticator, nil
+		return Authenticator(registrar.Directory, store)
 	}
 	key, err := config.Required(LegacyLoginKey)
 	if err != nil {
@@ -31,5 +32,9 @@ func Asking(authenticator *accounts.Authenticator) (*accounts.Authenticator, err
 	if err != nil {
 		return nil, fmt.Errorf("%s or %s: %w", LegacyLoginURL, LegacyLoginKey, err)
 	}
-	return authenticator.Asking(other), nil
+	limiter, err := Limiter(store)
+	if err != nil {
+		return nil, err
+	}
+	return accounts.NewAsking(registrar, limiter, other), nil
 }

@@ -9,19 +9,14 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
 const legacyKey = "invented-key-invented-key-invented"
 
-func asking(directory *accounts.Directory) (*accounts.Authenticator, error) {
-	authenticator, err := signinconfig.Authenticator(directory, memaccounts.NewAttempts())
-	if err != nil {
-		return nil, err
-	}
-	return signinconfig.Asking(authenticator)
+func asking(directory *accounts.Registrar) (*accounts.Authenticator, error) {
+	return signinconfig.Asking(directory, memaccounts.NewAttempts())
 }
 
 // TestLegacyLogin: with the variables, a name that nobody has is asked about there.
@@ -41,7 +36,7 @@ func TestLegacyLogin(t *testing.T) {
 		t.Setenv("LEGACY_LOGIN_URL", address)
 		t.Setenv("LEGACY_LOGIN_KEY", legacyKey)
 		users := memaccounts.New()
-		directory := accounts.NewDirectory(users, password.Hasher{})
+		directory := accounts.NewRegistrar(users, accounts.Config{})
 		if err := directory.Prepare(t.Context(), users.All(t.Context())); err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +60,7 @@ func TestLegacyLoginVariables(t *testing.T) {
 	} {
 		t.Setenv("LEGACY_LOGIN_URL", test.address)
 		t.Setenv("LEGACY_LOGIN_KEY", test.key)
-		_, err := asking(accounts.NewDirectory(memaccounts.New(), password.Hasher{}))
+		_, err := asking(accounts.NewRegistrar(memaccounts.New(), accounts.Config{}))
 		if err == nil || !strings.HasPrefix(err.Error(), test.name) || strings.Contains(err.Error(), "c4nary") || strings.Contains(err.Error(), legacyKey) {
 			t.Errorf("%v, want %s", err, test.name)
 		}

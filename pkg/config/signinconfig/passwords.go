@@ -25,7 +25,16 @@ func Directory(store accounts.Store) (*accounts.Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return accounts.NewDirectory(store, hasher), nil
+	return accounts.NewDirectory(store, accounts.Config{Hasher: hasher}), nil
+}
+
+// Registrar returns the registrar of the accounts in registry, with the hasher of [Hasher].
+func Registrar(registry accounts.Registry) (*accounts.Registrar, error) {
+	hasher, err := Hasher()
+	if err != nil {
+		return nil, err
+	}
+	return accounts.NewRegistrar(registry, accounts.Config{Hasher: hasher}), nil
 }
 
 // Hasher returns a hasher with the secrets of PASSWORD_PEPPERS and DEVISE_PEPPER. New

@@ -23,7 +23,7 @@ const phrase = "an orchid, a tram and rain"
 func stored(t *testing.T) (*accounts.Account, error) {
 	t.Helper()
 	users := memaccounts.New()
-	directory, err := signinconfig.Directory(users)
+	directory, err := signinconfig.Registrar(users)
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func TestPasswordsFollowTheBrand(t *testing.T) {
 	} {
 		t.Setenv("BRAND_NAME", tt.brand)
 		store := memaccounts.New()
-		directory, err := signinconfig.Directory(store)
+		directory, err := signinconfig.Registrar(store)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +101,7 @@ func TestPasswordsFollowTheBrand(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %q: %v", name, tt.taken, err)
 		}
-		authenticator, err := signinconfig.Authenticator(directory, memaccounts.NewAttempts())
+		authenticator, err := signinconfig.Authenticator(directory.Directory, memaccounts.NewAttempts())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -49,7 +49,7 @@ func (d dynamo) Sessions() (session.Store, error) {
 	return dynamostore.New(d.client, table), nil
 }
 
-func (d dynamo) Users() (accounts.Store, error) { return deployed.Users(d.client) }
+func (d dynamo) Users() (accounts.Registry, error) { return deployed.Users(d.client) }
 
 func (d dynamo) Attempts() (throttle.Store, error) { return deployed.Attempts(d.client) }
 
@@ -59,7 +59,7 @@ func (d dynamo) Bridge() (bridge.Store, error) { return deployed.Bridge(d.client
 // three seconds, in which a throttled table can recover.
 const importTries = 8
 
-func (d dynamo) UsersForImport() (accounts.Store, error) {
+func (d dynamo) UsersForImport() (accounts.Registry, error) {
 	return deployed.Users(dynamodb.New(d.client.Options(), func(o *dynamodb.Options) { o.RetryMaxAttempts = importTries }))
 }
 

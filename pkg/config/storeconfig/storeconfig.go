@@ -35,7 +35,7 @@ type Stores interface {
 	Sessions() (session.Store, error)
 
 	// Users returns the store of users.
-	Users() (accounts.Store, error)
+	Users() (accounts.Registry, error)
 
 	// Attempts returns the store of attempts to sign in.
 	Attempts() (throttle.Store, error)
@@ -46,7 +46,7 @@ type Stores interface {
 
 	// UsersForImport returns the users for many writes at once: it is more patient
 	// with a store that is too busy for a moment.
-	UsersForImport() (accounts.Store, error)
+	UsersForImport() (accounts.Registry, error)
 
 	// AllUsers returns every account. For a damaged one it returns an error in place
 	// of the account and goes on.
@@ -80,20 +80,20 @@ func (seal) sealed() {}
 type parts struct {
 	seal
 	sessions session.Store
-	users    accounts.Store
+	users    accounts.Registry
 	attempts throttle.Store
 	bridge   bridge.Store
 }
 
-func newParts(sessions session.Store, users accounts.Store, attempts throttle.Store, records bridge.Store) parts {
+func newParts(sessions session.Store, users accounts.Registry, attempts throttle.Store, records bridge.Store) parts {
 	return parts{sessions: sessions, users: users, attempts: attempts, bridge: records}
 }
 
-func (p parts) Sessions() (session.Store, error)        { return p.sessions, nil }
-func (p parts) Users() (accounts.Store, error)          { return p.users, nil }
-func (p parts) UsersForImport() (accounts.Store, error) { return p.users, nil }
-func (p parts) Attempts() (throttle.Store, error)       { return p.attempts, nil }
-func (p parts) Bridge() (bridge.Store, error)           { return p.bridge, nil }
+func (p parts) Sessions() (session.Store, error)           { return p.sessions, nil }
+func (p parts) Users() (accounts.Registry, error)          { return p.users, nil }
+func (p parts) UsersForImport() (accounts.Registry, error) { return p.users, nil }
+func (p parts) Attempts() (throttle.Store, error)          { return p.attempts, nil }
+func (p parts) Bridge() (bridge.Store, error)              { return p.bridge, nil }
 
 // DynamoDB is the address of stores in the tables of DynamoDB that the environment
 // names.
