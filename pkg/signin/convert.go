@@ -44,7 +44,7 @@ func Convert(sessions *session.Manager, converter authn.Converter) Routes {
 }
 
 func (c conversion) convert(w http.ResponseWriter, r *http.Request) {
-	next := localPath(r.URL.Query().Get("next"))
+	next := LocalPath(r.URL.Query().Get("next"))
 	s, err := c.sessions.Load(r)
 	switch {
 	case err == nil:
@@ -70,11 +70,11 @@ func mayConvert(r *http.Request) bool {
 
 // ask shows a page with one button, which converts.
 func (c conversion) ask(w http.ResponseWriter, r *http.Request, next string) {
-	if !wantsPage(r) {
-		methodNotAllowed([]string{http.MethodPost})(w, r)
+	if !WantsPage(r) {
+		failMethod(w, r, http.MethodPost)
 		return
 	}
-	writePage(w, r, http.StatusOK, "convert", page{Title: "convert.title", Data: withNext(convertPath, next)})
+	writePage(w, r, http.StatusOK, "convert", Page{Title: "convert.title", Data: withNext(convertPath, next)})
 }
 
 func (c conversion) start(w http.ResponseWriter, r *http.Request, next string) {
@@ -90,11 +90,11 @@ func (c conversion) start(w http.ResponseWriter, r *http.Request, next string) {
 
 // arrive answers a client that has a session, as a login does.
 func (c conversion) arrive(w http.ResponseWriter, r *http.Request, s *session.Session, next string) {
-	if wantsPage(r) {
-		redirect(w, r, next)
+	if WantsPage(r) {
+		Redirect(w, r, next)
 		return
 	}
-	writeJSON(w, http.StatusOK, signedIn(s))
+	WriteJSON(w, http.StatusOK, signedIn(s))
 }
 
 // fail answers a request that got no session. What leads to the login page never leads
@@ -108,8 +108,8 @@ func (c conversion) fail(w http.ResponseWriter, r *http.Request, err error, next
 	switch {
 	case answer == errConverting:
 		retry(w, r, withNext(convertPath, next))
-	case whyOf[answer] != "" && wantsPage(r):
-		redirect(w, r, loginPath+"?"+url.Values{"why": {whyOf[answer]}}.Encode()+"&"+url.Values{"next": {next}}.Encode())
+	case whyOf[answer] != "" && WantsPage(r):
+		Redirect(w, r, loginPath+"?"+url.Values{"why": {whyOf[answer]}}.Encode()+"&"+url.Values{"next": {next}}.Encode())
 	default:
 		answer.write(w, r)
 	}
@@ -118,13 +118,13 @@ func (c conversion) fail(w http.ResponseWriter, r *http.Request, err error, next
 // retry makes a client come back in a second, when another request of it has got a
 // session. A page does so by itself, by GET, also after a POST.
 func retry(w http.ResponseWriter, r *http.Request, to string) {
-	if !wantsPage(r) {
+	if !WantsPage(r) {
 		w.Header().Set("Retry-After", "1")
 		errConverting.write(w, r)
 		return
 	}
 	w.Header().Set("Refresh", "1; url="+to)
-	writePage(w, r, http.StatusOK, "redirect", page{Title: "redirect.title", Data: to})
+	writePage(w, r, http.StatusOK, "redirect", Page{Title: "redirect.title", Data: to})
 }
 
 // end is the second part of a logout whose browser has a cookie of the monolith: see

@@ -85,7 +85,7 @@ func TestReauthenticateElsewhere(t *testing.T) {
 			if err := r.sessions.Reauthenticate(req.Context(), w, session.FromContext(req.Context())); err != nil {
 				t.Error(err)
 			}
-			redirect(w, req, req.URL.Query().Get("state"))
+			Redirect(w, req, req.URL.Query().Get("state"))
 		}
 		r.handler = r.pages.Handler(Sessions(r.sessions, window), Reauthenticate(r.sessions, nil, elsewhere), Password(r.sessions, nil),
 			Routes{"GET /callback": r.sessions.Require(http.HandlerFunc(callback)).ServeHTTP})

@@ -29,6 +29,12 @@ func (e *refusal) Error() string { return e.detail.In(texts.English) }
 // in returns the text in the language of a page that answers r.
 func (e *refusal) in(r *http.Request) string { return e.detail.In(languageOf(r)) }
 
+// Refuse returns an error that [Pages.Fail] answers with the status, which must be one from
+// 400 to 599, and with the text that has the key in the catalogue: a page in its own
+// language, a problem document in English. The arguments are those of
+// [texts.Language.Text].
+func Refuse(status int, key string, args ...any) error { return refuse(status, key, args...) }
+
 // refuse returns a refusal with the text that has the key: see [texts.Language.Text].
 func refuse(status int, key string, args ...any) *refusal {
 	return &refusal{status, texts.Message{Key: key, Args: args}}
@@ -98,16 +104,16 @@ func report(w http.ResponseWriter, r *http.Request, err error) *refusal {
 func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header(), r)
 	switch {
-	case e == errReauthenticate && wantsPage(r):
-		redirect(w, r, withNext("/reauthenticate", pageBefore(r)))
+	case e == errReauthenticate && WantsPage(r):
+		Redirect(w, r, withNext("/reauthenticate", pageBefore(r)))
 	case e == errReauthenticate:
 		writeTypedProblem(w, "reauthentication-required", e.status, e.Error())
-	case !wantsPage(r):
+	case !WantsPage(r):
 		writeProblem(w, e.status, e.Error())
 	case e == errSignIn:
-		redirect(w, r, withNext(signInPath(r), pageBefore(r)))
+		Redirect(w, r, withNext(signInPath(r), pageBefore(r)))
 	default:
-		writePage(w, r, e.status, "problem", page{Title: "problem.title", Data: e.in(r)})
+		writePage(w, r, e.status, "problem", Page{Title: "problem.title", Data: e.in(r)})
 	}
 }
 
@@ -117,7 +123,7 @@ func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 func pageBefore(r *http.Request) string {
 	switch {
 	case isSafeMethod(r.Method):
-		return localPath(r.URL.RequestURI())
+		return LocalPath(r.URL.RequestURI())
 	case strings.HasPrefix(r.URL.Path, devicesPath+"/"):
 		return devicesPath
 	}

@@ -16,11 +16,12 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// fields reads the body, a form or a JSON object. The body must contain exactly the
-// named text fields, each of them once. A form may also contain the field "next", the
-// page that comes after it.
-func fields(r *http.Request, names ...string) (map[string]string, error) {
-	got, err := someFields(r, names...)
+// Fields reads the body: a form, or a JSON object whose values are strings, in UTF-8. The
+// body must contain exactly the named fields, each of them once. A form may also contain
+// the field "next", the page that comes after it: see [LocalPath]. The error says what is
+// wrong with the body, and is for [Pages.Fail], which answers 400 or 415.
+func Fields(r *http.Request, names ...string) (map[string]string, error) {
+	got, err := SomeFields(r, names...)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +35,7 @@ const stayField = "stay_signed_in"
 // loginFields reads the body of a sign-in: the name, the password, and whether the user
 // wants to stay signed in, which may be missing.
 func loginFields(r *http.Request) (got map[string]string, stay bool, err error) {
-	if got, err = someFields(r, "username", "password", stayField); err != nil {
+	if got, err = SomeFields(r, "username", "password", stayField); err != nil {
 		return nil, false, err
 	}
 	if err := present(got, "username", "password"); err != nil {
@@ -59,9 +60,9 @@ func present(got map[string]string, names ...string) error {
 	return nil
 }
 
-// someFields does the same as fields, but some of the named fields may be missing. At
-// least one of them must be present.
-func someFields(r *http.Request, names ...string) (map[string]string, error) {
+// SomeFields does the same as Fields, but some of the named fields may be missing, as a
+// checkbox is that nobody has ticked. At least one of them must be present.
+func SomeFields(r *http.Request, names ...string) (map[string]string, error) {
 	got, form, err := decode(r)
 	if err != nil {
 		return nil, err

@@ -58,15 +58,15 @@ type loginForm struct {
 func (l login) show(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	if l.mayContinue(r, query) {
-		redirect(w, r, withNext(convertPath, localPath(query.Get("next"))))
+		Redirect(w, r, withNext(convertPath, LocalPath(query.Get("next"))))
 		return
 	}
-	form := loginForm{Next: localPath(query.Get("next")), Notice: whys[query.Get("why")]}
+	form := loginForm{Next: LocalPath(query.Get("next")), Notice: whys[query.Get("why")]}
 	if receipt := query.Get("kept"); receipt != "" {
 		kept, err := l.sessions.Redeem(r, receipt)
 		switch {
 		case kept:
-			redirect(w, r, form.Next)
+			Redirect(w, r, form.Next)
 			return
 		case err == nil:
 			form.Notice = "login.no_cookie"
@@ -96,7 +96,7 @@ func (l login) writePage(w http.ResponseWriter, r *http.Request, status int, for
 	if form.Provider = pagesOf(r.Context()).site.Provider; !form.HasForm {
 		form.Provider = providerName(r)
 	}
-	writePage(w, r, status, "login", page{Title: "login.title", Data: form})
+	writePage(w, r, status, "login", Page{Title: "login.title", Data: form})
 }
 
 func (l login) submit(w http.ResponseWriter, r *http.Request) {
@@ -108,15 +108,15 @@ func (l login) submit(w http.ResponseWriter, r *http.Request) {
 	s, err := l.signIn(w, r, form["username"], form["password"], stay)
 	if err != nil {
 		writeFormError(w, r, err, func(problem *refusal) {
-			l.writePage(w, r, problem.status, loginForm{Username: form["username"], Next: localPath(form["next"]), Problem: problem.in(r), Stay: stay})
+			l.writePage(w, r, problem.status, loginForm{Username: form["username"], Next: LocalPath(form["next"]), Problem: problem.in(r), Stay: stay})
 		})
 		return
 	}
-	if wantsPage(r) {
-		redirect(w, r, l.landing(r, s, localPath(form["next"])))
+	if WantsPage(r) {
+		Redirect(w, r, l.landing(r, s, LocalPath(form["next"])))
 		return
 	}
-	writeJSON(w, http.StatusOK, signedIn(s))
+	WriteJSON(w, http.StatusOK, signedIn(s))
 }
 
 // landing returns the path that the browser loads after the login of s. It is next if the
@@ -135,7 +135,7 @@ func (l login) landing(r *http.Request, s *session.Session, next string) string 
 func writeFormError(w http.ResponseWriter, r *http.Request, err error, show func(problem *refusal)) {
 	answer := report(w, r, err)
 	switch {
-	case !wantsPage(r), answer == errSignIn, answer.status == http.StatusForbidden, answer.status >= http.StatusInternalServerError:
+	case !WantsPage(r), answer == errSignIn, answer.status == http.StatusForbidden, answer.status >= http.StatusInternalServerError:
 		answer.write(w, r)
 	default:
 		show(answer)

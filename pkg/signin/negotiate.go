@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// wantsPage reports whether the answer should be a page. That is so if Accept names
+// WantsPage reports whether the answer should be a page, and not JSON. That is so if Accept names
 // text/html with a quality above zero that is at least the quality of JSON (RFC 9110,
 // section 12.5.1). Wildcards do not count, so a client that sends only wildcards gets
 // JSON.
-func wantsPage(r *http.Request) bool {
+func WantsPage(r *http.Request) bool {
 	html, json := 0.0, 0.0
 	for _, header := range r.Header.Values("Accept") {
 		for item := range strings.SplitSeq(header, ",") {
@@ -43,11 +43,11 @@ const homePath = "/profile"
 // contains the longest path, encoded, is smaller than maxBody.
 const maxNext = 1 << 10
 
-// localPath returns next if it can only lead to a page of this site. Otherwise it
-// returns home. Browsers understand "//host" and "/\host" as another site, and
-// servers and proxies on the way may decode the path. So localPath accepts only a
+// LocalPath returns next, a path with or without a query, if it can only lead to a page of
+// this site. Otherwise it returns the path of the profile. Every next that comes with a request goes through it. Browsers understand "//host" and "/\host" as another site, and
+// servers and proxies on the way may decode the path. So LocalPath accepts only a
 // clean path in its plain spelling. Everything else is refused, encoded or not.
-func localPath(next string) string {
+func LocalPath(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || !strings.HasPrefix(next, "/") || u.Host != "" || u.User != nil || u.Fragment != "" {
 		return homePath

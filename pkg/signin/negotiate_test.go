@@ -50,7 +50,7 @@ func TestWantsPage(t *testing.T) {
 		t.Run(fmt.Sprintf("%.60q", tt.accept), func(t *testing.T) {
 			req := get("/")
 			req.Header["Accept"] = tt.accept
-			if got := wantsPage(req); got != tt.page {
+			if got := WantsPage(req); got != tt.page {
 				t.Errorf("page: %v, want %v", got, tt.page)
 			}
 		})
@@ -75,15 +75,15 @@ func TestLocalPath(t *testing.T) {
 		"/", "/profile", "/sessions", "/sessions/abc/revoke", "/password?from=profile", "/profile?a=b&c=d", "/profile?next=//evil.example",
 		"/profile?at=12:30", "/a:b", "/~alice", "/a-b_c.d", "/user@host", "/profile?q=%2F%2Fevil", "/profile?x=%0d%0a", long,
 	} {
-		if got := localPath(ok); got != ok {
-			t.Errorf("localPath(%q) = %q", ok, got)
+		if got := LocalPath(ok); got != ok {
+			t.Errorf("LocalPath(%q) = %q", ok, got)
 		}
 	}
 	for next, want := range map[string]string{
 		"/profile?": "/profile", "/profile#": "/profile", "/%70rofile": "/profile", "/profile?a?b": "/profile?a?b",
 	} {
-		if got := localPath(next); got != want {
-			t.Errorf("localPath(%q) = %q, want %q", next, got, want)
+		if got := LocalPath(next); got != want {
+			t.Errorf("LocalPath(%q) = %q, want %q", next, got, want)
 		}
 	}
 	for _, bad := range []string{
@@ -100,8 +100,8 @@ func TestLocalPath(t *testing.T) {
 		"/profile%00", "/\x00", "/\x7f", "/pro file", "/pro%20file", "/profile?a b", "/profile?a=\x00", "/profile?a=\u00a0", "/ä", "/%c3%a4", "/%ff", "/\xff", "/\u2028", "/\u202eelif",
 		long + "x", "/profile?" + strings.Repeat("x", 1<<20),
 	} {
-		if got := localPath(bad); got != "/profile" {
-			t.Errorf("localPath(%.60q) = %.60q", bad, got)
+		if got := LocalPath(bad); got != "/profile" {
+			t.Errorf("LocalPath(%.60q) = %.60q", bad, got)
 		}
 	}
 }
@@ -110,14 +110,14 @@ func TestLocalPath(t *testing.T) {
 func FuzzLocalPath(f *testing.F) {
 	f.Add("/profile?a=b")
 	f.Fuzz(func(t *testing.T, next string) {
-		got := localPath(next)
+		got := LocalPath(next)
 		if !strings.HasPrefix(got, "/") || strings.HasPrefix(got, "//") || strings.HasPrefix(got, `/\`) {
 			t.Fatalf("%q begins with something else than one slash", got)
 		}
 		if strings.ContainsFunc(got, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
 			t.Fatalf("%q does not belong in a header", got)
 		}
-		if again := localPath(got); again != got {
+		if again := LocalPath(got); again != got {
 			t.Fatalf("%q becomes %q", got, again)
 		}
 		for base, resolve := range map[string]func(*url.URL, string) (string, error){"net/url": resolveByRFC, "browser": resolveByWHATWG} {
@@ -182,7 +182,7 @@ func TestResolveByWHATWG(t *testing.T) {
 func TestLongNextFitsTheForm(t *testing.T) {
 	r := newFixture(t)
 	next := "/" + strings.Repeat("&", maxNext-1) // & takes three bytes in a form
-	form := url.Values{"username": {strings.Repeat("ä", 127)}, "password": {strings.Repeat("ä", 512)}, "next": {localPath(next)}}
+	form := url.Values{"username": {strings.Repeat("ä", 127)}, "password": {strings.Repeat("ä", 512)}, "next": {LocalPath(next)}}
 	resp := r.do(post("/login", asForm, form.Encode()))
 	if resp.status != http.StatusUnauthorized {
 		t.Errorf("the longest form of %d bytes: %d", len(form.Encode()), resp.status)

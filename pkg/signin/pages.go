@@ -39,12 +39,18 @@ type Config struct {
 	// Vocabulary Cheat Sheet where it has a name. A line never has a token, a password or a
 	// name that somebody typed. The default is slog.Default().
 	Logger *slog.Logger
+
+	// Menu has entries for the menu of signed-in users, behind ours: Profile, Devices and,
+	// for users with a password, Password. An entry with the path of one of ours, such as
+	// /password, takes its place; if it has no Text, it only takes ours out.
+	Menu []MenuItem
 }
 
 // Pages writes the answers of a site. NewPages makes one. It is safe for concurrent use.
 type Pages struct {
 	site   site.Site
 	look   look
+	menu   []MenuItem
 	policy string // the Content-Security-Policy of a page
 	logger *slog.Logger
 }
@@ -60,11 +66,16 @@ type look struct {
 // NewPages returns the Pages of a site. Make them first: [Pages.Fail] is the ErrorHandler
 // of [session.Config]. The error says what is wrong in c.
 func NewPages(c Config) (*Pages, error) {
+	menu, err := menuWith(c.Menu)
+	if err != nil {
+		return nil, err
+	}
 	b := c.Site.Brand
 	sheet := style + b.Accent.CSS()
 	p := &Pages{
 		site:   c.Site,
 		look:   look{b.Name, template.HTML(b.Logo.SVG()), b.Links, template.CSS(sheet)},
+		menu:   menu,
 		policy: policyWithStyle(hashOf(sheet)),
 		logger: cmp.Or(c.Logger, slog.Default()),
 	}
@@ -90,50 +101,52 @@ func pagesOf(ctx context.Context) *Pages {
 	return p
 }
 
-// page is what a template shows: the layout that all pages share, and in Data the data
-// of the single page. Its methods write in the language of the page.
-type page struct {
-	Title    string   // the key of its text
-	Theme    string   // light or dark; anything else follows the system
-	Here     string   // the path of the page, if it is for signed-in users
-	Menu     []choice // for signed-in users
-	Data     any
-	Language *texts.Language // writePage sets it
-	Look     *look           // writePage sets it
+// Page is what a route gives [Pages.Write].
+type Page struct {
+	Title string // the key of the text that stands in the title of the window
+	Here  string // the path of the entry in the menu that the page belongs to, or another path; "" shows no menu
+	Data  any    // what the template shows as .Data
 }
 
-// pageOf returns the page at the path here, for the signed-in user of s. The title is
-// the key of its text.
-func pageOf(s *session.Session, here, title string, data any) page {
-	p := page{Title: title, Theme: s.Values[authn.ValueTheme], Here: here, Menu: menu, Data: data}
-	if !hasPassword(s) {
-		p.Menu = menuWithoutPassword
+// view is what a template shows: the layout that all pages share, and in Data the data
+// of the single page. Its methods write in the language of the page.
+type view struct {
+	Page
+	Theme    string     // light or dark; anything else follows the system
+	Menu     []MenuItem // for signed-in users
+	Language *texts.Language
+	Look     *look
+}
+
+// viewOf returns the view of a page that answers r.
+func (p *Pages) viewOf(r *http.Request, shown Page) view {
+	v := view{Page: shown, Language: languageOf(r), Look: &p.look}
+	s := session.FromContext(r.Context())
+	if s == nil {
+		v.Here = ""
+		return v
 	}
-	return p
+	v.Theme = s.Values[authn.ValueTheme]
+	v.Menu = p.menuOf(s)
+	return v
 }
 
 // T returns the text with the key: see [texts.Language.HTML].
-func (p page) T(key string, args ...any) template.HTML { return p.Language.HTML(key, args...) }
+func (v view) T(key string, args ...any) template.HTML { return v.Language.HTML(key, args...) }
 
 // Time returns an element with the day and the time of t.
-func (p page) Time(t time.Time) template.HTML {
-	return template.HTML(`<time datetime="` + t.UTC().Format(time.RFC3339) + `">` + template.HTMLEscapeString(p.Language.Date(t)) + `</time>`)
+func (v view) Time(t time.Time) template.HTML {
+	return template.HTML(`<time datetime="` + t.UTC().Format(time.RFC3339) + `">` + template.HTMLEscapeString(v.Language.Date(t)) + `</time>`)
 }
 
 // Ago returns in words how long ago t was.
-func (p page) Ago(t time.Time) string { return p.Language.Ago(time.Since(t)) }
+func (v view) Ago(t time.Time) string { return v.Language.Ago(time.Since(t)) }
 
 // Device describes the sender of a User-Agent header in words.
-func (p page) Device(userAgent string) string { return describe(p.Language, userAgent) }
+func (v view) Device(userAgent string) string { return describe(v.Language, userAgent) }
 
 // choice is a value that a form offers, and the key of its text.
 type choice struct{ Value, Key string }
-
-// menu lists the pages for signed-in users by their paths.
-var (
-	menu                = []choice{{homePath, "menu.profile"}, {devicesPath, "menu.devices"}, {passwordPath, "menu.password"}}
-	menuWithoutPassword = menu[:2]
-)
 
 var pages = parsePages("login", "profile", "sessions", "password", "reauthenticate", "redirect", "convert", "problem", "sso")
 
@@ -163,19 +176,31 @@ func languageOf(r *http.Request) *texts.Language {
 	return texts.Choose(preference, r.Header.Values("Accept-Language"))
 }
 
-// writePage writes a page in the language of the request. There is no Vary header: it
+// Write answers with the page of that name: of a file in [Config.Templates] without its
+// .html. It is in the language of the request, and, if the request has a session, in the
+// theme of its user and with the menu. Write is for routes that p.Handler serves. An
+// unknown name, and a template that fails, is a mistake in the program: Write panics, and
+// the client gets a 500.
+func (p *Pages) Write(w http.ResponseWriter, r *http.Request, status int, name string, shown Page) {
+	writePage(w, p.admit(r), status, name, shown)
+}
+
+// writePage does what Write does, for the Pages of the request. There is no Vary header: it
 // is for caches, and no cache may store what we send.
-func writePage(w http.ResponseWriter, r *http.Request, status int, name string, p page) {
-	p.Language = languageOf(r)
-	site := pagesOf(r.Context())
-	p.Look = &site.look
+func writePage(w http.ResponseWriter, r *http.Request, status int, name string, shown Page) {
+	p := pagesOf(r.Context())
+	v := p.viewOf(r, shown)
+	template, ok := pages[name]
+	if !ok {
+		panic(fmt.Errorf("signin: there is no page %q", name))
+	}
 	var body bytes.Buffer
-	if err := pages[name].Execute(&body, p); err != nil {
+	if err := template.Execute(&body, v); err != nil {
 		panic(fmt.Errorf("page %s: %w", name, err)) // an error in the template; recoverPanic answers it
 	}
 	h := w.Header()
-	h.Set("Content-Language", p.Language.Tag)
-	h.Set("Content-Security-Policy", site.policy)
+	h.Set("Content-Language", v.Language.Tag)
+	h.Set("Content-Security-Policy", p.policy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	writeStatus(w, status)
 	w.Write(body.Bytes()) // an error means that the client has disconnected

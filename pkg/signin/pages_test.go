@@ -131,7 +131,7 @@ func TestPages(t *testing.T) {
 					if attr == "style" || strings.HasPrefix(attr, "on") {
 						t.Errorf("<%s %s=%q> is what the policy forbids", e.name, attr, value)
 					}
-					if (attr == "href" || attr == "src" || attr == "action") && localPath(value) != value {
+					if (attr == "href" || attr == "src" || attr == "action") && LocalPath(value) != value {
 						t.Errorf("<%s %s=%q> leads away", e.name, attr, value)
 					}
 				}

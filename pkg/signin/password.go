@@ -29,7 +29,7 @@ type passwordChange struct {
 func Password(sessions *session.Manager, passwords authn.PasswordChanger) Routes {
 	c := passwordChange{sessions, passwords}
 	return Routes{
-		"GET " + changePath: func(w http.ResponseWriter, r *http.Request) { redirect(w, r, passwordPath) },
+		"GET " + changePath: func(w http.ResponseWriter, r *http.Request) { Redirect(w, r, passwordPath) },
 		"GET /password":     sessions.Require(withPassword(c.show)).ServeHTTP,
 		"POST /password":    sessions.Require(withPassword(c.submit)).ServeHTTP,
 	}
@@ -51,14 +51,14 @@ func (c passwordChange) show(w http.ResponseWriter, r *http.Request) {
 
 func (c passwordChange) write(w http.ResponseWriter, r *http.Request, status int, problem string) {
 	s := session.FromContext(r.Context())
-	writePage(w, r, status, "password", pageOf(s, passwordPath, "password.title", struct {
+	writePage(w, r, status, "password", Page{"password.title", passwordPath, struct {
 		passwordForm
 		MinCharacters int
-	}{passwordForm{Username: s.Values[authn.ValueUsername], Problem: problem}, c.passwords.MinCharacters()}))
+	}{passwordForm{Username: s.Values[authn.ValueUsername], Problem: problem}, c.passwords.MinCharacters()}})
 }
 
 func (c passwordChange) submit(w http.ResponseWriter, r *http.Request) {
-	form, err := fields(r, "current_password", "new_password")
+	form, err := Fields(r, "current_password", "new_password")
 	if err == nil {
 		err = c.change(w, r, form["current_password"], form["new_password"])
 	}

@@ -31,7 +31,7 @@ func Preferences(sessions *session.Manager, users authn.PreferenceSetter, langua
 }
 
 func (c preferenceChange) submit(w http.ResponseWriter, r *http.Request) {
-	form, err := someFields(r, authn.ValueTheme, authn.ValueLanguage)
+	form, err := SomeFields(r, authn.ValueTheme, authn.ValueLanguage)
 	next := homePath
 	if err == nil {
 		next, err = c.change(r, form)

@@ -13,7 +13,7 @@ import (
 // Everything that the profile shows comes from the session.
 func Profile(sessions *session.Manager) Routes {
 	return Routes{
-		"GET /{$}":     func(w http.ResponseWriter, r *http.Request) { redirect(w, r, homePath) },
+		"GET /{$}":     func(w http.ResponseWriter, r *http.Request) { Redirect(w, r, homePath) },
 		"GET /profile": sessions.Require(http.HandlerFunc(showProfile)).ServeHTTP,
 	}
 }
@@ -32,11 +32,11 @@ type profile struct {
 func showProfile(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
 	p := profile{s.UserID, s.Values[authn.ValueUsername], s.Values[authn.ValueDisplayName], notNil(s.Roles), preferences(s), signedInAt(s), s.ExpiresAt}
-	if !wantsPage(r) {
-		writeJSON(w, http.StatusOK, p)
+	if !WantsPage(r) {
+		WriteJSON(w, http.StatusOK, p)
 		return
 	}
-	writePage(w, r, http.StatusOK, "profile", pageOf(s, homePath, "menu.profile", struct {
+	writePage(w, r, http.StatusOK, "profile", Page{"menu.profile", homePath, struct {
 		profile
 		IP        string
 		Themes    []choice
@@ -44,7 +44,7 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 		Preferred *texts.Language // nil if the browser decides
 
 		OnlySession bool // whether preferences that were just set end with the session
-	}{p, s.IP, themes, texts.All, texts.Find(s.Values[authn.ValueLanguage]), r.URL.RequestURI() == onlySession && !hasPassword(s)}))
+	}{p, s.IP, themes, texts.All, texts.Find(s.Values[authn.ValueLanguage]), r.URL.RequestURI() == onlySession && !hasPassword(s)}})
 }
 
 func preferences(s *session.Session) map[string]string {

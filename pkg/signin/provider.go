@@ -65,12 +65,12 @@ func isOwnLink(r *http.Request) bool {
 // in is chosen on the login page alone.
 func (x sso) begin(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	x.travel(w, r, authn.Trip{Next: localPath(query.Get("next")), Stay: query.Get("stay") == "true" && isOwnLink(r)})
+	x.travel(w, r, authn.Trip{Next: LocalPath(query.Get("next")), Stay: query.Get("stay") == "true" && isOwnLink(r)})
 }
 
 // again does the same for a user who is signed in. Nobody else can come back.
 func (x sso) again(w http.ResponseWriter, r *http.Request) {
-	x.travel(w, r, authn.Trip{Next: localPath(r.URL.Query().Get("next")), UserID: session.FromContext(r.Context()).UserID})
+	x.travel(w, r, authn.Trip{Next: LocalPath(r.URL.Query().Get("next")), UserID: session.FromContext(r.Context()).UserID})
 }
 
 func (x sso) travel(w http.ResponseWriter, r *http.Request, t authn.Trip) {
@@ -83,19 +83,7 @@ func (x sso) travel(w http.ResponseWriter, r *http.Request, t authn.Trip) {
 		x.fail(w, r, t, err)
 		return
 	}
-	goAbroad(w, r, to)
-}
-
-// goAbroad leads the browser to a page of another site. For a browser the answer is a page
-// and no redirect: a form may have been sent before, and Chromium follows no redirect after
-// it that form-action does not allow.
-func goAbroad(w http.ResponseWriter, r *http.Request, to string) {
-	if !wantsPage(r) {
-		w.Header().Set("Location", to)
-		writeStatus(w, http.StatusSeeOther)
-		return
-	}
-	refresh(w, r, to)
+	Redirect(w, r, to)
 }
 
 // finish ends a trip: it signs in, or renews the session of a user who proves it again.
@@ -105,7 +93,7 @@ func (x sso) finish(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	trip, arrival, err := x.provider.Finish(w, r)
-	trip.Next = localPath(trip.Next)
+	trip.Next = LocalPath(trip.Next)
 	switch {
 	case err != nil:
 	case trip.UserID != "":
@@ -140,10 +128,10 @@ func (x sso) signIn(w http.ResponseWriter, r *http.Request, t authn.Trip, a auth
 	pagesOf(ctx).site.ClearLegacyCookies(w) // they may be another user's
 	markProvider(w)
 	log(ctx).InfoContext(ctx, "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent, "provider", providerName(r))
-	if wantsPage(r) {
-		redirect(w, r, t.Next)
+	if WantsPage(r) {
+		Redirect(w, r, t.Next)
 	} else {
-		writeJSON(w, http.StatusOK, signedIn(s))
+		WriteJSON(w, http.StatusOK, signedIn(s))
 	}
 	return nil
 }
@@ -187,9 +175,9 @@ func (x sso) leave(w http.ResponseWriter, r *http.Request) {
 		report(w, r, err)
 		x.write(w, r, errLeft, waysOut{Again: leavePath, AgainKey: "sso.retry", Back: loginPath, BackKey: "sso.login"})
 	case to == "":
-		redirect(w, r, loginPath)
+		Redirect(w, r, loginPath)
 	default:
-		goAbroad(w, r, to)
+		Redirect(w, r, to)
 	}
 }
 
@@ -244,8 +232,8 @@ func (x sso) fail(w http.ResponseWriter, r *http.Request, t authn.Trip, err erro
 	answer := report(w, r, err)
 	switch answer {
 	case errSignIn: // the session for which the trip began has ended
-		if wantsPage(r) {
-			redirect(w, r, withNext(signInPath(r), t.Next))
+		if WantsPage(r) {
+			Redirect(w, r, withNext(signInPath(r), t.Next))
 			return
 		}
 	case errRefused, errOtherUser: // the provider would send the same user again
@@ -261,12 +249,12 @@ func (x sso) fail(w http.ResponseWriter, r *http.Request, t authn.Trip, err erro
 
 // write writes the answer as JSON, or as a page that leads on.
 func (x sso) write(w http.ResponseWriter, r *http.Request, answer *refusal, out waysOut) {
-	if !wantsPage(r) {
+	if !WantsPage(r) {
 		answer.write(w, r)
 		return
 	}
 	out.Provider, out.Detail = providerName(r), answer.in(r)
-	writePage(w, r, answer.status, "sso", page{Title: "problem.title", Data: out})
+	writePage(w, r, answer.status, "sso", Page{Title: "problem.title", Data: out})
 }
 
 // providerName returns what the pages call the provider.

@@ -38,14 +38,14 @@ func Reauthenticate(sessions *session.Manager, authenticator authn.Authenticator
 type passwordForm struct{ Username, Next, Problem string }
 
 func (a reauthentication) show(w http.ResponseWriter, r *http.Request) {
-	next := localPath(r.URL.Query().Get("next"))
+	next := LocalPath(r.URL.Query().Get("next"))
 	switch {
 	case a.authenticator != nil && hasPassword(session.FromContext(r.Context())):
 		a.write(w, r, http.StatusOK, next, "")
 	case a.elsewhere != nil:
 		a.elsewhere(w, r, next)
 	case pagesOf(r.Context()).site.Provider != "":
-		redirect(w, r, withNext(againPath, next))
+		Redirect(w, r, withNext(againPath, next))
 	default:
 		fail(w, r, errSignInAgain)
 	}
@@ -53,7 +53,7 @@ func (a reauthentication) show(w http.ResponseWriter, r *http.Request) {
 
 func (a reauthentication) write(w http.ResponseWriter, r *http.Request, status int, next, problem string) {
 	s := session.FromContext(r.Context())
-	writePage(w, r, status, "reauthenticate", pageOf(s, r.URL.Path, "reauthenticate.title", passwordForm{s.Values[authn.ValueUsername], next, problem}))
+	writePage(w, r, status, "reauthenticate", Page{"reauthenticate.title", r.URL.Path, passwordForm{s.Values[authn.ValueUsername], next, problem}})
 }
 
 func (a reauthentication) submit(w http.ResponseWriter, r *http.Request) {
@@ -61,17 +61,17 @@ func (a reauthentication) submit(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, errSignInAgain)
 		return
 	}
-	form, err := fields(r, "password")
+	form, err := Fields(r, "password")
 	if err == nil {
 		err = a.renew(w, r, form["password"])
 	}
 	if err != nil {
 		writeFormError(w, r, err, func(problem *refusal) {
-			a.write(w, r, problem.status, localPath(form["next"]), problem.in(r))
+			a.write(w, r, problem.status, LocalPath(form["next"]), problem.in(r))
 		})
 		return
 	}
-	writeSuccess(w, r, localPath(form["next"]))
+	writeSuccess(w, r, LocalPath(form["next"]))
 }
 
 func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password string) error {
@@ -109,8 +109,8 @@ func reauthenticate(authenticator authn.Authenticator, r *http.Request, s *sessi
 
 // writeSuccess answers a successful write whose answer has no body.
 func writeSuccess(w http.ResponseWriter, r *http.Request, next string) {
-	if wantsPage(r) {
-		redirect(w, r, next)
+	if WantsPage(r) {
+		Redirect(w, r, next)
 		return
 	}
 	writeStatus(w, http.StatusNoContent)

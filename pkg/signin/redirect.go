@@ -3,38 +3,32 @@ package signin
 import (
 	"net/http"
 	"slices"
-
-	"example.com/coatcheck/pkg/session"
-	"example.com/coatcheck/pkg/signin/authn"
+	"strings"
 )
 
-// redirect makes a browser load a local path with GET. The answer is 303, or, if it sets
-// a cookie, a page that loads the path by a Refresh header.
+// Redirect makes a client load to with GET: a path of this site, or a whole URL of another
+// site that the program itself has chosen. What comes with a request goes through [LocalPath]
+// before. The answer is 303. A browser gets a page that loads to by a Refresh header if the
+// answer sets a cookie, or if to is on another site: a form may have been sent before, and
+// Chromium follows no redirect after it that form-action does not allow.
 //
-// The reason is the back button. Chromium keeps a page that was left in memory, also
+// The reason why a cookie makes a difference is the back button. Chromium keeps a page that was left in memory, also
 // one that must not be stored, and drops it when a cookie changes. But if answers on
 // the way to that page, redirects included, changed a cookie, Chromium lets one later
 // change of it pass. So after a redirect that signs in, Back shows the profile of a
 // user who has logged out. What Refresh loads is a navigation of its own, and no answer
 // on that way sets a cookie. An answer that only clears cookies leads to the login page,
 // which has nothing private, and is 303 like all others.
-func redirect(w http.ResponseWriter, r *http.Request, to string) {
-	if slices.ContainsFunc(w.Header()["Set-Cookie"], keepsCookie) {
-		refresh(w, r, to)
+func Redirect(w http.ResponseWriter, r *http.Request, to string) {
+	h := w.Header()
+	leaves := !strings.HasPrefix(to, "/")
+	if !WantsPage(r) || !leaves && !slices.ContainsFunc(h["Set-Cookie"], keepsCookie) {
+		h.Set("Location", to)
+		writeStatus(w, http.StatusSeeOther)
 		return
 	}
-	w.Header().Set("Location", to)
-	writeStatus(w, http.StatusSeeOther)
-}
-
-// refresh shows a page that makes the browser load a URL, as a navigation of its own.
-func refresh(w http.ResponseWriter, r *http.Request, to string) {
-	p := page{Title: "redirect.title", Data: to}
-	if s := session.FromContext(r.Context()); s != nil {
-		p.Theme = s.Values[authn.ValueTheme]
-	}
-	w.Header().Set("Refresh", "0; url="+to)
-	writePage(w, r, http.StatusOK, "redirect", p)
+	h.Set("Refresh", "0; url="+to)
+	writePage(w, r, http.StatusOK, "redirect", Page{Title: "redirect.title", Data: to})
 }
 
 // keepsCookie reports whether a Set-Cookie header leaves the browser with a cookie, and

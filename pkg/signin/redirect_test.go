@@ -74,7 +74,7 @@ func (r *fixture) landing(cookie, next string) (to, session string) {
 	}
 	resp := r.do(req)
 	to, ok := strings.CutPrefix(resp.header.Get("Refresh"), "0; url=")
-	if !ok || localPath(to) != to {
+	if !ok || LocalPath(to) != to {
 		r.t.Fatalf("%d, Refresh %q", resp.status, resp.header.Get("Refresh"))
 	}
 	return to, cookieOf(resp)

@@ -60,10 +60,10 @@ func writeStatus(w http.ResponseWriter, status int) {
 	w.WriteHeader(status)
 }
 
-// writeJSON writes v as JSON. It panics if encoding/json cannot encode a value of v's
-// type, because that is a mistake in the program. The status must be one that allows
-// a body.
-func writeJSON(w http.ResponseWriter, status int, v any) {
+// WriteJSON answers with v as JSON. It panics, and the client gets a 500, if encoding/json
+// cannot encode a value of v's type, because that is a mistake in the program. The status
+// must be one that allows a body. Errors are answered by [Pages.Fail].
+func WriteJSON(w http.ResponseWriter, status int, v any) {
 	write(w, status, "application/json", v)
 }
 

@@ -41,7 +41,7 @@ func TestResponses(t *testing.T) {
 	}{
 		{
 			name:   "JSON",
-			write:  func(w http.ResponseWriter) { writeJSON(w, 200, map[string]any{"a": "<b>", "n": 1}) },
+			write:  func(w http.ResponseWriter) { WriteJSON(w, 200, map[string]any{"a": "<b>", "n": 1}) },
 			status: 200,
 			header: headersWith(http.Header{"Content-Type": {"application/json"}}),
 			body:   `{"a":"\u003cb\u003e","n":1}` + "\n",
@@ -123,5 +123,5 @@ func TestJSONPanicsBeforeItWrites(t *testing.T) {
 			t.Errorf("something was written first: %v %q", w.Header(), w.Body)
 		}
 	}()
-	writeJSON(w, 200, make(chan int))
+	WriteJSON(w, 200, make(chan int))
 }

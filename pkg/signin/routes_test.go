@@ -166,7 +166,7 @@ func TestPanic(t *testing.T) {
 			w.Header().Set("Clear-Site-Data", "half-done")
 			panic(errors.New("boom"))
 		},
-		"GET /fine": func(w http.ResponseWriter, req *http.Request) { redirect(w, req, homePath) },
+		"GET /fine": func(w http.ResponseWriter, req *http.Request) { Redirect(w, req, homePath) },
 	})
 	const detail = "Something went wrong on our side. Try again in a moment."
 	same(t, r.do(get("/panic")), problemAnswer(500, detail))

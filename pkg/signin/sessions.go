@@ -55,11 +55,11 @@ func (d devices) show(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	infos := sessionInfos(all, s.ID)
-	if wantsPage(r) {
-		writePage(w, r, http.StatusOK, "sessions", pageOf(s, devicesPath, "menu.devices", infos))
+	if WantsPage(r) {
+		writePage(w, r, http.StatusOK, "sessions", Page{"menu.devices", devicesPath, infos})
 		return
 	}
-	writeJSON(w, http.StatusOK, struct {
+	WriteJSON(w, http.StatusOK, struct {
 		Sessions []sessionInfo `json:"sessions"`
 	}{infos})
 }

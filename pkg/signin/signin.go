@@ -11,11 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"path"
+	"regexp"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -28,14 +29,20 @@ const requestTimeout = 8 * time.Second
 // documents are much smaller.
 const maxBody = 8 << 10
 
-// Routes maps patterns of [http.ServeMux], each with a method, to handlers. A Lambda
-// function serves only its own routes. The monolith serves all of them.
+// Routes maps patterns of [http.ServeMux] to handlers. The functions of this package return
+// some; a program may add others, as in
+//
+//	pages.Handler(signin.Profile(sessions), signin.Routes{"GET /orders": sessions.Require(orders).ServeHTTP})
+//
+// A Lambda function serves only its own routes, and a program in one process all of them.
 type Routes map[string]http.HandlerFunc
 
-// Handler serves routes of the site of p. It answers 404 for an unknown path and 405 for a method that
-// a path does not support. It also sets the headers of every response. It refuses
-// requests that no route should get: those that went round the site's proxy, repeated
-// headers, cross-origin writes, bodies over 8 KB. It turns a panic into a logged 500.
+// Handler serves routes of the site of p. It answers 404 for an unknown path and 405 for a
+// method that a path does not support. It also sets the headers of every response, which a
+// route may replace. It refuses requests that no route should get: those that went round
+// the site's proxy, repeated headers, cross-origin writes, bodies over 8 KB. It turns a
+// panic into a logged 500, and drops the headers that the route has set. It panics if two
+// routes are for the same requests, or a pattern is none.
 //
 // A route has 8 seconds for a request, or less if the request's own context ends
 // earlier. So a store that hangs becomes a 503. The time begins when the body has
@@ -44,19 +51,7 @@ type Routes map[string]http.HandlerFunc
 //
 // The routes learn about p from the context of the request.
 func (p *Pages) Handler(routes ...Routes) http.Handler {
-	mux := http.NewServeMux()
-	methods := map[string][]string{}
-	for _, r := range routes {
-		for pattern, handler := range r {
-			method, path, _ := strings.Cut(pattern, " ")
-			methods[path] = append(methods[path], method)
-			mux.Handle(pattern, handler)
-		}
-	}
-	for path, allowed := range methods {
-		mux.Handle(path, methodNotAllowed(allowed))
-	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fail(w, r, errNotFound) })
+	mux := muxOf(routes)
 	filter := requestFilter{origin: p.site.Origin}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r, notProxied := p.site.ProxySecrets.Admit(p.admit(r))
@@ -80,9 +75,58 @@ func (p *Pages) Handler(routes ...Routes) http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
-		mux.ServeHTTP(w, r.WithContext(ctx))
+		r = r.WithContext(ctx)
+		if h, pattern := mux.Handler(r); pattern == "" {
+			failUnrouted(w, r, h)
+			return
+		}
+		mux.ServeHTTP(w, r)
 	})
 }
+
+// muxOf returns a ServeMux with all the routes.
+func muxOf(all []Routes) *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, routes := range all {
+		for _, pattern := range slices.Sorted(maps.Keys(routes)) {
+			register(mux, pattern, routes[pattern])
+		}
+	}
+	return mux
+}
+
+// registeredAt matches where a route was registered: ServeMux sees only register.
+var registeredAt = regexp.MustCompile(` \(registered at [^)]*\)`)
+
+// register adds a route, and panics with a text for people if that is not possible.
+func register(mux *http.ServeMux, pattern string, handler http.HandlerFunc) {
+	defer func() {
+		if p := recover(); p != nil {
+			why := registeredAt.ReplaceAllString(fmt.Sprint(p), "")
+			panic(fmt.Sprintf("signin: the route %q cannot be added: %s. Each request must have one best route: give this one another path, or leave the other out", pattern, why))
+		}
+	}()
+	mux.Handle(pattern, handler)
+}
+
+// failUnrouted answers a request that no route is for. The answer of ServeMux, which h
+// gives, tells whether there is a route for another method.
+func failUnrouted(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	answer := unsent{}
+	h.ServeHTTP(answer, r)
+	if allowed := http.Header(answer).Get("Allow"); allowed != "" {
+		failMethod(w, r, allowed)
+		return
+	}
+	fail(w, r, errNotFound)
+}
+
+// unsent is an answer that nobody gets. Only its header is kept.
+type unsent http.Header
+
+func (u unsent) Header() http.Header            { return http.Header(u) }
+func (u unsent) Write(body []byte) (int, error) { return len(body), nil }
+func (u unsent) WriteHeader(int)                {}
 
 // readBody reads the whole body before a route gets the request. So a body that is too
 // large is refused on every route, also on routes that do not read the body, and
@@ -102,16 +146,10 @@ func readBody(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func methodNotAllowed(allowed []string) http.HandlerFunc {
-	if slices.Contains(allowed, http.MethodGet) {
-		allowed = append(allowed, http.MethodHead)
-	}
-	slices.Sort(allowed)
-	allow := strings.Join(allowed, ", ")
-	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Allow", allow)
-		fail(w, r, refuse(http.StatusMethodNotAllowed, "problem.method", "method", r.Method, "allowed", allow))
-	}
+// failMethod answers a request whose path has only routes for the allowed methods.
+func failMethod(w http.ResponseWriter, r *http.Request, allowed string) {
+	w.Header().Set("Allow", allowed)
+	fail(w, r, refuse(http.StatusMethodNotAllowed, "problem.method", "method", r.Method, "allowed", allowed))
 }
 
 // recoverPanic answers 500 and keeps the process running. It drops everything that

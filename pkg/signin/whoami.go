@@ -23,7 +23,7 @@ func Whoami(sessions *session.Manager) Routes {
 			writeProblem(w, answer.status, answer.Error())
 			return
 		}
-		writeJSON(w, http.StatusOK, whoami{
+		WriteJSON(w, http.StatusOK, whoami{
 			s.UserID, s.Values[authn.ValueUsername], s.Values[authn.ValueDisplayName], notNil(s.Roles), s.ID, signedInAt(s), s.ExpiresAt,
 		})
 	}}
