@@ -15,7 +15,7 @@ import (
 
 // languages looks at every page in every language, in both color schemes and on a phone.
 func languages(t *testing.T, browser context.Context, url string) {
-	for _, l := range texts.All {
+	for _, l := range texts.Default.Languages() {
 		t.Run(l.Tag, func(t *testing.T) {
 			other := newDevice(t, browser, url)
 			other.signIn(demo.Password)

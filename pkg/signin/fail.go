@@ -24,7 +24,12 @@ type refusal struct {
 	detail texts.Message
 }
 
-func (e *refusal) Error() string { return e.detail.In(texts.English) }
+func (e *refusal) Error() string { return e.detail.String() }
+
+// forPrograms returns the text as a program that has sent r gets it: in English.
+func (e *refusal) forPrograms(r *http.Request) string {
+	return e.detail.In(pagesOf(r.Context()).texts.English())
+}
 
 // in returns the text in the language of a page that answers r.
 func (e *refusal) in(r *http.Request) string { return e.detail.In(languageOf(r)) }
@@ -107,9 +112,9 @@ func (e *refusal) write(w http.ResponseWriter, r *http.Request) {
 	case e == errReauthenticate && WantsPage(r):
 		Redirect(w, r, withNext("/reauthenticate", pageBefore(r)))
 	case e == errReauthenticate:
-		writeTypedProblem(w, "reauthentication-required", e.status, e.Error())
+		writeTypedProblem(w, "reauthentication-required", e.status, e.forPrograms(r))
 	case !WantsPage(r):
-		writeProblem(w, e.status, e.Error())
+		writeProblem(w, e.status, e.forPrograms(r))
 	case e == errSignIn:
 		Redirect(w, r, withNext(signInPath(r), pageBefore(r)))
 	default:

@@ -41,7 +41,7 @@ func sources(t *testing.T) string {
 }
 
 // keys returns the keys of the catalogue as the code writes them, without .one and
-// .many.
+// .other.
 func keys(t *testing.T) map[string]bool {
 	t.Helper()
 	text, err := os.ReadFile("texts/en.json")
@@ -50,7 +50,7 @@ func keys(t *testing.T) map[string]bool {
 	}
 	found := map[string]bool{}
 	for _, match := range regexp.MustCompile(`(?m)^  "([a-z_.]+)":`).FindAllStringSubmatch(string(text), -1) {
-		found[strings.TrimSuffix(strings.TrimSuffix(match[1], ".one"), ".many")] = true
+		found[strings.TrimSuffix(strings.TrimSuffix(match[1], ".one"), ".other")] = true
 	}
 	return found
 }
@@ -126,7 +126,7 @@ var sameWord = map[string][]string{"es": {"Roles"}}
 // no key is shown in place of its text, and the page says which language it is in.
 func TestEveryPageInEveryLanguage(t *testing.T) {
 	english := map[string][]string{}
-	for _, l := range texts.All {
+	for _, l := range texts.Default.Languages() {
 		r := newFixture(t)
 		r.language = l.Tag
 		for name, page := range everyPage(r) {
@@ -140,7 +140,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 					t.Errorf("%s, %s: the page shows %q in %q", l.Tag, name, raw, text)
 				}
 			}
-			if l == texts.English {
+			if l == texts.Default.English() {
 				english[name] = said
 				continue
 			}
@@ -197,7 +197,7 @@ func TestWhichLanguage(t *testing.T) {
 		if lang != test.want || resp.header.Get("Content-Language") != test.want {
 			t.Errorf("%+v: lang %q, Content-Language %q", test, lang, resp.header.Get("Content-Language"))
 		}
-		if option := fmt.Sprintf(`<option value="%s" lang="%[1]s" selected>`, test.want); test.path == onProfile && strings.Contains(resp.body, option) != (texts.Find(test.preference) != nil) {
+		if option := fmt.Sprintf(`<option value="%s" lang="%[1]s" selected>`, test.want); test.path == onProfile && strings.Contains(resp.body, option) != (texts.Default.Find(test.preference) != nil) {
 			t.Errorf("%+v: the page shows another preference", test)
 		}
 		if vary := resp.header.Get("Vary"); vary != "" {
@@ -221,7 +221,7 @@ func TestLanguagePreference(t *testing.T) {
 		}
 		return values
 	}
-	for _, l := range append(slices.Clone(texts.All), &texts.Language{Tag: "system"}) {
+	for _, l := range append(texts.Default.Languages(), &texts.Language{Tag: "system"}) {
 		resp := r.do(fromBrowser(with(post("/preferences", asForm, "language="+l.Tag), "Cookie", cookie)))
 		if resp.status != http.StatusSeeOther {
 			t.Errorf("%s: status %d", l.Tag, resp.status)
@@ -238,7 +238,7 @@ func TestLanguagePreference(t *testing.T) {
 			t.Errorf("%s: selected is %q", l.Tag, got)
 		}
 	}
-	for _, l := range texts.All {
+	for _, l := range texts.Default.Languages() {
 		if option := profile().one(t, "option", "value", l.Tag); option.text != l.Name || option.attr["lang"] != l.Tag {
 			t.Errorf("the option is %v, %q", option.attr, option.text)
 		}
@@ -299,7 +299,7 @@ func TestDescribe(t *testing.T) {
 		firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
 		app     = "rhcardapp/1.35.0 CFNetwork/1498.700.2 Darwin/23.6.0"
 	)
-	for _, l := range texts.All {
+	for _, l := range texts.Default.Languages() {
 		want := map[string][]string{
 			"en": {"Firefox on Windows", "An app on an Apple device", "curl", "Windows", "Unknown device"},
 			"de": {"Firefox auf Windows", "App auf Apple-Gerät", "curl", "Windows", "Unbekanntes Gerät"},

@@ -18,11 +18,11 @@ type MenuItem struct {
 var ownMenu = []MenuItem{{homePath, "menu.profile"}, {devicesPath, "menu.devices"}, {passwordPath, "menu.password"}}
 
 // menuWith returns our menu with the items of [Config.Menu].
-func menuWith(items []MenuItem) ([]MenuItem, error) {
+func menuWith(items []MenuItem, languages []*texts.Language) ([]MenuItem, error) {
 	menu := slices.Clone(ownMenu)
 	for _, item := range items {
 		i := slices.IndexFunc(menu, func(m MenuItem) bool { return m.Path == item.Path })
-		if err := item.check(i >= 0); err != nil {
+		if err := item.check(i >= 0, languages); err != nil {
 			return nil, fmt.Errorf("signin: Config.Menu: %w", err)
 		}
 		switch {
@@ -39,14 +39,14 @@ func menuWith(items []MenuItem) ([]MenuItem, error) {
 
 // check returns an error if the item leads to no page of this site, or has no text in one
 // of the languages. An item that replaces another one may have none.
-func (m MenuItem) check(replaces bool) error {
+func (m MenuItem) check(replaces bool, languages []*texts.Language) error {
 	if LocalPath(m.Path) != m.Path {
 		return fmt.Errorf("the path %q leads to no page of this site; write one such as /orders", m.Path)
 	}
 	if replaces && m.Text == "" {
 		return nil
 	}
-	for _, l := range texts.All {
+	for _, l := range languages {
 		if !hasText(l, m.Text) {
 			return fmt.Errorf("%s has the text %q, which the catalogue does not have in %s; add it, or take another", m.Path, m.Text, l.Tag)
 		}

@@ -35,6 +35,10 @@ type Config struct {
 	// Coatcheck's own brand that trusts the Host header.
 	Site site.Site
 
+	// Texts are the texts of the pages and the languages that the site offers. The default is
+	// [texts.Default].
+	Texts *texts.Catalogue
+
 	// Logger receives one line per event. Events are named as in OWASP's Logging
 	// Vocabulary Cheat Sheet where it has a name. A line never has a token, a password or a
 	// name that somebody typed. The default is slog.Default().
@@ -49,6 +53,7 @@ type Config struct {
 // Pages writes the answers of a site. NewPages makes one. It is safe for concurrent use.
 type Pages struct {
 	site   site.Site
+	texts  *texts.Catalogue
 	look   look
 	menu   []MenuItem
 	policy string // the Content-Security-Policy of a page
@@ -66,7 +71,8 @@ type look struct {
 // NewPages returns the Pages of a site. Make them first: [Pages.Fail] is the ErrorHandler
 // of [session.Config]. The error says what is wrong in c.
 func NewPages(c Config) (*Pages, error) {
-	menu, err := menuWith(c.Menu)
+	catalogue := cmp.Or(c.Texts, texts.Default)
+	menu, err := menuWith(c.Menu, catalogue.Languages())
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +80,7 @@ func NewPages(c Config) (*Pages, error) {
 	sheet := style + b.Accent.CSS()
 	p := &Pages{
 		site:   c.Site,
+		texts:  catalogue,
 		look:   look{b.Name, template.HTML(b.Logo.SVG()), b.Links, template.CSS(sheet)},
 		menu:   menu,
 		policy: policyWithStyle(hashOf(sheet)),
@@ -173,7 +180,7 @@ func languageOf(r *http.Request) *texts.Language {
 	if s := session.FromContext(r.Context()); s != nil {
 		preference = s.Values[authn.ValueLanguage]
 	}
-	return texts.Choose(preference, r.Header.Values("Accept-Language"))
+	return pagesOf(r.Context()).texts.Choose(preference, r.Header.Values("Accept-Language"))
 }
 
 // Write answers with the page of that name: of a file in [Config.Templates] without its

@@ -110,7 +110,7 @@ func refusedNew(err error) error {
 	var known *authn.NewPasswordError
 	switch {
 	case !errors.As(err, &known) || rules[known.Rule] == "":
-		return badRequest("password_rule.other", "reason", err.Error())
+		return badRequest("password_rule.reason", "reason", err.Error())
 	case known.Limit > 0:
 		return badRequest(rules[known.Rule], "n", known.Limit)
 	}

@@ -36,6 +36,7 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 		WriteJSON(w, http.StatusOK, p)
 		return
 	}
+	languages := pagesOf(r.Context()).texts
 	writePage(w, r, http.StatusOK, "profile", Page{"menu.profile", homePath, struct {
 		profile
 		IP        string
@@ -44,7 +45,7 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 		Preferred *texts.Language // nil if the browser decides
 
 		OnlySession bool // whether preferences that were just set end with the session
-	}{p, s.IP, themes, texts.All, texts.Find(s.Values[authn.ValueLanguage]), r.URL.RequestURI() == onlySession && !hasPassword(s)}})
+	}{p, s.IP, themes, languages.Languages(), languages.Find(s.Values[authn.ValueLanguage]), r.URL.RequestURI() == onlySession && !hasPassword(s)}})
 }
 
 func preferences(s *session.Session) map[string]string {

@@ -16,8 +16,8 @@ import (
 
 // What the login page says if the browser did not keep the cookie.
 var (
-	noCookie     = texts.English.Text("login.no_cookie")
-	noCookieHere = texts.English.Text("login.no_cookie_here")
+	noCookie     = texts.Default.English().Text("login.no_cookie")
+	noCookieHere = texts.Default.English().Text("login.no_cookie_here")
 )
 
 // TestNoRedirectSetsACookie: no redirect sets a cookie, on any route. A page that does

@@ -250,7 +250,7 @@ func TestMenu(t *testing.T) {
 		tree := parsePage(t, r.do(fromBrowser(with(get(l.Path), "Cookie", cookie))).body)
 		for _, other := range ownMenu {
 			item := tree.one(t, "a", "href", other.Path)
-			if current, here := item.attr["aria-current"]; item.text != texts.English.Text(other.Text) || here != (l == other) || here && current != "page" {
+			if current, here := item.attr["aria-current"]; item.text != texts.Default.English().Text(other.Text) || here != (l == other) || here && current != "page" {
 				t.Errorf("on %s the item is %v, %q", l.Path, item.attr, item.text)
 			}
 		}

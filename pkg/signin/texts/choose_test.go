@@ -48,14 +48,14 @@ func TestChoose(t *testing.T) {
 		{"*", "fr", "fr"},
 		{"english please", "fr", "fr"},
 	} {
-		if got := Choose(test.preference, []string{test.accept}); got.Tag != test.want {
+		if got := Default.Choose(test.preference, []string{test.accept}); got.Tag != test.want {
 			t.Errorf("preference %q, Accept-Language %.60q: %s, want %s", test.preference, test.accept, got.Tag, test.want)
 		}
 	}
-	if got := Choose("", []string{"pt", "de;q=0.2", "ja;q=0.3"}); got.Tag != "ja" {
+	if got := Default.Choose("", []string{"pt", "de;q=0.2", "ja;q=0.3"}); got.Tag != "ja" {
 		t.Errorf("three headers: %s", got.Tag)
 	}
-	if got := Choose("", nil); got != English {
+	if got := Default.Choose("", nil); got != Default.english {
 		t.Errorf("no header: %s", got.Tag)
 	}
 }
@@ -67,13 +67,13 @@ func FuzzChoose(f *testing.F) {
 	f.Add("en;q=0, *")
 	f.Add("de;q=1.0000,;,")
 	f.Fuzz(func(t *testing.T, header string) {
-		got := Choose("", []string{header})
-		if !slices.Contains(All, got) {
+		got := Default.Choose("", []string{header})
+		if !slices.Contains(Default.languages, got) {
 			t.Fatalf("%q: %v", header, got)
 		}
 		spaced := strings.NewReplacer(",", " ,\t", ";", " ; ").Replace(header)
 		for _, same := range []string{spaced, header + ",tlh", "tlh;q=0.5," + header} {
-			if other := Choose("", []string{same}); other != got {
+			if other := Default.Choose("", []string{same}); other != got {
 				t.Errorf("%q gets %s, and %q %s", header, got.Tag, same, other.Tag)
 			}
 		}

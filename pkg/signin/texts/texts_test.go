@@ -2,7 +2,6 @@ package texts
 
 import (
 	"html/template"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,61 +11,26 @@ import (
 	"time"
 )
 
-var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
-
-// placeholders returns the arguments that a text names, each once, sorted.
-func placeholders(text string) []string {
-	found := placeholder.FindAllString(text, -1)
-	slices.Sort(found)
-	return slices.Compact(found)
-}
-
-// TestCatalogue: every language has the same keys, each with a text that names the same
-// arguments as in English. Only the form for one thing may leave its number out.
+// TestCatalogue: every language has the same texts, in the forms that it has, each naming
+// the same arguments as in Default.english. They are checked as the files of a site are.
 func TestCatalogue(t *testing.T) {
-	english := English.texts()
-	for _, l := range All {
-		if got, want := slices.Sorted(maps.Keys(l.texts())), slices.Sorted(maps.Keys(english)); !slices.Equal(got, want) {
-			t.Errorf("%s.json: the keys are not those of en.json: %q", l.Tag, difference(got, want))
-		}
-		for key, text := range l.texts() {
-			got, want := placeholders(text), placeholders(english[key])
-			without := func(names []string) []string {
-				return slices.DeleteFunc(names, func(name string) bool { return name == "{n}" && strings.HasSuffix(key, ".one") })
+	k := newChecker()
+	for _, l := range Default.languages {
+		for full, text := range l.texts() {
+			if err := k.checkText(l, full, text); err != nil {
+				t.Errorf("%s.json, %q: %v", l.Tag, full, err)
 			}
-			if !slices.Equal(without(got), without(want)) {
-				t.Errorf("%s.json: %s has the arguments %q; in English it has %q", l.Tag, key, got, want)
+			if strings.TrimSpace(text) != text || strings.Contains(text, "  ") || strings.ContainsAny(text, "<>&\"") {
+				t.Errorf("%s.json: %s is %q", l.Tag, full, text)
 			}
-			if strings.TrimSpace(text) != text || text == "" || strings.Contains(text, "  ") || strings.ContainsAny(placeholder.ReplaceAllString(text, ""), "{}<>&\"") {
-				t.Errorf("%s.json: %s is %q", l.Tag, key, text)
-			}
-			one, counts := strings.CutSuffix(key, ".one")
-			many, ok := l.texts()[one+".many"]
-			if counts && !ok {
-				t.Errorf("%s.json: %s has no form for many", l.Tag, one)
-			}
-			if counts && !strings.Contains(many, "{n}") {
-				t.Errorf("%s.json: %s.many does not say how many", l.Tag, one)
-			}
-			if few, ok := strings.CutSuffix(key, ".many"); ok && l.texts()[few+".one"] == "" {
-				t.Errorf("%s.json: %s has no form for one", l.Tag, few)
+			if key, form := cut(full); form == "other" && !strings.Contains(text, "{n}") {
+				t.Errorf("%s.json: %s does not say how many", l.Tag, key)
 			}
 		}
-		if n := len(strings.Fields(l.Text("date.months"))); n != 12 {
-			t.Errorf("%s.json: %d months", l.Tag, n)
+		if missing := k.missing(l); len(missing) > 0 {
+			t.Errorf("%s.json has no text for %q", l.Tag, missing)
 		}
 	}
-}
-
-func difference(a, b []string) (only []string) {
-	for _, pair := range [][2][]string{{a, b}, {b, a}} {
-		for _, key := range pair[0] {
-			if !slices.Contains(pair[1], key) {
-				only = append(only, key)
-			}
-		}
-	}
-	return only
 }
 
 // same are the texts that are the same in English and in other languages. Every other
@@ -79,35 +43,37 @@ var same = map[string]string{
 
 // TestTranslated: the texts that are the same in English are those above.
 func TestTranslated(t *testing.T) {
-	for _, l := range All[1:] {
+	for _, l := range Default.languages[1:] {
 		for key, text := range l.texts() {
-			if known := slices.Contains(strings.Fields(same[l.Tag]), key); known != (text == English.texts()[key]) {
+			if known := slices.Contains(strings.Fields(same[l.Tag]), key); known != (text == Default.english.texts()[key]) {
 				t.Errorf("%s.json: %s is %q; is it still English?", l.Tag, key, text)
 			}
 		}
 	}
 }
 
-// TestFiles: every file is of a language in All, in the order of the keys in English,
+// TestFiles: every file is of a language in Default, in the order of the keys in English,
 // so that two files can be read beside each other.
 func TestFiles(t *testing.T) {
 	names, err := filepath.Glob("*.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(names) != len(All) {
-		t.Errorf("there are the files %q and %d languages", names, len(All))
+	if len(names) != len(Default.languages) {
+		t.Errorf("there are the files %q and %d languages", names, len(Default.languages))
 	}
 	key := regexp.MustCompile(`(?m)^(?:  "([a-z_.]+)": ".*",?)?$`)
 	var first string
-	for _, l := range All {
+	for _, l := range Default.languages {
 		text, err := os.ReadFile(l.Tag + ".json")
 		if err != nil {
 			t.Fatal(err)
 		}
 		var order strings.Builder
 		for _, match := range key.FindAllStringSubmatch(string(text), -1) {
-			order.WriteString(match[1] + "\n")
+			if key, form := cut(match[1]); form == "" || form == "other" {
+				order.WriteString(key + "\n")
+			}
 		}
 		if first == "" {
 			first = order.String()
@@ -118,8 +84,8 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-func language(tag string) *Language {
-	return All[slices.IndexFunc(All, func(l *Language) bool { return l.Tag == tag })]
+func ofTag(tag string) *Language {
+	return Default.languages[Default.index(tag)]
 }
 
 func TestText(t *testing.T) {
@@ -141,7 +107,7 @@ func TestText(t *testing.T) {
 		{"es", "problem.throttled_minutes", []any{"n", 1}, "Ha habido demasiados intentos de iniciar sesión. Inténtelo de nuevo en un minuto."},
 		{"ja", "problem.throttled_minutes", []any{"n", 1}, "ログインの試行回数が多すぎます。1分後にもう一度お試しください。"},
 	} {
-		l := language(test.tag)
+		l := ofTag(test.tag)
 		if got := l.Text(test.key, test.args...); got != test.want {
 			t.Errorf("%s, %s, %v: %q, want %q", test.tag, test.key, test.args, got, test.want)
 		}
@@ -163,7 +129,7 @@ func TestHTML(t *testing.T) {
 		{"problem.cookies", nil, "The request has too many session cookies. You are still signed in; delete this site&#39;s cookies in your browser."},
 		{"ago.days", []any{"n", 3}, "3 days ago"},
 	} {
-		if got := English.HTML(test.key, test.args...); got != test.want {
+		if got := Default.english.HTML(test.key, test.args...); got != test.want {
 			t.Errorf("%s: %s, want %s", test.key, got, test.want)
 		}
 	}
@@ -175,7 +141,7 @@ func TestUnknownKey(t *testing.T) {
 			t.Error("a key that is not in the catalogue is no error")
 		}
 	}()
-	English.Text("nothing.of_this_name")
+	Default.english.Text("nothing.of_this_name")
 }
 
 func TestDate(t *testing.T) {
@@ -189,7 +155,7 @@ func TestDate(t *testing.T) {
 		"ja": {"2026年11月26日 23:04\u00a0UTC", "2027年3月1日 09:30\u00a0UTC"},
 	} {
 		for i, when := range []time.Time{november, march} {
-			if got := language(tag).Date(when); got != want[i] {
+			if got := ofTag(tag).Date(when); got != want[i] {
 				t.Errorf("%s: %q, want %q", tag, got, want[i])
 			}
 		}
@@ -210,7 +176,7 @@ func TestAgo(t *testing.T) {
 		24 * time.Hour:                  "1 day ago",
 		400 * 24 * time.Hour:            "400 days ago",
 	} {
-		if got := English.Ago(d); got != want {
+		if got := Default.english.Ago(d); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
 		}
 	}
@@ -221,7 +187,7 @@ func TestAgo(t *testing.T) {
 		"ja": {"たった今", "1時間前", "2時間前"},
 	} {
 		for i, d := range []time.Duration{0, time.Hour, 2 * time.Hour} {
-			if got := language(tag).Ago(d); got != want[i] {
+			if got := ofTag(tag).Ago(d); got != want[i] {
 				t.Errorf("%s: %v is %q, want %q", tag, d, got, want[i])
 			}
 		}
