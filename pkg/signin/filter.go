@@ -3,15 +3,28 @@ package signin
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"example.com/coatcheck/pkg/clientip"
+	"example.com/coatcheck/pkg/signin/site"
 )
 
 // requestFilter refuses requests before a route handles them.
 type requestFilter struct {
-	origin     string // the scheme and the host that browsers use; "" if they are not known
-	protection http.CrossOriginProtection
+	origin     string   // the scheme and the host that browsers use; "" if they are not known
+	trusted    []string // origins of others whose pages may write here
+	protection *http.CrossOriginProtection
+}
+
+func newRequestFilter(s site.Site) *requestFilter {
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range s.TrustedOrigins {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			panic(err) // NewPages has checked it
+		}
+	}
+	return &requestFilter{s.Origin, s.TrustedOrigins, protection}
 }
 
 func (f *requestFilter) check(r *http.Request) error {
@@ -29,8 +42,8 @@ func (f *requestFilter) check(r *http.Request) error {
 	return nil
 }
 
-// checkOrigin refuses writes that a page of another site makes the browser send (ASVS
-// 3.5.1). [http.CrossOriginProtection] compares the Origin header only with the Host
+// checkOrigin refuses writes that a page of another origin makes the browser send (ASVS
+// 3.5.1), unless the site trusts that origin. [http.CrossOriginProtection] compares the Origin header only with the Host
 // header. Behind a CDN the Host header is another one, and the comparison ignores the
 // scheme. So if the public origin is known, the Origin header of an old browser must
 // be equal to it. A request with neither Sec-Fetch-Site nor Origin does not come from
@@ -40,7 +53,7 @@ func (f *requestFilter) checkOrigin(r *http.Request) error {
 	if f.origin == "" || origin == "" || r.Header.Get("Sec-Fetch-Site") != "" || isSafeMethod(r.Method) {
 		return f.protection.Check(r)
 	}
-	if origin != f.origin {
+	if origin != f.origin && !slices.Contains(f.trusted, origin) {
 		return fmt.Errorf("origin %q is not %q", origin, f.origin)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"example.com/coatcheck/pkg/session"
@@ -76,6 +77,11 @@ func NewPages(c Config) (*Pages, error) {
 	if err != nil {
 		return nil, err
 	}
+	trusted, err := site.ParseTrustedOrigins(strings.Join(c.Site.TrustedOrigins, ","))
+	if err != nil {
+		return nil, fmt.Errorf("signin: Config.Site.TrustedOrigins: %w", err)
+	}
+	c.Site.TrustedOrigins = trusted
 	b := c.Site.Brand
 	sheet := style + b.Accent.CSS()
 	p := &Pages{

@@ -33,6 +33,7 @@ func setHeaders(h http.Header, r *http.Request) {
 	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
+	pagesOf(r.Context()).allowOrigin(h, r)
 }
 
 // policyWithStyle returns the Content-Security-Policy of a page: the policy of

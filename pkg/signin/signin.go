@@ -52,7 +52,7 @@ type Routes map[string]http.HandlerFunc
 // The routes learn about p from the context of the request.
 func (p *Pages) Handler(routes ...Routes) http.Handler {
 	mux := muxOf(routes)
-	filter := requestFilter{origin: p.site.Origin}
+	filter := newRequestFilter(p.site)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r, notProxied := p.site.ProxySecrets.Admit(p.admit(r))
 		defer recoverPanic(w, r)
@@ -148,6 +148,10 @@ func readBody(w http.ResponseWriter, r *http.Request) error {
 
 // failMethod answers a request whose path has only routes for the allowed methods.
 func failMethod(w http.ResponseWriter, r *http.Request, allowed string) {
+	if isPreflight(r) {
+		answerPreflight(w, allowed)
+		return
+	}
 	w.Header().Set("Allow", allowed)
 	fail(w, r, refuse(http.StatusMethodNotAllowed, "problem.method", "method", r.Method, "allowed", allowed))
 }

@@ -18,6 +18,10 @@ import (
 	"example.com/coatcheck/pkg/signin/site"
 )
 
+// TrustedOrigins is the variable with the origins beside the site's own from which a
+// single-page application may call, as [site.ParseTrustedOrigins] takes them. It is optional.
+const TrustedOrigins = "TRUSTED_ORIGINS"
+
 // PublicOrigin is the variable with the origin that browsers use.
 const PublicOrigin = "PUBLIC_ORIGIN" // optional: https://host; empty means the Host header
 
@@ -37,10 +41,13 @@ const LegacyCookies = "LEGACY_COOKIES"
 
 const hstsIncludeSubdomains = "HSTS_INCLUDE_SUBDOMAINS" // optional: true or false, which is the default
 
-// Site reads PUBLIC_ORIGIN, HSTS_INCLUDE_SUBDOMAINS, PROXY_SECRETS, LEGACY_COOKIES and the
-// variables of the brand.
+// Site reads PUBLIC_ORIGIN, TRUSTED_ORIGINS, HSTS_INCLUDE_SUBDOMAINS, PROXY_SECRETS,
+// LEGACY_COOKIES and the variables of the brand.
 func Site() (s site.Site, err error) {
 	if s.Origin, err = origin(); err != nil {
+		return s, err
+	}
+	if s.TrustedOrigins, err = read(TrustedOrigins, site.ParseTrustedOrigins); err != nil {
 		return s, err
 	}
 	if s.ProxySecrets, err = config.Secrets(); err != nil {

@@ -1,6 +1,7 @@
 package signinconfig_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -146,6 +147,20 @@ func TestOrigin(t *testing.T) {
 		t.Setenv("PUBLIC_ORIGIN", value)
 		if got, err := signinconfig.Site(); got.Origin != want || (err == nil) != (want != "") {
 			t.Errorf("PUBLIC_ORIGIN=%q: %q, %v; browsers write %q", value, got.Origin, err, want)
+		}
+	}
+}
+
+// TestTrustedOrigins: the variable has the origins that the site trusts. An error names it.
+func TestTrustedOrigins(t *testing.T) {
+	for value, want := range map[string]string{"": "[]", "https://app.example.org,http://localhost:5173": "[https://app.example.org http://localhost:5173]", "https://*.example.org": "refused"} {
+		t.Setenv("TRUSTED_ORIGINS", value)
+		got, err := signinconfig.Site()
+		switch {
+		case want == "refused" && (err == nil || !strings.HasPrefix(err.Error(), "TRUSTED_ORIGINS: ")):
+			t.Errorf("%q: %v", value, err)
+		case want != "refused" && (err != nil || fmt.Sprint(got.TrustedOrigins) != want):
+			t.Errorf("%q: %q, %v", value, got.TrustedOrigins, err)
 		}
 	}
 }

@@ -19,6 +19,17 @@ type Site struct {
 	// instead.
 	Origin string
 
+	// TrustedOrigins are origins beside the site's own, such as https://app.example.org, whose
+	// pages may call the routes with their user's cookies and read the answers (CORS): those of
+	// a single-page application on a sister host. Whoever writes what such an origin serves can
+	// do all that its users can. The default is none. They have the form that
+	// [ParseTrustedOrigins] returns.
+	//
+	// Browsers send our cookies, which are SameSite=Lax, only if the origin is of the same site,
+	// that is below the same registrable domain. Pages of another site reach the routes without
+	// any cookie, and cannot sign in.
+	TrustedOrigins []string
+
 	// HSTSIncludeSubdomains makes browsers use only HTTPS for all hosts below the site's
 	// too, whoever serves these, for a year from each answer.
 	HSTSIncludeSubdomains bool
