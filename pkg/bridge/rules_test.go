@@ -2,7 +2,9 @@ package bridge_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -319,6 +321,46 @@ func TestValues(t *testing.T) {
 	}
 	if strings.Contains(f.log.String(), "xxx") || strings.Contains(f.log.String(), "a\\x00") {
 		t.Errorf("a value is in the log:\n%s", f.log)
+	}
+}
+
+// TestValuesOfTheProgram: what the program adds is in the session, before the monolith's data
+// of the same name. If it cannot be had, nothing has happened, and the next try converts.
+func TestValuesOfTheProgram(t *testing.T) {
+	var down error
+	added := map[string]string{"tenant": "acme", "cart_id": "c1"}
+	f := newFixture(t, func(c *bridge.Config) {
+		c.Sources[0].Values = []string{"cart_id", "seen"}
+		c.Values = func(r *http.Request, u authn.User) (map[string]string, error) {
+			if u.ID != "u1" || r.URL.Path != "/convert" {
+				t.Errorf("asked about %+v at %s", u, r.URL)
+			}
+			return added, down
+		}
+	})
+	f.change("s1", func(c *legacy.Claim) { c.Data = map[string]string{"cart_id": "c7", "seen": "yes"} })
+	down = errOutage
+	f.want(errOutage, "mono=s1")
+	down = fmt.Errorf("the tenant is closed: %w", authn.ErrRefused)
+	f.want(authn.ErrNoClaim, "mono=s1")
+	if !strings.Contains(f.log.String(), "session_conversion_refused source=shop reason=values") {
+		t.Errorf("the log is %s", f.log)
+	}
+	down, added = nil, map[string]string{authn.ValueUsername: "mallory"}
+	f.want(session.ErrInvalid, "mono=s1")
+	if len(f.links()) != 0 || !f.monolith.hasRow("s1") {
+		t.Errorf("%d links, row there: %v", len(f.links()), f.monolith.hasRow("s1"))
+	}
+	added = map[string]string{"tenant": strings.Repeat("a", 5000)}
+	f.want(session.ErrInvalid, "mono=s1")
+	if len(f.links()) != 0 || !f.monolith.hasRow("s1") {
+		t.Errorf("too large: %d links, row there: %v", len(f.links()), f.monolith.hasRow("s1"))
+	}
+	added = map[string]string{"tenant": "acme", "cart_id": "c1"}
+	s, _ := f.mustConvert("mono=s1")
+	want := map[string]string{authn.ValueUsername: "alice", authn.ValueDisplayName: "Alice", "tenant": "acme", "cart_id": "c1", "seen": "yes"}
+	if !maps.Equal(s.Values, want) || time.Since(s.AuthenticatedAt) < 59*time.Minute {
+		t.Errorf("the session is %+v, want the values %q", s, want)
 	}
 }
 
