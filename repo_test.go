@@ -244,6 +244,7 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/config", "pkg/clientip pkg/session"},
 	{"pkg/config/legacyconfig", "pkg/config pkg/bridge pkg/legacy pkg/legacy/..."},
 	{"pkg/config/bridgeconfig", "pkg/config pkg/config/legacyconfig pkg/config/signinconfig pkg/bridge pkg/legacy pkg/session pkg/signin/authn pkg/signin/site"},
+	{"pkg/config/oidcconfig", "pkg/config pkg/signin/oidc"},
 	{"pkg/config/dynamoconfig", "pkg/config pkg/session pkg/session/dynamostore"},
 	{"pkg/config/signinconfig", "pkg/config pkg/accounts pkg/accounts/legacylogin pkg/accounts/password pkg/accounts/throttle pkg/signin pkg/signin/site"},
 	{"pkg/config/deployed", "pkg/config pkg/config/... pkg/accounts pkg/accounts/dynamoaccounts pkg/bridge pkg/bridge/dynamobridge pkg/signin pkg/signin/site"},

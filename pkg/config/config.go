@@ -42,6 +42,10 @@ const (
 	// the records of the bridge are beside the sessions.
 	BridgeTable = "BRIDGE_TABLE"
 
+	// ProviderName is the variable with what the pages call the OpenID provider at which users
+	// sign in, such as Example ID. Without it no page leads to one.
+	ProviderName = "OIDC_NAME"
+
 	reauthenticationWindow = "REAUTHENTICATION_WINDOW" // optional: a Go duration such as 15m
 )
 

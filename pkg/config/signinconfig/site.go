@@ -42,7 +42,7 @@ const LegacyCookies = "LEGACY_COOKIES"
 const hstsIncludeSubdomains = "HSTS_INCLUDE_SUBDOMAINS" // optional: true or false, which is the default
 
 // Site reads PUBLIC_ORIGIN, TRUSTED_ORIGINS, HSTS_INCLUDE_SUBDOMAINS, PROXY_SECRETS,
-// LEGACY_COOKIES and the variables of the brand.
+// LEGACY_COOKIES, OIDC_NAME and the variables of the brand.
 func Site() (s site.Site, err error) {
 	if s.Origin, err = origin(); err != nil {
 		return s, err
@@ -59,8 +59,30 @@ func Site() (s site.Site, err error) {
 	if s.LegacyCookies, err = read(LegacyCookies, site.ParseLegacyCookies); err != nil {
 		return s, err
 	}
+	if s.Provider, err = read(config.ProviderName, site.ParseName); err != nil {
+		return s, err
+	}
 	s.Brand, err = brand()
 	return s, err
+}
+
+const passwordSignIn = "PASSWORD_SIGN_IN" // optional: true, which is the default, or false
+
+// PasswordSignIn reads PASSWORD_SIGN_IN: whether users may sign in with a password. The
+// default is true. It returns an error if they may not, and OIDC_NAME names no provider
+// either: nobody could sign in.
+func PasswordSignIn() (bool, error) {
+	switch value := os.Getenv(passwordSignIn); value {
+	case "", "true":
+		return true, nil
+	case "false":
+		if os.Getenv(config.ProviderName) == "" {
+			return false, fmt.Errorf("%s is false, and %s is not set: nobody could sign in. Name a provider, or leave the passwords", passwordSignIn, config.ProviderName)
+		}
+		return false, nil
+	default:
+		return false, fmt.Errorf("%s is %q; it must be true or false", passwordSignIn, value)
+	}
 }
 
 // Pages returns the Pages of the site of [Site].

@@ -46,6 +46,7 @@ func TestHostileBrands(t *testing.T) {
 		{"BRAND_LINKS", `Help=/"><script>`, "write an https:// URL"},
 		{"BRAND_LINKS", "https://shop.example/", "must be such as Imprint="},
 		{"HSTS_INCLUDE_SUBDOMAINS", "yes", "must be true or false"},
+		{"OIDC_NAME", "two\nlines", "must be one line"},
 		{"LEGACY_COOKIES", "session;Secure", "after a name may come Path=/…, Domain=… and Stateless"},
 		{"PROXY_SECRETS", "an example of a secret, too short", "secret 1 is not 32 or more visible ASCII characters"},
 	} {
@@ -161,6 +162,31 @@ func TestTrustedOrigins(t *testing.T) {
 			t.Errorf("%q: %v", value, err)
 		case want != "refused" && (err != nil || fmt.Sprint(got.TrustedOrigins) != want):
 			t.Errorf("%q: %q, %v", value, got.TrustedOrigins, err)
+		}
+	}
+}
+
+// Passwords can be left out where there is a provider.
+func TestPasswordSignIn(t *testing.T) {
+	for _, tt := range []struct {
+		value, provider string
+		want            bool
+		says            string // of the error
+	}{
+		{"", "", true, ""},
+		{"true", "Example ID", true, ""},
+		{"false", "Example ID", false, ""},
+		{"false", "", false, "OIDC_NAME is not set"},
+		{"no", "Example ID", false, "must be true or false"},
+	} {
+		t.Setenv("PASSWORD_SIGN_IN", tt.value)
+		t.Setenv("OIDC_NAME", tt.provider)
+		got, err := signinconfig.PasswordSignIn()
+		if got != tt.want || (err != nil) != (tt.says != "") || err != nil && (!strings.Contains(err.Error(), "PASSWORD_SIGN_IN") || !strings.Contains(err.Error(), tt.says)) {
+			t.Errorf("%q beside the provider %q: %v, %v", tt.value, tt.provider, got, err)
+		}
+		if s, err := signinconfig.Site(); err != nil || s.Provider != tt.provider {
+			t.Errorf("the provider of the site is %q, %v; want %q", s.Provider, err, tt.provider)
 		}
 	}
 }
