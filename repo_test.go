@@ -248,7 +248,7 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/config/dynamoconfig", "pkg/config pkg/session pkg/session/dynamostore"},
 	{"pkg/config/signinconfig", "pkg/config pkg/accounts pkg/accounts/legacylogin pkg/accounts/password pkg/accounts/throttle pkg/signin pkg/signin/site"},
 	{"pkg/config/deployed", "pkg/config pkg/config/... pkg/accounts pkg/accounts/dynamoaccounts pkg/bridge pkg/bridge/dynamobridge pkg/signin pkg/signin/site"},
-	{"pkg/config/storeconfig", "pkg/config pkg/config/deployed pkg/config/dynamoconfig pkg/session pkg/session/... pkg/accounts pkg/accounts/... pkg/bridge pkg/bridge/... internal/stores/loopback internal/stores/sqldb"},
+	{"pkg/config/storeconfig", "pkg/config pkg/config/deployed pkg/config/dynamoconfig pkg/session pkg/session/... pkg/accounts pkg/accounts/... pkg/bridge pkg/bridge/... pkg/signin/oidc pkg/signin/oidc/... pkg/config/oidcconfig internal/stores/loopback internal/stores/sqldb"},
 	{"prove/...", ""},
 	{"internal/stores/...", ""},
 	{"internal/local/...", "internal/local/... cmd/server/demo internal/stores/loopback pkg/accounts pkg/accounts/... pkg/signin/site"},

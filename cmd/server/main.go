@@ -68,10 +68,10 @@ func fromEnv(name, otherwise string) string {
 	return otherwise
 }
 
-// options are the flags.
+// options are the flags, and whether users may sign in with a password.
 type options struct {
-	addr, store                 string
-	https, tables, demo, anyone bool
+	addr, store                            string
+	https, tables, demo, anyone, passwords bool
 }
 
 func run(ctx context.Context, o options) error {
@@ -82,6 +82,12 @@ func run(ctx context.Context, o options) error {
 	window, err := config.ReauthenticationWindow()
 	if err != nil {
 		return err
+	}
+	if o.passwords, err = signinconfig.PasswordSignIn(); err != nil {
+		return err
+	}
+	if o.demo && !o.passwords {
+		return errors.New("-demo makes a user who signs in with a password, and PASSWORD_SIGN_IN is false; leave one of them out")
 	}
 	proxies, err := config.Proxies()
 	if err != nil {
@@ -117,6 +123,10 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	provider, err := providerRoutes(opened, here, sessions)
+	if err != nil {
+		return err
+	}
 	listener, err := listen(o.addr)
 	if err != nil {
 		return err
@@ -134,8 +144,8 @@ func run(ctx context.Context, o options) error {
 	if o.https {
 		listener = withHTTPS(listener)
 	}
-	handler := pages.Handler(signin.Login(sessions, authenticator, signin.Options{}), signin.Reauthenticate(sessions, authenticator, nil), signin.Profile(sessions), convert,
-		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Password(sessions, authenticator), signin.Preferences(sessions, directory, bcp47.Canonical), signin.Whoami(sessions))
+	handler := pages.Handler(append(passwordRoutes(sessions, authenticator, o.passwords), provider, signin.Profile(sessions), convert,
+		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Preferences(sessions, directory, bcp47.Canonical), signin.Whoami(sessions))...)
 	announce(listener.Addr(), o, alice)
 	return serve(ctx, listener, proxies.Handler(handler))
 }
@@ -161,8 +171,8 @@ func listen(addr string) (net.Listener, error) {
 }
 
 // withDemo reports whether the demo user is wanted. Memory begins empty, and nothing
-// else can add a user to it.
-func (o options) withDemo() bool { return o.demo || o.store == storeconfig.Memory }
+// else can add a user to it who has a password.
+func (o options) withDemo() bool { return o.demo || o.store == storeconfig.Memory && o.passwords }
 
 // prepare makes the first calls to the stores, and reports whether the demo user is there
 // and can sign in with the public password. Whether the demo user may be made is

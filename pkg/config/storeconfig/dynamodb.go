@@ -20,8 +20,11 @@ import (
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/deployed"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
+	"example.com/coatcheck/pkg/config/oidcconfig"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
+	"example.com/coatcheck/pkg/signin/oidc"
+	"example.com/coatcheck/pkg/signin/oidc/dynamolinks"
 )
 
 func init() { openers[DynamoDB] = openDynamoDB }
@@ -54,6 +57,14 @@ func (d dynamo) Users() (accounts.Registry, error) { return deployed.Users(d.cli
 func (d dynamo) Attempts() (throttle.Store, error) { return deployed.Attempts(d.client) }
 
 func (d dynamo) Bridge() (bridge.Store, error) { return deployed.Bridge(d.client) }
+
+func (d dynamo) Links() (oidc.Store, error) {
+	table, err := config.Required(oidcconfig.Table)
+	if err != nil {
+		return nil, err
+	}
+	return dynamolinks.New(d.client, table), nil
+}
 
 // importTries is how often one write of an import is sent at most. They take about
 // three seconds, in which a throttled table can recover.
@@ -92,6 +103,9 @@ func (d dynamo) Check(ctx context.Context) error {
 	}
 	if os.Getenv(config.BridgeTable) != "" {
 		tables = append(tables, table{config.BridgeTable, []string{"id"}})
+	}
+	if os.Getenv(oidcconfig.Issuer) != "" {
+		tables = append(tables, table{oidcconfig.Table, []string{"id"}})
 	}
 	for _, table := range tables {
 		name, err := config.Required(table.variable)

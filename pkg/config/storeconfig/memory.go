@@ -8,6 +8,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/bridge/membridge"
 	"example.com/coatcheck/pkg/session/memstore"
+	"example.com/coatcheck/pkg/signin/oidc/memlinks"
 )
 
 func init() { openers[Memory] = openMemory }
@@ -23,7 +24,7 @@ type memory struct {
 
 func openMemory(context.Context, string) (Stores, error) {
 	users := memaccounts.New()
-	return memory{newParts(memstore.New(), users, memaccounts.NewAttempts(), membridge.New()), users}, nil
+	return memory{newParts(memstore.New(), users, memaccounts.NewAttempts(), membridge.New(), memlinks.New()), users}, nil
 }
 
 func (m memory) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {

@@ -18,6 +18,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/redisaccounts"
 	"example.com/coatcheck/pkg/bridge/redisbridge"
 	"example.com/coatcheck/pkg/session/redisstore"
+	"example.com/coatcheck/pkg/signin/oidc/redislinks"
 )
 
 func init() { openers["redis"], openers["rediss"] = openRedis, openRedis }
@@ -49,7 +50,7 @@ func openRedis(_ context.Context, address string) (Stores, error) {
 	logging.Disable()                    // it would have lines for failed connections, with the address and not as JSON. Errors are returned anyway
 	client := redis.NewClient(options)
 	users := redisaccounts.New(client, redisPrefix)
-	return redisStores{newParts(redisstore.New(client, redisPrefix), users, redisaccounts.NewAttempts(client, redisPrefix), redisbridge.New(client, redisPrefix)), users, client}, nil
+	return redisStores{newParts(redisstore.New(client, redisPrefix), users, redisaccounts.NewAttempts(client, redisPrefix), redisbridge.New(client, redisPrefix), redislinks.New(client, redisPrefix)), users, client}, nil
 }
 
 func (s redisStores) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {

@@ -17,7 +17,9 @@ import (
 	"example.com/coatcheck/pkg/accounts/sqlaccounts"
 	"example.com/coatcheck/pkg/bridge/sqlbridge"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/oidcconfig"
 	"example.com/coatcheck/pkg/session/sqlstore"
+	"example.com/coatcheck/pkg/signin/oidc/sqllinks"
 )
 
 // sqlStores keeps everything in one SQL database.
@@ -41,7 +43,7 @@ func newSQLStores(pool *sql.DB, dialect sqlstore.Dialect, local bool, explain fu
 	sessions := sqlstore.New(pool, dialect)
 	db := sessions.Database()
 	users := sqlaccounts.New(db)
-	return &sqlStores{newParts(sessions, users, sqlaccounts.NewAttempts(db), sqlbridge.New(db)), db, sessions, users, local, explain}, nil
+	return &sqlStores{newParts(sessions, users, sqlaccounts.NewAttempts(db), sqlbridge.New(db), sqllinks.New(db)), db, sessions, users, local, explain}, nil
 }
 
 // connections reads STORE_CONNECTIONS: how many connections to a SQL database may be
@@ -74,6 +76,9 @@ func (s *sqlStores) Check(ctx context.Context) error {
 	if err == nil && os.Getenv(config.BridgeTable) != "" {
 		err = sqlbridge.Check(ctx, s.db)
 	}
+	if err == nil && os.Getenv(oidcconfig.Issuer) != "" {
+		err = sqllinks.Check(ctx, s.db)
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -92,11 +97,15 @@ func (s *sqlStores) MakeTables(ctx context.Context) error {
 	if err := sqlaccounts.Migrate(ctx, s.db); err != nil {
 		return s.explain(err)
 	}
-	if os.Getenv(config.BridgeTable) == "" {
-		return nil
+	if os.Getenv(config.BridgeTable) != "" {
+		if err := sqlbridge.Migrate(ctx, s.db); err != nil {
+			return s.explain(err)
+		}
 	}
-	if err := sqlbridge.Migrate(ctx, s.db); err != nil {
-		return s.explain(err)
+	if os.Getenv(oidcconfig.Issuer) != "" {
+		if err := sqllinks.Migrate(ctx, s.db); err != nil {
+			return s.explain(err)
+		}
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/bridge"
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/oidc"
 )
 
 // Stores are the stores at one address. A method that returns a store makes no call, and
@@ -43,6 +44,10 @@ type Stores interface {
 	// Bridge returns the records of the bridge, by which sessions of a monolith move here.
 	// It is for programs in whose environment BRIDGE_TABLE is set.
 	Bridge() (bridge.Store, error)
+
+	// Links returns the links between sessions at an OpenID provider and sessions here. It is
+	// for programs in whose environment OIDC_ISSUER is set.
+	Links() (oidc.Store, error)
 
 	// UsersForImport returns the users for many writes at once: it is more patient
 	// with a store that is too busy for a moment.
@@ -83,10 +88,11 @@ type parts struct {
 	users    accounts.Registry
 	attempts throttle.Store
 	bridge   bridge.Store
+	links    oidc.Store
 }
 
-func newParts(sessions session.Store, users accounts.Registry, attempts throttle.Store, records bridge.Store) parts {
-	return parts{sessions: sessions, users: users, attempts: attempts, bridge: records}
+func newParts(sessions session.Store, users accounts.Registry, attempts throttle.Store, records bridge.Store, links oidc.Store) parts {
+	return parts{sessions: sessions, users: users, attempts: attempts, bridge: records, links: links}
 }
 
 func (p parts) Sessions() (session.Store, error)           { return p.sessions, nil }
@@ -94,6 +100,7 @@ func (p parts) Users() (accounts.Registry, error)          { return p.users, nil
 func (p parts) UsersForImport() (accounts.Registry, error) { return p.users, nil }
 func (p parts) Attempts() (throttle.Store, error)          { return p.attempts, nil }
 func (p parts) Bridge() (bridge.Store, error)              { return p.bridge, nil }
+func (p parts) Links() (oidc.Store, error)                 { return p.links, nil }
 
 // DynamoDB is the address of stores in the tables of DynamoDB that the environment
 // names.
