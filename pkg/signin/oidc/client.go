@@ -1,0 +1,107 @@
+package oidc
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+)
+
+const (
+	callTimeout = 5 * time.Second // of one call to the provider; a request here may take 8
+	maxAnswer   = 512 << 10       // bytes; keys and tokens have a few thousand
+)
+
+// boundedClient returns a client that makes calls as base does, but for what the provider
+// could do to this program: answer without end, never answer, or send what is secret
+// somewhere else by a redirect.
+func boundedClient(base *http.Client) *http.Client {
+	c := http.Client{}
+	if base != nil {
+		c = *base
+	}
+	c.Timeout = cmp.Or(c.Timeout, callTimeout)
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.Transport = bounded{cmp.Or(c.Transport, http.DefaultTransport)}
+	return &c
+}
+
+// bounded reads no more than maxAnswer of an answer.
+type bounded struct{ next http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := b.next.RoundTrip(r)
+	if err == nil {
+		resp.Body = http.MaxBytesReader(nil, resp.Body, maxAnswer)
+	}
+	return resp, err
+}
+
+// Each token with an unknown key or a wrong signature makes the library fetch the keys again.
+// Anybody can send such tokens to the route for notices, so only so many fetches are made.
+const (
+	fetchBurst    = 5                // at once
+	fetchInterval = 15 * time.Second // between two after that
+)
+
+var (
+	errTooOften = errors.New("no key that is known has made it, and the keys were fetched a moment ago")
+	errNoKeys   = errors.New("they could not be had a moment ago")
+)
+
+// paced lets a bounded number of calls through.
+type paced struct {
+	next http.RoundTripper
+
+	mu     sync.Mutex
+	free   time.Time // when the next call would be free if all came evenly
+	failed bool      // the last call
+}
+
+func (p *paced) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := p.take(time.Now()); err != nil {
+		return nil, err
+	}
+	resp, err := p.next.RoundTrip(r)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failed = err != nil || resp.StatusCode != http.StatusOK
+	return resp, err
+}
+
+func (p *paced) take(now time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	free := later(p.free, now.Add(-(fetchBurst-1)*fetchInterval))
+	switch {
+	case !free.After(now):
+		p.free = free.Add(fetchInterval)
+		return nil
+	case p.failed:
+		return errNoKeys
+	}
+	return errTooOften
+}
+
+// brief returns text as it may stand in a log: a bounded number of characters in one line.
+func brief(text string) string { return cut(text, 200) }
+
+// cut returns at most so many characters of text, without those that control a terminal or
+// turn the direction of writing.
+func cut(text string, characters int) string {
+	var b strings.Builder
+	for _, r := range text {
+		if characters == 0 {
+			break
+		}
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
+			r = ' '
+		}
+		b.WriteRune(r)
+		characters--
+	}
+	return strings.TrimSpace(b.String())
+}
