@@ -47,43 +47,32 @@ const (
 	fetchInterval = 15 * time.Second // between two after that
 )
 
-var (
-	errTooOften = errors.New("no key that is known has made it, and the keys were fetched a moment ago")
-	errNoKeys   = errors.New("they could not be had a moment ago")
-)
+var errTooOften = errors.New("no key that is known has made it, and the keys were fetched a moment ago")
 
 // paced lets a bounded number of calls through.
 type paced struct {
 	next http.RoundTripper
 
-	mu     sync.Mutex
-	free   time.Time // when the next call would be free if all came evenly
-	failed bool      // the last call
+	mu   sync.Mutex
+	free time.Time // when the next call would be free if all came evenly
 }
 
 func (p *paced) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := p.take(time.Now()); err != nil {
-		return nil, err
+	if !p.take(time.Now()) {
+		return nil, errTooOften
 	}
-	resp, err := p.next.RoundTrip(r)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.failed = err != nil || resp.StatusCode != http.StatusOK
-	return resp, err
+	return p.next.RoundTrip(r)
 }
 
-func (p *paced) take(now time.Time) error {
+func (p *paced) take(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	free := later(p.free, now.Add(-(fetchBurst-1)*fetchInterval))
-	switch {
-	case !free.After(now):
-		p.free = free.Add(fetchInterval)
-		return nil
-	case p.failed:
-		return errNoKeys
+	if free.After(now) {
+		return false
 	}
-	return errTooOften
+	p.free = free.Add(fetchInterval)
+	return true
 }
 
 // brief returns text as it may stand in a log: a bounded number of characters in one line.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
@@ -47,9 +48,10 @@ type metadata struct {
 // issuer is a provider that has been asked about itself.
 type issuer struct {
 	metadata
-	name  string
-	oauth oauth2.Config
-	keys  *gooidc.RemoteKeySet
+	name    string
+	oauth   oauth2.Config
+	keys    *gooidc.RemoteKeySet
+	keyless atomic.Bool // the keys could not be had at the last try
 }
 
 // discovery asks the provider about itself, once for all who want to know at the same time.

@@ -52,7 +52,7 @@ func (p *Provider) redeem(ctx context.Context, i *issuer, code string, begun jou
 
 // verifier returns what verifies one token of the issuer.
 func (p *Provider) verifier(i *issuer) (*gooidc.IDTokenVerifier, *signature) {
-	s := &signature{keys: i.keys}
+	s := &signature{issuer: i}
 	return gooidc.NewVerifier(i.name, s, &gooidc.Config{
 		ClientID:             p.config.ClientID,
 		SupportedSigningAlgs: i.Algorithms,
@@ -63,15 +63,18 @@ func (p *Provider) verifier(i *issuer) (*gooidc.IDTokenVerifier, *signature) {
 // signature verifies one signature. It keeps why the keys could not be had, which the library
 // does not tell from a wrong signature.
 type signature struct {
-	keys   *gooidc.RemoteKeySet
+	issuer *issuer
 	outage error
 }
 
 // VerifySignature implements [gooidc.KeySet].
 func (s *signature) VerifySignature(ctx context.Context, token string) ([]byte, error) {
-	payload, err := s.keys.VerifySignature(ctx, token)
-	// Of the key set's errors, those of a fetch alone wrap another.
-	if cause := errors.Unwrap(err); cause != nil && !errors.Is(err, errTooOften) {
+	payload, err := s.issuer.keys.VerifySignature(ctx, token)
+	cause := errors.Unwrap(err) // of the key set's errors, those of a fetch alone wrap another
+	if !errors.Is(cause, errTooOften) {
+		s.issuer.keyless.Store(cause != nil)
+	}
+	if s.issuer.keyless.Load() {
 		s.outage = cause
 	}
 	return payload, err

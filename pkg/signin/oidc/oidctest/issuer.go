@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -78,21 +79,28 @@ func (i *Issuer) Rotate() {
 // Client returns a client whose calls all reach i.
 func (i *Issuer) Client() *http.Client { return &http.Client{Transport: inProcess{i}} }
 
-// inProcess makes calls without a network.
+// inProcess makes calls without a network. A handler that panics with
+// [http.ErrAbortHandler] breaks the connection, as it does on a server.
 type inProcess struct{ handler http.Handler }
 
 func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
 	answers := make(chan *http.Response, 1)
 	go func() {
+		defer close(answers)
+		defer func() {
+			if reason := recover(); reason != nil && reason != http.ErrAbortHandler {
+				panic(reason)
+			}
+		}()
 		w := httptest.NewRecorder()
 		p.handler.ServeHTTP(w, r)
 		answers <- w.Result()
 	}()
 	select {
-	case resp := <-answers:
+	case resp, ok := <-answers:
+		if !ok {
+			return nil, io.ErrUnexpectedEOF
+		}
 		resp.Request = r
 		return resp, nil
 	case <-r.Context().Done():

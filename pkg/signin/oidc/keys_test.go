@@ -1,0 +1,121 @@
+package oidc_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/coatcheck/pkg/signin/authn"
+)
+
+// TestKeyRotation: a key that is not known yet is fetched, once, also right after another.
+func TestKeyRotation(t *testing.T) {
+	w := newWorld(t)
+	for n := range 3 {
+		for range 2 {
+			if err := w.tryIn(); err != nil {
+				t.Fatal(err)
+			}
+			if got := w.issuer.Calls("/keys"); got != n+1 {
+				t.Errorf("the keys were fetched %d times, want %d", got, n+1)
+			}
+		}
+		w.issuer.Rotate()
+	}
+}
+
+// TestKeyThatWasTakenBack: a key that the provider does not publish any more is believed for
+// an hour at most.
+func TestKeyThatWasTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		if err := w.tryIn(); err != nil {
+			t.Fatal(err)
+		}
+		old := w.issuer.Notice(notices, map[string]any{"sub": "user-1", "exp": time.Now().Add(24 * time.Hour).Unix()}).PostFormValue("logout_token")
+		w.issuer.Rotate()
+		w.issuer.Bad.Token = func(string) string { return old }
+		send := func() error {
+			_, err := w.provider.Ended(w.issuer.Notice(notices, map[string]any{}))
+			return err
+		}
+		if err := send(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		wantError(t, send(), authn.ErrUntrusted, "failed to verify")
+	})
+}
+
+// TestFloodOfUnknownKeys: whoever sends tokens by keys that do not exist makes this program
+// fetch the provider's keys a few times, and keeps nobody from signing in, not even when the
+// provider has a new key: then for 15 seconds at most.
+func TestFloodOfUnknownKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		flood := func() {
+			w.issuer.Bad.Claims = header("kid", "unknown")
+			defer func() { w.issuer.Bad.Claims = nil }()
+			for range 100 {
+				_, err := w.provider.Ended(w.issuer.Notice(notices, map[string]any{"sub": "user-1"}))
+				wantError(t, err, authn.ErrUntrusted, "")
+			}
+		}
+		flood()
+		if got := w.issuer.Calls("/keys"); got != 5 {
+			t.Errorf("the keys were fetched %d times, want 5", got)
+		}
+		if err := w.tryIn(); err != nil {
+			t.Error(err)
+		}
+		w.issuer.Rotate()
+		wantError(t, w.tryIn(), authn.ErrUntrusted, "a moment ago")
+		time.Sleep(15 * time.Second)
+		if err := w.tryIn(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Hour)
+		if err := w.tryIn(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestNoKeys: while the keys cannot be had it is an outage, however often that is tried, and
+// no mistrust.
+func TestNoKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, answer := range badAnswers {
+			w := newWorld(t)
+			w.issuer.Bad.Answer = at("/keys", answer)
+			for range 7 {
+				wantError(t, w.tryIn(), nil, "keys")
+			}
+			synctest.Wait()
+			w.issuer.Bad.Answer = nil
+			time.Sleep(15 * time.Second)
+			if err := w.tryIn(); err != nil {
+				t.Errorf("%s: then %v", name, err)
+			}
+		}
+	})
+}
+
+// TestStrangeKeys: keys of kinds that nobody here knows disturb nobody.
+func TestStrangeKeys(t *testing.T) {
+	w := newWorld(t)
+	w.issuer.Bad.Answer = at("/keys", func(answer http.ResponseWriter, _ *http.Request) {
+		var set strings.Builder
+		set.WriteString(`{"keys":[{"kty":"OKP","crv":"Ed448","x":"AA","kid":"a"},{"kty":"EC","crv":"secp256k1","alg":"ES256K","kid":"b"},{"kty":"oct","k":"c2VjcmV0","kid":"c"}]}`)
+		answer.Write([]byte(set.String()))
+	})
+	w.issuer.Bad.Claims = func(h, _ map[string]any) { h["alg"], h["kid"] = "HS256", "c" }
+	err := w.tryIn()
+	wantError(t, err, authn.ErrUntrusted, "")
+	if errors.Is(err, authn.ErrRefused) {
+		t.Error(err)
+	}
+}
