@@ -108,7 +108,7 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// Calls returns how many calls had that path, such as /token.
+// Calls returns how many calls had that path below the URL, such as /token.
 func (i *Issuer) Calls(path string) int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -144,13 +144,15 @@ func (i *Issuer) Notice(to string, claims map[string]any) *http.Request {
 
 // ServeHTTP serves the issuer's pages, so that it can also stand behind a real address.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	base, _ := url.Parse(i.URL)
+	path := strings.TrimPrefix(r.URL.Path, base.Path)
 	i.mu.Lock()
-	i.calls[r.URL.Path]++
+	i.calls[path]++
 	i.mu.Unlock()
 	if i.Bad.Answer != nil && i.Bad.Answer(w, r) {
 		return
 	}
-	switch r.URL.Path {
+	switch path {
 	case "/.well-known/openid-configuration":
 		writeJSON(w, http.StatusOK, i.metadata())
 	case "/keys":
