@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
@@ -99,11 +98,11 @@ func (p *Provider) user(c claims) (authn.User, error) {
 
 // fits refuses a user whom a session could not keep, before one is made.
 func fits(u authn.User) error {
-	values := u.SessionValues()
-	for key, value := range u.Attributes {
-		values[key] = value
+	user, err := u.SessionUser(nil, nil)
+	if err == nil {
+		err = user.Validate()
 	}
-	if err := (session.User{ID: u.ID, Roles: u.Roles, Values: values}).Validate(); err != nil {
+	if err != nil {
 		return untrusted("its claims fit into no session: %s", err)
 	}
 	return nil

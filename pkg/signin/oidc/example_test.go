@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/session/memstore"
 	"example.com/coatcheck/pkg/signin/authn"
 	"example.com/coatcheck/pkg/signin/oidc"
+	"example.com/coatcheck/pkg/signin/oidc/memlinks"
 	"example.com/coatcheck/pkg/signin/oidc/oidctest"
 )
 
@@ -26,7 +28,7 @@ func Example() {
 		Keys:         [][]byte{[]byte("32 random bytes from a secret...")},
 		RolesClaim:   "groups",
 		Roles:        map[string]string{"staff": "support"},
-		Store:        newLinks(), // such as one of package dynamolinks
+		Store:        memlinks.New(), // in production one of the other stores
 		Client:       issuer.Client(),
 	})
 	if err != nil {
@@ -54,7 +56,21 @@ func Example() {
 	fmt.Println(user.ID, user.Username, user.Roles, trip.Next)
 
 	// The session is made with the Announce and the Confirm of the arrival.
-	_ = session.User{ID: user.ID, Roles: user.Roles, Values: user.SessionValues(), AuthenticatedAt: user.AuthenticatedAt, Announce: arrival.Announce, Confirm: arrival.Confirm}
+	sessions, err := session.New(memstore.New(), session.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	kept, err := user.SessionUser(r, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	kept.Announce, kept.Confirm = arrival.Announce, arrival.Confirm
+	if _, err := sessions.Create(httptest.NewRecorder(), r, kept); err != nil {
+		fmt.Println(err)
+		return
+	}
 	// Output: openid:https://id.example.com#248289761001 jane [support] /orders
 }
 
