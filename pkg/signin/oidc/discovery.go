@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -137,14 +138,18 @@ func (d *discovery) ask(ctx context.Context) (*issuer, error) {
 	return found, nil
 }
 
-// check refuses pages and answers that others could read, and keeps of the algorithms those
-// that are allowed.
+// check refuses pages and answers that others could read, or that only a provider on this
+// machine could have, and keeps of the algorithms those that are allowed.
 func (i *issuer) check() error {
 	for name, text := range map[string]string{"authorization_endpoint": i.Authorization, "token_endpoint": i.Token, "jwks_uri": i.Keys, "end_session_endpoint": i.EndSession} {
 		if text == "" && name == "end_session_endpoint" {
 			continue
 		}
-		if err := checkURL(text); err != nil {
+		err := checkURL(text)
+		if err == nil && strings.HasPrefix(text, "http:") && !strings.HasPrefix(i.name, "http:") {
+			err = errors.New("it must begin with https://")
+		}
+		if err != nil {
 			return fmt.Errorf("oidc: the provider %s says that its %s is %q: %w", i.name, name, brief(text), err)
 		}
 	}

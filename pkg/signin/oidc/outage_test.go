@@ -139,6 +139,7 @@ func TestWhatTheProviderSaysOfItself(t *testing.T) {
 		"script":            {"authorization_endpoint", "javascript:alert(1)", "authorization_endpoint"},
 		"no page":           {"authorization_endpoint", nil, "authorization_endpoint"},
 		"http tokens":       {"token_endpoint", "http://id.example.com/token", "token_endpoint"},
+		"tokens from here":  {"token_endpoint", "http://localhost/token", "token_endpoint"},
 		"no tokens":         {"token_endpoint", nil, "token_endpoint"},
 		"user in the URL":   {"token_endpoint", "https://a:b@id.example.com/token", "token_endpoint"},
 		"http keys":         {"jwks_uri", "http://id.example.com/keys", "jwks_uri"},
