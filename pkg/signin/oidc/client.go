@@ -2,10 +2,8 @@ package oidc
 
 import (
 	"cmp"
-	"errors"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 )
@@ -38,41 +36,6 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 		resp.Body = http.MaxBytesReader(nil, resp.Body, maxAnswer)
 	}
 	return resp, err
-}
-
-// Each token with an unknown key or a wrong signature makes the library fetch the keys again.
-// Anybody can send such tokens to the route for notices, so only so many fetches are made.
-const (
-	fetchBurst    = 5                // at once
-	fetchInterval = 15 * time.Second // between two after that
-)
-
-var errTooOften = errors.New("no key that is known has made it, and the keys were fetched a moment ago")
-
-// paced lets a bounded number of calls through.
-type paced struct {
-	next http.RoundTripper
-
-	mu   sync.Mutex
-	free time.Time // when the next call would be free if all came evenly
-}
-
-func (p *paced) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !p.take(time.Now()) {
-		return nil, errTooOften
-	}
-	return p.next.RoundTrip(r)
-}
-
-func (p *paced) take(now time.Time) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	free := later(p.free, now.Add(-(fetchBurst-1)*fetchInterval))
-	if free.After(now) {
-		return false
-	}
-	p.free = free.Add(fetchInterval)
-	return true
 }
 
 // brief returns text as it may stand in a log: a bounded number of characters in one line.

@@ -10,10 +10,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 )
@@ -49,10 +49,9 @@ type metadata struct {
 // issuer is a provider that has been asked about itself.
 type issuer struct {
 	metadata
-	name    string
-	oauth   oauth2.Config
-	keys    *gooidc.RemoteKeySet
-	keyless atomic.Bool // the keys could not be had at the last try
+	name  string
+	oauth oauth2.Config
+	keys  *keySet
 }
 
 // discovery asks the provider about itself, once for all who want to know at the same time.
@@ -132,9 +131,10 @@ func (d *discovery) ask(ctx context.Context) (*issuer, error) {
 		ClientID: d.config.ClientID, ClientSecret: d.config.ClientSecret, RedirectURL: d.config.RedirectURL, Scopes: d.config.Scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: found.Authorization, TokenURL: found.Token, AuthStyle: style},
 	}
-	keys := *d.client
-	keys.Transport = &paced{next: d.client.Transport}
-	found.keys = gooidc.NewRemoteKeySet(gooidc.ClientContext(ctx, &keys), found.Keys)
+	found.keys = &keySet{url: found.Keys, client: d.client}
+	for _, name := range found.Algorithms {
+		found.keys.algorithms = append(found.keys.algorithms, jose.SignatureAlgorithm(name))
+	}
 	return found, nil
 }
 

@@ -1,6 +1,7 @@
 package oidc_test
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -88,15 +89,16 @@ func TestUntrusted(t *testing.T) {
 		token  func(string) string
 		says   string
 	}{
-		"signature":             {token: forged, says: "failed to verify"},
-		"no signature":          {token: func(s string) string { return s[:strings.LastIndex(s, ".")+1] }, says: "failed to verify"},
-		"another key":           {token: func(string) string { return visit(other) }, says: "failed to verify"},
-		"unknown key":           {claims: header("kid", "unknown"), says: "failed to verify"},
+		"signature":             {token: forged, says: "no key of the provider"},
+		"no signature":          {token: func(s string) string { return s[:strings.LastIndex(s, ".")+1] }, says: "no key of the provider"},
+		"another key":           {token: func(string) string { return visit(other) }, says: "no key of the provider"},
+		"unknown key":           {claims: header("kid", "unknown"), says: "no key of the provider"},
 		"none":                  {claims: header("alg", "none"), says: "unexpected signature algorithm"},
 		"HS256":                 {claims: header("alg", "HS256"), says: "unexpected signature algorithm"},
 		"type":                  {claims: header("typ", "logout+jwt"), says: `of the type "logout+jwt"`},
 		"type at+jwt":           {claims: header("typ", "application/at+jwt"), says: "of the type"},
 		"no token":              {token: func(string) string { return "" }, says: "no ID token"},
+		"JSON serialization":    {token: asJSON, says: "the ID token"},
 		"no JWT":                {token: func(string) string { return "a.b" }, says: "malformed"},
 		"issuer":                {claims: claim("iss", "https://id.example.org"), says: "different provider"},
 		"no issuer":             {claims: claim("iss", nil), says: "different provider"},
@@ -140,6 +142,12 @@ func visit(other interface {
 }) string {
 	r := other.Notice(notices, map[string]any{"sub": "user-1"})
 	return r.PostFormValue("logout_token")
+}
+
+// asJSON returns the token in another serialization, whose header might not be signed.
+func asJSON(token string) string {
+	parts := strings.Split(token, ".")
+	return fmt.Sprintf(`{"protected":%q,"payload":%q,"signature":%q}`, parts[0], parts[1], parts[2])
 }
 
 // TestStale: what comes back to another browser, again, or with what was not made for it, is

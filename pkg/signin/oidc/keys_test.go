@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,7 +48,7 @@ func TestKeyThatWasTakenBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		wantError(t, send(), authn.ErrUntrusted, "failed to verify")
+		wantError(t, send(), authn.ErrUntrusted, "no key of the provider")
 	})
 }
 
@@ -120,4 +121,53 @@ func TestStrangeKeys(t *testing.T) {
 	}
 	w.issuer.Bad.Claims = func(h, _ map[string]any) { h["alg"], h["kid"] = "HS256", "c" }
 	wantError(t, w.tryIn(), authn.ErrUntrusted, "unexpected signature algorithm")
+}
+
+// TestKeysForOtherPurposes: a key that is published for encryption, or for another algorithm,
+// signs nothing.
+func TestKeysForOtherPurposes(t *testing.T) {
+	for name, change := range map[string][2]string{
+		"encryption":        {`"use":"sig"`, `"use":"enc"`},
+		"another algorithm": {`"alg":"ES256"`, `"alg":"ES384"`},
+	} {
+		w := newWorld(t)
+		genuine := httptest.NewRecorder()
+		w.issuer.ServeHTTP(genuine, httptest.NewRequest(http.MethodGet, w.issuer.URL+"/keys", nil))
+		w.issuer.Bad.Answer = at("/keys", func(answer http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(answer, strings.ReplaceAll(genuine.Body.String(), change[0], change[1]))
+		})
+		t.Log(name)
+		wantError(t, w.tryIn(), authn.ErrUntrusted, "no key of the provider")
+	}
+}
+
+// TestManyMeetANewKey: who comes with a new key at the same time waits for one fetch.
+func TestManyMeetANewKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		notice := w.issuer.Notice(notices, map[string]any{"sub": "user-1"}).PostFormValue("logout_token")
+		w.issuer.Bad.Token = func(string) string { return notice }
+		arrived := make(chan bool)
+		w.issuer.Bad.Answer = func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == "/keys" {
+				<-arrived
+			}
+			return false
+		}
+		var all sync.WaitGroup
+		for range 20 {
+			r := w.issuer.Notice(notices, nil)
+			all.Go(func() {
+				if _, err := w.provider.Ended(r); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(arrived)
+		all.Wait()
+		if n := w.issuer.Calls("/keys"); n != 1 {
+			t.Errorf("the keys were fetched %d times", n)
+		}
+	})
 }

@@ -228,7 +228,7 @@ func TestNoticesThatAreNone(t *testing.T) {
 		"type":             {nil, header("typ", "at+jwt"), "of the type"},
 		"none":             {nil, header("alg", "none"), "unexpected signature algorithm"},
 		"HS256":            {nil, header("alg", "HS256"), "unexpected signature algorithm"},
-		"unknown key":      {nil, header("kid", "unknown"), "failed to verify"},
+		"unknown key":      {nil, header("kid", "unknown"), "no key of the provider"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -52,7 +52,7 @@ func (p *Provider) redeem(ctx context.Context, i *issuer, code string, begun jou
 
 // verifier returns what verifies one token of the issuer.
 func (p *Provider) verifier(i *issuer) (*gooidc.IDTokenVerifier, *signature) {
-	s := &signature{issuer: i}
+	s := &signature{keys: i.keys}
 	return gooidc.NewVerifier(i.name, s, &gooidc.Config{
 		ClientID:             p.config.ClientID,
 		SupportedSigningAlgs: i.Algorithms,
@@ -63,19 +63,15 @@ func (p *Provider) verifier(i *issuer) (*gooidc.IDTokenVerifier, *signature) {
 // signature verifies one signature. It keeps why the keys could not be had, which the library
 // does not tell from a wrong signature.
 type signature struct {
-	issuer *issuer
+	keys   *keySet
 	outage error
 }
 
 // VerifySignature implements [gooidc.KeySet].
 func (s *signature) VerifySignature(ctx context.Context, token string) ([]byte, error) {
-	payload, err := s.issuer.keys.VerifySignature(ctx, token)
-	cause := errors.Unwrap(err) // of the key set's errors, those of a fetch alone wrap another
-	if !errors.Is(cause, errTooOften) {
-		s.issuer.keyless.Store(cause != nil)
-	}
-	if s.issuer.keyless.Load() {
-		s.outage = cause
+	payload, err := s.keys.VerifySignature(ctx, token)
+	if errors.Is(err, errNoKeys) {
+		s.outage = err
 	}
 	return payload, err
 }
@@ -83,7 +79,7 @@ func (s *signature) VerifySignature(ctx context.Context, token string) ([]byte, 
 // failure returns what an error of the verifier means.
 func (s *signature) failure(what string, err error) error {
 	if s.outage != nil {
-		return fmt.Errorf("oidc: fetching the provider's keys: %s", brief(s.outage.Error()))
+		return fmt.Errorf("oidc: %w", s.outage)
 	}
 	return untrusted("%s: %s", what, brief(err.Error()))
 }
