@@ -94,6 +94,7 @@ func receiptAnswer(next string) answer {
 
 var (
 	ourCookie    = regexp.MustCompile(`(__Host-SESSIONID=)[\w-]{22}\.[\w-]{22}\.[\w-]{43};`)
+	someTrip     = regexp.MustCompile(`(__Host-TRIP=)[\w-]+;`)
 	receiptShape = regexp.MustCompile(`[\w-]{22}\.[\w-]{22}\.[\w-]{43}\.\d+(\.[\w-]{22})?`)
 	sessionID    = regexp.MustCompile(`"(id|session_id)":"[\w-]{22}"`)
 	styleElement = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
@@ -108,7 +109,7 @@ func (resp response) answer() answer {
 		a.header[name] = strings.Join(lines, " && ")
 	}
 	if line, ok := a.header["Set-Cookie"]; ok {
-		a.header["Set-Cookie"] = ourCookie.ReplaceAllString(line, "$1<token>;")
+		a.header["Set-Cookie"] = someTrip.ReplaceAllString(ourCookie.ReplaceAllString(line, "$1<token>;"), "$1<trip>;")
 	}
 	if line, ok := a.header["Refresh"]; ok {
 		a.header["Refresh"] = receiptShape.ReplaceAllString(line, "<receipt>")

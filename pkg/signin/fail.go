@@ -75,7 +75,9 @@ var (
 	errCancelled      = refuse(http.StatusUnauthorized, "problem.cancelled")
 	errStale          = refuse(http.StatusBadRequest, "problem.stale")
 	errUntrusted      = refuse(http.StatusUnauthorized, "problem.untrusted")
+	errNotAsked       = refuse(http.StatusUnauthorized, "problem.not_asked")
 	errNotHere        = refuse(http.StatusUnauthorized, "problem.not_here")
+	errEndedThere     = refuse(http.StatusUnauthorized, "problem.ended_there")
 	errOtherUser      = refuse(http.StatusForbidden, "problem.other_user")
 	errAway           = refuse(http.StatusServiceUnavailable, "problem.away")
 	errLeft           = refuse(http.StatusServiceUnavailable, "problem.left")
@@ -169,6 +171,8 @@ func answerTo(err error) *refusal {
 		return errCancelled
 	case errors.Is(err, authn.ErrStale):
 		return errStale
+	case errors.Is(err, authn.ErrNotAsked):
+		return errNotAsked
 	case errors.Is(err, authn.ErrUntrusted):
 		return errUntrusted
 	case errors.Is(err, session.ErrConflict):
@@ -197,9 +201,9 @@ func logFailure(r *http.Request, answer *refusal, err error) {
 		log(ctx).ErrorContext(ctx, "sys_failure", "method", method, "path", path, "status", answer.status, "error", err.Error())
 	case answer.status == http.StatusTooManyRequests:
 		log(ctx).WarnContext(ctx, "excess_rate_limit_exceeded", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
-	case answer == errRefused, answer == errPassword:
+	case answer == errRefused, answer == errPassword, answer == errEndedThere:
 		log(ctx).WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientip.Of(r))
-	case answer == errUntrusted:
+	case answer == errUntrusted, answer == errNotAsked:
 		log(ctx).WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
 	case answer == errRole, answer == errNotProxied, answer == errOtherUser:
 		log(ctx).WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientip.Of(r))

@@ -107,16 +107,17 @@ const window = 15 * time.Minute
 // constructors returns the Routes of every function that makes Routes, by its name. A
 // Lambda function serves one of them, and the monolith serves all.
 // TestEveryRouteHasRows checks that none is missing here.
-func constructors(m *session.Manager, directory *accounts.Directory, authenticator *accounts.Authenticator, converter authn.Converter) map[string]Routes {
+func constructors(m *session.Manager, directory *accounts.Directory, authenticator *accounts.Authenticator, converter authn.Converter, provider authn.Provider) map[string]Routes {
 	return map[string]Routes{
 		"Login": Login(m, authenticator, Options{}), "Reauthenticate": Reauthenticate(m, authenticator, nil), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
 		"Convert": Convert(m, converter), "Password": Password(m, authenticator), "Preferences": Preferences(m, directory, bcp47.Canonical), "Whoami": Whoami(m),
+		"SSO": SSO(m, provider, Options{}),
 	}
 }
 
 func (r *fixture) routes() map[string]Routes {
 	directory := accounts.NewDirectory(r.accounts, accounts.Config{})
-	return constructors(r.sessions, directory, accounts.NewAuthenticator(directory, r.limiter), &testConverter{r.sessions, &r.callRecorder, map[string]time.Time{}})
+	return constructors(r.sessions, directory, accounts.NewAuthenticator(directory, r.limiter), &testConverter{r.sessions, &r.callRecorder, map[string]time.Time{}}, &testProvider{callRecorder: &r.callRecorder})
 }
 
 // serveAt serves all routes at the public origin.

@@ -122,7 +122,8 @@ func rows() []row {
 	return slices.Concat(homeRows(), changePasswordRows(), loginPageRows(), loginRows(), moreLoginRows(), profileRows(), logoutRows(),
 		passwordPageRows(), reauthenticateRows(), passwordRows(), preferencesRows(),
 		sessionsRows(), revokeRows(), revokeOthersRows(), revokeAllRows(),
-		convertPageRows(), convertRows(), endConvertRows(), whoamiRows())
+		convertPageRows(), convertRows(), endConvertRows(), whoamiRows(),
+		beginRows(), finishRows(), againRows(), leaveRows(), endedRows())
 }
 
 // homeRows, changePasswordRows and loginPageRows are the rows of requests to which sessions and accounts
@@ -354,7 +355,7 @@ func TestEveryRouteHasRows(t *testing.T) {
 		}
 		have[x.route][x.outcome] = true
 	}
-	recordedCalls := constructors(nil, nil, nil, nil)
+	recordedCalls := constructors(nil, nil, nil, nil, nil)
 	for constructor, routes := range recordedCalls {
 		for route := range routes {
 			for state := range states {

@@ -114,10 +114,11 @@ func (x sso) signIn(w http.ResponseWriter, r *http.Request, t authn.Trip, a auth
 	if err != nil {
 		return err
 	}
-	user.Persistent, user.Announce = t.Stay, a.Announce
+	user.Persistent = t.Stay
+	user.Announce = func(ctx context.Context, key session.Key) error { return endedThere(a.Announce(ctx, key)) }
 	user.Confirm = func(ctx context.Context) error {
 		if err := a.Confirm(ctx); err != nil {
-			return err
+			return endedThere(err)
 		}
 		return x.endOne(ctx, a.Replaced())
 	}
@@ -136,6 +137,14 @@ func (x sso) signIn(w http.ResponseWriter, r *http.Request, t authn.Trip, a auth
 	return nil
 }
 
+// endedThere returns the error of an arrival whose session at the provider may have ended.
+func endedThere(err error) error {
+	if errors.Is(err, authn.ErrRefused) {
+		return errEndedThere
+	}
+	return err
+}
+
 // renew renews the session of the user for whom the trip began. The session must be that
 // user's still, and nobody else may have come back. It is announced first, so that the end
 // of the new session at the provider finds it. What ended before that is refused there or
@@ -150,7 +159,7 @@ func (x sso) renew(w http.ResponseWriter, r *http.Request, t authn.Trip, a authn
 		return errOtherUser
 	}
 	if err := a.Announce(ctx, s.Key()); err != nil {
-		return err
+		return endedThere(err)
 	}
 	if before := a.Replaced(); before != s.Key() {
 		if err := x.endOne(ctx, before); err != nil {
