@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -68,6 +69,13 @@ func TestNoPassword(t *testing.T) {
 	}
 }
 
+// refuser knows nobody.
+type refuser struct{}
+
+func (refuser) Authenticate(context.Context, authn.Attempt) (authn.Proof, error) {
+	return nil, authn.ErrRefused
+}
+
 // TestReauthenticateElsewhere walks such a user from a page that wants a new proof to the
 // provider and back.
 func TestReauthenticateElsewhere(t *testing.T) {
@@ -87,7 +95,7 @@ func TestReauthenticateElsewhere(t *testing.T) {
 			}
 			Redirect(w, req, req.URL.Query().Get("state"))
 		}
-		r.handler = r.pages.Handler(Sessions(r.sessions, window), Reauthenticate(r.sessions, nil, elsewhere), Password(r.sessions, nil),
+		r.handler = r.pages.Handler(Sessions(r.sessions, window), Reauthenticate(r.sessions, refuser{}, elsewhere), Password(r.sessions, nil),
 			Routes{"GET /callback": r.sessions.Require(http.HandlerFunc(callback)).ServeHTTP})
 		cookie := signInElsewhereAs(r, ofProvider)
 		r.advance(window)

@@ -22,7 +22,7 @@ const (
 	otherUser      = "You came back from the other service as somebody else. Nothing has changed: you are still signed in here as before."
 	endedMeanwhile = "Your session at the other service has ended meanwhile. Begin again."
 
-	left     = "You are signed out here. We cannot reach the other service just now, so you may still be signed in there."
+	left = "You are signed out here. We cannot reach the other service just now, so you may still be signed in there."
 
 	ottoJSON = `{"user":{"user_id":"otto-id","username":"otto","display_name":"Otto","roles":["member"]},` +
 		`"session":{"id":"<id>","signed_in_at":"2000-01-01T00:00:00Z","expires_at":"2000-01-01T00:30:00Z"}}`
