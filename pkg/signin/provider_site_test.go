@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/signin/authn"
 	"example.com/coatcheck/pkg/signin/bcp47"
 	"example.com/coatcheck/pkg/signin/site"
@@ -162,7 +161,7 @@ func TestReauthenticateAtTheProvider(t *testing.T) {
 func TestPreferencesOfASession(t *testing.T) {
 	const note = "Your account keeps no preferences here, so these last until you sign out."
 	r := newFederated(t)
-	r.handler = r.pages.Handler(Profile(r.sessions), Preferences(r.sessions, accounts.NewDirectory(r.accounts, password.Hasher{}), bcp47.Canonical))
+	r.handler = r.pages.Handler(Profile(r.sessions), Preferences(r.sessions, accounts.NewDirectory(r.accounts, accounts.Config{}), bcp47.Canonical))
 	otto := signInElsewhereAs(r, ofProvider)
 	same(t, r.do(fromBrowser(with(post("/preferences", asForm, "theme=dark"), "Cookie", otto))), redirectAnswer("/profile?only=session"))
 	page := r.do(fromBrowser(with(get("/profile?only=session"), "Cookie", otto))).body

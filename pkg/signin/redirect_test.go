@@ -30,7 +30,7 @@ func TestNoRedirectSetsACookie(t *testing.T) {
 			resp := r.do(x.request(r, true))
 			switch {
 			case !slices.ContainsFunc(resp.header["Set-Cookie"], keepsCookie):
-				if to := resp.header.Get("Refresh"); to != "" && !strings.Contains(to, "https://id.example/") { // see goAbroad
+				if to := resp.header.Get("Refresh"); to != "" && !strings.Contains(to, "https://id.example/") { // another site
 					t.Errorf("%s, %s: no cookie, but Refresh: %s", x.route, x.outcome, to)
 				}
 			case resp.status != 200:

@@ -37,8 +37,9 @@ func (p properties) known(names ...string) error {
 	return nil
 }
 
-// parse decodes a template in which the given conditions hold, and no others. It decides
-// each !If, and leaves out resources whose Condition does not hold.
+// parse decodes a template in which the given conditions hold, and those that are the
+// opposite of one that does not, and no others. It decides each !If, and leaves out resources
+// whose Condition does not hold.
 func parse(text []byte, conditions []string) (*document, error) {
 	var root yaml.Node
 	if err := yaml.Load(text, &root); err != nil {
@@ -55,6 +56,11 @@ func parse(text []byte, conditions []string) (*document, error) {
 			return nil, fmt.Errorf("there is no condition %s", name)
 		}
 	}
+	for name, node := range declared.Conditions {
+		if not, ok := opposite(node); ok && !slices.Contains(conditions, not) {
+			conditions = append(slices.Clone(conditions), name)
+		}
+	}
 	decide(&root, conditions)
 	doc := &document{}
 	if err := root.Load(doc); err != nil {
@@ -62,6 +68,15 @@ func parse(text []byte, conditions []string) (*document, error) {
 	}
 	maps.DeleteFunc(doc.Resources, func(_ string, r resource) bool { return r.Condition != "" && !slices.Contains(conditions, r.Condition) })
 	return doc, nil
+}
+
+// opposite returns the name of a condition if n is written as its opposite:
+// !Not [!Condition Name].
+func opposite(n yaml.Node) (string, bool) {
+	if n.Tag != "!Not" || len(n.Content) != 1 || n.Content[0].Tag != "!Condition" {
+		return "", false
+	}
+	return n.Content[0].Value, true
 }
 
 // decide replaces each !If below n by what it is. What is then !Ref AWS::NoValue is left
