@@ -191,6 +191,10 @@ races: ## Race conversions, logouts, revocations and crashes, 100,000 rounds in 
 prove: ## Explore every order in which sessions can move from a monolith, with and without each rule
 	go run ./prove/migration
 
+.PHONY: api
+api: ## Write what each public package exports to api/, for whoever reviews the change
+	COATCHECK_API=write go test -count=1 -run '^TestAPI$$' .
+
 .PHONY: pictures
 pictures: ## Take the pictures of pages in docs/pictures anew; needs curl and Chromium
 	.ci/pictures
