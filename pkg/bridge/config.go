@@ -19,8 +19,8 @@ import (
 type Config struct {
 	Sessions *session.Manager // makes and ends our sessions
 	Users    authn.Identifier // knows the users
-	Store    Store
-	Sources  []Source // at least one
+	Store    Store            // keeps the links and seals
+	Sources  []Source         // at least one
 
 	// EndsAt is required. From then on no claim is accepted. It ends no session. The end that
 	// was given at the first start is never postponed: a later one is an error of [New].

@@ -15,8 +15,8 @@ import (
 type DjangoCache struct {
 	Cookie string   // SESSION_COOKIE_NAME; default "sessionid"
 	Keys   [][]byte // SECRET_KEY, then SECRET_KEY_FALLBACKS, in any order; they bind sessions to passwords
-	Store  KeyValue
-	Prefix string // what Django puts in front of its keys: KEY_PREFIX, ":", VERSION, ":"; default ":1:"
+	Store  KeyValue // where the sessions are; required
+	Prefix string   // what Django puts in front of its keys: KEY_PREFIX, ":", VERSION, ":"; default ":1:"
 }
 
 type djangoCache struct {

@@ -13,8 +13,8 @@ import (
 type DjangoDB struct {
 	Cookie string   // SESSION_COOKIE_NAME; default "sessionid"
 	Keys   [][]byte // SECRET_KEY, then SECRET_KEY_FALLBACKS, in any order
-	SQL    SQL
-	Table  string // default "django_session"
+	SQL    SQL      // where the sessions are; required
+	Table  string   // default "django_session"
 
 	// Cache is the cache of cached_db, and nil with db. Django believes what is there before
 	// it looks at the table, so the session's entry in it must be deleted too. Nothing is

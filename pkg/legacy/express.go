@@ -18,8 +18,8 @@ import (
 type Express struct {
 	Cookie string   // name; default "connect.sid"
 	Keys   [][]byte // secret, which may be several
-	Store  KeyValue
-	Prefix string // prefix of connect-redis; default "sess:"
+	Store  KeyValue // where the sessions are; required
+	Prefix string   // prefix of connect-redis; default "sess:"
 
 	// User is the path of the user's ID in the session; default "passport.user", where
 	// Passport keeps what its serializeUser returned. An application of its own has another,

@@ -13,9 +13,9 @@ import (
 // Flask-Session 0.7 and later writes msgpack, or JSON if told so; both are read. Earlier
 // releases wrote pickles of any kind; those are rejected.
 type FlaskSession struct {
-	Cookie string // SESSION_COOKIE_NAME; default "session"
-	Store  KeyValue
-	Prefix string // SESSION_KEY_PREFIX; default "session:"
+	Cookie string   // SESSION_COOKIE_NAME; default "session"
+	Store  KeyValue // where the sessions are; required
+	Prefix string   // SESSION_KEY_PREFIX; default "session:"
 
 	// Keys has SECRET_KEY, and those before it, if SESSION_USE_SIGNER is on. It is off by
 	// default: then Keys is empty.

@@ -12,7 +12,7 @@ import (
 // database, the default since Laravel 11.
 type LaravelDatabase struct {
 	LaravelApp
-	SQL   SQL
+	SQL   SQL    // where the sessions are; required
 	Table string // session.table; default "sessions"
 
 	// Lifetime is session.lifetime, SESSION_LIFETIME in minutes: how long after its

@@ -9,7 +9,7 @@ import (
 // LaravelRedis says where a Laravel application keeps its sessions with SESSION_DRIVER redis.
 type LaravelRedis struct {
 	LaravelApp
-	Store KeyValue
+	Store KeyValue // where the sessions are; required
 
 	// Prefix is all that is in front of the session's ID: database.redis.options.prefix and
 	// then cache.prefix, which Laravel before version 9 ends with a colon, such as

@@ -14,9 +14,9 @@ import (
 // PHPRedis says where a PHP application keeps its sessions with the session handler of
 // phpredis.
 type PHPRedis struct {
-	Cookie string // session.name; default "PHPSESSID"
-	Store  KeyValue
-	Prefix string // prefix of session.save_path; default "PHPREDIS_SESSION:"
+	Cookie string   // session.name; default "PHPSESSID"
+	Store  KeyValue // where the sessions are; required
+	Prefix string   // prefix of session.save_path; default "PHPREDIS_SESSION:"
 
 	// Handler is session.serialize_handler: "php", the default, "php_serialize" or
 	// "php_binary".

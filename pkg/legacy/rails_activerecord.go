@@ -17,7 +17,7 @@ import (
 // which are under the cookie itself, are not read.
 type RailsActiveRecord struct {
 	Cookie string // the key of config.session_store, such as "_shop_session"; required
-	SQL    SQL
+	SQL    SQL    // where the sessions are; required
 	Table  string // default "sessions"; has the columns session_id, data and updated_at
 
 	// User is as in [RailsCookie].

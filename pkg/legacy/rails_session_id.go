@@ -21,8 +21,8 @@ import (
 type RailsSessionID struct {
 	Cookie string   // default "session_id"
 	Keys   [][]byte // secret_key_base as Rails has it, and those before it, in any order
-	SQL    SQL
-	Table  string // default "sessions"; has the columns id, user_id and created_at
+	SQL    SQL      // where the sessions are; required
+	Table  string   // default "sessions"; has the columns id, user_id and created_at
 
 	// Lifetime is how long after created_at the application accepts a row. Zero means as
 	// long as the cookie says: the generated code has no limit of its own, and its cookies

@@ -13,9 +13,9 @@ import (
 // SCS says where a Go program with alexedwards/scs, version 2, keeps its sessions in Redis,
 // by redisstore or goredisstore, with scs.GobCodec, the default.
 type SCS struct {
-	Cookie string // Cookie.Name; default "session"
-	Store  KeyValue
-	Prefix string // of the store; default "scs:session:"
+	Cookie string   // Cookie.Name; default "session"
+	Store  KeyValue // where the sessions are; required
+	Prefix string   // of the store; default "scs:session:"
 
 	// HashTokenInStore is the field of the session manager with that name.
 	HashTokenInStore bool

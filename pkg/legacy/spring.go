@@ -14,7 +14,7 @@ import (
 // by spring-session-jdbc.
 type SpringJDBC struct {
 	Cookie string // of DefaultCookieSerializer with its base64; default "SESSION"
-	SQL    SQL
+	SQL    SQL    // where the sessions are; required
 	Table  string // default "SPRING_SESSION", and beside it Table + "_ATTRIBUTES"
 
 	// Users is a statement that selects a user's ID by the name that Spring Security calls the

@@ -28,7 +28,7 @@ type KeyValue interface {
 // The connection must give DATETIME columns in UTC; whether as times or as texts does not
 // matter.
 type SQL struct {
-	DB *sql.DB
+	DB *sql.DB // the open database; required
 
 	// Placeholder returns the text of the parameter with that number, from 1. Nil means "?",
 	// which MySQL and SQLite use. [DollarPlaceholder] is for PostgreSQL.

@@ -92,12 +92,12 @@ var (
 // Session is one login of one user, as stored. Times are UTC; CreatedAt has
 // milliseconds, the others whole seconds.
 type Session struct {
-	ID     string // public identifier, 22 characters; it never changes and is safe to list and log
-	UserID string
-	Roles  []string
-	Values map[string]string
+	ID     string            // public identifier, 22 characters; it never changes and is safe to list and log
+	UserID string            // [User.ID]
+	Roles  []string          // [User.Roles], for [Session.HasRole]; see [Manager.RequireRole]
+	Values map[string]string // [User.Values]; change them by [Manager.Update]
 
-	CreatedAt       time.Time
+	CreatedAt       time.Time // when the session was made
 	AuthenticatedAt time.Time // when the user last proved who they are; 1970 if nobody knows: see [User.AuthenticatedAt]
 	LastSeenAt      time.Time // at most a tenth of [Config.IdleTimeout] before the last request
 	ExpiresAt       time.Time // end of the idle timeout or of the lifetime, or EndsAt, whichever comes first
@@ -112,8 +112,8 @@ type Session struct {
 
 	// LastIP and LastUserAgent are those of the client at the last touch. Both are
 	// empty as long as they are the same as IP and UserAgent: see LastClient.
-	LastIP        string
-	LastUserAgent string
+	LastIP        string // as IP
+	LastUserAgent string // as UserAgent
 
 	Secret         [32]byte `json:"-"` // SHA-256 of the token's secret; never the secret
 	PreviousSecret [32]byte `json:"-"` // Secret before the last renewal, valid only for logging out

@@ -21,10 +21,10 @@ import (
 // Identity says who a request comes from. The authorizer passes it to the functions
 // behind it.
 type Identity struct {
-	UserID          string    `json:"user_id"`
-	SessionID       string    `json:"session_id"`
-	Roles           []string  `json:"roles"`
-	AuthenticatedAt time.Time `json:"authenticated_at"`
+	UserID          string    `json:"user_id"`          // [session.Session.UserID], and so are the others
+	SessionID       string    `json:"session_id"`       // safe to log
+	Roles           []string  `json:"roles"`            // as they are in the session
+	AuthenticatedAt time.Time `json:"authenticated_at"` // when the user last proved who they are; UTC, whole seconds
 }
 
 // The names of the fields of Identity in $context.authorizer. All values are

@@ -24,15 +24,15 @@ import (
 
 // Case is one case of a vectors file.
 type Case struct {
-	Name           string
+	Name           string            // what the case is about; the name of its subtest
 	Cookie         string            // the one cookie, as a browser sends it; or "", and there are Cookies
 	Cookies        map[string]string // by name
-	Now            time.Time
-	Store          *Entry         // in a key-value store; nil if there is none
-	Row            map[string]any // in a table; nil if there is none
-	PasswordColumn string         // the password's hash as the monolith has it now; "" if it does not matter
-	Expect         Expect
-	Accepted       *bool // whether the framework itself has accepted the cookie; nil if the case does not say
+	Now            time.Time         // the time at which the cookie is looked at
+	Store          *Entry            // in a key-value store; nil if there is none
+	Row            map[string]any    // in a table; nil if there is none
+	PasswordColumn string            // the password's hash as the monolith has it now; "" if it does not matter
+	Expect         Expect            // what the source should say
+	Accepted       *bool             // whether the framework itself has accepted the cookie; nil if the case does not say
 
 	raw  json.RawMessage
 	down func() // makes an outage of the stores that the source has; nil if it has none
@@ -40,17 +40,17 @@ type Case struct {
 
 // Entry is a value in a key-value store.
 type Entry struct {
-	Key     string
-	Value   []byte
-	Seconds int // after which the store forgets the value; negative means never
+	Key     string // as the framework writes it, with its prefix
+	Value   []byte // as the framework writes it
+	Seconds int    // after which the store forgets the value; negative means never
 }
 
 // Expect is what a source should say of a case.
 type Expect struct {
-	OK         bool           `json:"ok"`
-	UserID     string         `json:"user_id"`
-	Anonymous  bool           `json:"anonymous"`
-	Data       map[string]any `json:"data"`
+	OK         bool           `json:"ok"`           // whether the cookie proves a session; false means legacy.ErrRejected
+	UserID     string         `json:"user_id"`      // of the session
+	Anonymous  bool           `json:"anonymous"`    // whether nobody is signed in with the session
+	Data       map[string]any `json:"data"`         // some of what [legacy.Claim.Data] has
 	Identity   *string        `json:"identity"`     // nil if the case does not say
 	SignedInAt *int64         `json:"signed_in_at"` // seconds since 1970, 0 for unknown; nil if the case does not say
 	ExpiresAt  *int64         `json:"expires_at"`   // the same
