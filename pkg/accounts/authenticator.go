@@ -31,7 +31,7 @@ func NewAuthenticator(directory *Directory, limiter *throttle.Limiter) *Authenti
 
 // Proof is an [authn.Proof] of an account.
 type Proof struct {
-	Account *Account
+	Account *Account // as the attempt has read it
 
 	directory *Directory
 	limiter   *throttle.Limiter

@@ -176,7 +176,10 @@ func (r *Registrar) Prepare(ctx context.Context, all iter.Seq2[*Account, error])
 // Pair are two accounts whose names are one name by the rule of [Normalize]. Both are
 // older than the rule, and both go on: each is found by the spellings by which it was
 // found before.
-type Pair struct{ Account, Other *Account }
+type Pair struct {
+	Account *Account // the one of the two that comes later in the list
+	Other   *Account // holds the name already
+}
 
 // CheckNames claims the user ID of each account, and for an account from before the rule
 // of [Normalize] the name that it has by this rule. It returns the pairs that it finds.

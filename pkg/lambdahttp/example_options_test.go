@@ -45,7 +45,8 @@ func ExampleOptions() {
 	// 200 OK: ok
 }
 
-// A handler tells the time, ten times, and each time the client sees it at once.
+// A handler tells the time, ten times, and each time the client sees it at once. It is
+// compiled and not run, because it runs in Lambda.
 func ExampleStartStreaming() {
 	lambdahttp.StartStreaming(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")

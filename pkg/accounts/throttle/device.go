@@ -12,7 +12,7 @@ import (
 // Owner is what the directory of users knows about the owner of a name. The zero
 // Owner is that of a name that nobody has.
 type Owner struct {
-	UserID string
+	UserID string // empty if nobody has the name
 
 	// CredentialVersion grows when the password is changed and when the account is
 	// disabled. The devices that were known before are strangers then.

@@ -21,8 +21,8 @@ const forever = time.Duration(math.MaxInt64)
 // Step is a part of a ladder. When a counter has From failures or more, the next
 // attempt is allowed only after Wait has passed since the last one.
 type Step struct {
-	From int
-	Wait time.Duration
+	From int           // failures from which the step holds
+	Wait time.Duration // after the last attempt
 }
 
 func (l Ladder) check() error {

@@ -10,7 +10,7 @@ import (
 // Subject is a name, and the owner of the name if it has one.
 type Subject struct {
 	Name  string // normalised
-	Owner Owner
+	Owner Owner  // zero if it has none
 }
 
 // Stop is a limit that a subject meets at a time.

@@ -43,9 +43,9 @@ type Store interface {
 
 // Count is one attempt that is to be counted.
 type Count struct {
-	Key     string
-	ID      string // random
-	At      time.Time
+	Key     string    // of the counter
+	ID      string    // random
+	At      time.Time // of the attempt; milliseconds
 	Steps   []Step    // in the order of From; the first From is 0, and the last Wait is without end
 	Expires time.Time // when the counter may be removed, for example by a TTL
 }
@@ -53,7 +53,7 @@ type Count struct {
 // Counter is the value that is stored under a key. A store also keeps the ID of the
 // last attempt and the time of the attempt before it, for Withdraw.
 type Counter struct {
-	Failures int
+	Failures int       // attempts that were counted and not taken back
 	Last     time.Time // milliseconds
 	Expires  time.Time // whole seconds; zero: it never expires
 }

@@ -57,7 +57,7 @@ type Config struct {
 
 // Window is a limit of a fixed time window: at most Limit attempts in each Period.
 type Window struct {
-	Limit  int
+	Limit  int           // 1 or more
 	Period time.Duration // whole seconds
 }
 

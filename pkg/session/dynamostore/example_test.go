@@ -30,7 +30,7 @@ func Example() {
 	// Output: A call is tried 3 times.
 }
 
-// A tool makes the table once.
+// A tool makes the table once. It is compiled and not run, because it needs DynamoDB.
 func ExampleCreateTableInput() {
 	create := func(ctx context.Context, client *dynamodb.Client, name string) error {
 		if _, err := client.CreateTable(ctx, dynamostore.CreateTableInput(name)); err != nil {

@@ -84,10 +84,15 @@ func New(db *sql.DB, dialect Dialect) *Store {
 	return s
 }
 
+// Database is an open database, and the queue of those who write to it. It has a name so
+// that a program can hand it on: to sqlaccounts.New and sqlbridge.New, for example. Its
+// methods are for the stores of this module, and may change.
+type Database = sqldb.Database
+
 // Database returns the database of the Store, for other stores of this module that
 // keep their tables in it, such as those of package sqlaccounts. All of them then
 // queue together when SQLite lets only one of them write.
-func (s *Store) Database() *sqldb.Database { return s.db }
+func (s *Store) Database() *Database { return s.db }
 
 // Every statement numbers its parameters in the order in which they appear. Some
 // SQLite drivers count the parameters, and others read their numbers; in this order

@@ -45,18 +45,19 @@ func (e *ThrottledError) Error() string {
 
 // Attempt is one attempt to sign in, or to give the password again.
 type Attempt struct {
-	Username, Password string
-	Address            string // the client's IP address
-	Device             string // the value of the client's device cookie, "" if it sent none
-	UserID             string // the ID of the user who is signed in and gives the password again; empty at a sign-in
+	Username string // as it was typed
+	Password string // as it was typed, byte for byte
+	Address  string // the client's IP address
+	Device   string // the value of the client's device cookie, "" if it sent none
+	UserID   string // the ID of the user who is signed in and gives the password again; empty at a sign-in
 }
 
 // User is a user who has proved who they are.
 type User struct {
-	ID          string // never changes
-	Username    string // as the user typed it when the account was made
-	DisplayName string
-	Roles       []string
+	ID          string            // never changes
+	Username    string            // as the user typed it when the account was made
+	DisplayName string            // how pages address the user
+	Roles       []string          // a session gets them at sign-in
 	Preferences map[string]string // "theme", "language"; if one is absent, the browser's applies
 
 	// Attributes are more that a session of the user keeps in its Values, such as the

@@ -21,8 +21,8 @@ const (
 // NewPasswordError says why a user may not have a new password. The pages say it in
 // their own language.
 type NewPasswordError struct {
-	Rule  Rule
-	Limit int // of TooLong and TooShort
+	Rule  Rule // which the password breaks
+	Limit int  // of TooLong and TooShort
 }
 
 // reasons says why a password is easy to guess.

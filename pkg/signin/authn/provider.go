@@ -85,6 +85,6 @@ type Arrival interface {
 // Ended is what a provider has ended: the one session with that key, or, if the user ID is
 // not empty, all sessions of a user. The zero Ended is nothing that is known here.
 type Ended struct {
-	Session session.Key
-	UserID  string
+	Session session.Key // of ours
+	UserID  string      // of ours
 }

@@ -30,7 +30,10 @@ type Brand struct {
 }
 
 // Link is a link in the foot of the pages.
-type Link struct{ Name, URL string }
+type Link struct {
+	Name string // what users read
+	URL  string // where it leads
+}
 
 // maxName is the maximum length of a name in characters. A longer one would leave no
 // room in the head of a page.

@@ -13,7 +13,7 @@ import (
 // attributes are here: browsers remove a cookie only if they are told the Path and the
 // Domain that it was set with.
 type LegacyCookie struct {
-	Name string
+	Name string // of the cookie; required
 
 	// Path is the cookie's Path attribute. It begins with "/".
 	Path string
