@@ -87,7 +87,8 @@ func exportedAPI(t *testing.T) map[string]string {
 		compiled[path] = file
 	}
 	imports := importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) { return os.Open(compiled[path]) })
-	api := map[string]string{}
+	var public []*types.Package
+	named := map[string]bool{} // types of packages in internal that have a public name too
 	for path := range compiled {
 		own, ok := strings.CutPrefix(path, module+"/")
 		if !ok || !strings.HasPrefix(own, "pkg/") || strings.Contains(own+"/", "/internal/") {
@@ -97,18 +98,31 @@ func exportedAPI(t *testing.T) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lines := surface{p, t}.lines()
+		public = append(public, p)
+		for _, name := range p.Scope().Names() {
+			if object, ok := p.Scope().Lookup(name).(*types.TypeName); ok && object.Exported() && object.IsAlias() {
+				named[types.TypeString(types.Unalias(object.Type()), below)] = true
+			}
+		}
+	}
+	api := map[string]string{}
+	for _, p := range public {
+		lines := surface{p, named, t}.lines()
 		slices.Sort(lines)
-		api["api/"+strings.ReplaceAll(own, "/", "_")+".txt"] = strings.Join(lines, "\n") + "\n"
+		api["api/"+strings.ReplaceAll(below(p), "/", "_")+".txt"] = strings.Join(lines, "\n") + "\n"
 	}
 	return api
 }
+
+// below returns the path of a package, without that of this module in front.
+func below(p *types.Package) string { return strings.TrimPrefix(p.Path(), module+"/") }
 
 // surface writes what a package exports, a line for each constant, variable, function,
 // type, field and method.
 type surface struct {
 	*types.Package
-	t *testing.T
+	named map[string]bool
+	t     *testing.T
 }
 
 func (s surface) lines() (all []string) {
@@ -225,7 +239,13 @@ func (s surface) text(of types.Type) string {
 		return true
 	}
 	ast.Inspect(parsed, look)
-	return typeString(of, s.qualify)
+	text := typeString(of, s.qualify)
+	for _, hidden := range internalTypes.FindAllString(text, -1) {
+		if !s.named[hidden] {
+			s.t.Errorf("%s shows the type %s, which others cannot name", s.Path(), hidden)
+		}
+	}
+	return text
 }
 
 // typeString leaves out the names that the compiler gives to results without names.
@@ -234,8 +254,9 @@ func typeString(of types.Type, qualify types.Qualifier) string {
 }
 
 var (
-	unnamed    = regexp.MustCompile(`#rv\d+ `)
-	onlyResult = regexp.MustCompile(`\(#rv1 ((?:[^()#]|\([^()]*\))*)\)`)
+	unnamed       = regexp.MustCompile(`#rv\d+ `)
+	internalTypes = regexp.MustCompile(`internal/[\w/]+\.\w+`)
+	onlyResult    = regexp.MustCompile(`\(#rv1 ((?:[^()#]|\([^()]*\))*)\)`)
 )
 
 // qualify writes names of other packages of this module by their whole path below it.
@@ -243,5 +264,5 @@ func (s surface) qualify(other *types.Package) string {
 	if other == s.Package {
 		return ""
 	}
-	return strings.TrimPrefix(other.Path(), module+"/")
+	return below(other)
 }
