@@ -47,13 +47,13 @@ SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 # other libraries, the tests of the middleware, and programs that import it. They are separate modules, so that a program
 # which imports the product does not get the dependencies of these tests and benchmarks. The
 # examples have paths of their own, so that they can import no more than anybody can.
-MODULES := . e2e bench middleware examples/lambda examples/monolith/nethttp examples/restapi examples/stack
+MODULES := . e2e bench middleware examples/company examples/lambda examples/monolith/nethttp examples/restapi examples/stack
 EXAMPLES := $(filter examples/%,$(MODULES))
 
 # The templates of other front doors than template.yaml's HTTP API.
 FRONT_DOORS := $(wildcard docs/front-doors/*.yaml)
 # What SAM makes of the templates that are written for it.
-TRANSLATED := .cache/translated.json .cache/stack.json .cache/rest.json
+TRANSLATED := .cache/translated.json .cache/company.json .cache/stack.json .cache/rest.json
 
 # The tests in other browsers than Chromium. They need many packages, so they are no part
 # of make e2e and CI.
@@ -105,7 +105,8 @@ local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT
 test: $(TRANSLATED) ## Run every test; it fetches the servers that this machine has not
 	@$(if $(RACE),,echo "No C compiler is there, so the tests run without the race detector.")
 	go run ./internal/testing/dynamotest/share sh -ec 'go test $(DETECTOR) -count=1 -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(SLOWEST) ./...; \
-		export GOFLAGS="$$GOFLAGS $(DETECTOR)"; for module in $(EXAMPLES); do go test -C $$module -count=1 ./...; done'
+		export GOFLAGS="$$GOFLAGS $(DETECTOR)"; for module in $(filter-out %/company,$(EXAMPLES)); do go test -C $$module -count=1 ./...; done'
+	GOFLAGS="$$GOFLAGS $(DETECTOR)" go run ./internal/testing/company go test -C examples/company -count=1 ./...
 	cd bench && go test -run '^$$' -bench . -benchtime 1x ./...
 	cd e2e && go vet ./... # make e2e runs it
 
@@ -121,6 +122,12 @@ walks: ## Move the routes of three monoliths, with users in a browser; needs Chr
 migration-demo: ## Move the routes of a Flask monolith by hand, on http://localhost:8080; PORT moves it
 	go build -o .cache/bin/migration ./cmd/migration
 	.cache/bin/migration
+
+.PHONY: company
+company: ## Serve examples/company, with a PostgreSQL and a provider, on http://localhost:8080; ADDR moves it
+	@go build -o .cache/bin/company ./internal/testing/company
+	@go build -C examples/company -o "$(CURDIR)/.cache/bin/portal" .
+	@exec .cache/bin/company .cache/bin/portal
 
 .PHONY: browsers
 browsers: ## Walk a user through make run in Firefox and WebKit; needs firefox-esr, webkit2gtk-driver and xvfb
@@ -146,7 +153,8 @@ lint: $(TRANSLATED) $(SCANNER)/installed ## Check Go, for each platform, and lin
 	done; done
 	CGO_ENABLED=0 GOOS=windows go build ./pkg/... ./cmd/server ./cmd/coatcheck
 	AWS_REGION=eu-west-1 $(TOOLS)/bin/sam validate --lint
-	$(TOOLS)/bin/cfn-lint template.yaml examples/stack/*.yaml $(FRONT_DOORS) $(TRANSLATED)
+	AWS_REGION=eu-west-1 $(TOOLS)/bin/sam validate --lint --template-file examples/company/template.yaml
+	$(TOOLS)/bin/cfn-lint template.yaml examples/company/template.yaml examples/stack/*.yaml $(FRONT_DOORS) $(TRANSLATED)
 	$(SCANNER)/bin/checkov --config-file .ci/checkov.yaml --file $(TRANSLATED) $(filter-out %/rest.yaml,$(FRONT_DOORS))
 
 .PHONY: fmt
@@ -206,7 +214,7 @@ rename: ## Give the module another path, everywhere: make rename MODULE=github.c
 
 .PHONY: clean
 clean: ## Remove everything built or fetched
-	rm -rf .aws-sam examples/stack/.aws-sam .cache
+	rm -rf .aws-sam examples/*/.aws-sam .cache
 
 # sam build calls this rule for each function: LoginFunction is functions/login. The tag
 # lambda.norpc leaves out code that only the retired go1.x runtime needs. The tag
@@ -218,6 +226,7 @@ build-%Function:
 		-o $(ARTIFACTS_DIR)/bootstrap ./functions/$(shell echo $* | tr A-Z a-z)
 
 .cache/translated.json: template.yaml
+.cache/company.json: examples/company/template.yaml
 .cache/stack.json: examples/stack/functions.yaml
 .cache/rest.json: docs/front-doors/rest.yaml
 $(TRANSLATED): .ci/translate.py $(TOOLS)/installed
