@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
+	"example.com/coatcheck/pkg/signin/internal/markup"
 	"example.com/coatcheck/pkg/signin/site"
 	"example.com/coatcheck/pkg/signin/texts"
 )
@@ -49,6 +49,27 @@ type Config struct {
 	// for users with a password, Password. An entry with the path of one of ours, such as
 	// /password, takes its place; if it has no Text, it only takes ours out.
 	Menu []MenuItem
+
+	// Templates has files for html/template at its root. One with the name of one of ours,
+	// such as login.html, layout.html or style.css, takes its place; logo.svg is the logo of a
+	// site whose Brand has none. Any other *.html is a page of the program's own, which
+	// [Pages.Write] shows: it defines "main", which layout.html shows. Folders are left out.
+	// The default is our pages alone.
+	//
+	// NewPages refuses what would fail later: templates that do not parse or execute, texts
+	// that a language does not have, forms that our routes do not take, and what browsers
+	// would refuse under our Content-Security-Policy, which allows the style elements of the
+	// templates, images and fonts of the site itself, and no script. Each page gets the policy
+	// that it needs. The checks take some milliseconds.
+	//
+	// Values are escaped, except those of the types of html/template, such as HTML. Who puts
+	// into one of these what a user has written lets that user change the page: the policy
+	// still stops scripts, and nothing stops a form or a text that deceives.
+	Templates fs.FS
+
+	// Samples are examples of the Data of the pages of the program's own, by the names of the
+	// pages: NewPages tries each. A page that shows its Data needs one.
+	Samples map[string][]any
 }
 
 // Pages writes the answers of a site. NewPages makes one. It is safe for concurrent use.
@@ -57,8 +78,11 @@ type Pages struct {
 	texts  *texts.Catalogue
 	look   look
 	menu   []MenuItem
-	policy string // the Content-Security-Policy of a page
 	logger *slog.Logger
+
+	templates map[string]*template.Template // by the name of the page
+	policies  map[string]string             // the Content-Security-Policy of pages, if it is not policy
+	policy    string
 }
 
 // look is what the layout shows of the site's brand.
@@ -85,15 +109,22 @@ func NewPages(c Config) (*Pages, error) {
 	b := c.Site.Brand
 	sheet := style + b.Accent.CSS()
 	p := &Pages{
-		site:   c.Site,
-		texts:  catalogue,
-		look:   look{b.Name, template.HTML(b.Logo.SVG()), b.Links, template.CSS(sheet)},
-		menu:   menu,
-		policy: policyWithStyle(hashOf(sheet)),
-		logger: cmp.Or(c.Logger, slog.Default()),
+		site:      c.Site,
+		texts:     catalogue,
+		look:      look{b.Name, template.HTML(b.Logo.SVG()), b.Links, template.CSS(sheet)},
+		menu:      menu,
+		logger:    cmp.Or(c.Logger, slog.Default()),
+		templates: pages,
+		policy:    policyOf(markup.Needs{Styles: []string{sheet}}),
 	}
 	if p.look.Name == "" {
 		p.look.Name, p.look.Logo = site.DefaultName, cmp.Or(p.look.Logo, ownLogo)
+	}
+	if c.Templates == nil {
+		return p, nil
+	}
+	if err := p.replacePages(c); err != nil {
+		return nil, fmt.Errorf("signin: Config.Templates: %w", err)
 	}
 	return p, nil
 }
@@ -161,25 +192,6 @@ func (v view) Device(userAgent string) string { return describe(v.Language, user
 // choice is a value that a form offers, and the key of its text.
 type choice struct{ Value, Key string }
 
-var pages = parsePages("login", "profile", "sessions", "password", "reauthenticate", "redirect", "convert", "problem", "sso")
-
-// parsePages combines each page with the layout that all pages share.
-func parsePages(names ...string) map[string]*template.Template {
-	layout := template.Must(template.ParseFS(files, "pages/layout.html", "pages/whose.html"))
-	parsed := map[string]*template.Template{}
-	for _, name := range names {
-		parsed[name] = template.Must(template.Must(layout.Clone()).ParseFS(files, "pages/"+name+".html"))
-	}
-	return parsed
-}
-
-// hashOf returns the hash by which a Content-Security-Policy allows the one style
-// sheet.
-func hashOf(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
-}
-
 // languageOf returns the language of a page: the signed-in user's, or the browser's.
 func languageOf(r *http.Request) *texts.Language {
 	preference := ""
@@ -203,7 +215,7 @@ func (p *Pages) Write(w http.ResponseWriter, r *http.Request, status int, name s
 func writePage(w http.ResponseWriter, r *http.Request, status int, name string, shown Page) {
 	p := pagesOf(r.Context())
 	v := p.viewOf(r, shown)
-	template, ok := pages[name]
+	template, ok := p.templates[name]
 	if !ok {
 		panic(fmt.Errorf("signin: there is no page %q", name))
 	}
@@ -213,7 +225,7 @@ func writePage(w http.ResponseWriter, r *http.Request, status int, name string, 
 	}
 	h := w.Header()
 	h.Set("Content-Language", v.Language.Tag)
-	h.Set("Content-Security-Policy", p.policy)
+	h.Set("Content-Security-Policy", cmp.Or(p.policies[name], p.policy))
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	writeStatus(w, status)
 	w.Write(body.Bytes()) // an error means that the client has disconnected

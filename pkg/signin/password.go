@@ -45,16 +45,21 @@ func withPassword(next http.HandlerFunc) http.Handler {
 	})
 }
 
+// passwordPage is the data of the page.
+type passwordPage struct {
+	passwordForm
+	MinCharacters int // how long a new password must be
+}
+
 func (c passwordChange) show(w http.ResponseWriter, r *http.Request) {
 	c.write(w, r, http.StatusOK, "")
 }
 
 func (c passwordChange) write(w http.ResponseWriter, r *http.Request, status int, problem string) {
 	s := session.FromContext(r.Context())
-	writePage(w, r, status, "password", Page{"password.title", passwordPath, struct {
-		passwordForm
-		MinCharacters int
-	}{passwordForm{Username: s.Values[authn.ValueUsername], Problem: problem}, c.passwords.MinCharacters()}})
+	writePage(w, r, status, "password", Page{"password.title", passwordPath, passwordPage{
+		passwordForm{Username: s.Values[authn.ValueUsername], Problem: problem}, c.passwords.MinCharacters(),
+	}})
 }
 
 func (c passwordChange) submit(w http.ResponseWriter, r *http.Request) {

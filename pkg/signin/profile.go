@@ -29,6 +29,17 @@ type profile struct {
 	ExpiresAt   time.Time         `json:"expires_at"`
 }
 
+// profilePage is the data of the page.
+type profilePage struct {
+	profile
+	IP        string // the address at the sign-in
+	Themes    []choice
+	Languages []*texts.Language
+	Preferred *texts.Language // nil if the browser decides
+
+	OnlySession bool // whether preferences that were just set end with the session
+}
+
 func showProfile(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
 	p := profile{s.UserID, s.Values[authn.ValueUsername], s.Values[authn.ValueDisplayName], notNil(s.Roles), preferences(s), signedInAt(s), s.ExpiresAt}
@@ -37,15 +48,9 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	languages := pagesOf(r.Context()).texts
-	writePage(w, r, http.StatusOK, "profile", Page{"menu.profile", homePath, struct {
-		profile
-		IP        string
-		Themes    []choice
-		Languages []*texts.Language
-		Preferred *texts.Language // nil if the browser decides
-
-		OnlySession bool // whether preferences that were just set end with the session
-	}{p, s.IP, themes, languages.Languages(), languages.Find(s.Values[authn.ValueLanguage]), r.URL.RequestURI() == onlySession && !hasPassword(s)}})
+	writePage(w, r, http.StatusOK, "profile", Page{"menu.profile", homePath, profilePage{
+		p, s.IP, themes, languages.Languages(), languages.Find(s.Values[authn.ValueLanguage]), r.URL.RequestURI() == onlySession && !hasPassword(s),
+	}})
 }
 
 func preferences(s *session.Session) map[string]string {

@@ -1,15 +1,18 @@
 package signin
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 
 	"example.com/coatcheck/pkg/session"
+	"example.com/coatcheck/pkg/signin/internal/markup"
 )
 
 // basePolicy is the Content-Security-Policy that allows only forms that post to our
-// own origin. policyWithStyle adds to it.
+// own origin. policyOf adds to it.
 const basePolicy = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // retryAfter is how many seconds a client should wait after an outage before it tries
@@ -36,12 +39,30 @@ func setHeaders(h http.Header, r *http.Request) {
 	pagesOf(r.Context()).allowOrigin(h, r)
 }
 
-// policyWithStyle returns the Content-Security-Policy of a page: the policy of
-// setHeaders, and permission for the one inline style sheet with the given hash. The
-// hash is "sha256-" and the standard base64 of the SHA-256 of the text between the
-// style tags (CSP Level 3, section 2.3.1). Scripts are never allowed.
-func policyWithStyle(styleHash string) string {
-	return basePolicy + "; style-src '" + styleHash + "'"
+// policyOf returns the Content-Security-Policy of a page: the policy of setHeaders, and
+// permission for what the page needs. Scripts are never allowed.
+func policyOf(needs markup.Needs) string {
+	policy := basePolicy
+	for i, text := range needs.Styles {
+		if i == 0 {
+			policy += "; style-src"
+		}
+		policy += " '" + hashOf(text) + "'"
+	}
+	if needs.Images {
+		policy += "; img-src 'self'"
+	}
+	if needs.Fonts {
+		policy += "; font-src 'self'"
+	}
+	return policy
+}
+
+// hashOf returns the hash by which a policy allows the text between two style tags (CSP
+// Level 3, section 2.3.1): the standard base64 of the SHA-256.
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // writeStatus writes the status line. Every response of this package goes through it,

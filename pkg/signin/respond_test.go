@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"example.com/coatcheck/pkg/signin/internal/markup"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
@@ -73,7 +74,7 @@ func TestResponses(t *testing.T) {
 		{
 			name: "problem inside a page",
 			write: func(w http.ResponseWriter) {
-				w.Header().Set("Content-Security-Policy", policyWithStyle("sha256-AAAA"))
+				w.Header().Set("Content-Security-Policy", policyOf(markup.Needs{Styles: []string{"a {}"}}))
 				w.Header().Set("Content-Type", "text/html")
 				writeProblem(w, 500, "Broken.")
 			},
@@ -107,7 +108,7 @@ func TestResponses(t *testing.T) {
 }
 
 func TestPagePolicy(t *testing.T) {
-	got, want := policyWithStyle("sha256-AAAA"), policy+"; style-src 'sha256-AAAA'"
+	got, want := policyOf(markup.Needs{Styles: []string{"a {}"}}), policy+"; style-src '"+hashOf("a {}")+"'"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

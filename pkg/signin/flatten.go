@@ -1,0 +1,154 @@
+package signin
+
+import (
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+	"text/template/parse"
+
+	"example.com/coatcheck/pkg/signin/internal/markup"
+	"example.com/coatcheck/pkg/signin/texts"
+)
+
+// flattener puts together all that a page may show: every part of its templates once, in
+// their order, whatever the conditions. So nothing that depends on data is overlooked.
+type flattener struct {
+	page *template.Template
+	look *look
+
+	text      strings.Builder
+	files     []fileAt
+	open      []string // the templates that are being shown
+	texts     []usedText
+	showsMain bool
+}
+
+// fileAt says from which file the text comes from a place on.
+type fileAt struct {
+	at   int
+	file string
+}
+
+// usedText is a text of the catalogue that a template names.
+type usedText struct {
+	file, key string
+	counts    bool // whether it may have a form for one and a form for many
+}
+
+func (f *flattener) fileAt(at int) string {
+	file := ""
+	for _, part := range f.files {
+		if part.at <= at {
+			file = part.file
+		}
+	}
+	return file
+}
+
+// template adds the template with the name. One that calls itself is added once.
+func (f *flattener) template(name string) {
+	called := f.page.Lookup(name)
+	if called == nil || called.Tree == nil || slices.Contains(f.open, name) {
+		f.text.WriteString(markup.Hole) // it stands in an attribute or a style, where html/template makes another of it
+		return
+	}
+	f.showsMain = f.showsMain || name == "main"
+	before := f.fileAt(f.text.Len())
+	f.open = append(f.open, name)
+	f.enter(called.Tree.ParseName)
+	f.list(called.Tree.Root)
+	f.open = f.open[:len(f.open)-1]
+	f.enter(before)
+}
+
+func (f *flattener) enter(file string) { f.files = append(f.files, fileAt{f.text.Len(), file}) }
+
+func (f *flattener) list(l *parse.ListNode) {
+	if l == nil {
+		return
+	}
+	for _, n := range l.Nodes {
+		f.node(n)
+	}
+}
+
+func (f *flattener) node(n parse.Node) {
+	switch n := n.(type) {
+	case *parse.TextNode:
+		f.text.Write(n.Text)
+	case *parse.ActionNode:
+		f.pipe(n.Pipe)
+		if len(n.Pipe.Decl) == 0 {
+			f.text.WriteString(f.printed(n.Pipe))
+		}
+	case *parse.IfNode:
+		f.branch(&n.BranchNode)
+	case *parse.WithNode:
+		f.branch(&n.BranchNode)
+	case *parse.RangeNode:
+		f.branch(&n.BranchNode)
+	case *parse.TemplateNode:
+		f.pipe(n.Pipe)
+		f.template(n.Name)
+	}
+}
+
+func (f *flattener) branch(n *parse.BranchNode) {
+	f.pipe(n.Pipe)
+	for _, part := range []*parse.ListNode{n.List, n.ElseList} {
+		f.text.WriteString(markup.Seam)
+		f.list(part)
+	}
+	f.text.WriteString(markup.Seam)
+}
+
+// printed returns what an action prints: the style sheet and the logo are always the same.
+func (f *flattener) printed(p *parse.PipeNode) string {
+	if len(p.Cmds) > 0 && len(p.Cmds[0].Args) == 1 {
+		switch strings.TrimPrefix(p.Cmds[0].Args[0].String(), "$") {
+		case ".Look.Style":
+			return string(f.look.Style)
+		case ".Look.Logo":
+			return string(f.look.Logo)
+		}
+	}
+	return markup.Hole
+}
+
+// pipe notes the texts that a pipeline names.
+func (f *flattener) pipe(p *parse.PipeNode) {
+	if p == nil {
+		return
+	}
+	for _, cmd := range p.Cmds {
+		if len(cmd.Args) > 1 && isT(cmd.Args[0]) {
+			if key, ok := cmd.Args[1].(*parse.StringNode); ok {
+				f.texts = append(f.texts, usedText{f.fileAt(f.text.Len()), key.Text, len(cmd.Args) > 2})
+			}
+		}
+		for _, arg := range cmd.Args {
+			if inner, ok := arg.(*parse.PipeNode); ok {
+				f.pipe(inner)
+			}
+		}
+	}
+}
+
+// isT reports whether a command begins with the method T of a page.
+func isT(n parse.Node) bool {
+	name := n.String()
+	return name == ".T" || name == "$.T"
+}
+
+// missingTexts says which texts the catalogue does not have.
+func (f *flattener) missingTexts() (problems []string) {
+	for _, used := range f.texts {
+		for _, l := range texts.All {
+			if !hasText(l, used.key) && !(used.counts && hasText(l, used.key, "n", 2)) {
+				problems = append(problems, fmt.Sprintf("%s: the catalogue has no text %q in %s; add it, or take another", used.file, used.key, l.Tag))
+			}
+		}
+	}
+	return problems
+}

@@ -1,0 +1,89 @@
+package signin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/coatcheck/pkg/signin/internal/markup"
+	"example.com/coatcheck/pkg/signin/texts"
+)
+
+// trySamples shows a page with sample data in each language, for a visitor and for a user who
+// is signed in. It returns what went wrong.
+func (p *Pages) trySamples(name string, own []any, needs markup.Needs) (problems []string) {
+	data, hint := ownSamples(name), ""
+	switch {
+	case data != nil:
+	case own != nil:
+		data = own
+	default:
+		data, hint = []any{nil}, fmt.Sprintf("; give an example of .Data in Config.Samples[%q]", name)
+	}
+	for _, l := range texts.All {
+		for i, d := range data {
+			for _, v := range []view{
+				{Page: Page{Title: "problem.title", Data: d}, Language: l, Look: &p.look},
+				{Page: Page{"problem.title", homePath, d}, Theme: "dark", Menu: p.menu, Language: l, Look: &p.look},
+			} {
+				if err := p.try(name, v, needs); err != nil {
+					return []string{fmt.Sprintf("%s.html, in %s, with sample %d of its data: %v%s", name, l.Tag, i, err, hint)}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// try shows one page, and checks that the policy allows its styles.
+func (p *Pages) try(name string, v view, needs markup.Needs) error {
+	var page strings.Builder
+	if err := p.templates[name].Execute(&page, v); err != nil {
+		return err
+	}
+	for tag := range markup.Tags(page.String()) {
+		if tag.Name == "style" && !tag.End && !slices.Contains(needs.Styles, tag.Text) {
+			return fmt.Errorf("%s.html shows a <style> that is not in its template; take it out of the data", name)
+		}
+	}
+	return nil
+}
+
+// ownSamples returns data of one of our pages, in each of its states. It returns nil for a
+// page of somebody's own.
+func ownSamples(name string) []any {
+	at := time.Date(2026, time.February, 1, 9, 30, 0, 0, time.UTC)
+	const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+	switch name {
+	case "login":
+		return []any{
+			loginForm{Next: homePath, HasForm: true},
+			loginForm{Username: "alice", Next: devicesPath, Problem: "No.", Notice: "login.moved", OffersStay: true, Stay: true, HasForm: true, Provider: "Example"},
+			loginForm{Next: homePath, Notice: "login.no_cookie", OffersStay: true, Provider: "Example"},
+		}
+	case "profile":
+		alice := profile{UserID: "1", Username: "alice", DisplayName: "Alice", Roles: []string{"member", "admin"}, Preferences: map[string]string{"theme": "dark", "language": "de"}, SignedInAt: &at, ExpiresAt: at}
+		return []any{
+			profilePage{profile: alice, IP: "192.0.2.1", Themes: themes, Languages: texts.All, Preferred: texts.English},
+			profilePage{profile: profile{Username: "bob", Preferences: map[string]string{}, ExpiresAt: at}, Themes: themes, Languages: texts.All, OnlySession: true},
+		}
+	case "sessions":
+		this := sessionInfo{ID: "1", CreatedAt: at, LastSeenAt: at, IP: "192.0.2.1", UserAgent: firefox, LastIP: "192.0.2.1", LastUserAgent: firefox, Current: true}
+		moved := sessionInfo{ID: "2", CreatedAt: at, LastSeenAt: at, UserAgent: "curl/8", LastIP: "2001:db8::1", LastUserAgent: firefox}
+		return []any{[]sessionInfo{}, []sessionInfo{this}, []sessionInfo{this, moved, {ID: "3", CreatedAt: at, LastSeenAt: at, LastUserAgent: firefox}}}
+	case "password":
+		return []any{passwordPage{passwordForm{Username: "alice"}, 15}, passwordPage{passwordForm{Username: "alice", Problem: "No."}, 1}}
+	case "reauthenticate":
+		return []any{passwordForm{Username: "alice", Next: homePath}, passwordForm{Username: "alice", Next: homePath, Problem: "No."}}
+	case "redirect":
+		return []any{devicesPath, "https://example.com/?a=b"}
+	case "convert":
+		return []any{withNext(convertPath, homePath)}
+	case "problem":
+		return []any{"No."}
+	case "sso":
+		return []any{waysOut{Provider: "Example", Detail: "No.", Again: beginPath, AgainKey: "sso.retry", Back: loginPath, BackKey: "sso.login"}}
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package signin
+
+import (
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"example.com/coatcheck/pkg/signin/internal/markup"
+)
+
+const (
+	layoutFile = "layout.html"
+	whoseFile  = "whose.html"
+	styleFile  = "style.css"
+	logoFile   = "logo.svg"
+)
+
+// pageNames are the pages that our routes show.
+var pageNames = []string{"login", "profile", "sessions", "password", "reauthenticate", "redirect", "convert", "problem", "sso"}
+
+var pages = parseOwn()
+
+// parseOwn parses our own pages.
+func parseOwn() map[string]*template.Template {
+	layout := template.Must(template.ParseFS(files, "pages/"+layoutFile, "pages/"+whoseFile))
+	parsed := map[string]*template.Template{}
+	for _, name := range pageNames {
+		parsed[name] = template.Must(template.Must(layout.Clone()).ParseFS(files, "pages/"+name+".html"))
+	}
+	return parsed
+}
+
+// readTemplates returns the texts of the files in [Config.Templates], by their names.
+func readTemplates(templates fs.FS) (map[string]string, error) {
+	entries, err := fs.ReadDir(templates, ".")
+	if err != nil {
+		return nil, err
+	}
+	read := map[string]string{}
+	for _, entry := range entries {
+		name := entry.Name()
+		if entry.IsDir() || strings.HasPrefix(name, ".") {
+			continue
+		}
+		if path.Ext(name) != ".html" && name != styleFile && name != logoFile {
+			return nil, fmt.Errorf("%s is no template; write *.html, %s or %s, and move what your routes serve into a folder", name, styleFile, logoFile)
+		}
+		text, err := fs.ReadFile(templates, name)
+		if err != nil {
+			return nil, err
+		}
+		if !utf8.Valid(text) {
+			return nil, fmt.Errorf("%s is not in UTF-8", name)
+		}
+		read[name] = markup.Clean(string(text))
+	}
+	if len(read) == 0 {
+		return nil, errors.New("there is no file; if all stand in a folder, take that by fs.Sub")
+	}
+	return read, nil
+}
+
+// parseWith parses our pages and those of one's own. A file in read replaces ours.
+func parseWith(read map[string]string) (map[string]*template.Template, error) {
+	add := func(t *template.Template, file string) (*template.Template, error) {
+		text, ok := read[file]
+		if !ok {
+			own, err := files.ReadFile("pages/" + file)
+			if err != nil {
+				return nil, err
+			}
+			text = string(own)
+		}
+		return t.New(file).Parse(text)
+	}
+	layout, err := add(template.New(""), layoutFile)
+	if err == nil {
+		_, err = add(layout, whoseFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	parsed := map[string]*template.Template{}
+	for _, name := range allNames(read) {
+		page, err := layout.Clone()
+		if err == nil {
+			_, err = add(page, name+".html")
+		}
+		if err != nil {
+			return nil, err
+		}
+		if page.Lookup("main") == nil {
+			return nil, fmt.Errorf("%s.html has no {{define \"main\"}}…{{end}}, which the layout shows", name)
+		}
+		parsed[name] = page
+	}
+	return parsed, nil
+}
+
+// allNames returns the names of all pages, in order.
+func allNames(read map[string]string) []string {
+	names := slices.Clone(pageNames)
+	for _, file := range slices.Sorted(maps.Keys(read)) {
+		name, isPage := strings.CutSuffix(file, ".html")
+		if isPage && file != layoutFile && file != whoseFile && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// replacePages makes p show the templates of c instead of ours.
+func (p *Pages) replacePages(c Config) error {
+	read, err := readTemplates(c.Templates)
+	if err != nil {
+		return err
+	}
+	if sheet, ok := read[styleFile]; ok {
+		p.look.Style = template.CSS(sheet + c.Site.Brand.Accent.CSS())
+	}
+	if logo, ok := read[logoFile]; ok && c.Site.Brand.Logo.SVG() == "" {
+		p.look.Logo = template.HTML(logo)
+	}
+	if p.templates, err = parseWith(read); err != nil {
+		return err
+	}
+	return p.checkTemplates(allNames(read), c.Samples)
+}
+
+// checkTemplates looks at each page, and notes the policies that they need. The error names
+// every mistake once.
+func (p *Pages) checkTemplates(names []string, samples map[string][]any) error {
+	for name := range samples {
+		if !slices.Contains(names, name) || slices.Contains(pageNames, name) {
+			return fmt.Errorf("there is a sample for the page %q, which is none of your own", name)
+		}
+	}
+	p.policies = map[string]string{}
+	var all []string
+	for _, name := range names {
+		needs, problems := p.checkTemplate(name)
+		if problems == nil {
+			p.policies[name] = policyOf(needs)
+			problems = p.trySamples(name, samples[name], needs)
+		}
+		for _, problem := range problems {
+			if !slices.Contains(all, problem) {
+				all = append(all, problem)
+			}
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return errors.New(strings.Join(all, "\n"))
+}
+
+// knownForms are the forms that our routes take.
+var knownForms = []markup.Form{
+	{Action: loginPath, Method: "post", Needed: []string{"username", "password"}, More: []string{stayField, "next"}},
+	{Action: beginPath, Method: "get", More: []string{"stay", "next"}},
+	{Action: "/reauthenticate", Method: "post", Needed: []string{"password"}, More: []string{"next"}},
+	{Action: passwordPath, Method: "post", Needed: []string{"current_password", "new_password"}, More: []string{"next"}},
+	{Action: "/preferences", Method: "post", More: []string{"theme", "language", "next"}},
+	{Action: "/logout", Method: "post"},
+	{Action: convertPath, Method: "post"},
+	{Action: devicesPath + "/{}/revoke", Method: "post"},
+	{Action: devicesPath + "/revoke-others", Method: "post"},
+	{Action: devicesPath + "/revoke-all", Method: "post"},
+}
+
+// checkTemplate looks at all that a page may show, whatever its data.
+func (p *Pages) checkTemplate(name string) (markup.Needs, []string) {
+	t := p.templates[name]
+	// The first execution escapes the templates. Whether it works is for the samples to show.
+	if unsafe := (*template.Error)(nil); errors.As(t.Execute(io.Discard, nil), &unsafe) {
+		return markup.Needs{}, []string{unsafe.Error()}
+	}
+	f := flattener{page: t, look: &p.look}
+	f.template(layoutFile)
+	problems := f.missingTexts()
+	if !f.showsMain {
+		problems = append(problems, layoutFile+` never shows {{template "main" .}}, so each page is empty`)
+	}
+	needs, found := markup.Check(f.text.String(), knownForms)
+	for _, problem := range found {
+		problems = append(problems, f.fileAt(problem.At)+": "+problem.Text)
+	}
+	return needs, problems
+}
