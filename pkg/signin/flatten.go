@@ -142,13 +142,12 @@ func isT(n parse.Node) bool {
 }
 
 // missingTexts says which texts the catalogue does not have.
-func (f *flattener) missingTexts() (problems []string) {
+func (f *flattener) missingTexts(problems *findings) {
 	for _, used := range f.texts {
 		for _, l := range texts.All {
 			if !hasText(l, used.key) && !(used.counts && hasText(l, used.key, "n", 2)) {
-				problems = append(problems, fmt.Sprintf("%s: the catalogue has no text %q in %s; add it, or take another", used.file, used.key, l.Tag))
+				problems.add(fmt.Sprintf("%s: the catalogue has no text %q in %s; add it, or take another", used.file, used.key, l.Tag), "")
 			}
 		}
 	}
-	return problems
 }

@@ -120,7 +120,7 @@ func NewPages(c Config) (*Pages, error) {
 	if p.look.Name == "" {
 		p.look.Name, p.look.Logo = site.DefaultName, cmp.Or(p.look.Logo, ownLogo)
 	}
-	if c.Templates == nil {
+	if c.Templates == nil && c.Samples == nil {
 		return p, nil
 	}
 	if err := p.replacePages(c); err != nil {

@@ -118,11 +118,17 @@ func allNames(read map[string]string) []string {
 
 // replacePages makes p show the templates of c instead of ours.
 func (p *Pages) replacePages(c Config) error {
+	if c.Templates == nil {
+		return errors.New("there are none, and Config.Samples has examples for them")
+	}
 	read, err := readTemplates(c.Templates)
 	if err != nil {
 		return err
 	}
 	if sheet, ok := read[styleFile]; ok {
+		if strings.Contains(strings.ToLower(sheet), "</style") {
+			return fmt.Errorf("%s has </style in it, which ends the style sheet; take it out", styleFile)
+		}
 		p.look.Style = template.CSS(sheet + c.Site.Brand.Accent.CSS())
 	}
 	if logo, ok := read[logoFile]; ok && c.Site.Brand.Logo.SVG() == "" {
@@ -142,24 +148,45 @@ func (p *Pages) checkTemplates(names []string, samples map[string][]any) error {
 			return fmt.Errorf("there is a sample for the page %q, which is none of your own", name)
 		}
 	}
-	p.policies = map[string]string{}
-	var all []string
+	var problems findings
+	needs := map[string]markup.Needs{}
 	for _, name := range names {
-		needs, problems := p.checkTemplate(name)
-		if problems == nil {
-			p.policies[name] = policyOf(needs)
-			problems = p.trySamples(name, samples[name], needs)
-		}
-		for _, problem := range problems {
-			if !slices.Contains(all, problem) {
-				all = append(all, problem)
-			}
-		}
+		needs[name] = p.checkTemplate(name, &problems)
 	}
-	if all == nil {
+	if problems.texts != nil {
+		return problems.err()
+	}
+	p.policies = map[string]string{}
+	for _, name := range names {
+		p.policies[name] = policyOf(needs[name])
+		problems.add(p.trySamples(name, samples[name], needs[name]))
+	}
+	return problems.err()
+}
+
+// findings are what is wrong with templates, each once: many pages share the layout.
+type findings struct {
+	known map[string]bool
+	texts []string
+}
+
+// add adds a problem, and where it was found first.
+func (f *findings) add(problem, where string) {
+	if problem == "" || f.known[problem] {
+		return
+	}
+	if f.known == nil {
+		f.known = map[string]bool{}
+	}
+	f.known[problem] = true
+	f.texts = append(f.texts, problem+where)
+}
+
+func (f *findings) err() error {
+	if f.texts == nil {
 		return nil
 	}
-	return errors.New(strings.Join(all, "\n"))
+	return errors.New(strings.Join(f.texts, "\n"))
 }
 
 // knownForms are the forms that our routes take.
@@ -177,21 +204,22 @@ var knownForms = []markup.Form{
 }
 
 // checkTemplate looks at all that a page may show, whatever its data.
-func (p *Pages) checkTemplate(name string) (markup.Needs, []string) {
+func (p *Pages) checkTemplate(name string, problems *findings) markup.Needs {
 	t := p.templates[name]
 	// The first execution escapes the templates. Whether it works is for the samples to show.
 	if unsafe := (*template.Error)(nil); errors.As(t.Execute(io.Discard, nil), &unsafe) {
-		return markup.Needs{}, []string{unsafe.Error()}
+		problems.add(unsafe.Error(), " (the page "+name+")")
+		return markup.Needs{}
 	}
 	f := flattener{page: t, look: &p.look}
 	f.template(layoutFile)
-	problems := f.missingTexts()
+	f.missingTexts(problems)
 	if !f.showsMain {
-		problems = append(problems, layoutFile+` never shows {{template "main" .}}, so each page is empty`)
+		problems.add(layoutFile+` never shows {{template "main" .}}, so each page is empty`, "")
 	}
 	needs, found := markup.Check(f.text.String(), knownForms)
 	for _, problem := range found {
-		problems = append(problems, f.fileAt(problem.At)+": "+problem.Text)
+		problems.add(f.fileAt(problem.At)+": "+problem.Text, "")
 	}
-	return needs, problems
+	return needs
 }

@@ -161,12 +161,14 @@ func (r *reader) readValue() string {
 }
 
 func (r *reader) skipToEndOf(name string) {
-	rest := strings.ToLower(r.text[r.at:])
-	if i := strings.Index(rest, "</"+name); i >= 0 {
-		r.at += i
-		return
+	for r.at < len(r.text) {
+		rest := r.text[r.at:]
+		if len(rest) >= 2+len(name) && rest[:2] == "</" && strings.EqualFold(rest[2:2+len(name)], name) {
+			return
+		}
+		r.at++
+		r.until("<")
 	}
-	r.at = len(r.text)
 }
 
 // bare returns a text without holes and seams.
