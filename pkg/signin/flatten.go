@@ -142,10 +142,10 @@ func isT(n parse.Node) bool {
 }
 
 // missingTexts says which texts the catalogue does not have.
-func (f *flattener) missingTexts(problems *findings) {
+func (f *flattener) missingTexts(languages []*texts.Language, problems *findings) {
 	for _, used := range f.texts {
-		for _, l := range texts.All {
-			if !hasText(l, used.key) && !(used.counts && hasText(l, used.key, "n", 2)) {
+		for _, l := range languages {
+			if !hasText(l, used.key) && !(used.counts && hasText(l, used.key, "n", 1)) {
 				problems.add(fmt.Sprintf("%s: the catalogue has no text %q in %s; add it, or take another", used.file, used.key, l.Tag), "")
 			}
 		}

@@ -7,13 +7,12 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/signin/internal/markup"
-	"example.com/coatcheck/pkg/signin/texts"
 )
 
 // trySamples shows a page with sample data in each language to a user who is signed in, and
 // in one language to a visitor. It returns what went wrong in the template, and when.
 func (p *Pages) trySamples(name string, own []any, needs markup.Needs) (problem, when string) {
-	data, hint := ownSamples(name), ""
+	data, hint := p.samplesOf(name), ""
 	switch {
 	case data != nil:
 	case own != nil:
@@ -21,7 +20,7 @@ func (p *Pages) trySamples(name string, own []any, needs markup.Needs) (problem,
 	default:
 		data, hint = []any{nil}, fmt.Sprintf("; give an example of .Data in Config.Samples[%q]", name)
 	}
-	for n, l := range texts.All {
+	for n, l := range p.texts.Languages() {
 		for i, d := range data {
 			visitor := view{Page: Page{Title: "problem.title", Data: d}, Language: l, Look: &p.look}
 			user := visitor
@@ -52,9 +51,9 @@ func (p *Pages) try(name string, v view, needs markup.Needs) (problem string) {
 	return ""
 }
 
-// ownSamples returns data of one of our pages, in each of its states. It returns nil for a
+// samplesOf returns data of one of our pages, in each of its states. It returns nil for a
 // page of somebody's own.
-func ownSamples(name string) []any {
+func (p *Pages) samplesOf(name string) []any {
 	at := time.Date(2026, time.February, 1, 9, 30, 0, 0, time.UTC)
 	const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 	switch name {
@@ -67,8 +66,8 @@ func ownSamples(name string) []any {
 	case "profile":
 		alice := profile{UserID: "1", Username: "alice", DisplayName: "Alice", Roles: []string{"member", "admin"}, Preferences: map[string]string{"theme": "dark", "language": "de"}, SignedInAt: &at, ExpiresAt: at}
 		return []any{
-			profilePage{profile: alice, IP: "192.0.2.1", Themes: themes, Languages: texts.All, Preferred: texts.English},
-			profilePage{profile: profile{Username: "bob", Preferences: map[string]string{}, ExpiresAt: at}, Themes: themes, Languages: texts.All, OnlySession: true},
+			profilePage{profile: alice, IP: "192.0.2.1", Themes: themes, Languages: p.texts.Languages(), Preferred: p.texts.Languages()[0]},
+			profilePage{profile: profile{Username: "bob", Preferences: map[string]string{}, ExpiresAt: at}, Themes: themes, Languages: p.texts.Languages(), OnlySession: true},
 		}
 	case "sessions":
 		this := sessionInfo{ID: "1", CreatedAt: at, LastSeenAt: at, IP: "192.0.2.1", UserAgent: firefox, LastIP: "192.0.2.1", LastUserAgent: firefox, Current: true}

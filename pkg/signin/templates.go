@@ -213,7 +213,7 @@ func (p *Pages) checkTemplate(name string, problems *findings) markup.Needs {
 	}
 	f := flattener{page: t, look: &p.look}
 	f.template(layoutFile)
-	f.missingTexts(problems)
+	f.missingTexts(p.texts.Languages(), problems)
 	if !f.showsMain {
 		problems.add(layoutFile+` never shows {{template "main" .}}, so each page is empty`, "")
 	}
