@@ -156,13 +156,13 @@ func (c *checker) attribute(tag *Tag, a Attr) {
 
 // isScript reports whether a browser would take the value for a URL that is a script.
 func isScript(value string) bool {
-	scheme, _, _ := strings.Cut(strings.Map(func(r rune) rune {
+	scheme, _, ok := strings.Cut(strings.Map(func(r rune) rune {
 		if r <= ' ' {
 			return -1
 		}
 		return r
 	}, value), ":")
-	return strings.EqualFold(scheme, "javascript") || strings.EqualFold(scheme, "vbscript")
+	return ok && (strings.EqualFold(scheme, "javascript") || strings.EqualFold(scheme, "vbscript"))
 }
 
 // images looks at the images that an element shows.
