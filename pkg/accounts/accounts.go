@@ -33,6 +33,11 @@ type Account struct {
 	Roles       []string          // a session gets them at sign-in
 	Preferences map[string]string // "theme", "language"; if one is absent, the product's default applies
 
+	// Attributes are more that a sign-in puts into the Values of the session, such as the
+	// user's tenant: see [authn.User]. A [Store] of yours may fill them in. No store of this
+	// module keeps them, and nothing changes them.
+	Attributes map[string]string
+
 	PasswordHash string    `json:"-"` // see package password
 	Disabled     bool      // the user may not sign in
 	FrozenUntil  time.Time // whole seconds: nobody can sign in before this time, because the password is being changed; zero if it is not
@@ -79,5 +84,6 @@ func (a *Account) Clone() *Account {
 	c := *a
 	c.Roles = slices.Clone(a.Roles)
 	c.Preferences = maps.Clone(a.Preferences)
+	c.Attributes = maps.Clone(a.Attributes)
 	return &c
 }

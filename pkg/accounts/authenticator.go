@@ -132,7 +132,7 @@ func (p *Proof) User() authn.User {
 }
 
 func (a *Account) user() authn.User {
-	return authn.User{ID: a.UserID, Username: a.Username, DisplayName: a.DisplayName, Roles: a.Roles, Preferences: a.Preferences}
+	return authn.User{ID: a.UserID, Username: a.Username, DisplayName: a.DisplayName, Roles: a.Roles, Preferences: a.Preferences, Attributes: a.Attributes}
 }
 
 // KnownDevice implements [authn.Proof].
