@@ -94,7 +94,12 @@ func (f foreign) change(ctx context.Context, name string, write func(tx *sql.Tx,
 		return err
 	}
 	defer tx.Rollback()
-	now, err := f.read(ctx, tx, byName+` FOR UPDATE OF u`, name)
+	// The lock is a statement of its own: PostgreSQL would read the other table as it was
+	// before the statement began to wait.
+	if _, err := tx.ExecContext(ctx, `SELECT FROM users u`+byName+` FOR UPDATE`, name); err != nil {
+		return err
+	}
+	now, err := f.read(ctx, tx, byName, name)
 	if err != nil {
 		return err
 	}
