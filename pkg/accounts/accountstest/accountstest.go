@@ -9,9 +9,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"maps"
 	"reflect"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,7 +40,7 @@ func Sample(name string) *accounts.Account {
 	}
 }
 
-// RunRegistry tests a store. The store must be empty at the start.
+// RunRegistry tests a store in which users are added, with all that [Run] tests too. The store must be empty at the start.
 func RunRegistry(t *testing.T, newStore func(*testing.T) accounts.Registry) {
 	store := newStore(t)
 	ctx := t.Context()
@@ -140,16 +138,6 @@ func RunRegistry(t *testing.T, newStore func(*testing.T) accounts.Registry) {
 		}
 	})
 
-	t.Run("an update sent twice is one", func(t *testing.T) {
-		a := Sample("twice")
-		Create(t, store, a)
-		for range 2 {
-			if err := store.Update(ctx, a, "second"); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-
 	t.Run("an account that has changed stays", func(t *testing.T) {
 		want := Sample("changed")
 		Create(t, store, want)
@@ -168,95 +156,6 @@ func RunRegistry(t *testing.T, newStore func(*testing.T) accounts.Registry) {
 		}
 		if a, err := store.Get(ctx, "nobody"); !errors.Is(err, accounts.ErrNotFound) {
 			t.Errorf("Update of nobody left %+v, %v", a, err)
-		}
-	})
-
-	t.Run("one of 16 updates wins", func(t *testing.T) {
-		a := Sample("contended")
-		Create(t, store, a)
-		var won atomic.Int32
-		var wg sync.WaitGroup
-		for range 16 {
-			wg.Go(func() {
-				switch err := store.Update(ctx, a, rand.Text()); err {
-				case nil:
-					won.Add(1)
-				case accounts.ErrChanged:
-				default:
-					t.Errorf("Update = %v, want nil or ErrChanged", err)
-				}
-			})
-		}
-		wg.Wait()
-		if won.Load() != 1 {
-			t.Errorf("%d of 16 updates from one revision were applied, want 1", won.Load())
-		}
-	})
-
-	t.Run("preferences are set and nothing else", func(t *testing.T) {
-		before := Sample("settings")
-		Create(t, store, before)
-		settings := map[string]string{"theme": "light", "new": "ü"}
-		for range 2 { // sent twice it has the same result
-			if err := store.SetPreferences(ctx, "settings", before.UserID, settings, "second"); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want := before.Clone()
-		want.Preferences = map[string]string{"theme": "light", "language": "de", "empty": "", "new": "ü"}
-		want.Revision = "second"
-		settings["theme"] = "changed"
-		if got := Get(t, store, "settings"); !reflect.DeepEqual(got, want) {
-			t.Errorf("got  %+v\nwant %+v", got, want)
-		}
-		if err := store.Update(ctx, before, "late"); err != accounts.ErrChanged {
-			t.Errorf("Update with the revision from before = %v, want ErrChanged", err)
-		}
-	})
-
-	t.Run("first preferences", func(t *testing.T) {
-		Create(t, store, &accounts.Account{Name: "first", UserID: "u", Version: 1})
-		if err := store.SetPreferences(ctx, "first", "u", map[string]string{"theme": "dark"}, "second"); err != nil {
-			t.Fatal(err)
-		}
-		if got := Get(t, store, "first").Preferences; len(got) != 1 || got["theme"] != "dark" {
-			t.Errorf("left %v", got)
-		}
-	})
-
-	t.Run("preferences of nobody, and of another user", func(t *testing.T) {
-		want := Sample("strange")
-		Create(t, store, want)
-		for _, name := range []string{"strange", "stranger"} {
-			if err := store.SetPreferences(ctx, name, "other", map[string]string{"theme": "light"}, "second"); err != accounts.ErrNotFound {
-				t.Errorf("SetPreferences(%q) = %v, want ErrNotFound", name, err)
-			}
-		}
-		if got := Get(t, store, "strange"); !reflect.DeepEqual(got, want) {
-			t.Errorf("got  %+v\nwant %+v", got, want)
-		}
-		if a, err := store.Get(ctx, "stranger"); !errors.Is(err, accounts.ErrNotFound) {
-			t.Errorf("SetPreferences of nobody left %+v, %v", a, err)
-		}
-	})
-
-	t.Run("preferences set at once are all kept", func(t *testing.T) {
-		a := Sample("together")
-		Create(t, store, a)
-		want := maps.Clone(a.Preferences)
-		var wg sync.WaitGroup
-		for i := range 16 {
-			key, setting := "key"+strconv.Itoa(i), strconv.Itoa(i)
-			want[key] = setting
-			wg.Go(func() {
-				if err := store.SetPreferences(ctx, "together", a.UserID, map[string]string{key: setting}, rand.Text()); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		if got := Get(t, store, "together").Preferences; !maps.Equal(got, want) {
-			t.Errorf("got  %v\nwant %v", got, want)
 		}
 	})
 
@@ -280,6 +179,8 @@ func RunRegistry(t *testing.T, newStore func(*testing.T) accounts.Registry) {
 	})
 
 	runClaims(t, store)
+
+	t.Run("as a Store", func(t *testing.T) { Run(t, func(t *testing.T) Users { return registered(t, store) }) })
 
 	t.Run("a cancelled context is an outage", func(t *testing.T) {
 		cancelled, cancel := context.WithCancel(ctx)
@@ -315,6 +216,23 @@ func RunRegistry(t *testing.T, newStore func(*testing.T) accounts.Registry) {
 			t.Errorf("Get after the cancelled Create = %v, want ErrNotFound", err)
 		}
 	})
+}
+
+// registered returns the users of a registry, for [Run]. Nobody but a registrar adds them.
+func registered(t *testing.T, registry accounts.Registry) Users {
+	registrar := accounts.NewRegistrar(registry, accounts.Config{})
+	if err := registrar.Prepare(t.Context(), func(func(*accounts.Account, error) bool) {}); err != nil {
+		t.Fatal(err)
+	}
+	return Users{Store: registry, Add: func(name, hash string) (userID string, err error) {
+		a := Sample(name)
+		if a.Name, err = accounts.Normalize(name); err != nil {
+			return "", err
+		}
+		a.Username, a.PasswordHash, a.Version, a.CredentialVersion, a.Preferences, a.ImportedHash = name, hash, 1, 0, nil, ""
+		a.Disabled, a.FrozenUntil, a.Closed = false, time.Time{}, false
+		return a.UserID, registrar.Add(t.Context(), a)
+	}}
 }
 
 func overwrite(a *accounts.Account) {

@@ -146,7 +146,9 @@ func fingerprint(a *accounts.Account) []byte {
 }
 
 // put writes what the application knows nothing of.
-func (f foreign) put(ctx context.Context, tx *sql.Tx, a *accounts.Account, revision string) error {
+func (f foreign) put(ctx context.Context, tx interface {
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+}, a *accounts.Account, revision string) error {
 	roles, _ := json.Marshal(a.Roles)
 	preferences, err := json.Marshal(a.Preferences)
 	if err != nil {
