@@ -163,7 +163,11 @@ func (s *Store) SetPreferences(ctx context.Context, name, userID string, setting
 			return err
 		}
 	}
-	set, names, values := "SET revision = :revision", map[string]string{}, map[string]types.AttributeValue{":revision": str(newRevision)}
+	set, values := "SET revision = :revision", map[string]types.AttributeValue{":revision": str(newRevision)}
+	var names map[string]string // DynamoDB refuses an empty one
+	if len(settings) > 0 {
+		names = map[string]string{}
+	}
 	for key, setting := range settings {
 		n := strconv.Itoa(len(names))
 		set += ", preferences.#key" + n + " = :setting" + n
