@@ -64,17 +64,19 @@ func TestImportRefusesUserIDs(t *testing.T) {
 		"blank,!, 4\n" +
 		"control,!,\"4\n\"\n" +
 		"long,!," + strings.Repeat("4", 255) + "\n" +
-		"bytes,!,4\xff\n"
+		"bytes,!,4\xff\n" +
+		"other,!,openid:https://issuer.example.com#4\n"
 	bad := "coatcheck: line 4: has the name of line 2\n" +
 		"coatcheck: line 6: has the user ID of line 5\n" +
 		"coatcheck: line 8: the user ID has blanks around it; leave them out\n" +
 		"coatcheck: lines 9 to 10: the user ID contains a control character\n" +
 		"coatcheck: line 11: the user ID is longer than 254 bytes\n" +
 		"coatcheck: line 12: the user ID is not valid UTF-8\n" +
-		"coatcheck: 6 bad rows were left out; mend them and run it again\n"
+		"coatcheck: line 13: the user ID begins with openid:, as only those of users do who sign in at an OpenID provider; give the user another one\n" +
+		"coatcheck: 7 bad rows were left out; mend them and run it again\n"
 	dry := sh.run(text, "users", "import", "--dry-run", "-")
-	sh.checkResult(dry, 1, dryOutcomes(10, 2, 0, 0, 2, 6), bad)
-	sh.checkResult(sh.run(text, "users", "import", "-"), 1, counts(10, 2, 2, 6), bad)
+	sh.checkResult(dry, 1, dryOutcomes(11, 2, 0, 0, 2, 7), bad)
+	sh.checkResult(sh.run(text, "users", "import", "-"), 1, counts(11, 2, 2, 7), bad)
 	if got := slices.Sorted(maps.Keys(sh.all())); !slices.Equal(got, []string{"good", "random", "there", "two"}) {
 		t.Errorf("imported %q", got)
 	}

@@ -44,9 +44,13 @@ func nameKey(name string, n int) string {
 // Add stores a new account that [Registrar.Imported] has made. Before that it claims the
 // user ID, so that no other account ever has the same one. Where it is interrupted, it
 // can be called again. The error wraps [ErrExists] if the name is taken, also by an
-// account from before the rule of [Normalize] that is one name with it. It wraps
+// account from before the rule of [Normalize] that is one name with it. It says what is
+// wrong if no account can have the user ID. It wraps
 // [ErrIDTaken] or [ErrUnchecked], or is an outage.
 func (r *Registrar) Add(ctx context.Context, account *Account) error {
+	if err := checkUserID(account.UserID); err != nil {
+		return err
+	}
 	if err := r.checked(ctx); err != nil {
 		return err
 	}
@@ -216,6 +220,9 @@ func (r *Registrar) CheckNames(ctx context.Context, all iter.Seq2[*Account, erro
 
 // claim claims the user ID and the folded name of an account that is stored.
 func (r *Registrar) claim(ctx context.Context, account *Account) (pair Pair, err error) {
+	if isOpenID(account.UserID) {
+		return pair, fmt.Errorf("user %q cannot sign in, since %w. Delete the user, and import the same one with another ID", account.Name, checkUserID(account.UserID))
+	}
 	if err := r.registry.Claim(ctx, idKey(account.UserID), account.Name); errors.Is(err, ErrExists) {
 		holder, err := r.holder(ctx, idKey(account.UserID))
 		if err != nil {

@@ -72,7 +72,7 @@ func (d *Directory) get(ctx context.Context, keys []string) (*Account, error) {
 	found, errs := make([]*Account, len(keys)), make([]error, len(keys))
 	var wg sync.WaitGroup
 	for i, key := range keys {
-		wg.Go(func() { found[i], errs[i] = d.store.Get(ctx, key) })
+		wg.Go(func() { found[i], errs[i] = d.read(ctx, key) })
 	}
 	wg.Wait()
 	for _, err := range errs {
@@ -86,6 +86,16 @@ func (d *Directory) get(ctx context.Context, keys []string) (*Account, error) {
 		}
 	}
 	return nil, ErrNotFound
+}
+
+// read returns the account under the key. A store that takes two names for one could
+// return somebody else's.
+func (d *Directory) read(ctx context.Context, key string) (*Account, error) {
+	account, err := d.store.Get(ctx, key)
+	if err == nil && account.Name != key {
+		return nil, fmt.Errorf("the store has returned the account of another name, with the user ID %q; see accounts.Store", account.UserID)
+	}
+	return account, err
 }
 
 // find returns the account for a sign-in by the keys of a name. If no account has the
@@ -109,6 +119,10 @@ func (d *Directory) authenticate(ctx context.Context, account *Account, pw strin
 		return nil, err
 	}
 	if !matches || account.Disabled {
+		return nil, authn.ErrRefused
+	}
+	if isOpenID(account.UserID) {
+		d.log.ErrorContext(ctx, "the account has the user ID of somebody who signs in at an OpenID provider; refused; give its user another one", "user_id", account.UserID)
 		return nil, authn.ErrRefused
 	}
 	if account, err = d.thawExpired(ctx, account); err != nil {

@@ -36,7 +36,11 @@ func (d *Directory) Identify(ctx context.Context, userID string) (authn.Identity
 
 // FindID returns the account with that user ID, or ErrNotFound.
 func (d *Directory) FindID(ctx context.Context, userID string) (*Account, error) {
-	return d.store.FindID(ctx, userID)
+	account, err := d.store.FindID(ctx, userID)
+	if err == nil && account.UserID != userID {
+		return nil, fmt.Errorf("the store has returned the user %q for the ID %q; see accounts.Store", account.UserID, userID)
+	}
+	return account, err
 }
 
 // IsClosed reports whether the password was changed here, or the account disabled. It is

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // The checks in this file apply when an account is made or changed. What was stored
@@ -65,8 +67,15 @@ func checkUserID(id string) error {
 	if err == nil && strings.TrimSpace(id) != id {
 		err = errors.New("has blanks around it; leave them out")
 	}
+	if err == nil && isOpenID(id) {
+		err = errors.New("begins with " + authn.OpenIDPrefix + ", as only those of users do who sign in at an OpenID provider; give the user another one")
+	}
 	if err != nil {
 		return fmt.Errorf("the user ID %w", err)
 	}
 	return nil
 }
+
+// isOpenID reports whether the user ID is that of a user who signs in at an OpenID provider.
+// No account has one. A release that did not know this may have imported one.
+func isOpenID(id string) bool { return strings.HasPrefix(id, authn.OpenIDPrefix) }

@@ -18,8 +18,8 @@ const (
 	admin = "https://admin.example.com:8443"
 )
 
-// untrusted are origins that are none of those above, however much they look like them.
-var untrusted = []string{
+// strangers are origins that are none of those above, however much they look like them.
+var strangers = []string{
 	"https://evil.example", "null", "", "*", "http://app.example.com", "https://app.example.com:8443", "https://app.example.com.evil.example", "https://evil.app.example.com",
 	"https://APP.example.com", "https://app.example.com/", "https://admin.example.com", "https://example.com", "https://app.example.co", "app.example.com", " https://app.example.com",
 }
@@ -74,7 +74,7 @@ func TestPreflights(t *testing.T) {
 				t.Errorf("%s from %s: %d %q, Vary %q, calls %q; want %q", path, origin, resp.status, got, resp.header.Get("Vary"), r.recordedCalls(), want)
 			}
 		}
-		for _, origin := range untrusted {
+		for _, origin := range strangers {
 			resp := r.do(preflight(path, origin))
 			if got := allowances(resp.header); resp.status != http.StatusMethodNotAllowed || len(got) > 0 || resp.header.Get("Vary") != "Origin" {
 				t.Errorf("%s from %q: %d %q, Vary %q", path, origin, resp.status, got, resp.header.Get("Vary"))
@@ -133,7 +133,7 @@ func TestTrustedReads(t *testing.T) {
 		"a role, by Fail": {http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { pages.Fail(w, req, session.ErrForbidden) }), func() *http.Request { return get("/") }, 403},
 	} {
 		r.handler = tt.handler
-		for _, origin := range append([]string{app}, untrusted...) {
+		for _, origin := range append([]string{app}, strangers...) {
 			clear(r.hooks)
 			req := tt.req()
 			if origin != "" {
@@ -184,7 +184,7 @@ func TestTrustedWrites(t *testing.T) {
 							t.Errorf("%q from %s: %d %s %v", site, origin, resp.status, resp.body, resp.header)
 						}
 					}
-					for _, origin := range untrusted {
+					for _, origin := range strangers {
 						if site == "" && (origin == "" || origin == "https://example.com") {
 							continue // no page of a browser, or our own
 						}

@@ -73,6 +73,11 @@ type User struct {
 	NoPassword bool
 }
 
+// OpenIDPrefix begins the user ID of everybody who signs in at an OpenID provider, as
+// package oidc writes it, and of nobody else. An Authenticator never gives such an ID to a
+// user of its own: the user would share sessions with whoever has it at the provider.
+const OpenIDPrefix = "openid:"
+
 // Authenticator checks names and passwords. It is safe for concurrent use.
 type Authenticator interface {
 	// Authenticate returns a Proof if the name and the password of the attempt are

@@ -43,10 +43,10 @@ func New(c Config) (*Provider, error) {
 // UserID returns the ID here of the user whom an issuer calls subject. No two users have the
 // same, because an issuer has no fragment, and no ID that accounts makes or imports begins
 // like it.
-func UserID(issuer, subject string) string { return "openid:" + issuer + "#" + subject }
+func UserID(issuer, subject string) string { return authn.OpenIDPrefix + issuer + "#" + subject }
 
 // maxUserID is the maximum length of the ID of a user who proves again who they are, in bytes.
-const maxUserID = len("openid:#") + maxIssuerLength + maxSubject
+const maxUserID = len(authn.OpenIDPrefix+"#") + maxIssuerLength + maxSubject
 
 // Begin implements [authn.Provider]. Each sign-in that has begun has a cookie of its own,
 // named by its state, so that several tabs do not disturb each other. The cookie is good for
