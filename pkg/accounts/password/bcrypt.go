@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 
 	"golang.org/x/crypto/bcrypt"
@@ -41,6 +42,32 @@ func bcryptHash(_ Hasher, rest string) (*check, error) {
 		}
 		return err == nil, err
 	}}, nil
+}
+
+// maxBcrypt is how many bytes of a password bcrypt sees.
+const maxBcrypt = 72
+
+// newBcrypt makes a new hash as [deviseBcrypt] checks it.
+func (h Hasher) newBcrypt(password string) string {
+	h.checkCost()
+	seen := []byte(password + h.DevisePepper)
+	hash, err := bcrypt.GenerateFromPassword(seen[:min(len(seen), maxBcrypt)], h.BcryptCost)
+	if err != nil {
+		panic(err) // neither the length nor the cost can be wrong
+	}
+	return string(hash)
+}
+
+// dummyBcrypt is the [Hasher.DummyHash] of bcrypt.
+func (h Hasher) dummyBcrypt() string {
+	h.checkCost()
+	return fmt.Sprintf("$2a$%d$%s%s", h.BcryptCost, bcryptBase64.EncodeToString(random(16)), bcryptBase64.EncodeToString(random(23)))
+}
+
+func (h Hasher) checkCost() {
+	if err := checkRange("Hasher.BcryptCost", h.BcryptCost, bcrypt.DefaultCost, maxCost); err != nil {
+		panic("password: " + err.Error())
+	}
 }
 
 // anyBcrypt reads a whole bcrypt hash, with the version.

@@ -20,9 +20,9 @@ import (
 // characters, but the password is valid UTF-8.
 func (h Hasher) CheckNew(password, name string) error {
 	switch {
-	case len(password) > MaxBytes:
-		return &authn.NewPasswordError{Rule: authn.TooLong, Limit: MaxBytes}
-	case !utf8.ValidString(password):
+	case len(password) > h.maxNew():
+		return &authn.NewPasswordError{Rule: authn.TooLong, Limit: h.maxNew()}
+	case !utf8.ValidString(password), h.BcryptCost != 0 && strings.Contains(password, "\x00"): // other libraries of bcrypt end there
 		return &authn.NewPasswordError{Rule: authn.NotUTF8}
 	case utf8.RuneCountInString(password) < MinCharacters:
 		return &authn.NewPasswordError{Rule: authn.TooShort, Limit: MinCharacters}
@@ -34,6 +34,14 @@ func (h Hasher) CheckNew(password, name string) error {
 		return nil
 	}
 	return &authn.NewPasswordError{Rule: rules[most]}
+}
+
+// maxNew returns how many bytes a new password has at most.
+func (h Hasher) maxNew() int {
+	if h.BcryptCost != 0 {
+		return maxBcrypt
+	}
+	return MaxBytes
 }
 
 // enough is the decimal logarithm of the guesses that a new password must take. It is

@@ -54,6 +54,15 @@ type Hasher struct {
 	// Product is the name by which users know the product. It and its words are what
 	// attackers try first, so [Hasher.CheckNew] counts them as nothing.
 	Product string
+
+	// BcryptCost is for hashes that another application reads too, in a table that both
+	// share. If it is not 0, a sign-in replaces no hash, of whatever scheme, and new hashes
+	// are those of bcrypt with this cost, 10 to 16: written as $2a$, which every library
+	// reads, with DevisePepper and without Peppers. A new password has at most 72 bytes then,
+	// because bcrypt sees no more. Give it the cost of the hashes that are there, so that an
+	// unknown name costs as much as a known one. With another cost the first use panics.
+	// Default: 0. New hashes are Argon2id's, and a sign-in replaces weaker ones.
+	BcryptCost int
 }
 
 // Pepper is a secret key with an ID. A hash that was made with it contains the ID, as
@@ -64,17 +73,23 @@ type Pepper struct {
 }
 
 // Hash returns the PHC string to store for password. It makes a new salt each time.
-// It takes about 20 ms and 19 MiB. The caller must have called [Hasher.CheckNew] before.
+// It takes about 20 ms and 19 MiB. With BcryptCost it returns a bcrypt hash. The caller must have called [Hasher.CheckNew] before.
 func (h Hasher) Hash(password string) string {
+	if h.BcryptCost != 0 {
+		return h.newBcrypt(password)
+	}
 	hash := h.newPHC()
 	hash.key = hash.derive(h.newestPepper().apply(password), keyLen)
 	return hash.String()
 }
 
-// DummyHash returns a PHC string that no password matches. Verifying a password against
+// DummyHash returns a hash that no password matches. Verifying a password against
 // it costs the same as against a hash of [Hasher.Hash]. So an answer is not faster
 // for an unknown name than for a known one.
 func (h Hasher) DummyHash() string {
+	if h.BcryptCost != 0 {
+		return h.dummyBcrypt()
+	}
 	dummy := h.newPHC()
 	dummy.key = random(keyLen)
 	return dummy.String()
@@ -84,7 +99,11 @@ func (h Hasher) DummyHash() string {
 // the salt and the key. If it is not, encoded has other parameters, an older pepper
 // or none, or it comes from another framework. Then the password should be hashed
 // again at the next sign-in, because only a sign-in has the password.
+// With BcryptCost every hash is current.
 func (h Hasher) Current(encoded string) bool {
+	if h.BcryptCost != 0 {
+		return true
+	}
 	stored, err := parsePHC(encoded)
 	if err != nil || len(stored.salt) != saltLen || len(stored.key) != keyLen {
 		return false
@@ -94,8 +113,8 @@ func (h Hasher) Current(encoded string) bool {
 	return today.String() == encoded
 }
 
-// Foreign reports whether encoded was certainly not made by [Hasher.Hash], with whatever
-// parameters and pepper: another framework made it. Argon2id hashes of other frameworks
+// Foreign reports whether encoded was certainly not made by [Hasher.Hash] without
+// BcryptCost, with whatever parameters and pepper: another framework made it. Argon2id hashes of other frameworks
 // look like our own, so they do not count as foreign.
 func Foreign(encoded string) bool { return !strings.HasPrefix(encoded, "$argon2id$") }
 

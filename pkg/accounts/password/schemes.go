@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // scheme is one format of hashes.
@@ -92,6 +93,9 @@ func compareKey(key []byte, derive func(password string) ([]byte, error)) *check
 // unusable reads Django's mark of an account without a password. The check costs a
 // hash, so that it is not faster than for a wrong password.
 func unusable(h Hasher, _ string) (*check, error) {
+	if h.BcryptCost != 0 {
+		return deviseBcrypt(h, strings.TrimPrefix(h.dummyBcrypt(), "$2a$"))
+	}
 	dummy := h.newPHC()
 	return compareKey(random(keyLen), func(password string) ([]byte, error) {
 		return dummy.derive(h.newestPepper().apply(password), keyLen), nil
