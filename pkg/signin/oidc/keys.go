@@ -129,7 +129,7 @@ func (s *keySet) fetch() ([]jose.JSONWebKey, error) {
 	return parseKeys(text)
 }
 
-// parseKeys returns the public keys that are for signatures. Keys of kinds that are not known
+// parseKeys returns the keys that are for signatures. Keys of kinds that are not known
 // here disturb nobody (RFC 7517, section 5).
 func parseKeys(text []byte) (keys []jose.JSONWebKey, err error) {
 	var set struct {
@@ -140,7 +140,7 @@ func parseKeys(text []byte) (keys []jose.JSONWebKey, err error) {
 	}
 	for _, raw := range set.Keys {
 		var key jose.JSONWebKey
-		if json.Unmarshal(raw, &key) == nil && key.IsPublic() && slices.Contains([]string{"", "sig"}, key.Use) {
+		if json.Unmarshal(raw, &key) == nil && slices.Contains([]string{"", "sig"}, key.Use) {
 			keys = append(keys, key)
 		}
 	}

@@ -69,15 +69,15 @@ type Link struct {
 // session at the provider.
 type Store interface {
 	// Link stores l. If there is a link with that ID already, it is replaced, and Link
-	// returns it. If that one has the Session of l, this is the same call again: it changes
-	// nothing, and returns what the first one returned. Link returns ErrEnded, and changes
-	// nothing, if End was called with that ID before.
+	// returns it. If that one has the Session of l, and expires no earlier, this is the same
+	// call again: it changes nothing, and returns what the first one returned. Link returns
+	// ErrEnded, and changes nothing, if End was called with that ID before.
 	Link(ctx context.Context, l Link) (before Link, err error)
 
 	// End stores that what has that ID ended at this time, in whole seconds of the
 	// provider's clock, and keeps that until expiresAt. Of each, a later time that is stored
-	// stays. It returns the link that is there, or the zero Link. The link stays, so that an End whose caller has
-	// stopped can be repeated.
+	// stays. It returns the link that is there, or the zero Link. The link stays, so that an
+	// End whose caller has stopped can be repeated.
 	End(ctx context.Context, id string, at, expiresAt time.Time) (Link, error)
 
 	// Ended returns when what has that ID ended, or the zero time. It sees every End that

@@ -83,7 +83,7 @@ func (s *Store) Link(ctx context.Context, l oidc.Link) (oidc.Link, error) {
 			"before_until = if_not_exists(linked_until, :never), " +
 			"session_owner = :owner, session_id = :id, linked_until = :until, expires_at = :until REMOVE ended_at, ended_until"),
 		ConditionExpression: new("(attribute_not_exists(ended_until) OR ended_until <= :now) AND " +
-			"(attribute_not_exists(linked_until) OR linked_until <= :now OR session_owner <> :owner OR session_id <> :id)"),
+			"(attribute_not_exists(linked_until) OR linked_until <= :now OR linked_until < :until OR session_owner <> :owner OR session_id <> :id)"),
 		ExpressionAttributeValues: attributes{
 			":owner": text(l.Session.Owner), ":id": text(l.Session.ID), ":until": seconds(l.ExpiresAt),
 			":now": seconds(now), ":none": text(""), ":never": number(0),

@@ -41,13 +41,13 @@ func (m *Store) Link(ctx context.Context, l oidc.Link) (before oidc.Link, err er
 	defer m.mu.Unlock()
 	now := time.Now()
 	r := m.records[l.ID].at(now)
+	l.ExpiresAt = whole(l.ExpiresAt)
 	switch {
 	case !r.endedAt.IsZero():
 		return oidc.Link{}, oidc.ErrEnded
-	case r.link.ID != "" && r.link.Session == l.Session:
+	case r.link.ID != "" && r.link.Session == l.Session && !l.ExpiresAt.After(r.link.ExpiresAt):
 		return r.before, nil
 	}
-	l.ExpiresAt = whole(l.ExpiresAt)
 	m.put(l.ID, record{link: l, before: r.link}, now)
 	return r.link, nil
 }

@@ -122,6 +122,16 @@ func brokenStores() map[string]map[string]func() oidc.Store {
 			}
 		})},
 		"a link of the same session is the same call": {
+			"it keeps the first expiry": broken(func(s *store, good oidc.Store) {
+				last := map[string]oidc.Link{}
+				s.link = func(ctx context.Context, l oidc.Link) (oidc.Link, error) {
+					if before := last[l.ID]; before.Session == l.Session {
+						l.ExpiresAt = before.ExpiresAt
+					}
+					last[l.ID] = l
+					return good.Link(ctx, l)
+				}
+			}),
 			"it finds itself": broken(func(s *store, good oidc.Store) {
 				last := map[string]oidc.Link{}
 				s.link = func(ctx context.Context, l oidc.Link) (oidc.Link, error) {

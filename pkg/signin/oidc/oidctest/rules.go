@@ -64,10 +64,14 @@ func aLinkOfTheSameSession(p *checker) error {
 	again.ExpiresAt = second.ExpiresAt.Add(-time.Hour)
 	p.link("Link of another session", second, first, nil)
 	p.link("Link of that session again", second, first, nil)
-	p.link("Link of that session with another expiry", again, first, nil)
+	p.link("Link of that session with an earlier expiry", again, first, nil)
+	longer := second
+	longer.ExpiresAt = second.ExpiresAt.Add(time.Hour)
+	p.link("Link of that session with a later expiry", longer, second, nil)
+	p.link("Link of that session with a later expiry, again", longer, second, nil)
 	alike := second
 	alike.Session.Owner += "x"
-	p.link("Link of a session of somebody else", alike, second, nil)
+	p.link("Link of a session of somebody else", alike, longer, nil)
 	p.link("Link of the session before", second, alike, nil)
 	p.end("End", first.ID, anHour, future, second)
 	return p.err

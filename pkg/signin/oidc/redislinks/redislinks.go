@@ -65,7 +65,7 @@ func (s *Store) Link(ctx context.Context, l oidc.Link) (oidc.Link, error) {
 		return oidc.Link{}, err
 	case !found.endedAt.IsZero():
 		return oidc.Link{}, oidc.ErrEnded
-	case found.link.Session == l.Session && found.link.ID != "":
+	case found.link.Session == l.Session && found.link.ID != "" && found.link.ExpiresAt.Unix() >= l.ExpiresAt.Unix():
 		return found.before, nil // the same call again
 	}
 	return found.link, nil

@@ -11,10 +11,10 @@ return redis.call('HGETALL', KEYS[1])
 `)
 
 	// ARGV: now, session_owner, session_id, linked_until. It stores nothing if there is an
-	// end, or if the session is linked already.
+	// end, or if the session is linked already for no less long.
 	linkScript = redis.NewScript(read + `
 local lives = linked > tonumber(ARGV[1])
-if ended > tonumber(ARGV[1]) or (lives and h.session_owner == ARGV[2] and h.session_id == ARGV[3]) then
+if ended > tonumber(ARGV[1]) or (lives and linked >= tonumber(ARGV[4]) and h.session_owner == ARGV[2] and h.session_id == ARGV[3]) then
 	return before
 end
 redis.call('DEL', KEYS[1])

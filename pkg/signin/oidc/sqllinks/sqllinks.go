@@ -63,13 +63,14 @@ func (s *Store) Link(ctx context.Context, l oidc.Link) (before oidc.Link, err er
 }
 
 // replace stores l and returns what was there. It returns sql.ErrNoRows, and changes
-// nothing, if the session of l is there already, or what has that ID has ended. The
-// arguments are numbered in the order in which they first appear, see package sqlstore.
+// nothing, if the session of l is there already for no less long, or what has that ID has
+// ended. The arguments are numbered in the order in which they first appear, see package
+// sqlstore.
 func replace(ctx context.Context, conn *sql.Conn, l oidc.Link, now time.Time) (oidc.Link, error) {
 	return scan(l.ID, now, conn.QueryRowContext(ctx, `INSERT INTO coatcheck_oidc_links AS t (id, session_owner, session_id, linked_until, expires_at) VALUES ($1, $2, $3, $4, $4)
 		ON CONFLICT (id) DO UPDATE SET session_owner = $2, session_id = $3, linked_until = $4, expires_at = $4, ended_at = 0, ended_until = 0,
 			before_owner = t.session_owner, before_id = t.session_id, before_until = t.linked_until
-		WHERE t.ended_until <= $5 AND (t.linked_until <= $5 OR t.session_owner <> $2 OR t.session_id <> $3)
+		WHERE t.ended_until <= $5 AND (t.linked_until <= $5 OR t.linked_until < $4 OR t.session_owner <> $2 OR t.session_id <> $3)
 		RETURNING before_owner, before_id, before_until`, l.ID, l.Session.Owner, l.Session.ID, l.ExpiresAt.Unix(), now.Unix()))
 }
 
