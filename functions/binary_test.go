@@ -141,7 +141,7 @@ with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as archive:
 
 // Each function answers the event.json next to its main, which is for trying it by hand.
 func TestSampleEvents(t *testing.T) {
-	s := newBridge(t, nil)
+	s, _ := newProvider(t, nil, hasBridge)
 	for id, function := range s.template.Functions {
 		sample, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(function.Folder), "event.json"))
 		if err != nil {

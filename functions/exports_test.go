@@ -91,6 +91,18 @@ func (e evaluation) value(v any) any {
 	return nil
 }
 
+// decide decodes a part of the template, as it is with the parameters of e, into out.
+func decide(t *testing.T, e evaluation, part json.RawMessage, out any) {
+	t.Helper()
+	decided, err := json.Marshal(e.decide(decoded(t, part)))
+	if err == nil {
+		err = json.Unmarshal(decided, out)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // decide replaces each Fn::If in v by what it is, and leaves out what has no value.
 func (e evaluation) decide(v any) any {
 	switch v := v.(type) {

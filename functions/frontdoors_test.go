@@ -297,7 +297,7 @@ func functionURLRoutes(t *testing.T) (routes []doorRoute) {
 
 // Each front door sends each path to the function that has it in template.yaml, whatever
 // the method. Caller stands only behind an authorizer, so only the REST API has it. A bridge
-// is in template.yaml alone.
+// and a provider are in template.yaml alone.
 func TestFrontDoorRoutes(t *testing.T) {
 	for name, routes := range map[string][]doorRoute{
 		"rest.yaml": restRoutes(t), "load-balancer.yaml": loadBalancerRoutes(t), "function-urls.yaml": functionURLRoutes(t),
@@ -316,7 +316,7 @@ func TestFrontDoorRoutes(t *testing.T) {
 					paths = []string{strings.Replace(path, "{id}", "5pxVmlyBnNXvUyxlnBSeqQ", 1)}
 				}
 				want := id
-				if id == "ConvertFunction" || id == "CallerFunction" && name != "rest.yaml" {
+				if id == "ConvertFunction" || id == "CallbackFunction" || id == "CallerFunction" && name != "rest.yaml" {
 					want = "ProfileFunction" // which answers 404
 				}
 				for _, path := range paths {

@@ -371,7 +371,7 @@ func TestOutage(t *testing.T) {
 // user waits for the first TLS handshake.
 func TestWarmUp(t *testing.T) {
 	for id, function := range readTemplate(t).Functions {
-		s := &stack{tables: dynamotest.Tables(t, hasBridge), proxy: dynamotest.NewProxy(t)}
+		s := &stack{tables: dynamotest.Tables(t, hasBridge, hasProvider), proxy: dynamotest.NewProxy(t)}
 		l := start(t, binary(function), s.environment(function, nil))
 		l.waitUntilReady(t)
 		calls := s.proxy.Take()
@@ -389,11 +389,11 @@ func TestWarmUp(t *testing.T) {
 // If a variable is missing, the function exits when it starts and names the variable.
 func TestMissingVariables(t *testing.T) {
 	for id, function := range readTemplate(t).Functions {
-		for _, name := range []string{"SESSIONS_TABLE", "USERS_TABLE", "ATTEMPTS_TABLE", "BRIDGE_ENDS_AT", "LEGACY_SOURCES"} {
-			if declared, ok := function.Environment[name]; !ok || declared == "" && bridgeVariables[name] == "" {
+		for _, name := range []string{"SESSIONS_TABLE", "USERS_TABLE", "ATTEMPTS_TABLE", "BRIDGE_ENDS_AT", "LEGACY_SOURCES", "OIDC_TABLE", "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_KEYS"} {
+			if declared, ok := function.Environment[name]; !ok || declared == "" && bridgeVariables[name] == "" && providerVariables[name] == "" {
 				continue
 			}
-			s := &stack{tables: dynamotest.Tables(t, hasBridge), proxy: dynamotest.NewProxy(t)}
+			s := &stack{tables: dynamotest.Tables(t, hasBridge, hasProvider), proxy: dynamotest.NewProxy(t)}
 			l := start(t, binary(function), s.environment(function, map[string]string{name: ""}))
 			select {
 			case <-l.exited:
@@ -473,7 +473,7 @@ func TestLogs(t *testing.T) {
 // readTemplate returns the template with everything in it that a condition may add.
 func readTemplate(t *testing.T) *samtemplate.Template {
 	t.Helper()
-	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"), hasBridge)
+	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"), hasBridge, hasProvider)
 	if err != nil {
 		t.Fatal(err)
 	}

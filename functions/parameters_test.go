@@ -302,7 +302,7 @@ func TestParameterPatterns(t *testing.T) {
 // counted.
 func TestVariablesFit(t *testing.T) {
 	parameters, variables := parameterVariables(t)
-	template, err := samtemplate.Read("../template.yaml", hasBridge)
+	template, err := samtemplate.Read("../template.yaml", hasBridge, hasProvider)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func build() (err error) {
 	if binaries, _, err = testenv.Kept("../.cache/tested/functions"); err != nil { // until this process ends
 		return err
 	}
-	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"), hasBridge)
+	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"), hasBridge, hasProvider)
 	if err != nil {
 		return err
 	}
@@ -223,6 +223,9 @@ func (s *stack) environment(function samtemplate.Function, settings map[string]s
 			value = perNetwork(100)
 		}
 		if setting, ok := bridgeVariables[name]; ok && s.tables["BridgeTable"] != "" {
+			value = setting
+		}
+		if setting, ok := providerVariables[name]; ok && s.tables["LinksTable"] != "" {
 			value = setting
 		}
 		if setting, ok := settings[name]; ok {

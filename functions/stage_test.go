@@ -29,13 +29,7 @@ func stageWith(t *testing.T, legacyCookies string) (s stage) {
 	t.Helper()
 	stack := translate(t)
 	e := stack.evaluate(t, map[string]string{"LegacyCookies": legacyCookies})
-	decided, err := json.Marshal(e.decide(decoded(t, stack.Resources["Stage"].Properties)))
-	if err == nil {
-		err = json.Unmarshal(decided, &s)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	decide(t, e, stack.Resources["Stage"].Properties, &s)
 	return s
 }
 
@@ -173,6 +167,7 @@ func TestTables(t *testing.T) {
 		"SessionsTable": {"Delete", false},
 		"AttemptsTable": {"Delete", false},
 		"BridgeTable":   {"Retain", true},
+		"LinksTable":    {"Delete", false},
 	} {
 		resource, properties := stack.Resources[id], tables[id]
 		if resource.DeletionPolicy != kept.policy || resource.UpdateReplacePolicy != kept.policy {

@@ -111,9 +111,12 @@ func TestTranslatedRoutes(t *testing.T) {
 		IntegrationType, PayloadFormatVersion string
 		IntegrationUri                        attribute
 	}
+	e := stack.evaluate(t, nil)
 	integrations := resources[integration](t, stack, "AWS::ApiGatewayV2::Integration")
 	got := map[string][]string{}
-	for id, r := range resources[route](t, stack, "AWS::ApiGatewayV2::Route") {
+	for id, undecided := range resources[json.RawMessage](t, stack, "AWS::ApiGatewayV2::Route") {
+		var r route
+		decide(t, e, undecided, &r)
 		target := integrations[strings.TrimSuffix(strings.TrimPrefix(r.Target.Sub, "integrations/${"), "}")]
 		if target.PayloadFormatVersion != "2.0" || target.IntegrationType != "AWS_PROXY" || len(target.IntegrationUri.GetAtt) != 2 {
 			t.Fatalf("%s goes to %+v", id, target)
@@ -212,7 +215,10 @@ func TestTranslatedAuthorizers(t *testing.T) {
 		maps.Copy(want, f.Authorizers)
 	}
 	got := map[string]string{}
-	for _, r := range resources[route](t, stack, "AWS::ApiGatewayV2::Route") {
+	e := stack.evaluate(t, nil)
+	for _, undecided := range resources[json.RawMessage](t, stack, "AWS::ApiGatewayV2::Route") {
+		var r route
+		decide(t, e, undecided, &r)
 		name := r.AuthorizerId.Ref
 		if (r.AuthorizationType == "CUSTOM") != (name != "") {
 			t.Errorf("%s has the authorization %q by %q", r.RouteKey, r.AuthorizationType, name)
@@ -256,17 +262,11 @@ func TestTranslatedPolicies(t *testing.T) {
 		}
 	}
 	stack := translate(t)
-	e := stack.evaluate(t, map[string]string{"LegacyCookies": "session"})
+	e := stack.evaluate(t, map[string]string{"LegacyCookies": "session", "OidcIssuer": "https://id.example.com"})
 	roles := map[string]policies{}
 	for id, undecided := range resources[json.RawMessage](t, stack, "AWS::IAM::Role") {
-		decided, err := json.Marshal(e.decide(decoded(t, undecided)))
-		if err != nil {
-			t.Fatal(err)
-		}
 		var role policies
-		if err := json.Unmarshal(decided, &role); err != nil {
-			t.Fatal(err)
-		}
+		decide(t, e, undecided, &role)
 		roles[id] = role
 	}
 	for id, function := range readTemplate(t).Functions {
