@@ -42,9 +42,10 @@ const browserTimeout = 5 * time.Minute
 
 // device is a browser with cookies of its own, and one tab.
 type device struct {
-	t   testing.TB
-	ctx context.Context
-	url string // of the server that it visits
+	t    testing.TB
+	ctx  context.Context
+	url  string // of the server that it visits
+	also string // the URL of a second server that it may visit, or empty
 
 	mu       sync.Mutex
 	problems []string // what the pages did that no page of ours may do
@@ -96,7 +97,7 @@ func (d *device) watch(event any) {
 			problem = "the console says: " + e.Entry.Text
 		}
 	case *network.EventRequestWillBeSent:
-		if to := e.Request.URL; !strings.HasPrefix(to, d.url+"/") && to != d.url && !strings.HasPrefix(e.DocumentURL, "chrome-error:") {
+		if to := e.Request.URL; !within(to, d.url) && !within(to, d.also) && !strings.HasPrefix(e.DocumentURL, "chrome-error:") {
 			problem = "request to " + to
 		}
 	}
@@ -106,6 +107,9 @@ func (d *device) watch(event any) {
 		d.problems = append(d.problems, problem)
 	}
 }
+
+// within reports whether a URL is on the server.
+func within(url, server string) bool { return server != "" && strings.HasPrefix(url+"/", server+"/") }
 
 // send is the action that sends a command of the DevTools protocol.
 func send[P, R any](command cdp.Command[P, R], params P) chromedp.Action[R] {

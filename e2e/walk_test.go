@@ -3,8 +3,6 @@ package e2e_test
 import (
 	"context"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -246,16 +244,4 @@ func (w *walk) whoami(token string) int {
 	}
 	response.Body.Close()
 	return response.StatusCode
-}
-
-// picture keeps a picture of the page in .cache/e2e/, for people to look at.
-func (r *reader) picture(name string) {
-	r.t.Helper()
-	folder := filepath.Join(cache, "e2e", filepath.FromSlash(r.t.Name()))
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		r.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(folder, name+".png"), perform(r.device, chromedp.FullScreenshot(100)), 0o644); err != nil {
-		r.t.Fatal(err)
-	}
 }

@@ -86,9 +86,6 @@ func run(ctx context.Context, o options) error {
 	if o.passwords, err = signinconfig.PasswordSignIn(); err != nil {
 		return err
 	}
-	if o.demo && !o.passwords {
-		return errors.New("-demo makes a user who signs in with a password, and PASSWORD_SIGN_IN is false; leave one of them out")
-	}
 	proxies, err := config.Proxies()
 	if err != nil {
 		return err
@@ -170,9 +167,11 @@ func listen(addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// withDemo reports whether the demo user is wanted. Memory begins empty, and nothing
-// else can add a user to it who has a password.
-func (o options) withDemo() bool { return o.demo || o.store == storeconfig.Memory && o.passwords }
+// withDemo reports whether the demo user is wanted, who has nothing but a password. Memory
+// begins empty, and nothing else can add a user to it.
+func (o options) withDemo() bool {
+	return o.passwords && (o.demo || o.store == storeconfig.Memory)
+}
 
 // prepare makes the first calls to the stores, and reports whether the demo user is there
 // and can sign in with the public password. Whether the demo user may be made is

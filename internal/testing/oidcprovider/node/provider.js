@@ -47,6 +47,8 @@ function newProvider(key) {
     interactions: { policy: interactionPolicy.base(), url: (_, interaction) => `/interaction/${interaction.uid}` },
     ttl: { Interaction: 600, Session: 3600, Grant: 3600, IdToken: 600, AccessToken: 600, AuthorizationCode: 60 },
     renderError,
+    // Its own fetch refuses to post notices to this machine.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     async findAccount(_, sub) {
       return users[sub] && {
         accountId: sub,
