@@ -49,38 +49,45 @@ func Enabled() (bool, error) {
 	return false, nil
 }
 
-// Provider returns the provider that the variables name. It keeps in store which sessions
-// there have which sessions here, as long as SESSION_LIFETIME and
-// SESSION_PERSISTENT_LIFETIME say, or 400 days if they say nothing. The origin is that of the site, as PUBLIC_ORIGIN has it:
-// a provider leads browsers only to a URL that it knows. Provider makes no call.
+// Provider returns the provider that the variables name: [oidc.New] of what [Config] returns.
+// It makes no call.
 func Provider(store oidc.Store, origin string, logger *slog.Logger) (*oidc.Provider, error) {
-	if origin == "" {
-		return nil, fmt.Errorf("%s is set, and PUBLIC_ORIGIN is not; the provider leads browsers back there, so set it, such as https://shop.example.com", Issuer)
-	}
-	c := oidc.Config{RedirectURL: origin + CallbackPath, ClientSecret: os.Getenv(ClientSecret), Scopes: strings.Fields(os.Getenv(Scopes)), Store: store, Logger: logger}
-	var err error
-	if c.Issuer, err = config.Required(Issuer); err != nil {
-		return nil, err
-	}
-	if c.ClientID, err = config.Required(ClientID); err != nil {
-		return nil, fmt.Errorf("%w; the provider gives one to each program that is registered there", err)
-	}
-	if c.Keys, err = keys(); err != nil {
-		return nil, err
-	}
-	if c.RolesClaim, c.Roles, err = roles(); err != nil {
-		return nil, err
-	}
-	sessions, err := config.SessionConfig()
+	c, err := Config(store, origin, logger)
 	if err != nil {
 		return nil, err
 	}
-	c.Lifetime = max(sessions.Lifetime, sessions.PersistentLifetime)
 	p, err := oidc.New(c)
 	if err != nil {
 		return nil, named(err)
 	}
 	return p, nil
+}
+
+// Config returns what the variables say of the provider, for a program that adds to it what
+// no variable says, such as Values. The provider keeps in store which sessions there have
+// which sessions here, as long as SESSION_LIFETIME and SESSION_PERSISTENT_LIFETIME say, or
+// 400 days if they say nothing. The origin is that of the site, as PUBLIC_ORIGIN has it: a
+// provider leads browsers only to a URL that it knows.
+func Config(store oidc.Store, origin string, logger *slog.Logger) (c oidc.Config, err error) {
+	if origin == "" {
+		return c, fmt.Errorf("%s is set, and PUBLIC_ORIGIN is not; the provider leads browsers back there, so set it, such as https://shop.example.com", Issuer)
+	}
+	c = oidc.Config{RedirectURL: origin + CallbackPath, ClientSecret: os.Getenv(ClientSecret), Scopes: strings.Fields(os.Getenv(Scopes)), Store: store, Logger: logger}
+	if c.Issuer, err = config.Required(Issuer); err != nil {
+		return c, err
+	}
+	if c.ClientID, err = config.Required(ClientID); err != nil {
+		return c, fmt.Errorf("%w; the provider gives one to each program that is registered there", err)
+	}
+	if c.Keys, err = keys(); err != nil {
+		return c, err
+	}
+	if c.RolesClaim, c.Roles, err = roles(); err != nil {
+		return c, err
+	}
+	sessions, err := config.SessionConfig()
+	c.Lifetime = max(sessions.Lifetime, sessions.PersistentLifetime)
+	return c, err
 }
 
 // named returns the error with the variable from which the field comes that it is about.
