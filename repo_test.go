@@ -137,51 +137,6 @@ func documentation(t *testing.T, p pkg) (text string) {
 	return text
 }
 
-// TestExportedNamesAreDocumented checks only pkg, because nobody else can import the
-// other packages.
-func TestExportedNamesAreDocumented(t *testing.T) {
-	for _, p := range packages(t) {
-		if !strings.HasPrefix(p.ImportPath, "pkg/") {
-			continue
-		}
-		for _, name := range p.GoFiles {
-			file := filepath.Join(p.Dir, name)
-			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, undocumented := range undocumentedNames(parsed) {
-				t.Errorf("%s: %s has no doc comment", file, undocumented)
-			}
-		}
-	}
-}
-
-func undocumentedNames(file *ast.File) (names []string) {
-	for _, decl := range file.Decls {
-		switch d := decl.(type) {
-		case *ast.FuncDecl:
-			if d.Name.IsExported() && d.Doc == nil && exportedReceiver(d) {
-				names = append(names, d.Name.Name)
-			}
-		case *ast.GenDecl:
-			for _, spec := range d.Specs {
-				switch s := spec.(type) {
-				case *ast.TypeSpec:
-					if s.Name.IsExported() && d.Doc == nil && s.Doc == nil {
-						names = append(names, s.Name.Name)
-					}
-				case *ast.ValueSpec:
-					if s.Names[0].IsExported() && d.Doc == nil && s.Doc == nil && s.Comment == nil {
-						names = append(names, s.Names[0].Name)
-					}
-				}
-			}
-		}
-	}
-	return names
-}
-
 func exportedReceiver(f *ast.FuncDecl) bool {
 	if f.Recv == nil {
 		return true

@@ -56,7 +56,7 @@ func TestEveryStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sh, opened := openShell(t, address)
 			if name != "Redis" { // it has no tables
-				sh.fails(1, ".*go run ./cmd/coatcheck tables create", "", "users", "list")
+				sh.fails(1, ".*go run example.com/coatcheck/cmd/coatcheck tables create", "", "users", "list")
 			}
 			for range 2 {
 				sh.ok("", "tables", "create")

@@ -89,7 +89,7 @@ func configuredRedis(t *testing.T, setting, value string) string {
 // line says what is wrong and what to do, and nothing of a password in the address.
 func TestStoreIsNotReady(t *testing.T) {
 	t.Parallel()
-	const tables = "go run ./cmd/coatcheck tables create"
+	const tables = "go run example.com/coatcheck/cmd/coatcheck tables create"
 	emptyPostgreSQL := postgrestest.DSN(t)
 	passwordRefused := answering(t, postgresError("28P01", `password authentication failed for user "`+canary+`"`))
 	noDatabase := answering(t, postgresError("3D000", `database "`+canary+`" does not exist`))

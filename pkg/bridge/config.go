@@ -55,7 +55,8 @@ type Source struct {
 	Password func(ctx context.Context, userID string) (hash string, err error)
 
 	// ImportedPasswords says that no password changes at the monolith any more. Then
-	// sessions must be bound to the hash that was imported, and Password is not called.
+	// sessions must be bound to the hash that was imported, and Password is not called. If
+	// one does change there all the same, a session of the old password still comes over.
 	ImportedPasswords bool
 
 	// Values names the data of the monolith's session that becomes Values of ours. One that

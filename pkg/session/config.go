@@ -70,7 +70,8 @@ type Config struct {
 	// exceed this number ends the oldest sessions, by CreatedAt and then by ID. A
 	// login fails because of the limit only if the clock was put back, so that the new
 	// session would be the oldest (ASVS 7.1.2 wants the number and the outcome written
-	// down). The default is 10. A negative number means no limit.
+	// down). The default is 10. A negative number means no limit: then a session that its
+	// user has forgotten stays until it expires.
 	MaxSessions int
 
 	// BeforeEnding, if not nil, is called with a user's ID before sessions of the user are

@@ -119,7 +119,7 @@ func (d dynamo) Check(ctx context.Context) error {
 		_, err = d.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &name, Key: key})
 		if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 			return fmt.Errorf("there is no table %q, as %s has it; check the name and AWS_REGION. In AWS sam deploy makes the tables, "+
-				"in a local DynamoDB: go run ./cmd/coatcheck tables create --template template.yaml", name, table.variable)
+				"in a local DynamoDB: go run example.com/coatcheck/cmd/coatcheck tables create --template template.yaml", name, table.variable)
 		}
 		if err != nil {
 			return fmt.Errorf("the call to DynamoDB failed; check %s, AWS_REGION, the credentials and AWS_ENDPOINT_URL_DYNAMODB: %w", table.variable, err)

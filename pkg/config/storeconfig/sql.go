@@ -83,7 +83,7 @@ func (s *sqlStores) Check(ctx context.Context) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, sqldb.ErrOlder):
-		return fmt.Errorf("%w; make or update them, with the same STORE: go run ./cmd/coatcheck tables create", err)
+		return fmt.Errorf("%w; make or update them, with the same STORE: go run example.com/coatcheck/cmd/coatcheck tables create", err)
 	case errors.Is(err, sqldb.ErrNewer):
 		return fmt.Errorf("%w; use a newer program", err)
 	}

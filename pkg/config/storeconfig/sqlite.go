@@ -53,7 +53,7 @@ func openSQLite(_ context.Context, address string) (Stores, error) {
 
 func (s sqlite) Check(ctx context.Context) error {
 	if _, err := os.Stat(s.path); errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%w: %w; check the path, or make the file and the tables, with the same STORE: go run ./cmd/coatcheck tables create", sqldb.ErrOlder, err)
+		return fmt.Errorf("%w: %w; check the path, or make the file and the tables, with the same STORE: go run example.com/coatcheck/cmd/coatcheck tables create", sqldb.ErrOlder, err)
 	}
 	return s.sqlStores.Check(ctx)
 }
