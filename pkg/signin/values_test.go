@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"example.com/coatcheck/pkg/accounts"
-	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/signin/authn"
 	"example.com/coatcheck/pkg/signin/site"
 )
@@ -38,7 +37,7 @@ func (a tenants) Authenticate(ctx context.Context, attempt authn.Attempt) (authn
 
 // add serves /login, whose new sessions keep what the function returns.
 func (r *fixture) add(more authn.ValuesFunc) {
-	directory := accounts.NewDirectory(r.accounts, password.Hasher{})
+	directory := accounts.NewDirectory(r.accounts, accounts.Config{})
 	known := tenants{accounts.NewAuthenticator(directory, r.limiter)}
 	r.pages = pagesFor(r.t, site.Site{})
 	r.handler = r.pages.Handler(Login(r.sessions, known, Options{Values: more}), Profile(r.sessions))
