@@ -160,6 +160,32 @@ func TestFilesAreShort(t *testing.T) {
 	}
 }
 
+// globalLog matches a call that logs by the default logger, and a use of it.
+var globalLog = regexp.MustCompile(`slog\.(Debug|Info|Warn|Error|Log|Default)[A-Za-z]*\(`)
+
+// TestLoggersArePassed: what happens in a public package is told to the logger that the
+// program has passed; the default logger stands in only where none was. Exit ends a program
+// that has none yet.
+func TestLoggersArePassed(t *testing.T) {
+	for _, p := range packages(t) {
+		if !strings.HasPrefix(p.ImportPath, "pkg/") {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			file := filepath.Join(p.Dir, name)
+			for i, line := range strings.Split(read(t, file), "\n") {
+				line = strings.TrimSpace(line)
+				if strings.HasPrefix(line, "//") || !globalLog.MatchString(line) || line == `slog.Error("cannot start", "error", err)` {
+					continue
+				}
+				if !strings.Contains(line, "cmp.Or(") || !strings.Contains(line, ", slog.Default())") {
+					t.Errorf("%s:%d: %s; use the logger that was passed", file, i+1, line)
+				}
+			}
+		}
+	}
+}
+
 func TestMainsOnlyWire(t *testing.T) {
 	for _, p := range packages(t) {
 		if !strings.HasPrefix(p.ImportPath, "functions/") {
@@ -179,6 +205,7 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/session", ""},
 	{"pkg/session/...", "pkg/session internal/stores/..."},
 	{"pkg/clientip", ""},
+	{"pkg/events", ""},
 	{"pkg/lambdahttp", "pkg/clientip"},
 	{"pkg/lambdahttp/...", "pkg/clientip pkg/lambdahttp pkg/session"},
 	{"pkg/signin", "pkg/clientip pkg/session pkg/signin/..."},

@@ -1,8 +1,10 @@
 package bridge_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -411,5 +413,28 @@ func TestErrorsQuoteNoCookie(t *testing.T) {
 	_, _, err := f.convert("mono=s1-secret")
 	if err == nil || !strings.Contains(err.Error(), `source "shop"`) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestLogger: what happens is told to the logger that was passed, and to no other.
+func TestLogger(t *testing.T) {
+	var own bytes.Buffer
+	f := newFixture(t, func(c *bridge.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&own, nil))
+		c.Sources[0].Values = []string{"bad"}
+	})
+	f.change("s1", func(c *legacy.Claim) { c.Data = map[string]string{"bad": "\xff"} })
+	f.want(authn.ErrNoClaim, "mono=forged")
+	f.mustConvert("mono=s1")
+	if err := f.End(f.request("mono=s1")); err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range []string{"session_conversion_refused", "session_converted", "session_value_left_out", "legacy_session_ended"} {
+		if !strings.Contains(own.String(), "msg="+event) {
+			t.Errorf("%s is not in the log:\n%s", event, &own)
+		}
+		if strings.Contains(f.log.String(), event) { // that of the sessions
+			t.Errorf("another logger has got\n%s", f.log)
+		}
 	}
 }

@@ -41,7 +41,8 @@ func (e Event) Value(name string) slog.Value {
 
 // Tee returns a logger that writes the lines that l writes, and calls f with the event of each
 // line, also of those whose level l leaves out. f gets the context of the call that logs, which
-// for an event of a request is derived from the request's.
+// for an event of a request is derived from the request's. Attributes and groups that l has
+// are in its lines alone; those that the returned logger gets by With are in both.
 //
 // The call that logs waits for f, and so does the request: on Lambda the process stands still
 // once the answer is sent, and what f left running would be late or lost. So f should be

@@ -68,15 +68,33 @@ type Authorizer func(*http.Request) (caller map[string]string, err error)
 //
 // In the metrics of Lambda the error "Unauthorized" counts as an error of the function.
 // In its log only other errors are logged as "authorizer failed".
-func StartAuthorizer(a Authorizer) { lambda.Start(a) }
+//
+// Of the options only [Options.Logger] has an effect.
+func StartAuthorizer(a Authorizer, options ...func(*Options)) {
+	lambda.Start(AuthorizerHandler(a, options...))
+}
+
+// AuthorizerHandler returns what [StartAuthorizer] starts, for tests.
+func AuthorizerHandler(a Authorizer, options ...func(*Options)) lambda.Handler {
+	return authorizerAdapter{a, newAdapter(nil, options).log}
+}
+
+type authorizerAdapter struct {
+	authorize Authorizer
+	log       *slog.Logger
+}
 
 // errUnauthorized has the one text that a REST API answers with 401. It answers any other
 // with 500. AWS documents this for REST APIs alone.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
 var errUnauthorized = errors.New("Unauthorized")
 
-// Invoke implements [lambda.Handler].
+// Invoke implements [lambda.Handler], with the default options.
 func (a Authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	return AuthorizerHandler(a).Invoke(ctx, payload)
+}
+
+func (a authorizerAdapter) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	ctx, cancel := withEarlierDeadline(ctx)
 	defer cancel()
 	answer, err := a.answer(ctx, payload)
@@ -86,12 +104,12 @@ func (a Authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error) 
 	case err == errUnauthorized:
 		return nil, err
 	}
-	slog.ErrorContext(ctx, "authorizer failed", "error", err)
+	a.log.ErrorContext(ctx, "authorizer failed", "error", err)
 	// An outage whose text happens to be "Unauthorized" must not become a 401.
 	return nil, fmt.Errorf("authorizer failed: %w", err)
 }
 
-func (a Authorizer) answer(ctx context.Context, payload []byte) ([]byte, error) {
+func (a authorizerAdapter) answer(ctx context.Context, payload []byte) ([]byte, error) {
 	q, err := parseQuestion(payload)
 	if err != nil {
 		return nil, err
@@ -106,10 +124,10 @@ func (a Authorizer) answer(ctx context.Context, payload []byte) ([]byte, error) 
 	return q.yes(caller)
 }
 
-func (a Authorizer) decide(ctx context.Context, e *event) (caller map[string]string, err error) {
+func (a authorizerAdapter) decide(ctx context.Context, e *event) (caller map[string]string, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			slog.ErrorContext(ctx, "panic", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			a.log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			caller, err = nil, errors.New("the authorizer panicked")
 		}
 	}()
@@ -117,7 +135,7 @@ func (a Authorizer) decide(ctx context.Context, e *event) (caller map[string]str
 	if err != nil {
 		return nil, err
 	}
-	caller, err = a(r)
+	caller, err = a.authorize(r)
 	if err == nil && len(caller) == 0 {
 		err = errors.New("the authorizer said yes to nobody")
 	}

@@ -1,6 +1,7 @@
 package lambdahttp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -32,6 +33,10 @@ type Options struct {
 	// behind every front door. If HealthPath is empty, the handler gets health checks as
 	// well. They have no Host and no client address.
 	HealthPath string
+
+	// Logger receives what goes wrong before the handler is called and after it has returned,
+	// and its panics. The default is slog.Default().
+	Logger *slog.Logger
 }
 
 // Start serves h to Lambda. It never returns; outside Lambda it ends the program. What
@@ -73,31 +78,33 @@ func Handler(h http.Handler, options ...func(*Options)) lambda.Handler {
 type adapter struct {
 	handler http.Handler
 	options Options
+	log     *slog.Logger
 }
 
 func newAdapter(h http.Handler, options []func(*Options)) adapter {
-	a := adapter{h, Options{Problem: problem, HealthPath: "/healthz"}}
+	a := adapter{handler: h, options: Options{Problem: problem, HealthPath: "/healthz"}}
 	for _, option := range options {
 		option(&a.options)
 	}
 	if a.options.Problem == nil {
 		a.options.Problem = problem
 	}
+	a.log = cmp.Or(a.options.Logger, slog.Default())
 	return a
 }
 
 func (a adapter) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	e, err := readEvent(ctx, payload)
+	e, err := a.readEvent(ctx, payload)
 	if err != nil {
 		return nil, err
 	}
 	return a.answer(ctx, e), nil
 }
 
-func readEvent(ctx context.Context, payload []byte) (*event, error) {
+func (a adapter) readEvent(ctx context.Context, payload []byte) (*event, error) {
 	e, err := parseRequest(payload)
 	if err != nil {
-		slog.ErrorContext(ctx, "no HTTP request", "error", err)
+		a.log.ErrorContext(ctx, "no HTTP request", "error", err)
 	}
 	return e, err
 }
@@ -119,12 +126,12 @@ func (a adapter) answer(ctx context.Context, e *event) []byte {
 	w := a.respond(ctx, e)
 	out := w.encode(ctx, e.kind)
 	if limit := e.kind.limit(); len(out) > limit {
-		slog.ErrorContext(ctx, "the answer is too large: nothing of it was sent", "bytes", len(out), "limit", limit,
+		a.log.ErrorContext(ctx, "the answer is too large: nothing of it was sent", "bytes", len(out), "limit", limit,
 			"body", w.body.Len(), "status", w.status, "method", w.method)
 		const detail = "The answer is too large to be sent."
 		out = a.problem(ctx, w.method, http.StatusInternalServerError, detail).encode(ctx, e.kind)
 		if len(out) > limit {
-			out = defaultProblem(w.method, http.StatusInternalServerError, detail).encode(ctx, e.kind)
+			out = a.defaultProblem(w.method, http.StatusInternalServerError, detail).encode(ctx, e.kind)
 		}
 	}
 	return out
@@ -135,7 +142,7 @@ func (a adapter) respond(ctx context.Context, e *event) *responseWriter {
 	if err != nil {
 		return a.badEvent(ctx, err)
 	}
-	w := newResponseWriter(r.Method)
+	w := newResponseWriter(r.Method, a.log)
 	if !a.serve(e, w, r) {
 		return a.failed(r)
 	}
@@ -152,7 +159,7 @@ type finisher interface {
 func (a adapter) serve(e *event, w finisher, r *http.Request) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			logPanic(r.Context(), v, "method", r.Method, "path", r.URL.Path)
+			a.logPanic(r.Context(), v, "method", r.Method, "path", r.URL.Path)
 		}
 	}()
 	if a.isHealthCheck(e, r) {
@@ -162,7 +169,7 @@ func (a adapter) serve(e *event, w finisher, r *http.Request) (ok bool) {
 	}
 	err := w.finish()
 	if err != nil {
-		slog.ErrorContext(r.Context(), "the answer cannot be sent", "error", err, "method", r.Method, "path", r.URL.Path)
+		a.log.ErrorContext(r.Context(), "the answer cannot be sent", "error", err, "method", r.Method, "path", r.URL.Path)
 	}
 	return err == nil
 }
@@ -173,8 +180,8 @@ func writeHealth(w http.ResponseWriter) {
 	io.WriteString(w, "ok\n")
 }
 
-func logPanic(ctx context.Context, v any, args ...any) {
-	slog.ErrorContext(ctx, "panic", append(args, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))...)
+func (a adapter) logPanic(ctx context.Context, v any, args ...any) {
+	a.log.ErrorContext(ctx, "panic", append(args, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))...)
 }
 
 // isHealthCheck reports whether a load balancer asks whether the function runs.

@@ -3,12 +3,11 @@ package lambdahttp
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 )
 
 func (a adapter) badEvent(ctx context.Context, err error) *responseWriter {
-	slog.WarnContext(ctx, "bad event", "error", err)
+	a.log.WarnContext(ctx, "bad event", "error", err)
 	return a.problem(ctx, http.MethodGet, http.StatusBadRequest, err.Error())
 }
 
@@ -18,15 +17,15 @@ func (a adapter) failed(r *http.Request) *responseWriter {
 
 // problem returns the answer of the option Problem, or ours if that fails.
 func (a adapter) problem(ctx context.Context, method string, status int, detail string) *responseWriter {
-	w := newResponseWriter(method)
+	w := newResponseWriter(method, a.log)
 	if a.writeProblem(ctx, w, status, detail) && w.Written() && w.finish() == nil {
 		return w
 	}
-	return defaultProblem(method, status, detail)
+	return a.defaultProblem(method, status, detail)
 }
 
-func defaultProblem(method string, status int, detail string) *responseWriter {
-	w := newResponseWriter(method)
+func (a adapter) defaultProblem(method string, status int, detail string) *responseWriter {
+	w := newResponseWriter(method, a.log)
 	problem(w, status, detail)
 	return w
 }
@@ -35,7 +34,7 @@ func defaultProblem(method string, status int, detail string) *responseWriter {
 func (a adapter) writeProblem(ctx context.Context, w http.ResponseWriter, status int, detail string) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			logPanic(ctx, v, "status", status)
+			a.logPanic(ctx, v, "status", status)
 		}
 	}()
 	a.options.Problem(w, status, detail)

@@ -27,10 +27,11 @@ type responseWriter struct {
 	written int64       // how much of the body the handler has written
 	out     io.Writer   // gets the body
 	body    bytes.Buffer
+	log     *slog.Logger
 }
 
-func newResponseWriter(method string) *responseWriter {
-	w := &responseWriter{method: method, header: http.Header{}}
+func newResponseWriter(method string, log *slog.Logger) *responseWriter {
+	w := &responseWriter{method: method, header: http.Header{}, log: log}
 	w.out = &w.body
 	return w
 }
@@ -155,7 +156,7 @@ func (w *responseWriter) encode(ctx context.Context, k kind) []byte {
 func (w *responseWriter) appendHead(ctx context.Context, b []byte, k kind, start []byte) []byte {
 	w.WriteHeader(http.StatusOK)
 	_, said := w.sent["Content-Type"] // nil says that there shall be none
-	tidy(ctx, w.sent)
+	tidy(ctx, w.log, w.sent)
 	if !said && w.sent["Content-Type"] == nil && w.sent["Content-Encoding"] == nil && len(start) > 0 {
 		w.sent.Set("Content-Type", http.DetectContentType(start)) // as a server of net/http does
 	}
@@ -240,7 +241,7 @@ var newlines = strings.NewReplacer("\n", " ", "\r", " ")
 // the log does not quote the value. Transfer-Encoding and Trailer describe how a server of
 // net/http frames the answer. Behind a front door they would be wrong: it frames the answer
 // itself, and a client that expects chunks cannot read it.
-func tidy(ctx context.Context, h http.Header) {
+func tidy(ctx context.Context, log *slog.Logger, h http.Header) {
 	for name, values := range h {
 		for i, value := range values {
 			values[i] = strings.Trim(newlines.Replace(value), " \t")
@@ -248,7 +249,7 @@ func tidy(ctx context.Context, h http.Header) {
 		valid := slices.DeleteFunc(values, func(value string) bool {
 			bad := !utf8.ValidString(value) || strings.ContainsFunc(value, func(c rune) bool { return c != '\t' && unicode.IsControl(c) })
 			if bad {
-				slog.ErrorContext(ctx, "response header dropped: it has control characters or is not UTF-8", "name", name)
+				log.ErrorContext(ctx, "response header dropped: it has control characters or is not UTF-8", "name", name)
 			}
 			return bad
 		})
@@ -256,7 +257,7 @@ func tidy(ctx context.Context, h http.Header) {
 		canonical := http.CanonicalHeaderKey(name)
 		switch {
 		case name == "" || strings.ContainsFunc(name, isNoToken):
-			slog.ErrorContext(ctx, "response header dropped: its name is not a header's", "name", name)
+			log.ErrorContext(ctx, "response header dropped: its name is not a header's", "name", name)
 			delete(h, name)
 		case len(valid) == 0, canonical == "Transfer-Encoding", canonical == "Trailer":
 			delete(h, name)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -64,7 +65,7 @@ var errBroken = messages.InvokeResponse_Error{
 }
 
 func (a adapter) stream(ctx context.Context, payload json.RawMessage) (io.Reader, error) {
-	e, err := readEvent(ctx, payload)
+	e, err := a.readEvent(ctx, payload)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +90,7 @@ func (a adapter) streamTo(ctx context.Context, pipe io.Writer, e *event) error {
 	if err != nil {
 		return a.badEvent(ctx, err).sendTo(ctx, pipe)
 	}
-	w := newStreamWriter(r, pipe, e.kind)
+	w := newStreamWriter(r, pipe, e.kind, a.log)
 	if a.serve(e, w, r) {
 		return nil
 	}
@@ -131,8 +132,8 @@ type streamWriter struct {
 	begun  bool          // the prelude was sent
 }
 
-func newStreamWriter(r *http.Request, pipe io.Writer, k kind) *streamWriter {
-	w := &streamWriter{responseWriter: *newResponseWriter(r.Method), ctx: r.Context(), kind: k, pipe: pipe}
+func newStreamWriter(r *http.Request, pipe io.Writer, k kind, log *slog.Logger) *streamWriter {
+	w := &streamWriter{responseWriter: *newResponseWriter(r.Method, log), ctx: r.Context(), kind: k, pipe: pipe}
 	w.buffer = bufio.NewWriter(writerFunc(w.send))
 	w.out = w.buffer
 	return w

@@ -1,6 +1,7 @@
 package authorizer
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 
@@ -11,12 +12,14 @@ import (
 // BehindProxy returns an authorizer that refuses requests without one of the secrets,
 // and asks authorize about the others, as [clientip.Secrets.Admit] returns them. Without
 // secrets it asks about all. The functions behind the authorizer have to check the
-// secrets too, because somebody may reach them by another way.
-func BehindProxy(secrets clientip.Secrets, authorize lambdahttp.Authorizer) lambdahttp.Authorizer {
+// secrets too, because somebody may reach them by another way. The logger receives what is
+// refused; nil means slog.Default().
+func BehindProxy(secrets clientip.Secrets, logger *slog.Logger, authorize lambdahttp.Authorizer) lambdahttp.Authorizer {
+	logger = cmp.Or(logger, slog.Default())
 	return func(r *http.Request) (map[string]string, error) {
 		r, err := secrets.Admit(r)
 		if err != nil {
-			slog.WarnContext(r.Context(), "authz_fail", "method", r.Method, "path", r.URL.Path, "ip", clientip.Of(r), "error", err.Error())
+			logger.WarnContext(r.Context(), "authz_fail", "method", r.Method, "path", r.URL.Path, "ip", clientip.Of(r), "error", err.Error())
 			return nil, lambdahttp.ErrNotAuthorized
 		}
 		return authorize(r)

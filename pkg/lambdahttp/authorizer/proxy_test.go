@@ -22,11 +22,8 @@ func TestBehindProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
-	defer slog.SetDefault(before)
 	var asked []string
-	authorize := BehindProxy(secrets, func(r *http.Request) (map[string]string, error) {
+	authorize := BehindProxy(secrets, slog.New(slog.NewJSONHandler(&log, nil)), func(r *http.Request) (map[string]string, error) {
 		asked = append(asked, r.RemoteAddr+" "+r.Header.Get("X-Proxy-Secret"))
 		return map[string]string{"user_id": "u1"}, nil
 	})
