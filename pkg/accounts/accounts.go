@@ -1,6 +1,8 @@
 // Package accounts decides who may sign in. [Directory] applies the rules, and a
-// [Store] keeps the accounts. The stores are the packages memaccounts, dynamoaccounts,
-// sqlaccounts and redisaccounts below this one.
+// [Store] keeps the accounts: one of the packages memaccounts, dynamoaccounts,
+// sqlaccounts and redisaccounts below this one, or your own on a table of users that exists
+// already. [Authenticator] is what package signin signs users in by, and a [Registrar] adds
+// and deletes users in a store of this module.
 //
 // This package may still change in ways that break programs.
 package accounts

@@ -7,6 +7,8 @@ import (
 
 // Store keeps counters by key. It applies no rules of its own, never reads a clock,
 // and is safe for concurrent use. An error is an outage: the result is unknown.
+// accountstest.RunAttempts tests this contract. A store that loses counts, or counts two
+// attempts as one, allows that many more guesses; it never lets in who knows no password.
 type Store interface {
 	// Count adds one failure to the counter of c.Key and sets its other fields, in
 	// one atomic step. It does so only if there is no counter yet or if

@@ -78,7 +78,16 @@ type User struct {
 // user of its own: the user would share sessions with whoever has it at the provider.
 const OpenIDPrefix = "openid:"
 
-// Authenticator checks names and passwords. It is safe for concurrent use.
+// Authenticator checks names and passwords. It is safe for concurrent use. The one of
+// package accounts comes with the product; this is the interface for one of your own.
+//
+// Everything rests on its answer. One that answers yes to everybody signs everybody in as
+// whom they name: nothing after it asks again. What package accounts does before it answers
+// is then its own affair: to count attempts and slow down guesses, to take as long for a name
+// that nobody has, to read the user again in Confirm so that nobody is signed in who was
+// disabled meanwhile. And users to whom it gives one ID share their sessions. What is left is
+// what package signin does by itself: requests that other sites send are refused, and each
+// sign-in makes a new session.
 type Authenticator interface {
 	// Authenticate returns a Proof if the name and the password of the attempt are
 	// right. Otherwise it returns [ErrRefused], [ErrBusy] or a [*ThrottledError]. Any

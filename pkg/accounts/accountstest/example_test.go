@@ -10,10 +10,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"maps"
 	"strconv"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
 )
 
 // foreignSchema is the table of an application that has always been there, and the table
@@ -159,4 +161,18 @@ func (f foreign) put(ctx context.Context, tx interface {
 		a.UserID, revision, fingerprint(a), a.Version, a.CredentialVersion, sql.NullTime{Time: a.FrozenUntil, Valid: !a.FrozenUntil.IsZero()},
 		a.Closed, a.ImportedHash, string(roles), string(preferences))
 	return err
+}
+
+// A store on the table of users of an application, with its own columns, and a table of ours
+// beside it. TestForeign runs this package's tests on it.
+func Example() {
+	db, err := sql.Open("pgx", "postgres://localhost/company")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	// The application reads the hashes too, so a sign-in leaves them as they are.
+	directory := accounts.NewDirectory(foreign{db}, accounts.Config{Hasher: password.Hasher{BcryptCost: 12}})
+	fmt.Println(directory.CheckNew("umbrella", "ada@example.com"))
+	// Output: the password is shorter than 15 characters; choose a longer one
 }
