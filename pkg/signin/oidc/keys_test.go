@@ -1,6 +1,7 @@
 package oidc_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -106,6 +107,16 @@ func TestNoKeys(t *testing.T) {
 	})
 }
 
+// TestKeysOfAnError: an error is no set of keys, whatever it has.
+func TestKeysOfAnError(t *testing.T) {
+	w := newWorld(t)
+	w.issuer.Bad.Answer = at("/keys", func(answer http.ResponseWriter, _ *http.Request) {
+		answer.WriteHeader(http.StatusBadGateway)
+		fmt.Fprint(answer, `{"keys":[]}`)
+	})
+	wantError(t, w.tryIn(), nil, "502")
+}
+
 // TestStrangeKeys: keys of kinds that nobody here knows, and secret ones, disturb nobody and
 // sign nothing.
 func TestStrangeKeys(t *testing.T) {
@@ -145,8 +156,6 @@ func TestKeysForOtherPurposes(t *testing.T) {
 func TestManyMeetANewKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		notice := w.issuer.Notice(notices, map[string]any{"sub": "user-1"}).PostFormValue("logout_token")
-		w.issuer.Bad.Token = func(string) string { return notice }
 		arrived := make(chan bool)
 		w.issuer.Bad.Answer = func(_ http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Path == "/keys" {
@@ -156,7 +165,7 @@ func TestManyMeetANewKey(t *testing.T) {
 		}
 		var all sync.WaitGroup
 		for range 20 {
-			r := w.issuer.Notice(notices, nil)
+			r := w.issuer.Notice(notices, map[string]any{"sub": "user-1"})
 			all.Go(func() {
 				if _, err := w.provider.Ended(r); err != nil {
 					t.Error(err)
@@ -169,5 +178,39 @@ func TestManyMeetANewKey(t *testing.T) {
 		if n := w.issuer.Calls("/keys"); n != 1 {
 			t.Errorf("the keys were fetched %d times", n)
 		}
+	})
+}
+
+// TestNobodyWaitsForKeysTooLong: who waits for keys gives up in time, and the others go on
+// waiting.
+func TestNobodyWaitsForKeysTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.issuer.Bad.Answer = func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == "/keys" {
+				time.Sleep(3 * time.Second)
+			}
+			return false
+		}
+		notice := func(ctx context.Context) error {
+			_, err := w.provider.Ended(w.issuer.Notice(notices, map[string]any{"sub": "user-1"}).WithContext(ctx))
+			return err
+		}
+		var all sync.WaitGroup
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			begun := time.Now()
+			wantError(t, notice(ctx), nil, "deadline")
+			if took := time.Since(begun); took != time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+		all.Go(func() {
+			if err := notice(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		all.Wait()
 	})
 }
