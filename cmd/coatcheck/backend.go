@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/config/signinconfig"
@@ -74,6 +75,17 @@ func (b *backend) find(ctx context.Context, name string) (*accounts.Account, err
 		return nil, fmt.Errorf("there is no user %s; %s", named(name), checkTheName)
 	}
 	return user, err
+}
+
+// owner returns the user whose sessions are meant. One who signs in at an OpenID provider has
+// sessions here and no account, so nothing but the user ID says who it is.
+func (b *backend) owner(ctx context.Context, name string) (*accounts.Account, error) {
+	if strings.HasPrefix(name, "openid:") && strings.Contains(name, "#") {
+		if _, err := b.directory.Find(ctx, name); errors.Is(err, accounts.ErrNotFound) {
+			return &accounts.Account{Name: name, UserID: name}, nil
+		}
+	}
+	return b.find(ctx, name)
 }
 
 // openForNewUsers opens the users, and makes sure that users may be added.

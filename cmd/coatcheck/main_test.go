@@ -261,6 +261,31 @@ func TestPasswordsFollowTheBrand(t *testing.T) {
 	sh.with("BRAND_NAME", "").ok("blueharbour-kq4v7\n", "users", "passwd", "alice")
 }
 
+// TestSessionsOfAProvidersUser: a user who signs in at an OpenID provider has no account here,
+// and the ID names the sessions. An account that is called so is meant first.
+func TestSessionsOfAProvidersUser(t *testing.T) {
+	const id = "openid:https://id.example.com#123"
+	sh := newShell(t)
+	made, other := sh.signIn(id), sh.signIn("somebody else")
+	if got := sh.ok("", "sessions", "list", id); !strings.Contains(got, made.ID) || strings.Contains(got, other.ID) {
+		t.Errorf("list:\n%s", got)
+	}
+	if got, want := sh.ok("", "sessions", "revoke", id), "Ended all sessions of user \""+id+"\".\n"; got != want {
+		t.Errorf("revoke: %q, want %q", got, want)
+	}
+	for owner, want := range map[string]int{id: 0, "somebody else": 1} {
+		if live, err := sh.manager().List(t.Context(), owner); err != nil || len(live) != want {
+			t.Errorf("%s has %d sessions, %v; want %d", owner, len(live), err, want)
+		}
+	}
+	sh.storeDirectly(accounts.Account{Name: id, UserID: "u"})
+	made = sh.signIn("u")
+	if got := sh.ok("", "sessions", "list", id); !strings.Contains(got, made.ID) {
+		t.Errorf("an account with that name:\n%s", got)
+	}
+	sh.fails(1, `there is no user "openid:nobody"; check the name, the store and USERS_TABLE`, "", "sessions", "revoke", "openid:nobody")
+}
+
 func TestSessions(t *testing.T) {
 	sh := newShell(t)
 	sh.ok(phrase, "users", "add", "alice")

@@ -13,7 +13,7 @@ import (
 )
 
 type listSessions struct {
-	Name string `arg:"" help:"Name of the user."`
+	Name string `arg:"" help:"Name of the user, or the user ID of one who signs in at an OpenID provider: openid:https://id.example.com#123."`
 }
 
 // Run implements the command.
@@ -23,7 +23,7 @@ func (c *listSessions) Run(ctx context.Context, at address) error {
 		return err
 	}
 	defer b.Close()
-	user, err := b.find(ctx, c.Name)
+	user, err := b.owner(ctx, c.Name)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (c *listSessions) Run(ctx context.Context, at address) error {
 }
 
 type revokeSessions struct {
-	Name string `arg:"" help:"Name of the user."`
+	Name string `arg:"" help:"Name of the user, or the user ID of one who signs in at an OpenID provider: openid:https://id.example.com#123."`
 	ID   string `arg:"" optional:"" help:"ID of the session, as sessions list shows it; put -- before one that begins with -. Default: all sessions."`
 }
 
@@ -60,7 +60,7 @@ func (c *revokeSessions) Run(ctx context.Context, at address) error {
 		return err
 	}
 	defer b.Close()
-	user, err := b.find(ctx, c.Name)
+	user, err := b.owner(ctx, c.Name)
 	if err != nil {
 		return err
 	}
