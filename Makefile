@@ -58,7 +58,8 @@ TRANSLATED := .cache/translated.json .cache/company.json .cache/stack.json .cach
 # The tests in other browsers than Chromium. They need many packages, so they are no part
 # of make e2e and CI.
 OTHER_BROWSERS := ^Test(Firefox|WebKit)$$
-# The tests that move the routes of monoliths. They take other programs than make e2e.
+# The tests that move the routes of monoliths, and walk through examples/company. They take
+# other programs than make e2e.
 WALKS := ^TestWalk
 
 # The platforms for which make lint checks all code, including tests. For Windows it
@@ -115,7 +116,7 @@ e2e: ## Walk users through make run and make local in a browser; needs Docker an
 	cd e2e && go test -count=1 -timeout 30m -v -skip '$(OTHER_BROWSERS)|$(WALKS)' .
 
 .PHONY: walks
-walks: ## Move the routes of three monoliths, with users in a browser; needs Chromium, Python 3 and npm
+walks: ## Move the routes of three monoliths, and walk through make company, in a browser; needs Chromium, Python 3 and npm
 	cd e2e && go test -count=1 -timeout 30m -v -run '$(WALKS)' .
 
 .PHONY: migration-demo
@@ -127,7 +128,7 @@ migration-demo: ## Move the routes of a Flask monolith by hand, on http://localh
 company: ## Serve examples/company, with a PostgreSQL and a provider, on http://localhost:8080; ADDR moves it
 	@go build -o .cache/bin/company ./internal/testing/company
 	@go build -C examples/company -o "$(CURDIR)/.cache/bin/portal" .
-	@exec .cache/bin/company .cache/bin/portal
+	@exec .cache/bin/company -provider .cache/bin/portal
 
 .PHONY: browsers
 browsers: ## Walk a user through make run in Firefox and WebKit; needs firefox-esr, webkit2gtk-driver and xvfb

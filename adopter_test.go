@@ -15,7 +15,7 @@ import (
 // needs only this module.
 func TestAdopter(t *testing.T) {
 	t.Parallel()
-	commands, example := codeBlock(t, "sh", "go mod edit"), codeBlock(t, "go", "package main")
+	commands, example := codeBlock(t, "README.md", "sh", "go mod edit"), codeBlock(t, "README.md", "go", "package main")
 	folder := sameFolder(t, "adopter")
 	app := filepath.Join(folder, "app")
 	root, err := os.Getwd()
@@ -84,16 +84,16 @@ func ask() error {
 }
 `
 
-// codeBlock returns the first code block of README.md that is in the language and
+// codeBlock returns the first code block of the document that is in the language and
 // contains the words.
-func codeBlock(t *testing.T, language, words string) string {
+func codeBlock(t *testing.T, document, language, words string) string {
 	t.Helper()
-	for _, block := range strings.Split(read(t, "README.md"), "```"+language+"\n")[1:] {
+	for _, block := range strings.Split(read(t, document), "```"+language+"\n")[1:] {
 		if block, _, _ = strings.Cut(block, "```"); strings.Contains(block, words) {
 			return block
 		}
 	}
-	t.Fatalf("README.md has no %s block with %q", language, words)
+	t.Fatalf("%s has no %s block with %q", document, language, words)
 	return ""
 }
 

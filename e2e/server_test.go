@@ -26,7 +26,7 @@ type server struct {
 // machine.
 const makeTimeout = 10 * time.Minute
 
-var announced = regexp.MustCompile(`^(?:Coatcheck|Harbour News) is at (http://\S+)\n$`)
+var announced = regexp.MustCompile(`^(?:Coatcheck|Harbour News|The portal) is at (http://\S+)\n$`)
 
 // serve runs make with the arguments. It returns when the target has printed its
 // address. Stopping the process is like Ctrl-C; at the latest the end of the test stops

@@ -3,6 +3,8 @@
 ALTER TABLE users
     ADD COLUMN preferences jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN frozen_until timestamptz,
+    ADD COLUMN closed boolean NOT NULL DEFAULT false,
+    ADD COLUMN imported_hash text NOT NULL DEFAULT '',
     ADD COLUMN version bigint NOT NULL DEFAULT 1,
     ADD COLUMN credential_version bigint NOT NULL DEFAULT 1,
     ADD COLUMN revision text NOT NULL DEFAULT '';
@@ -21,4 +23,5 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER users_changed BEFORE UPDATE ON users FOR EACH ROW WHEN (NEW.revision = OLD.revision) EXECUTE FUNCTION users_changed();
+CREATE TRIGGER users_changed BEFORE UPDATE ON users FOR EACH ROW
+    WHEN (NEW.revision = OLD.revision AND NEW.* IS DISTINCT FROM OLD.*) EXECUTE FUNCTION users_changed();

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -12,24 +13,34 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 )
 
-// users is an [accounts.Store] in the company's table of users. A user's name is the
-// e-mail address, and the user ID is the number of the row.
+// users is an [accounts.Store] in the company's table. A user's name is the e-mail address,
+// and the user ID is the number of the row. The trigger in portal.sql gives a row another
+// revision when another program has changed it.
 type users struct{ db *sql.DB }
 
-const selectUser = `SELECT email, id::text, full_name, roles, preferences, password, NOT active, frozen_until, version, credential_version, revision FROM users `
-
+// Get implements [accounts.Store].
 func (u users) Get(ctx context.Context, name string) (*accounts.Account, error) {
-	return u.find(ctx, selectUser+`WHERE email = $1`, name)
+	return u.find(ctx, `email = $1`, name)
 }
 
+// FindID implements [accounts.Store]. Only one text is the ID of a row: 017 is not 17.
 func (u users) FindID(ctx context.Context, userID string) (*accounts.Account, error) {
-	return u.find(ctx, selectUser+`WHERE id::text = $1`, userID)
+	id, err := strconv.ParseInt(userID, 10, 64)
+	if err != nil || strconv.FormatInt(id, 10) != userID {
+		return nil, accounts.ErrNotFound
+	}
+	return u.find(ctx, `id = $1`, id)
 }
 
-func (u users) find(ctx context.Context, query, key string) (*accounts.Account, error) {
-	a, preferences, frozen := new(accounts.Account), []byte(nil), sql.NullTime{}
-	err := u.db.QueryRowContext(ctx, query, key).Scan(&a.Name, &a.UserID, &a.DisplayName, pgtype.NewMap().SQLScanner(&a.Roles), &preferences,
-		&a.PasswordHash, &a.Disabled, &frozen, &a.Version, &a.CredentialVersion, &a.Revision)
+func (u users) find(ctx context.Context, condition string, key any) (*accounts.Account, error) {
+	var a accounts.Account
+	var tenant string
+	var preferences []byte
+	var frozen sql.NullTime
+	err := u.db.QueryRowContext(ctx, `SELECT email, email, id::text, full_name, roles, tenant, preferences, password, NOT active,
+			frozen_until, closed, imported_hash, version, credential_version, revision FROM users WHERE `+condition, key).
+		Scan(&a.Name, &a.Username, &a.UserID, &a.DisplayName, pgtype.NewMap().SQLScanner(&a.Roles), &tenant, &preferences, &a.PasswordHash, &a.Disabled,
+			&frozen, &a.Closed, &a.ImportedHash, &a.Version, &a.CredentialVersion, &a.Revision)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, accounts.ErrNotFound
 	}
@@ -39,30 +50,32 @@ func (u users) find(ctx context.Context, query, key string) (*accounts.Account, 
 	if err != nil {
 		return nil, err
 	}
-	a.Username, a.FrozenUntil = a.Name, frozen.Time.UTC()
-	return a, nil
+	a.FrozenUntil, a.Attributes = frozen.Time.UTC(), map[string]string{valueTenant: tenant}
+	return &a, nil
 }
 
-// Update writes only a row that is as it was read. The trigger in portal.sql gives a row
-// that another program has changed another revision.
+// Update implements [accounts.Store]. It writes only a row that is as it was read, or that
+// this write has written already.
 func (u users) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	preferences, err := json.Marshal(a.Preferences)
 	if err != nil {
 		return err
 	}
-	return u.write(ctx, accounts.ErrChanged, `UPDATE users SET full_name = $1, roles = coalesce($2::text[], '{}'), preferences = coalesce(nullif($3::jsonb, 'null'), '{}'), password = $4, active = NOT $5::boolean,
-		frozen_until = $6, version = $7, credential_version = $8, revision = $9 WHERE email = $10 AND revision IN ($9, $11)`,
-		a.DisplayName, a.Roles, string(preferences), a.PasswordHash, a.Disabled,
-		sql.Null[time.Time]{V: a.FrozenUntil, Valid: !a.FrozenUntil.IsZero()}, a.Version, a.CredentialVersion, newRevision, a.Name, a.Revision)
+	return u.write(ctx, accounts.ErrChanged, `UPDATE users SET full_name = $1, roles = coalesce($2::text[], '{}'), preferences = coalesce(nullif($3::jsonb, 'null'), '{}'),
+			password = $4, active = NOT $5::boolean, frozen_until = $6, closed = $7, imported_hash = $8, version = $9, credential_version = $10, revision = $11
+		WHERE email = $12 AND revision IN ($11, $13)`,
+		a.DisplayName, a.Roles, string(preferences), a.PasswordHash, a.Disabled, sql.Null[time.Time]{V: a.FrozenUntil, Valid: !a.FrozenUntil.IsZero()},
+		a.Closed, a.ImportedHash, a.Version, a.CredentialVersion, newRevision, a.Name, a.Revision)
 }
 
+// SetPreferences implements [accounts.Store].
 func (u users) SetPreferences(ctx context.Context, name, userID string, settings map[string]string, newRevision string) error {
 	preferences, err := json.Marshal(settings)
 	if err != nil {
 		return err
 	}
-	return u.write(ctx, accounts.ErrNotFound, `UPDATE users SET preferences = preferences || $1::jsonb, revision = $2 WHERE email = $3 AND id::text = $4`,
-		string(preferences), newRevision, name, userID)
+	return u.write(ctx, accounts.ErrNotFound, `UPDATE users SET preferences = preferences || coalesce(nullif($1::jsonb, 'null'), '{}'), revision = $2
+		WHERE email = $3 AND id::text = $4`, string(preferences), newRevision, name, userID)
 }
 
 // write sends the statement once, on a connection of its own: sql.DB would send it again
@@ -77,9 +90,8 @@ func (u users) write(ctx context.Context, unchanged error, statement string, arg
 	if err != nil {
 		return err
 	}
-	n, err := result.RowsAffected()
-	if err == nil && n == 0 {
-		return unchanged
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return err
 	}
-	return err
+	return unchanged
 }

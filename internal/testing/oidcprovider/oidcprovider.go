@@ -19,7 +19,8 @@ import (
 )
 
 // The client that the provider knows, and the password of its users alice and bob. Alice is
-// in the groups admins and swimmers, Bob is in staff.
+// in the groups admins and swimmers, and her tenant is Lantern Books. Bob is in staff, and has
+// no tenant.
 const (
 	ClientID     = "coatcheck"
 	ClientSecret = "an-invented-secret-of-a-client-in-tests"

@@ -12,7 +12,7 @@ const { Provider, interactionPolicy, errors } = await import(pathToFileURL(`${pa
 const issuer = `http://127.0.0.1:${port}`;
 
 const users = {
-  alice: { name: 'Alice Anders', groups: ['admins', 'swimmers'] },
+  alice: { name: 'Alice Anders', groups: ['admins', 'swimmers'], tenant: 'Lantern Books' },
   bob: { name: 'Bob Berg', groups: ['staff'] },
 };
 
@@ -36,7 +36,7 @@ function newProvider(key) {
     }],
     jwks: { keys: [key] },
     cookies: { keys: ['an-invented-key-of-a-provider-for-tests'], long: { httpOnly: true, sameSite: 'lax' }, short: { httpOnly: true, sameSite: 'lax' } },
-    claims: { openid: ['sub'], profile: ['name', 'preferred_username', 'groups'], email: ['email'] },
+    claims: { openid: ['sub'], profile: ['name', 'preferred_username', 'groups', 'tenant'], email: ['email'] },
     conformIdTokenClaims: false, // so that the ID token has the claims
     pkce: { required: () => true },
     features: {
