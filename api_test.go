@@ -91,7 +91,7 @@ func exportedAPI(t *testing.T) map[string]string {
 	named := map[string]bool{} // types of packages in internal that have a public name too
 	for path := range compiled {
 		own, ok := strings.CutPrefix(path, module+"/")
-		if !ok || !strings.HasPrefix(own, "pkg/") || strings.Contains(own+"/", "/internal/") {
+		if !ok || !(pkg{ImportPath: own}).public() {
 			continue
 		}
 		p, err := imports.Import(path)

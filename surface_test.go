@@ -15,7 +15,7 @@ import (
 // in its comment.
 func TestExamplesOfPackages(t *testing.T) {
 	for _, p := range packages(t) {
-		if !strings.HasPrefix(p.ImportPath, "pkg/") {
+		if !p.public() {
 			continue
 		}
 		examples := 0
@@ -58,7 +58,7 @@ func TestUnsafe(t *testing.T) {
 // types, constants and variables that stand alone begin with the name.
 func TestExportedNamesAreDocumented(t *testing.T) {
 	for _, p := range packages(t) {
-		if !strings.HasPrefix(p.ImportPath, "pkg/") {
+		if !p.public() {
 			continue
 		}
 		for _, name := range append(p.GoFiles, p.IgnoredGoFiles...) {

@@ -20,6 +20,10 @@ import (
 //     recognise what the first one did and report success, as far as the store still
 //     shows it: a Delete that finds nothing may return ErrNoSession.
 //
+// A Store is believed. One that forgets a write which it has confirmed, or reads from a copy
+// that is behind, brings back what a logout has ended, and no caller can notice:
+// storetest.Run finds only what goes wrong while it runs.
+//
 // The argument now may have any time zone and fractions of a second. A Store may
 // remove dead sessions at any time, for example by a TTL. Until then Get and List
 // return them.

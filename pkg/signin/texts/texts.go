@@ -82,8 +82,8 @@ func (c *Catalogue) English() *Language { return c.english }
 
 // Message is a text before its language is known.
 type Message struct {
-	Key  string
-	Args []any // names and values, as Text takes them
+	Key  string // of the text
+	Args []any  // names and values, as Text takes them
 }
 
 // In returns the message in the language.
