@@ -5,8 +5,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"example.com/coatcheck/pkg/signin/internal/useragent"
 	"example.com/coatcheck/pkg/signin/texts"
-	"example.com/coatcheck/pkg/signin/useragent"
 )
 
 const (

@@ -13,8 +13,8 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/signin/authn"
+	"example.com/coatcheck/pkg/signin/internal/useragent"
 	"example.com/coatcheck/pkg/signin/texts"
-	"example.com/coatcheck/pkg/signin/useragent"
 )
 
 // sources returns the text of the package's templates and Go files, and of no test.

@@ -3,6 +3,8 @@ package signin
 import (
 	"io/fs"
 	"net/http"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -235,4 +237,52 @@ func TestStyleInData(t *testing.T) {
 	if policy := r.do(fromBrowser(get("/own/orders"))).header.Get("Content-Security-Policy"); !strings.HasSuffix(policy, "style-src '"+hashOf(style)+"'") {
 		t.Error(policy)
 	}
+}
+
+// TestPagesAreDocumented: docs/pages.md names every page, and all that its template may show.
+func TestPagesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/pages.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := pagesFor(t, site.Site{})
+	for _, name := range pageNames {
+		i := slices.IndexFunc(strings.Split(string(text), "\n"), func(line string) bool {
+			return strings.HasPrefix(line, "| `"+name+"`") || strings.HasPrefix(line, "| `redirect`, `"+name+"`")
+		})
+		if i < 0 {
+			t.Errorf("there is no row for %s", name)
+			continue
+		}
+		row := strings.Split(string(text), "\n")[i]
+		for _, field := range shownBy(reflect.TypeOf(p.samplesOf(name)[0])) {
+			if !strings.Contains(row, "`"+field+"`") {
+				t.Errorf("the row of %s does not name %s", name, field)
+			}
+		}
+	}
+	for _, name := range shownBy(reflect.TypeFor[view]()) {
+		if !strings.Contains(string(text), "`."+name) {
+			t.Errorf("there is no .%s", name)
+		}
+	}
+}
+
+// shownBy returns the fields and methods that a template can use.
+func shownBy(data reflect.Type) (names []string) {
+	if data.Kind() == reflect.Slice {
+		data = data.Elem()
+	}
+	if data.Kind() != reflect.Struct {
+		return nil
+	}
+	for _, field := range reflect.VisibleFields(data) {
+		if field.IsExported() && !field.Anonymous {
+			names = append(names, field.Name)
+		}
+	}
+	for m := range data.NumMethod() {
+		names = append(names, data.Method(m).Name)
+	}
+	return names
 }
