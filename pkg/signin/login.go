@@ -72,7 +72,7 @@ func (l login) show(w http.ResponseWriter, r *http.Request) {
 			form.Notice = "login.no_cookie"
 			// On this machine it is likely that somebody tries the product with Safari,
 			// which keeps a Secure cookie from https alone.
-			if pagesOf(r.Context()).site.IsHere(r.Host) {
+			if isHere(&pagesOf(r.Context()).site, r.Host) {
 				form.Notice = "login.no_cookie_here"
 			}
 		case !errors.Is(err, session.ErrNoSession):

@@ -31,8 +31,8 @@ func setHeaders(h http.Header, r *http.Request) {
 	h.Set("Content-Security-Policy", basePolicy)
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "same-origin")
-	if hsts := pagesOf(r.Context()).site.HSTS(r.Host); hsts != "" {
-		h.Set("Strict-Transport-Security", hsts)
+	if value := hsts(&pagesOf(r.Context()).site, r.Host); value != "" {
+		h.Set("Strict-Transport-Security", value)
 	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")

@@ -22,16 +22,6 @@ func filesOf(all map[string]string) fs.FS {
 	return fsys
 }
 
-// ourFile returns the text of one of our templates.
-func ourFile(t *testing.T, name string) string {
-	t.Helper()
-	text, err := files.ReadFile("pages/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 // main returns a file that shows the HTML.
 func main(html string) string { return `{{define "main"}}` + html + `{{end}}` }
 

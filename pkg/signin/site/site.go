@@ -53,28 +53,6 @@ type Site struct {
 	Brand Brand
 }
 
-// HSTS returns the value of the Strict-Transport-Security header (RFC 6797) for a request
-// with that Host header, or "" if the answer must not have it. That is so at a loopback
-// name, where it would hold for every port of that machine.
-func (s *Site) HSTS(host string) string {
-	switch {
-	case s.IsHere(host):
-		return ""
-	case s.HSTSIncludeSubdomains:
-		return "max-age=31536000; includeSubDomains"
-	}
-	return "max-age=31536000"
-}
-
-// IsHere reports whether the browser that sent that Host header is on the server's machine.
-// If the site has an Origin, its host counts, because a proxy may have changed the header.
-func (s *Site) IsHere(host string) bool {
-	if _, own, ok := strings.Cut(s.Origin, "://"); ok {
-		host = own
-	}
-	return IsLoopback(host)
-}
-
 // IsLoopback reports whether a Host header names the machine of the browser itself: a
 // loopback address, localhost, or a name below localhost (RFC 6761, section 6.3).
 func IsLoopback(host string) bool {

@@ -1,10 +1,14 @@
-package site
+package signin
 
-import "testing"
+import (
+	"testing"
 
-// TestHSTS: the header is for the host alone unless it is asked for more, and never comes
+	"example.com/coatcheck/pkg/signin/site"
+)
+
+// TestHSTSByHost: the header is for the host alone unless it is asked for more, and never comes
 // from a loopback name.
-func TestHSTS(t *testing.T) {
+func TestHSTSByHost(t *testing.T) {
 	const alone, below = "max-age=31536000", "max-age=31536000; includeSubDomains"
 	for _, tt := range []struct{ origin, host, alone, below string }{
 		{"", "shop.example", alone, below},
@@ -25,10 +29,10 @@ func TestHSTS(t *testing.T) {
 		{"https://shop.example", "localhost:8080", alone, below},
 		{"http://localhost:8080", "shop.example", "", ""},
 	} {
-		if got := (&Site{Origin: tt.origin}).HSTS(tt.host); got != tt.alone {
+		if got := hsts(&site.Site{Origin: tt.origin}, tt.host); got != tt.alone {
 			t.Errorf("origin %q, host %q: %q, want %q", tt.origin, tt.host, got, tt.alone)
 		}
-		if got := (&Site{Origin: tt.origin, HSTSIncludeSubdomains: true}).HSTS(tt.host); got != tt.below {
+		if got := hsts(&site.Site{Origin: tt.origin, HSTSIncludeSubdomains: true}, tt.host); got != tt.below {
 			t.Errorf("origin %q, host %q, with subdomains: %q, want %q", tt.origin, tt.host, got, tt.below)
 		}
 	}
