@@ -4,7 +4,8 @@
 //
 // Every part of Coatcheck logs its events by a logger that the program may pass, and names
 // them as OWASP's Logging Vocabulary Cheat Sheet does where it has a name, such as
-// authn_login_success. Give all parts the logger of [Tee].
+// authn_login_success. Give all parts the logger of [Tee], or make it the default one, by
+// [slog.SetDefault], before the parts are made.
 //
 // This package may still change in ways that break programs.
 package events

@@ -39,7 +39,9 @@ const (
 // If CONVERT_ENABLED is false, no session comes over, and a logout still ends those at the
 // monolith. That is the state before the first session comes over, when other programs do
 // not know the bridge yet, and in a pause.
-func Converter(ctx context.Context, cookies []site.LegacyCookie, sessions *session.Manager, users authn.Identifier, records bridge.Store) (authn.Converter, error) {
+//
+// The options change what no variable says, such as Values and Logger of [bridge.Config].
+func Converter(ctx context.Context, cookies []site.LegacyCookie, sessions *session.Manager, users authn.Identifier, records bridge.Store, options ...func(*bridge.Config)) (authn.Converter, error) {
 	endsAt, err := endsAt()
 	if err != nil {
 		return nil, err
@@ -55,7 +57,11 @@ func Converter(ctx context.Context, cookies []site.LegacyCookie, sessions *sessi
 	if err := checkCookies(cookies, sources); err != nil {
 		return nil, fmt.Errorf("%s: %w", signinconfig.LegacyCookies, err)
 	}
-	opened, err := bridge.New(ctx, bridge.Config{Sessions: sessions, Users: users, Store: records, Sources: sources, EndsAt: endsAt})
+	cfg := bridge.Config{Sessions: sessions, Users: users, Store: records, Sources: sources, EndsAt: endsAt}
+	for _, option := range options {
+		option(&cfg)
+	}
+	opened, err := bridge.New(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%s, %s or %s: %w", EndsAt, legacyconfig.Variable, config.BridgeTable, err)
 	}

@@ -3,6 +3,7 @@ package bridgeconfig_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 	"regexp"
@@ -23,13 +24,29 @@ import (
 
 const flask = `[{"kind": "flask", "keys": ["an example of a key"]}]`
 
-func converter(t *testing.T, records bridge.Store) (authn.Converter, error) {
+func converter(t *testing.T, records bridge.Store, options ...func(*bridge.Config)) (authn.Converter, error) {
 	t.Helper()
 	sessions, err := config.EndingSessions(memstore.New(), nil, bridge.BeforeEnding(records, true))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bridgeconfig.Converter(t.Context(), []site.LegacyCookie{{Name: "session", Stateless: true}, {Name: "sessionid"}}, sessions, accounts.NewDirectory(memaccounts.New(), accounts.Config{}), records)
+	return bridgeconfig.Converter(t.Context(), []site.LegacyCookie{{Name: "session", Stateless: true}, {Name: "sessionid"}}, sessions, accounts.NewDirectory(memaccounts.New(), accounts.Config{}), records, options...)
+}
+
+// TestOptions: a program has its own logger, and its own no.
+func TestOptions(t *testing.T) {
+	t.Setenv("BRIDGE_ENDS_AT", "2099-03-28T00:00:00Z")
+	t.Setenv("LEGACY_SOURCES", flask)
+	var log strings.Builder
+	c, err := converter(t, membridge.New(), func(c *bridge.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/convert", nil)
+	r.Header.Set("Cookie", "session=forged")
+	if _, err := c.Convert(httptest.NewRecorder(), r); !errors.Is(err, authn.ErrNoClaim) || !strings.Contains(log.String(), "session_conversion_refused") {
+		t.Errorf("%v, and the logger got %q", err, &log)
+	}
 }
 
 // A variable that is missing or wrong stops the start, with an error that names it, and
