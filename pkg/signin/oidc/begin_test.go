@@ -84,6 +84,10 @@ func TestBeginAgain(t *testing.T) {
 			t.Errorf("the hint is %q in the session of %s", hint, id)
 		}
 	}
+	s := &session.Session{UserID: userID, Values: map[string]string{authn.ValueUsername: "user-1"}}
+	if hint := begin(r.WithContext(session.NewContext(r.Context(), s))); hint != "" {
+		t.Errorf("the hint is %q, the subject", hint)
+	}
 	_, err := w.provider.Begin(httptest.NewRecorder(), r, authn.Trip{UserID: strings.Repeat("x", 600)})
 	wantError(t, err, nil, "600 bytes")
 }

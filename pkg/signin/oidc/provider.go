@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
@@ -83,7 +84,11 @@ func knownName(ctx context.Context, userID string) string {
 	if s == nil || s.UserID != userID {
 		return ""
 	}
-	return s.Values[authn.ValueUsername]
+	name := s.Values[authn.ValueUsername]
+	if strings.HasSuffix(userID, "#"+name) {
+		return "" // it is the subject, which no user types
+	}
+	return name
 }
 
 // Finish implements [authn.Provider]. Whatever the request has beside a state, a code, an

@@ -5,7 +5,9 @@
 //		oidctest.Run(t, func(t *testing.T) oidc.Store { return open(t) })
 //	}
 //
-// It does not test outages, or answers that are lost on the way. That needs a server that
+// [Issuer] is an OpenID provider in the process of a test, with its good and its bad days.
+//
+// Run does not test outages, or answers that are lost on the way. That needs a server that
 // can be made to fail, which only the tests of the store itself have. What a repeated call
 // returns it tests.
 //
