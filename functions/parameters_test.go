@@ -22,8 +22,10 @@ import (
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/bridgeconfig"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
+	"example.com/coatcheck/pkg/config/oidcconfig"
 	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/session/memstore"
+	"example.com/coatcheck/pkg/signin/oidc/memlinks"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
@@ -262,6 +264,13 @@ func TestParameterPatterns(t *testing.T) {
 		"AttemptsLadder":               {[]string{"10,30s,1h,100", "1,1s,1s,2", "5,1m,1h30m,20"}, []string{"0,30s,1h,100", "10,0s,1h,100", "10,30s,0h,100", "10,30s,1h,0", "10,30s,1h,1", "10,30s,1h", "99999999999999999999,30s,1h,100"}},
 		"LegacyLoginURL":               {[]string{"", "https://www.example.com/internal/coatcheck-login", "https://a:8443"}, []string{"http://localhost/", "https://", "https://u@a/", "https://a/?key=x", "https://a/#x", "https://a:0"}},
 		"LegacyLoginKey":               {[]string{"", strings.Repeat("f", 32)}, []string{"short", strings.Repeat("f", 31) + " ", strings.Repeat("f", 31) + ","}},
+		"OidcIssuer":                   {[]string{"", "https://id.example.com", "https://id.example.com:8443/realms/shop", "https://tenant.example.com/"}, []string{"http://id.example.com", "https://id.example.com/?a=b", "https://id.example.com/#f", "https://u@a", "https://ID.example.com", "id.example.com"}},
+		"OidcClientId":                 {[]string{"", "shop", "1-abc.apps.example.com"}, []string{"a b", "a\n"}},
+		"OidcClientSecretArn":          {[]string{"", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/oidc-AbCdEf"}, []string{"the secret itself"}},
+		"OidcName":                     {[]string{"", "Müller ID"}, []string{"two\nlines", strings.Repeat("n", 51)}},
+		"OidcScopes":                   {[]string{"", "openid", "openid profile email", "openid https://api.example.com/read"}, []string{"profile", "openid  email", "openid,email"}},
+		"OidcRolesClaim":               {[]string{"", "groups", "realm_access.roles", "https://example.com/roles", "cognito:groups"}, []string{"a b", `a"`}},
+		"OidcRoles":                    {[]string{"", "admins=admin", "admins=admin,staff=support", "0b1f3c5d-0000-4000-8000-000000000000=admin"}, []string{"admins", "=admin", "admins=", "a=b,", "a=b=c", "a=b, c=d"}},
 		"AttemptsPerNetwork":           {[]string{"100,10m", "1,1s"}, []string{"0,10m", "100,0m", "100", "99999999999999999999,10m"}},
 		"PublicOrigin":                 {[]string{"", "https://app.example.com", "http://localhost:8080", "https://a:443"}, []string{"https://", "https://A", "https://a/", "https://a:0", "https://a:"}},
 		"TrustedOrigins": {[]string{"", "https://app.example.com", "https://app.example.com,https://b.example.com:8443", "https://a, https://b"},
@@ -313,12 +322,12 @@ func TestVariablesFit(t *testing.T) {
 	sizes := map[string]int{
 		"SESSIONS_TABLE": table, "USERS_TABLE": table, "ATTEMPTS_TABLE": table, "BRIDGE_TABLE": table, "LEGACY_SOURCES": 1800, "SESSION_KEYS": 2 * 45,
 		"PASSWORD_PEPPERS": 2 * 57, "DEVISE_PEPPER": 128, "PUBLIC_ORIGIN": 100, "PROXY_SECRETS": 2*64 + 1, "BRAND_NAME": 3 * 50, "BRAND_COLORS": 15,
-		"LEGACY_LOGIN_KEY": 32,
+		"LEGACY_LOGIN_KEY": 32, "OIDC_NAME": 3 * 50, "OIDC_TABLE": table, "OIDC_CLIENT_SECRET": 100, "OIDC_KEYS": 2 * 45,
 	}
 	for id, function := range template.Functions {
 		total := 0
 		for variable := range function.Environment {
-			if id == "ConvertFunction" && variable == "BRAND_LOGO" { // empty there, to make room
+			if id == "ConvertFunction" && variable == "BRAND_LOGO" || id == "CallbackFunction" && variable == "TRUSTED_ORIGINS" { // empty there, to make room
 				continue
 			}
 			size := cmp.Or(sizes[variable], parameters[variables[variable]].MaxLength, len(parameters[variables[variable]].Default)+4)
@@ -328,6 +337,46 @@ func TestVariablesFit(t *testing.T) {
 		if total > 4096 {
 			t.Errorf("%s may have %d bytes of variables; AWS allows 4096", id, total)
 		}
+	}
+}
+
+// Whatever the template accepts of a provider, its function is not stopped by it. Rules of the
+// template want some of the parameters together, and docs/deploy.md says that the origin begins
+// with https then, and that no value of the claim may be there twice.
+func TestProviderParametersNeverStopAFunction(t *testing.T) {
+	parameters, variables := parameterVariables(t)
+	start := func() error {
+		_, err := oidcconfig.Provider(memlinks.New(), os.Getenv("PUBLIC_ORIGIN"), nil)
+		return err
+	}
+	for name, value := range providerVariables {
+		t.Setenv(name, value)
+	}
+	tried := 0
+	for variable, name := range variables {
+		if !strings.HasPrefix(variable, "OIDC_") && variable != "PUBLIC_ORIGIN" {
+			continue
+		}
+		for _, value := range values(t, parameters[name].AllowedPattern) {
+			roles := strings.Split(value, ",")
+			for i, role := range roles {
+				roles[i], _, _ = strings.Cut(role, "=")
+			}
+			slices.Sort(roles)
+			twice := variable == "OIDC_ROLES" && len(slices.Compact(slices.Clone(roles))) < len(roles)
+			if value == "" && variable != "OIDC_SCOPES" || variable == "PUBLIC_ORIGIN" && !strings.HasPrefix(value, "https://") || variable == "OIDC_ISSUER" && len(value) > 120 {
+				continue
+			}
+			t.Setenv(variable, value)
+			if err := start(); (err != nil) != twice {
+				t.Fatalf("%s=%s is accepted by the template: %v", variable, value, err)
+			}
+			tried++
+		}
+		t.Setenv(variable, providerVariables[variable])
+	}
+	if tried < 1000 {
+		t.Errorf("only %d values were tried", tried)
 	}
 }
 
