@@ -26,7 +26,13 @@ type walk struct {
 
 func startWalk(t *testing.T, browser context.Context, f migration.Framework, stateless bool) *walk {
 	t.Helper()
-	o := migration.Options{Framework: f, Stateless: stateless, Folder: t.TempDir()}
+	return startWalkWith(t, browser, migration.Options{Framework: f, Stateless: stateless})
+}
+
+func startWalkWith(t *testing.T, browser context.Context, o migration.Options) *walk {
+	t.Helper()
+	f, stateless := o.Framework, o.Stateless
+	o.Folder = t.TempDir()
 	if f.NeedsRedis && !stateless {
 		o.Redis = "redis://" + redistest.Start(t).Options().Addr
 	}

@@ -35,6 +35,8 @@ type Options struct {
 	Redis     string // URL of the Redis with the rows of Flask or Express
 	Port      string // of the host; empty: a free one
 	Folder    string // for the databases and logs, an empty one
+
+	Environment []string // of the product, beside what it needs
 }
 
 // Stack is a monolith and the product behind one host. It is the handler of that host.
@@ -163,7 +165,7 @@ func (s *Stack) startOurs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Ours.environment = append(legacy,
+	s.Ours.environment = append(append(legacy, s.options.Environment...),
 		"STORE=sqlite:"+s.options.database("coatcheck"), "ADDR=127.0.0.1:"+s.Ours.port, "PUBLIC_ORIGIN="+s.URL,
 		"BRIDGE_TABLE=on", "BRIDGE_ENDS_AT="+time.Now().AddDate(0, 0, 30).UTC().Format(time.RFC3339),
 	)

@@ -13,7 +13,7 @@ var Routes = []string{"/profile", "/login", "/logout"}
 
 // ours are the other paths of the product. The monolith has none of them. A path that ends
 // with "/" has those below it.
-var ours = []string{"/convert", "/convert/end", "/whoami", "/sessions", "/sessions/", "/password", "/preferences", "/reauthenticate", "/.well-known/change-password"}
+var ours = []string{"/convert", "/convert/end", "/whoami", "/sessions", "/sessions/", "/password", "/preferences", "/reauthenticate", "/sso", "/sso/", "/.well-known/change-password"}
 
 // Proxy sends each request to the monolith or to the product, by its path. It is safe for
 // concurrent use.
