@@ -33,7 +33,8 @@ func main() {
 	here.Brand = site.Brand{Name: "Blue Harbour", Accent: must(site.ParseAccent("#0b5394,#9fc5e8"))}
 	pages := must(signin.NewPages(signin.Config{
 		Site: here, Texts: must(texts.New(folder("texts"), "en", "de")), Templates: folder("pages"),
-		Menu: []signin.MenuItem{{Path: "/invoices", Text: "invoices.title"}},
+		Samples: map[string][]any{"invoices": {owed{"A customer", []invoice{{"1", "9.50", "2026-12-31"}}}}}, // NewPages tries the page
+		Menu:    []signin.MenuItem{{Path: "/invoices", Text: "invoices.title"}},
 	}))
 
 	db := open(must(config.Required("DATABASE_URL")))
