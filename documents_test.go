@@ -255,7 +255,7 @@ func TestDeploymentsBuildFirst(t *testing.T) {
 		t.Errorf("only %d deployments found", deployments)
 	}
 	build := regexp.MustCompile(`(?m)^\[default\.deploy\.parameters\]\n(?:[^\[].*\n)*template_file = "\.aws-sam/build/template\.yaml"$`)
-	for _, config := range []string{"samconfig.toml", "examples/stack/samconfig.toml"} {
+	for _, config := range []string{"samconfig.toml", "examples/company/samconfig.toml", "examples/stack/samconfig.toml"} {
 		if !build.MatchString(read(t, config)) {
 			t.Errorf("%s does not say that sam deploy takes the build, so without one it would deploy the source", config)
 		}
