@@ -1,5 +1,6 @@
 // Package oidcprovider starts a real OpenID provider for tests: npm's oidc-provider, which
-// is fetched once. It needs Node.js 20 or later, and npm.
+// is fetched once, and on Linux Node.js too if this machine has none that is new enough. It needs
+// npm.
 package oidcprovider
 
 import (
@@ -42,6 +43,7 @@ type Options struct {
 type Provider struct {
 	Issuer string
 
+	program string
 	args    []string
 	process *childprocess.Process
 	output  output
@@ -59,6 +61,10 @@ func Start(ctx context.Context, o Options) (*Provider, error) {
 	}
 	project := filepath.Join(cache, "..", "..", "internal", "testing", "oidcprovider", "node")
 	packages, err := pinned.NodePackages(ctx, project, cache)
+	if err != nil {
+		return nil, err
+	}
+	program, err := node(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -81,19 +87,19 @@ func Start(ctx context.Context, o Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{Issuer: "http://127.0.0.1:" + port, args: []string{filepath.Join(project, "provider.js"), string(config)}}
+	p := &Provider{Issuer: "http://127.0.0.1:" + port, program: program, args: []string{filepath.Join(project, "provider.js"), string(config)}}
 	return p, p.Start()
 }
 
 // Start starts a provider that was stopped again, at the same address. It knows nobody any
 // more.
 func (p *Provider) Start() error {
-	cmd := exec.Command("node", p.args...)
+	cmd := exec.Command(p.program, p.args...)
 	p.output.Reset()
 	cmd.Stdout, cmd.Stderr = &p.output, &p.output
 	process, err := childprocess.Start(cmd, childprocess.KILL)
 	if err != nil {
-		return fmt.Errorf("starting node (Debian: apt-get install nodejs): %w", err)
+		return fmt.Errorf("starting %s: %w", p.program, err)
 	}
 	p.process = process
 	for end := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) {
