@@ -211,7 +211,7 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	if !basic {
 		id, secret = r.PostFormValue("client_id"), r.PostFormValue("client_secret")
 	}
-	if id != i.ClientID || secret != i.ClientSecret {
+	if id != i.ClientID || secret != i.ClientSecret || basic && secret == "" { // without a secret there is nothing to prove
 		writeJSON(w, http.StatusUnauthorized, map[string]any{"error": "invalid_client"})
 		return
 	}
