@@ -12,13 +12,13 @@ import (
 // answer sets a cookie, or if to is on another site: a form may have been sent before, and
 // Chromium follows no redirect after it that form-action does not allow.
 //
-// The reason why a cookie makes a difference is the back button. Chromium keeps a page that was left in memory, also
-// one that must not be stored, and drops it when a cookie changes. But if answers on
-// the way to that page, redirects included, changed a cookie, Chromium lets one later
-// change of it pass. So after a redirect that signs in, Back shows the profile of a
-// user who has logged out. What Refresh loads is a navigation of its own, and no answer
-// on that way sets a cookie. An answer that only clears cookies leads to the login page,
-// which has nothing private, and is 303 like all others.
+// The reason why a cookie makes a difference is the back button. Chromium keeps a page that
+// was left in memory, also one that must not be stored, and drops it when a cookie changes.
+// But if answers on the way to that page, redirects included, changed a cookie, Chromium
+// lets one later change of it pass. So after a redirect that signs in, Back shows the
+// profile of a user who has logged out. What Refresh loads is a navigation of its own, and
+// no answer on that way sets a cookie. An answer that only clears cookies leads to the login
+// page, which has nothing private, and is 303 like all others.
 func Redirect(w http.ResponseWriter, r *http.Request, to string) {
 	h := w.Header()
 	leaves := !strings.HasPrefix(to, "/")

@@ -2,6 +2,12 @@
 // net/http handlers. They are the same behind API Gateway and in one process. They
 // never see a Lambda event.
 //
+// A program makes [Pages] first, then its sessions, and then composes a handler of the
+// routes that it wants, and of its own: see the example of the package. What a user proves,
+// and who the users are, is for an [authn.Authenticator] or an [authn.Provider] to say, and
+// these routes believe it. A route of a program's own is in the same frame as ours, if it
+// goes through [Pages.Handler]; one beside it has no protection.
+//
 // This package may still change in ways that break programs.
 package signin
 
