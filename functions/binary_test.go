@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	maxSize = 12_600_000 // bytes of a function's binary
+	maxSize = 12_800_000 // bytes of a function's binary
 	maxZip  = 4_100_000  // bytes of profile's package, which stands for the others
 
 	// convert has the drivers of every store that a monolith may keep its sessions in.
