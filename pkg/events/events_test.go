@@ -77,6 +77,9 @@ func TestTee(t *testing.T) {
 	ctx := context.WithValue(t.Context(), key{}, "request")
 	logger.InfoContext(ctx, "authn_login_success", "user_id", "u1", slog.Group("client", "ip", "192.0.2.1"))
 	logger.With("function", "login").WithGroup("request").WarnContext(ctx, "malicious_cors", "path", "/login")
+	if h := logger.Handler(); h.WithGroup("") != h {
+		t.Error("a group without a name is one")
+	}
 	_, file, _, _ := runtime.Caller(0)
 	if len(got) != 2 {
 		t.Fatalf("%d events", len(got))
@@ -115,7 +118,7 @@ func TestTeeAtOnce(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		got[e.Value("base").String()+e.Value("n").String()]++
-	}).With("base", "b").With("more", 1)
+	}).With("base", "b").With("more", 1).With("spare", 1) // append leaves room for a fourth
 	var wg sync.WaitGroup
 	for _, n := range []string{"1", "2", "3", "4"} {
 		wg.Go(func() {
