@@ -120,10 +120,14 @@ func TestTeeAtOnce(t *testing.T) {
 		got[e.Value("base").String()+e.Value("n").String()]++
 	}).With("base", "b").With("more", 1).With("spare", 1) // append leaves room for a fourth
 	var wg sync.WaitGroup
+	loggers := map[string]*slog.Logger{}
 	for _, n := range []string{"1", "2", "3", "4"} {
+		loggers[n] = base.With("n", n)
+	}
+	for _, logger := range loggers {
 		wg.Go(func() {
 			for range 100 {
-				base.With("n", n).Info("event")
+				logger.Info("event")
 			}
 		})
 	}
