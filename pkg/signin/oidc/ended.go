@@ -3,7 +3,6 @@ package oidc
 import (
 	"context"
 	"fmt"
-	"mime"
 	"net/http"
 	"time"
 
@@ -40,9 +39,8 @@ func (p *Provider) Ended(r *http.Request) (authn.Ended, error) {
 
 // notice returns the token of a request.
 func notice(r *http.Request) (string, error) {
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if r.Method != http.MethodPost || kind != "application/x-www-form-urlencoded" {
-		return "", untrusted("a notice must be a POST of application/x-www-form-urlencoded")
+	if r.Method != http.MethodPost {
+		return "", untrusted("a notice must be a POST")
 	}
 	r.Body = http.MaxBytesReader(nil, r.Body, maxNotice)
 	if err := r.ParseForm(); err != nil {
@@ -51,7 +49,7 @@ func notice(r *http.Request) (string, error) {
 	if tokens := r.PostForm["logout_token"]; len(tokens) == 1 {
 		return tokens[0], nil
 	}
-	return "", untrusted("a notice must have one logout_token")
+	return "", untrusted("a notice must have one logout_token, in a form of the type application/x-www-form-urlencoded")
 }
 
 // verifyNotice returns the claims of the token. The library checks the signature, the issuer,
