@@ -8,6 +8,7 @@
 package sqllinks
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -28,6 +29,10 @@ import (
 // says of lost writes holds here too: after a failover that undoes an End, what the
 // provider said before may be used once more.
 type Store struct {
+	// Logger receives a warning if expired rows could not be removed. Set it before the first
+	// call. nil means slog.Default().
+	Logger *slog.Logger
+
 	db     *sqldb.Database
 	writes atomic.Int64 // calls of Link and End
 }
@@ -138,13 +143,13 @@ const (
 )
 
 // sweep removes rows that have expired. If it fails, a later call does it.
-func sweep(ctx context.Context, conn *sql.Conn, now time.Time) {
+func (s *Store) sweep(ctx context.Context, conn *sql.Conn, now time.Time) {
 	// The outer condition is checked again for a row that another statement has just
 	// renewed. The inner one is not.
 	_, err := conn.ExecContext(ctx, `DELETE FROM coatcheck_oidc_links WHERE expires_at <= $1
 		AND id IN (SELECT id FROM coatcheck_oidc_links WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, now.Unix(), sweepRows)
 	if err != nil {
-		slog.WarnContext(ctx, "expired links of OpenID sessions not removed; a later call tries again", "error", err)
+		cmp.Or(s.Logger, slog.Default()).WarnContext(ctx, "expired links of OpenID sessions not removed; a later call tries again", "error", err)
 	}
 }
 
@@ -153,7 +158,7 @@ func (s *Store) write(ctx context.Context, method string, do func(*sql.Conn, tim
 		now := time.Now()
 		err := do(conn, now)
 		if err == nil && s.writes.Add(1)%sweepEvery == 1 {
-			sweep(ctx, conn, now)
+			s.sweep(ctx, conn, now)
 		}
 		return err
 	}))
