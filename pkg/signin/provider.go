@@ -115,13 +115,8 @@ func (x sso) signIn(w http.ResponseWriter, r *http.Request, t authn.Trip, a auth
 		return err
 	}
 	user.Persistent = t.Stay
-	user.Announce = func(ctx context.Context, key session.Key) error { return endedThere(a.Announce(ctx, key)) }
-	user.Confirm = func(ctx context.Context) error {
-		if err := a.Confirm(ctx); err != nil {
-			return endedThere(err)
-		}
-		return x.endOne(ctx, a.Replaced())
-	}
+	user.Announce = func(ctx context.Context, key session.Key) error { return x.announce(ctx, a, key) }
+	user.Confirm = func(ctx context.Context) error { return endedThere(a.Confirm(ctx)) }
 	s, err := x.sessions.Create(w, r, user)
 	if err != nil {
 		return err
@@ -133,6 +128,19 @@ func (x sso) signIn(w http.ResponseWriter, r *http.Request, t authn.Trip, a auth
 		Redirect(w, r, t.Next)
 	} else {
 		WriteJSON(w, http.StatusOK, signedIn(s))
+	}
+	return nil
+}
+
+// announce announces the session with that key. It ends at once the one that the same session
+// at the provider had here before: from now on no notice leads to that one, whatever becomes
+// of the new one.
+func (x sso) announce(ctx context.Context, a authn.Arrival, key session.Key) error {
+	if err := a.Announce(ctx, key); err != nil {
+		return endedThere(err)
+	}
+	if before := a.Replaced(); before != key {
+		return x.endOne(ctx, before)
 	}
 	return nil
 }
@@ -158,13 +166,8 @@ func (x sso) renew(w http.ResponseWriter, r *http.Request, t authn.Trip, a authn
 	if s.UserID != t.UserID || a.User().ID != t.UserID {
 		return errOtherUser
 	}
-	if err := a.Announce(ctx, s.Key()); err != nil {
-		return endedThere(err)
-	}
-	if before := a.Replaced(); before != s.Key() {
-		if err := x.endOne(ctx, before); err != nil {
-			return err
-		}
+	if err := x.announce(ctx, a, s.Key()); err != nil {
+		return err
 	}
 	if err := x.sessions.Reauthenticate(ctx, w, s); err != nil {
 		return err
@@ -232,7 +235,7 @@ func (x sso) endOne(ctx context.Context, key session.Key) error {
 // waysOut is the data of the page of a trip that has failed: what was wrong, and two links.
 type waysOut struct{ Provider, Detail, Again, AgainKey, Back, BackKey string }
 
-// fail answers a trip that has failed. Nothing has changed then.
+// fail answers a trip that has failed. Nobody is signed in by it.
 func (x sso) fail(w http.ResponseWriter, r *http.Request, t authn.Trip, err error) {
 	out := waysOut{Again: withNext(beginPath, t.Next), AgainKey: "sso.begin", Back: withNext(loginPath, t.Next), BackKey: "sso.login"}
 	if t.UserID != "" {

@@ -257,12 +257,35 @@ func TestReplaced(t *testing.T) {
 	if first = pairOf(again, "__Host-SESSIONID"); r.profileStatus(first) != 200 {
 		t.Fatal("who proves it again has lost the session")
 	}
-	r.hooks["sessions.Delete"] = down
+	r.hooks["sessions.Delete"] = down // then no new one begins either
 	same(t, r.arrive(authn.Trip{}, "otto", ""), problemPage(503, away).with("Retry-After", "5").with("Set-Cookie", clearedTrip))
 	r.repair()
 	second := pairOf(r.arrive(authn.Trip{}, "otto", ""), "__Host-SESSIONID")
 	if r.profileStatus(first) != 401 || r.profileStatus(second) != 200 {
 		t.Error("the session before goes on, or the new one does not")
+	}
+}
+
+// So it does if the new one comes to nothing after it was announced: because a notice came,
+// which led to the new one alone, or in an outage.
+func TestReplacedByNothing(t *testing.T) {
+	for call, err := range map[string]error{"arrival.Confirm": authn.ErrRefused, "sessions.Create": errDown} {
+		t.Run(call, func(t *testing.T) {
+			r := newFederated(t)
+			p := &testProvider{callRecorder: &r.callRecorder}
+			r.handler = r.pages.Handler(SSO(r.sessions, p, Options{}), Profile(r.sessions))
+			first := pairOf(r.arrive(authn.Trip{}, "otto", ""), "__Host-SESSIONID")
+			all, _ := r.sessions.List(t.Context(), "otto-id")
+			p.replaced = all[0].Key()
+			r.hooks[call] = func() error { return err }
+			if resp := r.arrive(authn.Trip{}, "otto", ""); pairOf(resp, "__Host-SESSIONID") != "" {
+				t.Fatal("somebody is signed in")
+			}
+			r.repair()
+			if got := r.profileStatus(first); got != 401 {
+				t.Errorf("the session before, which no notice ends any more, answers %d", got)
+			}
+		})
 	}
 }
 

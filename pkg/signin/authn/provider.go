@@ -74,7 +74,8 @@ type Arrival interface {
 
 	// Replaced returns, after Announce, the session that the same session at the provider had
 	// here before, or the zero Key. The caller must end it, unless it is the one that was
-	// announced: no notice of the provider leads to it any more.
+	// announced, and whatever becomes of that one: no notice of the provider leads to it any
+	// more.
 	Replaced() session.Key
 
 	// Confirm checks that the provider has not ended its session since: see
