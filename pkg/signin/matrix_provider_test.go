@@ -19,7 +19,7 @@ const (
 	untrusted      = "The other service has sent an answer that we cannot verify. Nothing has changed. Begin again."
 	notAsked       = "The other service does not say that it has asked you again. To confirm that it is you, sign out and sign in again."
 	notHere        = "You may not sign in here with this account of the other service."
-	otherUser      = "You came back from the other service as somebody else. Nothing has changed: you are still signed in here as before."
+	otherUser      = "You came back from the other service as somebody else. Nothing has changed here."
 	endedMeanwhile = "Your session at the other service has ended meanwhile. Begin again."
 
 	left = "You are signed out here. We cannot reach the other service just now, so you may still be signed in there."
