@@ -39,6 +39,10 @@ var (
 // one of them for the monolith's.
 var ownNames = []string{"__Host-SESSIONID", "__Host-DEVICE", "__Host-PROVIDER"}
 
+// ownPrefix begins the names of the cookies of package oidc: one for each sign-in that has
+// begun.
+const ownPrefix = "__Host-SSO-"
+
 // ParseLegacyCookies reads cookies such as "session;Path=/shop;Domain=example.org;Stateless,
 // sessionid", with commas between them. After a name may come its Path, which is "/" by
 // default, its Domain and the word Stateless, each at most once, in any order. An empty
@@ -63,7 +67,7 @@ func parseLegacyCookie(entry string) (c LegacyCookie, err error) {
 	if !legacyName.MatchString(c.Name) {
 		return c, fmt.Errorf("%q is no name of a cookie; write such as session, or session;Path=/shop;Domain=example.org;Stateless, and a comma between two cookies", c.Name)
 	}
-	if slices.ContainsFunc(ownNames, func(own string) bool { return strings.EqualFold(own, c.Name) }) {
+	if c.isOwn() {
 		return c, fmt.Errorf("%q is a cookie of this product and not of a monolith; leave it out", c.Name)
 	}
 	seen := map[string]bool{}
@@ -109,6 +113,12 @@ func (c *LegacyCookie) checkPrefix() error {
 		return fmt.Errorf("the cookie %s has a Path or a Domain; browsers keep none with this name that has, so leave them out", c.Name)
 	}
 	return nil
+}
+
+// isOwn reports whether the cookie is one of the product. It ignores case, as browsers do with
+// the prefix.
+func (c *LegacyCookie) isOwn() bool {
+	return c.hasPrefix(ownPrefix) || slices.ContainsFunc(ownNames, func(own string) bool { return strings.EqualFold(own, c.Name) })
 }
 
 // hasPrefix ignores case, as browsers do.
