@@ -1,11 +1,13 @@
 package oidc
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"example.com/coatcheck/pkg/session"
@@ -59,20 +61,33 @@ func (a *arrival) Announce(ctx context.Context, key session.Key) error {
 // Replaced implements [authn.Arrival].
 func (a *arrival) Replaced() session.Key { return a.replaced }
 
-// Confirm implements [authn.Arrival]. A notice that comes before this read is seen by it, and
-// one that comes later finds the session, by its link or by its user.
+// Confirm implements [authn.Arrival]. A notice that comes before these reads is seen by them,
+// and one that comes later finds the session, by its link or by its user. The two reads run
+// at the same time.
 func (a *arrival) Confirm(ctx context.Context) error {
-	store := a.provider.config.Store
-	if a.session != "" {
-		ended, err := store.Ended(ctx, a.session)
-		if err != nil {
-			return err
-		}
-		if !ended.IsZero() {
-			return fmt.Errorf("%w: %w", authn.ErrRefused, ErrEnded)
-		}
+	var ofSession error
+	var wg sync.WaitGroup
+	wg.Go(func() { ofSession = a.confirmSession(ctx) })
+	ofUser := a.confirmUser(ctx)
+	wg.Wait()
+	return cmp.Or(ofSession, ofUser)
+}
+
+// confirmSession checks that the session at the provider has not ended.
+func (a *arrival) confirmSession(ctx context.Context) error {
+	if a.session == "" {
+		return nil
 	}
-	ended, err := store.Ended(ctx, a.subject)
+	ended, err := a.provider.config.Store.Ended(ctx, a.session)
+	if err == nil && !ended.IsZero() {
+		err = fmt.Errorf("%w: %w", authn.ErrRefused, ErrEnded)
+	}
+	return err
+}
+
+// confirmUser checks that not all sessions of the user have ended since the ID token.
+func (a *arrival) confirmUser(ctx context.Context) error {
+	ended, err := a.provider.config.Store.Ended(ctx, a.subject)
 	if err == nil && !ended.Before(a.issuedAt) {
 		err = fmt.Errorf("%w: the provider has ended all sessions of this user since", authn.ErrRefused)
 	}

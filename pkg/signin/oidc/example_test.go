@@ -1,6 +1,8 @@
 package oidc_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -55,7 +57,8 @@ func Example() {
 	user := arrival.User()
 	fmt.Println(user.ID, user.Username, user.Roles, trip.Next)
 
-	// The session is made with the Announce and the Confirm of the arrival.
+	// The session is made with the Announce and the Confirm of the arrival. It takes the place
+	// of the one that the same session at the provider had here.
 	sessions, err := session.New(memstore.New(), session.Config{})
 	if err != nil {
 		fmt.Println(err)
@@ -66,7 +69,16 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	kept.Announce, kept.Confirm = arrival.Announce, arrival.Confirm
+	kept.Confirm = arrival.Confirm
+	kept.Announce = func(ctx context.Context, key session.Key) error {
+		if err := arrival.Announce(ctx, key); err != nil || arrival.Replaced() == (session.Key{}) {
+			return err
+		}
+		if err := sessions.RevokeKey(ctx, arrival.Replaced()); !errors.Is(err, session.ErrNoSession) {
+			return err
+		}
+		return nil
+	}
 	if _, err := sessions.Create(httptest.NewRecorder(), r, kept); err != nil {
 		fmt.Println(err)
 		return

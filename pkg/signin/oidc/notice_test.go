@@ -1,12 +1,14 @@
 package oidc_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -265,6 +267,32 @@ func TestIDTokenIsNoNotice(t *testing.T) {
 	notice := w.issuer.Notice(notices, map[string]any{"sub": "user-1"}).PostFormValue("logout_token")
 	w.issuer.Bad.Token = func(string) string { return notice }
 	wantError(t, w.tryIn(), authn.ErrUntrusted, "")
+}
+
+// together answers a read of what has ended when another one has come too.
+type together struct {
+	oidc.Store
+	reads sync.WaitGroup
+}
+
+func (s *together) Ended(ctx context.Context, id string) (time.Time, error) {
+	s.reads.Done()
+	s.reads.Wait()
+	return s.Store.Ended(ctx, id)
+}
+
+// TestConfirmReadsAtOnce: a sign-in waits once for what has ended, of the session and of the
+// user.
+func TestConfirmReadsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &together{Store: newLinks()}
+		store.reads.Add(2)
+		w := newWorld(t, func(c *oidc.Config) { c.Store = store })
+		w.issuer.User["sid"] = "s1"
+		if err := w.arrive(authn.Trip{}).Confirm(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestFormOfANotice: a notice is one token in a form.
