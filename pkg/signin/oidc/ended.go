@@ -13,8 +13,9 @@ const (
 	logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 	maxNotice   = 64 << 10 // bytes of the body of a notice
 
-	// markLife is how long it is kept that something has ended: much longer than a sign-in
-	// that had begun before can take.
+	// markLife is how much longer than a link it is kept that something has ended. So a mark
+	// outlives the link that it is written to, also by another machine's clock, and a store
+	// never has to keep the later time of that link.
 	markLife = 24 * time.Hour
 )
 
@@ -80,7 +81,7 @@ func (p *Provider) verifyNotice(ctx context.Context, i *issuer, raw string) (cla
 // mark stores what has ended. With a session ID it is that session alone.
 func (p *Provider) mark(ctx context.Context, c claims) (authn.Ended, error) {
 	at, _ := c.time("iat")
-	expires := time.Now().Add(markLife).Truncate(time.Second)
+	expires := time.Now().Add(p.config.Lifetime + markLife).Truncate(time.Second)
 	if _, ok := c["sid"]; ok {
 		sid := c.text("sid")
 		if sid == "" {
