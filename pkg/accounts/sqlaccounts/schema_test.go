@@ -54,7 +54,7 @@ func wantOldRows(t *testing.T, db *sqldb.Database) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprintf("%+v", *alice), "{Name:alice Username:Alice UserID:u1 DisplayName:Alice A. Roles:[admin] Preferences:map[theme:dark] "+
+	if got, want := fmt.Sprintf("%+v", *alice), "{Name:alice Username:Alice UserID:u1 DisplayName:Alice A. Roles:[admin] Preferences:map[theme:dark] Attributes:map[] "+
 		"PasswordHash:hash Disabled:true FrozenUntil:2027-01-15 08:00:00 +0000 UTC Origin: ImportedHash: Closed:false Version:7 CredentialVersion:0 Revision:r1}"; got != want {
 		t.Errorf("the user is now\n     %s\nwant %s", got, want)
 	}
