@@ -46,14 +46,28 @@ func (f *flattener) fileAt(at int) string {
 	return file
 }
 
+// call adds the template that another one calls. Of one that stands in a tag, an attribute,
+// a title or a style, html/template makes another one, which only it can look up. Its name
+// begins with that of the template it is made of.
+func (f *flattener) call(name string) {
+	original, _, made := strings.Cut(name, "$htmltemplate_")
+	if !made {
+		f.showsMain = f.showsMain || name == "main"
+		f.template(name)
+		return
+	}
+	f.text.WriteString(markup.Seam)
+	f.template(original)
+	f.text.WriteString(markup.Seam)
+}
+
 // template adds the template with the name. One that calls itself is added once.
 func (f *flattener) template(name string) {
 	called := f.page.Lookup(name)
 	if called == nil || called.Tree == nil || slices.Contains(f.open, name) {
-		f.text.WriteString(markup.Hole) // it stands in an attribute or a style, where html/template makes another of it
+		f.text.WriteString(markup.Hole)
 		return
 	}
-	f.showsMain = f.showsMain || name == "main"
 	before := f.fileAt(f.text.Len())
 	f.open = append(f.open, name)
 	f.enter(called.Tree.ParseName)
@@ -90,7 +104,7 @@ func (f *flattener) node(n parse.Node) {
 		f.branch(&n.BranchNode)
 	case *parse.TemplateNode:
 		f.pipe(n.Pipe)
-		f.template(n.Name)
+		f.call(n.Name)
 	}
 }
 

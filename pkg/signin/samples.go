@@ -11,7 +11,7 @@ import (
 
 // trySamples shows a page with sample data in each language to a user who is signed in, and
 // in one language to a visitor. It returns what went wrong in the template, and when.
-func (p *Pages) trySamples(name string, own []any, needs markup.Needs) (problem, when string) {
+func (p *Pages) trySamples(name string, own []any, needs *markup.Needs) (problem, when string) {
 	data, hint := p.samplesOf(name), ""
 	switch {
 	case data != nil:
@@ -37,17 +37,23 @@ func (p *Pages) trySamples(name string, own []any, needs markup.Needs) (problem,
 	return "", ""
 }
 
-// try shows one page, and checks that the policy allows its styles.
-func (p *Pages) try(name string, v view, needs markup.Needs) (problem string) {
+// try shows one page, and checks what its data brings into it as HTML: the policy has no place
+// for a style, and gets one for images and fonts of the site.
+func (p *Pages) try(name string, v view, needs *markup.Needs) (problem string) {
 	var page strings.Builder
 	if err := p.templates[name].Execute(&page, v); err != nil {
 		return err.Error()
 	}
-	for tag := range markup.Tags(page.String()) {
-		if tag.Name == "style" && !tag.End && !slices.Contains(needs.Styles, tag.Text) {
+	shown, problems := markup.Check(page.String(), nil)
+	for _, text := range shown.Styles {
+		if !slices.Contains(needs.Styles, text) {
 			return name + ".html shows a <style> that is not in its template; take it out of the data"
 		}
 	}
+	if len(problems) > 0 {
+		return name + ".html shows something that is not in its template: " + problems[0].Text
+	}
+	needs.Images, needs.Fonts = needs.Images || shown.Images, needs.Fonts || shown.Fonts
 	return ""
 }
 

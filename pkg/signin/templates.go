@@ -22,6 +22,10 @@ const (
 	logoFile   = "logo.svg"
 )
 
+// byteOrderMark is what some editors put before a text in UTF-8. It would be a part of the
+// first selector of a style sheet.
+const byteOrderMark = "\ufeff"
+
 // pageNames are the pages that our routes show.
 var pageNames = []string{"login", "profile", "sessions", "password", "reauthenticate", "redirect", "convert", "problem", "sso"}
 
@@ -59,7 +63,7 @@ func readTemplates(templates fs.FS) (map[string]string, error) {
 		if !utf8.Valid(text) {
 			return nil, fmt.Errorf("%s is not in UTF-8", name)
 		}
-		read[name] = markup.Clean(string(text))
+		read[name] = markup.Clean(strings.TrimPrefix(string(text), byteOrderMark))
 	}
 	if len(read) == 0 {
 		return nil, errors.New("there is no file; if all stand in a folder, take that by fs.Sub")
@@ -158,8 +162,9 @@ func (p *Pages) checkTemplates(names []string, samples map[string][]any) error {
 	}
 	p.policies = map[string]string{}
 	for _, name := range names {
-		p.policies[name] = policyOf(needs[name])
-		problems.add(p.trySamples(name, samples[name], needs[name]))
+		needed := needs[name]
+		problems.add(p.trySamples(name, samples[name], &needed))
+		p.policies[name] = policyOf(needed)
 	}
 	return problems.err()
 }

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"html/template"
 	"io/fs"
 	"net/http"
 	"os"
@@ -107,6 +108,10 @@ a > b { content: "<" }</style><h1>{{$.T "menu.devices"}}: {{.Data.who}}</h1>`
 		"logo":                                      {map[string]string{"logo.svg": `<svg viewBox="0 0 1 1" width="9"><style>path { fill: red }</style><path d="M0 0"/></svg>`}, Config{}, "/login", style(style1(), "path { fill: red }"), []string{`<svg viewBox="0 0 1 1" width="9">`}},
 		"the brand's logo first": {map[string]string{"logo.svg": `<svg viewBox="0 0 1 1" width="9"></svg>`}, Config{Site: site.Site{Brand: site.Brand{Logo: logo(t)}}}, "/login", style(style1()),
 			[]string{`viewBox="0 0 2 2"`}},
+		"image in a called tag":   {map[string]string{"orders.html": main(`<img alt="" {{template "from"}}>`) + `{{define "from"}}src="/brand/logo.png"{{end}}`}, Config{}, "/own/orders", style(style1()) + "; img-src 'self'", []string{`<img alt="" src="/brand/logo.png">`}},
+		"image in the data":       {map[string]string{"orders.html": main(`{{.Data.picture}}`)}, Config{Samples: map[string][]any{"orders": {map[string]template.HTML{"picture": `<img src="/brand/logo.png">`}}}}, "/own/orders", style(style1()) + "; img-src 'self'", nil},
+		"byte order mark":         {map[string]string{"style.css": "\ufeffh1 {}\n", "layout.html": "\ufeff<!doctype html><style>{{.Look.Style}}</style>{{template \"main\" .}}"}, Config{}, "/login", style("h1 {}\n"), []string{"<!doctype html><style>h1 {}\n</style>"}},
+		"field in a branch":       {map[string]string{"login.html": main(`<form method="post" action="/login"><input name="{{if .Theme}}username{{else}}username{{end}}"><input name="{{template "password"}}"></form>`) + `{{define "password"}}password{{end}}`}, Config{}, "/login", style(style1()), []string{`<input name="username"><input name="password">`}},
 		"files that are not seen": {map[string]string{".DS_Store": "x", "static/logo.png": "x", "orders.html": main("Hello")}, Config{}, "/own/orders", style(style1()), []string{"Hello"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -169,28 +174,34 @@ func TestWrongTemplates(t *testing.T) {
 		"other file":            {"styles.css", "", "styles.css is no template; write *.html, style.css or logo.svg"},
 		"page in a folder":      {"templates/login.html", main("x"), "there is no file; if all stand in a folder, take that by fs.Sub"},
 
-		"script":         {"orders.html", main(`<script src="/x.js"></script>`), "orders.html: there is a <script>, and the policy allows none; take it out"},
-		"handler":        {"orders.html", main(`<p onclick="x()">`), "orders.html: <p> has onclick, and the policy allows no script"},
-		"handler, rare":  {"orders.html", main(`{{if eq .Here "/never"}}<p OnClick='x()'>{{end}}`), "orders.html: <p> has onclick"},
-		"style":          {"orders.html", main(`<p style="color: red">`), "orders.html: <p> has a style attribute, which the policy forbids; give it a class"},
-		"JavaScript URL": {"orders.html", main(`<a href=" java&#115;cript:x()">`), "orders.html: <a> has href="},
-		"frame":          {"orders.html", main(`<iframe src="/x"></iframe>`), "there is a <iframe>"},
-		"sheet":          {"layout.html", `<link rel="stylesheet" href="/x.css">{{template "main" .}}`, `layout.html: there is a <link rel="stylesheet">, and the policy allows only style sheets in the page itself; put its rules into style.css`},
-		"base":           {"layout.html", `<base href="/x">{{template "main" .}}`, "layout.html: there is a <base>"},
-		"image":          {"orders.html", main(`<img src="https://cdn.example/logo.png">`), `orders.html: <img> loads the image "https://cdn.example/logo.png", and the policy allows only those of the site itself: serve it by a route of your own`},
-		"image, data":    {"orders.html", main(`<img src="data:image/png;base64,AAAA">`), `<img> loads the image "data:image/png;base64,AAAA"`},
-		"image, branch":  {"orders.html", main(`<img src="{{if .Theme}}/a.png{{else}}//cdn.example/b.png{{end}}">`), "<img> loads the image"},
-		"image, set":     {"orders.html", main(`<img src="/a.png" srcset="/a.png 1x, https://cdn.example/b.png 2x">`), `"https://cdn.example/b.png"`},
-		"image, SVG":     {"logo.svg", `<svg viewBox="0 0 1 1"><image href="https://cdn.example/b.png"/></svg>`, "<image> loads the image"},
-		"style, SVG":     {"logo.svg", `<svg viewBox="0 0 1 1"><path style="fill: red"/></svg>`, "<path> has a style attribute"},
-		"icon":           {"layout.html", `<link rel="icon" href="data:,">{{template "main" .}}`, `<link> loads the image "data:,"`},
-		"CSS, image":     {"style.css", "h1 { background: URL( 'https://cdn.example/b.png') }", `a style sheet loads the image "https://cdn.example/b.png"`},
-		"CSS, font":      {"style.css", "@font-face { src: url(data:font/woff2;base64,AAAA) }", "a style sheet loads the font"},
-		"CSS, import":    {"style.css", "@import '/x.css';", "a style sheet has @import, which the policy forbids"},
-		"CSS, end":       {"style.css", "h1 {} </style><b>", "style.css has </style in it"},
-		"CSS, data":      {"orders.html", main(`<style>h1 { color: {{.Theme}} }</style>`), "orders.html: a <style> has {{…}} in it, other than {{.Look.Style}}"},
-		"CSS, branch":    {"orders.html", main(`<style>h1 { {{if .Theme}}color: red{{end}} }</style>`), "a <style> has {{…}} in it"},
-		"CSS, called":    {"orders.html", main(`<style>{{template "css"}}</style>`) + `{{define "css"}}h1 {}{{end}}`, "a <style> has {{…}} in it"},
+		"script":          {"orders.html", main(`<script src="/x.js"></script>`), "orders.html: there is a <script>, and the policy allows none; take it out"},
+		"handler":         {"orders.html", main(`<p onclick="x()">`), "orders.html: <p> has onclick, and the policy allows no script"},
+		"handler, rare":   {"orders.html", main(`{{if eq .Here "/never"}}<p OnClick='x()'>{{end}}`), "orders.html: <p> has onclick"},
+		"style":           {"orders.html", main(`<p style="color: red">`), "orders.html: <p> has a style attribute, which the policy forbids; give it a class"},
+		"JavaScript URL":  {"orders.html", main(`<a href=" java&#115;cript:x()">`), "orders.html: <a> has href="},
+		"frame":           {"orders.html", main(`<iframe src="/x"></iframe>`), "there is a <iframe>"},
+		"sheet":           {"layout.html", `<link rel="stylesheet" href="/x.css">{{template "main" .}}`, `layout.html: there is a <link rel="stylesheet">, and the policy allows only style sheets in the page itself; put its rules into style.css`},
+		"base":            {"layout.html", `<base href="/x">{{template "main" .}}`, "layout.html: there is a <base>"},
+		"script, called":  {"orders.html", main(`<p {{template "x"}}>`) + `{{define "x"}}onclick="x()"{{end}}`, "orders.html: <p> has onclick"},
+		"style, called":   {"orders.html", main(`<p {{template "x"}}>`) + `{{define "x"}}{{template "y"}}{{end}}{{define "y"}}style="color: red"{{end}}`, "orders.html: <p> has a style attribute"},
+		"URL, called":     {"orders.html", main(`<a href="{{template "x"}}">`) + `{{define "x"}}javascript:x(){{end}}`, "orders.html: <a> has href="},
+		"text, called":    {"layout.html", `<title>{{template "x" .}}</title>{{template "main" .}}{{define "x"}}{{if eq .Here "/never"}}{{.T "x.y"}}{{end}}{{end}}`, `layout.html: the catalogue has no text "x.y" in en`},
+		"main in a title": {"layout.html", `<title>{{template "main" .}}</title>`, `layout.html never shows {{template "main" .}}`},
+		"CSS, SVG":        {"logo.svg", `<svg viewBox="0 0 1 1"><style><![CDATA[path { fill: red }]]></style></svg>`, "a <style> in an <svg> has a < or an &"},
+		"image":           {"orders.html", main(`<img src="https://cdn.example/logo.png">`), `orders.html: <img> loads the image "https://cdn.example/logo.png", and the policy allows only those of the site itself: serve it by a route of your own`},
+		"image, data":     {"orders.html", main(`<img src="data:image/png;base64,AAAA">`), `<img> loads the image "data:image/png;base64,AAAA"`},
+		"image, branch":   {"orders.html", main(`<img src="{{if .Theme}}/a.png{{else}}//cdn.example/b.png{{end}}">`), "<img> loads the image"},
+		"image, set":      {"orders.html", main(`<img src="/a.png" srcset="/a.png 1x, https://cdn.example/b.png 2x">`), `"https://cdn.example/b.png"`},
+		"image, SVG":      {"logo.svg", `<svg viewBox="0 0 1 1"><image href="https://cdn.example/b.png"/></svg>`, "<image> loads the image"},
+		"style, SVG":      {"logo.svg", `<svg viewBox="0 0 1 1"><path style="fill: red"/></svg>`, "<path> has a style attribute"},
+		"icon":            {"layout.html", `<link rel="icon" href="data:,">{{template "main" .}}`, `<link> loads the image "data:,"`},
+		"CSS, image":      {"style.css", "h1 { background: URL( 'https://cdn.example/b.png') }", `a style sheet loads the image "https://cdn.example/b.png"`},
+		"CSS, font":       {"style.css", "@font-face { src: url(data:font/woff2;base64,AAAA) }", "a style sheet loads the font"},
+		"CSS, import":     {"style.css", "@import '/x.css';", "a style sheet has @import, which the policy forbids"},
+		"CSS, end":        {"style.css", "h1 {} </style><b>", "style.css has </style in it"},
+		"CSS, data":       {"orders.html", main(`<style>h1 { color: {{.Theme}} }</style>`), "orders.html: a <style> has {{…}} in it, other than {{.Look.Style}}"},
+		"CSS, branch":     {"orders.html", main(`<style>h1 { {{if .Theme}}color: red{{end}} }</style>`), "a <style> has {{…}} in it"},
+		"CSS, called":     {"orders.html", main(`<style>{{template "css"}}</style>`) + `{{define "css"}}h1 {}{{end}}`, "a <style> has {{…}} in it"},
 
 		"form, away":     {"orders.html", main(`<form method="post" action="https://pay.example/">`), `orders.html: a <form> leads to "https://pay.example/", and the policy forbids forms to other sites`},
 		"button, away":   {"orders.html", main(`<button formaction="//pay.example/">`), "<button> has the formaction"},
@@ -226,6 +237,22 @@ func TestStyleInData(t *testing.T) {
 	r.withTemplates(Config{Templates: filesOf(map[string]string{"orders.html": main(`{{.Data}}`)}), Samples: map[string][]any{"orders": {"<style>h1 {}</style>"}}})
 	if policy := r.do(fromBrowser(get("/own/orders"))).header.Get("Content-Security-Policy"); !strings.HasSuffix(policy, "style-src '"+hashOf(style)+"'") {
 		t.Error(policy)
+	}
+}
+
+// TestHTMLInData: what data brings as HTML is looked at too, as far as the samples show it.
+func TestHTMLInData(t *testing.T) {
+	for html, says := range map[template.HTML]string{
+		"<style>h1 {}</style>":                  "a <style> that is not in its template",
+		`<p style="color: red">`:                "<p> has a style attribute",
+		"<p onclick=x()>":                       "<p> has onclick",
+		`<script src="/x.js"></script>`:         "there is a <script>",
+		`<img src="https://cdn.example/a.png">`: "<img> loads the image",
+	} {
+		_, err := NewPages(Config{Templates: filesOf(map[string]string{"orders.html": main(`{{.Data}}`)}), Samples: map[string][]any{"orders": {"", html}}})
+		if err == nil || !strings.Contains(err.Error(), "orders.html shows ") || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "with sample 1 of its data") {
+			t.Errorf("%s: %v", html, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package texts
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -107,7 +108,7 @@ func readAll(files fs.FS) (map[string]map[string]string, error) {
 			return nil, err
 		}
 		var texts map[string]string
-		if err := json.Unmarshal(text, &texts); err != nil {
+		if err := json.Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")), &texts); err != nil { // some editors begin a file with it
 			return nil, fmt.Errorf("%s must be one JSON object whose values are strings, with no key twice: %w", name, err)
 		}
 		own[strings.TrimSuffix(name, ".json")] = texts

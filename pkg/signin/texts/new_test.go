@@ -97,6 +97,14 @@ func TestNew(t *testing.T) {
 	}
 }
 
+// TestByteOrderMark: a file may begin with what some editors put there.
+func TestByteOrderMark(t *testing.T) {
+	c := catalogue(t, map[string]any{"en.json": "\ufeff" + `{"login.title": "Come in"}`})
+	if got := c.English().Text("login.title"); got != "Come in" {
+		t.Error(got)
+	}
+}
+
 // TestLanguagesAlone: a site may offer some of our languages, or all, in its own order.
 func TestLanguagesAlone(t *testing.T) {
 	for _, test := range []struct{ tags, want []string }{

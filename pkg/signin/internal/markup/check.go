@@ -45,6 +45,7 @@ type checker struct {
 	problems []Problem
 	at       int
 	form     *openForm
+	svg      bool // whether an SVG picture has begun and not ended
 }
 
 func (c *checker) report(format string, args ...any) {
@@ -52,6 +53,9 @@ func (c *checker) report(format string, args ...any) {
 }
 
 func (c *checker) see(tag *Tag) {
+	if tag.Name == "svg" {
+		c.svg = !tag.End
+	}
 	if tag.End {
 		if tag.Name == "form" {
 			c.endForm()
@@ -113,6 +117,9 @@ func (c *checker) style(text string) {
 	if strings.ContainsAny(text, Hole+Seam) {
 		c.report("a <style> has {{…}} in it, other than {{.Look.Style}}; the policy allows only a text that is the same in every answer: move it to a class or to a data-… attribute")
 		return
+	}
+	if c.svg && strings.ContainsAny(text, "<&") { // it is no text only there (HTML Standard, section 13.2.6.5)
+		c.report("a <style> in an <svg> has a < or an &, such as that of <![CDATA[, which browsers read there as markup; put its rules into style.css")
 	}
 	if !slices.Contains(c.needs.Styles, text) {
 		c.needs.Styles = append(c.needs.Styles, text)

@@ -60,7 +60,7 @@ func (c *checker) endForm() {
 	if form == nil || form.route == nil || len(form.route.Needed)+len(form.route.More) == 0 {
 		return
 	}
-	if slices.ContainsFunc(form.fields, func(name string) bool { return strings.Contains(name, Hole) }) {
+	if slices.ContainsFunc(form.fields, func(name string) bool { return strings.ContainsAny(name, Hole+Seam) }) {
 		return
 	}
 	c.at = form.at

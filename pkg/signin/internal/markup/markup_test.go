@@ -108,6 +108,7 @@ func TestCheck(t *testing.T) {
 		`<form action="` + Seam + `/a` + Seam + `https://b.example/">`:         "0: a <form> leads to",
 		`<form>`: "0: a <form> has no action",
 		`<form action="/login" method="post"></form>`:                                      `0: the form to /login has no field "name"`,
+		`<svg><style>a &gt; b {}</style></svg><style>a { & b {} }</style>`:                 "5: a <style> in an <svg>",
 		`<p><form action="/login" method="get"><input name="name"><input name="b"></form>`: `3: the form to /login has the method "get"; 3: the form to /login has the field "b"`,
 		`<form action="/end/` + Hole + `">`:                                                `0: the form to /end/{} has the method ""`,
 	} {
