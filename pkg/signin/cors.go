@@ -25,6 +25,9 @@ func (p *Pages) allowOrigin(h http.Header, r *http.Request) {
 	}
 }
 
+// everyMethod has the methods of a route whose pattern names none.
+const everyMethod = "DELETE, GET, HEAD, PATCH, POST, PUT"
+
 // trustedOrigin returns the origin of the page that sends r if the site trusts it, and
 // otherwise "".
 func (p *Pages) trustedOrigin(r *http.Request) string {

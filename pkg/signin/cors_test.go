@@ -101,6 +101,28 @@ func TestPreflights(t *testing.T) {
 	}
 }
 
+// TestPreflightsOfRoutesForEveryMethod: a route whose pattern names no method gets no
+// preflight, also not one for a path of ours, and a route for OPTIONS gets its own.
+func TestPreflightsOfRoutesForEveryMethod(t *testing.T) {
+	r := newFixture(t)
+	own := func(w http.ResponseWriter, req *http.Request) { w.WriteHeader(http.StatusTeapot) }
+	r.pages = pagesFor(t, site.Site{TrustedOrigins: []string{app}})
+	r.handler = r.pages.Handler(Logout(r.sessions), Routes{"/": own, "OPTIONS /asked": own})
+	for _, tt := range []struct {
+		path, origin string
+		status       int
+	}{{"/logout", app, 204}, {"/any/thing", app, 204}, {"/asked", app, 418}, {"/any/thing", admin, 418}, {"/any/thing", "", 418}} {
+		req := with(httptest.NewRequest("OPTIONS", tt.path, nil), "Access-Control-Request-Method", "DELETE")
+		if tt.origin != "" {
+			req.Header.Set("Origin", tt.origin)
+		}
+		resp := r.do(req)
+		if allowed := resp.header.Get("Access-Control-Allow-Methods"); resp.status != tt.status || (allowed == "DELETE, GET, HEAD, PATCH, POST, PUT") != (tt.status == 204) {
+			t.Errorf("%s from %q: %d %q", tt.path, tt.origin, resp.status, allowed)
+		}
+	}
+}
+
 // TestTrustedReads: each answer of each kind can be read by a page of a trusted origin, and
 // by no other page, and caches are told that it depends on the origin.
 func TestTrustedReads(t *testing.T) {

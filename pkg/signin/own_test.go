@@ -3,6 +3,7 @@ package signin
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -109,6 +110,28 @@ func TestOwnCatchAll(t *testing.T) {
 	}
 }
 
+// TestAbortedAnswer: an answer that its route breaks off stays broken off, so that nobody
+// takes a part for the whole.
+func TestAbortedAnswer(t *testing.T) {
+	r := newFixture(t)
+	handler := r.pages.Handler(Routes{"GET /part": func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte("a part"))
+		panic(http.ErrAbortHandler)
+	}})
+	w := httptest.NewRecorder()
+	func() {
+		defer func() {
+			if p := recover(); p != http.ErrAbortHandler {
+				t.Errorf("the server gets %v", p)
+			}
+		}()
+		handler.ServeHTTP(w, get("/part"))
+	}()
+	if w.Body.String() != "a part" || r.log.String() != "" {
+		t.Errorf("%q, log %s", w.Body, r.log.String())
+	}
+}
+
 // TestConflictingRoutes: two routes for one request stop the start, and the text names them.
 func TestConflictingRoutes(t *testing.T) {
 	r := newFixture(t)
@@ -118,6 +141,7 @@ func TestConflictingRoutes(t *testing.T) {
 		"POST /sessions/{which}/revoke": Sessions(r.sessions, window),
 		"GET profile":                   nil,
 		"GET /{name}/{name}":            nil,
+		"GET /orders/{$}":               nil, // every path with a slash at its end is a 404
 	} {
 		func() {
 			defer func() {

@@ -23,6 +23,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -49,6 +50,9 @@ type Routes map[string]http.HandlerFunc
 // the site's proxy, repeated headers, cross-origin writes, bodies over 8 KB. It turns a
 // panic into a logged 500, and drops the headers that the route has set. It panics if two
 // routes are for the same requests, or a pattern is none.
+//
+// A path with a slash at its end is unknown: "GET /static/" is for what is below it. A
+// preflight of a trusted origin is answered here, unless there is a route for OPTIONS.
 //
 // A route has 8 seconds for a request, or less if the request's own context ends
 // earlier. So a store that hangs becomes a 503. The time begins when the body has
@@ -82,11 +86,14 @@ func (p *Pages) Handler(routes ...Routes) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
 		r = r.WithContext(ctx)
-		if h, pattern := mux.Handler(r); pattern == "" {
+		switch h, pattern := mux.Handler(r); {
+		case pattern == "":
 			failUnrouted(w, r, h)
-			return
+		case isPreflight(r) && !strings.HasPrefix(pattern, http.MethodOptions+" "):
+			answerPreflight(w, everyMethod)
+		default:
+			mux.ServeHTTP(w, r)
 		}
-		mux.ServeHTTP(w, r)
 	})
 }
 
@@ -112,6 +119,9 @@ func register(mux *http.ServeMux, pattern string, handler http.HandlerFunc) {
 			panic(fmt.Sprintf("signin: the route %q cannot be added: %s. Each request must have one best route: give this one another path, or leave the other out", pattern, why))
 		}
 	}()
+	if before, ok := strings.CutSuffix(pattern, "/{$}"); ok && strings.Contains(before, "/") {
+		panic("a path with a slash at its end is never served")
+	}
 	mux.Handle(pattern, handler)
 }
 
@@ -166,7 +176,9 @@ func failMethod(w http.ResponseWriter, r *http.Request, allowed string) {
 // the handler was about to send, because a cookie may belong to work that is only
 // half done.
 func recoverPanic(w http.ResponseWriter, r *http.Request) {
-	if p := recover(); p != nil {
+	if p := recover(); p == http.ErrAbortHandler {
+		panic(p) // the answer shall not be ended, as that of a proxy whose server has gone
+	} else if p != nil {
 		log(r.Context()).ErrorContext(r.Context(), "sys_crash", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		clear(w.Header())
 		errBroken.write(w, r)
