@@ -11,11 +11,12 @@ ALTER TABLE users
 
 -- A program that does not know the revision leaves it as it is. What it writes counts as a
 -- change all the same: nothing that the portal read before overwrites it, and a sign-in
--- under way fails if the password, the roles or the right to sign in are other ones now.
+-- under way fails if the password, the roles, the tenant or the right to sign in are other
+-- ones now.
 CREATE FUNCTION users_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.revision := gen_random_uuid();
-    IF (NEW.password, NEW.active, NEW.roles) IS DISTINCT FROM (OLD.password, OLD.active, OLD.roles) THEN
+    IF (NEW.password, NEW.active, NEW.roles, NEW.tenant) IS DISTINCT FROM (OLD.password, OLD.active, OLD.roles, OLD.tenant) THEN
         NEW.version := OLD.version + 1;
     END IF;
     IF NEW.password IS DISTINCT FROM OLD.password OR OLD.active AND NOT NEW.active THEN

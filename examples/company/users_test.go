@@ -46,6 +46,7 @@ func TestAnotherProgram(t *testing.T) {
 		"not active":       {`UPDATE users SET active = false WHERE id = 1`, 2, 2},
 		"active again":     {`UPDATE users SET active = true WHERE id = 3`, 2, 1},
 		"other roles":      {`UPDATE users SET roles = '{}' WHERE id = 1`, 2, 1},
+		"another tenant":   {`UPDATE users SET tenant = 'Lantern Books' WHERE id = 1`, 2, 1},
 		"another name":     {`UPDATE users SET full_name = 'Ada Fell' WHERE id = 1`, 1, 1},
 	} {
 		address := newDatabase(t)

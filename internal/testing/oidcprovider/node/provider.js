@@ -1,8 +1,8 @@
 // An OpenID provider for tests, by npm's oidc-provider. Its users are invented, and their
 // password stands on its own login page.
 //
-// The one argument is a JSON object: port, the folder with oidc-provider, the client, and
-// the number of the key that signs. It prints "ready" when it serves.
+// The one argument is a JSON object: the port, the folder with oidc-provider, the client, and
+// the password of the users. It prints "ready" when it serves.
 import { createServer } from 'node:http';
 import { generateKeyPairSync } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
