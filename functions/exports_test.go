@@ -83,6 +83,8 @@ func (e evaluation) value(v any) any {
 			return !e.value(list[0]).(bool)
 		case "Fn::And":
 			return !slices.ContainsFunc(list, func(part any) bool { return !e.value(part).(bool) })
+		case "Fn::Or":
+			return slices.ContainsFunc(list, func(part any) bool { return e.value(part).(bool) })
 		case "Condition":
 			return e.holds(argument.(string))
 		}

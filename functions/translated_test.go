@@ -25,6 +25,7 @@ import (
 // translated is SAM's translation of a template, which CloudFormation gets.
 type translated struct {
 	Parameters map[string]struct{ Default any }
+	Rules      map[string]rule
 	Conditions map[string]json.RawMessage
 	Resources  map[string]struct {
 		Type                                string
@@ -36,6 +37,15 @@ type translated struct {
 		Condition string
 		Value     json.RawMessage
 		Export    *struct{ Name substitution }
+	}
+}
+
+// rule is what CloudFormation checks before it deploys.
+type rule struct {
+	RuleCondition json.RawMessage
+	Assertions    []struct {
+		Assert            json.RawMessage
+		AssertDescription string
 	}
 }
 
