@@ -398,8 +398,9 @@ func TestTranslatedSessionKeys(t *testing.T) {
 	}
 }
 
-// The value that Secrets Manager generates is a valid signing key.
-func TestGeneratedSessionKeys(t *testing.T) {
+// The value that Secrets Manager generates is a valid key of tokens, and another one is a
+// valid key of the cookie of a sign-in at a provider.
+func TestGeneratedKeys(t *testing.T) {
 	type secret struct {
 		GenerateSecretString struct {
 			PasswordLength     int
@@ -407,15 +408,18 @@ func TestGeneratedSessionKeys(t *testing.T) {
 			IncludeSpace       bool
 		}
 	}
-	g := resources[secret](t, translate(t), "AWS::SecretsManager::Secret")["SessionKeys"].GenerateSecretString
-	if !g.ExcludePunctuation || g.IncludeSpace {
-		t.Errorf("generated of more than letters and digits: %+v", g)
-	}
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	for _, last := range letters { // in base64 the last character may have unused bits
-		t.Setenv("SESSION_KEYS", strings.Repeat(letters, 10)[:g.PasswordLength-1]+string(last))
-		if _, err := config.SessionConfig(); err != nil {
-			t.Fatal(err)
+	secrets := resources[secret](t, translate(t), "AWS::SecretsManager::Secret")
+	for id, variable := range map[string]string{"SessionKeys": "SESSION_KEYS", "ProviderKeys": "OIDC_KEYS"} {
+		g := secrets[id].GenerateSecretString
+		if !g.ExcludePunctuation || g.IncludeSpace {
+			t.Errorf("%s is generated of more than letters and digits: %+v", id, g)
+		}
+		const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+		for _, last := range letters { // in base64 the last character may have unused bits
+			t.Setenv(variable, strings.Repeat(letters, 10)[:g.PasswordLength-1]+string(last))
+			if _, err := config.Keys(variable); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

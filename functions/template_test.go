@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"regexp"
@@ -80,5 +81,30 @@ func TestRoutesThatPassOn(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("no route passes from one function to another")
+	}
+}
+
+// Only the function of the provider has the client secret, and the keys of its cookie, which
+// are those of nothing else.
+func TestSecretsOfAProvider(t *testing.T) {
+	type function struct {
+		Environment struct{ Variables map[string]json.RawMessage }
+	}
+	want := map[string]string{
+		"OIDC_KEYS":          `{"Fn::If":["Deployed",{"Fn::Sub":"{{resolve:secretsmanager:${ProviderKeys}:SecretString}}"},""]}`,
+		"OIDC_CLIENT_SECRET": `{"Fn::If":["HasClientSecret",{"Fn::Sub":"{{resolve:secretsmanager:${OidcClientSecretArn}:SecretString:::${OidcClientSecretVersion}}}"},""]}`,
+	}
+	for id, f := range resources[function](t, translate(t), "AWS::Lambda::Function") {
+		for name, value := range f.Environment.Variables {
+			switch {
+			case id != "CallbackFunction" && (want[name] != "" || bytes.Contains(value, []byte("ProviderKeys")) || bytes.Contains(value, []byte("OidcClientSecret"))):
+				t.Errorf("%s is told %s", id, name)
+			case id == "CallbackFunction" && want[name] != "":
+				var got bytes.Buffer
+				if err := json.Compact(&got, value); err != nil || got.String() != want[name] {
+					t.Errorf("%s is %s, want %s (%v)", name, got.String(), want[name], err)
+				}
+			}
+		}
 	}
 }
