@@ -178,6 +178,41 @@ func TestReauthenticateDropsEndsAt(t *testing.T) {
 	}
 }
 
+// Who has proved it at another system has done so when that says, and never before the proof
+// that the session has, nor later than now.
+func TestReauthenticateAt(t *testing.T) {
+	for name, tt := range map[string]struct{ at, want time.Duration }{
+		"a while ago":        {-5 * time.Minute, -5 * time.Minute},
+		"now":                {0, 0},
+		"in the future":      {time.Minute, 0},
+		"before the sign-in": {-time.Hour, -10 * time.Minute},
+		"nobody knows when":  {-20 * 365 * day, -10 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newFixture(t, session.Config{})
+				s, _, _ := r.create(session.User{ID: "u1"})
+				time.Sleep(10 * time.Minute)
+				now, w := time.Now().UTC(), httptest.NewRecorder()
+				want(t, r.ReauthenticateAt(t.Context(), w, s, now.Add(tt.at)), nil)
+				if got := r.stored(s); got.AuthenticatedAt != now.Add(tt.want) {
+					t.Errorf("authenticated at %v", got.AuthenticatedAt)
+				}
+				r.useUntil(tokenIn(t, w), now.Add(tt.want+lifetime))
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t, session.Config{})
+		s, _, _ := r.create(session.User{ID: "u1"})
+		time.Sleep(time.Minute)
+		want(t, r.ReauthenticateAt(t.Context(), httptest.NewRecorder(), s, time.Time{}), nil)
+		if got := r.stored(s); got.AuthenticatedAt != time.Now().UTC() {
+			t.Errorf("without a time, authenticated at %v", got.AuthenticatedAt)
+		}
+	})
+}
+
 // ReauthenticateAlone does so too, and after a lost race as well. Update and Renew do not.
 func TestWhatKeepsEndsAt(t *testing.T) {
 	for name, tt := range map[string]struct {

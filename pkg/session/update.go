@@ -56,9 +56,23 @@ func (m *Manager) Renew(ctx context.Context, w http.ResponseWriter, s *Session) 
 // Reauthenticate is Renew for a user who has just proved again who they are. It also
 // starts a new lifetime, and drops EndsAt: the session no longer continues another.
 func (m *Manager) Reauthenticate(ctx context.Context, w http.ResponseWriter, s *Session) error {
+	return m.ReauthenticateAt(ctx, w, s, time.Now())
+}
+
+// ReauthenticateAt is Reauthenticate for a user who has proved it at another system, at that
+// time, from which the new lifetime counts. The zero time means now, and so does a time in the
+// future. One before [Session.AuthenticatedAt] proves nothing new, and leaves that as it is.
+func (m *Manager) ReauthenticateAt(ctx context.Context, w http.ResponseWriter, s *Session, at time.Time) error {
 	return m.renew(ctx, w, s, func(next *Session) {
 		now := time.Now().UTC().Truncate(time.Second)
-		next.AuthenticatedAt, next.EndsAt = now, time.Time{}
+		proved := at.UTC().Truncate(time.Second)
+		if at.IsZero() {
+			proved = now
+		}
+		if proved.Before(next.AuthenticatedAt) {
+			proved = next.AuthenticatedAt
+		}
+		next.AuthenticatedAt, next.EndsAt = earlier(proved, now), time.Time{}
 		next.ExpiresAt = m.expiry(next, now)
 	})
 }

@@ -169,7 +169,7 @@ func (x sso) renew(w http.ResponseWriter, r *http.Request, t authn.Trip, a authn
 	if err := x.announce(ctx, a, s.Key()); err != nil {
 		return err
 	}
-	if err := x.sessions.Reauthenticate(ctx, w, s); err != nil {
+	if err := x.sessions.ReauthenticateAt(ctx, w, s, a.User().AuthenticatedAt); err != nil {
 		return err
 	}
 	log(ctx).InfoContext(ctx, "authn_reauthentication_success", "user_id", s.UserID, "session_id", s.ID, "ip", clientip.Of(r), "provider", providerName(r))

@@ -199,6 +199,29 @@ func TestAgain(t *testing.T) {
 	}
 }
 
+// A proof counts from when it was given, and not from when the browser came back with it.
+func TestAgainLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFederated(t)
+		cookie := signInElsewhereAs(r, ofProvider)
+		r.advance(window)
+		p := &testProvider{callRecorder: &r.callRecorder, authenticated: time.Now()}
+		r.handler = r.pages.Handler(SSO(r.sessions, p, Options{}), Sessions(r.sessions, window))
+		r.advance(window - time.Second)
+		cookie = pairOf(r.arrive(authn.Trip{UserID: "otto-id"}, "otto", cookie), "__Host-SESSIONID")
+		status := func() int {
+			return r.do(with(post("/sessions/revoke-others", "", ""), "Cookie", cookie)).status
+		}
+		if got := status(); got != 204 {
+			t.Errorf("in the window: %d", got)
+		}
+		r.advance(time.Second)
+		if got := status(); got != 403 {
+			t.Errorf("after the window: %d", got)
+		}
+	})
+}
+
 // Every page of a sign-in that has failed leads on: to a new try, and back.
 func TestWaysOut(t *testing.T) {
 	next := url.Values{"next": {"/sessions"}}.Encode()

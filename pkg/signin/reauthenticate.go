@@ -21,7 +21,7 @@ type reauthentication struct {
 // Users whose session has [authn.ValueNoPassword] cannot do that, and nobody can if
 // authenticator is nil. If elsewhere is not nil, it answers their GET. It usually redirects to
 // whoever proves them, and asks for a new proof. When the user is back, and is the same one,
-// the program calls [session.Manager.Reauthenticate] and leads the browser to next, a path of
+// the program calls [session.Manager.ReauthenticateAt] and leads the browser to next, a path of
 // this site. That is better not done by a redirect: [session.Manager.Create] says why. If
 // elsewhere is nil, they are led to /sso/again, of [SSO], and if the site has no provider, the
 // answer says that signing out and in again helps.
