@@ -3,8 +3,10 @@ package signin
 import (
 	"fmt"
 	"html/template"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"text/template/parse"
 
 	"example.com/coatcheck/pkg/signin/internal/markup"
@@ -33,7 +35,22 @@ type fileAt struct {
 // usedText is a text of the catalogue that a template names.
 type usedText struct {
 	file, key string
-	counts    bool // whether it may have a form for one and a form for many
+	names     []string // of the arguments that it gets
+	open      bool     // whether it may get others, whose names are known only when the page is sent
+}
+
+// in returns the text in the language with empty arguments, of which one may be a number, and
+// whether there is one.
+func (u usedText) in(l *texts.Language) (text string, ok bool) {
+	var args []any
+	for _, name := range u.names {
+		args = append(args, name, "")
+	}
+	if text, ok = textOf(l, u.key, args...); !ok && len(args) > 0 {
+		args[1] = 1
+		text, ok = textOf(l, u.key, args...)
+	}
+	return text, ok
 }
 
 func (f *flattener) fileAt(at int) string {
@@ -137,9 +154,7 @@ func (f *flattener) pipe(p *parse.PipeNode) {
 	}
 	for _, cmd := range p.Cmds {
 		if len(cmd.Args) > 1 && isT(cmd.Args[0]) {
-			if key, ok := cmd.Args[1].(*parse.StringNode); ok {
-				f.texts = append(f.texts, usedText{f.fileAt(f.text.Len()), key.Text, len(cmd.Args) > 2})
-			}
+			f.use(cmd.Args[1:])
 		}
 		for _, arg := range cmd.Args {
 			if inner, ok := arg.(*parse.PipeNode); ok {
@@ -149,18 +164,45 @@ func (f *flattener) pipe(p *parse.PipeNode) {
 	}
 }
 
+// use notes the text that arguments of the method T name.
+func (f *flattener) use(args []parse.Node) {
+	key, ok := args[0].(*parse.StringNode)
+	if !ok {
+		return
+	}
+	used := usedText{file: f.fileAt(f.text.Len()), key: key.Text}
+	for i := 1; i < len(args); i += 2 {
+		name, ok := args[i].(*parse.StringNode)
+		if ok {
+			used.names = append(used.names, name.Text)
+		} else {
+			used.names, used.open = append(used.names, ""), true
+		}
+	}
+	f.texts = append(f.texts, used)
+}
+
 // isT reports whether a command begins with the method T of a page.
 func isT(n parse.Node) bool {
 	name := n.String()
 	return name == ".T" || name == "$.T"
 }
 
-// missingTexts says which texts the catalogue does not have.
+// missingArgument matches what a page would show of an argument that a text does not get.
+var missingArgument = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{[a-z_]+\}`) })
+
+// missingTexts says which texts the catalogue does not have, and which arguments a text does
+// not get.
 func (f *flattener) missingTexts(languages []*texts.Language, problems *findings) {
 	for _, used := range f.texts {
 		for _, l := range languages {
-			if !hasText(l, used.key) && !(used.counts && hasText(l, used.key, "n", 1)) {
+			text, ok := used.in(l)
+			missing := missingArgument().FindString(text)
+			switch {
+			case !ok:
 				problems.add(fmt.Sprintf("%s: the catalogue has no text %q in %s; add it, or take another", used.file, used.key, l.Tag), "")
+			case missing != "" && !used.open:
+				problems.add(fmt.Sprintf("%s: the text %q needs the argument %s; write its name without braces, and its value, behind the key", used.file, used.key, missing), "")
 			}
 		}
 	}

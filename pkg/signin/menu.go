@@ -47,19 +47,18 @@ func (m MenuItem) check(replaces bool, languages []*texts.Language) error {
 		return nil
 	}
 	for _, l := range languages {
-		if !hasText(l, m.Text) {
+		if _, ok := textOf(l, m.Text); !ok {
 			return fmt.Errorf("%s has the text %q, which the catalogue does not have in %s; add it, or take another", m.Path, m.Text, l.Tag)
 		}
 	}
 	return nil
 }
 
-// hasText reports whether the language has the text with that key. The arguments are those
-// of [texts.Language.Text].
-func hasText(l *texts.Language, key string, args ...any) (ok bool) {
+// textOf returns the text with that key, and whether the language has it. The arguments are
+// those of [texts.Language.Text].
+func textOf(l *texts.Language, key string, args ...any) (text string, ok bool) {
 	defer func() { ok = recover() == nil }()
-	l.Text(key, args...)
-	return
+	return l.Text(key, args...), true
 }
 
 // menuOf returns the menu that the user of s sees.

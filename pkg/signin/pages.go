@@ -57,10 +57,10 @@ type Config struct {
 	// The default is our pages alone.
 	//
 	// NewPages refuses what would fail later: templates that do not parse or execute, texts
-	// that a language does not have, forms that our routes do not take, and what browsers
-	// would refuse under our Content-Security-Policy, which allows the style elements of the
-	// templates, images and fonts of the site itself, and no script. Each page gets the policy
-	// that it needs. The checks take some milliseconds.
+	// that a language does not have or that lack an argument, forms that our routes do not
+	// take, and what browsers would refuse under our Content-Security-Policy, which allows the
+	// style elements of the templates, images and fonts of the site itself, and no script. Each
+	// page gets the policy that it needs. The checks take some milliseconds.
 	//
 	// Values are escaped, except those of the types of html/template, such as HTML. Who puts
 	// into one of these what a user has written lets that user change the page: the policy

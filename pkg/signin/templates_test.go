@@ -182,6 +182,8 @@ func TestWrongTemplates(t *testing.T) {
 		"frame":           {"orders.html", main(`<iframe src="/x"></iframe>`), "there is a <iframe>"},
 		"sheet":           {"layout.html", `<link rel="stylesheet" href="/x.css">{{template "main" .}}`, `layout.html: there is a <link rel="stylesheet">, and the policy allows only style sheets in the page itself; put its rules into style.css`},
 		"base":            {"layout.html", `<base href="/x">{{template "main" .}}`, "layout.html: there is a <base>"},
+		"argument":        {"orders.html", main(`{{if eq .Here "/never"}}{{.T "sso.begin"}}{{end}}`), `orders.html: the text "sso.begin" needs the argument {provider}; write its name`},
+		"argument, other": {"orders.html", main(`{{.T "sso.begin" "name" "x"}}`), `the text "sso.begin" needs the argument {provider}`},
 		"script, called":  {"orders.html", main(`<p {{template "x"}}>`) + `{{define "x"}}onclick="x()"{{end}}`, "orders.html: <p> has onclick"},
 		"style, called":   {"orders.html", main(`<p {{template "x"}}>`) + `{{define "x"}}{{template "y"}}{{end}}{{define "y"}}style="color: red"{{end}}`, "orders.html: <p> has a style attribute"},
 		"URL, called":     {"orders.html", main(`<a href="{{template "x"}}">`) + `{{define "x"}}javascript:x(){{end}}`, "orders.html: <a> has href="},
