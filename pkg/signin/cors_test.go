@@ -234,6 +234,11 @@ func TestTrustedOriginsAreChecked(t *testing.T) {
 			t.Errorf("%q: %v", origin, err)
 		}
 	}
+	r := newFixture(t)
+	r.serveSite(site.Site{TrustedOrigins: []string{app + ":443"}})
+	if got := allowances(r.do(with(get("/profile"), "Origin", app)).header); !slices.Equal(got, readableBy(app)) {
+		t.Errorf("an origin with its default port: %q", got)
+	}
 }
 
 // TestNotProxiedAndTrusted: what goes round the proxy is refused, whatever its origin.

@@ -48,8 +48,9 @@ type Routes map[string]http.HandlerFunc
 // method that a path does not support. It also sets the headers of every response, which a
 // route may replace. It refuses requests that no route should get: those that went round
 // the site's proxy, repeated headers, cross-origin writes, bodies over 8 KB. It turns a
-// panic into a logged 500, and drops the headers that the route has set. It panics if two
-// routes are for the same requests, or a pattern is none.
+// panic of a route that has not begun its answer into a logged 500, and drops the headers
+// that the route has set. It panics if two routes are for the same requests, or a pattern is
+// none.
 //
 // A path with a slash at its end is unknown: "GET /static/" is for what is below it. A
 // preflight of a trusted origin is answered here, unless there is a route for OPTIONS.

@@ -228,6 +228,9 @@ func TestWrongTemplates(t *testing.T) {
 	if _, err := NewPages(Config{Templates: filesOf(map[string]string{"orders.html": main("")}), Samples: map[string][]any{"order": {1}}}); err == nil || !strings.Contains(err.Error(), `a sample for the page "order"`) {
 		t.Error(err)
 	}
+	if _, err := NewPages(Config{Templates: filesOf(map[string]string{"login.html": main("")}), Samples: map[string][]any{"login": {1}}}); err == nil || !strings.Contains(err.Error(), `a sample for the page "login"`) {
+		t.Error(err)
+	}
 	if _, err := NewPages(Config{Samples: map[string][]any{"order": {1}}}); err == nil {
 		t.Error("samples without templates are taken")
 	}
