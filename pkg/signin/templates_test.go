@@ -164,6 +164,8 @@ func TestWrongTemplates(t *testing.T) {
 		"unknown field":         {"login.html", main(`{{.Data.Usernam}}`), "template: login.html:1:"},
 		"unknown field of ours": {"layout.html", `{{.Titel}}{{template "main" .}}`, "can't evaluate field Titel"},
 		"only in one state":     {"sessions.html", main(`{{range .Data}}{{if .Moved}}{{.Mooved}}{{end}}{{end}}`), "(the page sessions in en, with sample 2 of its data)"},
+		"only in one language":  {"orders.html", main(`{{if eq .Language.Tag "ja"}}{{.Nope}}{{end}}`), "(the page orders in ja, with sample 0 of its data)"},
+		"only for visitors":     {"orders.html", main(`{{if not .Menu}}{{.Nope}}{{end}}`), "can't evaluate field Nope"},
 		"ambiguous":             {"login.html", main(`<a href={{if .Here}}"/x{{end}}>`), "login.html"},
 		"unknown text":          {"login.html", main(`{{$.T "login.titel"}}`), `login.html: the catalogue has no text "login.titel" in en; add it`},
 		"unknown text, hidden":  {"orders.html", main(`{{if .Menu}}{{if eq .Here "/never"}}<p title="{{printf "%s" (.T "x.y")}}">{{end}}{{end}}`), `orders.html: the catalogue has no text "x.y" in ja`},
