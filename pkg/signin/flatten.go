@@ -73,9 +73,8 @@ func (f *flattener) call(name string) {
 		f.template(name)
 		return
 	}
-	f.text.WriteString(markup.Seam)
 	f.template(original)
-	f.text.WriteString(markup.Seam)
+	f.text.WriteString(markup.Seam) // its text in a style may be another one
 }
 
 // template adds the template with the name. One that calls itself is added once.
