@@ -73,6 +73,11 @@ func walk(t *testing.T, database, origin string, transport http.RoundTripper) {
 	if hash := read(t, database, `SELECT password FROM users WHERE email = 'ada@example.com'`); !strings.HasPrefix(hash, "$2a$10$") {
 		t.Errorf("the company's other programs cannot read the hash %s", hash)
 	}
+	// Who is here for no customer does not get in, and who may not sign in any more does not.
+	execute(t, database, `UPDATE users SET tenant = '' WHERE email = 'bruno@example.com'`)
+	bruno.wants("POST", "/login", signIn("bruno@example.com", everybodysPassword), 401, "")
+	execute(t, database, `UPDATE users SET tenant = 'Lantern Books' WHERE email = 'bruno@example.com'`)
+	bruno.wants("POST", "/login", signIn("bruno@example.com", everybodysPassword), 200, "")
 	execute(t, database, `UPDATE users SET active = false WHERE email = 'bruno@example.com'`)
 	bruno.wants("POST", "/login", signIn("bruno@example.com", everybodysPassword), 401, "")
 
