@@ -90,7 +90,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	pages, err := signin.NewPages(signin.Config{Site: here})
+	pages, err := signin.NewPages(signin.Config{Site: here, Menu: menu(o.passwords)})
 	if err != nil {
 		return err
 	}

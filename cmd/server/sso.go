@@ -29,6 +29,15 @@ func providerRoutes(opened storeconfig.Stores, here site.Site, sessions *session
 	return signin.SSO(sessions, provider, signin.Options{}), nil
 }
 
+// menu takes the page that changes a password out of the menu, where there is none: a session
+// from when users had passwords would show it.
+func menu(passwords bool) []signin.MenuItem {
+	if passwords {
+		return nil
+	}
+	return []signin.MenuItem{{Path: "/password"}}
+}
+
 // passwordRoutes returns the routes at which users give a password. Where they may not sign
 // in with one, the first two lead to the provider, and there is no page that changes one.
 func passwordRoutes(sessions *session.Manager, authenticator *accounts.Authenticator, passwords bool) []signin.Routes {

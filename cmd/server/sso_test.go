@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -130,6 +131,23 @@ func TestProviderAlone(t *testing.T) {
 	}
 	if got := b.get(p.url + "/password"); got.status != http.StatusNotFound {
 		t.Errorf("/password: %d", got.status)
+	}
+}
+
+// TestPasswordsTurnedOff: a session that a password has made goes on when passwords are turned
+// off, and no page of it leads to one that is not there any more.
+func TestPasswordsTurnedOff(t *testing.T) {
+	t.Parallel()
+	store := "STORE=sqlite:" + filepath.Join(t.TempDir(), "store.db")
+	before, _ := atProvider(t, []string{store}, "-tables", "-demo")
+	b := newBrowser(t)
+	if got := signIn(t, b, before.url, demoPassword); got.path != "/profile" || !strings.Contains(got.body, `href="/password"`) {
+		t.Fatalf("%d at %s: %s", got.status, got.path, got.body)
+	}
+	before.stop(t, os.Interrupt)
+	after, _ := atProvider(t, []string{store, "PASSWORD_SIGN_IN=false"})
+	if got := b.get(after.url + "/profile"); got.status != http.StatusOK || got.path != "/profile" || strings.Contains(got.body, "/password") {
+		t.Errorf("%d at %s: %s", got.status, got.path, got.body)
 	}
 }
 
