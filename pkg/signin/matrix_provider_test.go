@@ -110,7 +110,12 @@ func leaveRows() (all []row) {
 		},
 			page: redirectAnswer("/login"), program: redirectAnswer("/login"), calls: "provider.SignOutURL"},
 		row{route: route, outcome: "provider away", given: func(r *fixture) string { r.hooks["provider.SignOutURL"] = down; return "" },
-			page: problemPage(503, left).with("Retry-After", "5"), program: problemAnswer(503, left).with("Retry-After", "5"), calls: "provider.SignOutURL"})
+			page: problemPage(503, left).with("Retry-After", "5"), program: problemAnswer(503, left).with("Retry-After", "5"), calls: "provider.SignOutURL"},
+		row{route: route, outcome: "provider away, signed in here", given: func(r *fixture) string {
+			r.hooks["provider.SignOutURL"] = down
+			return r.signIn()
+		},
+			page: problemPage(503, away).with("Retry-After", "5"), program: problemAnswer(503, away).with("Retry-After", "5"), calls: "provider.SignOutURL"})
 }
 
 func endedRows() (all []row) {

@@ -185,7 +185,11 @@ func (x sso) leave(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		report(w, r, err)
-		x.write(w, r, errLeft, waysOut{Again: leavePath, AgainKey: "sso.retry", Back: loginPath, BackKey: "sso.login"})
+		answer := errLeft
+		if x.sessions.HasCookie(r) { // who was refused at the provider has not logged out here
+			answer = errAway
+		}
+		x.write(w, r, answer, waysOut{Again: leavePath, AgainKey: "sso.retry", Back: loginPath, BackKey: "sso.login"})
 	case to == "":
 		Redirect(w, r, loginPath)
 	default:
