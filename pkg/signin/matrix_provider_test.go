@@ -20,7 +20,7 @@ const (
 	notAsked       = "The other service does not say that it has asked you again. To confirm that it is you, sign out and sign in again."
 	notHere        = "You may not sign in here with this account of the other service."
 	otherUser      = "You came back from the other service as somebody else. Nothing has changed here."
-	endedMeanwhile = "Your session at the other service has ended meanwhile. Begin again."
+	endedMeanwhile = "Your session at the other service has ended meanwhile, or you have signed in with it in another window. Begin again."
 
 	left = "You are signed out here. We cannot reach the other service just now, so you may still be signed in there."
 

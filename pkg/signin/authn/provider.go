@@ -79,7 +79,9 @@ type Arrival interface {
 	Replaced() session.Key
 
 	// Confirm checks that the provider has not ended its session since: see
-	// [session.User.Confirm]. It returns ErrRefused if it has. Any other error is an outage.
+	// [session.User.Confirm]. It returns ErrRefused if it has, or if another session was
+	// announced for that one since: no notice would lead to this one. Any other error is an
+	// outage.
 	Confirm(ctx context.Context) error
 }
 

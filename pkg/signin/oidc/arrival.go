@@ -16,12 +16,12 @@ import (
 
 // arrival is an [authn.Arrival].
 type arrival struct {
-	provider *Provider
-	user     authn.User
-	subject  string // the ID of the user's marks
-	session  string // the ID of the link; empty if the provider names no sessions
-	issuedAt time.Time
-	replaced session.Key
+	provider            *Provider
+	user                authn.User
+	subject             string // the ID of the user's marks
+	session             string // the ID of the link; empty if the provider names no sessions
+	issuedAt            time.Time
+	announced, replaced session.Key
 }
 
 // sessionID and subjectID return IDs for the store. They do not tell what they are made of.
@@ -55,6 +55,7 @@ func (a *arrival) Announce(ctx context.Context, key session.Key) error {
 	if before.Session != key {
 		a.replaced = before.Session
 	}
+	a.announced = key
 	return nil
 }
 
@@ -62,8 +63,9 @@ func (a *arrival) Announce(ctx context.Context, key session.Key) error {
 func (a *arrival) Replaced() session.Key { return a.replaced }
 
 // Confirm implements [authn.Arrival]. A notice that comes before these reads is seen by them,
-// and one that comes later finds the session, by its link or by its user. The two reads run
-// at the same time.
+// and one that comes later finds the session, by its link or by its user. If another sign-in
+// with the same session at the provider came since Announce, the link leads to that one's, so
+// this one is refused. The two reads run at the same time.
 func (a *arrival) Confirm(ctx context.Context) error {
 	var ofSession error
 	var wg sync.WaitGroup
@@ -73,21 +75,27 @@ func (a *arrival) Confirm(ctx context.Context) error {
 	return cmp.Or(ofSession, ofUser)
 }
 
-// confirmSession checks that the session at the provider has not ended.
+// confirmSession checks that the session at the provider has not ended, and that its link
+// still leads here.
 func (a *arrival) confirmSession(ctx context.Context) error {
 	if a.session == "" {
 		return nil
 	}
-	ended, err := a.provider.config.Store.Ended(ctx, a.session)
-	if err == nil && !ended.IsZero() {
-		err = fmt.Errorf("%w: %w", authn.ErrRefused, ErrEnded)
+	link, ended, err := a.provider.config.Store.Ended(ctx, a.session)
+	switch {
+	case err != nil:
+		return err
+	case !ended.IsZero():
+		return fmt.Errorf("%w: %w", authn.ErrRefused, ErrEnded)
+	case link.Session != a.announced:
+		return fmt.Errorf("%w: the same session at the provider has another session here since", authn.ErrRefused)
 	}
-	return err
+	return nil
 }
 
 // confirmUser checks that not all sessions of the user have ended since the ID token.
 func (a *arrival) confirmUser(ctx context.Context) error {
-	ended, err := a.provider.config.Store.Ended(ctx, a.subject)
+	_, ended, err := a.provider.config.Store.Ended(ctx, a.subject)
 	if err == nil && !ended.Before(a.issuedAt) {
 		err = fmt.Errorf("%w: the provider has ended all sessions of this user since", authn.ErrRefused)
 	}

@@ -228,10 +228,10 @@ func (l *links) End(_ context.Context, id string, at, expiresAt time.Time) (oidc
 	return l.links[id], nil
 }
 
-func (l *links) Ended(_ context.Context, id string) (time.Time, error) {
+func (l *links) Ended(_ context.Context, id string) (oidc.Link, time.Time, error) {
 	leave, err := l.enter("Ended")
 	defer leave()
-	return l.ended[id], err
+	return l.links[id], l.ended[id], err
 }
 
 // key returns the key of a session.

@@ -275,7 +275,7 @@ type together struct {
 	reads sync.WaitGroup
 }
 
-func (s *together) Ended(ctx context.Context, id string) (time.Time, error) {
+func (s *together) Ended(ctx context.Context, id string) (oidc.Link, time.Time, error) {
 	s.reads.Done()
 	s.reads.Wait()
 	return s.Store.Ended(ctx, id)
@@ -289,10 +289,29 @@ func TestConfirmReadsAtOnce(t *testing.T) {
 		store.reads.Add(2)
 		w := newWorld(t, func(c *oidc.Config) { c.Store = store })
 		w.issuer.User["sid"] = "s1"
-		if err := w.arrive(authn.Trip{}).Confirm(t.Context()); err != nil {
+		arrival := w.arrive(authn.Trip{})
+		if err := errors.Join(arrival.Announce(t.Context(), key(1)), arrival.Confirm(t.Context())); err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// TestTwoAtOnce: of two sign-ins with the same session at the provider, which overlap in any
+// way, no notice misses the session of one.
+func TestTwoAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.issuer.User["sid"] = "s1"
+	first, second := w.arrive(authn.Trip{}), w.arrive(authn.Trip{})
+	if err := errors.Join(first.Announce(t.Context(), key(1)), second.Announce(t.Context(), key(2))); err != nil || second.Replaced() != key(1) {
+		t.Fatalf("%v, it replaces %v", err, second.Replaced())
+	}
+	wantError(t, first.Confirm(t.Context()), authn.ErrRefused, "another session here")
+	if err := second.Confirm(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got, err := w.ended(map[string]any{"sid": "s1"}); err != nil || got.Session != key(2) {
+		t.Errorf("the notice ends %v, %v", got, err)
+	}
 }
 
 // TestFormOfANotice: a notice is one token in a form.

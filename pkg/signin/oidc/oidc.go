@@ -80,7 +80,8 @@ type Store interface {
 	// End whose caller has stopped can be repeated.
 	End(ctx context.Context, id string, at, expiresAt time.Time) (Link, error)
 
-	// Ended returns when what has that ID ended, or the zero time. It sees every End that
-	// has returned (a strongly consistent read).
-	Ended(ctx context.Context, id string) (time.Time, error)
+	// Ended returns the link with that ID, or the zero Link, and when what has that ID ended,
+	// or the zero time. It sees every Link and every End that has returned (a strongly
+	// consistent read).
+	Ended(ctx context.Context, id string) (Link, time.Time, error)
 }

@@ -69,7 +69,7 @@ func CreateTableInput(name string) *dynamodb.CreateTableInput {
 // missing permission, or in an outage. It is one GetItem. Call it at the start of a program,
 // also to open the connection.
 func (s *Store) Check(ctx context.Context) error {
-	_, err := s.Ended(ctx, "-")
+	_, _, err := s.Ended(ctx, "-")
 	return err
 }
 
@@ -179,13 +179,13 @@ func onlyIf(in *dynamodb.UpdateItemInput, old attributes) {
 }
 
 // Ended implements [oidc.Store] by one GetItem.
-func (s *Store) Ended(ctx context.Context, id string) (time.Time, error) {
+func (s *Store) Ended(ctx context.Context, id string) (oidc.Link, time.Time, error) {
 	out, err := s.get(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: key(id), ConsistentRead: new(true)})
 	if err != nil {
-		return time.Time{}, s.outage(err)
+		return oidc.Link{}, time.Time{}, s.outage(err)
 	}
 	stored, err := s.decode(id, out.Item, time.Now())
-	return stored.endedAt, err
+	return stored.link, stored.endedAt, err
 }
 
 func (s *Store) outage(err error) error { return fmt.Errorf("table %q: %w", s.table, err) }

@@ -110,7 +110,7 @@ func TestCalls(t *testing.T) {
 	_, err = f.End(ctx, "a", at.Add(time.Second), future.Add(time.Second))
 	f.ok(err)
 	f.wantCalls("UpdateItem")
-	_, err = f.Ended(ctx, "a")
+	_, _, err = f.Ended(ctx, "a")
 	f.ok(err)
 	f.wantCalls("GetItem")
 	f.ok(f.Check(ctx))
@@ -188,7 +188,7 @@ func TestOutage(t *testing.T) {
 		for name, call := range map[string]func() error{
 			"Link":  func() error { _, err := store.Link(ctx, newLink("a")); return err },
 			"End":   func() error { _, err := store.End(ctx, "a", at, future); return err },
-			"Ended": func() error { _, err := store.Ended(ctx, "a"); return err },
+			"Ended": func() error { _, _, err := store.Ended(ctx, "a"); return err },
 			"Check": func() error { return store.Check(ctx) },
 		} {
 			if err := call(); err == nil || errors.Is(err, oidc.ErrEnded) || !strings.Contains(err.Error(), f.table) {
@@ -215,7 +215,7 @@ func TestDamage(t *testing.T) {
 		item["id"] = text(id)
 		_, err := f.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &f.table, Item: item})
 		f.ok(err)
-		if _, err := f.Ended(ctx, id); err == nil || !strings.Contains(err.Error(), `item "`+id+`": field "`) {
+		if _, _, err := f.Ended(ctx, id); err == nil || !strings.Contains(err.Error(), `item "`+id+`": field "`) {
 			t.Errorf("%s: Ended = %v", id, err)
 		}
 	}

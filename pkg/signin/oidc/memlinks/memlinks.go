@@ -67,13 +67,14 @@ func (m *Store) End(ctx context.Context, id string, at, expiresAt time.Time) (oi
 }
 
 // Ended implements [oidc.Store].
-func (m *Store) Ended(ctx context.Context, id string) (time.Time, error) {
+func (m *Store) Ended(ctx context.Context, id string) (oidc.Link, time.Time, error) {
 	if err := ctx.Err(); err != nil {
-		return time.Time{}, err
+		return oidc.Link{}, time.Time{}, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.records[id].at(time.Now()).endedAt, nil
+	r := m.records[id].at(time.Now())
+	return r.link, r.endedAt, nil
 }
 
 // at returns what of r has not expired.

@@ -32,7 +32,7 @@ func TestExpiry(t *testing.T) {
 			}
 		}
 		for id, want := range map[string]time.Time{"long": at.UTC(), "0": {}, "1500": {}, "2999": {}} {
-			if got, err := store.Ended(ctx, id); err != nil || !got.Equal(want) {
+			if _, got, err := store.Ended(ctx, id); err != nil || !got.Equal(want) {
 				t.Errorf("%s ended at %v, %v; want %v", id, got, err, want)
 			}
 		}

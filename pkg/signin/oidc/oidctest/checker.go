@@ -73,11 +73,19 @@ func (p *checker) end(what, id string, at, expiresAt time.Time, want oidc.Link) 
 
 func (p *checker) wantEnded(what, id string, want time.Time) {
 	if p.err == nil {
-		at, err := p.store.Ended(p.ctx, id)
+		_, at, err := p.store.Ended(p.ctx, id)
 		p.expect("Ended "+what, err, nil)
 		if at != want {
 			p.failf("Ended %s is %v, want %v", what, at, want)
 		}
+	}
+}
+
+func (p *checker) wantLink(what, id string, want oidc.Link) {
+	if p.err == nil {
+		l, _, err := p.store.Ended(p.ctx, id)
+		p.expect("Ended "+what, err, nil)
+		p.wantEqual("Ended "+what, l, want)
 	}
 }
 

@@ -57,7 +57,7 @@ func contract() []rule {
 	return []rule{
 		{"every field is kept", "Link stores l. Times are in UTC and whole seconds.", everyFieldIsKept},
 		{"IDs are compared exactly", "A link with that ID.", idsAreComparedExactly},
-		{"a replaced link comes back", "If there is a link with that ID already, it is replaced, and Link returns it.", aReplacedLinkComesBack},
+		{"a replaced link comes back", "If there is a link with that ID already, it is replaced, and Link returns it. Ended returns the new one at once.", aReplacedLinkComesBack},
 		{"a link of the same session is the same call", "If that one has the Session of l, and expires no earlier, this is the same call again: it changes nothing, and returns what the first one returned.", aLinkOfTheSameSession},
 		{"of many links each is replaced once", "If there is a link with that ID already, it is replaced, and Link returns it: also of many at the same time.", ofManyLinksEachIsReplacedOnce},
 

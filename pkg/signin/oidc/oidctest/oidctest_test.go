@@ -19,14 +19,16 @@ import (
 type store struct {
 	link  func(context.Context, oidc.Link) (oidc.Link, error)
 	end   func(context.Context, string, time.Time, time.Time) (oidc.Link, error)
-	ended func(context.Context, string) (time.Time, error)
+	ended func(context.Context, string) (oidc.Link, time.Time, error)
 }
 
 func (s *store) Link(ctx context.Context, l oidc.Link) (oidc.Link, error) { return s.link(ctx, l) }
 func (s *store) End(ctx context.Context, id string, at, expiresAt time.Time) (oidc.Link, error) {
 	return s.end(ctx, id, at, expiresAt)
 }
-func (s *store) Ended(ctx context.Context, id string) (time.Time, error) { return s.ended(ctx, id) }
+func (s *store) Ended(ctx context.Context, id string) (oidc.Link, time.Time, error) {
+	return s.ended(ctx, id)
+}
 
 // broken returns a function that makes a store with one mistake: what change sets. Good is
 // the store behind it.
@@ -80,9 +82,9 @@ func slow() func() oidc.Store {
 			}
 			return l, nil
 		}
-		s.ended = func(_ context.Context, id string) (time.Time, error) {
-			_, at := read(id)
-			return at, nil
+		s.ended = func(_ context.Context, id string) (oidc.Link, time.Time, error) {
+			l, at := read(id)
+			return l, at, nil
 		}
 	})
 }
@@ -96,15 +98,17 @@ func brokenStores() map[string]map[string]func() oidc.Store {
 			"minutes":    changed(func(l *oidc.Link) { l.ExpiresAt = l.ExpiresAt.Truncate(time.Minute) }),
 			"32 bits":    changed(func(l *oidc.Link) { l.ExpiresAt = time.Unix(int64(int32(l.ExpiresAt.Unix())), 0) }),
 			"local time": broken(func(s *store, good oidc.Store) {
-				s.ended = func(ctx context.Context, id string) (time.Time, error) {
-					at, err := good.Ended(ctx, id)
-					return at.In(time.FixedZone("", 60)), err
+				s.ended = func(ctx context.Context, id string) (oidc.Link, time.Time, error) {
+					l, at, err := good.Ended(ctx, id)
+					return l, at.In(time.FixedZone("", 60)), err
 				}
 			}),
 		},
 		"IDs are compared exactly": {
 			"in any case": broken(func(s *store, good oidc.Store) {
-				s.ended = func(ctx context.Context, id string) (time.Time, error) { return good.Ended(ctx, strings.ToLower(id)) }
+				s.ended = func(ctx context.Context, id string) (oidc.Link, time.Time, error) {
+					return good.Ended(ctx, strings.ToLower(id))
+				}
 				s.end = func(ctx context.Context, id string, at, expiresAt time.Time) (oidc.Link, error) {
 					return good.End(ctx, strings.ToLower(id), at, expiresAt)
 				}
@@ -119,6 +123,16 @@ func brokenStores() map[string]map[string]func() oidc.Store {
 				}
 				first[l.ID] = l
 				return good.Link(ctx, l)
+			}
+		}), "it is read from a cache": broken(func(s *store, good oidc.Store) {
+			cached := map[string]oidc.Link{}
+			s.ended = func(ctx context.Context, id string) (oidc.Link, time.Time, error) {
+				l, at, err := good.Ended(ctx, id)
+				if old, ok := cached[id]; ok {
+					l = old
+				}
+				cached[id] = l
+				return l, at, err
 			}
 		})},
 		"a link of the same session is the same call": {
@@ -189,13 +203,13 @@ func brokenStores() map[string]map[string]func() oidc.Store {
 		"a link and an end see each other": {"neither sees the other": slow()},
 		"an end is seen at once": {"a cache": broken(func(s *store, good oidc.Store) {
 			cached := map[string]time.Time{}
-			s.ended = func(ctx context.Context, id string) (at time.Time, err error) {
-				at, ok := cached[id]
-				if !ok {
-					at, err = good.Ended(ctx, id)
-					cached[id] = at
+			s.ended = func(ctx context.Context, id string) (oidc.Link, time.Time, error) {
+				l, at, err := good.Ended(ctx, id)
+				if old, ok := cached[id]; ok {
+					at = old
 				}
-				return at, err
+				cached[id] = at
+				return l, at, err
 			}
 		})},
 		"later times stay": {
@@ -205,7 +219,10 @@ func brokenStores() map[string]map[string]func() oidc.Store {
 					last[id] = at
 					return good.End(ctx, id, at, expiresAt)
 				}
-				s.ended = func(_ context.Context, id string) (time.Time, error) { return last[id], nil }
+				s.ended = func(ctx context.Context, id string) (oidc.Link, time.Time, error) {
+					l, _, err := good.Ended(ctx, id)
+					return l, last[id], err
+				}
 			}),
 			"the last expiry wins": broken(func(s *store, good oidc.Store) {
 				last := map[string]time.Time{}
@@ -213,9 +230,9 @@ func brokenStores() map[string]map[string]func() oidc.Store {
 					last[id] = expiresAt
 					return good.End(ctx, id, at, expiresAt)
 				}
-				s.ended = func(ctx context.Context, id string) (time.Time, error) {
+				s.ended = func(ctx context.Context, id string) (oidc.Link, time.Time, error) {
 					if last[id].Before(time.Now()) {
-						return time.Time{}, nil
+						return oidc.Link{}, time.Time{}, nil
 					}
 					return good.Ended(ctx, id)
 				}

@@ -51,8 +51,11 @@ func aReplacedLinkComesBack(p *checker) error {
 		next.ExpiresAt = l.ExpiresAt.Add(-time.Hour)
 		p.link("Link of a taken ID", next, l, nil)
 		l = next
+		p.wantLink("after Link of a taken ID", l.ID, l)
 	}
 	p.end("End", l.ID, anHour, future, l)
+	p.wantLink("after End", l.ID, l)
+	p.wantLink("without a record", newID(), oidc.Link{})
 	return p.err
 }
 
@@ -212,6 +215,7 @@ func anExpiredLinkIsNotThere(p *checker) error {
 	old.ExpiresAt = past
 	p.link("Link that has expired", old, oidc.Link{}, nil)
 	for range 2 {
+		p.wantLink("of a link that has expired", old.ID, oidc.Link{})
 		p.end("End of a link that has expired", old.ID, anHour, future, oidc.Link{})
 	}
 	return p.err
@@ -237,7 +241,7 @@ func aCancelledContextIsAnOutage(p *checker) error {
 	for name, call := range map[string]func() error{
 		"Link":  func() error { _, err := p.store.Link(ctx, newLink()); return err },
 		"End":   func() error { _, err := p.store.End(ctx, l.ID, anHour, future); return err },
-		"Ended": func() error { _, err := p.store.Ended(ctx, l.ID); return err },
+		"Ended": func() error { _, _, err := p.store.Ended(ctx, l.ID); return err },
 	} {
 		if err := call(); err == nil || errors.Is(err, oidc.ErrEnded) {
 			p.failf("%s with a cancelled context returned the error %v, want an outage", name, err)

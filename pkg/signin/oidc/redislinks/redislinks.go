@@ -79,9 +79,9 @@ func (s *Store) End(ctx context.Context, id string, at, expiresAt time.Time) (oi
 }
 
 // Ended implements [oidc.Store].
-func (s *Store) Ended(ctx context.Context, id string) (time.Time, error) {
+func (s *Store) Ended(ctx context.Context, id string) (oidc.Link, time.Time, error) {
 	found, err := s.run(ctx, getScript, id, time.Now())
-	return found.endedAt, err
+	return found.link, found.endedAt, err
 }
 
 // record is what there is of one ID.

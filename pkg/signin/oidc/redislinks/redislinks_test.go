@@ -126,7 +126,7 @@ var calls = map[string]func(context.Context, *Store, oidc.Link) error{
 		_, err := s.End(ctx, l.ID, at, future)
 		return err
 	},
-	"Ended": func(ctx context.Context, s *Store, l oidc.Link) error { _, err := s.Ended(ctx, l.ID); return err },
+	"Ended": func(ctx context.Context, s *Store, l oidc.Link) error { _, _, err := s.Ended(ctx, l.ID); return err },
 }
 
 // A call whose answer is lost, once or twice, has the result of a call that was sent once.
@@ -138,7 +138,7 @@ func TestLostAnswers(t *testing.T) {
 			for _, fault := range []redistest.Fault{redistest.LoseAnswer, redistest.Refuse} {
 				for n := 1; n <= 3; n++ {
 					l := newLink(rand.Text())
-					_, err := f.store.Ended(ctx, l.ID) // opens a connection: go-redis has retries of its own for that
+					_, _, err := f.store.Ended(ctx, l.ID) // opens a connection: go-redis has retries of its own for that
 					check(f.T, err)
 					f.proxy.Take()
 					for range n {
@@ -205,7 +205,7 @@ func TestDamage(t *testing.T) {
 		} {
 			key := f.prefix + "oidc:" + id
 			check(f.T, f.client.HSet(ctx, key, fields...).Err())
-			if _, err := f.store.Ended(ctx, id); err == nil || !strings.Contains(err.Error(), key+`": field "`) {
+			if _, _, err := f.store.Ended(ctx, id); err == nil || !strings.Contains(err.Error(), key+`": field "`) {
 				f.Errorf("%s: %v", id, err)
 			}
 		}

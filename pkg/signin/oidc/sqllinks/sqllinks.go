@@ -108,16 +108,19 @@ func (s *Store) End(ctx context.Context, id string, at, expiresAt time.Time) (l 
 }
 
 // Ended implements [oidc.Store] by one SELECT.
-func (s *Store) Ended(ctx context.Context, id string) (time.Time, error) {
-	var at int64
-	err := s.db.QueryRowContext(ctx, `SELECT ended_at FROM coatcheck_oidc_links WHERE id = $1 AND ended_until > $2`, id, time.Now().Unix()).Scan(&at)
+func (s *Store) Ended(ctx context.Context, id string) (oidc.Link, time.Time, error) {
+	var at, until int64
+	now := time.Now()
+	l, err := scan(id, now, s.db.QueryRowContext(ctx, `SELECT session_owner, session_id, linked_until, ended_at, ended_until FROM coatcheck_oidc_links WHERE id = $1`, id), &at, &until)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return time.Time{}, nil
+		return oidc.Link{}, time.Time{}, nil
 	case err != nil:
-		return time.Time{}, methodError("Ended", err)
+		return oidc.Link{}, time.Time{}, methodError("Ended", err)
+	case until <= now.Unix():
+		return l, time.Time{}, nil
 	}
-	return time.Unix(at, 0).UTC(), nil
+	return l, time.Unix(at, 0).UTC(), nil
 }
 
 // scan reads the owner, the ID and the end of a link, and then what is in more. A link that

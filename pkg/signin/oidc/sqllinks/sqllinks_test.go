@@ -195,7 +195,7 @@ var calls = map[string]func(context.Context, *Store, oidc.Link) error{
 		return err
 	},
 	"Ended": func(ctx context.Context, s *Store, l oidc.Link) error {
-		_, err := s.Ended(ctx, l.ID)
+		_, _, err := s.Ended(ctx, l.ID)
 		return err
 	},
 }
@@ -268,7 +268,7 @@ func TestLateLink(t *testing.T) {
 	t.Parallel()
 	proxy, store, direct := lost(t)
 	ctx := t.Context()
-	_, err := store.Ended(ctx, "nobody") // opens a connection
+	_, _, err := store.Ended(ctx, "nobody") // opens a connection
 	check(t, err)
 	proxy.Fail("INSERT", postgrestest.Hold)
 	if _, err := store.Link(ctx, newLink("a")); err == nil || errors.Is(err, oidc.ErrEnded) {
