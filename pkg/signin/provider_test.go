@@ -92,6 +92,20 @@ func TestOthersChooseNothing(t *testing.T) {
 		if got := pairOf(r.do(req), tripName); got != want {
 			t.Errorf("from %q: %s, want %s", from, got, want)
 		}
+		req = with(navigation(get("/sso/again?next=https://evil.example/")), "Cookie", signInElsewhereAs(r, ofProvider))
+		if got, want := pairOf(r.do(req), tripName), tripName+"="+tripOf(authn.Trip{Next: "/profile", UserID: "otto-id"}); got != want {
+			t.Errorf("again: %s, want %s", got, want)
+		}
+	}
+}
+
+// The provider leads back to the site of the configuration, whatever host the request names.
+func TestLeavingNamesTheSite(t *testing.T) {
+	r := newFederated(t)
+	req := get("/sso/logout")
+	req.Host = "evil.example"
+	if got := r.do(req).header.Get("Location"); got != "https://id.example/logout?back=https%3A%2F%2Fshop.example%2Flogin" {
+		t.Errorf("to %q", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/coatcheck/pkg/config/oidcconfig"
 	"example.com/coatcheck/pkg/signin/oidc/memlinks"
@@ -90,6 +91,23 @@ func TestProviderNamesTheVariable(t *testing.T) {
 	set(t)
 	if _, err := oidcconfig.Provider(memlinks.New(), "", slog.Default()); err == nil || !strings.Contains(err.Error(), "PUBLIC_ORIGIN") {
 		t.Errorf("without an origin: %v", err)
+	}
+}
+
+// Links are kept as long as the longest session.
+func TestLifetimeOfLinks(t *testing.T) {
+	for _, test := range []struct {
+		more []string
+		want time.Duration
+	}{
+		{nil, 0}, // the longest that there may be
+		{[]string{"SESSION_LIFETIME", "12h"}, 12 * time.Hour},
+		{[]string{"SESSION_LIFETIME", "12h", "SESSION_PERSISTENT_LIFETIME", "720h"}, 720 * time.Hour},
+	} {
+		set(t, test.more...)
+		if c, err := oidcconfig.Config(memlinks.New(), origin, slog.Default()); err != nil || c.Lifetime != test.want {
+			t.Errorf("%q: %v, %v; want %v", test.more, c.Lifetime, err, test.want)
+		}
 	}
 }
 
