@@ -63,9 +63,9 @@ func (u users) Update(ctx context.Context, a *accounts.Account, newRevision stri
 	}
 	return u.write(ctx, accounts.ErrChanged, `UPDATE users SET full_name = $1, roles = coalesce($2::text[], '{}'), preferences = coalesce(nullif($3::jsonb, 'null'), '{}'),
 			password = $4, active = NOT $5::boolean, frozen_until = $6, closed = $7, imported_hash = $8, version = $9, credential_version = $10, revision = $11
-		WHERE email = $12 AND revision IN ($11, $13)`,
+		WHERE email = $12 AND revision IN ($11, $13) AND id::text = $14`,
 		a.DisplayName, a.Roles, string(preferences), a.PasswordHash, a.Disabled, sql.Null[time.Time]{V: a.FrozenUntil, Valid: !a.FrozenUntil.IsZero()},
-		a.Closed, a.ImportedHash, a.Version, a.CredentialVersion, newRevision, a.Name, a.Revision)
+		a.Closed, a.ImportedHash, a.Version, a.CredentialVersion, newRevision, a.Name, a.Revision, a.UserID)
 }
 
 // SetPreferences implements [accounts.Store].

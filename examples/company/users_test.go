@@ -7,19 +7,25 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/accountstest"
+	"example.com/coatcheck/pkg/accounts/password"
 )
 
 // TestUsers: the company's table keeps what Coatcheck's guarantees need of it.
 func TestUsers(t *testing.T) {
 	accountstest.Run(t, func(t *testing.T) accountstest.Users {
-		db := open(newDatabase(t))
+		address := newDatabase(t)
+		db := open(address)
 		t.Cleanup(func() { db.Close() })
 		exec := func(statement string, args ...any) error {
 			_, err := db.ExecContext(t.Context(), statement, args...)
 			return err
 		}
+		second := open(address)
+		t.Cleanup(func() { second.Close() })
 		return accountstest.Users{
-			Store: users{db},
+			Store:  users{db},
+			Second: users{second},
+			Hasher: password.Hasher{BcryptCost: 10}, // as in main.go
 			Add: func(name, hash string) (userID string, err error) {
 				err = db.QueryRowContext(t.Context(), `INSERT INTO users (email, full_name, password, tenant) VALUES ($1, 'Nobody', $2, '') RETURNING id::text`,
 					strings.ToLower(name), hash).Scan(&userID)
@@ -27,6 +33,12 @@ func TestUsers(t *testing.T) {
 			},
 			SetPassword: func(userID, hash string) error {
 				return exec(`UPDATE users SET password = $2 WHERE id::text = $1`, userID, hash)
+			},
+			SetDisplayName: func(userID, name string) error {
+				return exec(`UPDATE users SET full_name = $2 WHERE id::text = $1`, userID, name)
+			},
+			SetRoles: func(userID string, roles []string) error {
+				return exec(`UPDATE users SET roles = coalesce($2::text[], '{}') WHERE id::text = $1`, userID, roles)
 			},
 			Disable: func(userID string) error { return exec(`UPDATE users SET active = false WHERE id::text = $1`, userID) },
 			Remove:  func(userID string) error { return exec(`DELETE FROM users WHERE id::text = $1`, userID) },

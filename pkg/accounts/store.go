@@ -5,33 +5,36 @@ import (
 )
 
 // Store keeps accounts by Name: what signing in, changing passwords and preferences need.
-// Four methods on a table of users that exists already are one; all stores of this module
-// are a [Registry]. It has only the rules that are written here; all other rules are in
-// [Directory]. It reads no clock and keeps no copies, and is safe for concurrent use. If it
-// does not know the answer, it returns an error that is not ErrNotFound or ErrChanged: in an
-// outage, when the context has ended, for a damaged row. accountstest.Run tests this contract.
+// Four methods on a table of users that exists already are one; all stores of this module are a
+// [Registry]. It has only the rules that are written here; all other rules are in [Directory]. It
+// reads no clock, keeps no copies and nothing else that another process would have to know, and
+// is safe for concurrent use. If it does not know the answer, it returns an error that is not
+// ErrNotFound or ErrChanged: in an outage, when the context has ended, for a damaged row.
+// accountstest.Run tests this contract.
 //
 // # What the application keeps, and what stands beside it
 //
-// UserID, Username, DisplayName, Roles, PasswordHash, Disabled and Attributes may be columns
-// of somebody else's table. Revision, Version, CredentialVersion, FrozenUntil, Closed,
-// ImportedHash and Preferences are ours. They may stand in a table beside it, in the same
-// database, if each write is one transaction. A user who has no row there yet has no freeze,
-// is not Closed, and has OriginImport and the application's hash as ImportedHash. What is NULL is a
-// value too: no password is the hash "!", and a display name that is missing is the user
-// name.
+// UserID, Username, DisplayName, Roles, PasswordHash, Disabled and Attributes may be columns of
+// somebody else's table. No user ever gets the UserID of another one, also of one who was removed,
+// as SQLite gives away the greatest number again unless it is AUTOINCREMENT. Revision, Version,
+// CredentialVersion, FrozenUntil, Closed, ImportedHash and Preferences are ours. They may stand in
+// a table beside it, in the same database, if each write is one transaction, and go by the UserID
+// there, not by the name. A user who has no row there yet has no freeze, is not Closed, and has
+// OriginImport and the application's hash as ImportedHash. What is NULL is a value too: no
+// password is the hash "!", and a display name that is missing is the user name.
 //
 // # What another program writes
 //
-// An application that writes its own columns knows nothing of Revision. What it has written
-// must count as a change all the same: Revision, Version and CredentialVersion are others
-// when the password is another one, and Revision and Version when the user may not sign in any more. Compare
-// the columns with what they were at the last write of ours, a digest of them beside our
-// revision; or let a trigger count. (PostgreSQL's xmin does not do: of two changes one after
-// the other it tells Revision, and not Version.) Then our writes never undo one of the
-// application's, and a sign-in in progress with the old password fails at its last step. The
-// sessions that a user has go on: no request of theirs reads the account. So the application
-// must end them where it sets a password or disables or removes a user, with
+// An application that writes its own columns knows nothing of Revision. What it has written must
+// count as a change all the same: Revision, Version and CredentialVersion are others when the
+// password is another one, Revision and Version when the user may not sign in any more or has
+// other roles, and Revision alone when another column that Update writes is another one, such as
+// that of the display name. Compare the columns with what they were at the last write of ours, a
+// digest of them beside our revision; or let a trigger count. (PostgreSQL's xmin does not do: of
+// two changes one after the other it tells Revision, and not Version.) Then our writes never undo
+// one of the application's, and a sign-in in progress with the old password fails at its last
+// step. The sessions that a user has go on: no request of theirs reads the account. So the
+// application must end them where it sets a password or disables or removes a user, with
 // session.Manager.RevokeAll on the same store of sessions.
 //
 // # What breaks if a store lies
@@ -66,8 +69,8 @@ type Store interface {
 	//
 	// If the stored revision is already newRevision, this write was applied before, and Update
 	// returns nil: a driver may send it again when the answer was lost. It returns ErrChanged if
-	// the stored revision is another one, or there is no such account, and it is certain that
-	// this write was not applied.
+	// the stored revision is another one, or there is no such account, or the name is that of
+	// another UserID now, and it is certain that this write was not applied.
 	//
 	// If it compares no revision, or not in the same moment as it writes, of two changes at once
 	// one is lost: an account that was disabled can sign in again, or an old password is good
@@ -122,6 +125,9 @@ type Registry interface {
 // reads who holds the user ID, and then that account. An account from before user IDs were
 // claimed is not found: see [Registrar.CheckNames].
 func FindByClaim(ctx context.Context, registry Registry, userID string) (*Account, error) {
+	if checkText(userID) != nil {
+		return nil, ErrNotFound // a database may refuse such a text, and nobody has it
+	}
 	name, err := registry.Holder(ctx, idKey(userID))
 	if err != nil {
 		return nil, err

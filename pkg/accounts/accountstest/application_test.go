@@ -16,11 +16,8 @@ func TestMain(m *testing.M) { postgrestest.Main(m) }
 // newApplication returns an application with its table of users, and our store on it.
 func newApplication(tb testing.TB) (*sql.DB, accountstest.Users) {
 	tb.Helper()
-	db, err := sql.Open("pgx", postgrestest.DSN(tb))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { db.Close() })
+	dsn := postgrestest.DSN(tb)
+	db, second := open(tb, dsn), open(tb, dsn)
 	if _, err := db.Exec(foreignSchema); err != nil {
 		tb.Fatal(err)
 	}
@@ -31,7 +28,8 @@ func newApplication(tb testing.TB) (*sql.DB, accountstest.Users) {
 		}
 	}
 	return db, accountstest.Users{
-		Store: foreign{db},
+		Store:  foreign{db},
+		Second: foreign{second},
 		Add: func(name, hash string) (userID string, err error) {
 			err = db.QueryRowContext(context.Background(), `INSERT INTO users (email, password, is_active) VALUES ($1, $2, true) RETURNING id::text`, name, hash).Scan(&userID)
 			return userID, err
@@ -40,9 +38,23 @@ func newApplication(tb testing.TB) (*sql.DB, accountstest.Users) {
 			_, err := db.Exec(`UPDATE users SET password = $2 WHERE id::text = $1`, userID, hash)
 			return err
 		},
+		SetDisplayName: func(userID, name string) error {
+			_, err := db.Exec(`UPDATE users SET name = $2 WHERE id::text = $1`, userID, name)
+			return err
+		},
 		Disable: exec(`UPDATE users SET is_active = false WHERE id::text = $1`),
 		Remove:  exec(`DELETE FROM users WHERE id::text = $1`),
 	}
+}
+
+func open(tb testing.TB, dsn string) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { db.Close() })
+	return db
 }
 
 // TestForeign: the suite passes a store of a hundred lines on somebody else's table.

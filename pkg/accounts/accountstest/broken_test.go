@@ -2,6 +2,8 @@ package accountstest_test
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -73,12 +75,27 @@ func (m mistake) SetPreferences(ctx context.Context, name, userID string, settin
 	return m.preferences(ctx, name, userID, settings, newRevision)
 }
 
-// mistakes are stores that lie, and the test of the suite that finds each.
-var mistakes = []struct {
+// made is a mistake, and the test of the suite that finds it. others says what is so besides:
+// that there are two processes, or what the application does.
+type made struct {
 	name, test string
 	make       func(good foreign) mistake
-}{
-	{"a lost update: the revision is not compared", "an update that comes too late", func(good foreign) mistake {
+	others     func(good foreign, users *accountstest.Users)
+}
+
+// store makes the mistake in a store that is good otherwise.
+func (m made) store(good foreign) accounts.Store {
+	if m.make == nil {
+		return good
+	}
+	broken := m.make(good)
+	broken.foreign = good
+	return broken
+}
+
+// mistakes are stores that lie.
+var mistakes = []made{
+	{name: "a lost update: the revision is not compared", test: "an update that comes too late", make: func(good foreign) mistake {
 		return mistake{update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
 			now, err := good.Get(ctx, a.Name)
 			if err != nil {
@@ -89,7 +106,7 @@ var mistakes = []struct {
 			return good.Update(ctx, a, newRevision)
 		}}
 	}},
-	{"the revision is compared before the write, and not with it", "one of 16 updates wins", func(good foreign) mistake {
+	{name: "the revision is compared before the write, and not with it", test: "one of 16 updates wins", make: func(good foreign) mistake {
 		var all sync.WaitGroup
 		all.Add(16)
 		return mistake{update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
@@ -102,12 +119,12 @@ var mistakes = []struct {
 			return overwrite(ctx, good, a, newRevision)
 		}}
 	}},
-	{"two tables without a transaction", "an update is whole or not at all", func(good foreign) mistake {
+	{name: "two tables without a transaction", test: "an update is whole or not at all", make: func(good foreign) mistake {
 		return mistake{update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
 			return overwrite(ctx, good, a, newRevision)
 		}}
 	}},
-	{"a write that is sent again is refused", "an update sent again", func(good foreign) mistake {
+	{name: "a write that is sent again is refused", test: "an update sent again", make: func(good foreign) mistake {
 		return mistake{update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
 			if now, err := good.Get(ctx, a.Name); err != nil || now.Revision != a.Revision {
 				return accounts.ErrChanged
@@ -115,7 +132,7 @@ var mistakes = []struct {
 			return good.Update(ctx, a, newRevision)
 		}}
 	}},
-	{"the revision knows only our own writes", "a password that the application sets", func(good foreign) mistake {
+	{name: "the revision knows only our own writes", test: "a password that the application sets", make: func(good foreign) mistake {
 		blind := func(a *accounts.Account, err error) (*accounts.Account, error) {
 			if err == nil {
 				a.Revision, _, _ = strings.Cut(a.Revision, "/")
@@ -138,9 +155,9 @@ var mistakes = []struct {
 			},
 		}
 	}},
-	{"a password of the application leaves Version as it was", "a password that the application sets", constant(func(a *accounts.Account) { a.Version = 1 })},
-	{"who is disabled by the application is not noticed", "a user whom the application disables", constant(func(a *accounts.Account) { a.Disabled = false })},
-	{"a cache", "a password that the application sets", func(good foreign) mistake {
+	{name: "a password of the application leaves Version as it was", test: "a password that the application sets", make: constant(func(a *accounts.Account) { a.Version = 1 })},
+	{name: "who is disabled by the application is not noticed", test: "a user whom the application disables", make: constant(func(a *accounts.Account) { a.Disabled = false })},
+	{name: "a cache", test: "a password that the application sets", make: func(good foreign) mistake {
 		var mu sync.Mutex
 		kept := map[string]*accounts.Account{}
 		return mistake{
@@ -164,7 +181,7 @@ var mistakes = []struct {
 			},
 		}
 	}},
-	{"one account for all readers", "an account belongs to its reader", func(good foreign) mistake {
+	{name: "one account for all readers", test: "an account belongs to its reader", make: func(good foreign) mistake {
 		shared := map[string]*accounts.Account{}
 		return mistake{get: func(ctx context.Context, name string) (*accounts.Account, error) {
 			a, err := good.Get(ctx, name)
@@ -177,7 +194,7 @@ var mistakes = []struct {
 			return shared[name], nil
 		}}
 	}},
-	{"preferences replace those of before", "preferences are set and nothing else", func(good foreign) mistake {
+	{name: "preferences replace those of before", test: "preferences are set and nothing else", make: func(good foreign) mistake {
 		return mistake{preferences: func(ctx context.Context, name, userID string, settings map[string]string, newRevision string) error {
 			a, err := good.Get(ctx, name)
 			if err != nil || a.UserID != userID {
@@ -187,7 +204,7 @@ var mistakes = []struct {
 			return good.Update(ctx, a, newRevision)
 		}}
 	}},
-	{"preferences by a read and an update", "preferences set at once are all kept", func(good foreign) mistake {
+	{name: "preferences by a read and an update", test: "preferences set at once are all kept", make: func(good foreign) mistake {
 		return mistake{preferences: func(ctx context.Context, name, userID string, settings map[string]string, newRevision string) error {
 			a, err := good.Get(ctx, name)
 			if err != nil || a.UserID != userID {
@@ -198,7 +215,7 @@ var mistakes = []struct {
 			return good.Update(ctx, a, newRevision)
 		}}
 	}},
-	{"preferences of whoever has the name", "preferences of nobody, and of another user", func(good foreign) mistake {
+	{name: "preferences of whoever has the name", test: "preferences of nobody, and of another user", make: func(good foreign) mistake {
 		return mistake{preferences: func(ctx context.Context, name, _ string, settings map[string]string, newRevision string) error {
 			a, err := good.Get(ctx, name)
 			if err != nil {
@@ -207,7 +224,7 @@ var mistakes = []struct {
 			return good.SetPreferences(ctx, name, a.UserID, settings, newRevision)
 		}}
 	}},
-	{"an ID is read as a number", "user IDs are compared byte by byte", func(good foreign) mistake {
+	{name: "an ID is read as a number", test: "user IDs are compared byte by byte", make: func(good foreign) mistake {
 		return mistake{findID: func(ctx context.Context, userID string) (*accounts.Account, error) {
 			id, err := strconv.ParseInt(strings.TrimSpace(userID), 10, 64)
 			if err != nil {
@@ -216,15 +233,15 @@ var mistakes = []struct {
 			return good.read(ctx, good.db, byID, id)
 		}}
 	}},
-	{"an ID that is no number is an outage", "user IDs are compared byte by byte", func(good foreign) mistake {
+	{name: "an ID that is no number is an outage", test: "user IDs are compared byte by byte", make: func(good foreign) mistake {
 		return mistake{findID: func(ctx context.Context, userID string) (*accounts.Account, error) {
 			return good.read(ctx, good.db, ` WHERE u.id = $1::text::bigint`, userID)
 		}}
 	}},
-	{"a name is a pattern", "names that nobody has", getBy(` WHERE u.email ILIKE $1`)},
-	{"a name is compared without accents", "one name is one user", getBy(` WHERE translate(lower(u.email), 'äöíı', 'aoii') = translate($1, 'äöíı', 'aoii') LIMIT 1`)},
-	{"a name is compared with its case", "one name is one user", getBy(` WHERE u.email = $1`)},
-	{"a write goes to all whose names are nearly the same", "a name of two users", func(good foreign) mistake {
+	{name: "a name is a pattern", test: "names that nobody has", make: getBy(` WHERE u.email ILIKE $1`)},
+	{name: "a name is compared without accents", test: "one name is one user", make: getBy(` WHERE translate(lower(u.email), 'äöíı', 'aoii') = translate($1, 'äöíı', 'aoii') LIMIT 1`)},
+	{name: "a name is compared with its case", test: "one name is one user", make: getBy(` WHERE u.email = $1`)},
+	{name: "a write goes to all whose names are nearly the same", test: "a name of two users", make: func(good foreign) mistake {
 		return mistake{update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
 			err := good.Update(ctx, a, newRevision)
 			if err == nil {
@@ -233,13 +250,13 @@ var mistakes = []struct {
 			return err
 		}}
 	}},
-	{"a name whose blanks count is another user's row", "a name of two users", getBy(` WHERE lower(trim(u.email)) = $1 ORDER BY u.id DESC LIMIT 1`)},
-	{"what ends in between is no outage", "a context that has ended is an outage", func(good foreign) mistake {
+	{name: "a name whose blanks count is another user's row", test: "a name of two users", make: getBy(` WHERE lower(trim(u.email)) = $1 ORDER BY u.id DESC LIMIT 1`)},
+	{name: "what ends in between is no outage", test: "a context that has ended is an outage", make: func(good foreign) mistake {
 		return mistake{update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
 			return good.Update(context.WithoutCancel(ctx), a, newRevision)
 		}}
 	}},
-	{"every error is nobody", "a context that has ended is an outage", func(good foreign) mistake {
+	{name: "every error is nobody", test: "a context that has ended is an outage", make: func(good foreign) mistake {
 		return mistake{get: func(ctx context.Context, name string) (*accounts.Account, error) {
 			a, err := good.Get(ctx, name)
 			if err != nil {
@@ -248,7 +265,7 @@ var mistakes = []struct {
 			return a, nil
 		}}
 	}},
-	{"whom the application removes comes back", "a user whom the application removes", func(good foreign) mistake {
+	{name: "whom the application removes comes back", test: "a user whom the application removes", make: func(good foreign) mistake {
 		return mistake{update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
 			err := good.Update(ctx, a, newRevision)
 			if errors.Is(err, accounts.ErrChanged) {
@@ -259,7 +276,7 @@ var mistakes = []struct {
 			return err
 		}}
 	}},
-	{"a column that is NULL is an error", "a user of the application", func(good foreign) mistake {
+	{name: "a column that is NULL is an error", test: "a user of the application", make: func(good foreign) mistake {
 		return mistake{get: func(ctx context.Context, name string) (*accounts.Account, error) {
 			var display string
 			if err := good.db.QueryRowContext(ctx, `SELECT name FROM users WHERE lower(email) = $1`, name).Scan(&display); err != nil {
@@ -268,8 +285,8 @@ var mistakes = []struct {
 			return good.Get(ctx, name)
 		}}
 	}},
-	{"an update that is refused says nothing", "an update keeps or refuses what the application has", forgetting(func(a *accounts.Account) { a.Disabled = false })},
-	{"a time without its zone", "an update replaces everything", func(good foreign) mistake {
+	{name: "an update that is refused says nothing", test: "an update keeps or refuses what the application has", make: forgetting(func(a *accounts.Account) { a.Disabled = false })},
+	{name: "a time without its zone", test: "an update replaces everything", make: func(good foreign) mistake {
 		return mistake{update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
 			a = a.Clone()
 			f := a.FrozenUntil
@@ -279,13 +296,174 @@ var mistakes = []struct {
 			return good.Update(ctx, a, newRevision)
 		}}
 	}},
-	{"numbers of 53 bits", "an update replaces everything", forgetting(func(a *accounts.Account) { a.Version = int64(float64(a.Version)) })},
-	{"FrozenUntil is forgotten", "an update replaces everything", forgetting(func(a *accounts.Account) { a.FrozenUntil = time.Time{} })},
-	{"Version is forgotten", "an update replaces everything", forgetting(func(a *accounts.Account) { a.Version = 1 })},
-	{"CredentialVersion is forgotten", "an update replaces everything", forgetting(func(a *accounts.Account) { a.CredentialVersion = 0 })},
-	{"Closed is forgotten", "an update replaces everything", forgetting(func(a *accounts.Account) { a.Closed = false })},
-	{"ImportedHash is forgotten", "an update replaces everything", forgetting(func(a *accounts.Account) { a.ImportedHash = "" })},
-	{"Preferences are forgotten", "an update replaces everything", forgetting(func(a *accounts.Account) { a.Preferences = nil })},
+	{name: "numbers of 53 bits", test: "an update replaces everything", make: forgetting(func(a *accounts.Account) { a.Version = int64(float64(a.Version)) })},
+	{name: "FrozenUntil is forgotten", test: "an update replaces everything", make: forgetting(func(a *accounts.Account) { a.FrozenUntil = time.Time{} })},
+	{name: "Version is forgotten", test: "an update replaces everything", make: forgetting(func(a *accounts.Account) { a.Version = 1 })},
+	{name: "CredentialVersion is forgotten", test: "an update replaces everything", make: forgetting(func(a *accounts.Account) { a.CredentialVersion = 0 })},
+	{name: "Closed is forgotten", test: "an update replaces everything", make: forgetting(func(a *accounts.Account) { a.Closed = false })},
+	{name: "ImportedHash is forgotten", test: "an update replaces everything", make: forgetting(func(a *accounts.Account) { a.ImportedHash = "" })},
+	{name: "Preferences are forgotten", test: "an update replaces everything", make: forgetting(func(a *accounts.Account) { a.Preferences = nil })},
+	{name: "a name as the user typed it once", test: "an update replaces everything", make: func(good foreign) mistake {
+		return mistake{findID: func(ctx context.Context, userID string) (*accounts.Account, error) {
+			a, err := good.FindID(ctx, userID)
+			if err == nil {
+				a.Name = a.Username
+			}
+			return a, err
+		}}
+	}},
+	{name: "a column for hashes of bcrypt", test: "an update replaces everything", make: forgetting(func(a *accounts.Account) { a.PasswordHash = a.PasswordHash[:min(60, len(a.PasswordHash))] })},
+	{name: "the user name is written too", test: "an update replaces everything", make: func(good foreign) mistake {
+		return mistake{update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
+			err := good.Update(ctx, a, newRevision)
+			if err == nil {
+				_, err = good.db.ExecContext(ctx, `UPDATE users SET email = $2 WHERE id::text = $1`, a.UserID, a.Username)
+			}
+			return err
+		}}
+	}},
+	{name: "a lock on our table alone", test: "a password that the application sets at the same time", others: func(good foreign, users *accountstest.Users) {
+		read, set, setPassword := make(chan struct{}), make(chan struct{}), users.SetPassword
+		users.SetPassword = func(userID, hash string) error { // between our read and our write
+			<-read
+			err := setPassword(userID, hash)
+			set <- struct{}{}
+			return err
+		}
+		users.Store = mistake{
+			foreign: good,
+			update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
+				now, err := good.Get(ctx, a.Name)
+				read <- struct{}{}
+				<-set
+				if err != nil || now.Revision != a.Revision {
+					return accounts.ErrChanged
+				}
+				return overwrite(ctx, good, a, newRevision)
+			},
+			preferences: func(ctx context.Context, name, userID string, settings map[string]string, newRevision string) error {
+				read <- struct{}{}
+				<-set
+				return good.SetPreferences(ctx, name, userID, settings, newRevision)
+			},
+		}
+	}},
+	{name: "a display name is written whatever the revision is", test: "a display name that the application sets", make: func(good foreign) mistake {
+		return mistake{update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
+			_, err := good.db.ExecContext(ctx, `UPDATE users SET name = $2 WHERE id::text = $1`, a.UserID, a.DisplayName)
+			return errors.Join(err, good.Update(ctx, a, newRevision))
+		}}
+	}},
+	{name: "other roles leave Version as it was", test: "roles that the application sets", make: constant(func(a *accounts.Account) { a.Version = 1 }), others: rolesOfApplication},
+	{name: "roles are written whatever the revision is", test: "roles that the application sets", make: func(good foreign) mistake {
+		return mistake{update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
+			roles, _ := json.Marshal(a.Roles)
+			_, err := good.db.ExecContext(ctx, `UPDATE coatcheck_accounts SET roles = $2 WHERE user_id::text = $1`, a.UserID, string(roles))
+			return errors.Join(err, good.Update(ctx, a, newRevision))
+		}}
+	}, others: rolesOfApplication},
+	{name: "what stands beside the table goes by the name", test: "a user whom the application removes", make: func(good foreign) mistake {
+		closed := map[string]bool{}
+		return mistake{
+			get: func(ctx context.Context, name string) (*accounts.Account, error) {
+				a, err := good.Get(ctx, name)
+				if err == nil {
+					a.Closed = a.Closed || closed[name]
+				}
+				return a, err
+			},
+			update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
+				closed[a.Name] = a.Closed
+				return good.Update(ctx, a, newRevision)
+			},
+		}
+	}},
+	{name: "the application gives away the ID of a user it has removed", test: "a user whom the application removes", others: func(good foreign, users *accountstest.Users) {
+		users.Add = func(name, hash string) (userID string, err error) {
+			err = good.db.QueryRow(`INSERT INTO users (id, email, password, is_active) SELECT coalesce(max(id), 0) + 1, $1, $2, true FROM users RETURNING id::text`, name, hash).Scan(&userID)
+			return userID, err
+		}
+	}},
+	{name: "a freeze in the memory of a process", test: "an update replaces everything", others: twice(func(good foreign) mistake {
+		frozen := map[string]time.Time{}
+		remember := func(a *accounts.Account, err error) (*accounts.Account, error) {
+			if err == nil {
+				a.FrozenUntil = frozen[a.UserID]
+			}
+			return a, err
+		}
+		return mistake{
+			get: func(ctx context.Context, name string) (*accounts.Account, error) {
+				return remember(good.Get(ctx, name))
+			},
+			findID: func(ctx context.Context, id string) (*accounts.Account, error) { return remember(good.FindID(ctx, id)) },
+			update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
+				err := good.Update(ctx, a, newRevision)
+				if err == nil {
+					frozen[a.UserID] = a.FrozenUntil
+				}
+				return err
+			},
+		}
+	})},
+	{name: "a lock in the memory of a process", test: "one of 16 updates wins", others: func(good foreign, users *accountstest.Users) {
+		var both sync.WaitGroup // both processes have read before the first writes
+		both.Add(2)
+		process := func() accounts.Store {
+			var mu sync.Mutex
+			met := sync.OnceFunc(func() { both.Done(); both.Wait() })
+			return mistake{foreign: good, update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
+				mu.Lock()
+				defer mu.Unlock()
+				now, err := good.Get(ctx, a.Name)
+				met()
+				if err != nil || now.Revision != a.Revision {
+					return accounts.ErrChanged
+				}
+				return overwrite(ctx, good, a, newRevision)
+			}}
+		}
+		users.Store, users.Second = process(), process()
+	}},
+	{name: "a cache that one's own writes clear", test: "an update replaces everything", others: twice(func(good foreign) mistake {
+		kept := map[string]*accounts.Account{}
+		return mistake{
+			get: func(ctx context.Context, name string) (*accounts.Account, error) {
+				if a := kept[name]; a != nil {
+					return a.Clone(), nil
+				}
+				a, err := good.Get(ctx, name)
+				if err == nil {
+					kept[name] = a.Clone()
+				}
+				return a, err
+			},
+			update: func(ctx context.Context, a *accounts.Account, newRevision string) error {
+				delete(kept, a.Name)
+				return good.Update(ctx, a, newRevision)
+			},
+		}
+	})},
+}
+
+// twice makes the mistake in each of two processes.
+func twice(mistake func(good foreign) mistake) func(foreign, *accountstest.Users) {
+	return func(good foreign, users *accountstest.Users) {
+		m := made{make: mistake}
+		users.Store, users.Second = m.store(good), m.store(good)
+	}
+}
+
+// rolesOfApplication is an application that keeps the roles, and counts the changes itself.
+func rolesOfApplication(good foreign, users *accountstest.Users) {
+	users.SetRoles = func(userID string, roles []string) error {
+		a, err := good.FindID(context.Background(), userID)
+		if err != nil {
+			return err
+		}
+		a.Roles, a.Version = roles, a.Version+1
+		return good.Update(context.Background(), a, rand.Text())
+	}
 }
 
 // overwrite stores the account by two statements without a transaction.
@@ -343,9 +521,10 @@ func TestMistakes(t *testing.T) {
 	for _, m := range mistakes {
 		t.Run(m.name, func(t *testing.T) {
 			users := users
-			broken := m.make(foreign{db})
-			broken.foreign = foreign{db}
-			users.Store = broken
+			users.Store, users.Second = m.store(foreign{db}), nil
+			if m.others != nil {
+				m.others(foreign{db}, &users)
+			}
 			r := &recorder{TB: t}
 			done := make(chan struct{})
 			go func() {

@@ -1,6 +1,7 @@
 package accountstest_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"log"
 	"maps"
+	"slices"
 	"strconv"
 
 	"example.com/coatcheck/pkg/accounts"
@@ -133,18 +135,23 @@ func (f foreign) read(ctx context.Context, from interface {
 		return nil, err
 	}
 	a.FrozenUntil, a.Attributes = frozen.Time.UTC(), map[string]string{"tenant": tenant}
-	if now := fingerprint(a); string(now) != string(seen) {
-		n := 1 + int64(binary.BigEndian.Uint32(now))
-		a.Revision, a.Version, a.CredentialVersion = a.Revision+"/"+hex.EncodeToString(now), a.Version+n, a.CredentialVersion+n
+	now, signIn := fingerprint(a)
+	if !bytes.Equal(now, seen) {
+		a.Revision += "/" + hex.EncodeToString(now)
+	}
+	if !bytes.HasPrefix(seen, signIn) {
+		n := 1 + int64(binary.BigEndian.Uint32(signIn))
+		a.Version, a.CredentialVersion = a.Version+n, a.CredentialVersion+n
 	}
 	return a, nil
 }
 
 // fingerprint returns what tells apart the states that the application can give to a user,
-// as far as they affect a sign-in.
-func fingerprint(a *accounts.Account) []byte {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%t %s", a.Disabled, a.PasswordHash))
-	return sum[:16]
+// as far as we write the same columns. It begins with what affects a sign-in.
+func fingerprint(a *accounts.Account) (all, signIn []byte) {
+	first := sha256.Sum256(fmt.Appendf(nil, "%t %s", a.Disabled, a.PasswordHash))
+	rest := sha256.Sum256([]byte(a.DisplayName))
+	return slices.Concat(first[:16], rest[:16]), first[:16]
 }
 
 // put writes what the application knows nothing of.
@@ -156,9 +163,10 @@ func (f foreign) put(ctx context.Context, tx interface {
 	if err != nil {
 		return err
 	}
+	seen, _ := fingerprint(a)
 	_, err = tx.ExecContext(ctx, `INSERT INTO coatcheck_accounts VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (user_id) DO UPDATE SET (revision, seen, version, credential_version, frozen_until, closed, imported_hash, roles, preferences) = ($2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		a.UserID, revision, fingerprint(a), a.Version, a.CredentialVersion, sql.NullTime{Time: a.FrozenUntil, Valid: !a.FrozenUntil.IsZero()},
+		a.UserID, revision, seen, a.Version, a.CredentialVersion, sql.NullTime{Time: a.FrozenUntil, Valid: !a.FrozenUntil.IsZero()},
 		a.Closed, a.ImportedHash, string(roles), string(preferences))
 	return err
 }

@@ -9,18 +9,30 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/accounts/password"
 )
 
 // Users are the users of an application, as [Run] needs them: the store that is tested, and
 // what the application itself does with them. Each function fails only if it must, and is
-// called by one goroutine at a time.
+// called by one goroutine at a time, also while the store is in use.
 type Users struct {
 	// Store is the store that is tested.
 	Store accounts.Store
+
+	// Second is another Store of the same users, as another process has it: made anew, with
+	// connections of its own. The tests run a second time then, and what one store has
+	// written the other one must read: an account in the memory of a process, or a lock there,
+	// is nothing to another process. nil: no other process can have these users.
+	Second accounts.Store
+
+	// Hasher is that of accounts.Config: the hashes that the tests write are as long as those
+	// that it makes.
+	Hasher password.Hasher
 
 	// Add adds a user as the application does, and returns the user's ID. The name is what the
 	// user types to sign in; if the application writes it in another way, in lower case for
@@ -32,6 +44,13 @@ type Users struct {
 	// SetPassword sets the hash of a user's password as the application does, which knows
 	// nothing of a revision. nil: the application never does it.
 	SetPassword func(userID, hash string) error
+
+	// SetDisplayName gives a user another display name as the application does. nil: it never
+	// does it.
+	SetDisplayName func(userID, name string) error
+
+	// SetRoles gives a user other roles as the application does. nil: it never does it.
+	SetRoles func(userID string, roles []string) error
 
 	// Disable keeps a user from signing in as the application does. nil: it never does it.
 	Disable func(userID string) error
@@ -45,13 +64,51 @@ type Users struct {
 // nobody has, and needs no empty table. A store of which users are added by an
 // [accounts.Registrar] is tested by [RunRegistry].
 //
-// Run cannot see all. It does not see that a store reads from a replica that is late, or that
-// it keeps a copy for longer than the test takes.
+// Run cannot see all. It does not see that a store reads from a replica that is late, or
+// what only a process in another time zone does: run it with TZ=Asia/Kolkata too.
 func Run(t *testing.T, newUsers func(*testing.T) Users) {
 	users := newUsers(t)
-	for _, c := range storeChecks {
-		t.Run(c.name, func(t *testing.T) { c.run(&storeTest{t, users}) })
+	runChecks(t, users)
+	if users.Second != nil {
+		t.Run("two processes", func(t *testing.T) { runChecks(t, users.inTwoProcesses()) })
 	}
+}
+
+func runChecks(t *testing.T, users Users) {
+	hash := users.Hasher.Hash("seven quiet umbrellas")
+	for _, c := range storeChecks {
+		t.Run(c.name, func(t *testing.T) { c.run(&storeTest{t, users, hash}) })
+	}
+}
+
+// processes is the Store of two processes. Both write, in turn, and the second one reads. So
+// it reads what it has not written itself.
+type processes struct {
+	stores [2]accounts.Store
+	writes atomic.Uint32
+}
+
+func (u Users) inTwoProcesses() Users {
+	u.Store = &processes{stores: [2]accounts.Store{u.Store, u.Second}}
+	return u
+}
+
+func (p *processes) next() accounts.Store { return p.stores[p.writes.Add(1)%2] }
+
+func (p *processes) Get(ctx context.Context, name string) (*accounts.Account, error) {
+	return p.stores[1].Get(ctx, name)
+}
+
+func (p *processes) FindID(ctx context.Context, userID string) (*accounts.Account, error) {
+	return p.stores[1].FindID(ctx, userID)
+}
+
+func (p *processes) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
+	return p.next().Update(ctx, a, newRevision)
+}
+
+func (p *processes) SetPreferences(ctx context.Context, name, userID string, settings map[string]string, newRevision string) error {
+	return p.next().SetPreferences(ctx, name, userID, settings, newRevision)
 }
 
 // storeChecks are the tests of a Store.
@@ -76,6 +133,9 @@ var storeChecks = []struct {
 	{"preferences of nobody, and of another user", testPreferencesOfNobody},
 	{"preferences set at once are all kept", testPreferencesAtOnce},
 	{"a password that the application sets", testForeignPassword},
+	{"a password that the application sets at the same time", testForeignAtOnce},
+	{"a display name that the application sets", testForeignDisplayName},
+	{"roles that the application sets", testForeignRoles},
 	{"a user whom the application disables", testForeignDisable},
 	{"a user whom the application removes", testForeignRemove},
 	{"a context that has ended is an outage", testEnded},
@@ -85,6 +145,7 @@ var storeChecks = []struct {
 type storeTest struct {
 	testing.TB
 	Users
+	hash string // one that Hasher has made
 }
 
 // name returns a name that nobody has, and that contains text.
@@ -96,7 +157,7 @@ func (t *storeTest) name(text string) string {
 func (t *storeTest) add(text string) *accounts.Account {
 	t.Helper()
 	name := t.name(text)
-	id, err := t.Add(name, "$added$")
+	id, err := t.Add(strings.ToUpper(name[:1])+name[1:], "$added$")
 	if err != nil {
 		t.Fatalf("adding the user %q: %v", name, err)
 	}

@@ -103,7 +103,7 @@ func testIDs(t *storeTest) {
 	}
 	id := a.UserID
 	others := []string{"", "0" + id, "+" + id, "-" + id, " " + id, id + " ", id + "\u200b", id + ".0", id + "e0", id + "x", id + "%", "_" + id[1:],
-		a.Name, "99999999999999999999", "nobody", "0x1", "ffffffff-ffff-ffff-ffff-ffffffffffff", strings.ToUpper(id), strings.ToLower(id), fullWidth(id)}
+		a.Name, "99999999999999999999", "nobody", "0x1", "ffffffff-ffff-ffff-ffff-ffffffffffff", id + "\x00", "\xff" + id, strings.Repeat("9", 300), strings.ToUpper(id), strings.ToLower(id), fullWidth(id)}
 	for _, other := range others {
 		if other == id {
 			continue

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,9 +15,9 @@ import (
 )
 
 // changed returns the account with another value in each field that belongs to us alone.
-func changed(a *accounts.Account, n int) *accounts.Account {
+func (t *storeTest) changed(a *accounts.Account, n int) *accounts.Account {
 	next := a.Clone()
-	next.PasswordHash, next.ImportedHash = fmt.Sprint("$new$", n), fmt.Sprint("$imported$", n)
+	next.PasswordHash, next.ImportedHash = fmt.Sprintf("%s%04d", t.hash[:len(t.hash)-4], n), fmt.Sprintf("$imported$%0160d", n)
 	next.FrozenUntil = time.Date(2026, 11, 26, 12, 0, n%60, 0, time.FixedZone("", 5*3600+1800))
 	next.Version, next.CredentialVersion = 1<<62+int64(n), 1<<61+int64(n) // more than a float64 holds
 	next.Preferences = map[string]string{"theme": fmt.Sprint("ü", n), "empty": ""}
@@ -27,11 +28,18 @@ func changed(a *accounts.Account, n int) *accounts.Account {
 // testUpdate: nothing that we write is lost, and nothing of before is left.
 func testUpdate(t *storeTest) {
 	a := t.add("updated")
-	after := t.update(changed(a, 1))
+	after := t.update(t.changed(a, 1))
 	t.want(after)
-	next := changed(after, 2)
+	next := t.changed(after, 2)
 	next.FrozenUntil, next.ImportedHash, next.Preferences = time.Time{}, "", map[string]string{"language": "de"}
-	t.want(t.update(next))
+	after = t.update(next)
+	t.want(after)
+	// What is not ours to write may be another one meanwhile.
+	next = t.changed(after, 3)
+	next.Username, next.Attributes = strings.ToUpper(after.Username), map[string]string{"tenant": "of before"}
+	after.Revision = t.update(next).Revision
+	next.Username, next.Attributes, next.Revision = after.Username, after.Attributes, after.Revision
+	t.want(next)
 }
 
 // testProfile: what the store takes from the application, it either writes there or refuses
@@ -58,13 +66,13 @@ func testProfile(t *storeTest) {
 
 // testUpdateAgain: a write is sent again when its answer was lost. It is one write.
 func testUpdateAgain(t *storeTest) {
-	next := changed(t.add("again"), 1)
+	next := t.changed(t.add("again"), 1)
 	want := t.update(next)
 	if err := t.Store.Update(t.Context(), next, want.Revision); err != nil {
 		t.Errorf("the same Update again = %v, want nil", err)
 	}
 	t.want(want)
-	later := t.update(changed(want, 2))
+	later := t.update(t.changed(want, 2))
 	if err := t.Store.Update(t.Context(), next, want.Revision); err != nil && !errors.Is(err, accounts.ErrChanged) {
 		t.Errorf("the same Update after another one = %v", err)
 	}
@@ -74,21 +82,21 @@ func testUpdateAgain(t *storeTest) {
 // testUpdateLate: what has changed since it was read is not overwritten.
 func testUpdateLate(t *storeTest) {
 	before := t.add("late")
-	want := t.update(changed(before, 1))
+	want := t.update(t.changed(before, 1))
 	if err := t.Store.SetPreferences(t.Context(), want.Name, want.UserID, nil, "settings"); err != nil {
 		t.Fatal(err)
 	}
 	seen := want.Revision
 	want.Revision = "settings"
 	for _, revision := range []string{before.Revision, seen, "", "invented"} {
-		late := changed(before, 2)
+		late := t.changed(before, 2)
 		late.Revision = revision
 		if err := t.Store.Update(t.Context(), late, rand.Text()); !errors.Is(err, accounts.ErrChanged) {
 			t.Errorf("Update from the revision %q, where it is %q, = %v; want ErrChanged", revision, want.Revision, err)
 		}
 		t.want(want)
 	}
-	nobody := changed(before, 3)
+	nobody := t.changed(before, 3)
 	nobody.Name, nobody.UserID = t.name("nobody"), "nobody"
 	if err := t.Store.Update(t.Context(), nobody, "new"); !errors.Is(err, accounts.ErrChanged) {
 		t.Errorf("Update of nobody = %v, want ErrChanged", err)
@@ -97,8 +105,17 @@ func testUpdateLate(t *storeTest) {
 	t.wantNobody("Get after an Update of nobody", a, err)
 }
 
+// testUpdatesAtOnce tries it more than once: the first time, there may be a connection to wait for.
 func testUpdatesAtOnce(t *storeTest) {
 	a := t.add("contended")
+	for range 8 {
+		a = t.updatesAtOnce(a)
+	}
+}
+
+// updatesAtOnce returns what the one of 16 updates has stored that wins.
+func (t *storeTest) updatesAtOnce(a *accounts.Account) *accounts.Account {
+	t.Helper()
 	var won atomic.Int32
 	var winner atomic.Pointer[accounts.Account]
 	start := make(chan struct{})
@@ -106,7 +123,7 @@ func testUpdatesAtOnce(t *storeTest) {
 	for n := range 16 {
 		wg.Go(func() {
 			<-start
-			next := changed(a, n)
+			next := t.changed(a, n)
 			revision := rand.Text()
 			switch err := t.Store.Update(t.Context(), next, revision); {
 			case err == nil:
@@ -124,6 +141,7 @@ func testUpdatesAtOnce(t *storeTest) {
 		t.Fatalf("%d of 16 updates from one revision were applied, want 1", won.Load())
 	}
 	t.want(winner.Load())
+	return winner.Load()
 }
 
 // interrupted is a context that ends when somebody looks at it for the nth time. A driver
@@ -158,7 +176,7 @@ func testInterrupted(t *storeTest) {
 	states := []*accounts.Account{t.add("interrupted")}
 	for n := 1; n <= most; n++ {
 		before := t.get(states[0].Name)
-		next := changed(before, n)
+		next := t.changed(before, n)
 		after := next.Clone()
 		after.Revision = rand.Text()
 		states = append(states, after)
@@ -194,7 +212,7 @@ func testReader(t *storeTest) {
 	a := t.add("read")
 	states := []*accounts.Account{a}
 	for n := range writes {
-		next := changed(a, n)
+		next := t.changed(a, n)
 		next.Revision = fmt.Sprint("revision ", n)
 		states = append(states, next)
 	}
@@ -210,15 +228,16 @@ func testReader(t *storeTest) {
 			}
 		}
 	}()
-	for reading := true; reading; {
+	for reading := true; reading && !t.Failed(); {
 		select {
 		case <-done:
 			reading = false
 		default:
 		}
-		if now := t.get(a.Name); !isOneOf(now, states) {
-			t.Errorf("a reader saw parts of two writes: %+v", now)
-			break
+		for _, now := range []*accounts.Account{t.get(a.Name), t.find(a.UserID)} {
+			if !isOneOf(now, states) {
+				t.Errorf("a reader saw parts of two writes: %+v", now)
+			}
 		}
 	}
 	<-done
@@ -232,7 +251,7 @@ func testPreferences(t *storeTest) {
 	first.Preferences, first.Revision = map[string]string{"theme": "dark"}, "second"
 	t.want(first)
 
-	want := t.update(changed(t.add("settings"), 1))
+	want := t.update(t.changed(t.add("settings"), 1))
 	for range 2 { // sent twice it has the same result
 		if err := t.Store.SetPreferences(t.Context(), want.Name, want.UserID, map[string]string{"theme": "light", "new": "ü"}, "third"); err != nil {
 			t.Fatal(err)
@@ -254,7 +273,7 @@ func testPreferencesOfNobody(t *storeTest) {
 }
 
 func testPreferencesAtOnce(t *storeTest) {
-	want := t.update(changed(t.add("together"), 1))
+	want := t.update(t.changed(t.add("together"), 1))
 	start := make(chan struct{})
 	var wg sync.WaitGroup
 	for i := range 16 {
@@ -280,7 +299,7 @@ func testForeignPassword(t *storeTest) {
 		return
 	}
 	untouched := t.add("foreign")
-	written := t.update(changed(t.add("foreign"), 1))
+	written := t.update(t.changed(t.add("foreign"), 1))
 	for _, before := range []*accounts.Account{untouched, written} {
 		t.must(t.SetPassword(before.UserID, "$theirs 1$"))
 		t.wantForeign(before, "$theirs 1$")
@@ -293,16 +312,84 @@ func testForeignPassword(t *storeTest) {
 		t.wantForeign(before, "$theirs 2$")
 		t.wantForeign(between, "$theirs 2$")
 		now := t.get(before.Name)
-		t.want(t.update(changed(now, 3)))
+		t.want(t.update(t.changed(now, 3)))
 	}
 	// A write of ours that is sent again, because its answer was lost, comes after theirs.
-	next := changed(t.add("resent"), 1)
+	next := t.changed(t.add("resent"), 1)
 	after := t.update(next)
 	t.must(t.SetPassword(after.UserID, "$theirs$"))
 	if err := t.Store.Update(t.Context(), next, after.Revision); err != nil && !errors.Is(err, accounts.ErrChanged) {
 		t.Errorf("Update sent again = %v", err)
 	}
 	t.wantForeign(after, "$theirs$")
+}
+
+// testForeignAtOnce: of a write of ours and one of the application's at the same moment,
+// theirs stays. Ours may fail.
+func testForeignAtOnce(t *storeTest) {
+	const rounds = 60
+	if t.SetPassword == nil {
+		return
+	}
+	a := t.add("moment")
+	for n := range rounds {
+		before, theirs := t.get(a.Name), fmt.Sprintf("$theirs %d$", n)
+		var ours sync.WaitGroup
+		ours.Go(func() {
+			if n%3 == 0 {
+				t.Store.SetPreferences(t.Context(), a.Name, a.UserID, map[string]string{"theme": "light"}, rand.Text())
+			} else {
+				t.Store.Update(t.Context(), t.changed(before, n), rand.Text())
+			}
+		})
+		err := t.SetPassword(a.UserID, theirs)
+		ours.Wait()
+		t.must(err)
+		if hash := t.get(a.Name).PasswordHash; hash != theirs {
+			t.Fatalf("the application has set the hash %s, and a write of ours at the same time has made it %s", theirs, hash)
+		}
+	}
+}
+
+// testForeignDisplayName: a write of ours does not bring back the display name of before.
+func testForeignDisplayName(t *storeTest) {
+	if t.SetDisplayName == nil {
+		return
+	}
+	for _, before := range []*accounts.Account{t.add("called"), t.update(t.changed(t.add("called"), 1))} {
+		t.must(t.SetDisplayName(before.UserID, "Ånn, 😀"))
+		t.wantKept(before, func(a *accounts.Account) string { return a.DisplayName }, "Ånn, 😀")
+	}
+}
+
+// testForeignRoles: a write of ours does not bring back the roles of before, and a sign-in
+// under way that would get them fails.
+func testForeignRoles(t *storeTest) {
+	if t.SetRoles == nil {
+		return
+	}
+	for _, before := range []*accounts.Account{t.add("roles"), t.update(t.changed(t.add("roles"), 1))} {
+		for _, roles := range [][]string{{"admin", "staff"}, nil} {
+			before = t.get(before.Name)
+			t.must(t.SetRoles(before.UserID, roles))
+			if now := t.get(before.Name); now.Version == before.Version {
+				t.Errorf("the application has set other roles, and Version is as it was: %+v", now)
+			}
+			t.wantKept(before, func(a *accounts.Account) string { return strings.Join(a.Roles, " ") }, strings.Join(roles, " "))
+		}
+	}
+}
+
+// wantKept tests that the application has set a field since before was read, and that an
+// Update from before leaves it so.
+func (t *storeTest) wantKept(before *accounts.Account, field func(*accounts.Account) string, want string) {
+	t.Helper()
+	err := t.Store.Update(t.Context(), t.changed(before, 2), rand.Text())
+	for _, now := range []*accounts.Account{t.get(before.Name), t.find(before.UserID)} {
+		if got := field(now); got != want {
+			t.Errorf("the application has set %q, and after an Update from the revision of before, which returned %v, it is %q", want, err, got)
+		}
+	}
 }
 
 func (t *storeTest) must(err error) {
@@ -323,7 +410,7 @@ func (t *storeTest) wantForeign(before *accounts.Account, hash string) {
 			t.Errorf("the application has set another password, and of Revision, Version and CredentialVersion one is as it was: %+v", now)
 		}
 	}
-	if err := t.Store.Update(t.Context(), changed(before, 2), rand.Text()); !errors.Is(err, accounts.ErrChanged) {
+	if err := t.Store.Update(t.Context(), t.changed(before, 2), rand.Text()); !errors.Is(err, accounts.ErrChanged) {
 		t.Errorf("Update from the revision of before = %v, want ErrChanged", err)
 	}
 	if now := t.get(before.Name); now.PasswordHash != hash {
@@ -337,12 +424,12 @@ func testForeignDisable(t *storeTest) {
 	if t.Disable == nil {
 		return
 	}
-	for _, before := range []*accounts.Account{t.add("disabled"), t.update(changed(t.add("disabled"), 1))} {
+	for _, before := range []*accounts.Account{t.add("disabled"), t.update(t.changed(t.add("disabled"), 1))} {
 		t.must(t.Disable(before.UserID))
 		if now := t.get(before.Name); !now.Disabled || now.Revision == before.Revision || now.Version == before.Version {
 			t.Errorf("the application has disabled the user: %+v", now)
 		}
-		if err := t.Store.Update(t.Context(), changed(before, 2), rand.Text()); !errors.Is(err, accounts.ErrChanged) {
+		if err := t.Store.Update(t.Context(), t.changed(before, 2), rand.Text()); !errors.Is(err, accounts.ErrChanged) {
 			t.Errorf("Update from the revision of before = %v, want ErrChanged", err)
 		}
 		if !t.find(before.UserID).Disabled {
@@ -356,9 +443,13 @@ func testForeignRemove(t *storeTest) {
 	if t.Remove == nil {
 		return
 	}
-	for _, gone := range []*accounts.Account{t.add("removed"), t.update(changed(t.add("removed"), 1))} {
+	for _, written := range []bool{false, true} {
+		gone := t.add("removed") // the last one who was added, so that the number is free again
+		if written {
+			gone = t.update(t.changed(gone, 1))
+		}
 		t.must(t.Remove(gone.UserID))
-		if err := t.Store.Update(t.Context(), changed(gone, 2), rand.Text()); !errors.Is(err, accounts.ErrChanged) {
+		if err := t.Store.Update(t.Context(), t.changed(gone, 2), rand.Text()); !errors.Is(err, accounts.ErrChanged) {
 			t.Errorf("Update = %v, want ErrChanged", err)
 		}
 		if err := t.Store.SetPreferences(t.Context(), gone.Name, gone.UserID, map[string]string{"theme": "light"}, rand.Text()); !errors.Is(err, accounts.ErrNotFound) {
@@ -368,5 +459,32 @@ func testForeignRemove(t *storeTest) {
 		t.wantNobody("Get", a, err)
 		a, err = t.Store.FindID(t.Context(), gone.UserID)
 		t.wantNobody("FindID", a, err)
+		t.wantStranger(gone)
 	}
+}
+
+// wantStranger adds a user with the name of one whom the application has removed. Nothing of
+// the old one is left to the new one, neither the user ID nor what stands beside the table.
+func (t *storeTest) wantStranger(gone *accounts.Account) {
+	t.Helper()
+	id, err := t.Add(gone.Name, "$stranger$")
+	if err != nil {
+		return // the application never gives the name away
+	}
+	want := t.get(gone.Name)
+	if id == gone.UserID || want.UserID != id {
+		t.Fatalf("the user ID is %q, and that of the user of the same name who was removed was %q; want %q", want.UserID, gone.UserID, id)
+	}
+	if want.PasswordHash != "$stranger$" || want.Closed || want.Disabled || !want.FrozenUntil.IsZero() || len(want.Preferences) > 0 {
+		t.Errorf("the user has something of the one who was removed: %+v", want)
+	}
+	if err := t.Store.Update(t.Context(), t.changed(gone, 3), rand.Text()); !errors.Is(err, accounts.ErrChanged) {
+		t.Errorf("Update of the user who was removed = %v, want ErrChanged", err)
+	}
+	if err := t.Store.SetPreferences(t.Context(), gone.Name, gone.UserID, map[string]string{"theme": "light"}, rand.Text()); !errors.Is(err, accounts.ErrNotFound) {
+		t.Errorf("SetPreferences of the user who was removed = %v, want ErrNotFound", err)
+	}
+	t.want(want)
+	a, err := t.Store.FindID(t.Context(), gone.UserID)
+	t.wantNobody("FindID of the user who was removed", a, err)
 }

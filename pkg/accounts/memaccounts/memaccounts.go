@@ -49,7 +49,9 @@ func (m *Store) Create(ctx context.Context, a *accounts.Account) error {
 	if m.holder(a.Name) != "" {
 		return accounts.ErrExists
 	}
-	m.accounts[a.Name] = a.Clone()
+	added := a.Clone()
+	added.Attributes = nil
+	m.accounts[a.Name] = added
 	return nil
 }
 
@@ -65,7 +67,7 @@ func (m *Store) Update(ctx context.Context, a *accounts.Account, newRevision str
 		return accounts.ErrChanged
 	}
 	next := a.Clone()
-	next.Username, next.UserID, next.Revision = stored.Username, stored.UserID, newRevision
+	next.Username, next.UserID, next.Attributes, next.Revision = stored.Username, stored.UserID, nil, newRevision
 	m.accounts[a.Name] = next
 	return nil
 }
