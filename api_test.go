@@ -191,7 +191,7 @@ func (s surface) typeLines(name *types.TypeName) (all []string) {
 func (s surface) fields(of string, list *types.Struct) (all []string) {
 	for i := range list.NumFields() {
 		field, tag := list.Field(i), list.Tag(i)
-		if embedded, ok := field.Type().Underlying().(*types.Struct); ok && field.Embedded() && !field.Exported() {
+		if embedded, ok := pointed(field.Type()).Underlying().(*types.Struct); ok && field.Embedded() && !field.Exported() {
 			all = append(all, s.fields(of, embedded)...)
 		}
 		if !field.Exported() {
@@ -204,6 +204,48 @@ func (s surface) fields(of string, list *types.Struct) (all []string) {
 		all = append(all, line)
 	}
 	return all
+}
+
+// pointed returns what a pointer points to, and any other type as it is.
+func pointed(of types.Type) types.Type {
+	if pointer, ok := of.Underlying().(*types.Pointer); ok {
+		return pointer.Elem()
+	}
+	return of
+}
+
+// TestAPIFields: the fields of an embedded struct are listed, also of one behind a pointer.
+func TestAPIFields(t *testing.T) {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, "p.go", "package p; type base struct{ Name string }; type T struct{ *base }; type U struct{ base }", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := new(types.Config).Check("p", fset, []*ast.File{file}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := surface{p, nil, t}.lines()
+	for _, want := range []string{"field T.Name string", "field U.Name string"} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("%q has no %q", lines, want)
+		}
+	}
+}
+
+// TestAPIEverywhere: a public package has the same files on every machine and with every
+// build tag, so that the files below api are true everywhere.
+func TestAPIEverywhere(t *testing.T) {
+	for _, p := range packages(t) {
+		if !p.public() {
+			continue
+		}
+		for _, file := range p.IgnoredGoFiles {
+			if !strings.HasSuffix(file, "_test.go") {
+				t.Errorf("%s has %s only on other machines or with a build tag", p.ImportPath, file)
+			}
+		}
+	}
 }
 
 func (s surface) signature(of *types.Func) string {
