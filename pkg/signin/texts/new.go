@@ -229,7 +229,7 @@ func (k *checker) checkText(l *Language, full, text string) error {
 	case !ours && !ownKey(key):
 		return errors.New("a key must be such as shop.title, of a-z 0-9 _ and dots; zero, one, two, few, many and other at the end are the forms of a text that counts")
 	case !ours && k.isOurs(key):
-		return errors.New("Coatcheck has no such text; a key of your own begins with a word of your own, such as shop.title")
+		return errors.New("no text of Coatcheck has this key; a key of your own begins with a word of your own, such as shop.title")
 	case known.counts && form == "":
 		return fmt.Errorf("it counts in %s; write a text for each form, such as %q", known.file, l.keys(key, true))
 	case !known.counts && form != "":

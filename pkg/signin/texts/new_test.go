@@ -217,7 +217,7 @@ func TestMistakes(t *testing.T) {
 		tags  []string
 		says  []string // what is in the error
 	}{
-		"a key that is not ours":        {map[string]any{"de.json": keys{"login.titel": "Anmelden"}}, []string{"de"}, []string{`de.json, "login.titel": Coatcheck has no such text`, "shop.title"}},
+		"a key that is not ours":        {map[string]any{"de.json": keys{"login.titel": "Anmelden"}}, []string{"de"}, []string{`de.json, "login.titel": no text of Coatcheck has this key`, "shop.title"}},
 		"a key without a dot":           {map[string]any{"de.json": keys{"shop": "Laden"}}, []string{"de"}, []string{`de.json, "shop": a key must be such as shop.title`}},
 		"a form and no key":             {map[string]any{"de.json": keys{"shop.two": "Laden 2"}}, []string{"de"}, []string{`"shop.two": a key must be such as shop.title`, "the forms of a text that counts"}},
 		"a key in capitals":             {map[string]any{"de.json": keys{"Shop.title": "Laden"}}, []string{"de"}, []string{`"Shop.title": a key must be`}},
