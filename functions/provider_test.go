@@ -64,8 +64,7 @@ func (s *stack) begin(t testing.TB, i *issuer, path, cookie, sub, sid string, co
 }
 
 // ssoCost is the cost of a sign-in at the provider: the link; the session; then whether its
-// session there has ended, beside the list for the limit of sessions; and whether all of the
-// user have ended there.
+// session there, or all of the user, have ended, beside the list for the limit of sessions.
 var ssoCost = budget{[]string{"UpdateItem", "PutItem", "GetItem GetItem Query"}, 3, 2}
 
 // TestProvider takes a user to the provider and back, on the real binaries, through the
