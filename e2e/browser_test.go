@@ -210,10 +210,22 @@ func (d *device) path() string {
 	return u.Path
 }
 
-// text returns the text that the page shows.
+// text returns the text that the page shows. A page of somebody else may lead to another one
+// by a script, so text waits until the page is there whole.
 func (d *device) text() string {
 	d.t.Helper()
-	return script[string](d, `document.body.innerText`)
+	ctx, cancel := context.WithTimeout(d.ctx, browserTimeout)
+	defer cancel()
+	for {
+		text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.readyState === 'complete' ? '.' + document.body.innerText : ''`))
+		if err == nil && text != "" {
+			return text[1:]
+		}
+		if ctx.Err() != nil {
+			d.t.Fatalf("the page is never there whole: %v; it is %s", err, d.snapshot())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // wantPage fails the test unless the page is at the path and shows the text.
@@ -242,7 +254,7 @@ func (d *device) cookie() *network.Cookie {
 func (d *device) snapshot() string {
 	ctx, cancel := context.WithTimeout(d.ctx, time.Minute)
 	defer cancel()
-	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body?.innerText`))
 	if err != nil {
 		return err.Error()
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -117,9 +118,27 @@ func (g *guest) goesToProvider() {
 // wantProvider checks that the page is one of the provider's, with the text.
 func (g *guest) wantProvider(text string) {
 	g.t.Helper()
-	at := perform(g.device, chromedp.Location())
-	if said := g.text(); !within(at, g.provider.Issuer) || !strings.Contains(said, text) {
-		g.t.Fatalf("at %s, want a page of the provider that says %q; the page says\n%s", at, text, said)
+	g.arrives("a page of the provider", func(at string) bool { return within(at, g.provider.Issuer) }, text)
+}
+
+// wantPage does the same for a page of ours.
+func (g *guest) wantPage(path, text string) {
+	g.t.Helper()
+	g.arrives(path, func(at string) bool { return within(at, g.url) && g.path() == path }, text)
+}
+
+// arrives waits until the browser is there, and the page says the text: pages of the provider
+// may lead on by a script, when they have loaded.
+func (g *guest) arrives(where string, isThere func(at string) bool, text string) {
+	g.t.Helper()
+	for end := time.Now().Add(browserTimeout); ; time.Sleep(10 * time.Millisecond) {
+		at, said := perform(g.device, chromedp.Location()), g.text()
+		if isThere(at) && strings.Contains(said, text) {
+			return
+		}
+		if time.Now().After(end) {
+			g.t.Fatalf("at %s, want %s that says %q; the page says\n%s", at, where, text, said)
+		}
 	}
 }
 
