@@ -2,8 +2,10 @@ package signin
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"example.com/coatcheck/pkg/clientip"
@@ -170,6 +172,9 @@ func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password
 // wrong password, whoever refuses; after any other the attempt has not counted.
 func (l login) start(w http.ResponseWriter, r *http.Request, proof authn.Proof, stay bool) (s *session.Session, err error) {
 	user, err := proof.User().SessionUser(r, l.options.Values)
+	if err == nil && strings.HasPrefix(user.ID, authn.OpenIDPrefix) {
+		err = fmt.Errorf("%w: an Authenticator has given the user ID %q, as only users of a provider have", session.ErrInvalid, user.ID)
+	}
 	if err == nil {
 		user.Persistent, user.Confirm = stay, proof.Confirm
 		s, err = l.sessions.Create(w, r, user)

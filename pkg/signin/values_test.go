@@ -72,6 +72,39 @@ func TestValuesOfASignIn(t *testing.T) {
 	}
 }
 
+// mimic gives every user the ID of one at a provider.
+type mimic struct{ authn.Authenticator }
+
+type mimicked struct{ authn.Proof }
+
+func (m mimic) Authenticate(ctx context.Context, a authn.Attempt) (authn.Proof, error) {
+	proof, err := m.Authenticator.Authenticate(ctx, a)
+	return mimicked{proof}, err
+}
+
+func (m mimicked) User() authn.User {
+	u := m.Proof.User()
+	u.ID = authn.OpenIDPrefix + "https://id.example.com#17"
+	return u
+}
+
+// A password signs nobody in as a user of a provider, whatever an Authenticator says.
+func TestUserIDOfAProvider(t *testing.T) {
+	r := newFixture(t)
+	directory := accounts.NewDirectory(r.accounts, accounts.Config{})
+	r.handler = r.pages.Handler(Login(r.sessions, mimic{accounts.NewAuthenticator(directory, r.limiter)}, Options{}))
+	resp := r.do(post("/login", asJSON, rightJSON))
+	if resp.status != 500 || resp.header.Get("Set-Cookie") != "" {
+		t.Errorf("%d, cookies %q", resp.status, resp.header["Set-Cookie"])
+	}
+	if all, err := r.sessions.List(t.Context(), authn.OpenIDPrefix+"https://id.example.com#17"); err != nil || len(all) != 0 {
+		t.Errorf("sessions %v, %v", all, err)
+	}
+	if events := r.events(); len(events) != 1 || !strings.Contains(events[0], "as only users of a provider have") {
+		t.Errorf("logged %q", events)
+	}
+}
+
 // TestValuesThatFail: nobody is signed in, no session is stored or ended, and no cookie is
 // set. A refusal looks like a wrong password and counts as one; what is no fault of the user
 // does not count.

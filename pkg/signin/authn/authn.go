@@ -75,7 +75,8 @@ type User struct {
 
 // OpenIDPrefix begins the user ID of everybody who signs in at an OpenID provider, as
 // package oidc writes it, and of nobody else. An Authenticator never gives such an ID to a
-// user of its own: the user would share sessions with whoever has it at the provider.
+// user of its own: the user would share sessions with whoever has it at the provider. Package
+// signin makes no session for one that does, and answers 500.
 const OpenIDPrefix = "openid:"
 
 // Authenticator checks names and passwords. It is safe for concurrent use. The one of
