@@ -58,7 +58,8 @@
 //	Require, Optional                dynamodb:GetItem, dynamodb:UpdateItem
 //	RequireRole, RequireRecent       dynamodb:GetItem, dynamodb:UpdateItem
 //	Create                           dynamodb:PutItem, dynamodb:Query, dynamodb:DeleteItem
-//	Update, Renew, Reauthenticate    dynamodb:UpdateItem, dynamodb:GetItem
+//	Update, Renew                    dynamodb:UpdateItem, dynamodb:GetItem
+//	Reauthenticate, ReauthenticateAt dynamodb:UpdateItem, dynamodb:GetItem
 //	ReauthenticateAlone              dynamodb:UpdateItem, dynamodb:GetItem, dynamodb:Query, dynamodb:DeleteItem
 //	Destroy, Redeem                  dynamodb:DeleteItem
 //	Revoke, RevokeKey                dynamodb:DeleteItem

@@ -221,13 +221,14 @@ func TestPermissionsOfMethods(t *testing.T) {
 			_, err := site.LoadForwarded(site.Request(token))
 			want(t, err, nil)
 		},
-		"Require":        guarded(site.Require),
-		"Optional":       guarded(site.Optional),
-		"RequireRole":    guarded(func(next http.Handler) http.Handler { return site.RequireRole("reader", next) }),
-		"RequireRecent":  guarded(func(next http.Handler) http.Handler { return site.RequireRecent(time.Hour, next) }),
-		"Update":         raced(func() error { return site.Update(t.Context(), s, func(*session.Session) {}) }),
-		"Renew":          raced(func() error { return site.Renew(t.Context(), w, s) }),
-		"Reauthenticate": raced(func() error { return site.Reauthenticate(t.Context(), w, s) }),
+		"Require":          guarded(site.Require),
+		"Optional":         guarded(site.Optional),
+		"RequireRole":      guarded(func(next http.Handler) http.Handler { return site.RequireRole("reader", next) }),
+		"RequireRecent":    guarded(func(next http.Handler) http.Handler { return site.RequireRecent(time.Hour, next) }),
+		"Update":           raced(func() error { return site.Update(t.Context(), s, func(*session.Session) {}) }),
+		"Renew":            raced(func() error { return site.Renew(t.Context(), w, s) }),
+		"Reauthenticate":   raced(func() error { return site.Reauthenticate(t.Context(), w, s) }),
+		"ReauthenticateAt": raced(func() error { return site.ReauthenticateAt(t.Context(), w, s, time.Now()) }),
 		"ReauthenticateAlone": func() {
 			site.Login("u1")
 			r.proxy.Take()
@@ -254,7 +255,7 @@ func TestPermissionsOfMethods(t *testing.T) {
 	}
 	documented, _ := permissions(t)
 	for _, method := range []string{
-		"Load", "LoadForwarded", "Require", "Optional", "RequireRole", "RequireRecent", "Update", "Renew", "Reauthenticate", "ReauthenticateAlone",
+		"Load", "LoadForwarded", "Require", "Optional", "RequireRole", "RequireRecent", "Update", "Renew", "Reauthenticate", "ReauthenticateAt", "ReauthenticateAlone",
 		"Create", "Destroy", "Redeem", "Revoke", "RevokeKey", "List", "RevokeAll",
 	} {
 		r.proxy.Take()
