@@ -74,7 +74,7 @@ func slow() func() oidc.Store {
 		}
 		s.end = func(_ context.Context, id string, at, _ time.Time) (oidc.Link, error) {
 			l, before := read(id)
-			time.Sleep(2 * time.Millisecond)
+			time.Sleep(2*time.Millisecond + future.Sub(at)/1e9) // of many at once the latest time is written first
 			mu.Lock()
 			defer mu.Unlock()
 			if at.After(before) {
