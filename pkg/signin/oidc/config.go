@@ -78,9 +78,6 @@ const (
 	maxLifetime     = 400 * 24 * time.Hour
 )
 
-// ownKeys are the keys of Values that the user's own data has.
-var ownKeys = []string{authn.ValueUsername, authn.ValueDisplayName, authn.ValueTheme, authn.ValueLanguage, authn.ValueNoPassword}
-
 // withDefaults returns c with defaults filled in, or an error that names the field that New
 // cannot accept.
 func (c Config) withDefaults() (Config, error) {
@@ -135,8 +132,11 @@ func (c Config) checkRoles() error {
 
 func (c Config) checkValues() error {
 	for claim, key := range c.Values {
-		if claim == "" || key == "" || slices.Contains(ownKeys, key) {
-			return fmt.Errorf("oidc: Config.Values has the key %q for the claim %q; neither may be empty, and the key may be none of %q", key, claim, ownKeys)
+		if claim == "" || key == "" {
+			return fmt.Errorf("oidc: Config.Values has the key %q for the claim %q; neither may be empty", key, claim)
+		}
+		if _, err := (authn.User{Attributes: map[string]string{key: ""}}).SessionUser(nil, nil); err != nil {
+			return fmt.Errorf("oidc: Config.Values has the key %q for the claim %q: %w", key, claim, err)
 		}
 	}
 	return nil
