@@ -3,7 +3,11 @@ package events
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"slices"
+	"strings"
+	"time"
+	"unicode"
 )
 
 // Kind is what every event with one name has in common. docs/events.md lists all kinds.
@@ -14,6 +18,10 @@ type Kind struct {
 	// Fields are the attributes that an event of this kind may have. Which of them it has
 	// depends on what is known: work that no request asked for has no ip.
 	Fields []string
+
+	// Reasons are the values that the attribute reason may have; none if there is no such
+	// attribute. So what counts events by their reason counts few things.
+	Reasons []string
 
 	When string // when it happens and what it means, for people
 
@@ -26,34 +34,38 @@ func Kinds() []Kind { return slices.Clone(kinds) }
 
 // Find returns the kind with that name, and whether there is one.
 func Find(name string) (Kind, bool) {
-	i, found := slices.BinarySearchFunc(kinds, name, func(k Kind, name string) int {
-		switch {
-		case k.Name < name:
-			return -1
-		case k.Name > name:
-			return 1
-		}
-		return 0
-	})
+	i, found := slices.BinarySearchFunc(kinds, name, func(k Kind, name string) int { return strings.Compare(k.Name, name) })
 	if !found {
 		return Kind{}, false
 	}
 	return kinds[i], true
 }
 
-// kinds are sorted by name.
-var kinds = []Kind{
-	{Name: "authn_login_success", Level: slog.LevelInfo, Kept: true, Fields: []string{"user_id", "session_id", "ip", "user_agent"}, When: "Somebody signed in."},
+// Client is who sent the request in which something happens.
+type Client struct {
+	IP        string // the address, in one spelling
+	UserAgent string // the header of that name
 }
 
-// Client is who sent the request in which something happens.
-type Client struct{ IP, UserAgent string }
+// maxUserAgent is how much of a User-Agent an event has, in bytes.
+const maxUserAgent = 256
 
 type clientKey struct{}
 
-// WithClient returns a context whose events are of c: [Log] adds its address and browser.
+// WithClient returns a context whose events are of c: [Log] adds its address and browser. Of
+// UserAgent it keeps the first 256 bytes, without control characters and what is no UTF-8.
 func WithClient(ctx context.Context, c Client) context.Context {
+	c.UserAgent = printable(c.UserAgent[:min(len(c.UserAgent), maxUserAgent)])
 	return context.WithValue(ctx, clientKey{}, c)
+}
+
+func printable(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return -1
+		}
+		return c
+	}, strings.ToValidUTF8(text, ""))
 }
 
 // ClientOf returns the client of the context, or the zero Client for work that no request
@@ -64,15 +76,23 @@ func ClientOf(ctx context.Context) Client {
 }
 
 // Log logs an event by l, at the level of its kind, with args as [slog.Logger.Log] takes
-// them, and with ip and user_agent of the context's client if the kind has these fields.
+// them, and with ip and user_agent of the context's client if the kind has these fields. So
+// args have neither. A name that is no kind's is logged at [slog.LevelInfo], without them.
 func Log(ctx context.Context, l *slog.Logger, name string, args ...any) {
 	kind, _ := Find(name)
+	if !l.Enabled(ctx, kind.Level) {
+		return
+	}
+	var caller [1]uintptr
+	runtime.Callers(2, caller[:]) // a logger that tells the source shall tell who called Log
+	r := slog.NewRecord(time.Now(), kind.Level, name, caller[0])
+	r.Add(args...)
 	client := ClientOf(ctx)
 	if client.IP != "" && slices.Contains(kind.Fields, "ip") {
-		args = append(args, "ip", client.IP)
+		r.Add("ip", client.IP)
 	}
 	if client.UserAgent != "" && slices.Contains(kind.Fields, "user_agent") {
-		args = append(args, "user_agent", client.UserAgent)
+		r.Add("user_agent", client.UserAgent)
 	}
-	l.Log(ctx, kind.Level, name, args...)
+	_ = l.Handler().Handle(ctx, r) // as slog does: a log that cannot be written stops nothing
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"example.com/coatcheck/pkg/clientip"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
 	"example.com/coatcheck/pkg/signin/internal/markup"
@@ -131,9 +133,10 @@ func NewPages(c Config) (*Pages, error) {
 
 type pagesKey struct{}
 
-// admit returns a request whose answers p writes.
+// admit returns a request whose answers p writes, and whose events are of its client.
 func (p *Pages) admit(r *http.Request) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), pagesKey{}, p))
+	ctx := context.WithValue(r.Context(), pagesKey{}, p)
+	return r.WithContext(events.WithClient(ctx, events.Client{IP: clientip.Of(r), UserAgent: r.UserAgent()}))
 }
 
 // pagesOf returns the Pages that write the answers to a request.

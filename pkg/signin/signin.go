@@ -65,7 +65,8 @@ func (p *Pages) Handler(routes ...Routes) http.Handler {
 	mux := muxOf(routes)
 	filter := newRequestFilter(p.site)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, notProxied := p.site.ProxySecrets.Admit(p.admit(r))
+		r, notProxied := p.site.ProxySecrets.Admit(r)
+		r = p.admit(r) // after the proxy has said who the client is
 		defer recoverPanic(w, r)
 		setHeaders(w.Header(), r)
 		if notProxied != nil {
