@@ -7,9 +7,12 @@ package audit
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -28,8 +31,32 @@ type Entry struct {
 	Actor     string            // the operator who did it; "" if the user did, or nobody
 	Details   map[string]string // the other attributes of the event, such as before and after
 
-	ExpiresAt time.Time // when the store may drop it
+	ExpiresAt time.Time // when the store may drop it, to the second
 }
+
+// keyTime is how a Key has the time: of two keys, the earlier is less.
+const keyTime = "2006-01-02T15:04:05.000Z"
+
+// Key returns what tells the entry from all others of its user: its time and its ID, such
+// as 2026-11-27T12:30:45.678Z#n4bQgYhMfWWaL-qgxVrQFa. Keys sort as the times do. It is
+// where a [Reader] goes on.
+func (e Entry) Key() string { return e.At.UTC().Format(keyTime) + "#" + e.ID }
+
+// ParseKey returns the time and the ID in a Key, or an error if key is none.
+func ParseKey(key string) (at time.Time, id string, err error) {
+	stamp, id, _ := strings.Cut(key, "#")
+	at, err = time.Parse(keyTime, stamp)
+	if err == nil && (len(stamp) != len(keyTime) || len(id) != idSize) {
+		err = errors.New("it must be a time and an ID of 22 characters")
+	}
+	if err != nil {
+		return time.Time{}, "", fmt.Errorf("%q is not the key of an entry: %w", key, err)
+	}
+	return at, id, nil
+}
+
+// idSize is the length of an Entry's ID, which has six bits in each character.
+const idSize = 22
 
 // Writer is what appends to the trail.
 type Writer interface {
