@@ -92,7 +92,7 @@ var kinds = []Kind{
 	info("session_renewed", signedIn, "A session got a new token, after the user has proved again who they are."),
 	info("session_token_forged", client, "A token came that has the shape of ours, and was signed by none of our keys: somebody made it up, or its key was removed."),
 	warn("session_touch_failed", signedIn+"error", "The idle timeout of a session was not extended. The request went on."),
-	failure("session_unavailable", request+"error", "The store failed and the request was answered 503, in a program without an ErrorHandler of its own. The product says sys_failure instead."),
+	failure("session_unavailable", "method path error"+client, "The store failed and the request was answered 503, in a program without an ErrorHandler of its own. The product says sys_failure instead."),
 	warn("session_value_left_out", signedIn+"source key", "A value of another system's session was too large for the session here."),
 	info("sessions_ended_before", "actor before count", "An operator has ended every session from before a time. Each has a session_ended too."),
 	failure("sys_crash", request+"status panic stack", "A handler has panicked. The client got a 500."),

@@ -135,7 +135,7 @@ func TestLoggerDefaultsToSlogDefault(t *testing.T) {
 
 	s, err := m.Create(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), session.User{ID: "u1"})
 	want(t, err, nil)
-	log.wantLines("INFO session_created session_id=" + s.ID + " user_id=u1")
+	log.wantLines("INFO session_created session_id=" + s.ID + " user_id=u1 ip=192.0.2.1")
 }
 
 func TestImportsOnlyTheStandardLibrary(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 
 type contextKey struct{} // of the innermost *request
 
-// request is the context of one HTTP request, with what is known of it: the client's
-// address, and the session once it was read. So whatever handles the request reads the
+// request is the context of one HTTP request, with what is known of it: the client, and the
+// session once it was read. So whatever handles the request reads the
 // session once, and sees what others there have changed.
 //
 // It belongs to one Manager, because another may have another store or cookie. It also
@@ -21,15 +21,18 @@ type contextKey struct{} // of the innermost *request
 // that one must prove its session by itself.
 type request struct {
 	context.Context
-	manager *Manager // nil if NewContext made it
-	cookies []string // the Cookie headers
-	address string   // of the client
+	manager *Manager      // nil if NewContext or WithClient made it
+	cookies []string      // the Cookie headers
+	client  *http.Request // whose client asks for what is done; nil if NewContext made it
 
 	mu      sync.Mutex
 	readAt  time.Time     // when the session was read, made or ended; zero if it was not yet
 	writes  int           // how often it was made, changed or ended here
 	writing chan struct{} // closed when a change that is being stored is noted too; nil if there is none
 	session *Session      // nil if there is none
+
+	parsed    bool       // whether presented is known
+	presented credential // what the cookies prove
 }
 
 // Value implements [context.Context].
@@ -81,16 +84,6 @@ func innermost(ctx context.Context) *request {
 
 func (q *request) outer() *request { return innermost(q.Context) }
 
-// address returns the client's address, or "" for work that no request asked for.
-func address(ctx context.Context) string {
-	for q := innermost(ctx); q != nil; q = q.outer() {
-		if q.address != "" {
-			return q.address
-		}
-	}
-	return ""
-}
-
 // find returns what m knows of r, from q or further out. It may be nil.
 func (q *request) find(m *Manager, r *http.Request) *request {
 	for q != nil && (q.manager != m || !slices.Equal(q.cookies, r.Header["Cookie"])) {
@@ -105,7 +98,7 @@ func (m *Manager) enter(r *http.Request) (*http.Request, *request) {
 	before := innermost(ctx)
 	switch q := before.find(m, r); q {
 	case nil:
-		q = &request{Context: ctx, manager: m, cookies: r.Header["Cookie"], address: clientIP(r)}
+		q = &request{Context: ctx, manager: m, cookies: r.Header["Cookie"], client: r}
 		return r.WithContext(q), q
 	case before:
 		return r, q
@@ -168,8 +161,10 @@ func (q *request) proof(r *http.Request) credential {
 	if q.session != nil {
 		return q.session.credential()
 	}
-	c, _ := q.manager.presented(r)
-	return c
+	if !q.parsed {
+		q.parsed, q.presented = true, q.manager.presented(r)
+	}
+	return q.presented
 }
 
 // replaced returns what proves the session that gives way to a new one.

@@ -72,7 +72,7 @@ func TestContinuedSessionLives(t *testing.T) {
 					t.Errorf("authenticated at %v, want %v", s.AuthenticatedAt, signedIn)
 				}
 				r.useUntil(token, s.CreatedAt.Add(tt.lives))
-				r.log.wantLines("INFO session_expired reason=" + tt.reason + " session_id=" + s.ID + " user_id=u1")
+				r.log.wantLines("INFO session_expired reason=" + tt.reason + " session_id=" + s.ID + " user_id=u1" + byClient)
 				if all, err := r.List(t.Context(), "u1"); err != nil || len(all) != 0 {
 					t.Errorf("List: %v, %v; want none", all, err)
 				}

@@ -10,18 +10,23 @@ import (
 // maxCookies is how many different cookies of our name a logout looks at.
 const maxCookies = 4
 
-// presented returns the credential in the request's cookie. If there are different
-// cookies of our name, it returns none and logs that: an attacker may have planted
-// one of them, and their order means nothing (RFC 6265bis, section 5.8.3).
-func (m *Manager) presented(r *http.Request) (credential, bool) {
+// presented returns the credential in the request's cookie, or the zero credential. If
+// there are different cookies of our name, it returns none and logs that: an attacker may
+// have planted one of them, and their order means nothing (RFC 6265bis, section 5.8.3). It
+// also logs a token that none of our keys has signed. It is called once for a request.
+func (m *Manager) presented(r *http.Request) credential {
 	values := cookieValues(r.Header["Cookie"], m.cfg.CookieName)
 	if len(values) > 1 {
-		m.cfg.Logger.WarnContext(r.Context(), "session_cookies_differ", "ip", clientIP(r))
+		m.cfg.Logger.WarnContext(r.Context(), "session_cookies_differ", clientArgs(r)...)
 	}
 	if len(values) != 1 {
-		return credential{}, false
+		return credential{}
 	}
-	return m.parseToken(values[0])
+	c, ok := m.parseToken(values[0])
+	if !ok && m.isForged(values[0]) {
+		m.cfg.Logger.InfoContext(r.Context(), "session_token_forged", clientArgs(r)...)
+	}
+	return c
 }
 
 // allPresented returns the credentials in all cookies of our name, whatever their

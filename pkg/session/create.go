@@ -107,7 +107,7 @@ func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Sessi
 	}
 	m.setCookie(w, s, token, s.LastSeenAt)
 	seen.set(s.Clone())
-	m.log(ctx, slog.LevelInfo, "session_created", s.ID, "user_id", s.UserID)
+	m.log(ctx, slog.LevelInfo, "session_created", s)
 	return s, nil
 }
 
@@ -190,12 +190,12 @@ func (m *Manager) confirmAndReplace(ctx context.Context, s *Session, presented c
 		return err
 	}
 	if presented != (credential{}) {
-		if err := m.endPresented(ctx, presented, "replaced"); err != nil {
+		if err := m.endPresented(ctx, presented, ending{reason: "replaced", by: s.ID}); err != nil {
 			return err
 		}
 	}
-	if err := errors.Join(m.endAll(ctx, surplus, "limit"), listErr); err != nil {
-		m.warn(ctx, "session_limit_failed", s.ID, "user_id", s.UserID, "error", err)
+	if err := errors.Join(m.endAll(ctx, surplus, ending{reason: "limit", by: s.ID}), listErr); err != nil {
+		m.warn(ctx, "session_limit_failed", s, "error", err)
 	}
 	return nil
 }
@@ -234,7 +234,7 @@ func (m *Manager) discard(ctx context.Context, s *Session) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
 	defer cancel()
 	if _, err := m.store.Delete(ctx, s.Key(), nil, time.Now()); err != nil && !errors.Is(err, ErrNoSession) {
-		m.log(ctx, slog.LevelWarn, "session_discard_failed", s.ID, "error", err)
+		m.log(ctx, slog.LevelWarn, "session_discard_failed", s, "error", err)
 	}
 }
 

@@ -92,14 +92,15 @@ func TestClientAddress(t *testing.T) {
 
 func TestUserAgentIsCut(t *testing.T) {
 	r := newFixture(t, session.Config{})
+	x := func(n int) string { return strings.Repeat(".x", 2048)[:n] } // a run of letters would look like a secret
 	tests := []struct{ name, sent, kept string }{
 		{"none", "", ""},
-		{"256 bytes", strings.Repeat("x", 256), strings.Repeat("x", 256)},
-		{"257 bytes", strings.Repeat("x", 257), strings.Repeat("x", 256)},
-		{"4 KB", strings.Repeat("x", 4096), strings.Repeat("x", 256)},
-		{"two-byte rune at the cut", strings.Repeat("x", 255) + "ü", strings.Repeat("x", 255)},
-		{"four-byte rune at the cut", strings.Repeat("x", 253) + "🧥", strings.Repeat("x", 253)},
-		{"four-byte rune before it", strings.Repeat("x", 252) + "🧥!", strings.Repeat("x", 252) + "🧥"},
+		{"256 bytes", x(256), x(256)},
+		{"257 bytes", x(257), x(256)},
+		{"4 KB", x(4096), x(256)},
+		{"two-byte rune at the cut", x(255) + "ü", x(255)},
+		{"four-byte rune at the cut", x(253) + "🧥", x(253)},
+		{"four-byte rune before it", x(252) + "🧥!", x(252) + "🧥"},
 		{"bad UTF-8", "a\xffb", "ab"},
 		{"control characters", "a\x00b\tc\x1b[2Jd\x7fe", "abc[2Jde"},
 	}
@@ -197,8 +198,8 @@ func TestCreateEndsThePresentedSession(t *testing.T) {
 			t.Error("the new session shares ID or secret with the old one")
 		}
 		r.log.wantLines(
-			"INFO session_ended ip=192.0.2.1 reason=replaced session_id="+old.ID+" user_id=u1",
-			"INFO session_created session_id="+s.ID+" user_id="+user,
+			"INFO session_ended by_session_id="+s.ID+" reason=replaced session_id="+old.ID+" user_id=u1"+byClient,
+			"INFO session_created session_id="+s.ID+" user_id="+user+byClient,
 		)
 	}
 }
@@ -315,7 +316,7 @@ func TestDiscardHasItsOwnTimeout(t *testing.T) {
 					t.Errorf("removing took %v, want 500ms at most", took)
 				}
 				cause := map[string]string{"hangs": "context deadline exceeded", "down": "connection refused"}[name]
-				r.log.wantLines("WARN session_discard_failed error=" + cause + " session_id=" + id)
+				r.log.wantLines("WARN session_discard_failed error=" + cause + " session_id=" + id + " user_id=u1" + byClient)
 			})
 		})
 	}

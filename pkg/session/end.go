@@ -42,7 +42,7 @@ func (m *Manager) Destroy(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	if err := inParallel(len(presented), func(i int) error { return m.endPresented(ctx, presented[i], "logout") }); err != nil {
+	if err := inParallel(len(presented), func(i int) error { return m.endPresented(ctx, presented[i], ending{reason: "logout"}) }); err != nil {
 		return err
 	}
 	seen.set(nil)
@@ -77,23 +77,19 @@ func (m *Manager) beforeEnding(ctx context.Context, userID string, all bool) err
 
 // endPresented deletes the session that c proves, if there is one. An ID without its
 // secret ends nothing.
-func (m *Manager) endPresented(ctx context.Context, c credential, reason string) error {
-	err := m.delete(ctx, c.key, &c.secret, reason)
+func (m *Manager) endPresented(ctx context.Context, c credential, why ending) error {
+	err := m.delete(ctx, c.key, &c.secret, why)
 	if errors.Is(err, ErrNoSession) {
 		return nil
 	}
 	return err
 }
 
-func (m *Manager) delete(ctx context.Context, key Key, secret *[32]byte, reason string) error {
+func (m *Manager) delete(ctx context.Context, key Key, secret *[32]byte, why ending) error {
 	userID, err := m.store.Delete(ctx, key, secret, time.Now())
 	if err == nil {
 		m.in(ctx).ended(key)
-		args := []any{"user_id", userID, "reason", reason}
-		if ip := address(ctx); ip != "" { // a command of the operator comes from no client
-			args = append(args, "ip", ip)
-		}
-		m.log(ctx, slog.LevelInfo, "session_ended", key.ID, args...)
+		m.log(ctx, slog.LevelInfo, "session_ended", &Session{ID: key.ID, UserID: userID}, why.args()...)
 	}
 	return err
 }
@@ -128,14 +124,14 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	if err := m.beforeEnding(ctx, userID, false); err != nil {
 		return err
 	}
-	return m.delete(ctx, Key{owner(userID), id}, nil, "revoked")
+	return m.delete(ctx, Key{owner(userID), id}, nil, m.endingIn(ctx))
 }
 
 // RevokeKey ends the session with the key, whoever its user is. It returns ErrNoSession if
 // there is none, or if the stored ExpiresAt has passed. It is for a program that has kept the
 // key of a session ([User.Announce]), and does not call [Config.BeforeEnding].
 func (m *Manager) RevokeKey(ctx context.Context, key Key) error {
-	return m.delete(ctx, key, nil, "revoked")
+	return m.delete(ctx, key, nil, m.endingIn(ctx))
 }
 
 // RevokeAll ends every session of the user that was made before the call, except
@@ -145,8 +141,9 @@ func (m *Manager) RevokeAll(ctx context.Context, userID string, exceptIDs ...str
 	if err := m.beforeEnding(ctx, userID, true); err != nil {
 		return err
 	}
+	why := m.endingIn(ctx)
 	all, listErr := m.store.List(ctx, owner(userID))
-	return errors.Join(m.revoke(ctx, all, exceptIDs...), listErr)
+	return errors.Join(m.revoke(ctx, all, why, exceptIDs...), listErr)
 }
 
 // ReauthenticateAlone does the work of [Manager.Reauthenticate] for s and of
@@ -176,19 +173,20 @@ func (m *Manager) ReauthenticateAlone(ctx context.Context, w http.ResponseWriter
 	if err != nil {
 		return err
 	}
-	return errors.Join(m.revoke(ctx, all, key.ID), listErr)
+	why := causeIn(ctx).ending("password_changed", key.ID)
+	return errors.Join(m.revoke(ctx, all, why, key.ID), listErr)
 }
 
-func (m *Manager) revoke(ctx context.Context, all []*Session, exceptIDs ...string) error {
+func (m *Manager) revoke(ctx context.Context, all []*Session, why ending, exceptIDs ...string) error {
 	all = slices.DeleteFunc(all, func(s *Session) bool { return slices.Contains(exceptIDs, s.ID) })
-	return m.endAll(ctx, all, "revoked")
+	return m.endAll(ctx, all, why)
 }
 
 // endAll deletes sessions without asking for their secrets. A session that has ended
 // meanwhile counts as deleted.
-func (m *Manager) endAll(ctx context.Context, all []*Session, reason string) error {
+func (m *Manager) endAll(ctx context.Context, all []*Session, why ending) error {
 	return inParallel(len(all), func(i int) error {
-		err := m.delete(ctx, all[i].Key(), nil, reason)
+		err := m.delete(ctx, all[i].Key(), nil, why)
 		if errors.Is(err, ErrNoSession) {
 			return nil
 		}

@@ -170,8 +170,11 @@ func noSecret(t *testing.T, text string) {
 	}
 }
 
+// byClient ends the line of an event that a request of the fixture has asked for.
+const byClient = " ip=192.0.2.1 user_agent=test/1.0"
+
 // logRecorder records a log, one string for each line. A string has the level, the
-// event, and the attributes, sorted by name.
+// event, the attributes, sorted by name, and the client.
 type logRecorder struct {
 	t     *testing.T
 	mu    sync.Mutex
@@ -187,8 +190,13 @@ func (l *logRecorder) Write(line []byte) (int, error) {
 	}
 	text := fmt.Sprint(attrs["level"], " ", attrs["msg"])
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
-		if !slices.Contains([]string{"time", "level", "msg"}, name) {
+		if !slices.Contains([]string{"time", "level", "msg", "ip", "user_agent"}, name) {
 			text += fmt.Sprintf(" %s=%v", name, attrs[name])
+		}
+	}
+	for _, name := range []string{"ip", "user_agent"} {
+		if value, ok := attrs[name]; ok {
+			text += fmt.Sprintf(" %s=%v", name, value)
 		}
 	}
 	l.mu.Lock()

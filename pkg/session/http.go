@@ -110,7 +110,8 @@ func defaultErrorHandler(logger *slog.Logger) func(http.ResponseWriter, *http.Re
 			http.Error(w, "Prove again who you are first.", http.StatusForbidden)
 		default:
 			if ctx := r.Context(); !errors.Is(ctx.Err(), context.Canceled) {
-				logger.ErrorContext(ctx, "session_unavailable", "method", r.Method, "path", r.URL.Path, "error", err)
+				args := []any{"method", r.Method, "path", r.URL.Path, "error", err}
+				logger.ErrorContext(ctx, "session_unavailable", append(args, clientArgs(r)...)...)
 			}
 			w.Header().Set("Retry-After", retryAfter)
 			http.Error(w, "Sessions are unavailable. Try again in a moment; you are still signed in.", http.StatusServiceUnavailable)

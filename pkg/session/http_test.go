@@ -230,7 +230,11 @@ func TestChangedClientIsLogged(t *testing.T) {
 		s, token := r.login("u1")
 		r.log.reset()
 		changed := func(ip, userAgent string) string {
-			return "WARN session_client_changed ip=" + ip + " session_id=" + s.ID + " user_agent=" + userAgent + " user_id=u1"
+			line := "WARN session_client_changed session_id=" + s.ID + " user_id=u1 ip=" + ip
+			if userAgent != "" {
+				line += " user_agent=" + userAgent
+			}
+			return line
 		}
 		for i, step := range []struct {
 			wait          time.Duration
@@ -279,7 +283,7 @@ func TestChangedClientInAnOutage(t *testing.T) {
 		if got.LastIP != "" || !got.LastSeenAt.Equal(s.LastSeenAt) {
 			t.Errorf("the session was returned as if it were touched: %+v", got)
 		}
-		r.log.wantLines("WARN session_touch_failed error=connection refused session_id=" + s.ID)
+		r.log.wantLines("WARN session_touch_failed error=connection refused session_id=" + s.ID + " user_id=u1 ip=198.51.100.7 user_agent=curl/8")
 	})
 }
 
@@ -360,13 +364,13 @@ func wantEvents(t *testing.T, log *logRecorder, wanted bool, event string) {
 func TestEndsAreLoggedWithTheClient(t *testing.T) {
 	r := newFixture(t, session.Config{})
 	s, _ := r.login("u1")
-	_, token := r.login("u1")
+	own, token := r.login("u1")
 	r.log.reset()
 	req := r.from(token, "198.51.100.7", "test/1.0")
 	r.Require(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		want(t, r.Revoke(req.Context(), "u1", s.ID), nil)
 	})).ServeHTTP(httptest.NewRecorder(), req)
-	r.log.wantLines("INFO session_ended ip=198.51.100.7 reason=revoked session_id=" + s.ID + " user_id=u1")
+	r.log.wantLines("INFO session_ended by_session_id=" + own.ID + " reason=revoked session_id=" + s.ID + " user_id=u1 ip=198.51.100.7 user_agent=test/1.0")
 }
 
 // Normal use of a session logs one line for each event and nothing else.
@@ -375,7 +379,7 @@ func TestEvents(t *testing.T) {
 		r := newFixture(t, session.Config{})
 		s, token := r.login("u1")
 		id := " session_id=" + s.ID
-		r.log.wantLines("INFO session_created" + id + " user_id=u1")
+		r.log.wantLines("INFO session_created" + id + " user_id=u1" + byClient)
 		time.Sleep(touchDue)
 		r.wantAlive(token)
 		want(t, r.Update(t.Context(), s, setTheme("light")), nil)
@@ -385,9 +389,9 @@ func TestEvents(t *testing.T) {
 		want(t, r.Renew(t.Context(), httptest.NewRecorder(), s), nil)
 		r.log.wantLines("INFO session_renewed" + id + " user_id=u1")
 		r.wantDead(token)
-		r.log.wantLines("WARN authn_token_reuse" + id + " user_id=u1")
+		r.log.wantLines("WARN authn_token_reuse" + id + " user_id=u1" + byClient)
 		want(t, r.Destroy(httptest.NewRecorder(), r.request(cookie(token))), nil)
-		r.log.wantLines("INFO session_ended ip=192.0.2.1 reason=logout" + id + " user_id=u1")
+		r.log.wantLines("INFO session_ended reason=logout" + id + " user_id=u1" + byClient)
 		r.wantDead(token)
 		r.log.wantLines()
 	})

@@ -64,8 +64,8 @@ func TestMaxSessionsEndsTheOldest(t *testing.T) {
 		r.log.reset()
 		s, newest := r.login("u1")
 		r.log.wantLines(
-			"INFO session_ended ip=192.0.2.1 reason=limit session_id="+oldest.ID+" user_id=u1",
-			"INFO session_created session_id="+s.ID+" user_id=u1",
+			"INFO session_ended by_session_id="+s.ID+" reason=limit session_id="+oldest.ID+" user_id=u1"+byClient,
+			"INFO session_created session_id="+s.ID+" user_id=u1"+byClient,
 		)
 		r.wantDead(tokenIn(t, w))
 		r.wantAliveFrom(0, append(tokens, newest))
@@ -179,8 +179,8 @@ func TestLimitInAnOutage(t *testing.T) {
 				s, err := r.Create(w, r.request().WithContext(ctx), session.User{ID: "u1"})
 				want(t, err, nil)
 				r.log.wantLines(
-					"WARN session_limit_failed error="+test.cause+" session_id="+s.ID+" user_id=u1",
-					"INFO session_created session_id="+s.ID+" user_id=u1",
+					"WARN session_limit_failed error="+test.cause+" session_id="+s.ID+" user_id=u1"+byClient,
+					"INFO session_created session_id="+s.ID+" user_id=u1"+byClient,
 				)
 				r.store.up()
 				tokens = append(tokens, tokenIn(t, w))

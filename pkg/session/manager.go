@@ -62,8 +62,7 @@ func (m *Manager) limits(persistent bool) (idle, lifetime time.Duration) {
 func (m *Manager) Load(r *http.Request) (*Session, error) {
 	q := innermost(r.Context()).find(m, r)
 	if q == nil {
-		c, _ := m.presented(r)
-		return m.read(r.Context(), c, clientOf(r))
+		return m.read(WithClient(r.Context(), r), m.presented(r), clientOf(r))
 	}
 	var s *Session
 	err := q.check(r, func(known *Session) error {
@@ -81,8 +80,7 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 // of such a request say nothing about the user. So LoadForwarded compares neither with the
 // session's, and a touch leaves both as they are. It reads the store at each call.
 func (m *Manager) LoadForwarded(r *http.Request) (*Session, error) {
-	c, _ := m.presented(r)
-	return m.read(r.Context(), c, (*Session).LastClient)
+	return m.read(r.Context(), m.presented(r), (*Session).LastClient)
 }
 
 // read returns the live session that c proves, or ErrNoSession. The zero credential
@@ -97,7 +95,7 @@ func (m *Manager) read(ctx context.Context, c credential, client func(*Session) 
 	}
 	if subtle.ConstantTimeCompare(s.Secret[:], c.secret[:]) == 0 {
 		if subtle.ConstantTimeCompare(s.PreviousSecret[:], c.secret[:]) == 1 {
-			m.log(ctx, slog.LevelWarn, "authn_token_reuse", s.ID, "user_id", s.UserID)
+			m.log(ctx, slog.LevelWarn, "authn_token_reuse", s)
 		}
 		return nil, ErrNoSession
 	}
@@ -119,7 +117,7 @@ func (m *Manager) checkAlive(ctx context.Context, s *Session, now time.Time) err
 	if reason == "" {
 		return nil
 	}
-	m.log(ctx, slog.LevelInfo, "session_expired", s.ID, "user_id", s.UserID, "reason", reason)
+	m.log(ctx, slog.LevelInfo, "session_expired", s, "reason", reason)
 	return ErrNoSession
 }
 
@@ -209,7 +207,7 @@ func (m *Manager) touch(ctx context.Context, s *Session, now time.Time, ip, user
 	case errors.Is(err, ErrNoSession):
 		return ErrNoSession
 	case err != nil:
-		m.warn(ctx, "session_touch_failed", s.ID, "error", err)
+		m.warn(ctx, "session_touch_failed", s, "error", err)
 	default:
 		m.logChangedClient(ctx, s, ip, userAgent)
 		*s = next
@@ -221,18 +219,21 @@ func (m *Manager) touch(ctx context.Context, s *Session, now time.Time, ip, user
 // last touch of s.
 func (m *Manager) logChangedClient(ctx context.Context, s *Session, ip, userAgent string) {
 	if lastIP, lastUserAgent := s.LastClient(); ip != lastIP || userAgent != lastUserAgent {
-		m.log(ctx, slog.LevelWarn, "session_client_changed", s.ID, "user_id", s.UserID, "ip", ip, "user_agent", userAgent)
+		m.log(ctx, slog.LevelWarn, "session_client_changed", s)
 	}
 }
 
 // warn logs that a part of a request failed, while the request itself may succeed. It
 // logs nothing if the client has disconnected, because then no store is at fault.
-func (m *Manager) warn(ctx context.Context, event, id string, args ...any) {
+func (m *Manager) warn(ctx context.Context, event string, s *Session, args ...any) {
 	if !errors.Is(ctx.Err(), context.Canceled) {
-		m.log(ctx, slog.LevelWarn, event, id, args...)
+		m.log(ctx, slog.LevelWarn, event, s, args...)
 	}
 }
 
-func (m *Manager) log(ctx context.Context, level slog.Level, event, id string, args ...any) {
-	m.cfg.Logger.Log(ctx, level, event, append(args, "session_id", id)...)
+// log logs an event of s, of which only the user and the ID are needed, with the client of
+// the context.
+func (m *Manager) log(ctx context.Context, level slog.Level, event string, s *Session, args ...any) {
+	args = append([]any{"user_id", s.UserID, "session_id", s.ID}, args...)
+	m.cfg.Logger.Log(ctx, level, event, append(args, clientArgs(clientIn(ctx))...)...)
 }

@@ -52,7 +52,7 @@ func TestPersistentIdleTimeout(t *testing.T) {
 		time.Sleep(idle)
 		r.log.reset()
 		r.wantDead(shortToken)
-		r.log.wantLines("INFO session_expired reason=idle session_id=" + short.ID + " user_id=u1")
+		r.log.wantLines("INFO session_expired reason=idle session_id=" + short.ID + " user_id=u1" + byClient)
 		if all, err := r.List(t.Context(), "u1"); err != nil || len(all) != 1 || all[0].ID != long.ID {
 			t.Errorf("List: %v, %v; want the persistent session alone", all, err)
 		}
@@ -63,7 +63,7 @@ func TestPersistentIdleTimeout(t *testing.T) {
 		time.Sleep(time.Second)
 		r.log.reset()
 		r.wantDead(longToken)
-		r.log.wantLines("INFO session_expired reason=idle session_id=" + long.ID + " user_id=u1")
+		r.log.wantLines("INFO session_expired reason=idle session_id=" + long.ID + " user_id=u1" + byClient)
 	})
 }
 
@@ -83,7 +83,7 @@ func TestPersistentLifetime(t *testing.T) {
 		time.Sleep(time.Second)
 		r.log.reset()
 		r.wantDead(token)
-		r.log.wantLines("INFO session_expired reason=lifetime session_id=" + s.ID + " user_id=u1")
+		r.log.wantLines("INFO session_expired reason=lifetime session_id=" + s.ID + " user_id=u1" + byClient)
 	})
 }
 
@@ -228,7 +228,7 @@ func TestNotBeforeEndsPersistentSessions(t *testing.T) {
 		after := r.withConfig(cfg)
 		r.log.reset()
 		after.wantDead(token)
-		r.log.wantLines("INFO session_expired reason=not_before session_id=" + s.ID + " user_id=u1")
+		r.log.wantLines("INFO session_expired reason=not_before session_id=" + s.ID + " user_id=u1" + byClient)
 	})
 }
 

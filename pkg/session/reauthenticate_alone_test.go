@@ -22,7 +22,7 @@ func TestReauthenticateAlone(t *testing.T) {
 		want(t, r.ReauthenticateAlone(t.Context(), w, s), nil)
 		r.log.wantLines(
 			"INFO session_renewed session_id="+s.ID+" user_id=u1",
-			"INFO session_ended reason=revoked session_id="+other.ID+" user_id=u1",
+			"INFO session_ended by_session_id="+s.ID+" reason=password_changed session_id="+other.ID+" user_id=u1",
 		)
 		r.wantDead(token)
 		r.wantDead(othersToken)

@@ -62,7 +62,7 @@ func (m *Manager) Redeem(r *http.Request, receipt string) (kept bool, err error)
 		return false, ErrNoSession
 	}
 	r, _ = m.enter(r)
-	return false, m.endPresented(r.Context(), c, "cookie_not_kept")
+	return false, m.endPresented(r.Context(), c, ending{reason: "cookie_not_kept"})
 }
 
 // parseReceipt accepts what Receipt makes, for receiptTimeout.

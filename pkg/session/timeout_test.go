@@ -31,7 +31,7 @@ func TestIdleTimeout(t *testing.T) {
 				r.log.reset()
 				time.Sleep(time.Second)
 				r.wantDead(unused)
-				r.log.wantLines("INFO session_expired reason=idle session_id=" + s.ID + " user_id=u1")
+				r.log.wantLines("INFO session_expired reason=idle session_id=" + s.ID + " user_id=u1" + byClient)
 				r.wantAlive(used)
 			})
 		})
@@ -105,7 +105,7 @@ func TestLifetime(t *testing.T) {
 		r.log.reset()
 		time.Sleep(time.Second)
 		r.wantDead(token)
-		r.log.wantLines("INFO session_expired reason=lifetime session_id=" + s.ID + " user_id=u1")
+		r.log.wantLines("INFO session_expired reason=lifetime session_id=" + s.ID + " user_id=u1" + byClient)
 	})
 }
 
@@ -143,7 +143,7 @@ func TestStoredExpiryCounts(t *testing.T) {
 		time.Sleep(time.Minute)
 		r.log.reset()
 		r.withConfig(session.Config{IdleTimeout: time.Hour}).wantDead(token)
-		r.log.wantLines("INFO session_expired reason=expired session_id=" + s.ID + " user_id=u1")
+		r.log.wantLines("INFO session_expired reason=expired session_id=" + s.ID + " user_id=u1" + byClient)
 	})
 }
 
@@ -209,7 +209,7 @@ func TestFailedTouchServesTheRequest(t *testing.T) {
 				if took := time.Since(start); took != tt.takes {
 					t.Errorf("the request took %v, want %v", took, tt.takes)
 				}
-				r.log.wantLines("WARN session_touch_failed error=" + tt.error + " session_id=" + s.ID)
+				r.log.wantLines("WARN session_touch_failed error=" + tt.error + " session_id=" + s.ID + " user_id=u1" + byClient)
 
 				r.store.up()
 				if got := r.wantAlive(token); !got.LastSeenAt.After(s.LastSeenAt) {
@@ -274,7 +274,7 @@ func TestShortenedTimeouts(t *testing.T) {
 				time.Sleep(time.Second)
 				before.log.reset()
 				after.wantDead(token)
-				before.log.wantLines("INFO session_expired reason=" + tt.reason + " session_id=" + s.ID + " user_id=u1")
+				before.log.wantLines("INFO session_expired reason=" + tt.reason + " session_id=" + s.ID + " user_id=u1" + byClient)
 				before.wantAlive(token) // refused but not deleted: it is alive under the old setting
 			})
 		})
@@ -332,7 +332,7 @@ func TestNotBefore(t *testing.T) {
 		time.Sleep(time.Minute)
 		r.log.reset()
 		after.wantDead(ended)
-		r.log.wantLines("INFO session_expired reason=not_before session_id=" + s.ID + " user_id=u1")
+		r.log.wantLines("INFO session_expired reason=not_before session_id=" + s.ID + " user_id=u1" + byClient)
 		after.wantDead(tokenIn(t, w)) // a renewal is not an authentication
 		after.wantAlive(same)
 		w = httptest.NewRecorder()

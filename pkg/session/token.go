@@ -55,14 +55,11 @@ func (m *Manager) token(key Key, secret string) string {
 	return text + "." + mac(m.cfg.SigningKeys[0], text)
 }
 
-// parseToken accepts exactly what token makes, so there is one spelling for each
-// token.
-func (m *Manager) parseToken(s string) (credential, bool) {
-	c, ok := parseShape(s)
-	if !ok || !m.madeHere(s) {
-		return credential{}, false
-	}
-	return c, true
+// isForged reports whether s has the shape of a token, and none of our keys has signed it.
+// Without keys nobody can say so.
+func (m *Manager) isForged(s string) bool {
+	_, ok := parseShape(s)
+	return ok && len(m.cfg.SigningKeys) > 0 && !m.madeHere(s)
 }
 
 // madeHere reports whether s, which has the shape of a token, has a MAC by one of our
@@ -74,6 +71,16 @@ func (m *Manager) madeHere(s string) bool {
 	return slices.ContainsFunc(m.cfg.SigningKeys, func(key []byte) bool {
 		return hmac.Equal([]byte(mac(key, s[:tokenLength])), []byte(s[tokenLength+1:]))
 	})
+}
+
+// parseToken accepts exactly what token makes, so there is one spelling for each
+// token.
+func (m *Manager) parseToken(s string) (credential, bool) {
+	c, ok := parseShape(s)
+	if !ok || !m.madeHere(s) {
+		return credential{}, false
+	}
+	return c, true
 }
 
 // parseShape accepts what token makes in any process, whatever its keys.

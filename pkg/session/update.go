@@ -91,7 +91,7 @@ func (m *Manager) renew(ctx context.Context, w http.ResponseWriter, s *Session, 
 		return err
 	}
 	m.setCookie(w, s, m.token(s.Key(), secret), time.Now().Truncate(time.Second))
-	m.log(ctx, slog.LevelInfo, "session_renewed", s.ID, "user_id", s.UserID)
+	m.log(ctx, slog.LevelInfo, "session_renewed", s)
 	return nil
 }
 

@@ -370,7 +370,7 @@ func TestRenewal(t *testing.T) {
 				}
 				r.log.reset()
 				r.wantDead(oldToken)
-				r.log.wantLines("WARN authn_token_reuse session_id=" + s.ID + " user_id=u1")
+				r.log.wantLines("WARN authn_token_reuse session_id=" + s.ID + " user_id=u1" + byClient)
 				r.wantAlive(token)
 			})
 		})
