@@ -10,8 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 )
@@ -60,7 +58,9 @@ const idSize = 22
 
 // Writer is what appends to the trail.
 type Writer interface {
-	// Append adds an entry. It never changes one that is there.
+	// Append adds an entry. It never changes one that is there. An entry that comes twice,
+	// because the answer to the first call was lost, is there once. Append returns when ctx
+	// ends, at the latest. It is safe for concurrent use.
 	Append(ctx context.Context, e Entry) error
 }
 
@@ -80,25 +80,3 @@ type Store interface {
 	// All returns the entries of all users, in no order, for operators.
 	All(ctx context.Context) iter.Seq2[Entry, error]
 }
-
-// Config says what a trail is like.
-type Config struct {
-	Retention time.Duration // how long an entry is kept; the default is 400 days
-	Logger    *slog.Logger  // gets audit_failed; the default is slog.Default()
-}
-
-// Trail takes events and appends those that are kept.
-type Trail struct {
-	writer Writer
-	config Config
-}
-
-// NewTrail returns a Trail that appends to w.
-func NewTrail(w Writer, c Config) *Trail { return &Trail{w, c} }
-
-// Tee returns a logger that writes what l writes, and gives the events to the trail.
-func (t *Trail) Tee(l *slog.Logger) *slog.Logger { return l }
-
-// Handler returns a handler whose answer waits until what has happened in the request is
-// appended. If it cannot be appended, the request goes on, and audit_failed is logged.
-func (t *Trail) Handler(next http.Handler) http.Handler { return next }
