@@ -50,6 +50,10 @@ type Function struct {
 	// such a call may name, sorted. The call may return no others. An access that is
 	// not in the map is not limited.
 	Attributes map[Access][]string
+
+	// Silent are the accesses that a condition allows only to calls that return nothing,
+	// whatever attributes they name, sorted.
+	Silent []Access
 }
 
 // Access is the permission to call one DynamoDB action on one table, or one use of
@@ -93,7 +97,8 @@ type statement struct {
 	Condition *condition    `yaml:"Condition"`
 }
 
-// condition limits a statement to some attributes of a table's items.
+// condition limits a statement to some attributes of a table's items, or to writes that
+// return nothing.
 type condition struct {
 	Named struct {
 		Attributes list[literal] `yaml:"dynamodb:Attributes"`
@@ -107,6 +112,7 @@ type condition struct {
 // check reports a condition that leaves a way to the other attributes.
 func (c condition) check(action string) error {
 	switch {
+	case c.silent(action):
 	case len(c.Named.Attributes) == 0:
 		return errors.New("a Condition without dynamodb:Attributes is not understood")
 	case action == "GetItem" && c.Returned.Select == "SPECIFIC_ATTRIBUTES" && c.Returned.ReturnValues == "":
@@ -115,6 +121,11 @@ func (c condition) check(action string) error {
 		return fmt.Errorf("with this Condition %s may return or replace other attributes: only GetItem with the dynamodb:Select SPECIFIC_ATTRIBUTES and UpdateItem with the dynamodb:ReturnValues NONE are understood", action)
 	}
 	return nil
+}
+
+// silent reports whether c allows puts that return nothing, and says no more.
+func (c condition) silent(action string) bool {
+	return action == "PutItem" && c.Returned.ReturnValues == "NONE" && c.Returned.Select == "" && len(c.Named.Attributes) == 0
 }
 
 // Read reads the template in the file as it is if the named conditions hold, and no
@@ -242,7 +253,7 @@ func (f *Function) readStatement(s statement) error {
 // limit sets the attributes to which the condition limits the access. The condition is
 // nil if there is none.
 func (f *Function) limit(a Access, c *condition) error {
-	if _, limited := f.Attributes[a]; limited || c != nil && slices.Contains(f.Access, a) {
+	if _, limited := f.Attributes[a]; limited || slices.Contains(f.Silent, a) || c != nil && slices.Contains(f.Access, a) {
 		return fmt.Errorf("%s of %s is allowed twice, with a Condition and again", a.Action, a.Table)
 	}
 	if c == nil {
@@ -250,6 +261,11 @@ func (f *Function) limit(a Access, c *condition) error {
 	}
 	if err := c.check(a.Action); err != nil {
 		return err
+	}
+	if c.silent(a.Action) {
+		f.Silent = append(f.Silent, a)
+		slices.SortFunc(f.Silent, Access.Compare)
+		return nil
 	}
 	if f.Attributes == nil {
 		f.Attributes = map[Access][]string{}

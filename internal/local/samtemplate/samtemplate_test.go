@@ -306,3 +306,19 @@ func TestReadRefuses(t *testing.T) {
 		t.Errorf("no file: %v", err)
 	}
 }
+
+// A put may be limited to calls that return nothing of the item that they replace.
+func TestReadSilentPuts(t *testing.T) {
+	text := strings.NewReplacer("dynamodb:UpdateItem", "dynamodb:PutItem", "                ForAllValues:StringEquals: { dynamodb:Attributes: [id, end] }\n", "").Replace(small)
+	if _, err := Read(write(t, text)); err == nil || !strings.Contains(err.Error(), "PutItem of Table is allowed twice") {
+		t.Errorf("a put that is allowed in two ways: %v", err)
+	}
+	template, err := Read(write(t, strings.Replace(text, "[dynamodb:PutItem, dynamodb:GetItem]", "dynamodb:GetItem", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := template.Functions["OneFunction"]
+	if put := []Access{{"PutItem", "Table"}}; !slices.Equal(one.Silent, put) || one.Attributes != nil || !slices.Contains(one.Access, put[0]) {
+		t.Errorf("%+v", one)
+	}
+}

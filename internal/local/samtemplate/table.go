@@ -59,7 +59,7 @@ func (t Table) Create(ctx context.Context, client *dynamodb.Client, name string)
 // ignoredProperties are the properties of a table that this package knows but does not
 // need.
 var ignoredProperties = []string{
-	"BillingMode", "DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "SSESpecification", "TableName", "Tags",
+	"BillingMode", "DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "SSESpecification", "StreamSpecification", "TableName", "Tags",
 }
 
 type key struct {
