@@ -27,7 +27,7 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := deployed.OpenEnding(ctx)
+	env, err := deployed.OpenEnding(ctx, slog.Default())
 	if err != nil {
 		return nil, err
 	}
@@ -36,10 +36,10 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	links, o := dynamolinks.New(env.Client, table), signin.Options{}
-	provider, err := oidcconfig.Provider(links, env.Site.Origin, slog.Default())
+	provider, err := oidcconfig.Provider(links, env.Site.Origin, env.Logger)
 	if err != nil {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(links.Check)
-	return env.Pages.Handler(signin.SSO(env.Sessions, provider, o), signin.Login(env.Sessions, nil, o), signin.Reauthenticate(env.Sessions, nil, nil)), nil
+	return env.Handler(signin.SSO(env.Sessions, provider, o), signin.Login(env.Sessions, nil, o), signin.Reauthenticate(env.Sessions, nil, nil)), nil
 }

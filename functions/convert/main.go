@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/bridge"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/bridgeconfig"
 	"example.com/coatcheck/pkg/config/deployed"
@@ -26,7 +27,7 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := deployed.OpenEnding(ctx)
+	env, err := deployed.OpenEnding(ctx, slog.Default())
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func wire(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	directory := accounts.NewDirectory(users, accounts.Config{}) // it checks no password, so it needs no pepper
-	converter, err := bridgeconfig.Converter(ctx, env.Site.LegacyCookies, env.Sessions, directory, records)
-	return env.Pages.Handler(signin.Convert(env.Sessions, converter)), err
+	directory := accounts.NewDirectory(users, accounts.Config{Logger: env.Logger}) // it checks no password, so it needs no pepper
+	converter, err := bridgeconfig.Converter(ctx, env.Site.LegacyCookies, env.Sessions, directory, records, func(c *bridge.Config) { c.Logger = env.Logger })
+	return env.Handler(signin.Convert(env.Sessions, converter)), err
 }

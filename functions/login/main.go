@@ -25,14 +25,14 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := deployed.Open(ctx)
+	env, err := deployed.OpenAudited(ctx, slog.Default())
 	if err != nil {
 		return nil, err
 	}
-	authenticator, users, err := deployed.Asking(env.Client)
+	authenticator, users, err := env.Asking()
 	if err != nil {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(users.Check)
-	return env.Pages.Handler(signin.Login(env.Sessions, authenticator, signin.Options{}), signin.Reauthenticate(env.Sessions, authenticator, nil)), nil
+	return env.Handler(signin.Login(env.Sessions, authenticator, signin.Options{}), signin.Reauthenticate(env.Sessions, authenticator, nil)), nil
 }

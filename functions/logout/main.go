@@ -27,7 +27,7 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := deployed.OpenEnding(ctx)
+	env, err := deployed.OpenEnding(ctx, slog.Default())
 	if err != nil {
 		return nil, err
 	}
@@ -35,5 +35,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		_, err := env.Store.Delete(ctx, session.Key{Owner: "warm-up", ID: "warm-up"}, nil, time.Now())
 		return err
 	})
-	return env.Pages.Handler(signin.Logout(env.Sessions)), nil
+	return env.Handler(signin.Logout(env.Sessions)), nil
 }

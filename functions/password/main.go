@@ -26,14 +26,14 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := deployed.OpenEnding(ctx)
+	env, err := deployed.OpenEnding(ctx, slog.Default())
 	if err != nil {
 		return nil, err
 	}
-	authenticator, users, err := deployed.Authenticator(env.Client)
+	authenticator, users, err := env.Authenticator()
 	if err != nil {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(users.Check)
-	return env.Pages.Handler(signin.Password(env.Sessions, authenticator)), nil
+	return env.Handler(signin.Password(env.Sessions, authenticator)), nil
 }

@@ -26,7 +26,7 @@ func main() {
 }
 
 func wire(ctx context.Context) (http.Handler, error) {
-	env, err := deployed.OpenEnding(ctx)
+	env, err := deployed.OpenEnding(ctx, slog.Default())
 	if err != nil {
 		return nil, err
 	}
@@ -35,5 +35,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(env.Store.Check)
-	return env.Pages.Handler(signin.Sessions(env.Sessions, window)), nil
+	return env.Handler(signin.Sessions(env.Sessions, window)), nil
 }

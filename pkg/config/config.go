@@ -161,19 +161,22 @@ func decodeKey(text string) ([]byte, error) {
 
 // Sessions returns a Manager on store, with the configuration of SessionConfig. The
 // function fail answers the requests that Manager.Require refuses. If fail is nil,
-// pkg/session answers them.
-func Sessions(store session.Store, fail func(http.ResponseWriter, *http.Request, error)) (*session.Manager, error) {
-	return EndingSessions(store, fail, nil)
+// pkg/session answers them. The options change what no variable says, such as Logger.
+func Sessions(store session.Store, fail func(http.ResponseWriter, *http.Request, error), options ...func(*session.Config)) (*session.Manager, error) {
+	return EndingSessions(store, fail, nil, options...)
 }
 
 // EndingSessions does the same as Sessions for a program that ends sessions while the
 // bridge is on: the function before becomes [session.Config.BeforeEnding].
-func EndingSessions(store session.Store, fail func(http.ResponseWriter, *http.Request, error), before func(ctx context.Context, userID string, all bool) error) (*session.Manager, error) {
+func EndingSessions(store session.Store, fail func(http.ResponseWriter, *http.Request, error), before func(ctx context.Context, userID string, all bool) error, options ...func(*session.Config)) (*session.Manager, error) {
 	cfg, err := SessionConfig()
 	if err != nil {
 		return nil, err
 	}
 	cfg.ErrorHandler, cfg.BeforeEnding = fail, before
+	for _, option := range options {
+		option(&cfg)
+	}
 	sessions, err := session.New(store, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%s, %s, %s, %s or %s: %w",

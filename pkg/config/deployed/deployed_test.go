@@ -28,7 +28,7 @@ func TestOpen(t *testing.T) {
 	if err != nil || d.Client == nil || d.Store == nil || d.Sessions == nil || d.Site.Origin != "https://shop.example" {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	if authenticator, users, err := deployed.Authenticator(d.Client); err != nil || authenticator == nil || users == nil {
+	if authenticator, users, err := d.Authenticator(); err != nil || authenticator == nil || users == nil {
 		t.Fatalf("%v, %v, %v", authenticator, users, err)
 	}
 }
@@ -53,7 +53,7 @@ func TestOpenWithoutOptionalVariables(t *testing.T) {
 func TestOpenNamesTheVariable(t *testing.T) {
 	variables := []string{
 		"SESSIONS_TABLE", "USERS_TABLE", "ATTEMPTS_TABLE", "ATTEMPTS_LADDER", "ATTEMPTS_PER_NETWORK", "PASSWORD_PEPPERS", "AWS_REGION", "SESSION_KEYS",
-		"SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "SESSION_PERSISTENT_IDLE_TIMEOUT", "SESSION_PERSISTENT_LIFETIME", "PUBLIC_ORIGIN",
+		"SESSION_IDLE_TIMEOUT", "SESSION_LIFETIME", "SESSION_PERSISTENT_IDLE_TIMEOUT", "SESSION_PERSISTENT_LIFETIME", "PUBLIC_ORIGIN", "AUDIT_DAYS",
 	}
 	for _, tt := range []struct{ name, value string }{
 		{"SESSIONS_TABLE", ""},
@@ -80,13 +80,14 @@ func TestOpenNamesTheVariable(t *testing.T) {
 		{"PUBLIC_ORIGIN", "shop.example"},
 		{"PUBLIC_ORIGIN", "https://shop.example/"},
 		{"PUBLIC_ORIGIN", "null"},
+		{"AUDIT_DAYS", "-1"},
 	} {
 		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
 			complete(t)
 			t.Setenv(tt.name, tt.value)
-			d, err := deployed.Open(t.Context())
+			d, err := deployed.OpenEnding(t.Context(), nil)
 			if err == nil {
-				_, _, err = deployed.Authenticator(d.Client)
+				_, _, err = d.Authenticator()
 			}
 			for _, variable := range variables {
 				if named := err != nil && strings.Contains(err.Error(), variable); named != (variable == tt.name) {

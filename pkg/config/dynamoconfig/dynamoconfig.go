@@ -43,8 +43,16 @@ type Parts struct {
 }
 
 // Open makes the Parts from the environment variables. It makes no call yet. See
-// [config.Sessions] for fail.
-func Open(ctx context.Context, fail func(http.ResponseWriter, *http.Request, error)) (p Parts, err error) {
+// [config.Sessions] for fail and the options.
+func Open(ctx context.Context, fail func(http.ResponseWriter, *http.Request, error), options ...func(*session.Config)) (p Parts, err error) {
+	if p, err = OpenStore(ctx); err == nil {
+		p.Sessions, err = config.Sessions(p.Store, fail, options...)
+	}
+	return p, err
+}
+
+// OpenStore makes the Parts that are no Sessions, for a program that makes them itself.
+func OpenStore(ctx context.Context) (p Parts, err error) {
 	table, err := config.Required(SessionsTable)
 	if err != nil {
 		return p, err
@@ -53,8 +61,7 @@ func Open(ctx context.Context, fail func(http.ResponseWriter, *http.Request, err
 		return p, err
 	}
 	p.Store = dynamostore.New(p.Client, table)
-	p.Sessions, err = config.Sessions(p.Store, fail)
-	return p, err
+	return p, nil
 }
 
 // Client returns a client with the SDK's usual configuration and

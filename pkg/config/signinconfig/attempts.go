@@ -21,8 +21,8 @@ const (
 
 // Authenticator returns an Authenticator for the accounts in directory. It counts
 // attempts in store, see [Limiter].
-func Authenticator(directory *accounts.Directory, store throttle.Store) (*accounts.Authenticator, error) {
-	limiter, err := Limiter(store)
+func Authenticator(directory *accounts.Directory, store throttle.Store, options ...func(*throttle.Config)) (*accounts.Authenticator, error) {
+	limiter, err := Limiter(store, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -31,8 +31,8 @@ func Authenticator(directory *accounts.Directory, store throttle.Store) (*accoun
 
 // Limiter returns a Limiter that counts attempts in store, with the limits in
 // ATTEMPTS_LADDER and ATTEMPTS_PER_NETWORK. If SESSION_KEYS is set, it recognises
-// devices that signed in before.
-func Limiter(store throttle.Store) (*throttle.Limiter, error) {
+// devices that signed in before. The options change what no variable says, such as Logger.
+func Limiter(store throttle.Store, options ...func(*throttle.Config)) (*throttle.Limiter, error) {
 	var cfg throttle.Config
 	var err error
 	if cfg.Name, err = ladder(); err != nil {
@@ -43,6 +43,9 @@ func Limiter(store throttle.Store) (*throttle.Limiter, error) {
 	}
 	if cfg.DeviceKeys, err = config.Keys(config.SessionKeys); err != nil {
 		return nil, err
+	}
+	for _, option := range options {
+		option(&cfg)
 	}
 	limiter, err := throttle.New(store, cfg)
 	if err != nil {

@@ -19,10 +19,10 @@ const (
 // Asking returns an Authenticator as [Authenticator] does. If LEGACY_LOGIN_URL is set, it
 // asks there, with LEGACY_LOGIN_KEY, about names that nobody here has. Only what serves
 // /login needs that, and should have the key.
-func Asking(registrar *accounts.Registrar, store throttle.Store) (*accounts.Authenticator, error) {
+func Asking(registrar *accounts.Registrar, store throttle.Store, options ...func(*throttle.Config)) (*accounts.Authenticator, error) {
 	address := os.Getenv(LegacyLoginURL)
 	if address == "" {
-		return Authenticator(registrar.Directory, store)
+		return Authenticator(registrar.Directory, store, options...)
 	}
 	key, err := config.Required(LegacyLoginKey)
 	if err != nil {
@@ -32,7 +32,7 @@ func Asking(registrar *accounts.Registrar, store throttle.Store) (*accounts.Auth
 	if err != nil {
 		return nil, fmt.Errorf("%s or %s: %w", LegacyLoginURL, LegacyLoginKey, err)
 	}
-	limiter, err := Limiter(store)
+	limiter, err := Limiter(store, options...)
 	if err != nil {
 		return nil, err
 	}

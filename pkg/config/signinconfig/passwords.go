@@ -19,22 +19,32 @@ const (
 	DevisePepper    = "DEVISE_PEPPER"    // optional: config.pepper of the Rails application whose "$2a$" hashes were imported
 )
 
-// Directory returns the directory of the accounts in store, with the hasher of [Hasher].
-func Directory(store accounts.Store) (*accounts.Directory, error) {
-	hasher, err := Hasher()
+// Directory returns the directory of the accounts in store, with the hasher of [Hasher]. The
+// options change what no variable says, such as Logger.
+func Directory(store accounts.Store, options ...func(*accounts.Config)) (*accounts.Directory, error) {
+	cfg, err := directoryConfig(options)
 	if err != nil {
 		return nil, err
 	}
-	return accounts.NewDirectory(store, accounts.Config{Hasher: hasher}), nil
+	return accounts.NewDirectory(store, cfg), nil
 }
 
-// Registrar returns the registrar of the accounts in registry, with the hasher of [Hasher].
-func Registrar(registry accounts.Registry) (*accounts.Registrar, error) {
-	hasher, err := Hasher()
+// Registrar returns the registrar of the accounts in registry, as [Directory] returns a
+// directory.
+func Registrar(registry accounts.Registry, options ...func(*accounts.Config)) (*accounts.Registrar, error) {
+	cfg, err := directoryConfig(options)
 	if err != nil {
 		return nil, err
 	}
-	return accounts.NewRegistrar(registry, accounts.Config{Hasher: hasher}), nil
+	return accounts.NewRegistrar(registry, cfg), nil
+}
+
+func directoryConfig(options []func(*accounts.Config)) (cfg accounts.Config, err error) {
+	cfg.Hasher, err = Hasher()
+	for _, option := range options {
+		option(&cfg)
+	}
+	return cfg, err
 }
 
 // Hasher returns a hasher with the secrets of PASSWORD_PEPPERS and DEVISE_PEPPER. New
