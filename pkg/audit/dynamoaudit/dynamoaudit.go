@@ -2,6 +2,7 @@ package dynamoaudit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -27,10 +28,14 @@ type Writer struct {
 // client's timeouts and retries apply. NewWriter makes no call.
 func NewWriter(client *dynamodb.Client, table string) *Writer { return &Writer{table, client.PutItem} }
 
-// Append implements [audit.Writer] by one PutItem. It has no condition: the key has 128
-// random bits, so that only the same entry, sent again, meets itself.
+// Append implements [audit.Writer] by one PutItem, on the condition that nothing has the
+// key. If something has it, that is this entry, stored by a try whose answer was lost: the
+// key has 128 random bits.
 func (w *Writer) Append(ctx context.Context, e audit.Entry) error {
-	_, err := w.put(ctx, &dynamodb.PutItemInput{TableName: &w.table, Item: encode(e), ReturnValues: types.ReturnValueNone})
+	_, err := w.put(ctx, &dynamodb.PutItemInput{TableName: &w.table, Item: encode(e), ConditionExpression: new("attribute_not_exists(user_id)")})
+	if _, stored := errors.AsType[*types.ConditionalCheckFailedException](err); stored {
+		return nil
+	}
 	return outage(w.table, err)
 }
 
