@@ -66,8 +66,9 @@ type Writer interface {
 
 // Reader is what reads it.
 type Reader interface {
-	// List returns the newest entries of a user, newest first, limit at most. If before is
-	// not "", they are older than the entry with that Key.
+	// List returns the newest entries of a user, newest first, limit at most, and fewer only if
+	// there are no more. If before is not "", they are older than the entry with that Key, which
+	// need not be there. What has expired is not there.
 	List(ctx context.Context, userID, before string, limit int) ([]Entry, error)
 }
 
@@ -77,6 +78,7 @@ type Store interface {
 	Writer
 	Reader
 
-	// All returns the entries of all users, in no order, for operators.
+	// All returns the entries of all users, in no order, for operators. For a damaged one it
+	// returns an error in its place, and goes on.
 	All(ctx context.Context) iter.Seq2[Entry, error]
 }

@@ -44,13 +44,7 @@ type Reply struct {
 // error and stops.
 func Hashes(ctx context.Context, client redis.UniversalClient, prefix string) iter.Seq2[Reply, error] {
 	return func(yield func(Reply, error) bool) {
-		seen := map[string]bool{} // SCAN can return a key twice
 		for keys, err := range scan(ctx, client, prefix) {
-			keys = slices.DeleteFunc(keys, func(key string) bool {
-				before := seen[key]
-				seen[key] = true
-				return before
-			})
 			var page []Reply
 			if err == nil {
 				page, err = read(ctx, client, keys)
@@ -68,11 +62,30 @@ func Hashes(ctx context.Context, client redis.UniversalClient, prefix string) it
 	}
 }
 
-// scan returns the keys with the prefix, page by page, on all nodes. After an error it
-// stops.
+// Keys returns every key that begins with the prefix, as [Hashes] does. The keys may be of
+// any type.
+func Keys(ctx context.Context, client redis.UniversalClient, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for keys, err := range scan(ctx, client, prefix) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			for _, key := range keys {
+				if !yield(key, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// scan returns the keys with the prefix, each once, page by page, on all nodes. After an
+// error it stops.
 func scan(ctx context.Context, client redis.UniversalClient, prefix string) iter.Seq2[[]string, error] {
 	pattern := escapeGlob.Replace(prefix) + "*"
 	return func(yield func([]string, error) bool) {
+		seen := map[string]bool{} // SCAN can return a key twice
 		all, err := Nodes(ctx, client)
 		if err != nil {
 			yield(nil, err)
@@ -89,7 +102,13 @@ func scan(ctx context.Context, client redis.UniversalClient, prefix string) iter
 					return
 				}
 				var keys []string
-				if keys, next = page.Val(); !yield(keys, nil) {
+				keys, next = page.Val()
+				keys = slices.DeleteFunc(keys, func(key string) bool {
+					before := seen[key]
+					seen[key] = true
+					return before
+				})
+				if !yield(keys, nil) {
 					return
 				}
 			}
