@@ -28,7 +28,10 @@ var _ audit.Store = (*Store)(nil)
 func New() *Store { return &Store{entries: map[string][]audit.Entry{}} }
 
 // Append implements [audit.Writer]. It drops what has expired of the same user.
-func (s *Store) Append(_ context.Context, e audit.Entry) error {
+func (s *Store) Append(ctx context.Context, e audit.Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	kept := alive(s.entries[e.UserID])
@@ -40,7 +43,10 @@ func (s *Store) Append(_ context.Context, e audit.Entry) error {
 }
 
 // List implements [audit.Reader].
-func (s *Store) List(_ context.Context, userID, before string, limit int) (list []audit.Entry, err error) {
+func (s *Store) List(ctx context.Context, userID, before string, limit int) (list []audit.Entry, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range slices.Backward(alive(s.entries[userID])) {
@@ -52,8 +58,12 @@ func (s *Store) List(_ context.Context, userID, before string, limit int) (list 
 }
 
 // All implements [audit.Store].
-func (s *Store) All(context.Context) iter.Seq2[audit.Entry, error] {
+func (s *Store) All(ctx context.Context) iter.Seq2[audit.Entry, error] {
 	return func(yield func(audit.Entry, error) bool) {
+		if err := ctx.Err(); err != nil {
+			yield(audit.Entry{}, err)
+			return
+		}
 		s.mu.Lock()
 		var all []audit.Entry
 		for _, entries := range s.entries {
