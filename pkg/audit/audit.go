@@ -7,6 +7,7 @@ package audit
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"iter"
@@ -44,8 +45,9 @@ func (e Entry) Key() string { return e.At.UTC().Format(keyTime) + "#" + e.ID }
 func ParseKey(key string) (at time.Time, id string, err error) {
 	stamp, id, _ := strings.Cut(key, "#")
 	at, err = time.Parse(keyTime, stamp)
-	if err == nil && (len(stamp) != len(keyTime) || len(id) != idSize) {
-		err = errors.New("it must be a time and an ID of 22 characters")
+	random, notID := base64.RawURLEncoding.DecodeString(id)
+	if err == nil && (len(stamp) != len(keyTime) || len(id) != idSize || notID != nil || len(random) != 16) {
+		err = errors.New("it must be a time and an ID of 22 characters of base64url")
 	}
 	if err != nil {
 		return time.Time{}, "", fmt.Errorf("%q is not the key of an entry: %w", key, err)
