@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"net/http"
 	"unicode"
 	"unicode/utf8"
@@ -48,18 +49,27 @@ var kinds = map[string]string{
 	useragent.AppleDevice:       "device.apple_device",
 }
 
-// describe says in words which browser and which system a User-Agent header names.
+// describe says in words which browser and which system a User-Agent header names, as a line
+// of its own.
 func describe(l *texts.Language, userAgent string) string {
+	if browser, system := useragent.Parse(userAgent); browser != "" || system != "" {
+		return beginning(describeInText(l, userAgent), cmp.Or(browser, system))
+	}
+	return l.Text("device.unknown")
+}
+
+// describeInText does the same within a sentence.
+func describeInText(l *texts.Language, userAgent string) string {
 	browser, system := useragent.Parse(userAgent)
 	switch {
 	case browser == "" && system == "":
-		return l.Text("device.unknown")
+		return l.Text("device.unknown_in_text")
 	case browser == "":
-		return capital(l, system)
+		return inWords(l, system)
 	case system == "":
-		return capital(l, browser)
+		return inWords(l, browser)
 	}
-	return l.Text("device.browser_on_system", "browser", capital(l, browser), "system", inWords(l, system))
+	return l.Text("device.browser_on_system", "browser", inWords(l, browser), "system", inWords(l, system))
 }
 
 // inWords returns a kind in the language, and the name of a product as it is.
@@ -70,10 +80,9 @@ func inWords(l *texts.Language, product string) string {
 	return product
 }
 
-// capital does the same as inWords, and begins a kind with a capital letter. The name of
-// a product keeps its own letters: curl.
-func capital(l *texts.Language, product string) string {
-	text := inWords(l, product)
+// beginning makes a text that begins with a kind begin with a capital letter. The name of a
+// product keeps its own letters: curl.
+func beginning(text, product string) string {
 	if first, size := utf8.DecodeRuneInString(text); kinds[product] != "" {
 		return string(unicode.ToUpper(first)) + text[size:]
 	}

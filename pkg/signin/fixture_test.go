@@ -20,10 +20,9 @@ import (
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/audit/memaudit"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
-	"example.com/coatcheck/pkg/signin/authn"
-	"example.com/coatcheck/pkg/signin/bcp47"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
@@ -50,6 +49,7 @@ type fixture struct {
 	sessions *session.Manager
 	accounts *accountStore
 	limiter  *throttle.Limiter
+	trail    *memaudit.Store
 	log      syncBuffer
 	secrets  []string // the secrets of all tokens in requests and answers; none may be logged
 	id       string   // replaces {id} in a route; "" means an ID of no session
@@ -66,7 +66,7 @@ func newFixture(t *testing.T) *fixture {
 
 func newFixtureOn(t *testing.T, stores stores) *fixture {
 	t.Helper()
-	r := &fixture{t: t, stores: stores, callRecorder: callRecorder{hooks: map[string]func() error{}}}
+	r := &fixture{t: t, stores: stores, trail: memaudit.New(), callRecorder: callRecorder{hooks: map[string]func() error{}}}
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&r.log, nil)))
 	t.Cleanup(func() {
@@ -104,29 +104,13 @@ func (r *fixture) limit(cfg throttle.Config) {
 // window is how long after a login a user may end sessions.
 const window = 15 * time.Minute
 
-// constructors returns the Routes of every function that makes Routes, by its name. A
-// Lambda function serves one of them, and the monolith serves all.
-// TestEveryRouteHasRows checks that none is missing here.
-func constructors(m *session.Manager, directory *accounts.Directory, authenticator *accounts.Authenticator, converter authn.Converter, provider authn.Provider) map[string]Routes {
-	return map[string]Routes{
-		"Login": Login(m, authenticator, Options{}), "Reauthenticate": Reauthenticate(m, authenticator, nil), "Profile": Profile(m), "Logout": Logout(m), "Sessions": Sessions(m, window),
-		"Convert": Convert(m, converter), "Password": Password(m, authenticator), "Preferences": Preferences(m, directory, bcp47.Canonical), "Whoami": Whoami(m),
-		"SSO": SSO(m, provider, Options{}),
-	}
-}
-
-func (r *fixture) routes() map[string]Routes {
-	directory := accounts.NewDirectory(r.accounts, accounts.Config{})
-	return constructors(r.sessions, directory, accounts.NewAuthenticator(directory, r.limiter), &testConverter{r.sessions, &r.callRecorder, map[string]time.Time{}}, &testProvider{callRecorder: &r.callRecorder})
-}
-
 // serveAt serves all routes at the public origin.
 func (r *fixture) serveAt(origin string) { r.serveSite(site.Site{Origin: origin}) }
 
 // pagesFor returns the Pages of a site.
 func pagesFor(t testing.TB, s site.Site) *Pages {
 	t.Helper()
-	p, err := NewPages(Config{Site: s})
+	p, err := NewPages(Config{Site: s, Activity: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,7 +121,7 @@ func (x row) request(r *fixture, page bool) *http.Request {
 func rows() []row {
 	return slices.Concat(homeRows(), changePasswordRows(), loginPageRows(), loginRows(), moreLoginRows(), profileRows(), logoutRows(),
 		passwordPageRows(), reauthenticateRows(), passwordRows(), preferencesRows(),
-		sessionsRows(), revokeRows(), revokeOthersRows(), revokeAllRows(),
+		sessionsRows(), activityRows(), revokeRows(), revokeOthersRows(), revokeAllRows(),
 		convertPageRows(), convertRows(), endConvertRows(), whoamiRows(),
 		beginRows(), finishRows(), againRows(), leaveRows(), endedRows())
 }
@@ -355,7 +355,7 @@ func TestEveryRouteHasRows(t *testing.T) {
 		}
 		have[x.route][x.outcome] = true
 	}
-	recordedCalls := constructors(nil, nil, nil, nil, nil)
+	recordedCalls := constructors(nil, nil, nil, nil, nil, nil)
 	for constructor, routes := range recordedCalls {
 		for route := range routes {
 			for state := range states {

@@ -15,11 +15,16 @@ type MenuItem struct {
 }
 
 // ownMenu lists our pages for signed-in users.
-var ownMenu = []MenuItem{{homePath, "menu.profile"}, {devicesPath, "menu.devices"}, {passwordPath, "menu.password"}}
+func ownMenu(hasActivity bool) []MenuItem {
+	menu := []MenuItem{{homePath, "menu.profile"}, {devicesPath, "menu.devices"}}
+	if hasActivity {
+		menu = append(menu, MenuItem{activityPath, "menu.activity"})
+	}
+	return append(menu, MenuItem{passwordPath, "menu.password"})
+}
 
 // menuWith returns our menu with the items of [Config.Menu].
-func menuWith(items []MenuItem, languages []*texts.Language) ([]MenuItem, error) {
-	menu := slices.Clone(ownMenu)
+func menuWith(menu, items []MenuItem, languages []*texts.Language) ([]MenuItem, error) {
 	for _, item := range items {
 		i := slices.IndexFunc(menu, func(m MenuItem) bool { return m.Path == item.Path })
 		if err := item.check(i >= 0, languages); err != nil {

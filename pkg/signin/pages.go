@@ -47,8 +47,12 @@ type Config struct {
 	// name that somebody typed. The default is slog.Default().
 	Logger *slog.Logger
 
-	// Menu has entries for the menu of signed-in users, behind ours: Profile, Devices and,
-	// for users with a password, Password. An entry with the path of one of ours, such as
+	// Activity says that the program serves the route of [Activity], so that the menu leads
+	// there. The default is false.
+	Activity bool
+
+	// Menu has entries for the menu of signed-in users, behind ours: Profile, Devices,
+	// Activity if the program has it and, for users with a password, Password. An entry with the path of one of ours, such as
 	// /password, takes its place; if it has no Text, it only takes ours out.
 	Menu []MenuItem
 
@@ -99,7 +103,7 @@ type look struct {
 // of [session.Config]. The error says what is wrong in c.
 func NewPages(c Config) (*Pages, error) {
 	catalogue := cmp.Or(c.Texts, texts.Default)
-	menu, err := menuWith(c.Menu, catalogue.Languages())
+	menu, err := menuWith(ownMenu(c.Activity), c.Menu, catalogue.Languages())
 	if err != nil {
 		return nil, err
 	}
@@ -191,6 +195,9 @@ func (v view) Ago(t time.Time) string { return v.Language.Ago(time.Since(t)) }
 
 // Device describes the sender of a User-Agent header in words.
 func (v view) Device(userAgent string) string { return describe(v.Language, userAgent) }
+
+// DeviceInText does the same for the middle of a sentence.
+func (v view) DeviceInText(userAgent string) string { return describeInText(v.Language, userAgent) }
 
 // choice is a value that a form offers, and the key of its text.
 type choice struct{ Value, Key string }

@@ -109,6 +109,8 @@ func everyPage(r *fixture) map[string]string {
 		"password":       r.do(fromBrowser(with(get("/password"), "Cookie", cookie))).body,
 		"reauthenticate": r.do(fromBrowser(with(get("/reauthenticate"), "Cookie", cookie))).body,
 	}
+	pages["no activity"] = r.do(fromBrowser(with(get("/activity"), "Cookie", cookie))).body
+	pages["activity"] = r.do(fromBrowser(with(get("/activity"), "Cookie", r.busy(cookie)))).body
 	pages["device"] = r.do(fromBrowser(with(get("/sessions"), "Cookie", cookie))).body
 	r.signIn()
 	r.signIn()

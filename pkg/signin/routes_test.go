@@ -37,6 +37,7 @@ func TestWrongMethod(t *testing.T) {
 		"/password":       "GET, HEAD, POST",
 		"/preferences":    "POST",
 		"/whoami":         "GET, HEAD",
+		"/activity":       "GET, HEAD",
 
 		"/.well-known/change-password": "GET, HEAD",
 

@@ -79,6 +79,15 @@ func (p *Pages) samplesOf(name string) []any {
 		this := sessionInfo{ID: "1", CreatedAt: at, LastSeenAt: at, IP: "192.0.2.1", UserAgent: firefox, LastIP: "192.0.2.1", LastUserAgent: firefox, Current: true}
 		moved := sessionInfo{ID: "2", CreatedAt: at, LastSeenAt: at, UserAgent: "curl/8", LastIP: "2001:db8::1", LastUserAgent: firefox}
 		return []any{[]sessionInfo{}, []sessionInfo{this}, []sessionInfo{this, moved, {ID: "3", CreatedAt: at, LastSeenAt: at, LastUserAgent: firefox}}}
+	case "activity":
+		older := activityPath + "?before=key"
+		all := []activityEntry{
+			{Event: "authn_login_success", At: at, SessionID: "1", Current: true, IP: "192.0.2.1", UserAgent: firefox, NewDevice: true, FailedAttempts: 1},
+			{Event: "session_ended", At: at, SessionID: "2", UserAgent: "curl/8", Reason: "limit"},
+			{Event: "session_ended", At: at, SessionID: "3", ByOperator: true, Reason: "revoked"},
+			{Event: "user_updated", At: at, ByOperator: true},
+		}
+		return []any{activityPage{Begins: true}, activityPage{activityList{all, &older}, true, 400, true}, activityPage{activityList{all[:1], nil}, false, 1, false}}
 	case "password":
 		return []any{passwordPage{passwordForm{Username: "alice"}, 15}, passwordPage{passwordForm{Username: "alice", Problem: "No."}, 1}}
 	case "reauthenticate":

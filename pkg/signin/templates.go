@@ -27,7 +27,7 @@ const (
 const byteOrderMark = "\ufeff"
 
 // pageNames are the pages that our routes show.
-var pageNames = []string{"login", "profile", "sessions", "password", "reauthenticate", "redirect", "convert", "problem", "sso"}
+var pageNames = []string{"login", "profile", "sessions", "activity", "password", "reauthenticate", "redirect", "convert", "problem", "sso"}
 
 var pages = parseOwn()
 
