@@ -28,7 +28,7 @@ type translated struct {
 	Rules      map[string]rule
 	Conditions map[string]json.RawMessage
 	Resources  map[string]struct {
-		Type                                string
+		Type, Condition                     string
 		DependsOn                           any
 		DeletionPolicy, UpdateReplacePolicy string
 		Properties                          json.RawMessage

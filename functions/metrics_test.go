@@ -1,0 +1,205 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/coatcheck/internal/testing/cloudwatch"
+	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/pkg/events"
+)
+
+type metricFilter struct {
+	LogGroupName, FilterPattern string
+	MetricTransformations       []struct {
+		MetricNamespace, MetricName, MetricValue, Unit string
+		DefaultValue                                   *float64
+		Dimensions                                     []struct{ Key, Value string }
+	}
+}
+
+// counts returns what the filters count in these lines: a metric by its name, and by the
+// value of its dimension if it has one.
+func counts(t *testing.T, filters map[string]metricFilter, lines []string) map[string]int {
+	t.Helper()
+	found := map[string]int{}
+	for id, f := range filters {
+		p, err := cloudwatch.ParsePattern(f.FilterPattern)
+		if err != nil {
+			t.Fatalf("%s: %v", id, err)
+		}
+		for _, line := range lines {
+			matched, err := p.Match(line)
+			if err != nil {
+				t.Fatalf("%s: %v", id, err)
+			}
+			if matched {
+				found[metricOf(t, f, line)]++
+			}
+		}
+	}
+	return found
+}
+
+// metricOf returns the name of the metric that a line counts for. The fields that the
+// filter takes out of the line must be there.
+func metricOf(t *testing.T, f metricFilter, line string) string {
+	t.Helper()
+	var fields map[string]any
+	if err := json.Unmarshal([]byte(line), &fields); err != nil {
+		t.Fatal(err)
+	}
+	m := f.MetricTransformations[0]
+	if name, ok := strings.CutPrefix(m.MetricValue, "$."); ok {
+		if _, isNumber := fields[name].(float64); !isNumber {
+			t.Errorf("%s has no number %s: %s", m.MetricName, name, line)
+		}
+	}
+	name := m.MetricName
+	for _, d := range m.Dimensions {
+		value, _ := fields[strings.TrimPrefix(d.Value, "$.")].(string)
+		if value == "" {
+			t.Errorf("%s has no %s: %s", m.MetricName, d.Value, line)
+		}
+		name += " " + value
+	}
+	return name
+}
+
+// metricFilters returns the filters of a stack with a canary.
+func metricFilters(t *testing.T, canary string) map[string]metricFilter {
+	t.Helper()
+	e := translate(t).evaluate(t, map[string]string{"CanaryUserId": canary})
+	return existing[metricFilter](e, "AWS::Logs::MetricFilter")
+}
+
+// lines takes what the functions have logged since the last call.
+type lines struct {
+	s    *stack
+	seen map[string]int
+}
+
+func (l lines) take() (all []string) {
+	for id, function := range l.s.functions {
+		log := function.log.String()
+		all = append(all, strings.Split(strings.TrimSuffix(log[l.seen[id]:], "\n"), "\n")...)
+		l.seen[id] = len(log)
+	}
+	return all
+}
+
+// happening is something that users do, and what it counts.
+type happening struct {
+	what  string
+	do    func()
+	want  map[string]int
+	lines []string
+}
+
+// What the functions log moves exactly the counts that it should. A letter that is wrong in
+// the name of an event in a pattern is noticed.
+func TestMetrics(t *testing.T) {
+	s := newStack(t, map[string]string{"ATTEMPTS_LADDER": "1,1h,1h,2"})
+	s.addForeignUser(t)
+	filters, log := metricFilters(t, "carol-id"), lines{s, map[string]int{}}
+	steps := s.metricSteps(t)
+	for i := range steps {
+		steps[i].do()
+		steps[i].lines = log.take()
+		if got := counts(t, filters, steps[i].lines); !maps.Equal(got, steps[i].want) {
+			t.Errorf("%s counts %v, want %v:\n%s", steps[i].what, got, steps[i].want, strings.Join(steps[i].lines, "\n"))
+		}
+	}
+	for id, f := range filters {
+		for _, name := range regexp.MustCompile(`"[a-z]+_[a-z_]+"`).FindAllString(f.FilterPattern, -1) {
+			wrong := f
+			wrong.FilterPattern = strings.Replace(f.FilterPattern, name, name[:len(name)-2]+`x"`, 1)
+			noticed := slices.ContainsFunc(steps, func(h happening) bool {
+				return !maps.Equal(counts(t, map[string]metricFilter{id: wrong}, h.lines), counts(t, map[string]metricFilter{id: f}, h.lines))
+			})
+			if _, known := events.Find(strings.Trim(name, `"`)); !noticed && !known {
+				t.Errorf("%s counts %s, which is no event, and which nothing here logs", id, name)
+			}
+		}
+	}
+}
+
+// metricSteps is a way through all outcomes.
+func (s *stack) metricSteps(t *testing.T) []happening {
+	var cookie, old string
+	do := func(status int, in request) reply {
+		r := s.do(t, in)
+		wantStatus(t, r, status)
+		return r
+	}
+	wrong := func(status int) func() { return func() { do(status, login("a wrong guess")) } }
+	signIn := func() { cookie = s.signIn(t) }
+	get := func(status int) func() { return func() { do(status, profile(cookie)) } }
+	sessions, made := s.tables["SessionsTable"], map[string]int{"SignIns": 1, "SessionsCreated": 1}
+	return []happening{
+		{what: "a sign-in", do: signIn, want: made},
+		{what: "a wrong password", do: wrong(http.StatusUnauthorized), want: map[string]int{"SignInsRefused": 1}},
+		{what: "one too early", do: wrong(http.StatusTooManyRequests), want: map[string]int{"SignInsThrottled": 1}},
+		{what: "one too many", do: func() {
+			s.moveBack(t, "AttemptsTable", "last_at", 2*60*60*1000)
+			wrong(http.StatusUnauthorized)()
+		}, want: map[string]int{"SignInsRefused": 1, "NamesLocked": 1}},
+		{what: "the canary's sign-in and logout", do: func() {
+			canary := do(http.StatusOK, loginAs(foreignUser, foreignPassword))
+			do(http.StatusNoContent, request{method: "POST", path: "/logout", cookie: canary.cookie()})
+		}, want: map[string]int{}},
+		{what: "a profile", do: get(http.StatusOK), want: map[string]int{}},
+		{what: "a touch that fails", do: func() {
+			s.moveBack(t, "SessionsTable", "last_seen_at", 4*60)
+			s.proxy.Fail("UpdateItem "+sessions, slices.Repeat([]dynamotest.Fault{dynamotest.Refuse}, 3)...) // the SDK tries three times
+			get(http.StatusOK)()
+		}, want: map[string]int{"TouchesFailed": 1}},
+		{what: "an outage", do: func() {
+			s.proxy.FailAll(dynamotest.Refuse)
+			get(http.StatusServiceUnavailable)()
+			s.proxy.FailAll(dynamotest.None)
+		}, want: map[string]int{"Outages": 1}},
+		{what: "two cookies", do: func() {
+			do(http.StatusUnauthorized, profile(cookie+"; "+strings.Replace(cookie, ".", ".x", 1)))
+		}, want: map[string]int{"CookiesRefused session_cookies_differ": 1}},
+		{what: "a logout", do: func() { do(http.StatusNoContent, request{method: "POST", path: "/logout", cookie: cookie}) },
+			want: map[string]int{"SessionsEnded logout": 1}},
+		{what: "a lock that ends", do: func() { s.empty(t, "AttemptsTable") }, want: map[string]int{}},
+		{what: "another sign-in", do: signIn, want: made},
+		{what: "the password given again", do: func() {
+			old = cookie
+			cookie = do(http.StatusNoContent, request{method: "POST", path: "/reauthenticate", cookie: cookie, contentType: "application/json",
+				body: fmt.Sprintf(`{"password": %q}`, password)}).cookie()
+		}, want: map[string]int{}},
+		{what: "the token of before", do: func() { do(http.StatusUnauthorized, profile(old)) }, want: map[string]int{"CookiesRefused authn_token_reuse": 1}},
+		{what: "all sessions ended", do: func() {
+			do(http.StatusNoContent, request{method: "POST", path: "/sessions/revoke-all", cookie: cookie})
+		},
+			want: map[string]int{"SessionsEnded revoked": 1}},
+		{what: "a third sign-in", do: signIn, want: made},
+		{what: "a session that was not used", do: func() {
+			s.moveBack(t, "SessionsTable", "last_seen_at", 60*60)
+			get(http.StatusUnauthorized)()
+		}, want: map[string]int{"SessionsEnded idle": 1}},
+	}
+}
+
+// Each filter is for one metric of the stack's own namespace, and none has a default value,
+// which would be paid for all the time. What a filter reads is there in its events.
+func TestMetricFilters(t *testing.T) {
+	for id, f := range metricFilters(t, "") {
+		m := f.MetricTransformations[0]
+		if f.LogGroupName != "FunctionLogs" || len(f.MetricTransformations) != 1 || m.MetricNamespace != "Coatcheck/"+stackName || m.DefaultValue != nil || m.Unit == "" {
+			t.Errorf("%s is %+v", id, f)
+		}
+		if _, err := cloudwatch.ParsePattern(f.FilterPattern); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
