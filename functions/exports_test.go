@@ -117,13 +117,15 @@ func (e evaluation) decide(v any) any {
 		}
 		decided := map[string]any{}
 		for name, part := range v {
-			decided[name] = e.decide(part)
+			if part = e.decide(part); !isNoValue(part) {
+				decided[name] = part
+			}
 		}
 		return decided
 	case []any:
 		decided := []any{}
 		for _, part := range v {
-			if part = e.decide(part); !reflect.DeepEqual(part, map[string]any{"Ref": "AWS::NoValue"}) {
+			if part = e.decide(part); !isNoValue(part) {
 				decided = append(decided, part)
 			}
 		}
@@ -131,6 +133,8 @@ func (e evaluation) decide(v any) any {
 	}
 	return v
 }
+
+func isNoValue(v any) bool { return reflect.DeepEqual(v, map[string]any{"Ref": "AWS::NoValue"}) }
 
 // Every output that other stacks may need is exported under its name, and every function
 // for other front doors.
