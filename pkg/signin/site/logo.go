@@ -12,7 +12,7 @@ import (
 
 // MaxLogo is the maximum size of a logo in bytes. A function has 4 KB for all its
 // variables, and what the others need fits beside such a logo.
-const MaxLogo = 1300
+const MaxLogo = 900
 
 // Logo is an SVG image that can stand in a page as it is. The zero Logo is no image.
 // ParseLogo makes others.

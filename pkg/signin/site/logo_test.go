@@ -82,7 +82,7 @@ var hostile = map[string]struct{ text, says string }{
 	"bytes that are no UTF-8":     {in("<path d='\xff'/>"), "not one whole SVG element"},
 	"a NUL":                       {in("<path d='\x00'/>"), "not one whole SVG element"},
 	"another encoding":            {`<?xml version="1.0" encoding="UTF-7"?>` + in(``), "not one whole SVG element"},
-	"a byte more than is allowed": {in(strings.Repeat(" ", MaxLogo+1-len(in(``)))), "1301 bytes are too many"},
+	"a byte more than is allowed": {in(strings.Repeat(" ", MaxLogo+1-len(in(``)))), "901 bytes are too many"},
 }
 
 func TestHostileLogos(t *testing.T) {
