@@ -128,8 +128,9 @@ func (c condition) silent(action string) bool {
 	return action == "PutItem" && c.Returned.ReturnValues == "NONE" && c.Returned.Select == "" && len(c.Named.Attributes) == 0
 }
 
-// Read reads the template in the file as it is if the named conditions hold, and no
-// others. Errors name the file, the resource and the property.
+// Read reads the template in the file as it is if the named conditions hold, and of the
+// others only those that are written as !Not and !And of conditions, and follow so from
+// these. Errors name the file, the resource and the property.
 func Read(file string, conditions ...string) (*Template, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -91,6 +91,10 @@ Parameters:
 Conditions:
   Deployed: !Equals [1, 1]
   More: !Equals [1, 1]
+  NotMore: !Not [!Condition More]
+  Less: !Not [!Equals [1, 1]]
+  Both: !And [!Condition More, !Not [!Condition NotMore]]
+  Some: !And [!Condition More, !Equals [1, 1]]
 Resources:
   Api:
     Type: AWS::ApiGatewayV2::Api
@@ -226,8 +230,29 @@ func TestReadWithACondition(t *testing.T) {
 	if _, err := Read(write(t, small), "Deployed"); err == nil || !strings.Contains(err.Error(), "MODE: !Sub x is not understood") {
 		t.Errorf("what cannot be read if Deployed holds: %v", err)
 	}
-	if _, err := Read(write(t, small), "Less"); err == nil || !strings.Contains(err.Error(), "there is no condition Less") {
+	if _, err := Read(write(t, small), "Fewer"); err == nil || !strings.Contains(err.Error(), "there is no condition Fewer") {
 		t.Errorf("a condition that is not there: %v", err)
+	}
+}
+
+// Conditions that are written as others follow from those that are named. One that depends
+// on a parameter does not hold unless it is named.
+func TestConditionsThatFollow(t *testing.T) {
+	for condition, want := range map[string]struct{ without, with bool }{
+		"More": {false, true}, "NotMore": {true, false}, "Both": {false, true}, "Less": {false, false}, "Some": {false, false},
+	} {
+		text := strings.Replace(small, "    Condition: More\n    Properties:\n      AttributeDefinitions", "    Condition: "+condition+"\n    Properties:\n      AttributeDefinitions", 1)
+		text = strings.Replace(text, "KeySchema: !If [More, ", "KeySchema: !If ["+condition+", ", 1)
+		text = strings.NewReplacer("!GetAtt Other.Arn", "!GetAtt Table.Arn", "!Ref Other", "''").Replace(text)
+		for _, named := range [][]string{nil, {"More"}} {
+			template, err := Read(write(t, text), named...)
+			if err != nil {
+				t.Fatalf("%s with %q: %v", condition, named, err)
+			}
+			if _, got := template.Tables["Other"]; got != (want.without && named == nil || want.with && named != nil) {
+				t.Errorf("with %q, %s holds: %t", named, condition, got)
+			}
+		}
 	}
 }
 

@@ -37,10 +37,10 @@ func (p properties) known(names ...string) error {
 	return nil
 }
 
-// parse decodes a template in which the given conditions hold, and those that are the
-// opposite of one that does not, and no others. It decides each !If, and leaves out resources
-// whose Condition does not hold.
-func parse(text []byte, conditions []string) (*document, error) {
+// parse decodes a template in which the given conditions hold, and those that follow from
+// them: see [conditions]. It decides each !If, and leaves out resources whose Condition does
+// not hold.
+func parse(text []byte, given []string) (*document, error) {
 	var root yaml.Node
 	if err := yaml.Load(text, &root); err != nil {
 		return nil, err
@@ -51,46 +51,70 @@ func parse(text []byte, conditions []string) (*document, error) {
 	if err := root.Load(&declared); err != nil {
 		return nil, err
 	}
-	for _, name := range conditions {
+	for _, name := range given {
 		if _, ok := declared.Conditions[name]; !ok {
 			return nil, fmt.Errorf("there is no condition %s", name)
 		}
 	}
-	for name, node := range declared.Conditions {
-		if not, ok := opposite(node); ok && !slices.Contains(conditions, not) {
-			conditions = append(slices.Clone(conditions), name)
-		}
-	}
-	decide(&root, conditions)
+	c := conditions{given, declared.Conditions}
+	c.decide(&root)
 	doc := &document{}
 	if err := root.Load(doc); err != nil {
 		return nil, err
 	}
-	maps.DeleteFunc(doc.Resources, func(_ string, r resource) bool { return r.Condition != "" && !slices.Contains(conditions, r.Condition) })
+	maps.DeleteFunc(doc.Resources, func(_ string, r resource) bool { return r.Condition != "" && !c.hold(r.Condition) })
 	return doc, nil
 }
 
-// opposite returns the name of a condition if n is written as its opposite:
-// !Not [!Condition Name].
-func opposite(n yaml.Node) (string, bool) {
-	if n.Tag != "!Not" || len(n.Content) != 1 || n.Content[0].Tag != "!Condition" {
-		return "", false
+// conditions says which conditions of a template hold: those that are given, and those that
+// are written as !Not and !And of others. One that depends on parameters holds only if it
+// is given.
+type conditions struct {
+	given    []string
+	declared map[string]yaml.Node
+}
+
+func (c conditions) hold(name string) bool {
+	if slices.Contains(c.given, name) {
+		return true
 	}
-	return n.Content[0].Value, true
+	definition := c.declared[name]
+	holds, known := c.evaluate(&definition)
+	return holds && known
+}
+
+// evaluate reports whether the definition of a condition holds, and whether that follows
+// from other conditions alone.
+func (c conditions) evaluate(n *yaml.Node) (holds, known bool) {
+	switch {
+	case n.Tag == "!Condition":
+		return c.hold(n.Value), true
+	case n.Tag == "!Not" && len(n.Content) == 1:
+		holds, known = c.evaluate(n.Content[0])
+		return !holds, known
+	case n.Tag == "!And":
+		holds, known = true, true
+		for _, part := range n.Content {
+			h, k := c.evaluate(part)
+			holds, known = holds && h, known && k
+		}
+		return holds, known
+	}
+	return false, false
 }
 
 // decide replaces each !If below n by what it is. What is then !Ref AWS::NoValue is left
 // out.
-func decide(n *yaml.Node, conditions []string) {
+func (c conditions) decide(n *yaml.Node) {
 	for n.Tag == "!If" && len(n.Content) == 3 {
-		if slices.Contains(conditions, n.Content[0].Value) {
+		if c.hold(n.Content[0].Value) {
 			*n = *n.Content[1]
 		} else {
 			*n = *n.Content[2]
 		}
 	}
 	for _, child := range n.Content {
-		decide(child, conditions)
+		c.decide(child)
 	}
 	switch n.Kind {
 	case yaml.SequenceNode:
