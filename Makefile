@@ -34,6 +34,8 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SAM_CLI     := 1.170.0
 CFN_LINT    := 1.58.0
 CHECKOV     := 3.3.29
+MOTO        := 5.2.5
+AWS_CLI     := 1.46.3
 
 # A Python environment with the SAM CLI, SAM's translator and cfn-lint. Its name contains
 # the versions, so that another version gets a new environment.
@@ -41,6 +43,8 @@ TOOLS := .cache/sam-$(SAM_CLI)-cfn-lint-$(CFN_LINT)
 # checkov has its own environment, because it is large and has other dependencies than
 # SAM.
 SCANNER := .cache/checkov-$(CHECKOV)
+# moto emulates AWS's control plane for make runbooks, and the command aws calls it.
+EMULATOR := .cache/moto-$(MOTO)-awscli-$(AWS_CLI)
 SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 
 # The Go modules: the product, its tests in a browser, its benchmarks that compare it with
@@ -118,6 +122,10 @@ e2e: ## Walk users through make run and make local in a browser; needs Docker an
 .PHONY: walks
 walks: ## Move the routes of three monoliths, and walk through make company, in a browser; needs Chromium, Python 3 and npm
 	cd e2e && go test -count=1 -timeout 30m -v -run '$(WALKS)' .
+
+.PHONY: runbooks
+runbooks: .cache/translated.json $(EMULATOR)/installed ## Run the commands of docs/operate.md and docs/deploy.md, beside functions and servers of two releases
+	cd e2e && go test -count=1 -timeout 20m -v ./runbook
 
 .PHONY: migration-demo
 migration-demo: ## Move the routes of a Flask monolith by hand, on http://localhost:8080; PORT moves it
@@ -238,6 +246,12 @@ $(TOOLS)/installed:
 	@echo "Installing the SAM CLI and cfn-lint in .cache; this is done once."
 	python3 -m venv --clear $(TOOLS)
 	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_CLI) cfn-lint==$(CFN_LINT)
+	touch $@
+
+$(EMULATOR)/installed:
+	rm -rf .cache/moto-*
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check 'moto[server]==$(MOTO)' awscli==$(AWS_CLI)
 	touch $@
 
 $(SCANNER)/installed:
