@@ -24,6 +24,7 @@ import (
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/signinconfig"
 	"example.com/coatcheck/pkg/config/storeconfig"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/signin"
 	"example.com/coatcheck/pkg/signin/bcp47"
 )
@@ -151,7 +152,7 @@ func run(ctx context.Context, o options) error {
 func withHTTPS(listener net.Listener) net.Listener {
 	certificate, err := selfsigned.Certificate()
 	if err != nil {
-		slog.Warn("the certificate cannot be kept, so browsers will warn again after the next start", "error", err.Error())
+		events.Log(context.Background(), slog.Default(), "certificate_not_kept", "error", err.Error())
 	}
 	return selfsigned.Listener(listener, certificate)
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/lambdahttp/authorizer"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin"
@@ -19,7 +20,7 @@ func routes(pages *signin.Pages) signin.Routes {
 	return signin.Routes{"GET /caller": func(w http.ResponseWriter, r *http.Request) {
 		who, err := authorizer.FromContext(r.Context())
 		if err != nil {
-			slog.ErrorContext(r.Context(), "caller unknown", "error", err)
+			events.Log(r.Context(), slog.Default(), "authorizer_missing", "error", err)
 			pages.Fail(w, r, fmt.Errorf("%w: %w", session.ErrNoSession, err))
 			return
 		}

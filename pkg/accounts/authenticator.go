@@ -57,7 +57,7 @@ type Proof struct {
 func (d *Authenticator) Authenticate(ctx context.Context, a authn.Attempt) (authn.Proof, error) {
 	keys, err := keys(a.Username)
 	if err != nil || len(a.Password) > password.MaxBytes {
-		return nil, authn.ErrRefused
+		return nil, &authn.RefusedError{Reason: "malformed"}
 	}
 	var account *Account
 	admission, err := d.limiter.Admit(ctx, throttle.Attempt{Name: counted(a.Username), Address: a.Address, Device: a.Device, UserID: a.UserID},

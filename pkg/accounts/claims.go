@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+
+	"example.com/coatcheck/pkg/events"
 )
 
 var (
@@ -301,7 +303,7 @@ func (r *Registrar) Delete(ctx context.Context, account *Account) error {
 	}
 	if name, err := Normalize(account.Name); err == nil && name != account.Name {
 		if err := r.releaseName(ctx, account.Name, name); err != nil {
-			r.log.WarnContext(ctx, "the claim of a deleted user's name is left; whoever adds a user of that name removes it", "user_id", account.UserID, "error", err)
+			events.Log(ctx, r.log, "name_claim_left", "user_id", account.UserID, "error", err)
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
@@ -118,12 +119,16 @@ func (d *Directory) authenticate(ctx context.Context, account *Account, pw strin
 	if err != nil {
 		return nil, err
 	}
-	if !matches || account.Disabled {
-		return nil, authn.ErrRefused
-	}
-	if isOpenID(account.UserID) {
-		d.log.ErrorContext(ctx, "the account has the user ID of somebody who signs in at an OpenID provider; refused; give its user another one", "user_id", account.UserID)
-		return nil, authn.ErrRefused
+	switch {
+	case account == d.dummy:
+		return nil, &authn.RefusedError{Reason: "unknown"}
+	case !matches:
+		return nil, &authn.RefusedError{UserID: account.UserID, Reason: "password"}
+	case account.Disabled:
+		return nil, &authn.RefusedError{UserID: account.UserID, Reason: "disabled"}
+	case isOpenID(account.UserID):
+		events.Log(ctx, d.log, "account_unusable", "user_id", account.UserID, "reason", "openid_id")
+		return nil, &authn.RefusedError{UserID: account.UserID, Reason: "unusable"}
 	}
 	if account, err = d.thawExpired(ctx, account); err != nil {
 		return nil, err
@@ -157,7 +162,7 @@ func (d *Directory) matches(ctx context.Context, account *Account, pw string) (b
 		return false, fmt.Errorf("user ID %s: %w", account.UserID, err)
 	}
 	if err != nil {
-		d.log.ErrorContext(ctx, "stored password hash cannot be used; set a new password", "user_id", account.UserID, "error", err)
+		events.Log(ctx, d.log, "account_unusable", "user_id", account.UserID, "reason", "password_hash", "error", err)
 		d.verify(d.dummy.PasswordHash, pw)
 		return false, nil
 	}
@@ -181,13 +186,13 @@ func (d *Directory) rehash(ctx context.Context, account *Account, pw string) *Ac
 	}
 	switch {
 	case err == nil:
-		d.log.InfoContext(ctx, "password_rehashed", "user_id", account.UserID)
+		events.Log(ctx, d.log, "password_rehashed", "user_id", account.UserID)
 		return next
 	case errors.Is(err, ErrChanged):
 		// Another sign-in or a password change wrote first. Recheck refuses this
 		// sign-in only if it was a password change.
 	default:
-		d.log.WarnContext(ctx, "password hash not renewed; the next sign-in tries again", "user_id", account.UserID, "error", err)
+		events.Log(ctx, d.log, "password_rehash_failed", "user_id", account.UserID, "error", err)
 	}
 	return account
 }
@@ -197,15 +202,16 @@ func (d *Directory) rehash(ctx context.Context, account *Account, pw string) *Ac
 // calls it after it has written the session and before it sends the cookie, so that
 // it notices a change made in between.
 func (d *Directory) Recheck(ctx context.Context, account *Account) error {
+	changed := &authn.RefusedError{UserID: account.UserID, Reason: "changed"}
 	now, err := d.store.Get(ctx, account.Name)
 	if errors.Is(err, ErrNotFound) {
-		return authn.ErrRefused
+		return changed
 	}
 	if err != nil {
 		return fmt.Errorf("reading the account again: %w", err)
 	}
 	if now.Disabled || now.UserID != account.UserID || now.Version != account.Version {
-		return authn.ErrRefused
+		return changed
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
@@ -49,7 +50,7 @@ func NewAsking(registrar *Registrar, limiter *throttle.Limiter, other Elsewhere)
 func (r *Registrar) bring(ctx context.Context, other Elsewhere, username, pw string) (*Account, error) {
 	who, err := other.Ask(ctx, username, pw)
 	if errors.Is(err, authn.ErrRefused) {
-		return nil, authn.ErrRefused
+		return nil, &authn.RefusedError{Reason: "unknown"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("asking about a name that nobody has here: %w", err)
@@ -58,21 +59,21 @@ func (r *Registrar) bring(ctx context.Context, other Elsewhere, username, pw str
 	if err != nil {
 		// To the user it is a wrong password, as all that does not count: otherwise the answer
 		// would say which password is right.
-		r.log.WarnContext(ctx, "the other system knows a name and a password, but no account can be theirs; refused", "error", err)
-		return nil, authn.ErrRefused
+		events.Log(ctx, r.log, "user_not_created", "reason", "account", "error", err)
+		return nil, &authn.RefusedError{Reason: "unusable"}
 	}
 	if account.PasswordHash, err = r.hash(ctx, pw); err != nil {
 		return nil, err
 	}
 	switch err := r.Add(ctx, account); {
 	case err == nil:
-		r.log.InfoContext(ctx, "user_created", "user_id", account.UserID, "origin", account.Origin)
+		events.Log(ctx, r.log, "user_created", "user_id", account.UserID, "origin", account.Origin)
 		return account, nil
 	case errors.Is(err, ErrExists):
 		return r.provenBy(ctx, username, pw)
 	case errors.Is(err, ErrIDTaken):
-		r.log.WarnContext(ctx, "the other system knows a name and a password with the user ID of somebody who is or was here; refused", "user_id", account.UserID)
-		return nil, authn.ErrRefused
+		events.Log(ctx, r.log, "user_not_created", "reason", "user_id", "user_id", account.UserID)
+		return nil, &authn.RefusedError{Reason: "unusable"}
 	default:
 		return nil, fmt.Errorf("storing a user of the other system: %w", err)
 	}
@@ -99,7 +100,7 @@ func newcomer(who Person, username string) (*Account, error) {
 func (r *Registrar) provenBy(ctx context.Context, username, pw string) (*Account, error) {
 	account, err := r.Find(ctx, username)
 	if errors.Is(err, ErrNotFound) {
-		return nil, authn.ErrRefused // the name is kept by an account with another spelling of it, or is free again
+		return nil, &authn.RefusedError{Reason: "unknown"} // the name is kept by an account with another spelling of it, or is free again
 	}
 	if err != nil {
 		return nil, err

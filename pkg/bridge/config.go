@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/legacy"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
@@ -93,7 +94,7 @@ func New(ctx context.Context, c Config) (*Bridge, error) {
 	window, err := b.window(ctx)
 	switch {
 	case err != nil:
-		b.logger.WarnContext(ctx, "the window of the bridge could not be opened yet", "error", err)
+		events.Log(ctx, b.logger, "bridge_window_failed", "error", err)
 	case window.Closed:
 		return nil, errors.New("bridge: it was closed for ever, and what has ended since is not known to it; " +
 			"take away whatever converts sessions, or begin anew with records of another name")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/clientip"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
 )
@@ -43,6 +44,7 @@ const anonymous, closed = "anonymous", "closed"
 // or in which the cookies of several sources prove somebody, is refused: nobody can say who
 // its user is.
 func (b *Bridge) Convert(w http.ResponseWriter, r *http.Request) (*session.Session, error) {
+	r = withClient(r)
 	ctx := r.Context()
 	c, err := b.claim(r)
 	if err != nil {
@@ -56,25 +58,30 @@ func (b *Bridge) Convert(w http.ResponseWriter, r *http.Request) (*session.Sessi
 	if err != nil {
 		return nil, b.logged(r, c, err)
 	}
-	args := []any{"source", c.source.Name, "user_id", s.UserID, "session_id", s.ID, "ip", s.IP}
+	args := []any{"source", c.source.Name, "user_id", s.UserID, "session_id", s.ID}
 	if !c.SignedInAt.IsZero() {
 		args = append(args, "age_seconds", int(s.LastSeenAt.Sub(c.SignedInAt)/time.Second))
 	}
-	b.logger.InfoContext(ctx, "session_converted", args...)
+	events.Log(ctx, b.logger, "session_converted", args...)
 	return s, nil
+}
+
+// withClient returns a request whose events are of its client.
+func withClient(r *http.Request) *http.Request {
+	return r.WithContext(events.WithClient(r.Context(), events.Client{IP: clientip.Of(r), UserAgent: r.UserAgent()}))
 }
 
 // logged logs err if it is a refusal, and returns it.
 func (b *Bridge) logged(r *http.Request, c claim, err error) error {
 	if refused, ok := errors.AsType[refusal](err); ok {
-		args := []any{"source", refused.source, "reason", refused.reason, "ip", clientip.Of(r)}
+		args := []any{"source", refused.source, "reason", refused.reason}
 		if refused.detail != "" {
 			args = append(args, "detail", refused.detail)
 		}
 		if c.userID != "" {
 			args = append(args, "user_id", c.userID)
 		}
-		b.logger.InfoContext(r.Context(), "session_conversion_refused", args...)
+		events.Log(r.Context(), b.logger, "session_conversion_refused", args...)
 	}
 	return err
 }
@@ -266,7 +273,7 @@ func (b *Bridge) takeBack(ctx context.Context, link Link) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackTimeout)
 	defer cancel()
 	if err := b.store.DeleteLink(ctx, link.ID, link.Nonce); err != nil {
-		b.logger.WarnContext(ctx, "session_link_left", "source", link.Source, "session_id", link.Session.ID, "error", err)
+		events.Log(ctx, b.logger, "session_link_left", "source", link.Source, "session_id", link.Session.ID, "error", err)
 	}
 }
 
@@ -287,7 +294,7 @@ func (b *Bridge) complete(ctx context.Context, c claim, user *session.User) {
 		if room -= len(key) + len(value); room < 0 || user.Validate() != nil {
 			room += len(key) + len(value)
 			delete(user.Values, key)
-			b.logger.WarnContext(ctx, "session_value_left_out", "source", c.source.Name, "user_id", user.ID, "key", key)
+			events.Log(ctx, b.logger, "session_value_left_out", "source", c.source.Name, "user_id", user.ID, "key", key)
 		}
 	}
 }

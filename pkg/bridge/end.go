@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"time"
 
-	"example.com/coatcheck/pkg/clientip"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -18,6 +18,7 @@ import (
 // than its cookie.
 func (b *Bridge) End(r *http.Request) error {
 	now := time.Now()
+	r = withClient(r)
 	var ends []func() error
 	for _, s := range b.sources {
 		all, err := s.combinations(r)
@@ -45,19 +46,20 @@ func (b *Bridge) End(r *http.Request) error {
 // end spends the claim, and ends the session that it has become, also one that is being made
 // now: that one's Confirm sees the link, or its key is in the link.
 func (b *Bridge) end(r *http.Request, c claim) error {
-	ctx := r.Context()
+	ctx := session.WithClient(r.Context(), r)
 	if c.Identity == "" { // a copy may have other bytes, and so another link
 		if err := seal(ctx, b.store, c.userID); err != nil {
 			return err
 		}
 	}
-	if err := b.endLink(ctx, c); err != nil {
+	ended, err := b.endLink(ctx, c)
+	if err != nil {
 		return err
 	}
 	if err := c.endRow(ctx); err != nil {
 		return err
 	}
-	b.logger.InfoContext(ctx, "legacy_session_ended", "source", c.source.Name, "user_id", c.userID, "ip", clientip.Of(r))
+	b.logEnd(ctx, c, ended)
 	return nil
 }
 
@@ -66,7 +68,7 @@ func (b *Bridge) end(r *http.Request, c claim) error {
 // cookie is as good a proof as it was then. Without a link nothing is written: it would fill
 // the store with sessions that never were.
 func (b *Bridge) endGone(r *http.Request, c claim) error {
-	ctx := r.Context()
+	ctx := session.WithClient(r.Context(), r)
 	_, err := b.store.GetLink(ctx, c.linkID)
 	if errors.Is(err, ErrNotFound) {
 		return nil
@@ -74,24 +76,39 @@ func (b *Bridge) endGone(r *http.Request, c claim) error {
 	if err != nil {
 		return fmt.Errorf("bridge: source %q: reading the link: %w", c.source.Name, err)
 	}
-	if err := b.endLink(ctx, c); err != nil {
+	ended, err := b.endLink(ctx, c)
+	if err != nil {
 		return err
 	}
-	b.logger.InfoContext(ctx, "legacy_session_ended", "source", c.source.Name, "ip", clientip.Of(r))
+	b.logEnd(ctx, c, ended)
 	return nil
 }
 
-// endLink ends the link of the claim, and then the session that it names, if one is there.
-func (b *Bridge) endLink(ctx context.Context, c claim) error {
+// logEnd logs the end of the claim, with the ID of the session that it had become.
+func (b *Bridge) logEnd(ctx context.Context, c claim, sessionID string) {
+	args := []any{"source", c.source.Name}
+	if c.userID != "" {
+		args = append(args, "user_id", c.userID)
+	}
+	if sessionID != "" {
+		args = append(args, "session_id", sessionID)
+	}
+	events.Log(ctx, b.logger, "legacy_session_ended", args...)
+}
+
+// endLink ends the link of the claim, and then the session that it names, if one is there. It
+// returns the ID of that session.
+func (b *Bridge) endLink(ctx context.Context, c claim) (sessionID string, err error) {
 	before, err := b.store.EndLink(ctx, Link{ID: c.linkID, Nonce: rand.Text(), Source: c.source.Name, At: time.Now()})
 	if err != nil {
-		return fmt.Errorf("bridge: source %q: ending the link: %w", c.source.Name, err)
+		return "", fmt.Errorf("bridge: source %q: ending the link: %w", c.source.Name, err)
 	}
 	if before.Session == (session.Key{}) {
-		return nil
+		return "", nil
 	}
-	if err := b.sessions.RevokeKey(ctx, before.Session); err != nil && !errors.Is(err, session.ErrNoSession) {
-		return err
+	err = b.sessions.RevokeKey(session.WithCause(ctx, session.Cause{Reason: "logout"}), before.Session)
+	if err != nil && !errors.Is(err, session.ErrNoSession) {
+		return "", err
 	}
-	return nil
+	return before.Session.ID, nil
 }

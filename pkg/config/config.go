@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/session"
 )
 
@@ -187,6 +188,6 @@ func EndingSessions(store session.Store, fail func(http.ResponseWriter, *http.Re
 
 // Exit logs why a program cannot start, and ends the program.
 func Exit(err error) {
-	slog.Error("cannot start", "error", err)
+	events.Log(context.Background(), slog.Default(), "sys_startup_failed", "error", err)
 	os.Exit(1)
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"example.com/coatcheck/pkg/events"
 )
 
 // ErrNotAuthorized is what an Authorizer returns for a request whose caller it does
@@ -67,7 +69,7 @@ type Authorizer func(*http.Request) (caller map[string]string, err error)
 // every route, also those for which a would have said no.
 //
 // In the metrics of Lambda the error "Unauthorized" counts as an error of the function.
-// In its log only other errors are logged as "authorizer failed".
+// Only other errors are logged, as sys_failure.
 //
 // Of the options only [Options.Logger] has an effect.
 func StartAuthorizer(a Authorizer, options ...func(*Options)) {
@@ -104,7 +106,7 @@ func (a authorizerAdapter) Invoke(ctx context.Context, payload []byte) ([]byte, 
 	case err == errUnauthorized:
 		return nil, err
 	}
-	a.log.ErrorContext(ctx, "authorizer failed", "error", err)
+	events.Log(ctx, a.log, "sys_failure", "error", err)
 	// An outage whose text happens to be "Unauthorized" must not become a 401.
 	return nil, fmt.Errorf("authorizer failed: %w", err)
 }
@@ -127,7 +129,7 @@ func (a authorizerAdapter) answer(ctx context.Context, payload []byte) ([]byte, 
 func (a authorizerAdapter) decide(ctx context.Context, e *event) (caller map[string]string, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			a.log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			events.Log(ctx, a.log, "sys_crash", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			caller, err = nil, errors.New("the authorizer panicked")
 		}
 	}()

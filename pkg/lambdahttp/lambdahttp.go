@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+
+	"example.com/coatcheck/pkg/events"
 )
 
 // Options changes what this package does by itself. A program changes it in a function that
@@ -104,7 +106,7 @@ func (a adapter) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 func (a adapter) readEvent(ctx context.Context, payload []byte) (*event, error) {
 	e, err := parseRequest(payload)
 	if err != nil {
-		a.log.ErrorContext(ctx, "no HTTP request", "error", err)
+		events.Log(ctx, a.log, "lambda_event_unknown", "error", err)
 	}
 	return e, err
 }
@@ -126,7 +128,7 @@ func (a adapter) answer(ctx context.Context, e *event) []byte {
 	w := a.respond(ctx, e)
 	out := w.encode(ctx, e.kind)
 	if limit := e.kind.limit(); len(out) > limit {
-		a.log.ErrorContext(ctx, "the answer is too large: nothing of it was sent", "bytes", len(out), "limit", limit,
+		events.Log(ctx, a.log, "response_too_large", "bytes", len(out), "limit", limit,
 			"body", w.body.Len(), "status", w.status, "method", w.method)
 		const detail = "The answer is too large to be sent."
 		out = a.problem(ctx, w.method, http.StatusInternalServerError, detail).encode(ctx, e.kind)
@@ -169,7 +171,7 @@ func (a adapter) serve(e *event, w finisher, r *http.Request) (ok bool) {
 	}
 	err := w.finish()
 	if err != nil {
-		a.log.ErrorContext(r.Context(), "the answer cannot be sent", "error", err, "method", r.Method, "path", r.URL.Path)
+		events.Log(r.Context(), a.log, "response_incomplete", "error", err, "method", r.Method, "path", r.URL.Path)
 	}
 	return err == nil
 }
@@ -181,7 +183,7 @@ func writeHealth(w http.ResponseWriter) {
 }
 
 func (a adapter) logPanic(ctx context.Context, v any, args ...any) {
-	a.log.ErrorContext(ctx, "panic", append(args, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))...)
+	events.Log(ctx, a.log, "sys_crash", append(args, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))...)
 }
 
 // isHealthCheck reports whether a load balancer asks whether the function runs.

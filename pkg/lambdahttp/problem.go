@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+
+	"example.com/coatcheck/pkg/events"
 )
 
 func (a adapter) badEvent(ctx context.Context, err error) *responseWriter {
-	a.log.WarnContext(ctx, "bad event", "error", err)
+	events.Log(ctx, a.log, "input_validation_fail", "status", http.StatusBadRequest, "error", err)
 	return a.problem(ctx, http.MethodGet, http.StatusBadRequest, err.Error())
 }
 

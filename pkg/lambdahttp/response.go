@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"example.com/coatcheck/pkg/events"
 )
 
 // responseWriter collects a response and follows the rules of [http.ResponseWriter].
@@ -249,7 +251,7 @@ func tidy(ctx context.Context, log *slog.Logger, h http.Header) {
 		valid := slices.DeleteFunc(values, func(value string) bool {
 			bad := !utf8.ValidString(value) || strings.ContainsFunc(value, func(c rune) bool { return c != '\t' && unicode.IsControl(c) })
 			if bad {
-				log.ErrorContext(ctx, "response header dropped: it has control characters or is not UTF-8", "name", name)
+				events.Log(ctx, log, "response_header_dropped", "header", name, "reason", "value")
 			}
 			return bad
 		})
@@ -257,7 +259,7 @@ func tidy(ctx context.Context, log *slog.Logger, h http.Header) {
 		canonical := http.CanonicalHeaderKey(name)
 		switch {
 		case name == "" || strings.ContainsFunc(name, isNoToken):
-			log.ErrorContext(ctx, "response header dropped: its name is not a header's", "name", name)
+			events.Log(ctx, log, "response_header_dropped", "header", name, "reason", "name")
 			delete(h, name)
 		case len(valid) == 0, canonical == "Transfer-Encoding", canonical == "Trailer":
 			delete(h, name)

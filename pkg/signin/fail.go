@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/clientip"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
 	"example.com/coatcheck/pkg/signin/texts"
@@ -191,25 +192,69 @@ func answerTo(err error) *refusal {
 // to the stores. These fail, but that is no outage. The end of the request's time is
 // one.
 func logFailure(r *http.Request, answer *refusal, err error) {
-	ctx, method, path := r.Context(), r.Method, r.URL.Path
 	switch {
-	case answer == errOutage && errors.Is(ctx.Err(), context.Canceled):
-		log(ctx).InfoContext(ctx, "client_gone", "method", method, "path", path, "error", err.Error())
+	case answer == errOutage && errors.Is(r.Context().Err(), context.Canceled):
+		logRequest(r, "client_gone", "error", err.Error())
 	case answer == errBusy:
-		log(ctx).InfoContext(ctx, "account_busy", "method", method, "path", path)
+		logRequest(r, "account_busy")
 	case answer.status >= http.StatusInternalServerError:
-		log(ctx).ErrorContext(ctx, "sys_failure", "method", method, "path", path, "status", answer.status, "error", err.Error())
+		logRequest(r, "sys_failure", "status", answer.status, "error", err.Error())
 	case answer.status == http.StatusTooManyRequests:
-		log(ctx).WarnContext(ctx, "excess_rate_limit_exceeded", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
-	case answer == errRefused, answer == errPassword, answer == errEndedThere:
-		log(ctx).WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientip.Of(r))
-	case answer == errUntrusted, answer == errNotAsked:
-		log(ctx).WarnContext(ctx, "authn_login_fail", "method", method, "path", path, "ip", clientip.Of(r), "error", err.Error())
-	case answer == errRole, answer == errNotProxied, answer == errOtherUser:
-		log(ctx).WarnContext(ctx, "authz_fail", "method", method, "path", path, "ip", clientip.Of(r))
+		logThrottled(r, err)
+	case answer == errRefused, answer == errPassword:
+		logRefused(r, err)
+	case answer == errEndedThere:
+		logRequest(r, "authn_login_fail", "reason", "ended_there")
+	case answer == errUntrusted:
+		logRequest(r, "authn_login_fail", "reason", "untrusted", "error", err.Error())
+	case answer == errNotAsked:
+		logRequest(r, "authn_login_fail", "reason", "not_asked", "error", err.Error())
+	case answer == errRole:
+		logRequest(r, "authz_fail", "reason", "role")
+	case answer == errNotProxied:
+		logRequest(r, "authz_fail", "reason", "not_proxied")
+	case answer == errOtherUser:
+		logRequest(r, "authz_fail", "reason", "other_user")
 	case answer.status == http.StatusBadRequest, answer.status == http.StatusRequestEntityTooLarge, answer.status == http.StatusUnsupportedMediaType:
-		log(ctx).InfoContext(ctx, "input_validation_fail", "method", method, "path", path, "status", answer.status, "ip", clientip.Of(r))
+		logRequest(r, "input_validation_fail", "status", answer.status)
 	}
+}
+
+// logRefused logs a refused attempt to sign in, or to give the password again, with what is
+// known of whose it is. Nobody's name is logged: it may be a password in the wrong field.
+func logRefused(r *http.Request, err error) {
+	args := []any{"reason", "refused"}
+	if refused, ok := errors.AsType[*authn.RefusedError](err); ok {
+		args = append(userArgs(r, refused.UserID), "reason", refused.Reason)
+	}
+	logRequest(r, "authn_login_fail", args...)
+}
+
+func logThrottled(r *http.Request, err error) {
+	args := []any{"error", err.Error()}
+	if refused, ok := errors.AsType[*authn.ThrottledError](err); ok {
+		args = append(args, "reason", refused.By, "locked", refused.Locked)
+		args = append(args, userArgs(r, refused.UserID)...)
+	}
+	logRequest(r, "excess_rate_limit_exceeded", args...)
+}
+
+// userArgs returns the user_id of a request in which nobody is signed in.
+func userArgs(r *http.Request, userID string) []any {
+	if userID == "" || session.FromContext(r.Context()) != nil {
+		return nil
+	}
+	return []any{"user_id", userID}
+}
+
+// logRequest logs an event that is about a request, with the user who is signed in.
+func logRequest(r *http.Request, name string, args ...any) {
+	ctx := r.Context()
+	args = append([]any{"method", r.Method, "path", r.URL.Path}, args...)
+	if s := session.FromContext(ctx); s != nil {
+		args = append(args, "user_id", s.UserID, "session_id", s.ID)
+	}
+	events.Log(ctx, log(ctx), name, args...)
 }
 
 // throttled tells how long to wait, in whole seconds, or in whole minutes if it is longer

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/coatcheck/pkg/clientip"
 	"example.com/coatcheck/pkg/signin/site"
 )
 
@@ -36,7 +35,7 @@ func (f *requestFilter) check(r *http.Request) error {
 		}
 	}
 	if err := f.checkOrigin(r); err != nil {
-		log(r.Context()).WarnContext(r.Context(), "malicious_cors", "method", r.Method, "path", r.URL.Path, "ip", clientip.Of(r), "error", err.Error())
+		logRequest(r, "malicious_cors", "error", err.Error())
 		return refuse(http.StatusForbidden, "problem.other_site")
 	}
 	return nil

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/clientip"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
 )
@@ -157,15 +159,24 @@ func (l login) signIn(w http.ResponseWriter, r *http.Request, username, password
 	}
 	pagesOf(ctx).site.ClearLegacyCookies(w) // they may be another user's
 	unmarkProvider(w, r)                    // a logout ends nothing there that another user has
-	log(ctx).InfoContext(ctx, "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
-	if proof.Failures() > 0 {
-		log(ctx).WarnContext(ctx, "authn_login_successafterfail", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "failures", proof.Failures())
-	}
-	if device := proof.NewDevice(); device != "" && !proof.KnownDevice() {
-		log(ctx).WarnContext(ctx, "authn_login_new_device", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent)
+	device := proof.NewDevice()
+	isNew := device != "" && !proof.KnownDevice()
+	if isNew {
 		setDeviceCookie(w, device)
 	}
+	logSignIn(ctx, s, isNew, proof.Failures())
 	return s, nil
+}
+
+// logSignIn logs a sign-in as one event, and what somebody may want to look at as others.
+func logSignIn(ctx context.Context, s *session.Session, newDevice bool, failures int) {
+	events.Log(ctx, log(ctx), "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "new_device", newDevice, "failures", failures)
+	if failures > 0 {
+		events.Log(ctx, log(ctx), "authn_login_successafterfail", "user_id", s.UserID, "session_id", s.ID, "failures", failures)
+	}
+	if newDevice {
+		events.Log(ctx, log(ctx), "authn_login_new_device", "user_id", s.UserID, "session_id", s.ID)
+	}
 }
 
 // start makes the session of the user in proof. An error that is a refusal counts as a

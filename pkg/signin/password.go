@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net/http"
 
-	"example.com/coatcheck/pkg/clientip"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
 )
@@ -93,7 +93,7 @@ func (c passwordChange) change(w http.ResponseWriter, r *http.Request, current, 
 	if device := proof.NewDevice(); device != "" {
 		setDeviceCookie(w, device)
 	}
-	log(ctx).InfoContext(ctx, "authn_password_change", "user_id", s.UserID, "session_id", s.ID, "ip", clientip.Of(r))
+	events.Log(ctx, log(ctx), "authn_password_change", "user_id", s.UserID, "session_id", s.ID)
 	return nil
 }
 

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"net/http"
 
-	"example.com/coatcheck/pkg/clientip"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
 )
@@ -123,7 +123,7 @@ func (x sso) signIn(w http.ResponseWriter, r *http.Request, t authn.Trip, a auth
 	}
 	pagesOf(ctx).site.ClearLegacyCookies(w) // they may be another user's
 	markProvider(w)
-	log(ctx).InfoContext(ctx, "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "ip", s.IP, "user_agent", s.UserAgent, "provider", providerName(r))
+	events.Log(ctx, log(ctx), "authn_login_success", "user_id", s.UserID, "session_id", s.ID, "provider", providerName(r))
 	if WantsPage(r) {
 		Redirect(w, r, t.Next)
 	} else {
@@ -140,7 +140,7 @@ func (x sso) announce(ctx context.Context, a authn.Arrival, key session.Key) err
 		return endedThere(err)
 	}
 	if before := a.Replaced(); before != key {
-		return x.endOne(ctx, before)
+		return x.endOne(session.WithCause(ctx, session.Cause{Reason: "replaced"}), before)
 	}
 	return nil
 }
@@ -158,7 +158,7 @@ func endedThere(err error) error {
 // of the new session at the provider finds it. What ended before that is refused there or
 // has ended the session, so nothing has to be confirmed.
 func (x sso) renew(w http.ResponseWriter, r *http.Request, t authn.Trip, a authn.Arrival) error {
-	ctx := r.Context()
+	ctx := session.WithClient(r.Context(), r)
 	s, err := x.sessions.Load(r)
 	if err != nil {
 		return err
@@ -172,7 +172,7 @@ func (x sso) renew(w http.ResponseWriter, r *http.Request, t authn.Trip, a authn
 	if err := x.sessions.ReauthenticateAt(ctx, w, s, a.User().AuthenticatedAt); err != nil {
 		return err
 	}
-	log(ctx).InfoContext(ctx, "authn_reauthentication_success", "user_id", s.UserID, "session_id", s.ID, "ip", clientip.Of(r), "provider", providerName(r))
+	events.Log(ctx, log(ctx), "authn_reauthentication_success", "user_id", s.UserID, "session_id", s.ID, "provider", providerName(r))
 	writeSuccess(w, r, t.Next)
 	return nil
 }
@@ -203,7 +203,7 @@ func (x sso) ended(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	e, err := x.provider.Ended(r)
 	if errors.Is(err, authn.ErrUntrusted) {
-		log(ctx).WarnContext(ctx, "authn_notice_untrusted", "ip", clientip.Of(r), "provider", providerName(r), "error", err.Error())
+		events.Log(ctx, log(ctx), "authn_notice_untrusted", "provider", providerName(r), "error", err.Error())
 		errNotice.write(w, r)
 		return
 	}
@@ -214,11 +214,18 @@ func (x sso) ended(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, err)
 		return
 	}
-	log(ctx).InfoContext(ctx, "authn_ended_by_provider", "user_id", e.UserID, "session_id", e.Session.ID, "provider", providerName(r))
+	args := []any{"provider", providerName(r)}
+	if e.UserID != "" {
+		args = append(args, "user_id", e.UserID)
+	} else {
+		args = append(args, "session_id", e.Session.ID)
+	}
+	events.Log(ctx, log(ctx), "authn_ended_by_provider", args...)
 	writeStatus(w, http.StatusOK)
 }
 
 func (x sso) end(ctx context.Context, e authn.Ended) error {
+	ctx = session.WithCause(ctx, session.Cause{Reason: "provider"})
 	if e.UserID != "" {
 		return x.sessions.RevokeAll(ctx, e.UserID)
 	}

@@ -1,10 +1,12 @@
 package signin
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 
-	"example.com/coatcheck/pkg/clientip"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/authn"
 )
@@ -86,7 +88,7 @@ func (a reauthentication) renew(w http.ResponseWriter, r *http.Request, password
 	err = a.sessions.Reauthenticate(ctx, w, s)
 	wg.Wait()
 	if err == nil {
-		log(ctx).InfoContext(ctx, "authn_reauthentication_success", "user_id", s.UserID, "session_id", s.ID, "ip", clientip.Of(r))
+		events.Log(ctx, log(ctx), "authn_reauthentication_success", "user_id", s.UserID, "session_id", s.ID)
 	}
 	return err
 }
@@ -99,10 +101,10 @@ func reauthenticate(authenticator authn.Authenticator, r *http.Request, s *sessi
 	a.UserID = s.UserID
 	proof, err := authenticator.Authenticate(r.Context(), a)
 	if err == nil && proof.User().ID != s.UserID {
-		err = authn.ErrRefused
+		err = &authn.RefusedError{UserID: s.UserID, Reason: "changed"}
 	}
-	if err == authn.ErrRefused {
-		err = errPassword
+	if errors.Is(err, authn.ErrRefused) {
+		err = fmt.Errorf("%w: %w", errPassword, err)
 	}
 	return proof, err
 }

@@ -181,7 +181,7 @@ func recoverPanic(w http.ResponseWriter, r *http.Request) {
 	if p := recover(); p == http.ErrAbortHandler {
 		panic(p) // the answer shall not be ended, as that of a proxy whose server has gone
 	} else if p != nil {
-		log(r.Context()).ErrorContext(r.Context(), "sys_crash", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		logRequest(r, "sys_crash", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		clear(w.Header())
 		errBroken.write(w, r)
 	}

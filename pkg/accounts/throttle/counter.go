@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/pkg/clientip"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/signin/authn"
 )
 
@@ -126,38 +127,43 @@ func (c *limitCheck) lock(ctx context.Context, store Store, owner Owner) {
 	if !c.locked() || !c.windowEnd.IsZero() || !c.counted && (c.by == "device" || c.stored.Expires.IsZero()) {
 		return
 	}
-	fields := []any{"by", c.by, "key", c.key, "failures", c.stored.Failures}
-	if owner.UserID != "" {
-		fields = append(fields, "user_id", owner.UserID)
-	}
-	c.log.WarnContext(ctx, "authn_login_lock", fields...)
+	c.event(ctx, "authn_login_lock", owner, "failures", c.stored.Failures)
 	if c.by == "device" {
 		return
 	}
 	if err := store.Keep(ctx, c.key); err != nil {
-		c.log.WarnContext(ctx, "the lock of a name may run out", "key", c.key, "error", err)
+		c.event(ctx, "throttle_failed", owner, "reason", "keep", "error", err)
 	}
+}
+
+// event logs an event of the counter, with the owner of the name if it has one.
+func (c *limitCheck) event(ctx context.Context, name string, owner Owner, args ...any) {
+	args = append([]any{"by", c.by, "key", c.key}, args...)
+	if owner.UserID != "" {
+		args = append(args, "user_id", owner.UserID)
+	}
+	events.Log(ctx, c.log, name, args...)
 }
 
 // succeed clears the counter of failures in a row. From the counter of a network it
 // takes only this attempt. Otherwise attackers could clear the counter of their network
 // by signing in to an account of their own.
-func (c *limitCheck) succeed(ctx context.Context, store Store) {
+func (c *limitCheck) succeed(ctx context.Context, store Store, owner Owner) {
 	if !c.windowEnd.IsZero() {
-		c.withdraw(ctx, store)
+		c.withdraw(ctx, store, owner)
 		return
 	}
 	if err := store.Clear(ctx, c.key); err != nil {
-		c.log.WarnContext(ctx, "attempts not forgotten", "key", c.key, "error", err)
+		c.event(ctx, "throttle_failed", owner, "reason", "clear", "error", err)
 	}
 }
 
 // withdraw takes the attempt off the counter, if it is counted or may be.
-func (c *limitCheck) withdraw(ctx context.Context, store Store) {
+func (c *limitCheck) withdraw(ctx context.Context, store Store, owner Owner) {
 	if !c.counted && !c.unknown {
 		return
 	}
 	if err := store.Withdraw(ctx, c.key, c.id, c.counted); err != nil {
-		c.log.WarnContext(ctx, "attempt stays counted", "key", c.key, "error", err)
+		c.event(ctx, "throttle_failed", owner, "reason", "withdraw", "error", err)
 	}
 }

@@ -21,6 +21,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"example.com/coatcheck/pkg/signin/authn"
 )
 
 // Config says how many failed attempts are allowed. The zero Config has the defaults.
@@ -133,6 +135,9 @@ func (l *Limiter) Admit(ctx context.Context, a Attempt, find func(context.Contex
 	admission := &Admission{store: l.store, owner: Owner{UserID: a.UserID}}
 	if err := l.admit(ctx, admission, a, find); err != nil {
 		admission.Withdraw(ctx)
+		if refused, ok := errors.AsType[*authn.ThrottledError](err); ok {
+			refused.UserID = admission.owner.UserID
+		}
 		return nil, err
 	}
 	if a.UserID == "" { // a sign-in is not counted for the user, but its success clears that counter too
@@ -213,17 +218,17 @@ func (a *Admission) Withdraw(ctx context.Context) { a.report(ctx, (*limitCheck).
 // Fail leaves the attempt counted. It is for a wrong name or password. If this attempt
 // is the one that locks a counter, Fail logs this and makes the lock permanent.
 func (a *Admission) Fail(ctx context.Context) {
-	a.report(ctx, func(c *limitCheck, ctx context.Context, store Store) { c.lock(ctx, store, a.owner) })
+	a.report(ctx, (*limitCheck).lock)
 }
 
 // report reports the outcome to all limits at the same time.
-func (a *Admission) report(ctx context.Context, outcome func(*limitCheck, context.Context, Store)) {
+func (a *Admission) report(ctx context.Context, outcome func(*limitCheck, context.Context, Store, Owner)) {
 	a.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
 		defer cancel()
 		var wg sync.WaitGroup
 		for _, check := range a.checks {
-			wg.Go(func() { outcome(check, ctx, a.store) })
+			wg.Go(func() { outcome(check, ctx, a.store, a.owner) })
 		}
 		wg.Wait()
 	})

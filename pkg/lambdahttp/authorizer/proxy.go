@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"example.com/coatcheck/pkg/clientip"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/lambdahttp"
 )
 
@@ -19,7 +20,8 @@ func BehindProxy(secrets clientip.Secrets, logger *slog.Logger, authorize lambda
 	return func(r *http.Request) (map[string]string, error) {
 		r, err := secrets.Admit(r)
 		if err != nil {
-			logger.WarnContext(r.Context(), "authz_fail", "method", r.Method, "path", r.URL.Path, "ip", clientip.Of(r), "error", err.Error())
+			ctx := events.WithClient(r.Context(), events.Client{IP: clientip.Of(r), UserAgent: r.UserAgent()})
+			events.Log(ctx, logger, "authz_fail", "method", r.Method, "path", r.URL.Path, "reason", "not_proxied", "error", err.Error())
 			return nil, lambdahttp.ErrNotAuthorized
 		}
 		return authorize(r)

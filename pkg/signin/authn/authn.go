@@ -26,6 +26,22 @@ var (
 	ErrNoUser = errors.New("no such user")
 )
 
+// RefusedError is an [ErrRefused] that says for the log what was wrong. To the client it
+// looks like any other, so that nobody learns who has an account.
+type RefusedError struct {
+	UserID string // who would have signed in, "" if nobody has the name
+
+	// Reason is one of those of the event authn_login_fail in package events: unknown,
+	// malformed, password, disabled, changed or unusable.
+	Reason string
+}
+
+// Error implements error, by the text of [ErrRefused].
+func (e *RefusedError) Error() string { return ErrRefused.Error() }
+
+// Is reports whether target is [ErrRefused].
+func (e *RefusedError) Is(target error) bool { return target == ErrRefused }
+
 // ThrottledError means that an attempt is refused because there were too many
 // attempts. The error is the same whether or not the name exists and the password is
 // right. Answer 429.
@@ -33,6 +49,7 @@ type ThrottledError struct {
 	By         string        // what made too many attempts: "name", "device", "user" or "network"
 	RetryAfter time.Duration // more than 0; if Locked, the longest wait
 	Locked     bool          // no wait helps: only an operator can allow the next attempt, or a sign-in if By is "user"
+	UserID     string        // whose attempts they are, if that is known; for the log alone
 }
 
 // Error implements error.
@@ -91,7 +108,7 @@ const OpenIDPrefix = "openid:"
 // sign-in makes a new session.
 type Authenticator interface {
 	// Authenticate returns a Proof if the name and the password of the attempt are
-	// right. Otherwise it returns [ErrRefused], [ErrBusy] or a [*ThrottledError]. Any
+	// right. Otherwise it returns [ErrRefused], which may be a [*RefusedError], [ErrBusy] or a [*ThrottledError]. Any
 	// other error is an outage.
 	Authenticate(ctx context.Context, a Attempt) (Proof, error)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,6 +15,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
+
+	"example.com/coatcheck/pkg/events"
 )
 
 const (
@@ -103,7 +104,7 @@ func (d *discovery) refresh() (any, error) {
 		d.known, d.err, d.until = found, nil, time.Now().Add(freshFor)
 	case d.known != nil:
 		d.until = time.Now().Add(retryAfter)
-		d.config.Logger.LogAttrs(context.Background(), slog.LevelWarn, "oidc_discovery_failed", slog.String("error", err.Error()))
+		events.Log(context.Background(), d.config.Logger, "oidc_discovery_failed", "error", err.Error())
 	default:
 		d.err, d.until = err, time.Now().Add(retryAfter)
 	}
