@@ -30,7 +30,7 @@ func TestReauthenticate(t *testing.T) {
 	}
 	wantStatus(t, try("wrong", loadCost.and(againCost)), http.StatusUnauthorized)
 
-	r := try(password, loadCost.and(againCost).and(budget{[]string{"UpdateItem DeleteItem"}, 0, 2}))
+	r := try(password, loadCost.and(againCost).and(budget{[]string{"UpdateItem DeleteItem", entry}, 0, 2}))
 	wantStatus(t, r, http.StatusNoContent)
 	if id := func(cookie string) string { return strings.Split(cookie, ".")[1] }; id(r.cookie()) != id(cookie) || r.cookie() == cookie {
 		t.Errorf("the cookie went from %.60s to %.60s", cookie, r.cookie())
@@ -42,7 +42,7 @@ func TestReauthenticate(t *testing.T) {
 // A password change ends the other sessions and keeps this one. The waves of its budget
 // are: read the session; read the account and count the attempt; freeze the account;
 // renew the session and list the others, while the attempts are cleared; delete the
-// others; end the freeze.
+// others; end the freeze, while the trail gets their ends. The change itself comes last.
 func TestPasswordChange(t *testing.T) {
 	s := newStack(t, nil)
 	others := []string{s.signIn(t), s.signIn(t), s.signIn(t)}
@@ -53,7 +53,8 @@ func TestPasswordChange(t *testing.T) {
 		"UpdateItem",
 		"UpdateItem Query DeleteItem",
 		"DeleteItem DeleteItem DeleteItem",
-		"UpdateItem",
+		"UpdateItem " + entry + " " + entry + " " + entry,
+		entry,
 	}, 3, 8})
 	wantStatus(t, r, http.StatusNoContent)
 	for _, other := range append(others, cookie) {

@@ -65,7 +65,7 @@ func navigate(path, cookie string) request {
 // name of the user ID; the account; the link; the session; and then, at the same time, the
 // account, the seal and the link again, and the list for the limit of sessions. What the
 // monolith's store costs is not in it.
-var convertCost = budget{[]string{"GetItem GetItem GetItem", "GetItem", "PutItem", "PutItem", "GetItem GetItem GetItem Query"}, 8, 2}
+var convertCost = budget{[]string{"GetItem GetItem GetItem", "GetItem", "PutItem", "PutItem", "GetItem GetItem GetItem Query", entry}, 8, 2}
 
 // TestBridge takes a user from the monolith through the real binaries, and compares the cost
 // of each step with the operation budget.
@@ -106,7 +106,7 @@ func TestBridge(t *testing.T) {
 
 	// A logout reads whose session it ends, and seals what has no other end.
 	logout := request{method: "POST", path: "/logout", cookie: cookie}
-	r = s.wantCost(t, logout, budget{[]string{"GetItem", "UpdateItem", "DeleteItem"}, 1, 2})
+	r = s.wantCost(t, logout, budget{[]string{"GetItem", "UpdateItem", "DeleteItem", entry}, 1, 2})
 	wantStatus(t, r, http.StatusNoContent)
 	wantStatus(t, s.do(t, profile(cookie)), http.StatusUnauthorized)
 	refused := s.wantCost(t, request{method: "POST", path: "/convert", cookie: s.legacy(2)}, budget{convertCost.waves[:2], 4, 0})
@@ -132,7 +132,7 @@ func TestLogoutAtTheBridge(t *testing.T) {
 		t.Fatalf("a logout goes on at %q", to)
 	}
 	// The link is ended, and the session that it names.
-	r := s.wantCost(t, request{method: "POST", path: "/convert/end", cookie: legacy}, budget{[]string{"UpdateItem", "DeleteItem"}, 0, 2})
+	r := s.wantCost(t, request{method: "POST", path: "/convert/end", cookie: legacy}, budget{[]string{"UpdateItem", "DeleteItem", entry}, 0, 2})
 	wantStatus(t, r, http.StatusNoContent)
 	wantStatus(t, s.do(t, profile(cookie)), http.StatusUnauthorized)
 	wantStatus(t, s.do(t, request{method: "POST", path: "/convert", cookie: legacy}), http.StatusUnauthorized)
@@ -166,7 +166,7 @@ func TestSealCosts(t *testing.T) {
 	if seals != 1 {
 		t.Errorf("a change of the password writes %d seals: %v", seals, r.calls)
 	}
-	wantStatus(t, s.wantCost(t, request{method: "POST", path: "/sessions/revoke-all", cookie: r.cookie()}, budget{[]string{"GetItem", "UpdateItem", "Query", "DeleteItem"}, 2, 2}), http.StatusNoContent)
+	wantStatus(t, s.wantCost(t, request{method: "POST", path: "/sessions/revoke-all", cookie: r.cookie()}, budget{[]string{"GetItem", "UpdateItem", "Query", "DeleteItem", entry}, 2, 2}), http.StatusNoContent)
 }
 
 // In a pause no session comes over, nobody is stranded, and a logout ends both sessions.

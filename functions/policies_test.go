@@ -41,8 +41,7 @@ func TestPolicies(t *testing.T) {
 	idle()
 	use("SessionsFunction", request{method: "GET", path: "/sessions", cookie: cookie})
 	use("SessionsFunction", request{method: "POST", path: "/sessions/revoke-all", cookie: cookie})
-	use("LogoutFunction", request{method: "POST", path: "/logout", cookie: cookie})
-	s.proxy.Take()
+	use("LogoutFunction", request{method: "POST", path: "/logout", cookie: s.signInWith(t, nextPassword)})
 	cookie = s.signInWith(t, nextPassword)
 	idle()
 	use("AuthorizerFunction", request{method: "GET", path: "/caller", cookie: cookie}) // the authorizer makes the calls
@@ -53,6 +52,56 @@ func TestPolicies(t *testing.T) {
 		if got := s.attributes(t, function, uses[id]); !reflect.DeepEqual(got, function.Attributes) {
 			t.Errorf("%s names the attributes %v; template.yaml allows %v", id, got, function.Attributes)
 		}
+		s.wantSilent(t, function, uses[id])
+	}
+}
+
+// wantSilent reports a call that asks for what is stored, of those that template.yaml allows
+// only if they do not.
+func (s *stack) wantSilent(t *testing.T, function samtemplate.Function, calls []dynamotest.Call) {
+	t.Helper()
+	for _, call := range calls {
+		for _, use := range dynamotest.Uses([]dynamotest.Call{call}, s.tables) {
+			if slices.Contains(function.Silent, use) && (call.ReturnValues != "NONE" || call.Returns != "") {
+				t.Errorf("%s of %s says ReturnValues %q and asks for %q; its condition wants NONE, and nothing", use.Action, use.Table, call.ReturnValues, call.Returns)
+			}
+		}
+	}
+}
+
+// The trail is written by the functions in which something happens that it keeps, and they
+// can do nothing else with it. Without a trail nothing is said of it.
+func TestPoliciesOfTheTrail(t *testing.T) {
+	put := samtemplate.Access{Action: "PutItem", Table: "AuditTable"}
+	writers := []string{"LoginFunction", "CallbackFunction", "ConvertFunction", "LogoutFunction", "SessionsFunction", "PasswordFunction"}
+	for id, function := range readTemplate(t).Functions {
+		var may []samtemplate.Access
+		for _, access := range function.Access {
+			if access.Table == put.Table {
+				may = append(may, access)
+			}
+		}
+		writes := slices.Contains(writers, id)
+		if writes != slices.Equal(may, []samtemplate.Access{put}) || writes != slices.Contains(function.Silent, put) || writes != (function.Environment["AUDIT_TABLE"] != "") {
+			t.Errorf("%s may do with the trail %v, without an answer: %v; AUDIT_TABLE %q", id, may, function.Silent, function.Environment["AUDIT_TABLE"])
+		}
+	}
+	off, err := samtemplate.Read("../template.yaml", hasBridge, hasProvider, "NoAudit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, function := range off.Functions {
+		for _, access := range function.Access {
+			if access.Table == put.Table {
+				t.Errorf("without a trail %s may %v", id, access)
+			}
+		}
+		if table := function.Environment["AUDIT_TABLE"]; table != "" {
+			t.Errorf("without a trail %s has AUDIT_TABLE %q", id, table)
+		}
+	}
+	if _, ok := off.Tables["AuditTable"]; ok {
+		t.Error("without a trail there is its table")
 	}
 }
 
@@ -118,9 +167,9 @@ func TestPoliciesWithoutABridge(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, want := range map[string][]string{
-		"LogoutFunction":   {"DeleteItem SessionsTable"},
-		"SessionsFunction": {"DeleteItem SessionsTable", "GetItem SessionsTable", "Query SessionsTable", "UpdateItem SessionsTable"},
-		"PasswordFunction": {"DeleteItem AttemptsTable", "UpdateItem AttemptsTable", "DeleteItem SessionsTable", "GetItem SessionsTable", "Query SessionsTable", "UpdateItem SessionsTable",
+		"LogoutFunction":   {"PutItem AuditTable", "DeleteItem SessionsTable"},
+		"SessionsFunction": {"PutItem AuditTable", "DeleteItem SessionsTable", "GetItem SessionsTable", "Query SessionsTable", "UpdateItem SessionsTable"},
+		"PasswordFunction": {"DeleteItem AttemptsTable", "UpdateItem AttemptsTable", "PutItem AuditTable", "DeleteItem SessionsTable", "GetItem SessionsTable", "Query SessionsTable", "UpdateItem SessionsTable",
 			"GetItem UsersTable", "UpdateItem UsersTable"},
 	} {
 		var got []string
@@ -131,7 +180,7 @@ func TestPoliciesWithoutABridge(t *testing.T) {
 			t.Errorf("%s may %q, want %q; BRIDGE_TABLE %q", id, got, want, template.Functions[id].Environment["BRIDGE_TABLE"])
 		}
 	}
-	if _, ok := template.Functions["ConvertFunction"]; ok || len(template.Tables) != 3 {
+	if _, ok := template.Functions["ConvertFunction"]; ok || len(template.Tables) != 4 {
 		t.Errorf("without a bridge there is ConvertFunction: %t, and there are %d tables", ok, len(template.Tables))
 	}
 }

@@ -54,7 +54,7 @@ func (r reply) jar(before ...string) string {
 func (s *stack) begin(t testing.TB, i *issuer, path, cookie, sub, sid string, cost budget) (back, cookies string) {
 	t.Helper()
 	s.proxy.Take()
-	s.proxy.Expect(cost.waves...)
+	s.proxy.Expect(cost.with(s.trail).waves...)
 	r := s.send(t, navigate(path, cookie))
 	if r.status != http.StatusOK {
 		t.Fatalf("%s: %d %s", path, r.status, r.body)
@@ -64,8 +64,8 @@ func (s *stack) begin(t testing.TB, i *issuer, path, cookie, sub, sid string, co
 }
 
 // ssoCost is the cost of a sign-in at the provider: the link; the session; then whether its
-// session there, or all of the user, have ended, beside the list for the limit of sessions.
-var ssoCost = budget{[]string{"UpdateItem", "PutItem", "GetItem GetItem Query"}, 3, 2}
+// session there, or all of the user, have ended, beside the list for the limit of sessions. Then it is written to the trail.
+var ssoCost = budget{[]string{"UpdateItem", "PutItem", "GetItem GetItem Query", entry}, 3, 2}
 
 // TestProvider takes a user to the provider and back, on the real binaries, through the
 // authorizer and out, and compares the cost of each step with the operation budget.
@@ -96,7 +96,7 @@ func TestProvider(t *testing.T) {
 	s.moveBack(t, "LinksTable", "linked_until", 60)
 	s.moveBack(t, "LinksTable", "expires_at", 60)
 	back, cookies = s.begin(t, i, "/sso/again?next=%2Fsessions", cookie, "otto", "sid-1", loadCost)
-	r = s.wantCost(t, navigate(back, cookies), budget{[]string{"GetItem", "UpdateItem", "UpdateItem"}, 1, 2})
+	r = s.wantCost(t, navigate(back, cookies), budget{[]string{"GetItem", "UpdateItem", "UpdateItem", entry}, 1, 2})
 	wantStatus(t, r, http.StatusOK)
 	again := r.cookie()
 	wantStatus(t, s.do(t, profile(cookie)), http.StatusUnauthorized)
@@ -106,7 +106,7 @@ func TestProvider(t *testing.T) {
 
 	// A logout reads nothing, and goes on at the provider.
 	logout := request{method: "POST", path: "/logout", cookie: again + "; __Host-PROVIDER=1", accept: "text/html"}
-	r = s.wantCost(t, logout, oneDelete)
+	r = s.wantCost(t, logout, oneEnd)
 	if wantStatus(t, r, http.StatusSeeOther); r.header.Get("Location") != "/sso/logout" {
 		t.Errorf("a logout goes on at %q", r.header.Get("Location"))
 	}
@@ -134,14 +134,14 @@ func TestProviderEnds(t *testing.T) {
 	called := func(cookie string) int {
 		return s.do(t, request{method: "GET", path: "/caller", cookie: cookie}).status
 	}
-	ended := s.wantCost(t, i.notice(t, map[string]any{"sid": "sid-1"}), budget{[]string{"UpdateItem", "DeleteItem"}, 0, 2})
+	ended := s.wantCost(t, i.notice(t, map[string]any{"sid": "sid-1"}), budget{[]string{"UpdateItem", "DeleteItem", entry}, 0, 2})
 	if wantStatus(t, ended, http.StatusOK); ended.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("the answer may be stored: %v", ended.header)
 	}
 	if got := []int{called(one), called(two), called(other)}; !slices.Equal(got, []int{403, 200, 200}) && !slices.Equal(got, []int{401, 200, 200}) {
 		t.Errorf("after a notice about one session the authorizer's answers are %v", got)
 	}
-	wantStatus(t, s.wantCost(t, i.notice(t, map[string]any{"sub": "otto"}), budget{[]string{"UpdateItem", "Query", "DeleteItem"}, 1, 2}), http.StatusOK)
+	wantStatus(t, s.wantCost(t, i.notice(t, map[string]any{"sub": "otto"}), budget{[]string{"UpdateItem", "Query", "DeleteItem", entry + " " + entry}, 1, 2}), http.StatusOK)
 	if got := []int{called(two), called(other)}; got[0] == 200 || got[1] != 200 {
 		t.Errorf("after a notice about a user the authorizer's answers are %v", got)
 	}

@@ -41,18 +41,18 @@ func TestSessionsBudget(t *testing.T) {
 		t.Errorf("sessions: %s, %v", r.body, err)
 	}
 
-	r = post("/sessions/"+idOf(cookies[1])+"/revoke", cookies[0], loadCost.and(oneDelete))
+	r = post("/sessions/"+idOf(cookies[1])+"/revoke", cookies[0], loadCost.and(oneEnd))
 	wantStatus(t, r, http.StatusNoContent)
 	wantDead(cookies[1])
 	r = s.do(t, request{method: "POST", path: "/sessions/" + idOf(cookies[1]) + "/revoke", cookie: cookies[0]})
 	wantStatus(t, r, http.StatusNotFound)
 
-	r = post("/sessions/revoke-others", cookies[0], budget{[]string{"GetItem", "Query", "DeleteItem DeleteItem DeleteItem"}, 2, 3})
+	r = post("/sessions/revoke-others", cookies[0], budget{[]string{"GetItem", "Query", "DeleteItem DeleteItem DeleteItem", entry + " " + entry + " " + entry}, 2, 3})
 	wantStatus(t, r, http.StatusNoContent)
 	wantDead(cookies[2:]...)
 
 	other := s.signIn(t)
-	r = post("/sessions/revoke-all", cookies[0], budget{[]string{"GetItem", "Query", "DeleteItem DeleteItem"}, 2, 2})
+	r = post("/sessions/revoke-all", cookies[0], budget{[]string{"GetItem", "Query", "DeleteItem DeleteItem", entry + " " + entry}, 2, 2})
 	wantStatus(t, r, http.StatusNoContent)
 	if got := r.header.Values("Set-Cookie"); len(got) != 1 || got[0] != clearCookie {
 		t.Errorf("Set-Cookie: %q, want %q", got, clearCookie)
@@ -86,7 +86,7 @@ func TestLimitOfSessions(t *testing.T) {
 	}
 	again := login(password)
 	again.cookie = cookies[9]
-	oneMore := signInCost.and(oneDelete)
+	oneMore := endingSignInCost
 	r := s.wantCost(t, again, oneMore) // replaces the tenth: no other session is ended
 	wantStatus(t, r, http.StatusOK)
 	wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: cookies[0]}), http.StatusOK)

@@ -90,6 +90,7 @@ type stack struct {
 	proxy     *dynamotest.Proxy
 	userID    string
 	gateway   *gateway
+	trail     bool // the functions write the audit trail
 }
 
 // replace sends a function's requests to another process.
@@ -147,6 +148,7 @@ func (s *stack) again(t testing.TB, settings map[string]string) *stack {
 // start starts the functions and the gateway before them.
 func (s *stack) start(t testing.TB, settings map[string]string) {
 	t.Helper()
+	s.trail = s.tables["AuditTable"] != "" && settings["AUDIT_DAYS"] != "0"
 	g := &gateway{t: t, door: httpAPI2, routes: map[string]*lambda{}, authorizers: map[string]*lambda{}}
 	for id, function := range s.template.Functions {
 		l := start(t, binary(function), s.environment(function, settings))
