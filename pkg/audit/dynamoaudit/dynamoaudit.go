@@ -32,7 +32,11 @@ func NewWriter(client *dynamodb.Client, table string) *Writer { return &Writer{t
 // key. If something has it, that is this entry, stored by a try whose answer was lost: the
 // key has 128 random bits.
 func (w *Writer) Append(ctx context.Context, e audit.Entry) error {
-	_, err := w.put(ctx, &dynamodb.PutItemInput{TableName: &w.table, Item: encode(e), ConditionExpression: new("attribute_not_exists(user_id)"), ReturnValues: types.ReturnValueNone})
+	_, err := w.put(ctx, &dynamodb.PutItemInput{
+		TableName: &w.table, Item: encode(e),
+		ConditionExpression: new("attribute_not_exists(user_id)"),
+		ReturnValues:        types.ReturnValueNone, // the policy asks for it by name
+	})
 	if _, stored := errors.AsType[*types.ConditionalCheckFailedException](err); stored {
 		return nil
 	}

@@ -16,6 +16,8 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/audit"
+	"example.com/coatcheck/pkg/audit/dynamoaudit"
 	"example.com/coatcheck/pkg/bridge"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/deployed"
@@ -70,6 +72,14 @@ func (d dynamo) Links() (oidc.Store, error) {
 // three seconds, in which a throttled table can recover.
 const importTries = 8
 
+func (d dynamo) Audit() (audit.Store, error) {
+	table := os.Getenv(deployed.AuditTable)
+	if kept, err := audited(); err != nil || !kept || table == "" {
+		return nil, err
+	}
+	return dynamoaudit.New(d.client, table), nil
+}
+
 func (d dynamo) UsersForImport() (accounts.Registry, error) {
 	return deployed.Users(dynamodb.New(d.client.Options(), func(o *dynamodb.Options) { o.RetryMaxAttempts = importTries }))
 }
@@ -89,34 +99,55 @@ func (d dynamo) Local() bool {
 	return endpoint != nil && loopback.URL(*endpoint)
 }
 
-// Check reads an item that does not exist from each table. That needs no permission
-// that a server has not anyway.
-func (d dynamo) Check(ctx context.Context) error {
-	type table struct {
-		variable string
-		key      []string
+// table is a table that the environment asks for, and a call that reads from it what is not
+// there. That needs no permission that a server has not anyway.
+type table struct {
+	variable string
+	read     func(ctx context.Context, table string) error
+}
+
+func (d dynamo) tables() ([]table, error) {
+	all := []table{{dynamoconfig.SessionsTable, d.get("owner", "id")}, {deployed.UsersTable, d.get("name")}, {deployed.AttemptsTable, d.get("key")}}
+	trail, err := d.Audit()
+	if err != nil {
+		return nil, err
 	}
-	tables := []table{
-		{dynamoconfig.SessionsTable, []string{"owner", "id"}},
-		{deployed.UsersTable, []string{"name"}},
-		{deployed.AttemptsTable, []string{"key"}},
+	if trail != nil {
+		all = append(all, table{deployed.AuditTable, func(ctx context.Context, name string) error { return dynamoaudit.NewReader(d.client, name).Check(ctx) }})
 	}
 	if os.Getenv(config.BridgeTable) != "" {
-		tables = append(tables, table{config.BridgeTable, []string{"id"}})
+		all = append(all, table{config.BridgeTable, d.get("id")})
 	}
 	if os.Getenv(oidcconfig.Issuer) != "" {
-		tables = append(tables, table{oidcconfig.Table, []string{"id"}})
+		all = append(all, table{oidcconfig.Table, d.get("id")})
 	}
-	for _, table := range tables {
+	return all, nil
+}
+
+// get returns a function that reads an item by the attributes of its key.
+func (d dynamo) get(attributes ...string) func(context.Context, string) error {
+	key := map[string]types.AttributeValue{}
+	for _, attribute := range attributes {
+		key[attribute] = &types.AttributeValueMemberS{Value: "-"}
+	}
+	return func(ctx context.Context, table string) error {
+		_, err := d.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &table, Key: key})
+		return err
+	}
+}
+
+// Check reads from each table.
+func (d dynamo) Check(ctx context.Context) error {
+	all, err := d.tables()
+	if err != nil {
+		return err
+	}
+	for _, table := range all {
 		name, err := config.Required(table.variable)
 		if err != nil {
 			return err
 		}
-		key := map[string]types.AttributeValue{}
-		for _, attribute := range table.key {
-			key[attribute] = &types.AttributeValueMemberS{Value: "-"}
-		}
-		_, err = d.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &name, Key: key})
+		err = table.read(ctx, name)
 		if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 			return fmt.Errorf("there is no table %q, as %s has it; check the name and AWS_REGION. In AWS sam deploy makes the tables, "+
 				"in a local DynamoDB: go run example.com/coatcheck/cmd/coatcheck tables create --template template.yaml", name, table.variable)

@@ -6,6 +6,7 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/audit/memaudit"
 	"example.com/coatcheck/pkg/bridge/membridge"
 	"example.com/coatcheck/pkg/session/memstore"
 	"example.com/coatcheck/pkg/signin/oidc/memlinks"
@@ -24,7 +25,7 @@ type memory struct {
 
 func openMemory(context.Context, string) (Stores, error) {
 	users := memaccounts.New()
-	return memory{newParts(memstore.New(), users, memaccounts.NewAttempts(), membridge.New(), memlinks.New()), users}, nil
+	return memory{newParts(memstore.New(), users, memaccounts.NewAttempts(), membridge.New(), memlinks.New(), memaudit.New()), users}, nil
 }
 
 func (m memory) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {

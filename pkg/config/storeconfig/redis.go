@@ -16,6 +16,7 @@ import (
 	"example.com/coatcheck/internal/stores/loopback"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/redisaccounts"
+	"example.com/coatcheck/pkg/audit/redisaudit"
 	"example.com/coatcheck/pkg/bridge/redisbridge"
 	"example.com/coatcheck/pkg/session/redisstore"
 	"example.com/coatcheck/pkg/signin/oidc/redislinks"
@@ -50,7 +51,9 @@ func openRedis(_ context.Context, address string) (Stores, error) {
 	logging.Disable()                    // it would have lines for failed connections, with the address and not as JSON. Errors are returned anyway
 	client := redis.NewClient(options)
 	users := redisaccounts.New(client, redisPrefix)
-	return redisStores{newParts(redisstore.New(client, redisPrefix), users, redisaccounts.NewAttempts(client, redisPrefix), redisbridge.New(client, redisPrefix), redislinks.New(client, redisPrefix)), users, client}, nil
+	all := newParts(redisstore.New(client, redisPrefix), users, redisaccounts.NewAttempts(client, redisPrefix), redisbridge.New(client, redisPrefix),
+		redislinks.New(client, redisPrefix), redisaudit.New(client, redisPrefix))
+	return redisStores{all, users, client}, nil
 }
 
 func (s redisStores) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {
@@ -63,6 +66,9 @@ func (s redisStores) Local() bool {
 }
 
 func (s redisStores) Check(ctx context.Context) error {
+	if _, err := audited(); err != nil {
+		return err
+	}
 	err := s.client.Ping(ctx).Err()
 	if err == nil {
 		return redisaccounts.CheckConfiguration(ctx, s.client)

@@ -15,6 +15,7 @@ import (
 	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/sqlaccounts"
+	"example.com/coatcheck/pkg/audit/sqlaudit"
 	"example.com/coatcheck/pkg/bridge/sqlbridge"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/oidcconfig"
@@ -43,7 +44,8 @@ func newSQLStores(pool *sql.DB, dialect sqlstore.Dialect, local bool, explain fu
 	sessions := sqlstore.New(pool, dialect)
 	db := sessions.Database()
 	users := sqlaccounts.New(db)
-	return &sqlStores{newParts(sessions, users, sqlaccounts.NewAttempts(db), sqlbridge.New(db), sqllinks.New(db)), db, sessions, users, local, explain}, nil
+	all := newParts(sessions, users, sqlaccounts.NewAttempts(db), sqlbridge.New(db), sqllinks.New(db), sqlaudit.New(db))
+	return &sqlStores{all, db, sessions, users, local, explain}, nil
 }
 
 // connections reads STORE_CONNECTIONS: how many connections to a SQL database may be
@@ -68,16 +70,43 @@ func (s *sqlStores) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, e
 
 func (s *sqlStores) Local() bool { return s.local }
 
+// tables are the tables of one package.
+type tables struct {
+	check, migrate func(context.Context, *sqldb.Database) error
+}
+
+// tables returns the tables that the environment asks for.
+func (s *sqlStores) tables() ([]tables, error) {
+	kept, err := audited()
+	if err != nil {
+		return nil, err
+	}
+	sessions := tables{
+		func(ctx context.Context, _ *sqldb.Database) error { return s.sessions.Check(ctx) },
+		func(ctx context.Context, _ *sqldb.Database) error { return s.sessions.Migrate(ctx) },
+	}
+	all := []tables{sessions, {sqlaccounts.Check, sqlaccounts.Migrate}}
+	if kept {
+		all = append(all, tables{sqlaudit.Check, sqlaudit.Migrate})
+	}
+	if os.Getenv(config.BridgeTable) != "" {
+		all = append(all, tables{sqlbridge.Check, sqlbridge.Migrate})
+	}
+	if os.Getenv(oidcconfig.Issuer) != "" {
+		all = append(all, tables{sqllinks.Check, sqllinks.Migrate})
+	}
+	return all, nil
+}
+
 func (s *sqlStores) Check(ctx context.Context) error {
-	err := s.sessions.Check(ctx)
-	if err == nil {
-		err = sqlaccounts.Check(ctx, s.db)
+	all, err := s.tables()
+	if err != nil {
+		return err
 	}
-	if err == nil && os.Getenv(config.BridgeTable) != "" {
-		err = sqlbridge.Check(ctx, s.db)
-	}
-	if err == nil && os.Getenv(oidcconfig.Issuer) != "" {
-		err = sqllinks.Check(ctx, s.db)
+	for _, each := range all {
+		if err = each.check(ctx, s.db); err != nil {
+			break
+		}
 	}
 	switch {
 	case err == nil:
@@ -91,19 +120,12 @@ func (s *sqlStores) Check(ctx context.Context) error {
 }
 
 func (s *sqlStores) MakeTables(ctx context.Context) error {
-	if err := s.sessions.Migrate(ctx); err != nil {
-		return s.explain(err)
+	all, err := s.tables()
+	if err != nil {
+		return err
 	}
-	if err := sqlaccounts.Migrate(ctx, s.db); err != nil {
-		return s.explain(err)
-	}
-	if os.Getenv(config.BridgeTable) != "" {
-		if err := sqlbridge.Migrate(ctx, s.db); err != nil {
-			return s.explain(err)
-		}
-	}
-	if os.Getenv(oidcconfig.Issuer) != "" {
-		if err := sqllinks.Migrate(ctx, s.db); err != nil {
+	for _, each := range all {
+		if err := each.migrate(ctx, s.db); err != nil {
 			return s.explain(err)
 		}
 	}

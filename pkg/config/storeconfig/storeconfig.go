@@ -23,7 +23,9 @@ import (
 	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/audit"
 	"example.com/coatcheck/pkg/bridge"
+	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/oidc"
 )
@@ -48,6 +50,10 @@ type Stores interface {
 	// Links returns the links between sessions at an OpenID provider and sessions here. It is
 	// for programs in whose environment OIDC_ISSUER is set.
 	Links() (oidc.Store, error)
+
+	// Audit returns the store of the audit trail, or nil if there is to be none: where AUDIT_DAYS
+	// is 0, and in DynamoDB where AUDIT_TABLE is not set.
+	Audit() (audit.Store, error)
 
 	// UsersForImport returns the users for many writes at once: it is more patient
 	// with a store that is too busy for a moment.
@@ -89,10 +95,11 @@ type parts struct {
 	attempts throttle.Store
 	bridge   bridge.Store
 	links    oidc.Store
+	trail    audit.Store
 }
 
-func newParts(sessions session.Store, users accounts.Registry, attempts throttle.Store, records bridge.Store, links oidc.Store) parts {
-	return parts{sessions: sessions, users: users, attempts: attempts, bridge: records, links: links}
+func newParts(sessions session.Store, users accounts.Registry, attempts throttle.Store, records bridge.Store, links oidc.Store, trail audit.Store) parts {
+	return parts{sessions: sessions, users: users, attempts: attempts, bridge: records, links: links, trail: trail}
 }
 
 func (p parts) Sessions() (session.Store, error)           { return p.sessions, nil }
@@ -101,6 +108,19 @@ func (p parts) UsersForImport() (accounts.Registry, error) { return p.users, nil
 func (p parts) Attempts() (throttle.Store, error)          { return p.attempts, nil }
 func (p parts) Bridge() (bridge.Store, error)              { return p.bridge, nil }
 func (p parts) Links() (oidc.Store, error)                 { return p.links, nil }
+
+func (p parts) Audit() (audit.Store, error) {
+	if kept, err := audited(); err != nil || !kept {
+		return nil, err
+	}
+	return p.trail, nil
+}
+
+// audited reports whether there is to be an audit trail.
+func audited() (bool, error) {
+	retention, err := config.AuditRetention()
+	return retention > 0, err
+}
 
 // DynamoDB is the address of stores in the tables of DynamoDB that the environment
 // names.
