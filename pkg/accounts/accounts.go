@@ -59,6 +59,24 @@ type Account struct {
 	// go on here then, and no import may change the password.
 	Closed bool
 
+	// CreatedAt is when the account was added here, in whole seconds, UTC. It is zero if
+	// nobody knows: for an account from before this field, and where a store of yours does
+	// not keep it.
+	CreatedAt time.Time
+
+	// LastUsedAt is when the user last signed in or gave the password again, in whole
+	// seconds, UTC. It is written once a day: the day is that of the last use in UTC, and the
+	// time that of the first use on that day. Requests of a session do not count: a session
+	// knows by itself when it was used. It is zero if the account was never used since
+	// CreatedAt, or if that is zero too, if nobody knows. See [UseStore].
+	LastUsedAt time.Time
+
+	// RenamedTo and RenamedFrom are set while [Registrar.Rename] gives the user another name.
+	// RenamedTo is in the account of the old name, which is the user's as long as it is
+	// there, and names the key of the new one. RenamedFrom is in the account of the new name,
+	// and names the old key.
+	RenamedTo, RenamedFrom string
+
 	// Version counts the changes that affect a sign-in: it grows when the account is
 	// frozen, thawed, disabled or enabled, and when its roles change. A sign-in that
 	// is in progress must fail if Version has changed.

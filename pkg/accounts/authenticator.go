@@ -147,19 +147,26 @@ func (p *Proof) NewDevice() string {
 // Failures implements [authn.Proof].
 func (p *Proof) Failures() int { return p.admission.Failures }
 
-// Confirm implements [authn.Proof] by [Directory.Recheck]. At the same time it clears
-// the failures in a row.
+// Confirm implements [authn.Proof] by [Directory.Recheck]. At the same time it does what
+// Succeed does.
 func (p *Proof) Confirm(ctx context.Context) error {
-	var wg sync.WaitGroup
-	wg.Go(func() { p.Succeed(ctx) })
-	err := p.directory.Recheck(ctx, p.Account)
-	wg.Wait()
+	var err error
+	atOnce(
+		func() { p.Succeed(ctx) },
+		func() { err = p.directory.Recheck(ctx, p.Account) },
+	)
 	return err
 }
 
-// Succeed implements [authn.Proof]: it clears the failures in a row. If that fails, it
-// logs the error.
-func (p *Proof) Succeed(ctx context.Context) { p.admission.Succeed(ctx) }
+// Succeed implements [authn.Proof]: it clears the failures in a row, and at the same time
+// keeps that the account was used: see [Account.LastUsedAt]. If one of them fails, it logs
+// the error.
+func (p *Proof) Succeed(ctx context.Context) {
+	atOnce(
+		func() { p.admission.Succeed(ctx) },
+		func() { p.directory.used(ctx, p.Account) },
+	)
+}
 
 // Withdraw implements [authn.Proof].
 func (p *Proof) Withdraw(ctx context.Context) { p.admission.Withdraw(ctx) }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/accounts"
@@ -218,7 +219,10 @@ func TestRegister(t *testing.T) {
 	if len(stored.Revision) != 22 {
 		t.Errorf("revision %q, want 22 characters", stored.Revision)
 	}
-	stored.PasswordHash, stored.UserID, stored.Revision = "", "", ""
+	if stored.CreatedAt.IsZero() || stored.CreatedAt.Nanosecond() != 0 || stored.CreatedAt.Location() != time.UTC {
+		t.Errorf("made at %v, want now, in whole seconds of UTC", stored.CreatedAt)
+	}
+	stored.PasswordHash, stored.UserID, stored.Revision, stored.CreatedAt = "", "", "", time.Time{}
 	want := &accounts.Account{Name: "alice", Username: "Ａlice", DisplayName: "Alice A.", Roles: []string{"admin", "staff"}, Version: 1}
 	if fmt.Sprint(stored) != fmt.Sprint(want) {
 		t.Errorf("stored %+v\nwant   %+v", stored, want)

@@ -91,7 +91,7 @@ func newcomer(who Person, username string) (*Account, error) {
 	if name, err := Normalize(username); err != nil || name != account.Name {
 		return nil, errors.New("its user has another name than was typed: it takes names for one that are two here")
 	}
-	account.UserID, account.Origin = who.UserID, OriginSignIn
+	account.UserID, account.Origin, account.LastUsedAt = who.UserID, OriginSignIn, account.CreatedAt
 	return account, nil
 }
 

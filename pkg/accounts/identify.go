@@ -72,6 +72,12 @@ func (i *identity) Closed() bool { return i.account.IsClosed() }
 
 func (i *identity) ImportedHash() string { return i.account.imported() }
 
+// Confirm also keeps that the account was used, as [Proof.Confirm] does.
 func (i *identity) Confirm(ctx context.Context) error {
-	return i.directory.Recheck(ctx, i.account)
+	var err error
+	atOnce(
+		func() { i.directory.used(ctx, i.account) },
+		func() { err = i.directory.Recheck(ctx, i.account) },
+	)
+	return err
 }

@@ -95,6 +95,7 @@ func newAccount(username, displayName string, roles []string) (*Account, error) 
 		UserID:      randomID(),
 		DisplayName: displayName,
 		Roles:       roles,
+		CreatedAt:   now(),
 		Version:     1,
 		Revision:    randomID(),
 	}, nil

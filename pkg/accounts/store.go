@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"time"
 )
 
 // Store keeps accounts by Name: what signing in, changing passwords and preferences need.
@@ -62,8 +63,8 @@ type Store interface {
 
 	// Update stores a under a.Name and sets the revision to newRevision, if the stored revision
 	// is a.Revision. Both happen in one write that is atomic, in however many tables. It stores
-	// all fields but Name, Username, UserID, Attributes and, where users come from elsewhere,
-	// Origin. If it cannot change DisplayName, Roles or Disabled, and one of them is another
+	// all fields but Name, UserID, Attributes, CreatedAt and LastUsedAt, and, where users come
+	// from elsewhere, Username, Origin, RenamedTo and RenamedFrom. If it cannot change DisplayName, Roles or Disabled, and one of them is another
 	// one, it returns an error and writes nothing. FrozenUntil has whole seconds and any time
 	// zone; the zero time means none. The versions have 63 bits.
 	//
@@ -87,11 +88,24 @@ type Store interface {
 	SetPreferences(ctx context.Context, name, userID string, settings map[string]string, newRevision string) error
 }
 
-// Registry is a Store in which accounts are added and deleted, by a [Registrar]: those of
-// packages memaccounts, dynamoaccounts, sqlaccounts and redisaccounts. It keeps Origin too,
-// and no Attributes. accountstest.RunRegistry and accountstest.RunNames test this contract.
-type Registry interface {
+// UseStore is a Store that keeps when each account was last used. It is no part of Store, so
+// that a table of users that exists already needs nothing more: with such a Store LastUsedAt
+// stays what Get returns.
+type UseStore interface {
 	Store
+
+	// SetLastUsed sets LastUsedAt to at, in whole seconds, unless it is that late already.
+	// It touches no other field, and not Revision, so it makes no other write fail and undoes
+	// none. Sent twice, it has the same result. It returns ErrNotFound, and writes nothing,
+	// if no account of that name has that user ID.
+	SetLastUsed(ctx context.Context, name, userID string, at time.Time) error
+}
+
+// Registry is a Store in which accounts are added and deleted, by a [Registrar]: those of
+// packages memaccounts, dynamoaccounts, sqlaccounts and redisaccounts. It keeps the fields too that
+// come from elsewhere in other stores, and no Attributes. accountstest.RunRegistry and accountstest.RunNames test this contract.
+type Registry interface {
+	UseStore
 
 	// Create stores a new account under a.Name. It returns ErrExists if the name is
 	// taken, and then leaves the stored account as it is.

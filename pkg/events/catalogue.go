@@ -105,6 +105,7 @@ var kinds = []Kind{
 	info("user_exported", operation, "An operator has exported what is kept of a user.").kept(),
 	warn("user_not_created", "user_id error"+client, "Another system knows a name and a password, and no user can be made of that. account: no account can be as it says. user_id: its user ID is somebody's here, or was. The sign-in was refused.").reasons("account user_id"),
 	info("user_renamed", operation, "An operator has given a user another name.").kept(),
+	warn("user_touch_failed", "user_id error"+client, "That a user has signed in today was not written to the account. The sign-in went on, and the next one tries again."),
 	info("user_unlocked", operation, "An operator has forgotten the failed attempts to sign in as a user.").kept(),
 	info("user_updated", operation, "An operator has changed a user's display name or roles, or has disabled or enabled a user.").kept(),
 }

@@ -36,6 +36,10 @@ func Sample(name string) *accounts.Account {
 		Origin:            accounts.OriginImport,
 		ImportedHash:      "$imported$",
 		Closed:            true,
+		CreatedAt:         time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC),
+		LastUsedAt:        time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC),
+		RenamedTo:         "the next one",
+		RenamedFrom:       "the last one",
 		Revision:          rand.Text(),
 	}
 }
@@ -128,7 +132,7 @@ func RunRegistry(t *testing.T, newStore func(*testing.T) accounts.Registry) {
 			t.Fatal(err)
 		}
 		want := next.Clone()
-		want.Username, want.UserID, want.Revision = before.Username, before.UserID, "second"
+		want.UserID, want.CreatedAt, want.LastUsedAt, want.Revision = before.UserID, before.CreatedAt, before.LastUsedAt, "second"
 		if got := Get(t, store, "updated"); !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
@@ -178,6 +182,7 @@ func RunRegistry(t *testing.T, newStore func(*testing.T) accounts.Registry) {
 		}
 	})
 
+	runUse(t, store)
 	runClaims(t, store)
 
 	t.Run("as a Store", func(t *testing.T) { Run(t, func(t *testing.T) Users { return registered(t, store) }) })
@@ -224,13 +229,14 @@ func registered(t *testing.T, registry accounts.Registry) Users {
 	if err := registrar.Prepare(t.Context(), func(func(*accounts.Account, error) bool) {}); err != nil {
 		t.Fatal(err)
 	}
-	return Users{Store: registry, Add: func(name, hash string) (userID string, err error) {
+	return Users{Store: registry, renames: true, Add: func(name, hash string) (userID string, err error) {
 		a := Sample(name)
 		if a.Name, err = accounts.Normalize(name); err != nil {
 			return "", err
 		}
 		a.Username, a.PasswordHash, a.Version, a.CredentialVersion, a.Preferences, a.ImportedHash = name, hash, 1, 0, nil, ""
 		a.Disabled, a.FrozenUntil, a.Closed = false, time.Time{}, false
+		a.RenamedTo, a.RenamedFrom = "", ""
 		return a.UserID, registrar.Add(t.Context(), a)
 	}}
 }

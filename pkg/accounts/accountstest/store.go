@@ -57,6 +57,8 @@ type Users struct {
 
 	// Remove removes a user as the application does. nil: it never does it.
 	Remove func(userID string) error
+
+	renames bool // Update stores the user name too, as that of a Registry does
 }
 
 // Run tests an [accounts.Store] whose users are those of another application: every promise

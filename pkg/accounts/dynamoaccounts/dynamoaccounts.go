@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -23,9 +24,10 @@ import (
 // Store is an [accounts.Registry] on a DynamoDB table with the hash key "name" (S). An item
 // has the fields name, username, user_id, display_name, password_hash, revision
 // (S), roles (L of S), preferences (M of S), version and credential_version (N),
-// disabled (BOOL), frozen_until (N, epoch seconds), origin, imported_hash (S) and closed
-// (BOOL); display_name, roles, preferences, credential_version, frozen_until, origin,
-// imported_hash and closed may be absent. An item with the field
+// disabled (BOOL), frozen_until (N, epoch seconds), origin, imported_hash (S), closed
+// (BOOL), created_at, last_used_at (N, epoch seconds), renamed_to and renamed_from (S);
+// display_name, roles, preferences, credential_version, frozen_until and those from origin on
+// may be absent. An item with the field
 // claimed_by (S) is no account but a claim of its key; it has no other field.
 type Store struct {
 	table string
@@ -100,14 +102,14 @@ func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 }
 
 // Update implements [accounts.Store] by one UpdateItem, on the condition that the
-// revision is the same. It keeps fields that it does not know.
+// revision is the same. It keeps fields that it does not know: those of a later release.
 func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	attempts, count := dynamo.CountAttempts()
 	fields := encode(a)
 	names := map[string]string{} // some field names are reserved words
 	values := map[string]types.AttributeValue{":old": str(a.Revision), ":new": str(newRevision)}
 	sets := []string{"revision = :new"}
-	for _, field := range []string{"display_name", "roles", "preferences", "password_hash", "disabled", "frozen_until", "version", "credential_version", "origin", "imported_hash", "closed"} {
+	for _, field := range []string{"username", "display_name", "roles", "preferences", "password_hash", "disabled", "frozen_until", "version", "credential_version", "origin", "imported_hash", "closed", "renamed_to", "renamed_from"} {
 		sets = append(sets, "#"+field+" = :"+field)
 		names["#"+field], values[":"+field] = field, fields[field]
 	}
@@ -200,6 +202,31 @@ func (s *Store) setPreferences(ctx context.Context, name, set string, names map[
 	return nil
 }
 
+// SetLastUsed implements [accounts.UseStore] by one UpdateItem, on the condition that the
+// user ID is the same and the stored time is earlier.
+func (s *Store) SetLastUsed(ctx context.Context, name, userID string, at time.Time) error {
+	_, err := s.update(ctx, &dynamodb.UpdateItemInput{
+		TableName:           &s.table,
+		Key:                 map[string]types.AttributeValue{"name": str(name)},
+		UpdateExpression:    new("SET last_used_at = :at"),
+		ConditionExpression: new("user_id = :id AND (attribute_not_exists(last_used_at) OR last_used_at < :at)"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":id": str(userID), ":at": number(epoch.Seconds(at)),
+		},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if later, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		if dynamo.NewItem(s.table, name, later.Item).Optional().String("user_id") == userID {
+			return nil
+		}
+		return accounts.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("table %q: %w", s.table, err)
+	}
+	return nil
+}
+
 // changed returns the result of an update whose condition failed. The condition may
 // have failed because the update's own earlier attempt was applied and the answer to
 // it was lost. Another write may then have changed the item again.
@@ -267,6 +294,10 @@ func encode(a *accounts.Account) map[string]types.AttributeValue {
 		"origin":             str(a.Origin),
 		"imported_hash":      str(a.ImportedHash),
 		"closed":             &types.AttributeValueMemberBOOL{Value: a.Closed},
+		"created_at":         number(epoch.Seconds(a.CreatedAt)),
+		"last_used_at":       number(epoch.Seconds(a.LastUsedAt)),
+		"renamed_to":         str(a.RenamedTo),
+		"renamed_from":       str(a.RenamedFrom),
 	}
 }
 
@@ -290,6 +321,10 @@ func (s *Store) decode(name string, stored map[string]types.AttributeValue) (*ac
 		Origin:            optional.String("origin"),
 		ImportedHash:      optional.String("imported_hash"),
 		Closed:            optional.Bool("closed"),
+		CreatedAt:         epoch.Time(optional.Int("created_at")),
+		LastUsedAt:        epoch.Time(optional.Int("last_used_at")),
+		RenamedTo:         optional.String("renamed_to"),
+		RenamedFrom:       optional.String("renamed_from"),
 	}
 	if err := item.Err(); err != nil {
 		return nil, err

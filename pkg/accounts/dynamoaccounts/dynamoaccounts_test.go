@@ -246,7 +246,7 @@ func TestReportsDamage(t *testing.T) {
 
 		put(field, nil)
 		switch field {
-		case "display_name", "roles", "preferences", "frozen_until", "credential_version", "origin", "imported_hash", "closed":
+		case "display_name", "roles", "preferences", "frozen_until", "credential_version", "origin", "imported_hash", "closed", "created_at", "last_used_at", "renamed_to", "renamed_from":
 			accountstest.Get(t, store, "alice")
 		default:
 			wantDamage(t, store, table, field, "is missing")

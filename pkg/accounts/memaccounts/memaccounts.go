@@ -9,6 +9,7 @@ import (
 	"iter"
 	"maps"
 	"sync"
+	"time"
 
 	"example.com/coatcheck/pkg/accounts"
 )
@@ -67,7 +68,8 @@ func (m *Store) Update(ctx context.Context, a *accounts.Account, newRevision str
 		return accounts.ErrChanged
 	}
 	next := a.Clone()
-	next.Username, next.UserID, next.Attributes, next.Revision = stored.Username, stored.UserID, nil, newRevision
+	next.UserID, next.Attributes, next.Revision = stored.UserID, nil, newRevision
+	next.CreatedAt, next.LastUsedAt = stored.CreatedAt, stored.LastUsedAt
 	m.accounts[a.Name] = next
 	return nil
 }
@@ -88,6 +90,23 @@ func (m *Store) SetPreferences(ctx context.Context, name, userID string, setting
 	}
 	maps.Copy(stored.Preferences, settings)
 	stored.Revision = newRevision
+	return nil
+}
+
+// SetLastUsed implements [accounts.UseStore].
+func (m *Store) SetLastUsed(ctx context.Context, name, userID string, at time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stored, ok := m.accounts[name]
+	if !ok || stored.UserID != userID {
+		return accounts.ErrNotFound
+	}
+	if at = at.UTC().Truncate(time.Second); at.After(stored.LastUsedAt) {
+		stored.LastUsedAt = at
+	}
 	return nil
 }
 

@@ -19,6 +19,8 @@
 //	  credential_version       whole numbers
 //	  origin, imported_hash    text
 //	  closed                   1 or 0
+//	  created_at, last_used_at Unix seconds; 0: not known
+//	  renamed_to, renamed_from text
 //	  claimed_by               text; a hash with this field has no other one. It is no
 //	                           account but a claim of its key
 //	<prefix>attempts:<key>     hash:
@@ -58,6 +60,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/redis/go-redis/v9"
@@ -81,6 +84,9 @@ var _ accounts.Registry = (*Store)(nil)
 // prefix must not contain braces, and no other program's keys may begin with it. A
 // redisstore may have the same prefix. New sends nothing.
 func New(client redis.UniversalClient, prefix string) *Store { return &Store{client, prefix} }
+
+// lastUsed is the field that SetLastUsed writes, and no Update.
+const lastUsed = "last_used_at"
 
 // preference is what the names of the fields with preferences begin with.
 const preference = "preference:"
@@ -110,7 +116,7 @@ func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 	if err != nil {
 		return err
 	}
-	args = append(args, "username", a.Username, "user_id", a.UserID)
+	args = append(args, "user_id", a.UserID, "created_at", epoch.Seconds(a.CreatedAt), lastUsed, epoch.Seconds(a.LastUsedAt))
 	reply, tries, err := s.run(ctx, createScript, a.Name, args...)
 	switch {
 	case err != nil:
@@ -154,6 +160,15 @@ func (s *Store) SetPreferences(ctx context.Context, name, userID string, setting
 	return err
 }
 
+// SetLastUsed implements [accounts.UseStore].
+func (s *Store) SetLastUsed(ctx context.Context, name, userID string, at time.Time) error {
+	reply, _, err := s.run(ctx, usedScript, name, userID, epoch.Seconds(at))
+	if err == nil && reply != applied {
+		return accounts.ErrNotFound
+	}
+	return err
+}
+
 // Delete implements [accounts.Registry].
 func (s *Store) Delete(ctx context.Context, a *accounts.Account) error {
 	reply, tries, err := s.run(ctx, deleteScript, a.Name, a.Revision)
@@ -187,7 +202,7 @@ func fields(a *accounts.Account, revision string) ([]any, error) {
 	all := []any{
 		"display_name", a.DisplayName, "password_hash", a.PasswordHash, "roles", roles, "disabled", a.Disabled,
 		"frozen_until", epoch.Seconds(a.FrozenUntil), "version", a.Version, "credential_version", a.CredentialVersion,
-		"revision", revision, "origin", a.Origin, "imported_hash", a.ImportedHash, "closed", a.Closed,
+		"revision", revision, "username", a.Username, "renamed_to", a.RenamedTo, "renamed_from", a.RenamedFrom, "origin", a.Origin, "imported_hash", a.ImportedHash, "closed", a.Closed,
 	}
 	for key, setting := range a.Preferences {
 		all = append(all, preference+key, setting)
@@ -213,11 +228,19 @@ func decode(name string, h *rediscall.Hash) (*accounts.Account, error) {
 		Version:           h.Int("version"),
 		CredentialVersion: h.Int("credential_version"),
 		Revision:          h.Text("revision"),
-		Origin:            h.Fields["origin"], // these three may be absent
+		RenamedTo:         h.Fields["renamed_to"], // these may be absent
+		RenamedFrom:       h.Fields["renamed_from"],
+		Origin:            h.Fields["origin"],
 		ImportedHash:      h.Fields["imported_hash"],
 	}
 	if _, ok := h.Fields["closed"]; ok {
 		a.Closed = h.Bool("closed")
+	}
+	if _, ok := h.Fields["created_at"]; ok {
+		a.CreatedAt = epoch.Time(h.Int("created_at"))
+	}
+	if _, ok := h.Fields[lastUsed]; ok {
+		a.LastUsedAt = epoch.Time(h.Int(lastUsed))
 	}
 	for field, setting := range h.Fields {
 		if key, ok := strings.CutPrefix(field, preference); ok {

@@ -56,6 +56,18 @@ redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return 1
 `)
 
+	// ARGV: user_id, last_used_at.
+	usedScript = redis.NewScript(`
+local stored = redis.call('HMGET', KEYS[1], 'user_id', 'last_used_at')
+if stored[1] ~= ARGV[1] then
+	return 0
+end
+if (tonumber(stored[2]) or 0) < tonumber(ARGV[2]) then
+	redis.call('HSET', KEYS[1], 'last_used_at', ARGV[2])
+end
+return 1
+`)
+
 	// ARGV: revision. A damaged account without a revision can be deleted too. Where a
 	// claim has taken the place of the account, the account is gone already.
 	deleteScript = redis.NewScript(`

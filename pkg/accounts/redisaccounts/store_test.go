@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -57,6 +58,10 @@ func TestHash(t *testing.T) {
 			"origin":              "import",
 			"imported_hash":       "$imported$",
 			"closed":              "1",
+			"created_at":          "1793534400",
+			"last_used_at":        "1795176000",
+			"renamed_to":          "the next one",
+			"renamed_from":        "the last one",
 		}
 		if !maps.Equal(got, fields) {
 			f.Errorf("the hash is\n\t%q\nwant\n\t%q", got, fields)
@@ -80,10 +85,11 @@ func TestDamagedAccounts(t *testing.T) {
 		a := accountstest.Sample("alice")
 		accountstest.Create(f.T, f.users, a)
 		key := f.prefix + "user:alice"
-		later := []string{"origin", "imported_hash", "closed"} // accounts from before these fields have none of them
+		later := []string{"origin", "imported_hash", "closed", "created_at", "last_used_at", "renamed_to", "renamed_from"} // accounts from before these fields have none of them
 		check(f.T, f.client.HDel(f.Context(), key, later...).Err())
 		before := a.Clone()
 		before.Origin, before.ImportedHash, before.Closed = "", "", false
+		before.CreatedAt, before.LastUsedAt, before.RenamedTo, before.RenamedFrom = time.Time{}, time.Time{}, "", ""
 		if got := accountstest.Get(f.T, f.users, "alice"); !reflect.DeepEqual(got, before) {
 			f.Errorf("got  %+v\nwant %+v", got, before)
 		}
@@ -92,7 +98,7 @@ func TestDamagedAccounts(t *testing.T) {
 		check(f.T, err)
 		damages := [][2]string{
 			{"roles", "null"}, {"roles", "[1]"}, {"roles", "[null]"}, {"disabled", "true"}, {"disabled", ""},
-			{"frozen_until", "1e9"}, {"version", "9223372036854775808"}, {"credential_version", "x"}, {"closed", "true"},
+			{"frozen_until", "1e9"}, {"version", "9223372036854775808"}, {"credential_version", "x"}, {"closed", "true"}, {"created_at", "x"}, {"last_used_at", "1e9"},
 		}
 		for field := range intact {
 			if !strings.HasPrefix(field, preference) && !slices.Contains(later, field) {

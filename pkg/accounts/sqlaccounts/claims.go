@@ -13,7 +13,7 @@ import (
 // sign in.
 func (s *Store) Claim(ctx context.Context, key, holder string) error {
 	const insert = `INSERT INTO coatcheck_users AS t (` + columns + `, claimed_by)
-		VALUES ($1, '', '', '', '[]', '{}', '', TRUE, 0, 0, 0, '', '', '', FALSE, $2)
+		VALUES ($1, '', '', '', '[]', '{}', '', TRUE, 0, 0, 0, '', '', '', FALSE, 0, 0, '', '', $2)
 		ON CONFLICT (name) DO UPDATE SET claimed_by = $2 WHERE t.claimed_by = $2`
 	return s.write(ctx, accounts.ErrExists, insert, key, holder)
 }

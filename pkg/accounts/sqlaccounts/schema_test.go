@@ -55,7 +55,7 @@ func wantOldRows(t *testing.T, db *sqldb.Database) {
 		t.Fatal(err)
 	}
 	if got, want := fmt.Sprintf("%+v", *alice), "{Name:alice Username:Alice UserID:u1 DisplayName:Alice A. Roles:[admin] Preferences:map[theme:dark] Attributes:map[] "+
-		"PasswordHash:hash Disabled:true FrozenUntil:2027-01-15 08:00:00 +0000 UTC Origin: ImportedHash: Closed:false Version:7 CredentialVersion:0 Revision:r1}"; got != want {
+		"PasswordHash:hash Disabled:true FrozenUntil:2027-01-15 08:00:00 +0000 UTC Origin: ImportedHash: Closed:false CreatedAt:0001-01-01 00:00:00 +0000 UTC LastUsedAt:0001-01-01 00:00:00 +0000 UTC RenamedTo: RenamedFrom: Version:7 CredentialVersion:0 Revision:r1}"; got != want {
 		t.Errorf("the user is now\n     %s\nwant %s", got, want)
 	}
 	if err := users.Update(t.Context(), alice, "r2"); err != nil {
@@ -100,7 +100,7 @@ func TestMigrateOldTables(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := versions(t, db); !slices.Equal(got, []int{1, 2, 3, 4}) {
+			if got := versions(t, db); !slices.Equal(got, []int{1, 2, 3, 4, 5}) {
 				t.Errorf("applied %v", got)
 			}
 			wantOldRows(t, db)
@@ -165,7 +165,7 @@ func TestMigrateAtOnce(t *testing.T) {
 			}
 			close(start)
 			programs.Wait()
-			if got := versions(t, db); !slices.Equal(got, []int{1, 2, 3, 4}) {
+			if got := versions(t, db); !slices.Equal(got, []int{1, 2, 3, 4, 5}) {
 				t.Errorf("applied %v", got)
 			}
 			wantOldRows(t, db)
@@ -209,17 +209,17 @@ func TestCheck(t *testing.T) {
 					t.Errorf("%s: %v, want %v with %q", what, err, want, version)
 				}
 			}
-			check("no tables", sqldb.ErrOlder, "version 0, and this program needs 4")
+			check("no tables", sqldb.ErrOlder, "version 0, and this program needs 5")
 			server.old(t, dsn)
-			check("tables without versions", sqldb.ErrOlder, "version 0, and this program needs 4")
+			check("tables without versions", sqldb.ErrOlder, "version 0, and this program needs 5")
 			if err := Migrate(t.Context(), db); err != nil {
 				t.Fatal(err)
 			}
 			check("the tables of this release", nil, "")
-			if _, err := db.Exec(`INSERT INTO coatcheck_accounts_schema (version) VALUES (5)`); err != nil {
+			if _, err := db.Exec(`INSERT INTO coatcheck_accounts_schema (version) VALUES (6)`); err != nil {
 				t.Fatal(err)
 			}
-			check("newer tables", sqldb.ErrNewer, "version 5, and this program knows 4")
+			check("newer tables", sqldb.ErrNewer, "version 6, and this program knows 5")
 			if err := Migrate(t.Context(), db); err != nil {
 				t.Errorf("Migrate on newer tables: %v", err)
 			}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"time"
 
 	"example.com/coatcheck/internal/stores/epoch"
 	"example.com/coatcheck/internal/stores/sqldb"
@@ -30,7 +31,7 @@ func New(db *sqldb.Database) *Store { return &Store{db} }
 
 // columns are all columns of the table, in the order in which scanAccount reads them.
 const columns = `name, username, user_id, display_name, roles, preferences, password_hash, disabled, frozen_until,
-	version, credential_version, revision, origin, imported_hash, closed`
+	version, credential_version, revision, origin, imported_hash, closed, created_at, last_used_at, renamed_to, renamed_from`
 
 // isAccount is the condition for a row that is an account, and not a claim.
 const isAccount = `claimed_by IS NULL`
@@ -107,10 +108,10 @@ func (s *Store) page(ctx context.Context, after string) (page []row, err error) 
 func scanAccount(row interface{ Scan(...any) error }) (*accounts.Account, error) {
 	a := new(accounts.Account)
 	var roles, preferences []byte
-	var frozen int64
+	var frozen, created, used int64
 	if err := row.Scan(&a.Name, &a.Username, &a.UserID, &a.DisplayName, &roles, &preferences,
 		&a.PasswordHash, &a.Disabled, &frozen, &a.Version, &a.CredentialVersion, &a.Revision,
-		&a.Origin, &a.ImportedHash, &a.Closed); err != nil {
+		&a.Origin, &a.ImportedHash, &a.Closed, &created, &used, &a.RenamedTo, &a.RenamedFrom); err != nil {
 		return &accounts.Account{Name: a.Name}, err // it names the column, and a value only if it is to be a number
 	}
 	if err := json.Unmarshal(roles, &a.Roles); err != nil {
@@ -119,21 +120,21 @@ func scanAccount(row interface{ Scan(...any) error }) (*accounts.Account, error)
 	if err := json.Unmarshal(preferences, &a.Preferences); err != nil {
 		return &accounts.Account{Name: a.Name}, damaged(a.Name, "preferences")
 	}
-	a.FrozenUntil = epoch.Time(frozen)
+	a.FrozenUntil, a.CreatedAt, a.LastUsedAt = epoch.Time(frozen), epoch.Time(created), epoch.Time(used)
 	return a, nil
 }
 
 // Create implements [accounts.Registry] by one INSERT.
 func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 	const insert = `INSERT INTO coatcheck_users (` + columns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (name) DO NOTHING`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT (name) DO NOTHING`
 	roles, preferences, err := encode(a)
 	if err != nil {
 		return err
 	}
 	return s.write(ctx, accounts.ErrExists, insert, a.Name, a.Username, a.UserID, a.DisplayName, roles, preferences,
 		a.PasswordHash, a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, a.CredentialVersion, a.Revision,
-		a.Origin, a.ImportedHash, a.Closed)
+		a.Origin, a.ImportedHash, a.Closed, epoch.Seconds(a.CreatedAt), epoch.Seconds(a.LastUsedAt), a.RenamedTo, a.RenamedFrom)
 }
 
 // Update implements [accounts.Store] by one UPDATE, on the condition that the
@@ -141,15 +142,22 @@ func (s *Store) Create(ctx context.Context, a *accounts.Account) error {
 func (s *Store) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
 	const update = `UPDATE coatcheck_users SET display_name = $1, roles = $2, preferences = $3, password_hash = $4,
 		disabled = $5, frozen_until = $6, version = $7, credential_version = $8, revision = $9,
-		origin = $10, imported_hash = $11, closed = $12
-		WHERE name = $13 AND revision IN ($9, $14) AND ` + isAccount
+		origin = $10, imported_hash = $11, closed = $12, username = $13, renamed_to = $14, renamed_from = $15
+		WHERE name = $16 AND revision IN ($9, $17) AND ` + isAccount
 	roles, preferences, err := encode(a)
 	if err != nil {
 		return err
 	}
 	return s.write(ctx, accounts.ErrChanged, update, a.DisplayName, roles, preferences, a.PasswordHash,
 		a.Disabled, epoch.Seconds(a.FrozenUntil), a.Version, a.CredentialVersion, newRevision,
-		a.Origin, a.ImportedHash, a.Closed, a.Name, a.Revision)
+		a.Origin, a.ImportedHash, a.Closed, a.Username, a.RenamedTo, a.RenamedFrom, a.Name, a.Revision)
+}
+
+// SetLastUsed implements [accounts.UseStore] by one UPDATE.
+func (s *Store) SetLastUsed(ctx context.Context, name, userID string, at time.Time) error {
+	const update = `UPDATE coatcheck_users SET last_used_at = CASE WHEN last_used_at < $1 THEN $1 ELSE last_used_at END
+		WHERE name = $2 AND user_id = $3 AND ` + isAccount
+	return s.write(ctx, accounts.ErrNotFound, update, epoch.Seconds(at), name, userID)
 }
 
 // SetPreferences implements [accounts.Store] by one transaction of two UPDATEs and one
