@@ -184,7 +184,7 @@ func (s *shell) guess(limiter *throttle.Limiter, subject throttle.Subject, times
 	s.Helper()
 	for _, a := range []throttle.Attempt{
 		{Address: "192.0.2.1"},
-		{Device: limiter.NewDevice(subject.Name, subject.Owner)},
+		{Device: limiter.NewDevice(subject.Owner)},
 		{UserID: subject.Owner.UserID},
 	} {
 		a.Name = subject.Name

@@ -140,8 +140,7 @@ func (p *Proof) KnownDevice() bool { return p.admission.KnownDevice }
 
 // NewDevice implements [authn.Proof] by [throttle.Limiter.NewDevice].
 func (p *Proof) NewDevice() string {
-	s := p.Account.Subject()
-	return p.limiter.NewDevice(s.Name, s.Owner)
+	return p.limiter.NewDevice(p.Account.owner())
 }
 
 // Failures implements [authn.Proof].

@@ -69,10 +69,14 @@ func (d *Directory) changeFrozen(ctx context.Context, account *Account, end func
 	return d.thaw(during, frozen, change)
 }
 
+// frozen reports whether a change of the account is in progress now. One that has moved to
+// another name and was read by that name is not: see moved.
+func (a *Account) frozen() bool { return time.Now().Before(a.FrozenUntil) && !a.moving() }
+
 // freeze makes every sign-in fail for the time of the lease.
 func (d *Directory) freeze(ctx context.Context, account *Account) (*Account, error) {
 	return d.modify(ctx, account, func(now *Account) error {
-		if now.Version != account.Version || time.Now().Before(now.FrozenUntil) {
+		if now.Version != account.Version || now.frozen() {
 			return authn.ErrBusy
 		}
 		now.FrozenUntil = time.Now().UTC().Truncate(time.Second).Add(lease)
@@ -102,7 +106,7 @@ func (d *Directory) thawExpired(ctx context.Context, account *Account) (*Account
 		return account, nil
 	}
 	return d.modify(ctx, account, func(now *Account) error {
-		if now.Version != account.Version || time.Now().Before(now.FrozenUntil) {
+		if now.Version != account.Version || now.frozen() {
 			return authn.ErrBusy
 		}
 		now.FrozenUntil = time.Time{}

@@ -222,6 +222,9 @@ func (r *Registrar) CheckNames(ctx context.Context, all iter.Seq2[*Account, erro
 
 // claim claims the user ID and the folded name of an account that is stored.
 func (r *Registrar) claim(ctx context.Context, account *Account) (pair Pair, err error) {
+	if account.moving() {
+		return pair, nil // the account of the old name has the user ID, or passes it on
+	}
 	if isOpenID(account.UserID) {
 		return pair, fmt.Errorf("user %q cannot sign in, since %w. Delete the user, and import the same one with another ID", account.Name, checkUserID(account.UserID))
 	}
@@ -295,10 +298,16 @@ func (r *Registrar) releaseName(ctx context.Context, account, name string) error
 // caller must disable it and end its sessions first. It returns [ErrChanged] if the
 // account has changed since the caller read it. No other account ever gets its user ID.
 func (r *Registrar) Delete(ctx context.Context, account *Account) error {
+	if err := r.dropCopy(ctx, account); err != nil {
+		return err
+	}
 	if err := r.retireID(ctx, account); err != nil {
 		return err
 	}
 	if err := r.registry.Delete(ctx, account); err != nil {
+		return err
+	}
+	if err := r.dropCopy(ctx, account); err != nil { // one that was made since
 		return err
 	}
 	if name, err := Normalize(account.Name); err == nil && name != account.Name {

@@ -93,10 +93,13 @@ func (d *Directory) get(ctx context.Context, keys []string) (*Account, error) {
 // return somebody else's.
 func (d *Directory) read(ctx context.Context, key string) (*Account, error) {
 	account, err := d.store.Get(ctx, key)
-	if err == nil && account.Name != key {
+	if err != nil {
+		return nil, err
+	}
+	if account.Name != key {
 		return nil, fmt.Errorf("the store has returned the account of another name, with the user ID %q; see accounts.Store", account.UserID)
 	}
-	return account, err
+	return d.moved(ctx, account)
 }
 
 // find returns the account for a sign-in by the keys of a name. If no account has the

@@ -40,7 +40,14 @@ func (d *Directory) FindID(ctx context.Context, userID string) (*Account, error)
 	if err == nil && account.UserID != userID {
 		return nil, fmt.Errorf("the store has returned the user %q for the ID %q; see accounts.Store", account.UserID, userID)
 	}
-	return account, err
+	if err != nil || !account.moving() {
+		return account, err
+	}
+	moved, err := d.moved(ctx, account)
+	if errors.Is(err, ErrNotFound) {
+		return d.read(ctx, account.RenamedFrom)
+	}
+	return moved, err
 }
 
 // IsClosed reports whether the password was changed here, or the account disabled. It is

@@ -31,8 +31,8 @@ func (u *uses) SetLastUsed(ctx context.Context, name, userID string, at time.Tim
 	return u.Store.SetLastUsed(ctx, name, userID, at)
 }
 
-// foreign is a store of four methods, which keeps no last use.
-type foreign struct{ accounts.Store }
+// fourMethods is a store of four methods, which keeps no last use.
+type fourMethods struct{ accounts.Store }
 
 func signer(t *testing.T, store accounts.Store, log *slog.Logger) *accounts.Authenticator {
 	t.Helper()
@@ -121,7 +121,7 @@ func TestLastUseOfAForeignTable(t *testing.T) {
 	if _, err := accounts.NewRegistrar(store, accounts.Config{}).Checked().Register(t.Context(), "alice", "", nil, phrase); err != nil {
 		t.Fatal(err)
 	}
-	if err := proven(t, signer(t, foreign{store}, nil)).Confirm(t.Context()); err != nil {
+	if err := proven(t, signer(t, fourMethods{store}, nil)).Confirm(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if account, err := store.Get(t.Context(), "alice"); err != nil || !account.LastUsedAt.IsZero() {

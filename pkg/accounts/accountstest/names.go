@@ -265,6 +265,8 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 			}
 		}
 	})
+
+	runRenames(t, n)
 }
 
 // names is a store under test.
@@ -405,6 +407,10 @@ func (h *hooked) Create(ctx context.Context, a *accounts.Account) error {
 
 func (h *hooked) Delete(ctx context.Context, a *accounts.Account) error {
 	return h.do(func() error { return h.Registry.Delete(ctx, a) })
+}
+
+func (h *hooked) Update(ctx context.Context, a *accounts.Account, newRevision string) error {
+	return h.do(func() error { return h.Registry.Update(ctx, a, newRevision) })
 }
 
 func (h *hooked) Claim(ctx context.Context, key, holder string) error {

@@ -34,17 +34,18 @@ func (o Owner) generation() string {
 // Guessing Attacks with Device Cookies".)
 //
 // All devices of one owner have the same value, because their attempts are counted
-// together.
-func (l *Limiter) NewDevice(name string, owner Owner) string {
+// together. It does not depend on the name, so that a device stays known when its owner gets
+// another name: the generation says whose it is.
+func (l *Limiter) NewDevice(owner Owner) string {
 	if len(l.cfg.DeviceKeys) == 0 {
 		return ""
 	}
-	return owner.generation() + "." + deviceMAC(l.cfg.DeviceKeys[0], owner.generation(), name)
+	return owner.generation() + "." + deviceMAC(l.cfg.DeviceKeys[0], owner.generation())
 }
 
-// signedGeneration returns the generation in the value of a device cookie, if the
-// cookie was made for that name. Otherwise it returns "". Whether the owner of the name
-// is still in that generation, only the account shows.
+// signedGeneration returns the generation in the value of a device cookie, if we have made
+// the cookie, and, if a release did that signed the name too, for that name. Otherwise it
+// returns "". Whether the owner of the name is in that generation, only the account shows.
 func (l *Limiter) signedGeneration(value, name string) string {
 	dot := strings.LastIndexByte(value, '.')
 	if dot < 0 {
@@ -52,19 +53,29 @@ func (l *Limiter) signedGeneration(value, name string) string {
 	}
 	generation, mac := value[:dot], value[dot+1:]
 	if slices.ContainsFunc(l.cfg.DeviceKeys, func(key []byte) bool {
-		return hmac.Equal([]byte(deviceMAC(key, generation, name)), []byte(mac))
+		return hmac.Equal([]byte(deviceMAC(key, generation)), []byte(mac)) ||
+			hmac.Equal([]byte(earlierDeviceMAC(key, generation, name)), []byte(mac))
 	}) {
 		return generation
 	}
 	return ""
 }
 
-// deviceMAC binds the generation to the name. The MAC of a session's token is made
-// with the same keys. The text at the beginning makes sure that the two are never the
+// deviceMAC proves that we have given out the generation. The MAC of a session's token is
+// made with the same keys. The text at the beginning makes sure that the two are never the
 // same.
-func deviceMAC(key []byte, generation, name string) string {
+func deviceMAC(key []byte, generation string) string {
+	return textMAC(key, "coatcheck device v3\x00"+generation)
+}
+
+// earlierDeviceMAC is the MAC of releases before a user could get another name.
+func earlierDeviceMAC(key []byte, generation, name string) string {
+	return textMAC(key, "coatcheck device v2\x00"+generation+"\x00"+name)
+}
+
+func textMAC(key []byte, text string) string {
 	h := hmac.New(sha256.New, key)
-	h.Write([]byte("coatcheck device v2\x00" + generation + "\x00" + name))
+	h.Write([]byte(text))
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 

@@ -133,7 +133,7 @@ func TestManyPeopleOneNetwork(t *testing.T) {
 
 		known, stale, signedIn := r.device(alice), alice, alice
 		signedIn.UserID = "alice-id"
-		stale.Device = r.NewDevice("alice", throttle.Owner{UserID: "alice-id", CredentialVersion: 9})
+		stale.Device = r.NewDevice(throttle.Owner{UserID: "alice-id", CredentialVersion: 9})
 		r.store.takeCalls()
 		for _, test := range []struct {
 			name    string
@@ -191,19 +191,20 @@ func TestDeviceCookies(t *testing.T) {
 		device string
 		known  bool
 	}{
-		"its own":            {value, true},
-		"of the old key":     {before.NewDevice("alice", r.owners["alice"]), true},
-		"none":               {"", false},
-		"another name's":     {r.NewDevice("bob", r.owners["alice"]), false},
-		"another user's":     {r.NewDevice("alice", r.owners["bob"]), false},
-		"no MAC":             {generation, false},
-		"empty MAC":          {generation + ".", false},
-		"another generation": {"1" + value[1:], false},
-		"no generation":      {"." + mac, false},
-		"cut off":            {value[:len(value)-1], false},
-		"more after it":      {value + "A", false},
-		"more before it":     {"0" + value, false},
-		"a session token":    {strings.Repeat("A", 22) + "." + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43), false},
+		"its own":               {value, true},
+		"of the old key":        {before.NewDevice(r.owners["alice"]), true},
+		"of an earlier release": {generation + "." + throttle.EarlierDeviceMAC(key, generation, "alice"), true},
+		"of that, another's":    {generation + "." + throttle.EarlierDeviceMAC(key, generation, "bob"), false},
+		"none":                  {"", false},
+		"another user's":        {r.NewDevice(r.owners["bob"]), false},
+		"no MAC":                {generation, false},
+		"empty MAC":             {generation + ".", false},
+		"another generation":    {"1" + value[1:], false},
+		"no generation":         {"." + mac, false},
+		"cut off":               {value[:len(value)-1], false},
+		"more after it":         {value + "A", false},
+		"more before it":        {"0" + value, false},
+		"a session token":       {strings.Repeat("A", 22) + "." + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43), false},
 	} {
 		a := alice
 		a.Device = test.device
@@ -221,7 +222,7 @@ func TestDeviceCookies(t *testing.T) {
 		t.Errorf("without keys a device gets %q", value)
 	}
 	forged := alice
-	forged.Device = generation + "." + throttle.DeviceMAC(nil, generation, "alice")
+	forged.Device = generation + "." + throttle.DeviceMAC(nil, generation)
 	if unkeyed.wantAdmitted(forged).KnownDevice {
 		t.Error("without keys a device is known by a MAC of no key")
 	}

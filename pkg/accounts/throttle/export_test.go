@@ -1,4 +1,4 @@
 package throttle
 
 // DeviceMAC computes the MAC at the end of a device cookie's value.
-var DeviceMAC = deviceMAC
+var DeviceMAC, EarlierDeviceMAC = deviceMAC, earlierDeviceMAC

@@ -112,7 +112,7 @@ func (r *fixture) Admit(ctx context.Context, a throttle.Attempt) (*throttle.Admi
 
 // device returns the attempt on a device on which the owner has signed in.
 func (r *fixture) device(a throttle.Attempt) throttle.Attempt {
-	a.Device = r.NewDevice(a.Name, r.owners[a.Name])
+	a.Device = r.NewDevice(r.owners[a.Name])
 	return a
 }
 
