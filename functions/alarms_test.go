@@ -101,7 +101,7 @@ var everything = map[string]string{"LegacyCookies": "session", "OidcIssuer": "ht
 
 func alarms(t *testing.T, parameters map[string]string) map[string]alarm {
 	t.Helper()
-	return existing[alarm](translate(t).evaluate(t, parameters), "AWS::CloudWatch::Alarm")
+	return resourcesOf[alarm](translate(t).evaluate(t, parameters), "AWS::CloudWatch::Alarm")
 }
 
 // anchors returns the anchors of the headings of docs/operate.md.
@@ -242,7 +242,7 @@ var ours = map[string]map[string]string{
 func (e evaluation) checkMetric(where, namespace, name string, dimensions []dimension) {
 	e.t.Helper()
 	own := map[string][]string{}
-	for _, f := range existing[metricFilter](e, "AWS::Logs::MetricFilter") {
+	for _, f := range resourcesOf[metricFilter](e, "AWS::Logs::MetricFilter") {
 		m := f.MetricTransformations[0]
 		own[m.MetricNamespace+" "+m.MetricName] = []string{}
 		for _, d := range m.Dimensions {
@@ -275,7 +275,7 @@ func (e evaluation) checkMetric(where, namespace, name string, dimensions []dime
 func TestAlarmsLookAtEverything(t *testing.T) {
 	stack, watched, calls := translate(t), map[string]int{}, map[samtemplate.Access]int{}
 	e := stack.evaluate(t, everything)
-	for id, a := range existing[alarm](e, "AWS::CloudWatch::Alarm") {
+	for id, a := range resourcesOf[alarm](e, "AWS::CloudWatch::Alarm") {
 		all, _ := a.measures()
 		for _, m := range all {
 			metric := m.MetricStat.Metric

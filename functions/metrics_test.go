@@ -76,7 +76,7 @@ func metricOf(t *testing.T, f metricFilter, line string) string {
 func metricFilters(t *testing.T, canary string) map[string]metricFilter {
 	t.Helper()
 	e := translate(t).evaluate(t, map[string]string{"CanaryUserId": canary})
-	return existing[metricFilter](e, "AWS::Logs::MetricFilter")
+	return resourcesOf[metricFilter](e, "AWS::Logs::MetricFilter")
 }
 
 // lines takes what the functions have logged since the last call.

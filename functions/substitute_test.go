@@ -76,9 +76,9 @@ func (e evaluation) sub(argument any) string {
 	})
 }
 
-// existing returns the properties of the resources of one type that are in the stack, by
+// resourcesOf returns the properties of the resources of one type that are in the stack, by
 // logical ID.
-func existing[P any](e evaluation, kind string) map[string]P {
+func resourcesOf[P any](e evaluation, kind string) map[string]P {
 	e.t.Helper()
 	found := map[string]P{}
 	for id, resource := range e.stack.Resources {
