@@ -291,7 +291,7 @@ func TestForeignHashInAnOutage(t *testing.T) {
 	if account, err := s.users(t).Get(t.Context(), foreignUser); err != nil || account.PasswordHash != foreignHash {
 		t.Errorf("stored: %.50s, %v; want the foreign hash", account.PasswordHash, err)
 	}
-	if log := s.functions["LoginFunction"].log.String(); !strings.Contains(log, "password hash not renewed") || strings.Contains(log, foreignHash) {
+	if log := s.functions["LoginFunction"].log.String(); !strings.Contains(log, "password_rehash_failed") || strings.Contains(log, foreignHash) {
 		t.Errorf("the log:\n%s", log)
 	}
 }

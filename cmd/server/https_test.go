@@ -114,7 +114,7 @@ func TestHTTPSCertificateStays(t *testing.T) {
 
 	homeless := start(t, nil, "-https")
 	b.client.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	if got := b.get(homeless.secure() + "/login"); got.status != 200 || !strings.Contains(homeless.stderr.String(), "the certificate cannot be kept") {
+	if got := b.get(homeless.secure() + "/login"); got.status != 200 || !strings.Contains(homeless.stderr.String(), "certificate_not_kept") {
 		t.Errorf("without a home folder: %d, %s", got.status, homeless.stderr)
 	}
 }

@@ -381,20 +381,20 @@ func TestLog(t *testing.T) {
 		f.want(authn.ErrNoClaim, "mono=s2-secret")
 		want("session_conversion_refused source=shop reason=anonymous ip=192.0.2.1\n")
 		f.want(authn.ErrNoClaim, "mono=s3-secret")
-		want(`session_conversion_refused source=shop reason=rejected ip=192.0.2.1 detail="the monolith's cookie proves nothing"` + "\n")
+		want(`session_conversion_refused source=shop reason=rejected detail="the monolith's cookie proves nothing" ip=192.0.2.1` + "\n")
 		f.want(authn.ErrNoClaim, "session=s1")
 		if f.log.Len() > 0 {
 			t.Errorf("a request without a cookie of the monolith is in the log:\n%s", f.log)
 		}
 		s, _ := f.mustConvert("mono=s1")
-		want("session_converted source=shop user_id=u1 session_id=" + s.ID + " ip=192.0.2.1 age_seconds=3600\n")
+		want("session_converted source=shop user_id=u1 session_id=" + s.ID + " age_seconds=3600 ip=192.0.2.1\n")
 		f.monolith.signIn("s4", legacy.Claim{UserID: "u1", Identity: "s4"})
 		s, _ = f.mustConvert("mono=s4")
 		want("session_converted source=shop user_id=u1 session_id=" + s.ID + " ip=192.0.2.1\n")
 		f.ok(f.End(f.request("mono=s4")))
-		want("legacy_session_ended source=shop user_id=u1 ip=192.0.2.1\n")
+		want("legacy_session_ended source=shop user_id=u1 session_id=" + s.ID + " ip=192.0.2.1\n")
 		f.want(authn.ErrNoClaim, "mono=s4")
-		want("session_conversion_refused source=shop reason=ended ip=192.0.2.1 user_id=u1\n")
+		want("session_conversion_refused source=shop reason=ended user_id=u1 ip=192.0.2.1\n")
 		f.store.before["DeleteLink"] = func() error { return errOutage }
 		f.store.before["GetLink"] = func() error { return errOutage }
 		f.monolith.signIn("s5-secret", legacy.Claim{UserID: "u1", Identity: "s5-secret"})

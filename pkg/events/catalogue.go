@@ -111,4 +111,4 @@ var kinds = []Kind{
 }
 
 // conversionReasons are why a session of another system does not come over.
-const conversionReasons = "account_closed anonymous closed ended expired password sealed several_claims two_values user user_id values"
+const conversionReasons = "account_closed anonymous closed ended expired password rejected sealed several_claims two_values user user_id values"

@@ -106,9 +106,9 @@ func (a authorizerAdapter) Invoke(ctx context.Context, payload []byte) ([]byte, 
 	case err == errUnauthorized:
 		return nil, err
 	}
+	err = fmt.Errorf("authorizer failed: %w", err) // an outage whose text happens to be "Unauthorized" must not become a 401
 	events.Log(ctx, a.log, "sys_failure", "error", err)
-	// An outage whose text happens to be "Unauthorized" must not become a 401.
-	return nil, fmt.Errorf("authorizer failed: %w", err)
+	return nil, err
 }
 
 func (a authorizerAdapter) answer(ctx context.Context, payload []byte) ([]byte, error) {

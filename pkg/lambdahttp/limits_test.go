@@ -128,7 +128,7 @@ func TestBrokenNames(t *testing.T) {
 		if bytes.Contains(out, []byte("anary")) || bytes.Contains(out, []byte("othing")) || !bytes.Contains(out, []byte(`"Allow":`)) {
 			t.Errorf("%s: answered %s", door, out)
 		}
-		if n := strings.Count(log.String(), "its name is not a header's"); n != 7 || strings.Contains(log.String(), `"canary"`) {
+		if n := strings.Count(log.String(), `"response_header_dropped"`); n != 7 || strings.Contains(log.String(), `"canary"`) {
 			t.Errorf("%s: logged %d times, want 7:\n%s", door, n, &log)
 		}
 	}

@@ -36,13 +36,13 @@ func TestLogger(t *testing.T) {
 		handler       lambda.Handler
 		payload, says string
 	}{
-		"no event":      {answer(panics, logged), `{}`, "no HTTP request"},
-		"a bad event":   {answer(panics, logged), bad, "bad event"},
-		"a panic":       {answer(panics, logged), good, "no answer"},
+		"no event":      {answer(panics, logged), `{}`, "lambda_event_unknown"},
+		"a bad event":   {answer(panics, logged), bad, "input_validation_fail"},
+		"a panic":       {answer(panics, logged), good, "sys_crash"},
 		"two panics":    {answer(panics, broken), good, "no problem"},
-		"too large":     {answer(func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 7<<20)) }, logged), good, "the answer is too large"},
-		"too short":     {answer(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "5") }, logged), good, "cannot be sent"},
-		"a header":      {answer(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-A", "a\x00") }, logged), good, "response header dropped"},
+		"too large":     {answer(func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 7<<20)) }, logged), good, "response_too_large"},
+		"too short":     {answer(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "5") }, logged), good, "response_incomplete"},
+		"a header":      {answer(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-A", "a\x00") }, logged), good, "response_header_dropped"},
 		"a stream":      {lambdahttp.StreamingHandler(http.HandlerFunc(panics), logged), good, "no answer"},
 		"no question":   {lambdahttp.AuthorizerHandler(nil, logged), good, "authorizer failed"},
 		"a failed yes":  {lambdahttp.AuthorizerHandler(func(*http.Request) (map[string]string, error) { return nil, errors.New("outage") }, logged), asks, "outage"},

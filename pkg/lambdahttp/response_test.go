@@ -227,7 +227,7 @@ func TestResponseDropsBrokenHeaders(t *testing.T) {
 	want := response{StatusCode: 200, Headers: map[string]string{"Vary": "Accept, Cookie"}, Cookies: []string{"b=2"}}
 	equal(t, "lambdahttp", got, want)
 	for _, name := range []string{"Vary", "Set-Cookie", "Location"} {
-		if !strings.Contains(log.String(), `"name":"`+name+`"`) {
+		if !strings.Contains(log.String(), `"header":"`+name+`","reason":"value"`) {
 			t.Errorf("nothing was logged about %s:\n%s", name, &log)
 		}
 	}

@@ -86,7 +86,7 @@ func TestStart(t *testing.T) {
 	function.Wait() // always an error: it was killed
 	for _, want := range []string{
 		`"message":"called","requestId":"BOOM"}`,
-		`"message":"panic",.*"requestId":"BOOM"}`,
+		`"message":"sys_crash",.*"requestId":"BOOM"}`,
 		`"message":"called","requestId":"GET"}`,
 	} {
 		if !regexp.MustCompile(want).Match(log.Bytes()) { // the pattern's . does not match a line break

@@ -342,14 +342,14 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// If a success cannot be stored, it still is a success. The log gets a line that does
-// not name the user.
+// If a success cannot be stored, it still is a success. The log gets lines with the user's
+// ID, and not with the name.
 func TestForgettingFails(t *testing.T) {
 	log := testenv.Log(t)
 	r := newFixture(t, throttle.Config{})
 	r.store.fail["Clear name"], r.store.fail["Withdraw network"] = true, true
 	r.wantAdmitted(alice).Succeed(t.Context())
-	if got := log.String(); strings.Count(got, "level=WARN") != 2 || strings.Contains(got, "alice") {
+	if got := log.String(); strings.Count(got, "level=WARN msg=throttle_failed") != 2 || strings.Count(got, "user_id=alice-id") != 2 || strings.Contains(strings.ReplaceAll(got, "alice-id", ""), "alice") {
 		t.Errorf("the log:\n%s", got)
 	}
 	if got := r.wantAdmitted(alice).Failures; got != 1 {

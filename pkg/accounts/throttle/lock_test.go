@@ -76,7 +76,7 @@ func (r *fixture) wantLocked(a throttle.Attempt, by string, longest time.Duratio
 	r.t.Helper()
 	_, err := r.Admit(r.t.Context(), a)
 	refused, _ := err.(*authn.ThrottledError)
-	if refused == nil || *refused != (authn.ThrottledError{By: by, RetryAfter: longest, Locked: true}) {
+	if refused == nil || refused.By != by || refused.RetryAfter != longest || !refused.Locked || (refused.UserID == "alice-id") != (a.Name == "alice") {
 		r.t.Fatalf("Admit(%+v) = %v; want a lock of the %s", a, err, by)
 	}
 }

@@ -39,7 +39,7 @@ func TestBehindProxy(t *testing.T) {
 	if len(asked) != 1 || asked[0] != "192.0.2.1:0 " {
 		t.Errorf("asked about %q", asked)
 	}
-	if strings.Count(log.String(), `"authz_fail","method":"GET","path":"/caller","ip":"198.51.100.7"`) != 2 || strings.Contains(log.String(), secret) {
+	if strings.Count(log.String(), `"authz_fail","method":"GET","path":"/caller","reason":"not_proxied","error":"the request has no secret of the proxy","ip":"198.51.100.7"`) != 2 || strings.Contains(log.String(), secret) {
 		t.Errorf("the log has\n%s", &log)
 	}
 }
