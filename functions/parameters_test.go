@@ -144,6 +144,9 @@ func startAll() error {
 	if _, err := config.ReauthenticationWindow(); err != nil {
 		return err
 	}
+	if _, err := config.AuditRetention(); err != nil {
+		return err
+	}
 	if _, err := signinconfig.Site(); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 func TestAuditRetention(t *testing.T) {
-	for value, want := range map[string]int{"": 400, "0": 0, "1": 1, "36500": 36500, "-1": -1, "36501": -1, "1.5": -1, "400d": -1, "ten": -1, " 1": -1} {
+	for value, want := range map[string]int{"": 400, "0": 0, "1": 1, "99999": 99999, "-1": -1, "100000": -1, "1.5": -1, "400d": -1, "ten": -1, " 1": -1} {
 		t.Setenv("AUDIT_DAYS", value)
 		got, err := config.AuditRetention()
 		if want < 0 {
