@@ -80,6 +80,13 @@ func (p *Proxy) Fail(action string, faults ...Fault) {
 	p.faults[action] = append(p.faults[action], faults...)
 }
 
+// Forget forgets the faults of [Proxy.Fail] that no call has met yet.
+func (p *Proxy) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.faults)
+}
+
 // FailAll gives every call the fault from now on. FailAll(None) ends this.
 func (p *Proxy) FailAll(fault Fault) {
 	p.mu.Lock()
