@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/pkg/audit"
@@ -19,13 +18,7 @@ func TestMain(m *testing.M) { dynamotest.Main(m) }
 func TestContract(t *testing.T) {
 	audittest.Run(t, func(t *testing.T) audit.Store {
 		client, name := dynamotest.Client(t, dynamotest.Endpoint(t)), "audit-"+rand.Text()
-		if _, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-			TableName: &name, BillingMode: types.BillingModePayPerRequest,
-			AttributeDefinitions: []types.AttributeDefinition{
-				{AttributeName: new("user_id"), AttributeType: types.ScalarAttributeTypeS}, {AttributeName: new("key"), AttributeType: types.ScalarAttributeTypeS},
-			},
-			KeySchema: []types.KeySchemaElement{{AttributeName: new("user_id"), KeyType: types.KeyTypeHash}, {AttributeName: new("key"), KeyType: types.KeyTypeRange}},
-		}); err != nil {
+		if _, err := client.CreateTable(t.Context(), dynamoaudit.CreateTableInput(name)); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
