@@ -35,6 +35,7 @@ func (a address) open(ctx context.Context) (storeconfig.Stores, error) {
 // backend gives the commands access to users and their sessions.
 type backend struct {
 	storeconfig.Stores
+	*operations
 	users     accounts.Registry
 	directory *accounts.Registrar
 	sessions  *session.Manager // only openSessions sets it
@@ -46,7 +47,11 @@ func openUsers(ctx context.Context, at address) (*backend, error) {
 		return nil, err
 	}
 	b := &backend{Stores: opened}
-	if b.users, err = opened.Users(); err == nil {
+	b.operations, err = newOperations(opened, at)
+	if err == nil {
+		b.users, err = opened.Users()
+	}
+	if err == nil {
 		b.directory, err = signinconfig.Registrar(b.users)
 	}
 	if err != nil {
@@ -61,7 +66,7 @@ func openSessions(ctx context.Context, at address) (*backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.sessions, err = newSessions(b); err != nil {
+	if b.sessions, err = newSessions(b, b.log); err != nil {
 		b.Close()
 		return nil, err
 	}
@@ -104,9 +109,16 @@ func openForNewUsers(ctx context.Context, at address) (*backend, error) {
 // checkTheName is what to do when there is no user of a name.
 const checkTheName = "check the name, the store and USERS_TABLE"
 
-// endSessions ends every session of the user.
-func (b *backend) endSessions(ctx context.Context, user *accounts.Account) error {
-	if err := b.sessions.RevokeAll(ctx, user.UserID); err != nil {
+// close closes the stores at the end of a command that changes something. If what was done
+// is not in the audit trail, the command has failed.
+func (b *backend) close(failed *error) {
+	*failed = errors.Join(*failed, b.operations.err())
+	b.Close()
+}
+
+// endSessions ends every session of the user for that reason.
+func (b *backend) endSessions(ctx context.Context, user *accounts.Account, reason string) error {
+	if err := b.sessions.RevokeAll(b.because(ctx, reason), user.UserID); err != nil {
 		return fmt.Errorf("some sessions may be left, run it again: %w", err)
 	}
 	return nil

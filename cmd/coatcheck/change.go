@@ -35,27 +35,35 @@ func (c *setUser) changesRoles() bool { return c.NoRoles || c.Role != nil }
 
 // Run implements the command. It ends the sessions even if the user already has these
 // roles, because an earlier run may have failed to end them.
-func (c *setUser) Run(ctx context.Context, at address) error {
-	open, roles := openUsers, (*[]string)(nil)
+func (c *setUser) Run(ctx context.Context, at address) (err error) {
+	open, roles, sets := openUsers, (*[]string)(nil), []string{"display_name"}
 	if c.changesRoles() {
-		open, roles = openSessions, new(flagRoles(c.Role))
+		open, roles, sets = openSessions, new(flagRoles(c.Role)), []string{"roles"}
+	}
+	if c.DisplayName != nil && roles != nil {
+		sets = append(sets, "display_name")
 	}
 	b, err := open(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer b.close(&err)
 	user, err := b.find(ctx, c.Name)
 	if err != nil {
 		return err
 	}
+	if err := b.identify(ctx); err != nil {
+		return err
+	}
+	before := user
 	if user, err = b.directory.SetProfile(ctx, user, c.DisplayName, roles); err != nil {
 		return fmt.Errorf("changing user %q: %w", c.Name, err)
 	}
+	b.updated(ctx, before, user, sets...)
 	if roles == nil {
 		return c.printResult(user, "Changed user %q.", user.Name)
 	}
-	if err := b.endSessions(ctx, user); err != nil {
+	if err := b.endSessions(ctx, user, "roles_changed"); err != nil {
 		return fmt.Errorf("user %q is changed: %w", user.Name, err)
 	}
 	return c.printResult(user, "Changed user %q and ended all sessions.", user.Name)
@@ -76,12 +84,12 @@ locked name locked: see users enable and users unlock.`
 }
 
 // Run implements the command.
-func (c *changePassword) Run(ctx context.Context, at address) error {
+func (c *changePassword) Run(ctx context.Context, at address) (err error) {
 	b, err := openSessions(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer b.close(&err)
 	user, err := b.find(ctx, c.Name)
 	if err != nil {
 		return err
@@ -93,13 +101,17 @@ func (c *changePassword) Run(ctx context.Context, at address) error {
 	if err := b.directory.CheckNew(pw, user.Name); err != nil {
 		return err
 	}
-	changed, err := b.directory.ChangePassword(ctx, user, pw, func(ctx context.Context) error { return b.endSessions(ctx, user) })
+	if err := b.identify(ctx); err != nil {
+		return err
+	}
+	changed, err := b.directory.ChangePassword(ctx, user, pw, func(ctx context.Context) error { return b.endSessions(ctx, user, "password_changed") })
 	if errors.Is(err, authn.ErrBusy) {
 		return fmt.Errorf("user %q is being changed by somebody else, or by a change that was interrupted; run it again in 15 seconds", user.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("the password of user %q may still be the old one; run it again in 15 seconds: %w", user.Name, err)
 	}
+	b.tell(ctx, "password_set", changed.UserID, "", "")
 	return c.printResult(changed, "Changed the password of user %q and ended all sessions.", changed.Name)
 }
 
@@ -114,13 +126,13 @@ func (disableUser) Help() string {
 }
 
 // Run implements the command.
-func (c *disableUser) Run(ctx context.Context, at address) error {
+func (c *disableUser) Run(ctx context.Context, at address) (err error) {
 	b, err := openSessions(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
-	user, err := b.disable(ctx, c.Name)
+	defer b.close(&err)
+	user, err := b.disable(ctx, c.Name, "disabled")
 	if err != nil {
 		return err
 	}
@@ -128,16 +140,22 @@ func (c *disableUser) Run(ctx context.Context, at address) error {
 }
 
 // disable makes sign-ins of the user fail and then ends the sessions. In the other
-// order, a sign-in between the two steps would keep its session.
-func (b *backend) disable(ctx context.Context, name string) (*accounts.Account, error) {
+// order, a sign-in between the two steps would keep its session. The sessions end for the
+// reason.
+func (b *backend) disable(ctx context.Context, name, reason string) (*accounts.Account, error) {
 	user, err := b.find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+	if err := b.identify(ctx); err != nil {
+		return nil, err
+	}
+	before := user
 	if user, err = b.directory.SetDisabled(ctx, user, true); err != nil {
 		return nil, fmt.Errorf("disabling user %q, run it again: %w", name, err)
 	}
-	if err := b.endSessions(ctx, user); err != nil {
+	b.updated(ctx, before, user, "disabled")
+	if err := b.endSessions(ctx, user, reason); err != nil {
 		return nil, fmt.Errorf("user %q is disabled: %w", user.Name, err)
 	}
 	return user, nil
@@ -149,19 +167,24 @@ type enableUser struct {
 }
 
 // Run implements the command.
-func (c *enableUser) Run(ctx context.Context, at address) error {
+func (c *enableUser) Run(ctx context.Context, at address) (err error) {
 	b, err := openUsers(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer b.close(&err)
 	user, err := b.find(ctx, c.Name)
 	if err != nil {
 		return err
 	}
+	if err := b.identify(ctx); err != nil {
+		return err
+	}
+	before := user
 	if user, err = b.directory.SetDisabled(ctx, user, false); err != nil {
 		return err
 	}
+	b.updated(ctx, before, user, "disabled")
 	return c.printResult(user, "Enabled user %q.", user.Name)
 }
 
@@ -177,19 +200,20 @@ cannot sign in; run it again. With --json it prints the user as it was. A new us
 }
 
 // Run implements the command.
-func (c *deleteUser) Run(ctx context.Context, at address) error {
+func (c *deleteUser) Run(ctx context.Context, at address) (err error) {
 	b, err := openSessions(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
-	user, err := b.disable(ctx, c.Name)
+	defer b.close(&err)
+	user, err := b.disable(ctx, c.Name, "deleted")
 	if err != nil {
 		return err
 	}
 	if err := b.directory.Delete(ctx, user); err != nil {
 		return fmt.Errorf("user %q is disabled and signed out, but may not be deleted; run it again: %w", user.Name, err)
 	}
+	b.tell(ctx, "user_deleted", user.UserID, facts(user, "roles"), "")
 	return c.printResult(user, "Deleted user %q and ended all sessions.", user.Name)
 }
 
@@ -205,12 +229,12 @@ any device, and those in sessions of the user. The limits of networks stay.`
 }
 
 // Run implements the command.
-func (c *unlockName) Run(ctx context.Context, at address) error {
+func (c *unlockName) Run(ctx context.Context, at address) (err error) {
 	b, err := openUsers(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer b.close(&err)
 	limiter, err := openLimiter(b)
 	if err != nil {
 		return err
@@ -223,9 +247,15 @@ func (c *unlockName) Run(ctx context.Context, at address) error {
 	if err != nil {
 		return err
 	}
+	if err := b.identify(ctx); err != nil {
+		return err
+	}
 	subject := user.Subject()
 	if err := limiter.Unlock(ctx, subject); err != nil {
 		return fmt.Errorf("name %s may be locked still, run it again: %w", named(subject.Name), err)
+	}
+	if exists {
+		b.tell(ctx, "user_unlocked", user.UserID, "", "")
 	}
 	return c.printUnlocked(subject.Name, exists)
 }

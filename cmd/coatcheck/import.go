@@ -52,7 +52,7 @@ One without rows is an error.`
 const importWorkers = 10 // writes at the same time: the SDK keeps this many connections
 
 // Run implements the command.
-func (c *importUsers) Run(ctx context.Context, at address) error {
+func (c *importUsers) Run(ctx context.Context, at address) (err error) {
 	open := openForNewUsers
 	if c.DryRun {
 		open = openUsers
@@ -61,7 +61,7 @@ func (c *importUsers) Run(ctx context.Context, at address) error {
 	if err != nil {
 		return err
 	}
-	defer opened.Close()
+	defer opened.close(&err)
 	users, err := opened.UsersForImport()
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (c *importUsers) Run(ctx context.Context, at address) error {
 	if err != nil {
 		return err
 	}
-	sessions := sync.OnceValues(func() (*session.Manager, error) { return newSessions(opened) })
+	sessions := sync.OnceValues(func() (*session.Manager, error) { return newSessions(opened, opened.log) })
 	file := os.Stdin
 	if c.File != "-" {
 		if file, err = os.Open(c.File); err != nil {
@@ -78,7 +78,12 @@ func (c *importUsers) Run(ctx context.Context, at address) error {
 		}
 		defer file.Close()
 	}
-	i := &importer{directory: directory, sessions: sessions, null: c.Null, dryRun: c.DryRun, jobs: make(chan job), results: make(chan rowResult)}
+	if !c.DryRun {
+		if err := opened.identify(ctx); err != nil {
+			return err
+		}
+	}
+	i := &importer{operations: opened.operations, directory: directory, sessions: sessions, null: c.Null, dryRun: c.DryRun, jobs: make(chan job), results: make(chan rowResult)}
 	report := newImportReport(c.output, c.DryRun, file)
 	cause := i.run(ctx, file, report.add)
 	return report.finish(cause)
@@ -86,6 +91,7 @@ func (c *importUsers) Run(ctx context.Context, at address) error {
 
 // importer imports the rows of one file.
 type importer struct {
+	*operations
 	directory *accounts.Registrar
 	sessions  func() (*session.Manager, error) // called for the first user who is changed: an import that only adds needs none
 	null      string
@@ -210,6 +216,10 @@ func (i *importer) work(ctx context.Context, stop context.CancelCauseFunc) {
 				return
 			}
 			r, err := i.do(context.WithoutCancel(ctx), j)
+			if err == nil && i.err() != nil { // the rows after it would not be in the trail either
+				i.results <- r
+				err = errNotRecorded
+			}
 			if err != nil {
 				stop(err)
 				return
@@ -232,8 +242,14 @@ func (i *importer) do(ctx context.Context, j job) (rowResult, error) {
 	if errors.Is(err, accounts.ErrIDTaken) || errors.Is(err, accounts.ErrExists) {
 		return i.again(ctx, j)
 	}
+	if err == nil && !i.dryRun {
+		i.tell(ctx, "user_created", j.account.UserID, "", facts(j.account, "roles", "disabled"))
+	}
 	return rowResult{j.row, added}, err
 }
+
+// errNotRecorded stops an import. What could not be recorded is told at the end of the command.
+var errNotRecorded = errors.New("the audit trail cannot be written")
 
 // again imports the row of a user who could not be added.
 func (i *importer) again(ctx context.Context, j job) (rowResult, error) {
@@ -246,7 +262,7 @@ func (i *importer) again(ctx context.Context, j job) (rowResult, error) {
 	}
 	differs := stored.Differs(j.account)
 	if !i.dryRun {
-		differs, err = i.directory.Reimport(ctx, stored, j.account, func(ctx context.Context) error { return i.endSessions(ctx, stored) })
+		differs, err = i.reimport(ctx, stored, j.account)
 	}
 	switch {
 	case errors.Is(err, authn.ErrBusy):
@@ -262,12 +278,26 @@ func (i *importer) again(ctx context.Context, j job) (rowResult, error) {
 	return rowResult{j.row, present}, nil
 }
 
-func (i *importer) endSessions(ctx context.Context, user *accounts.Account) error {
-	sessions, err := i.sessions()
-	if err != nil {
-		return err
+// reimport makes a user who is there as the row says.
+func (i *importer) reimport(ctx context.Context, stored, row *accounts.Account) (accounts.Difference, error) {
+	reason := "password_changed"
+	if stored.Differs(row).Disabled {
+		reason = "disabled"
 	}
-	return sessions.RevokeAll(ctx, user.UserID)
+	differs, err := i.directory.Reimport(ctx, stored, row, func(ctx context.Context) error {
+		sessions, err := i.sessions()
+		if err != nil {
+			return err
+		}
+		return sessions.RevokeAll(i.because(ctx, reason), stored.UserID)
+	})
+	if err == nil && differs.Password {
+		i.tell(ctx, "password_set", stored.UserID, "", "")
+	}
+	if err == nil && differs.Disabled {
+		i.updated(ctx, stored, row, "disabled")
+	}
+	return differs, err
 }
 
 // same returns the user who is there and whom the row means: by the user ID, and in a row

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -15,7 +16,10 @@ import (
 
 	"golang.org/x/term"
 
+	"example.com/coatcheck/pkg/audit"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/deployed"
+	"example.com/coatcheck/pkg/config/storeconfig"
 )
 
 // keyring is a value of SESSION_KEYS: the first key signs, all verify.
@@ -60,6 +64,41 @@ func (k keyring) write() error {
 	}
 	_, err := io.WriteString(os.Stdout, strings.Join(k, ","))
 	return err
+}
+
+// replace writes the next value in place of k, and tells it.
+func (k keyring) replace(ctx context.Context, at address, next keyring) (err error) {
+	if at == storeconfig.Memory || at == storeconfig.DynamoDB && os.Getenv(deployed.AuditTable) == "" {
+		return next.write() // there is no trail, so the keys need no store
+	}
+	opened, err := at.open(ctx)
+	if err != nil {
+		return fmt.Errorf("the store is needed for its audit trail; AUDIT_DAYS=0 does it without a record: %w", err)
+	}
+	defer opened.Close()
+	o, err := newOperations(opened, at)
+	if err != nil {
+		return err
+	}
+	if err := o.identify(ctx); err != nil {
+		return err
+	}
+	if err := next.write(); err != nil {
+		return err
+	}
+	o.tell(ctx, "keys_changed", audit.Everybody, inJSON(k.names()), inJSON(next.names()))
+	return o.err()
+}
+
+// without returns the other keys.
+func (k keyring) without(place int) keyring { return slices.Delete(slices.Clone(k), place, place+1) }
+
+// names returns the names of the keys, in their order.
+func (k keyring) names() (all []string) {
+	for _, key := range k {
+		all = append(all, keyName(key))
+	}
+	return all
 }
 
 // readKey reads the keys, and returns them with the place of the key with that name.
@@ -116,7 +155,7 @@ type appendKey struct{}
 func (appendKey) Help() string { return keysHelp }
 
 // Run implements the command.
-func (appendKey) Run() error {
+func (appendKey) Run(ctx context.Context, at address) error {
 	keys, err := readKeyring()
 	if err != nil {
 		return err
@@ -126,7 +165,7 @@ func (appendKey) Run() error {
 	}
 	var key [32]byte
 	rand.Read(key[:]) // never fails
-	return append(keys, base64.StdEncoding.EncodeToString(key[:])).write()
+	return keys.replace(ctx, at, append(slices.Clone(keys), base64.StdEncoding.EncodeToString(key[:])))
 }
 
 type promoteKey struct {
@@ -137,13 +176,12 @@ type promoteKey struct {
 func (promoteKey) Help() string { return keysHelp }
 
 // Run implements the command.
-func (c *promoteKey) Run() error {
+func (c *promoteKey) Run(ctx context.Context, at address) error {
 	keys, place, err := readKey(c.Name)
 	if err != nil {
 		return err
 	}
-	key := keys[place]
-	return slices.Insert(slices.Delete(keys, place, place+1), 0, key).write()
+	return keys.replace(ctx, at, slices.Insert(keys.without(place), 0, keys[place]))
 }
 
 type removeKey struct {
@@ -154,7 +192,7 @@ type removeKey struct {
 func (removeKey) Help() string { return keysHelp }
 
 // Run implements the command.
-func (c *removeKey) Run() error {
+func (c *removeKey) Run(ctx context.Context, at address) error {
 	keys, place, err := readKey(c.Name)
 	if err != nil {
 		return err
@@ -162,5 +200,5 @@ func (c *removeKey) Run() error {
 	if place == 0 {
 		return fmt.Errorf("the key %s signs; let another one sign first, with: coatcheck keys promote", c.Name)
 	}
-	return slices.Delete(keys, place, place+1).write()
+	return keys.replace(ctx, at, keys.without(place))
 }

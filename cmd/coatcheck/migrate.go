@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"example.com/coatcheck/pkg/accounts"
+	"example.com/coatcheck/pkg/audit"
 	"example.com/coatcheck/pkg/bridge"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/signinconfig"
@@ -31,7 +33,8 @@ func openBridge(s storeconfig.Stores) (bridge.Store, error) {
 
 // newSessions returns the sessions. While there is a bridge, whatever ends some of a user
 // seals the user first.
-func newSessions(s storeconfig.Stores) (*session.Manager, error) {
+func newSessions(s storeconfig.Stores, log *slog.Logger) (*session.Manager, error) {
+	logging := func(c *session.Config) { c.Logger = log }
 	kept, err := s.Sessions()
 	if err != nil {
 		return nil, err
@@ -41,14 +44,14 @@ func newSessions(s storeconfig.Stores) (*session.Manager, error) {
 		return nil, err
 	}
 	if records == nil {
-		return config.Sessions(kept, nil)
+		return config.Sessions(kept, nil, logging)
 	}
 	cookies, err := site.ParseLegacyCookies(os.Getenv(signinconfig.LegacyCookies))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", signinconfig.LegacyCookies, err)
 	}
 	stateless := (&site.Site{LegacyCookies: cookies}).HasStateless()
-	return config.EndingSessions(kept, nil, bridge.BeforeEnding(records, stateless))
+	return config.EndingSessions(kept, nil, bridge.BeforeEnding(records, stateless), logging)
 }
 
 type migrateStatus struct {
@@ -113,12 +116,12 @@ needs --yes.`
 }
 
 // Run implements the command.
-func (c *closeMigration) Run(ctx context.Context, at address) error {
-	opened, err := at.open(ctx)
+func (c *closeMigration) Run(ctx context.Context, at address) (err error) {
+	opened, err := openUsers(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer opened.Close()
+	defer opened.close(&err)
 	if _, err := config.Required(config.BridgeTable); err != nil {
 		return err
 	}
@@ -137,9 +140,13 @@ func (c *closeMigration) Run(ctx context.Context, at address) error {
 		if err := c.confirm(ctx, window); err != nil {
 			return err
 		}
+		if err := opened.identify(ctx); err != nil {
+			return err
+		}
 		if err := records.CloseWindow(ctx); err != nil {
 			return fmt.Errorf("the bridge may be open still, run it again: %w", err)
 		}
+		opened.tell(ctx, "migration_closed", audit.Everybody, inJSON(map[string]string{"ends_at": window.EndsAt.Format(time.RFC3339)}), "")
 	}
 	_, err = fmt.Print("The bridge is closed for ever. No session has ended. Next, in this order:\n" +
 		"1. Take away convert and LEGACY_COOKIES, unless that was done before, as it should be: from now on no new convert\n" +
@@ -192,18 +199,26 @@ imported password comes over. It can be run again.`
 }
 
 // Run implements the command.
-func (c *forgetHashes) Run(ctx context.Context, at address) error {
+func (c *forgetHashes) Run(ctx context.Context, at address) (err error) {
 	b, err := openUsers(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer b.close(&err)
+	if err := b.identify(ctx); err != nil {
+		return err
+	}
 	users, forgotten := 0, 0
 	for user, err := range b.AllUsers(ctx) {
 		var done bool
 		if err == nil {
 			users++
 			done, err = b.directory.ForgetImported(ctx, user)
+		}
+		if done {
+			without := *user
+			without.ImportedHash = ""
+			b.updated(ctx, user, &without, "imported_hash")
 		}
 		if err != nil && !errors.Is(err, accounts.ErrNotFound) { // not found: deleted since
 			return fmt.Errorf("%d hashes were forgotten, and some may be left; run it again: %w", forgotten, err)

@@ -54,24 +54,27 @@ type revokeSessions struct {
 const idLength = 22
 
 // Run implements the command.
-func (c *revokeSessions) Run(ctx context.Context, at address) error {
+func (c *revokeSessions) Run(ctx context.Context, at address) (err error) {
 	b, err := openSessions(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer b.close(&err)
 	user, err := b.owner(ctx, c.Name)
 	if err != nil {
 		return err
 	}
+	if err := b.identify(ctx); err != nil {
+		return err
+	}
 	if c.ID == "" {
-		if err := b.endSessions(ctx, user); err != nil {
+		if err := b.endSessions(ctx, user, "revoked"); err != nil {
 			return err
 		}
 		fmt.Printf("Ended all sessions of user %q.\n", user.Name)
 		return nil
 	}
-	err = b.sessions.Revoke(ctx, user.UserID, c.ID)
+	err = b.sessions.Revoke(b.because(ctx, "revoked"), user.UserID, c.ID)
 	if errors.Is(err, session.ErrNoSession) {
 		id := strconv.Quote(c.ID)
 		if len(c.ID) > idLength {

@@ -26,14 +26,17 @@ without a byte order mark.`,
 }
 
 // Run implements the command.
-func (c *addUser) Run(ctx context.Context, at address) error {
+func (c *addUser) Run(ctx context.Context, at address) (err error) {
 	b, err := openForNewUsers(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer b.close(&err)
 	pw, err := readPassword(ctx)
 	if err != nil {
+		return err
+	}
+	if err := b.identify(ctx); err != nil {
 		return err
 	}
 	account, err := b.directory.Register(ctx, c.Name, c.DisplayName, flagRoles(c.Role), pw)
@@ -43,6 +46,7 @@ func (c *addUser) Run(ctx context.Context, at address) error {
 	if err != nil {
 		return err
 	}
+	b.tell(ctx, "user_created", account.UserID, "", facts(account, "roles"))
 	return c.printResult(account, "Added user %q with the user ID %s.", account.Name, account.UserID)
 }
 

@@ -84,3 +84,7 @@ type Store interface {
 	// returns an error in its place, and goes on.
 	All(ctx context.Context) iter.Seq2[Entry, error]
 }
+
+// Everybody is the UserID of entries that are about no single user, such as that an operator
+// has closed a migration. No user has it.
+const Everybody = "\x01everybody"

@@ -68,9 +68,11 @@ var kinds = []Kind{
 	failure("event_lost", "event panic stack", "A function that was passed to events.Tee has panicked."),
 	warn("excess_rate_limit_exceeded", request+"error locked", "An attempt to give a password was not looked at, because too many have failed. reason: which limit it was. locked: whether waiting does not help.").reasons("device name network user"),
 	info("input_validation_fail", request+"status error", "A request was malformed."),
+	info("keys_changed", "user_id actor before after", "An operator has made the next value of SESSION_KEYS. before, after: the names of its keys, the one that signs first. It holds once it is deployed. It is about everybody, and so its user_id is that of no user.").kept(),
 	failure("lambda_event_unknown", "error", "A function was invoked with what is no HTTP request."),
 	info("legacy_session_ended", signedIn+"source", "A session of another system was ended, and what has become of it here."),
 	warn("malicious_cors", "method path error"+client, "A page of another site has made a browser send a write. It was refused."),
+	info("migration_closed", "user_id actor before", "An operator has closed the bridge: no session of another system becomes one here any more. It is about everybody, and so its user_id is that of no user.").kept(),
 	warn("name_claim_left", "user_id actor error", "A deleted user's name is still claimed. Whoever adds a user of that name removes the claim."),
 	warn("oidc_discovery_failed", "error", "The OpenID provider did not say what it is. What it has said before goes on to hold."),
 	warn("password_rehash_failed", "user_id error"+client, "A weaker password hash was not replaced. The next sign-in tries again."),
@@ -107,7 +109,7 @@ var kinds = []Kind{
 	info("user_renamed", operation, "An operator has given a user another name.").kept(),
 	warn("user_touch_failed", "user_id error"+client, "That a user has signed in today was not written to the account. The sign-in went on, and the next one tries again."),
 	info("user_unlocked", operation, "An operator has forgotten the failed attempts to sign in as a user.").kept(),
-	info("user_updated", operation, "An operator has changed a user's display name or roles, or has disabled or enabled a user.").kept(),
+	info("user_updated", operation, "An operator has set a user's display name or roles, has disabled or enabled a user, or has made the store forget the hash of an import.").kept(),
 }
 
 // conversionReasons are why a session of another system does not come over.
