@@ -1,6 +1,7 @@
 // Command coatcheck is a command-line tool for operators. It adds, changes and
 // imports users, shows and ends sessions, says how far a move from another system has
-// come, rotates signing keys, and makes tables, in any store of the server but its memory.
+// come, rotates signing keys, reads the audit trail, and makes tables, in any store of the
+// server but its memory.
 //
 // It exits with 0 on success, 1 on failure and 2 if it was called with wrong
 // arguments. It writes results to standard output, and errors to standard error, each
@@ -26,7 +27,7 @@ import (
 	"example.com/coatcheck/pkg/config/storeconfig"
 )
 
-const description = `Adds, changes and imports users, shows and ends sessions, rotates signing keys, and makes tables.
+const description = `Adds, changes and imports users, shows and ends sessions, rotates signing keys, reads the audit trail, and makes tables.
 
 The store is that of --store, else of the environment variable STORE, as for the server. The default is dynamodb, the deployed tables:
 they are named by USERS_TABLE, SESSIONS_TABLE and ATTEMPTS_TABLE. AWS is configured as for every
@@ -34,7 +35,12 @@ other tool: AWS_REGION, AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_K
 AWS_ENDPOINT_URL_DYNAMODB. SESSION_IDLE_TIMEOUT, SESSION_LIFETIME, SESSION_PERSISTENT_IDLE_TIMEOUT and
 SESSION_PERSISTENT_LIFETIME, if the functions have them, decide which sessions are alive; PASSWORD_PEPPERS, if the
 login function has it, goes into the hashes of new passwords. While sessions of another system come over, the commands that
-end sessions need BRIDGE_TABLE too, and LEGACY_COOKIES if the functions have it.`
+end sessions need BRIDGE_TABLE too, and LEGACY_COOKIES if the functions have it.
+
+What a command changes stands in the audit trail, with who did it: on AWS the caller's ARN, elsewhere the user of the system. In
+DynamoDB AUDIT_TABLE names its table; without it there is no trail. In other stores it is there. AUDIT_DAYS says how long an entry
+is kept, 400 days by default; with 0 there is no trail. A change that is made and cannot be written there is told, and the command
+exits with 1.`
 
 type commands struct {
 	Store string `placeholder:"ADDRESS" help:"${store}"`
@@ -70,6 +76,8 @@ type commands struct {
 		Promote promoteKey `cmd:"" help:"Let a key sign."`
 		Remove  removeKey  `cmd:"" help:"Remove a key, which ends the sessions that it signed."`
 	} `cmd:"" help:"The keys that sign session tokens: the next value of SESSION_KEYS."`
+
+	Audit readAudit `cmd:"" help:"Show what has happened to a user, or to all, newest first."`
 
 	Tables struct {
 		Create createTables `cmd:"" help:"Create the tables of a SQL store or of a local DynamoDB, and update SQL tables of an older release."`
