@@ -144,7 +144,6 @@ var happened = map[string]string{
 	"user_exported":                  "activity.exported",
 	"user_unlocked":                  "activity.unlocked",
 	"password_set":                   "activity.password_set",
-	"sessions_ended_before":          "activity.ended_before",
 }
 
 // Happened returns the key of the text that says what happened. An event that only a later
@@ -169,6 +168,7 @@ var reasons = map[string]string{
 	"limit":            "activity.why_limit",
 	"cookie_not_kept":  "activity.why_cookie",
 	"password_changed": "activity.why_password",
+	"roles_changed":    "activity.why_roles",
 	"disabled":         "activity.why_disabled",
 	"deleted":          "activity.why_deleted",
 	"provider":         "activity.why_provider",

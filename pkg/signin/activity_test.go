@@ -218,6 +218,12 @@ func TestEveryKeptEventIsTold(t *testing.T) {
 // TestWhySessionsEnd: every reason has a text of its own in each language, except a logout,
 // which is told by what happened, and reasons of a later version, which are not told.
 func TestWhySessionsEnd(t *testing.T) {
+	kind, _ := events.Find("session_ended")
+	for _, reason := range kind.Reasons {
+		if key := (activityEntry{Event: "session_ended", Reason: reason}).Why(); (key == "") != (reason == "logout") {
+			t.Errorf("%s is told as %q", reason, key)
+		}
+	}
 	for _, l := range texts.Default.Languages() {
 		said := map[string]string{}
 		for reason := range reasons {
