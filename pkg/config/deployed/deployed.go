@@ -87,7 +87,7 @@ func open(ctx context.Context, logger *slog.Logger) (p Parts, err error) {
 }
 
 // AuditTable is the variable with the name of the table of the audit trail. If it is not set,
-// there is no trail.
+// there is no trail, and no menu leads to /activity.
 const AuditTable = "AUDIT_TABLE"
 
 func openAudited(ctx context.Context, logger *slog.Logger) (p Parts, err error) {
@@ -106,7 +106,7 @@ func openAudited(ctx context.Context, logger *slog.Logger) (p Parts, err error) 
 
 // complete makes the pages and the sessions.
 func (p *Parts) complete(before func(ctx context.Context, userID string, all bool) error) (err error) {
-	if p.Pages, err = signin.NewPages(signin.Config{Site: p.Site, Logger: p.Logger}); err != nil {
+	if p.Pages, err = signin.NewPages(signin.Config{Site: p.Site, Logger: p.Logger, Activity: os.Getenv(AuditTable) != ""}); err != nil {
 		return err
 	}
 	p.Sessions, err = config.EndingSessions(p.Store, p.Pages.Fail, before, func(c *session.Config) { c.Logger = p.Logger })
@@ -121,6 +121,16 @@ func (p Parts) Handler(routes ...signin.Routes) http.Handler {
 		return handler
 	}
 	return p.trail.Handler(handler)
+}
+
+// Activity returns the routes of /activity, which read the audit trail in AUDIT_TABLE. Where
+// there is none, there are no routes: the path is unknown, as any other.
+func (p Parts) Activity() signin.Routes {
+	table := os.Getenv(AuditTable)
+	if table == "" {
+		return nil
+	}
+	return signin.Activity(p.Sessions, dynamoaudit.NewReader(p.Client, table))
 }
 
 // Bridge returns the records of the bridge in BRIDGE_TABLE.
