@@ -105,7 +105,7 @@ type happening struct {
 // What the functions log moves exactly the counts that it should. A letter that is wrong in
 // the name of an event in a pattern is noticed.
 func TestMetrics(t *testing.T) {
-	s := newStack(t, map[string]string{"ATTEMPTS_LADDER": "1,1h,1h,2"})
+	s := newStack(t, map[string]string{"ATTEMPTS_LADDER": "1,1h,1h,2", "SESSION_KEYS": firstKey})
 	s.addForeignUser(t)
 	filters, log := metricFilters(t, "carol-id"), lines{s, map[string]int{}}
 	steps := s.metricSteps(t)
@@ -168,6 +168,10 @@ func (s *stack) metricSteps(t *testing.T) []happening {
 		{what: "two cookies", do: func() {
 			do(http.StatusUnauthorized, profile(cookie+"; "+strings.Replace(cookie, ".", ".x", 1)))
 		}, want: map[string]int{"CookiesRefused session_cookies_differ": 1}},
+		{what: "a token that nobody has signed", do: func() {
+			secret := strings.LastIndex(cookie, ".") + 1
+			do(http.StatusUnauthorized, profile(cookie[:secret]+strings.Repeat("A", len(cookie)-secret)))
+		}, want: map[string]int{"CookiesRefused session_token_forged": 1}},
 		{what: "a logout", do: func() { do(http.StatusNoContent, request{method: "POST", path: "/logout", cookie: cookie}) },
 			want: map[string]int{"SessionsEnded logout": 1}},
 		{what: "a lock that ends", do: func() { s.empty(t, "AttemptsTable") }, want: map[string]int{}},
@@ -178,11 +182,20 @@ func (s *stack) metricSteps(t *testing.T) []happening {
 				body: fmt.Sprintf(`{"password": %q}`, password)}).cookie()
 		}, want: map[string]int{}},
 		{what: "the token of before", do: func() { do(http.StatusUnauthorized, profile(old)) }, want: map[string]int{"CookiesRefused authn_token_reuse": 1}},
+		{what: "another password, and the other session ends", do: func() {
+			other := cookie
+			cookie = s.signIn(t)
+			cookie = do(http.StatusNoContent, changePassword(cookie, password, nextPassword)).cookie()
+			do(http.StatusUnauthorized, profile(other))
+		}, want: map[string]int{"SignIns": 1, "SessionsCreated": 1, "SessionsEnded password_changed": 1}},
 		{what: "all sessions ended", do: func() {
 			do(http.StatusNoContent, request{method: "POST", path: "/sessions/revoke-all", cookie: cookie})
 		},
 			want: map[string]int{"SessionsEnded revoked": 1}},
-		{what: "a third sign-in", do: signIn, want: made},
+		{what: "a sign-in that the audit trail does not take", do: func() {
+			s.proxy.Fail("PutItem "+s.tables["AuditTable"], slices.Repeat([]dynamotest.Fault{dynamotest.Refuse}, 3)...)
+			cookie = s.signInWith(t, nextPassword)
+		}, want: map[string]int{"SignIns": 1, "SessionsCreated": 1, "AuditFailures": 1}},
 		{what: "a session that was not used", do: func() {
 			s.moveBack(t, "SessionsTable", "last_seen_at", 60*60)
 			get(http.StatusUnauthorized)()
@@ -191,15 +204,30 @@ func (s *stack) metricSteps(t *testing.T) []happening {
 }
 
 // Each filter is for one metric of the stack's own namespace, and none has a default value,
-// which would be paid for all the time. What a filter reads is there in its events.
+// which would be paid for all the time. The events in its pattern are in the catalogue, and
+// have the fields that it reads.
 func TestMetricFilters(t *testing.T) {
 	for id, f := range metricFilters(t, "") {
 		m := f.MetricTransformations[0]
 		if f.LogGroupName != "FunctionLogs" || len(f.MetricTransformations) != 1 || m.MetricNamespace != "Coatcheck/"+stackName || m.DefaultValue != nil || m.Unit == "" {
 			t.Errorf("%s is %+v", id, f)
 		}
-		if _, err := cloudwatch.ParsePattern(f.FilterPattern); err != nil {
-			t.Errorf("%s: %v", id, err)
+		reads := []string{m.MetricValue}
+		for _, d := range m.Dimensions {
+			reads = append(reads, d.Value)
+		}
+		named := regexp.MustCompile(`\$\.message = "(\w+)"`).FindAllStringSubmatch(f.FilterPattern, -1)
+		if len(named) == 0 {
+			t.Errorf("%s is for no event", id)
+		}
+		for _, name := range named {
+			kind, known := events.Find(name[1])
+			for _, read := range reads {
+				field, ok := strings.CutPrefix(read, "$.")
+				if known = known && (!ok || field == "message" || slices.Contains(kind.Fields, field)); !known {
+					t.Errorf("%s counts %s and reads %s, which the catalogue does not have", id, name[1], read)
+				}
+			}
 		}
 	}
 }
