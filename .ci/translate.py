@@ -1,4 +1,4 @@
-"""Prints the CloudFormation template that SAM makes from the template that is given.
+"""Prints the CloudFormation template that SAM makes from the template that is given, with the parameters given as NAME=VALUE.
 
 cfn-lint then checks the roles, permissions and routes that SAM adds.
 """
@@ -24,4 +24,5 @@ with open(sys.argv[1]) as file:
 # sam deploy replaces CodeUri with the place of the uploaded code.
 if "Globals" in template:
     template["Globals"]["Function"]["CodeUri"] = "s3://bucket/code.zip"
-print(json.dumps(transform(template, {}, NoManagedPolicies()), indent=2))
+parameters = dict(pair.split("=", 1) for pair in sys.argv[2:])
+print(json.dumps(transform(template, parameters, NoManagedPolicies()), indent=2))

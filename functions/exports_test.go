@@ -107,10 +107,16 @@ func decide(t *testing.T, e evaluation, part json.RawMessage, out any) {
 	}
 }
 
-// decide replaces each Fn::If in v by what it is, and leaves out what has no value.
+// decide replaces each Fn::If in v by what it is, and each parameter that is a number, and
+// leaves out what has no value.
 func (e evaluation) decide(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
+		if name, ok := v["Ref"].(string); ok {
+			if _, number := e.stack.Parameters[name].Default.(float64); number {
+				return json.Number(e.parameters[name])
+			}
+		}
 		if parts, ok := v["Fn::If"].([]any); ok {
 			if e.holds(parts[0].(string)) {
 				return e.decide(parts[1])
@@ -144,7 +150,7 @@ func TestExports(t *testing.T) {
 	want := []string{
 		"ApiId", "AuthorizerId", "PublicOrigin", "SessionsTableName", "SessionsTableArn", "UsersTableName", "UsersTableArn",
 		"AttemptsTableName", "AttemptsTableArn", "SessionKeysArn", "SessionKeysVersion", "SessionIdleTimeout", "SessionLifetime",
-		"SessionPersistentIdleTimeout", "SessionPersistentLifetime", "ReauthenticationWindow",
+		"SessionPersistentIdleTimeout", "SessionPersistentLifetime", "SessionsNotBefore", "ReauthenticationWindow",
 	}
 	for id := range readTemplate(t).Functions {
 		want = append(want, id+"Arn")
@@ -178,7 +184,7 @@ func TestNoExportIsEmpty(t *testing.T) {
 	stack := translate(t)
 	optional := map[string]string{
 		"SessionPersistentIdleTimeout": "168h", "SessionPersistentLifetime": "720h", "PublicOrigin": "https://app.example.com",
-		"SessionKeysVersion": "5d5cd7a0-6c5a-4c3a-9d5c-0a1b2c3d4e5f", "DomainName": "app.example.com", "HostedZoneId": "Z0123456789ABC",
+		"SessionKeysVersion": "5d5cd7a0-6c5a-4c3a-9d5c-0a1b2c3d4e5f", "DomainName": "app.example.com", "HostedZoneId": "Z0123456789ABC", "SessionsNotBefore": "2026-11-27T14:00:00Z",
 	}
 	names := slices.Sorted(maps.Keys(optional))
 	for set := range 1 << len(names) {

@@ -34,6 +34,8 @@ type parameter struct {
 	Default        string   `yaml:"Default"`
 	AllowedPattern string   `yaml:"AllowedPattern"`
 	AllowedValues  []string `yaml:"AllowedValues"`
+	MinValue       int      `yaml:"MinValue"`
+	MaxValue       int      `yaml:"MaxValue"`
 	MaxLength      int      `yaml:"MaxLength"`
 }
 
@@ -170,19 +172,20 @@ func startAll() error {
 }
 
 // looks are the variables of which no pattern can say whether a function takes them: what
-// an SVG image draws, and whether people can read text in a color. Each has values that
+// an SVG image draws, whether people can read text in a color, and whether a time has come. Each has values that
 // functions take, and one that stops them, with what they say.
 var looks = map[string]struct {
 	taken       []string
 	stops, says string
 }{
-	"BRAND_LOGO":   {[]string{"", `<svg viewBox='0 0 32 32'><path d='M0 0h9'/></svg>`}, "<svg viewBox='0 0 9 9'><script/></svg>", "BRAND_LOGO: the element <script> is not allowed"},
-	"BRAND_COLORS": {[]string{"", "#0b5394,#9fc5e8"}, "#ffff00,#9fc5e8", "BRAND_COLORS: the color for light pages, #ffff00, has a contrast of 1.04:1"},
+	"BRAND_LOGO":          {[]string{"", `<svg viewBox='0 0 32 32'><path d='M0 0h9'/></svg>`}, "<svg viewBox='0 0 9 9'><script/></svg>", "BRAND_LOGO: the element <script> is not allowed"},
+	"SESSIONS_NOT_BEFORE": {[]string{"", "2024-02-29T23:59:59Z", "2026-10-31T00:00:00Z"}, "2099-01-01T00:00:00Z", "SESSIONS_NOT_BEFORE is 2099-01-01T00:00:00Z; it must not be a time to come"},
+	"BRAND_COLORS":        {[]string{"", "#0b5394,#9fc5e8"}, "#ffff00,#9fc5e8", "BRAND_COLORS: the color for light pages, #ffff00, has a contrast of 1.04:1"},
 }
 
 // Whatever the template accepts, no function is stopped by it when it starts: neither by
 // one parameter while the others have their defaults, nor by several together. The looks
-// of a brand are the exception, and docs/deploy.md says so.
+// of a brand and a time to come are the exceptions, and docs/operate.md says so.
 func TestParametersNeverStopAFunction(t *testing.T) {
 	parameters, variables := parameterVariables(t)
 	if len(variables) < 8 {
@@ -198,6 +201,8 @@ func TestParametersNeverStopAFunction(t *testing.T) {
 			all[variable] = p.AllowedValues
 		case p.AllowedPattern != "":
 			all[variable] = values(t, p.AllowedPattern)
+		case p.MaxValue > 0:
+			all[variable] = []string{fmt.Sprint(p.MinValue), fmt.Sprint(p.MaxValue)}
 		}
 	}
 	t.Setenv("LEGACY_LOGIN_KEY", strings.Repeat("k", 32)) // a Rule of the template wants it beside the URL
@@ -260,6 +265,10 @@ func TestParameterPatterns(t *testing.T) {
 	for name, tt := range map[string]struct{ accepted, refused []string }{
 		"SessionIdleTimeout": {[]string{"10s", "45s", "1800s", "30m", "90m", "1h", "1h30m", "24h", "720h", "9599h59m", "9600h"},
 			[]string{"", "0s", "5s", "9s", "0m", "0h", "30", "-30m", "1.5h", "30m1h", "1h90m", "9601h", "9600h1m", "1000000h", "30ms", "1d"}},
+		"SessionsNotBefore": {[]string{"", "2026-11-30T23:59:59Z", "2024-02-29T00:00:00Z", "2026-12-31T12:00:00Z"},
+			[]string{"2026-11-31T00:00:00Z", "2026-02-29T00:00:00Z", "2100-02-29T00:00:00Z", "2026-11-27", "2026-11-27T14:00:00", "2026-11-27T14:00:00+01:00", "2026-11-27T24:00:00Z", "now"}},
+		"KmsKeyArn": {[]string{"", "arn:aws:kms:eu-west-1:123456789012:key/0b1f3c5d-0000-4000-8000-000000000000", "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-0b1f3c5d00004000800000000000"},
+			[]string{"alias/coatcheck", "arn:aws:kms:eu-west-1:123456789012:alias/coatcheck", "0b1f3c5d-0000-4000-8000-000000000000"}},
 		"SessionPersistentIdleTimeout": {[]string{"", "168h", "10s"}, []string{"0s", "7d", "9601h"}},
 		"SessionPersistentLifetime":    {[]string{"", "720h", "9600h"}, []string{"0s", "30d", "720"}},
 		"SessionLifetime":              {[]string{"15m", "24h", "9600h"}, []string{"5s", "9601h", "24"}},
@@ -326,12 +335,12 @@ func TestVariablesFit(t *testing.T) {
 	sizes := map[string]int{
 		"SESSIONS_TABLE": table, "USERS_TABLE": table, "ATTEMPTS_TABLE": table, "BRIDGE_TABLE": table, "AUDIT_TABLE": table, "LEGACY_SOURCES": 1800, "SESSION_KEYS": 2 * 45,
 		"PASSWORD_PEPPERS": 2 * 57, "DEVISE_PEPPER": 128, "PUBLIC_ORIGIN": 100, "PROXY_SECRETS": 2*64 + 1, "BRAND_NAME": 3 * 50, "BRAND_COLORS": 15,
-		"LEGACY_LOGIN_KEY": 32, "OIDC_NAME": 3 * 50, "OIDC_TABLE": table, "OIDC_CLIENT_SECRET": 100, "OIDC_KEYS": 2 * 45,
+		"SESSIONS_NOT_BEFORE": 20, "STORE_TIMES": 128, "LEGACY_LOGIN_KEY": 32, "OIDC_NAME": 3 * 50, "OIDC_TABLE": table, "OIDC_CLIENT_SECRET": 100, "OIDC_KEYS": 2 * 45,
 	}
 	for id, function := range template.Functions {
 		total := 0
 		for variable := range function.Environment {
-			if id == "ConvertFunction" && variable == "BRAND_LOGO" || id == "CallbackFunction" && variable == "TRUSTED_ORIGINS" { // empty there, to make room
+			if id == "ConvertFunction" && (variable == "BRAND_LOGO" || variable == "BRAND_LINKS") || id == "CallbackFunction" && variable == "TRUSTED_ORIGINS" { // empty there, to make room
 				continue
 			}
 			size := cmp.Or(sizes[variable], parameters[variables[variable]].MaxLength, len(parameters[variables[variable]].Default)+4)

@@ -22,14 +22,13 @@ type stage struct {
 	RouteSettings        map[string]limits
 }
 
-func translatedStage(t *testing.T) stage { return stageWith(t, "") }
+func translatedStage(t *testing.T) stage { return stageWith(t, nil) }
 
-// stageWith returns the stage if these are the cookies of a monolith.
-func stageWith(t *testing.T, legacyCookies string) (s stage) {
+// stageWith returns the stage with these parameters.
+func stageWith(t *testing.T, parameters map[string]string) (s stage) {
 	t.Helper()
 	stack := translate(t)
-	e := stack.evaluate(t, map[string]string{"LegacyCookies": legacyCookies})
-	decide(t, e, stack.Resources["Stage"].Properties, &s)
+	decide(t, stack.evaluate(t, parameters), stack.Resources["Stage"].Properties, &s)
 	return s
 }
 
@@ -37,17 +36,24 @@ func stageWith(t *testing.T, legacyCookies string) (s stage) {
 // cost a password hash. /whoami is asked by whole servers, so its limits are much higher.
 // All other routes have the default limits.
 func TestThrottles(t *testing.T) {
-	s := translatedStage(t)
-	if got, want := s.DefaultRouteSettings, (limits{100, 200}); got != want {
-		t.Errorf("the limits are %+v, want %+v", got, want)
+	for _, tt := range []struct {
+		parameters map[string]string
+		all        limits
+		routes     map[string]limits
+	}{
+		{nil, limits{100, 200}, map[string]limits{"POST /login": {10, 20}, "ANY /whoami": {1000, 2000}}},
+		{map[string]string{"LegacyCookies": "session"}, limits{100, 200}, map[string]limits{"POST /login": {10, 20}, "ANY /whoami": {1000, 2000}, "ANY /convert": {50, 100}}},
+		{map[string]string{"LegacyCookies": "session", "ApiRateLimit": "1", "ApiBurstLimit": "2", "LoginRateLimit": "3", "LoginBurstLimit": "4",
+			"WhoamiRateLimit": "5", "WhoamiBurstLimit": "6", "ConvertRateLimit": "7", "ConvertBurstLimit": "8"}, limits{1, 2},
+			map[string]limits{"POST /login": {3, 4}, "ANY /whoami": {5, 6}, "ANY /convert": {7, 8}}},
+		{map[string]string{"LoginRateLimit": "40"}, limits{100, 200}, map[string]limits{"POST /login": {40, 20}, "ANY /whoami": {1000, 2000}}},
+	} {
+		s := stageWith(t, tt.parameters)
+		if s.DefaultRouteSettings != tt.all || !maps.Equal(s.RouteSettings, tt.routes) {
+			t.Errorf("with %v the limits are %v, and of single routes %v; want %v and %v", tt.parameters, s.DefaultRouteSettings, s.RouteSettings, tt.all, tt.routes)
+		}
 	}
-	if got, want := s.RouteSettings, map[string]limits{"POST /login": {10, 20}, "ANY /whoami": {1000, 2000}}; !maps.Equal(got, want) {
-		t.Errorf("the limits of single routes are %+v, want %+v", got, want)
-	}
-	s = stageWith(t, "session")
-	if got, want := s.RouteSettings, map[string]limits{"POST /login": {10, 20}, "ANY /whoami": {1000, 2000}, "ANY /convert": {50, 100}}; !maps.Equal(got, want) {
-		t.Errorf("with a bridge the limits of single routes are %+v, want %+v", got, want)
-	}
+	s := stageWith(t, map[string]string{"LegacyCookies": "session"})
 	routes := map[string]bool{}
 	for _, function := range readTemplate(t).Functions {
 		for _, route := range function.Routes {
@@ -158,7 +164,12 @@ func TestTables(t *testing.T) {
 		SSESpecification                 struct{ SSEEnabled bool }
 	}
 	stack := translate(t)
-	tables := resources[table](t, stack, "AWS::DynamoDB::Table")
+	tables := map[string]table{}
+	for id, undecided := range resources[json.RawMessage](t, stack, "AWS::DynamoDB::Table") {
+		var properties table
+		decide(t, stack.evaluate(t, nil), undecided, &properties)
+		tables[id] = properties
+	}
 	for id, kept := range map[string]struct {
 		policy     string
 		protection bool

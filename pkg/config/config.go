@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,6 +38,14 @@ const (
 	// choose to stay signed in, and these are the limits for those who do.
 	SessionPersistentIdleTimeout = "SESSION_PERSISTENT_IDLE_TIMEOUT"
 	SessionPersistentLifetime    = "SESSION_PERSISTENT_LIFETIME"
+
+	// SessionsNotBefore is the variable with the instant cut-off: a time such as
+	// 2026-11-27T14:00:00Z. Sessions whose users last gave a password before it have ended.
+	SessionsNotBefore = "SESSIONS_NOT_BEFORE"
+
+	// MaxSessions is the variable with how many sessions a user may have, from 1 to 1,000.
+	// The default is 10.
+	MaxSessions = "MAX_SESSIONS"
 
 	// BridgeTable is the variable that turns the bridge on, by which sessions of a monolith
 	// move here. In DynamoDB it is the name of its table. Elsewhere any text will do, because
@@ -66,7 +75,8 @@ const (
 )
 
 // SessionConfig reads SESSION_KEYS, SESSION_IDLE_TIMEOUT, SESSION_LIFETIME,
-// SESSION_PERSISTENT_IDLE_TIMEOUT and SESSION_PERSISTENT_LIFETIME. A variable that is
+// SESSION_PERSISTENT_IDLE_TIMEOUT, SESSION_PERSISTENT_LIFETIME, SESSIONS_NOT_BEFORE and
+// MAX_SESSIONS. A variable that is
 // not set leaves the default of session.Config. An idle timeout that is longer than the
 // lifetime counts as the lifetime, so that whoever shortens the lifetime need not think
 // of both. For the same reason the two limits of persistent sessions count as the two
@@ -82,6 +92,12 @@ func SessionConfig() (session.Config, error) {
 	}
 	cfg.IdleTimeout = min(cfg.IdleTimeout, cmp.Or(cfg.Lifetime, defaultLifetime))
 	if err = persistentLimits(&cfg); err != nil {
+		return cfg, err
+	}
+	if cfg.MaxSessions, err = maxSessions(); err != nil {
+		return cfg, err
+	}
+	if cfg.NotBefore, err = notBefore(); err != nil {
 		return cfg, err
 	}
 	cfg.SigningKeys, err = Keys(SessionKeys)
@@ -104,6 +120,47 @@ func persistentLimits(cfg *session.Config) error {
 	cfg.PersistentLifetime = max(cmp.Or(lifetime, idle), shortLifetime)
 	cfg.PersistentIdleTimeout = min(max(cmp.Or(idle, lifetime), shortIdle), cfg.PersistentLifetime)
 	return nil
+}
+
+// maxSessions reads MAX_SESSIONS. It is 0 if that is not set.
+func maxSessions() (int, error) {
+	const most = 1000
+	value := os.Getenv(MaxSessions)
+	if value == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > most {
+		return 0, fmt.Errorf("%s is %q; it must be a number from 1 to %d", MaxSessions, value, most)
+	}
+	return n, nil
+}
+
+// ahead is how far the clock of whoever writes down the time that it shows may be ahead.
+const ahead = 5 * time.Minute
+
+// ParseNotBefore reads a cut-off of sessions: a time as RFC 3339 writes it, such as
+// 2026-11-27T14:00:00Z. The error begins with name, which says where the value comes from.
+// A time to come is an error, from five minutes on: until then nobody could stay signed in.
+func ParseNotBefore(name, value string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, value)
+	if err != nil {
+		return t, fmt.Errorf("%s is %q; it must be a time such as 2026-11-27T14:00:00Z", name, value)
+	}
+	if now := time.Now(); t.After(now.Add(ahead)) {
+		return t, fmt.Errorf("%s is %s; it must not be a time to come, since until then nobody could stay signed in. Now it is %s",
+			name, value, now.UTC().Format(time.RFC3339))
+	}
+	return t, nil
+}
+
+// notBefore reads SESSIONS_NOT_BEFORE. It is zero if that is not set.
+func notBefore() (time.Time, error) {
+	value := os.Getenv(SessionsNotBefore)
+	if value == "" {
+		return time.Time{}, nil
+	}
+	return ParseNotBefore(SessionsNotBefore, value)
 }
 
 // ReauthenticationWindow reads REAUTHENTICATION_WINDOW: how long after giving the

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/coatcheck/pkg/config"
@@ -49,6 +50,18 @@ func TestSessionConfig(t *testing.T) {
 		{"persistent idle timeout", "SESSION_PERSISTENT_IDLE_TIMEOUT", "168h", true},
 		{"persistent idle timeout in days", "SESSION_PERSISTENT_IDLE_TIMEOUT", "7d", false},
 		{"persistent lifetime", "SESSION_PERSISTENT_LIFETIME", "720h", true},
+		{"sessions of a user", "MAX_SESSIONS", "1", true},
+		{"many sessions of a user", "MAX_SESSIONS", "1000", true},
+		{"no session of a user", "MAX_SESSIONS", "0", false},
+		{"any number of sessions", "MAX_SESSIONS", "-1", false},
+		{"too many sessions", "MAX_SESSIONS", "1001", false},
+		{"a number with a unit", "MAX_SESSIONS", "10 sessions", false},
+		{"a cut-off", "SESSIONS_NOT_BEFORE", "2026-02-28T14:00:00Z", true},
+		{"a cut-off with an offset and fractions", "SESSIONS_NOT_BEFORE", "2024-02-29T23:59:59.5+05:30", true},
+		{"a cut-off without a zone", "SESSIONS_NOT_BEFORE", "2026-11-27T14:00:00", false},
+		{"a day alone", "SESSIONS_NOT_BEFORE", "2026-11-27", false},
+		{"a day that is none", "SESSIONS_NOT_BEFORE", "2026-02-29T00:00:00Z", false},
+		{"a cut-off to come", "SESSIONS_NOT_BEFORE", "2999-01-01T00:00:00Z", false},
 		{"negative persistent lifetime", "SESSION_PERSISTENT_LIFETIME", "-1h", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -59,6 +72,9 @@ func TestSessionConfig(t *testing.T) {
 			}
 			if err != nil && !strings.Contains(err.Error(), tt.variable) {
 				t.Fatalf("error %q does not name %s", err, tt.variable)
+			}
+			if err != nil && tt.variable != "SESSION_KEYS" && !strings.Contains(err.Error(), tt.value) {
+				t.Fatalf("error %q does not say the value", err)
 			}
 			if err != nil && tt.variable == "SESSION_KEYS" && strings.Contains(err.Error(), tt.value) {
 				t.Fatalf("error %q quotes the key", err)
@@ -91,6 +107,30 @@ func TestSessionConfigValues(t *testing.T) {
 	if len(cfg.SigningKeys) != 2 || len(cfg.SigningKeys[0]) != 32 || cfg.IdleTimeout != 20*time.Minute || cfg.Lifetime != 8*time.Hour {
 		t.Fatalf("got %d keys, idle %v, lifetime %v", len(cfg.SigningKeys), cfg.IdleTimeout, cfg.Lifetime)
 	}
+}
+
+// Every program ends the sessions from before the cut-off, and knows how many a user may
+// have. A clock may be some minutes ahead.
+func TestCutOffAndLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now().UTC()
+		t.Setenv("MAX_SESSIONS", "2")
+		t.Setenv("SESSIONS_NOT_BEFORE", now.Add(5*time.Minute).Format(time.RFC3339))
+		cfg, err := config.SessionConfig()
+		if err != nil || cfg.MaxSessions != 2 || !cfg.NotBefore.Equal(now.Add(5*time.Minute)) {
+			t.Errorf("%d sessions, not before %v: %v", cfg.MaxSessions, cfg.NotBefore, err)
+		}
+		t.Setenv("SESSIONS_NOT_BEFORE", now.Add(5*time.Minute+time.Second).Format(time.RFC3339))
+		if _, err := config.SessionConfig(); err == nil || !strings.Contains(err.Error(), "must not be a time to come") {
+			t.Errorf("a time to come: %v", err)
+		}
+		for _, name := range []string{"MAX_SESSIONS", "SESSIONS_NOT_BEFORE"} {
+			t.Setenv(name, "")
+		}
+		if cfg, err = config.SessionConfig(); err != nil || cfg.MaxSessions != 0 || !cfg.NotBefore.IsZero() {
+			t.Errorf("without the variables: %d sessions, not before %v: %v", cfg.MaxSessions, cfg.NotBefore, err)
+		}
+	})
 }
 
 // An idle timeout that is longer than the lifetime counts as the lifetime, and no other
