@@ -57,7 +57,7 @@ EXAMPLES := $(filter examples/%,$(MODULES))
 # The templates of other front doors than template.yaml's HTTP API.
 FRONT_DOORS := $(wildcard docs/front-doors/*.yaml)
 # What SAM makes of the templates that are written for it.
-TRANSLATED := .cache/translated.json .cache/traced.json .cache/company.json .cache/stack.json .cache/rest.json
+TRANSLATED := .cache/translated.json .cache/company.json .cache/stack.json .cache/rest.json
 
 # The tests in other browsers than Chromium. They need many packages, so they are no part
 # of make e2e and CI.
@@ -241,7 +241,7 @@ build-%Function:
 .cache/company.json: examples/company/template.yaml
 .cache/stack.json: examples/stack/functions.yaml
 .cache/rest.json: docs/front-doors/rest.yaml
-$(TRANSLATED): .ci/translate.py $(TOOLS)/installed
+$(TRANSLATED) .cache/traced.json: .ci/translate.py $(TOOLS)/installed
 	$(TOOLS)/bin/python .ci/translate.py $(filter %.yaml,$^) $(PARAMETERS) > $@.new
 	mv $@.new $@
 
