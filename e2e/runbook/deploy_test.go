@@ -17,7 +17,7 @@ const (
 // added, and the smoke test signs her in. Here the tables are moto's too.
 func TestDeploy(t *testing.T) {
 	s := newStack(t)
-	s.proxy, s.database = nil, s.moto
+	s.name, s.proxy, s.database = "coatcheck", nil, s.moto // the name in samconfig.toml
 	first := find(t, "docs/deploy.md", "Deploying").blocks[0]
 	commands := strings.ReplaceAll(first, "$(output ApiUrl)", s.url)
 	if commands == first {

@@ -39,39 +39,58 @@ func root(file string) string {
 	return path
 }
 
-// startMoto starts moto, an emulator of AWS's control plane, and returns its URL.
+// moto is the only emulator of this test process, because its start takes seconds. Each test
+// has a stack of its own in it.
+var moto struct {
+	sync.Mutex
+	url     string
+	process *childprocess.Process
+}
+
+// startMoto starts moto, an emulator of AWS's control plane, if it does not run yet, and
+// returns its URL.
 func startMoto(t testing.TB) string {
 	t.Helper()
+	moto.Lock()
+	defer moto.Unlock()
+	if moto.url != "" {
+		return moto.url
+	}
 	folder, err := tools()
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, log := testenv.FreePort(t), testenv.NewLogFile(t)
-	cmd := exec.Command(filepath.Join(folder, "moto_server"), "--host", "127.0.0.1", "--port", port)
-	cmd.Stdout, cmd.Stderr = log.File, log.File
-	process, err := childprocess.Start(cmd, childprocess.KILL)
+	log, err := os.Create(root(".cache/moto.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		process.Stop()
-		if t.Failed() {
-			t.Logf("moto printed:\n%s", childprocess.LastPart(log.String()))
-		}
-	})
+	defer log.Close()
+	port := testenv.FreePort(t)
+	cmd := exec.Command(filepath.Join(folder, "moto_server"), "--host", "127.0.0.1", "--port", port)
+	cmd.Stdout, cmd.Stderr = log, log
+	if moto.process, err = childprocess.Start(cmd, childprocess.KILL); err != nil {
+		t.Fatal(err)
+	}
 	url := "http://127.0.0.1:" + port
 	for {
 		if resp, err := http.Get(url + "/moto-api/"); err == nil {
 			resp.Body.Close()
+			moto.url = url
 			return url
 		}
 		select {
-		case <-process.Exited():
-			t.Fatalf("moto has ended:\n%s", log.String())
-		case <-t.Context().Done():
-			t.Fatal("moto does not answer")
+		case <-moto.process.Exited():
+			t.Fatalf("moto has ended; %s has its output", log.Name())
 		case <-time.After(20 * time.Millisecond):
 		}
+	}
+}
+
+// withMoto runs the tests and then stops moto, if one of them has started it.
+func withMoto(m interface{ Run() int }) {
+	m.Run()
+	if moto.process != nil {
+		moto.process.Stop()
 	}
 }
 
@@ -130,6 +149,6 @@ func (s *stack) environment() []string {
 		"PATH="+s.programs+string(os.PathListSeparator)+s.tools+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"AWS_ENDPOINT_URL="+s.moto, "AWS_ENDPOINT_URL_DYNAMODB="+s.database,
 		"AWS_REGION="+region, "AWS_DEFAULT_REGION="+region, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
-		"AWS_PAGER=", "STAND_IN_FOR_SAM="+s.hook,
+		"AWS_PAGER=", "STACK="+s.name, "STAND_IN_FOR_SAM="+s.hook,
 	)
 }

@@ -13,6 +13,7 @@ import (
 
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/internal/testing/testenv"
+	"example.com/coatcheck/internal/testing/testmain"
 )
 
 // binaries is the folder of the built functions, for example profile/bootstrap.
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	dynamotest.Main(m)
+	testmain.Main(m, dynamotest.Main, withMoto)
 }
 
 // buildFunctions builds every function of the template.

@@ -60,7 +60,7 @@ type process struct {
 func newStack(t testing.TB) *stack {
 	t.Helper()
 	s := &stack{
-		TB: t, name: "coatcheck", moto: startMoto(t), programs: t.TempDir(),
+		TB: t, name: strings.ToLower(t.Name()), moto: startMoto(t), programs: t.TempDir(),
 		parameters: map[string]string{}, secrets: map[string]string{}, tables: map[string]string{},
 		saved: map[string][]map[string]types.AttributeValue{},
 	}
@@ -232,6 +232,9 @@ func (s *stack) upload() error {
 	if err := os.WriteFile(file, empty, 0o600); err != nil {
 		return err
 	}
+	if _, err := s.aws("s3", "ls", "s3://bucket/code.zip"); err == nil {
+		return nil // another test has put it there
+	}
 	_, err := s.aws("s3", "mb", "s3://bucket")
 	if err == nil {
 		_, err = s.aws("s3", "cp", file, "s3://bucket/code.zip")
@@ -306,7 +309,7 @@ func (s *stack) variables() (map[string]map[string]string, error) {
 	var list struct {
 		Functions []struct {
 			FunctionName string
-			Environment  struct{ Variables map[string]string }
+			Environment  struct{ Variables map[string]any } // moto leaves a parameter of the type Number a number
 		}
 	}
 	if err := s.query(&list, "lambda", "list-functions"); err != nil {
@@ -315,8 +318,12 @@ func (s *stack) variables() (map[string]map[string]string, error) {
 	all := map[string]map[string]string{}
 	for id, name := range s.made {
 		for _, f := range list.Functions {
-			if f.FunctionName == name {
-				all[id] = f.Environment.Variables
+			if f.FunctionName != name {
+				continue
+			}
+			all[id] = map[string]string{}
+			for variable, value := range f.Environment.Variables {
+				all[id][variable] = fmt.Sprint(value)
 			}
 		}
 	}
