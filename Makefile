@@ -31,6 +31,7 @@ DETECTOR = $(if $(RACE),$(RACE) $(UNWATCHED))
 SLOWEST := ./pkg/accounts ./functions ./cmd/coatcheck ./pkg/signin ./pkg/accounts/password ./cmd/server
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 SAM_CLI     := 1.170.0
 CFN_LINT    := 1.58.0
 CHECKOV     := 3.3.29
@@ -155,7 +156,7 @@ lint: $(TRANSLATED) $(SCANNER)/installed ## Check Go, for each platform, and lin
 	@unformatted=$$(find . -name '*.go' -not -path './.*/*' -exec gofmt -l {} +; gofmt -l .ci); \
 	if [ -n "$$unformatted" ]; then echo "run make fmt:" $$unformatted; exit 1; fi
 	@mkdir -p .cache/bin && GOBIN="$(CURDIR)/.cache/bin" go install $(STATICCHECK)
-	go vet ./.ci/rename ./.ci/shrink ./testdata/curl ./testdata/race
+	go vet ./.ci/release ./.ci/rename ./.ci/shrink ./testdata/curl ./testdata/race
 	@for module in $(MODULES); do (set -x; cd $$module && go mod tidy -diff && go vet ./... && "$(CURDIR)/.cache/bin/staticcheck" ./...) || exit 1; done
 	@for platform in $(PLATFORMS); do for module in $(MODULES); do \
 		(set -x; cd $$module && CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./...) || exit 1; \
@@ -222,17 +223,26 @@ rename: export MODULE := $(MODULE)
 rename: ## Give the module another path, everywhere: make rename MODULE=github.com/you/coatcheck
 	@go run .ci/rename/rename.go "$$MODULE"
 
+.PHONY: release
+release: vulncheck ## Build the functions' zips, the command line, their sums and what is in them, in .cache/release
+	go run ./.ci/release .cache/release
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what the code calls; GOVULNDB names another database
+	@for module in $(MODULES); do (set -x; cd $$module && go run $(GOVULNCHECK) $(if $(GOVULNDB),-db "$(GOVULNDB)") ./...) || exit 1; done
+
 .PHONY: clean
 clean: ## Remove everything built or fetched
 	rm -rf .aws-sam examples/*/.aws-sam .cache
 
-# sam build calls this rule for each function: LoginFunction is functions/login. The tag
+# sam build calls this rule for each function: LoginFunction is functions/login. The same
+# code gives the same bytes, with or without git. The tag
 # lambda.norpc leaves out code that only the retired go1.x runtime needs. The tag
 # nethttpomithttp2 leaves out HTTP/2, which neither Lambda's runtime API nor DynamoDB
 # supports.
 build-%Function: GOOS := linux
 build-%Function:
-	CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(ARCHITECTURE:x86_64=amd64) go build -trimpath -ldflags=-s -tags lambda.norpc,nethttpomithttp2 $(GCFLAGS) \
+	CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(ARCHITECTURE:x86_64=amd64) go build -trimpath -buildvcs=false -ldflags=-s -tags lambda.norpc,nethttpomithttp2 $(GCFLAGS) \
 		-o $(ARTIFACTS_DIR)/bootstrap ./functions/$(shell echo $* | tr A-Z a-z)
 
 .cache/translated.json: template.yaml

@@ -83,6 +83,8 @@ type commands struct {
 		Create createTables `cmd:"" help:"Create the tables of a SQL store or of a local DynamoDB, and update SQL tables of an older release."`
 		SQL    printSQL     `cmd:"" name:"sql" help:"Print the SQL that makes the tables of PostgreSQL or SQLite."`
 	} `cmd:"" help:"The tables of sessions, users and attempts to sign in."`
+
+	Version showVersion `cmd:"" help:"Print the version."`
 }
 
 func main() {
