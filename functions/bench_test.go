@@ -2,6 +2,7 @@ package functions_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"regexp"
 	"strconv"
@@ -25,6 +26,57 @@ func BenchmarkLogin(b *testing.B) {
 	perLogin := (processorSeconds(b, process) - before) / float64(b.N) * 1000
 	b.ReportMetric(perLogin, "cpu-ms/op")
 	b.ReportMetric(perLogin*1769/1024, "ms-at-1024MB/op")
+	b.ReportMetric(peakMemory(b, process), "peak-MB")
+}
+
+// BenchmarkLoad sends one kind of request after another to the real functions, as a Lambda
+// instance gets them, and measures the processor time of each. ms/op is the time at the
+// memory that template.yaml gives the function. docs/capacity.md says what follows from it.
+func BenchmarkLoad(b *testing.B) {
+	s := newStack(b, map[string]string{"ATTEMPTS_PER_NETWORK": "1000000,1h"})
+	cookie := s.signIn(b)
+	for _, load := range []struct {
+		function, path string
+		memory         float64 // in MB
+	}{
+		{"ProfileFunction", "/profile", 256},
+		{"WhoamiFunction", "/whoami", 256},
+		{"SessionsFunction", "/sessions", 256},
+	} {
+		b.Run(load.path, func(b *testing.B) {
+			s.measure(b, load.function, load.memory, func() {
+				if r := s.do(b, request{method: "GET", path: load.path, cookie: cookie}); r.status != http.StatusOK {
+					b.Fatalf("%d %s", r.status, r.body)
+				}
+			})
+		})
+	}
+	var cookies []string
+	b.Run("/login", func(b *testing.B) {
+		s.measure(b, "LoginFunction", 1024, func() { cookies = append(cookies, s.signIn(b)) })
+	})
+	b.Run("/logout", func(b *testing.B) {
+		s.measure(b, "LogoutFunction", 256, func() {
+			cookie, cookies = cookies[0], append(cookies[1:], cookies[0]) // a session that has ended costs the same call
+			if r := s.do(b, request{method: "POST", path: "/logout", cookie: cookie}); r.status >= http.StatusBadRequest {
+				b.Fatalf("%d %s", r.status, r.body)
+			}
+		})
+	})
+}
+
+// measure calls do b.N times, and reports the processor time that the function has taken for
+// each. With 1,769 MB a function gets a whole processor.
+func (s *stack) measure(b *testing.B, function string, memory float64, do func()) {
+	process := s.functions[function].cmd.Process.Pid
+	do() // opens the connections
+	before := processorSeconds(b, process)
+	for b.Loop() {
+		do()
+	}
+	each := (processorSeconds(b, process) - before) / float64(b.N) * 1000
+	b.ReportMetric(each, "cpu-ms/op")
+	b.ReportMetric(each*1769/memory, "ms-at-its-memory/op")
 	b.ReportMetric(peakMemory(b, process), "peak-MB")
 }
 
