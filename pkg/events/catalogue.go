@@ -67,6 +67,7 @@ var kinds = []Kind{
 	info("client_gone", request+"error", "A client has disconnected before it had the answer."),
 	failure("event_lost", "event panic stack", "A function that was passed to events.Tee has panicked."),
 	warn("excess_rate_limit_exceeded", request+"error locked", "An attempt to give a password was not looked at, because too many have failed. reason: which limit it was. locked: whether waiting does not help.").reasons("device name network user"),
+	warn("expired_rows_left", "table error", "Expired rows of a SQL table were not removed. A later call tries again."),
 	info("input_validation_fail", request+"status error", "A request was malformed."),
 	info("keys_changed", "user_id actor before after", "An operator has made the next value of SESSION_KEYS. before, after: the names of its keys, the one that signs first. It holds once it is deployed. It is about everybody, and so its user_id is that of no user.").kept(),
 	failure("lambda_event_unknown", "error", "A function was invoked with what is no HTTP request."),

@@ -39,10 +39,14 @@ func (r *fixture) events() (events []string) {
 // TestEvents lists what each kind of request logs: one line for each event, in the
 // words of OWASP's Logging Vocabulary.
 func TestEvents(t *testing.T) {
-	const created = "INFO session_created session_id=<id> user_id=alice-id"
-	const success = "INFO authn_login_success ip=192.0.2.1 session_id=<id> user_agent=Firefox user_id=alice-id"
-	const replaced = "INFO session_ended ip=192.0.2.1 reason=replaced session_id=<id> user_id=alice-id"
-	const fail = "WARN authn_login_fail ip=192.0.2.1 method=POST path=/login"
+	const created = "INFO session_created ip=192.0.2.1 session_id=<id> user_agent=Firefox user_id=alice-id"
+	const success = "INFO authn_login_success failures=0 ip=192.0.2.1 new_device=false session_id=<id> user_agent=Firefox user_id=alice-id"
+	const replaced = "INFO session_ended by_session_id=<id> ip=192.0.2.1 reason=replaced session_id=<id> user_agent=Firefox user_id=alice-id"
+	fail := func(method, path, reason, user string) string {
+		return "WARN authn_login_fail ip=192.0.2.1 method=" + method + " path=" + path + " reason=" + reason + " user_agent=Firefox" + user
+	}
+	const alice, dora = " user_id=alice-id", " user_id=dora-id"
+	const aliceSignedIn = "ip=192.0.2.1 method=%s path=%s session_id=<id> status=%d user_agent=Firefox user_id=alice-id"
 	for name, tt := range map[string]struct {
 		given  func(*fixture) string
 		req    *http.Request
@@ -50,35 +54,42 @@ func TestEvents(t *testing.T) {
 	}{
 		"login":               {nil, post("/login", asJSON, rightJSON), []string{created, success}},
 		"login again":         {(*fixture).signIn, post("/login", asJSON, rightJSON), []string{replaced, created, success}},
-		"wrong password":      {nil, post("/login", asJSON, wrongJSON), []string{fail}},
-		"unknown user":        {nil, post("/login", asJSON, `{"username":"correct horse battery staple","password":"x"}`), []string{fail}},
-		"disabled user":       {nil, post("/login", asJSON, strings.Replace(rightJSON, "alice", "dora", 1)), []string{fail}},
-		"disabled on the way": {disableAfterCreate, post("/login", asJSON, rightJSON), []string{fail}},
+		"wrong password":      {nil, post("/login", asJSON, wrongJSON), []string{fail("POST", "/login", "password", alice)}},
+		"unknown user":        {nil, post("/login", asJSON, `{"username":"correct horse battery staple","password":"x"}`), []string{fail("POST", "/login", "unknown", "")}},
+		"disabled user":       {nil, post("/login", asJSON, strings.Replace(rightJSON, "alice", "dora", 1)), []string{fail("POST", "/login", "disabled", dora)}},
+		"disabled on the way": {disableAfterCreate, post("/login", asJSON, rightJSON), []string{fail("POST", "/login", "changed", alice)}},
 		"login page":          {nil, get("/login"), nil},
 		"profile":             {(*fixture).signIn, get("/profile"), nil},
 		"no session":          {nil, get("/profile"), nil},
-		"different cookies":   {states["different cookies"], get("/profile"), []string{"WARN session_cookies_differ ip=192.0.2.1"}},
-		"one cookie twice":    {cookieTwice, get("/profile"), nil},
-		"sent twice at once":  {(*fixture).signInAndRenewMeanwhile, post("/reauthenticate", asJSON, `{"password":"correct horse battery staple"}`), []string{"INFO session_renewed session_id=<id> user_id=alice-id"}},
+		"wrong password again": {(*fixture).signIn, post("/reauthenticate", asJSON, `{"password":"x"}`), []string{
+			"WARN authn_login_fail ip=192.0.2.1 method=POST path=/reauthenticate reason=password session_id=<id> user_agent=Firefox user_id=alice-id"}},
+		"malformed, signed in": {(*fixture).signIn, post("/reauthenticate", asJSON, "{"), []string{
+			"INFO input_validation_fail " + fmt.Sprintf(aliceSignedIn, "POST", "/reauthenticate", 400)}},
+		"a revoked device": {(*fixture).signIn, post("/sessions/revoke-all", asJSON, "{}"), []string{
+			"INFO session_ended by_session_id=<id> ip=192.0.2.1 reason=revoked session_id=<id> user_agent=Firefox user_id=alice-id"}},
+
+		"different cookies":  {states["different cookies"], get("/profile"), []string{"WARN session_cookies_differ ip=192.0.2.1 user_agent=Firefox"}},
+		"one cookie twice":   {cookieTwice, get("/profile"), nil},
+		"sent twice at once": {(*fixture).signInAndRenewMeanwhile, post("/reauthenticate", asJSON, `{"password":"correct horse battery staple"}`), []string{"INFO session_renewed ip=192.0.2.1 session_id=<id> user_agent=Firefox user_id=alice-id"}},
 		"no preferences": {func(r *fixture) string {
 			cookie := r.signIn()
 			r.accounts.edit = func(a *accounts.Account) { a.UserID = "another-id" }
 			return cookie
 		}, post("/preferences", asJSON, `{"theme":"dark"}`), nil},
-		"logout":           {(*fixture).signIn, post("/logout", "", ""), []string{"INFO session_ended ip=192.0.2.1 reason=logout session_id=<id> user_id=alice-id"}},
+		"logout":           {(*fixture).signIn, post("/logout", "", ""), []string{"INFO session_ended ip=192.0.2.1 reason=logout session_id=<id> user_agent=Firefox user_id=alice-id"}},
 		"logout of nobody": {nil, post("/logout", "", ""), nil},
 		"unknown path":     {nil, get("/nothing"), nil},
 		"wrong method":     {nil, get("/logout"), nil},
 		"from elsewhere": {(*fixture).signIn, with(post("/logout", "", ""), "Sec-Fetch-Site", "cross-site"),
-			[]string{"WARN malicious_cors error=cross-origin request detected from Sec-Fetch-Site header ip=192.0.2.1 method=POST path=/logout"}},
-		"malformed":    {nil, post("/login", asJSON, "{"), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=400"}},
-		"header twice": {nil, post("/login", asJSON+","+asJSON, "{"), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=400"}},
-		"too large":    {nil, post("/login", asJSON, strings.Repeat(" ", 9000)), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=413"}},
-		"wrong type":   {nil, post("/login", "text/plain", "{"), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=415"}},
+			[]string{"WARN malicious_cors error=cross-origin request detected from Sec-Fetch-Site header ip=192.0.2.1 method=POST path=/logout user_agent=Firefox"}},
+		"malformed":    {nil, post("/login", asJSON, "{"), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=400 user_agent=Firefox"}},
+		"header twice": {nil, post("/login", asJSON+","+asJSON, "{"), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=400 user_agent=Firefox"}},
+		"too large":    {nil, post("/login", asJSON, strings.Repeat(" ", 9000)), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=413 user_agent=Firefox"}},
+		"wrong type":   {nil, post("/login", "text/plain", "{"), []string{"INFO input_validation_fail ip=192.0.2.1 method=POST path=/login status=415 user_agent=Firefox"}},
 		"outage": {states["session store down"], get("/profile"),
-			[]string{"ERROR sys_failure error=connection refused method=GET path=/profile status=503"}},
+			[]string{"ERROR sys_failure error=connection refused ip=192.0.2.1 method=GET path=/profile status=503 user_agent=Firefox"}},
 		"outage of the accounts": {states["account store down"], post("/login", asJSON, rightJSON),
-			[]string{"ERROR sys_failure error=reading the account: connection refused method=POST path=/login status=503"}},
+			[]string{"ERROR sys_failure error=reading the account: connection refused ip=192.0.2.1 method=POST path=/login status=503 user_agent=Firefox"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newFixture(t)

@@ -14,6 +14,7 @@ import (
 	"example.com/coatcheck/internal/stores/epoch"
 	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/pkg/accounts/throttle"
+	"example.com/coatcheck/pkg/events"
 )
 
 // Attempts is a [throttle.Store] in the table coatcheck_attempts of PostgreSQL or
@@ -43,7 +44,7 @@ func (a *Attempts) Count(ctx context.Context, c throttle.Count) (counter throttl
 		}
 		if err == nil && a.counts.Add(1)%sweepEvery == 1 {
 			if err := sweep(ctx, conn, c.At); err != nil {
-				cmp.Or(a.Logger, slog.Default()).WarnContext(ctx, "expired attempts not removed; a later attempt tries again", "error", err)
+				events.Log(ctx, cmp.Or(a.Logger, slog.Default()), "expired_rows_left", "table", "coatcheck_attempts", "error", err)
 			}
 		}
 		return err

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"example.com/coatcheck/internal/stores/sqldb"
+	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/signin/oidc"
 )
@@ -152,7 +153,7 @@ func (s *Store) sweep(ctx context.Context, conn *sql.Conn, now time.Time) {
 	_, err := conn.ExecContext(ctx, `DELETE FROM coatcheck_oidc_links WHERE expires_at <= $1
 		AND id IN (SELECT id FROM coatcheck_oidc_links WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, now.Unix(), sweepRows)
 	if err != nil {
-		cmp.Or(s.Logger, slog.Default()).WarnContext(ctx, "expired links of OpenID sessions not removed; a later call tries again", "error", err)
+		events.Log(ctx, cmp.Or(s.Logger, slog.Default()), "expired_rows_left", "table", "coatcheck_oidc_links", "error", err)
 	}
 }
 
