@@ -33,6 +33,9 @@ func TestRules(t *testing.T) {
 		{"a bridge", "", bridge},
 		{"a bridge to nothing", "LegacyCookies needs LegacySourcesArn", with(bridge, "LegacySourcesArn", "")},
 		{"a bridge for ever", "LegacyCookies needs BridgeEndsAt", with(bridge, "BridgeEndsAt", "")},
+		{"a pipe", "", map[string]string{"AuditPipe": "true"}},
+		{"a pipe from nothing", "AuditPipe needs an AuditDays that is not 0", map[string]string{"AuditPipe": "true", "AuditDays": "0"}},
+		{"a pipe from a table of others", "AuditPipe reads the stream of the stack's own table: it needs an empty ExistingAuditTable", map[string]string{"AuditPipe": "true", "ExistingAuditTable": "restored"}},
 		{"another login", "LegacyLoginURL needs LegacyLoginKey", map[string]string{"LegacyLoginURL": "https://www.example.com/internal"}},
 	} {
 		e := translate(t).evaluate(t, tt.parameters)

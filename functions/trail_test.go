@@ -88,8 +88,9 @@ func TestTrail(t *testing.T) {
 	}
 	r = s.do(t, changePassword(cookie, password, nextPassword))
 	cookie = r.cookie()
-	if got := alice("a change of the password", ended+"password_changed", "authn_password_change"); got[0].SessionID != idOf(two) && got[1].SessionID != idOf(two) {
-		t.Errorf("the change has not ended %s: %+v", idOf(two), got)
+	changed := alice("a change of the password", ended+"password_changed", ended+"password_changed", "authn_password_change") // the converted one too
+	if !slices.ContainsFunc(changed, func(e audit.Entry) bool { return e.SessionID == idOf(two) }) {
+		t.Errorf("the change has not ended %s: %+v", idOf(two), changed)
 	}
 	s.signInWith(t, nextPassword)
 	s.signInWith(t, nextPassword)

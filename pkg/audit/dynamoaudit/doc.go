@@ -63,7 +63,7 @@
 //	event                 S        the name of its kind in package events
 //	session_id, ip,
 //	user_agent, reason,
-//	actor                 S        optional; see audit.Entry
+//	actor                 S        may be empty; see audit.Entry
 //	details               M of S   optional; the other attributes of the event
 //	expires_at            N        Unix seconds; from then on the entry counts as not there
 //

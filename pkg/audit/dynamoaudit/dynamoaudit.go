@@ -138,7 +138,8 @@ func (s *Store) All(ctx context.Context) iter.Seq2[audit.Entry, error] {
 	}
 }
 
-// fields are the attributes of an item that are texts, and may be absent.
+// fields are the attributes of an item that are texts, and may be empty. They are there all
+// the same: a pipe that reads them from the table's stream finds every path.
 func fields(e *audit.Entry) map[string]*string {
 	return map[string]*string{
 		"session_id": &e.SessionID, "ip": &e.IP, "user_agent": &e.UserAgent, "reason": &e.Reason, "actor": &e.Actor,
@@ -148,9 +149,7 @@ func fields(e *audit.Entry) map[string]*string {
 func encode(e audit.Entry) attributes {
 	item := attributes{"user_id": text(e.UserID), "key": text(e.Key()), "event": text(e.Event), "expires_at": seconds(e.ExpiresAt)}
 	for name, value := range fields(&e) {
-		if *value != "" {
-			item[name] = text(*value)
-		}
+		item[name] = text(*value)
 	}
 	if len(e.Details) > 0 {
 		details := attributes{}
