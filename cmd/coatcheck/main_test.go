@@ -384,7 +384,7 @@ func TestMissingVariables(t *testing.T) {
 func TestWrongUsage(t *testing.T) {
 	sh := newShell(t)
 	for _, test := range []struct{ args, want string }{
-		{"", `expected one of "users", "sessions", "migrate", "keys", "tables"; see: coatcheck --help`},
+		{"", `expected one of "users", "sessions", "migrate", "keys", "audit", ...; see: coatcheck --help`},
 		{"user", `there is an argument that belongs to nothing, did you mean "users"\?; see: coatcheck --help`},
 		{"us", `there is an argument that belongs to nothing, did you mean "users"\?; see: coatcheck --help`},
 		{"postgres://u:c4nary@h/x", `there is an argument that belongs to nothing; see: coatcheck --help`},

@@ -13,7 +13,9 @@ import (
 
 	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/pkg/accounts/sqlaccounts"
+	"example.com/coatcheck/pkg/audit/sqlaudit"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/deployed"
 	"example.com/coatcheck/pkg/config/dynamoconfig"
 	"example.com/coatcheck/pkg/config/storeconfig"
 	"example.com/coatcheck/pkg/session/sqlstore"
@@ -26,7 +28,8 @@ type createTables struct {
 // Help implements [kong.HelpProvider].
 func (createTables) Help() string {
 	return `SQL tables are made, and those of an older release updated, with all that is in them. A table of DynamoDB that exists is left alone,
-and each is called what its variable says: SessionsTable in the template is SESSIONS_TABLE in the environment. In AWS they are made by
+and each is called what its variable says: SessionsTable in the template is SESSIONS_TABLE in the environment. Without AUDIT_TABLE
+there is no audit trail, and without BRIDGE_TABLE no bridge. In AWS they are made by
 sam deploy, so without AWS_ENDPOINT_URL_DYNAMODB nothing is done. Redis has no tables.`
 }
 
@@ -61,6 +64,9 @@ func (c *createTables) createInDynamoDB(ctx context.Context) error {
 	var conditions []string
 	if os.Getenv(config.BridgeTable) != "" {
 		conditions = append(conditions, "HasBridge")
+	}
+	if os.Getenv(deployed.AuditTable) == "" {
+		conditions = append(conditions, "NoAudit")
 	}
 	template, err := samtemplate.Read(c.Template, conditions...)
 	if err != nil {
@@ -128,6 +134,6 @@ type printSQL struct {
 
 // Run implements the command.
 func (c *printSQL) Run() error {
-	_, err := fmt.Print(sqlstore.Dialect(c.Dialect).Schema(), "\n", sqlaccounts.Schema(c.Dialect))
+	_, err := fmt.Print(sqlstore.Dialect(c.Dialect).Schema(), "\n", sqlaccounts.Schema(c.Dialect), "\n", sqlaudit.Schema(c.Dialect))
 	return err
 }

@@ -19,7 +19,7 @@ const template = "../../template.yaml"
 // it deletes the tables that exist by then.
 func (s *shell) newNames(t *testing.T) *shell {
 	fresh := &shell{t, maps.Clone(s.env)}
-	for _, variable := range []string{"USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE"} {
+	for _, variable := range []string{"USERS_TABLE", "SESSIONS_TABLE", "ATTEMPTS_TABLE", "AUDIT_TABLE"} {
 		name := strings.ToLower(variable) + "-" + rand.Text()
 		fresh.env[variable] = name
 		t.Cleanup(func() {
@@ -45,10 +45,10 @@ func (s *shell) exists(variable string) (ttl string, ok bool) {
 
 func TestTablesCreate(t *testing.T) {
 	sh := newShell(t).newNames(t)
-	users, sessions, attempts := sh.env["USERS_TABLE"], sh.env["SESSIONS_TABLE"], sh.env["ATTEMPTS_TABLE"]
+	users, sessions, attempts, trail := sh.env["USERS_TABLE"], sh.env["SESSIONS_TABLE"], sh.env["ATTEMPTS_TABLE"], sh.env["AUDIT_TABLE"]
 
 	want := fmt.Sprintf("Created table %q with TTL on expires_at.\nCreated table %q with TTL on expires_at.\nCreated table %q.\n", attempts, sessions, users)
-	if got := sh.ok("", "tables", "create", "--template", template); got != want {
+	if got := sh.with("AUDIT_TABLE", "").ok("", "tables", "create", "--template", template); got != want {
 		t.Errorf("stdout %q, want %q", got, want)
 	}
 	if ttl, ok := sh.exists("SESSIONS_TABLE"); !ok || ttl != "expires_at" {
@@ -58,9 +58,15 @@ func TestTablesCreate(t *testing.T) {
 		t.Errorf("users table: exists %v, TTL %q; want none", ok, ttl)
 	}
 
-	sh.ok(phrase, "users", "add", "alice")
+	sh.with("AUDIT_TABLE", "").ok(phrase, "users", "add", "alice")
+	want = fmt.Sprintf("Created table %q with TTL on expires_at.\n", trail)
+	if got := sh.ok("", "tables", "create", "--template", template); !strings.Contains(got, want) || strings.Count(got, "Created") != 1 {
+		t.Errorf("with AUDIT_TABLE: stdout %q, want %q in it", got, want)
+	}
+	sh.ok("", "users", "disable", "alice")
+	sh.ok("", "users", "enable", "alice")
 	want = ""
-	for _, name := range []string{attempts, sessions, users} {
+	for _, name := range []string{attempts, trail, sessions, users} {
 		want += fmt.Sprintf("Table %q exists already and was left alone.\n", name)
 	}
 	if got := sh.ok("", "tables", "create", "--template", template); got != want {
@@ -70,6 +76,9 @@ func TestTablesCreate(t *testing.T) {
 		t.Errorf("the second run lost the user: %v", err)
 	}
 	sh.ok("", "sessions", "list", "alice")
+	if got := sh.ok("", "audit", "alice"); strings.Count(got, "user_updated") != 2 {
+		t.Errorf("the audit trail is %q", got)
+	}
 }
 
 func TestTablesCreateRefuses(t *testing.T) {
