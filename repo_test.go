@@ -233,6 +233,8 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/legacy/...", "pkg/legacy"},
 	{"pkg/bridge", "pkg/clientip pkg/events pkg/legacy pkg/session pkg/signin/authn"},
 	{"pkg/bridge/...", "pkg/bridge pkg/session internal/stores/..."},
+	{"pkg/smoketest", "pkg/signin/site"},
+	{"pkg/canary", "pkg/events pkg/smoketest"},
 	{"pkg/config", "pkg/clientip pkg/events pkg/session"},
 	{"pkg/config/legacyconfig", "pkg/config pkg/bridge pkg/legacy pkg/legacy/..."},
 	{"pkg/config/bridgeconfig", "pkg/config pkg/config/legacyconfig pkg/config/signinconfig pkg/bridge pkg/legacy pkg/session pkg/signin/authn pkg/signin/site"},

@@ -221,6 +221,7 @@ func (j *journey) walk() {
 	}
 	j.take("who", whoami(cookie), loadCost, http.StatusOK)
 	j.take("who is nobody", whoami(""), budget{}, http.StatusUnauthorized)
+	j.take("activity", request{method: "GET", path: "/activity", cookie: cookie}, activityCost, http.StatusOK)
 	other := j.form()
 	j.sessions(cookie, other)
 

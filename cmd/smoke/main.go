@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/signal"
 
-	"example.com/coatcheck/internal/local/smoketest"
+	"example.com/coatcheck/pkg/smoketest"
 )
 
 func main() {

@@ -63,6 +63,8 @@ var kinds = []Kind{
 	failure("authorizer_missing", "error"+client, "A function that trusts an authorizer was called without one: its route is not behind it."),
 	warn("authz_fail", request+"error", "A request was refused. not_proxied: it did not come through the proxy. other_user: another user came back from the OpenID provider. role: the user lacks a role.").reasons("not_proxied other_user role"),
 	warn("bridge_window_failed", "error", "The bridge to another system could not ask its store until when it is open. Its next conversion tries again."),
+	failure("canary_failed", "user_id step error", "The canary has found something wrong with the product. step: where."),
+	info("canary_ok", "user_id password_changed", "The canary has found nothing wrong. password_changed: whether it has changed its password too."),
 	warn("certificate_not_kept", "error", "cmd/server could not store its own certificate, so browsers will warn again after the next start."),
 	info("client_gone", request+"error", "A client has disconnected before it had the answer."),
 	failure("event_lost", "event panic stack", "A function that was passed to events.Tee has panicked."),

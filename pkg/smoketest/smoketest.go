@@ -1,5 +1,7 @@
 // Package smoketest tests a running server over HTTP, with the requests of one user.
 // It reports the first thing that is wrong.
+//
+// This package may still change in ways that break programs.
 package smoketest
 
 import (
@@ -22,10 +24,14 @@ import (
 type Test struct {
 	URL                string // of the server: https, or http at localhost
 	Username, Password string
-	Step               func(name string) // called before each step
+	UserID             string            // if it is not "", the user must have it, and no roles
+	Step               func(name string) // called before each step; nil means that nobody is told
 
 	client *http.Client
 }
+
+// ErrRefused is what the error wraps if the server refuses the name and the password.
+var ErrRefused = errors.New("the name and the password are refused")
 
 const cookieName = "__Host-SESSIONID"
 
@@ -39,12 +45,8 @@ type answer struct {
 // Run returns nil if the server does everything that it should. The error contains
 // the step, the expected result and the actual result. It contains no secret.
 func (t *Test) Run(ctx context.Context) error {
-	if err := t.check(); err != nil {
+	if err := t.begin(); err != nil {
 		return err
-	}
-	t.client = &http.Client{
-		Timeout:       30 * time.Second, // the same as the gateway's timeout
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	var first, second, id string
 	for _, step := range []struct {
@@ -67,15 +69,63 @@ func (t *Test) Run(ctx context.Context) error {
 		{"the first logs out", func() error { return t.expect(ctx, http.StatusNoContent, "POST", "/logout", first, nil) }},
 		{"its cookie is worth nothing", func() error { return t.profile(ctx, first, http.StatusUnauthorized) }},
 	} {
-		t.Step(step.name)
-		if err := step.do(); err != nil {
-			return fmt.Errorf("%s: %w", step.name, err)
+		if err := t.take(step.name, step.do); err != nil {
+			t.leave(ctx, first, second)
+			return err
 		}
 	}
 	return nil
 }
 
-func (t *Test) check() error {
+// ChangePassword changes the user's password to next: it signs in, and logs out again. If the
+// answer of the server is lost, nobody knows which of the two passwords holds.
+func (t *Test) ChangePassword(ctx context.Context, next string) error {
+	if err := t.begin(); err != nil {
+		return err
+	}
+	var cookie string
+	defer func() { t.leave(ctx, cookie) }()
+	err := t.take("the right one signs in", func() (err error) { cookie, err = t.login(ctx); return err })
+	if err != nil {
+		return err
+	}
+	return t.take("the password is changed", func() error {
+		a, err := t.send(ctx, "POST", "/password", cookie, nil, map[string]string{"current_password": t.Password, "new_password": next})
+		if err != nil {
+			return err
+		}
+		if a.status != http.StatusNoContent {
+			return fmt.Errorf("POST /password answers %d, want 204; it says %s", a.status, a.body)
+		}
+		cookie, err = tokenOf(a, "/password")
+		return err
+	})
+}
+
+// take takes one step.
+func (t *Test) take(step string, do func() error) error {
+	if t.Step != nil {
+		t.Step(step)
+	}
+	if err := do(); err != nil {
+		return fmt.Errorf("%s: %w", step, err)
+	}
+	return nil
+}
+
+// leave logs out what a test has left behind. It has failed already, or is over.
+func (t *Test) leave(ctx context.Context, cookies ...string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for _, cookie := range cookies {
+		if cookie != "" {
+			t.send(ctx, "POST", "/logout", cookie, nil, nil)
+		}
+	}
+}
+
+// begin checks the fields, and makes a client.
+func (t *Test) begin() error {
 	u, err := url.Parse(t.URL)
 	switch {
 	case err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "":
@@ -86,6 +136,10 @@ func (t *Test) check() error {
 		return errors.New("there is no user name or no password")
 	}
 	t.URL = u.Scheme + "://" + u.Host
+	t.client = &http.Client{
+		Timeout:       30 * time.Second, // the same as the gateway's timeout
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	return nil
 }
 
@@ -157,12 +211,19 @@ func (t *Test) profile(ctx context.Context, cookie string, status int) error {
 	if a.status != status {
 		return fmt.Errorf("GET /profile answers %d, want %d", a.status, status)
 	}
-	var profile struct{ Username string }
+	var profile struct {
+		Username string
+		UserID   string `json:"user_id"`
+		Roles    []string
+	}
 	if status != http.StatusOK {
 		return nil
 	}
 	if err := json.Unmarshal(a.body, &profile); err != nil || !strings.EqualFold(profile.Username, t.Username) {
 		return fmt.Errorf("the profile is that of %q, want %q (%v)", profile.Username, t.Username, err)
+	}
+	if t.UserID != "" && (profile.UserID != t.UserID || len(profile.Roles) > 0) {
+		return fmt.Errorf("the user has the ID %q and the roles %q, want %q and none", profile.UserID, profile.Roles, t.UserID)
 	}
 	return nil
 }
@@ -185,9 +246,17 @@ func (t *Test) login(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if a.status != http.StatusOK {
-		return "", fmt.Errorf("POST /login answers %d, want 200; it says %s", a.status, a.body)
+	switch a.status {
+	case http.StatusOK:
+		return tokenOf(a, "/login")
+	case http.StatusUnauthorized:
+		return "", fmt.Errorf("POST /login answers 401: %w", ErrRefused)
 	}
+	return "", fmt.Errorf("POST /login answers %d, want 200; it says %s", a.status, a.body)
+}
+
+// tokenOf returns the value of the session cookie that an answer of the path sets.
+func tokenOf(a *answer, path string) (string, error) {
 	token := ""
 	for _, line := range a.header.Values("Set-Cookie") {
 		cookie, err := http.ParseSetCookie(line)
@@ -202,7 +271,7 @@ func (t *Test) login(ctx context.Context) (string, error) {
 		}
 	}
 	if token == "" {
-		return "", fmt.Errorf("POST /login sets no cookie %s", cookieName)
+		return "", fmt.Errorf("POST %s sets no cookie %s", path, cookieName)
 	}
 	return token, nil
 }

@@ -20,13 +20,13 @@ import (
 // serve runs the real server, with the demo user, and returns its URL.
 func serve(t *testing.T) *url.URL {
 	t.Helper()
-	folder, release, err := testenv.Kept("../../../.cache/tested/smoketest")
+	folder, release, err := testenv.Kept("../../.cache/tested/smoketest")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer release()
 	binary := filepath.Join(folder, "server")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../../cmd/server").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/server").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	cmd := exec.Command(binary, "-addr", "localhost:0")
