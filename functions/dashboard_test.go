@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"example.com/coatcheck/pkg/events"
 )
 
 type widget struct {
@@ -77,7 +79,7 @@ func TestDashboard(t *testing.T) {
 		e := stack.evaluate(t, parameters)
 		alarms := resourcesOf[alarm](e, "AWS::CloudWatch::Alarm")
 		taken := map[[2]int]string{}
-		counted := map[string]bool{}
+		counted, reasons := map[string]bool{}, []string{}
 		for _, w := range dashboard(t, e).Widgets {
 			for x := w.X; x < w.X+w.Width; x++ {
 				for y := w.Y; y < w.Y+w.Height; y++ {
@@ -95,7 +97,19 @@ func TestDashboard(t *testing.T) {
 			for _, s := range w.lines(t) {
 				e.checkMetric("the dashboard's "+w.Properties.Title, s.namespace, s.name, s.dimensions)
 				counted[s.name] = true
+				if s.name == "SessionsEnded" {
+					reasons = append(reasons, s.dimensions[0].Value)
+				}
 			}
+		}
+		var known []string
+		for _, name := range []string{"session_ended", "session_expired"} {
+			kind, _ := events.Find(name)
+			known = append(known, kind.Reasons...)
+		}
+		slices.Sort(known)
+		if slices.Sort(reasons); !slices.Equal(reasons, slices.Compact(known)) {
+			t.Errorf("the dashboard shows sessions that ended for %q; sessions end for %q", reasons, known)
 		}
 		for id, f := range resourcesOf[metricFilter](e, "AWS::Logs::MetricFilter") {
 			if name := f.MetricTransformations[0].MetricName; !counted[name] {
