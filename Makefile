@@ -215,7 +215,8 @@ api: ## Write what each public package exports to api/, for whoever reviews the 
 	COATCHECK_API=write go test -count=1 -run '^TestAPI$$' .
 
 .PHONY: pictures
-pictures: ## Take the pictures of pages in docs/pictures anew; needs curl and Chromium
+pictures: ## Take the pictures in docs/pictures anew; those of pages need curl and Chromium
+	COATCHECK_PICTURE=write go test -count=1 -run '^TestPicture$$' ./internal/local/dashboard
 	.ci/pictures
 
 .PHONY: rename
