@@ -94,7 +94,7 @@ func TestTracing(t *testing.T) {
 // no calls is told nothing.
 func TestStoreTimesAreOffByDefault(t *testing.T) {
 	stack := translate(t)
-	for parameter, want := range map[string]string{"": "", "true": "<AWS::StackName>", "false": ""} {
+	for parameter, want := range map[string]string{"": "", "true": "<Coatcheck/${AWS::StackName}>", "false": ""} {
 		parameters := map[string]string{}
 		if parameter != "" {
 			parameters["StoreTimes"] = parameter

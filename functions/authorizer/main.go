@@ -34,5 +34,5 @@ func wire(ctx context.Context) (lambdahttp.Authorizer, error) {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(env.Store.Check)
-	return authorizer.BehindProxy(secrets, nil, authorizer.New(env.Sessions)), nil
+	return env.Times.Authorizer(authorizer.BehindProxy(secrets, nil, authorizer.New(env.Sessions))), nil
 }

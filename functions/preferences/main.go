@@ -39,5 +39,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return users.SetPreferences(ctx, "\x00warm-up", "", nil, "") // no account has this name: Normalize refuses it
 	})
 	directory := accounts.NewDirectory(users, accounts.Config{}) // it checks no password, so it needs no pepper
-	return env.Pages.Handler(signin.Preferences(env.Sessions, directory, bcp47.Canonical)), nil
+	return env.Handler(signin.Preferences(env.Sessions, directory, bcp47.Canonical)), nil
 }

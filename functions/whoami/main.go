@@ -31,5 +31,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(env.Store.Check)
-	return env.Pages.Handler(signin.Whoami(env.Sessions)), nil
+	return env.Handler(signin.Whoami(env.Sessions)), nil
 }

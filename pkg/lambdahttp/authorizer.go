@@ -73,6 +73,7 @@ type Authorizer func(*http.Request) (caller map[string]string, err error)
 //
 // Of the options only [Options.Logger] has an effect.
 func StartAuthorizer(a Authorizer, options ...func(*Options)) {
+	logStartup(newAdapter(nil, options).log)
 	lambda.Start(AuthorizerHandler(a, options...))
 }
 

@@ -41,9 +41,22 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Start serves h to Lambda. It never returns; outside Lambda it ends the program. What
-// [Handler] says holds for it.
-func Start(h http.Handler, options ...func(*Options)) { lambda.Start(Handler(h, options...)) }
+// Start serves h to Lambda. It logs sys_startup once, since the program is ready: that is a cold
+// start. It never returns; outside Lambda it ends the program. What [Handler] says holds for it.
+func Start(h http.Handler, options ...func(*Options)) {
+	a := newAdapter(h, options)
+	logStartup(a.log)
+	lambda.Start(a)
+}
+
+// began is when this package was initialised, which is before the program's main begins. What
+// the system needs to load the program comes before it.
+var began = time.Now()
+
+// logStartup logs that the program is ready, and how many milliseconds that took.
+func logStartup(log *slog.Logger) {
+	events.Log(context.Background(), log, "sys_startup", "init_ms", time.Since(began).Milliseconds())
+}
 
 // Handler returns h as a Lambda handler. It is safe for concurrent invocations if h
 // is. Its Invoke returns an error only for an event that is no HTTP request. If h panics,

@@ -48,6 +48,7 @@ import (
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
 func StartStreaming(h http.Handler, options ...func(*Options)) {
+	logStartup(newAdapter(h, options).log)
 	lambda.Start(StreamingHandler(h, options...))
 }
 

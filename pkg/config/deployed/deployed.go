@@ -114,13 +114,14 @@ func (p *Parts) complete(before func(ctx context.Context, userID string, all boo
 }
 
 // Handler returns the handler of the routes, as [signin.Pages.Handler] does, whose answers
-// wait until the audit trail has what has happened.
+// wait until the audit trail has what has happened. It writes the times of the calls to
+// DynamoDB, if STORE_TIMES is set.
 func (p Parts) Handler(routes ...signin.Routes) http.Handler {
 	handler := p.Pages.Handler(routes...)
-	if p.trail == nil {
-		return handler
+	if p.trail != nil {
+		handler = p.trail.Handler(handler)
 	}
-	return p.trail.Handler(handler)
+	return p.Times.Handler(handler)
 }
 
 // Activity returns the routes of /activity, which read the audit trail in AUDIT_TABLE. Where

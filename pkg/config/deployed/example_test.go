@@ -18,5 +18,5 @@ func Example() {
 		config.Exit(err)
 	}
 	dynamoconfig.WarmUp(env.Store.Check)
-	lambdahttp.Start(env.Pages.Handler(signin.Profile(env.Sessions)))
+	lambdahttp.Start(env.Handler(signin.Profile(env.Sessions)))
 }

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
+	"example.com/coatcheck/pkg/storetimes"
 )
 
 // SessionsTable is the variable with the name of the table of sessions, which
@@ -35,11 +37,16 @@ import (
 // AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB and others.
 const SessionsTable = "SESSIONS_TABLE"
 
+// StoreTimes is the variable with the namespace of CloudWatch for the metric StoreTime, such as
+// Coatcheck/shop. If it is not set, the times of calls are not written.
+const StoreTimes = "STORE_TIMES"
+
 // Parts are what a program needs for its sessions.
 type Parts struct {
 	Client   *dynamodb.Client   // as [Client] returns it
 	Store    *dynamostore.Store // the sessions in SESSIONS_TABLE
 	Sessions *session.Manager   // on Store, as [config.Sessions] returns it
+	Times    *storetimes.Times  // of the Client's calls, as STORE_TIMES says; it logs by slog.Default()
 }
 
 // Open makes the Parts from the environment variables. It makes no call yet. See
@@ -61,6 +68,7 @@ func OpenStore(ctx context.Context) (p Parts, err error) {
 		return p, err
 	}
 	p.Store = dynamostore.New(p.Client, table)
+	p.Times = storetimes.New(os.Getenv(StoreTimes), nil)
 	return p, nil
 }
 
@@ -76,7 +84,12 @@ func Client(ctx context.Context) (*dynamodb.Client, error) {
 	if cfg.Region == "" {
 		return nil, fmt.Errorf("AWS_REGION is not set")
 	}
-	client := dynamodb.NewFromConfig(cfg, dynamostore.ClientOptions, func(o *dynamodb.Options) { o.HTTPClient = quietClient{o.HTTPClient} })
+	client := dynamodb.NewFromConfig(cfg, dynamostore.ClientOptions, func(o *dynamodb.Options) {
+		o.HTTPClient = quietClient{o.HTTPClient}
+		if os.Getenv(StoreTimes) != "" {
+			o.APIOptions = append(o.APIOptions, storetimes.Measure)
+		}
+	})
 	if endpoint := client.Options().BaseEndpoint; endpoint != nil && !plain(*endpoint) {
 		return nil, errors.New("AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL must be such as http://localhost:8000, without a user or a password: " +
 			"calls are signed with the credentials of AWS. It is not shown, since it may hold a password")
