@@ -32,6 +32,8 @@ type user struct {
 	Preferences    map[string]string `json:"preferences"`
 	Disabled       bool              `json:"disabled"`
 	FrozenUntil    time.Time         `json:"frozen_until,omitzero"`
+	CreatedAt      time.Time         `json:"created_at,omitzero"`   // absent: not known
+	LastUsedAt     time.Time         `json:"last_used_at,omitzero"` // absent: never since created_at, or not known if that is absent too
 	PasswordScheme string            `json:"password_scheme"`
 	Refused        []refusal         `json:"refused,omitempty"` // only in users show and users list
 }
@@ -58,14 +60,14 @@ func (o output) printUser(a limitedUser) error {
 	if o.JSON {
 		return o.printUserJSON(a)
 	}
-	_, err := fmt.Printf("Name          %q\nSigns in as   %q\nDisplay name  %q\nUser ID       %q\nRoles         %q\nPreferences   %q\nState         %s\nAttempts      %s\nPassword      %s\n",
-		a.Name, a.Username, a.DisplayName, a.UserID, a.Roles, a.Preferences, state(a), cmp.Or(describe(a.stops), "allowed"), password.Scheme(a.PasswordHash))
+	_, err := fmt.Printf("Name          %q\nSigns in as   %q\nDisplay name  %q\nUser ID       %q\nRoles         %q\nPreferences   %q\nMade          %s\nLast sign-in  %s\nState         %s\nAttempts      %s\nPassword      %s\n",
+		a.Name, a.Username, a.DisplayName, a.UserID, a.Roles, a.Preferences, made(a.Account), used(a.Account), state(a), cmp.Or(describe(a.stops), "allowed"), password.Scheme(a.PasswordHash))
 	return err
 }
 
 // listFormat is the format of a line of the list. The names come last, because they can
 // be long.
-const listFormat = "%-24s  %-8s  %-22s  %s\n"
+const listFormat = "%-24s  %-8s  %-22s  %-12s  %s\n"
 
 // printRow prints a line of the list, and a header before the first line.
 func (o output) printRow(a limitedUser, first bool) error {
@@ -73,15 +75,17 @@ func (o output) printRow(a limitedUser, first bool) error {
 		return o.printUserJSON(a)
 	}
 	if first {
-		fmt.Printf(listFormat, "USER ID", "STATE", "PASSWORD", "NAME, DISPLAY NAME, ROLES, REFUSED ATTEMPTS")
+		fmt.Printf(listFormat, "USER ID", "STATE", "PASSWORD", "LAST SIGN-IN", "NAME, DISPLAY NAME, ROLES, REFUSED ATTEMPTS")
 	}
-	_, err := fmt.Printf(listFormat, fmt.Sprintf("%q", a.UserID), state(a), password.Scheme(a.PasswordHash),
+	_, err := fmt.Printf(listFormat, fmt.Sprintf("%q", a.UserID), state(a), password.Scheme(a.PasswordHash), used(a.Account),
 		strings.TrimSpace(fmt.Sprintf("%q %q %q %s", a.Name, a.DisplayName, a.Roles, describe(a.stops))))
 	return err
 }
 
 func state(a limitedUser) string {
 	switch {
+	case a.RenamedFrom != "":
+		return "renaming" // a run of users rename was interrupted
 	case a.Disabled:
 		return "disabled"
 	case time.Now().Before(a.FrozenUntil):
@@ -97,7 +101,7 @@ func state(a limitedUser) string {
 func (o output) printUserJSON(a limitedUser) error {
 	u := user{
 		Name: a.Name, Username: a.Username, UserID: a.UserID, DisplayName: a.DisplayName, Roles: a.Roles, Preferences: a.Preferences,
-		Disabled: a.Disabled, FrozenUntil: a.FrozenUntil, PasswordScheme: password.Scheme(a.PasswordHash),
+		Disabled: a.Disabled, FrozenUntil: a.FrozenUntil, CreatedAt: a.CreatedAt, LastUsedAt: a.LastUsedAt, PasswordScheme: password.Scheme(a.PasswordHash),
 	}
 	for _, stop := range a.stops {
 		u.Refused = append(u.Refused, refusal(stop))

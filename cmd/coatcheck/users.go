@@ -7,6 +7,7 @@ import (
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
+	"example.com/coatcheck/pkg/config/storeconfig"
 )
 
 type addUser struct {
@@ -51,13 +52,20 @@ func (c *addUser) Run(ctx context.Context, at address) (err error) {
 }
 
 type listUsers struct {
+	UnusedSince moment `placeholder:"TIME" help:"Only users who were not here since then: 2026-01-31, or how long ago, as 90d."`
+	Unknown     bool   `help:"With --unused-since: also users from before sign-ins were noted, who have not signed in since."`
 	output
 }
 
 // Help implements [kong.HelpProvider].
 func (listUsers) Help() string {
 	return `It reads the whole table, in no order, and prints users as they come. It says who is locked or has to wait after
-failed attempts to sign in. With --json it is JSON Lines: a document in each line, as users show has it.`
+failed attempts to sign in. With --json it is JSON Lines: a document in each line, as users show has it.
+
+--unused-since leaves out who has signed in or given the password again since then, who came later, and who has a session that
+was used since then; for that it reads the sessions of all others. Of the last day on which somebody signed in only the day is
+known, in UTC, and it counts as a whole. Of users from before sign-ins were noted nobody knows when they were here: without
+--unknown they are left out, and counted on standard error. Users of an OpenID provider are not in the list.`
 }
 
 // Run implements the command.
@@ -71,8 +79,16 @@ func (c *listUsers) Run(ctx context.Context, at address) error {
 	if err != nil {
 		return err
 	}
+	choose, err := c.filter(opened)
+	if err != nil {
+		return err
+	}
 	first := true
 	print := func(users []*accounts.Account) error {
+		users, err := choose.filter(ctx, users)
+		if err != nil {
+			return err
+		}
 		limited, err := addStops(ctx, limiter, users)
 		for _, user := range limited {
 			if err := c.printRow(user, first); err != nil {
@@ -102,7 +118,17 @@ func (c *listUsers) Run(ctx context.Context, at address) error {
 	if err := print(users); err != nil {
 		return err
 	}
+	choose.note()
 	return failed
+}
+
+// filter returns what chooses the users of the list. Without a time it lets all pass.
+func (c *listUsers) filter(opened storeconfig.Stores) (choose *unused, err error) {
+	choose = &unused{since: c.UnusedSince.Time, unknown: c.Unknown}
+	if !choose.since.IsZero() {
+		choose.sessions, err = newSessions(opened)
+	}
+	return choose, err
 }
 
 // usersAtOnce is how many users are printed at once. Their counters of failed attempts,

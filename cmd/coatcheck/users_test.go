@@ -58,13 +58,13 @@ func (s *shell) documents(text string) (all []map[string]any) {
 	return all
 }
 
-const userJSON = `{"name":"alice","username":"Alice","user_id":%q,"display_name":"Alice A.","roles":["admin","staff"],"preferences":{},"disabled":false,"password_scheme":"Argon2id"}` + "\n"
+const userJSON = `{"name":"alice","username":"Alice","user_id":%q,"display_name":"Alice A.","roles":["admin","staff"],"preferences":{},"disabled":false,"created_at":%q,"password_scheme":"Argon2id"}` + "\n"
 
 func TestUsersShow(t *testing.T) {
 	sh := newShell(t)
 	added := sh.ok(phrase, "users", "add", "Alice", "--display-name", "Alice A.", "--role", "admin", "--role=staff", "--json")
 	alice := sh.stored("alice")
-	want := fmt.Sprintf(userJSON, alice.UserID)
+	want := fmt.Sprintf(userJSON, alice.UserID, alice.CreatedAt.Format(time.RFC3339))
 	if added != want {
 		t.Errorf("users add --json\ngot  %swant %s", added, want)
 	}
@@ -77,10 +77,12 @@ Display name  "Alice A."
 User ID       "%s"
 Roles         ["admin" "staff"]
 Preferences   map[]
+Made          %s
+Last sign-in  never
 State         active
 Attempts      allowed
 Password      Argon2id
-`, alice.UserID)
+`, alice.UserID, alice.CreatedAt.Format(time.RFC3339))
 	if got := sh.ok("", "users", "show", "alice"); got != want {
 		t.Errorf("users show\ngot\n%swant\n%s", got, want)
 	}
@@ -93,15 +95,15 @@ func TestUsersList(t *testing.T) {
 	sh.ok(phrase, "users", "add", "alice", "--role", "admin")
 	sh.storeDirectly(accounts.Account{Name: "bob", UserID: "b", DisplayName: "Bob", PasswordHash: "pbkdf2_sha256$1$salt$secret", Disabled: true})
 	got := sh.ok("", "users", "list")
-	shape := regexp.MustCompile(`^USER ID +STATE +PASSWORD +NAME, DISPLAY NAME, ROLES, REFUSED ATTEMPTS\n` +
-		`(".*"  +(active|disabled)  +\S.*\S  +".*" ".*" \[.*\]\n){3}$`)
+	shape := regexp.MustCompile(`^USER ID +STATE +PASSWORD +LAST SIGN-IN +NAME, DISPLAY NAME, ROLES, REFUSED ATTEMPTS\n` +
+		`(".*"  +(active|disabled)  +\S.*\S  +(never|unknown)  +".*" ".*" \[.*\]\n){3}$`)
 	if !shape.MatchString(got) {
 		t.Errorf("users list:\n%s", got)
 	}
 	for _, line := range []string{
-		`"` + sh.stored("alice").UserID + `"  active    Argon2id                "alice" "alice" ["admin"]`,
-		`"b"                       disabled  Django's pbkdf2_sha256  "bob" "Bob" []`,
-		`"warm-up"                 active    unknown                 "warm-up" "" []`,
+		`"` + sh.stored("alice").UserID + `"  active    Argon2id                never         "alice" "alice" ["admin"]`,
+		`"b"                       disabled  Django's pbkdf2_sha256  unknown       "bob" "Bob" []`,
+		`"warm-up"                 active    unknown                 unknown       "warm-up" "" []`,
 	} {
 		if !strings.Contains(got, line+"\n") {
 			t.Errorf("no line %s in\n%s", line, got)
@@ -274,7 +276,7 @@ func TestUsersRefused(t *testing.T) {
 		if got := sh.ok("", "users", "show", name); !regexp.MustCompile(`\nState         ` + test.state + `\nAttempts      ` + cmp.Or(pattern, "allowed") + `\n`).MatchString(got) {
 			t.Errorf("users show %q:\n%swant %s, %s", name, got, test.state, pattern)
 		}
-		row := regexp.MustCompile(`(?m)^"id ` + name[5:] + `" +` + test.state + ` +unknown +"` + name + `" "" \[\] ?` + pattern + `$`)
+		row := regexp.MustCompile(`(?m)^"id ` + name[5:] + `" +` + test.state + ` +unknown +unknown +"` + name + `" "" \[\] ?` + pattern + `$`)
 		if got := sh.ok("", "users", "list"); !row.MatchString(got) || strings.Count(got, "\n") != 42 {
 			t.Errorf("users list:\n%swant %s", got, row)
 		}

@@ -3,6 +3,8 @@ package accounts
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"iter"
@@ -30,8 +32,15 @@ const (
 )
 
 // idKey returns the key by which a user ID is claimed. Its holder is the key of the
-// account, or deletedUser for ever.
+// account, or deletedUser while the user is being deleted; releases before goneKey left it so.
 func idKey(userID string) string { return "\x01id/" + userID }
+
+// goneKey returns the key by which a deleted user's ID stays nobody's: a hash, so that the ID
+// itself is not kept.
+func goneKey(userID string) string {
+	sum := sha256.Sum256([]byte("coatcheck deleted user v1\x00" + userID))
+	return "\x01gone/" + base64.RawURLEncoding.EncodeToString(sum[:])
+}
 
 // nameKey returns the key of the nth claim of a folded name. The first, with n 0, is the
 // key of an account of that name. The others are for accounts from before the rule that
@@ -60,14 +69,17 @@ func (r *Registrar) Add(ctx context.Context, account *Account) error {
 	if err != nil {
 		return err
 	}
+	if err := r.checkGone(ctx, account.UserID); err != nil {
+		return err
+	}
 	switch err := r.registry.Claim(ctx, idKey(account.UserID), account.Name); {
 	case errors.Is(err, ErrExists):
-		return fmt.Errorf("user ID %q: %w", account.UserID, ErrIDTaken)
+		return idTaken(account.UserID)
 	case err != nil:
 		return err
 	}
 	if stale != "" { // this account cannot come back: none is added under such a key any more
-		if err := r.releaseName(ctx, stale, account.Name); err != nil {
+		if err := r.release(ctx, account.Name, stale); err != nil {
 			return err
 		}
 	}
@@ -78,18 +90,32 @@ func (r *Registrar) Add(ctx context.Context, account *Account) error {
 }
 
 // confirmID removes an account that Add has just stored if its user ID has become that of
-// a deleted user. This is so if this program was slow: if since its claim another program
-// has added the same user, whose claim is the same one, and deleted that user.
+// a deleted user. This is so if this program was slow: if since it looked another program
+// has added the same user and deleted that user.
 func (r *Registrar) confirmID(ctx context.Context, account *Account) error {
-	holder, err := r.holder(ctx, idKey(account.UserID))
-	if err != nil || holder == account.Name {
-		return err
+	gone := r.checkGone(ctx, account.UserID)
+	if !errors.Is(gone, ErrIDTaken) {
+		return gone
 	}
 	if err := r.registry.Delete(ctx, account); err != nil {
 		return err
 	}
-	return fmt.Errorf("user ID %q: %w", account.UserID, ErrIDTaken)
+	if err := r.release(ctx, idKey(account.UserID), account.Name); err != nil {
+		return err
+	}
+	return gone
 }
+
+// checkGone returns ErrIDTaken if a user with that ID was deleted.
+func (r *Registrar) checkGone(ctx context.Context, userID string) error {
+	holder, err := r.holder(ctx, goneKey(userID))
+	if err == nil && holder != "" {
+		err = idTaken(userID)
+	}
+	return err
+}
+
+func idTaken(userID string) error { return fmt.Errorf("user ID %q: %w", userID, ErrIDTaken) }
 
 // CanAdd returns the error that [Registrar.Add] would return now if the names were
 // checked. It writes nothing.
@@ -99,9 +125,12 @@ func (r *Registrar) CanAdd(ctx context.Context, account *Account) error {
 	}
 	holder, err := r.holder(ctx, idKey(account.UserID))
 	if err == nil && holder != "" && holder != account.Name {
-		err = fmt.Errorf("user ID %q: %w", account.UserID, ErrIDTaken)
+		err = idTaken(account.UserID)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return r.checkGone(ctx, account.UserID)
 }
 
 // freeName returns ErrExists if an account has the name, or has claimed it. If the one
@@ -238,6 +267,8 @@ func (r *Registrar) claim(ctx context.Context, account *Account) (pair Pair, err
 		}
 	} else if err != nil {
 		return pair, err
+	} else if err := r.takeBack(ctx, account, idKey(account.UserID)); err != nil {
+		return pair, err
 	}
 	name, err := Normalize(account.Name)
 	if err != nil || name == account.Name {
@@ -277,18 +308,18 @@ func (r *Registrar) claimName(ctx context.Context, account *Account, name string
 	return nil, r.takeBack(ctx, account, name)
 }
 
-// takeBack removes the claim of the name if the account was deleted meanwhile. The one
+// takeBack removes the claim of the key if the account was deleted meanwhile. The one
 // who deleted it may have done that before the claim was made.
-func (r *Registrar) takeBack(ctx context.Context, account *Account, name string) error {
+func (r *Registrar) takeBack(ctx context.Context, account *Account, key string) error {
 	if _, err := r.registry.Get(ctx, account.Name); !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	return r.releaseName(ctx, account.Name, name)
+	return r.release(ctx, key, account.Name)
 }
 
-// releaseName removes the claim of an account that is gone.
-func (r *Registrar) releaseName(ctx context.Context, account, name string) error {
-	if err := r.registry.PassClaim(ctx, name, account, ""); err != nil && !errors.Is(err, ErrChanged) {
+// release removes the claim of the key if this holder has it.
+func (r *Registrar) release(ctx context.Context, key, holder string) error {
+	if err := r.registry.PassClaim(ctx, key, holder, ""); err != nil && !errors.Is(err, ErrChanged) {
 		return err
 	}
 	return nil
@@ -296,7 +327,8 @@ func (r *Registrar) releaseName(ctx context.Context, account, name string) error
 
 // Delete removes an account. Nobody may be able to sign in to it any more, so the
 // caller must disable it and end its sessions first. It returns [ErrChanged] if the
-// account has changed since the caller read it. No other account ever gets its user ID.
+// account has changed since the caller read it. No other account ever gets its user ID: a hash
+// of it stays, and nothing else.
 func (r *Registrar) Delete(ctx context.Context, account *Account) error {
 	if err := r.dropCopy(ctx, account); err != nil {
 		return err
@@ -310,8 +342,11 @@ func (r *Registrar) Delete(ctx context.Context, account *Account) error {
 	if err := r.dropCopy(ctx, account); err != nil { // one that was made since
 		return err
 	}
+	if err := r.release(ctx, idKey(account.UserID), deletedUser); err != nil {
+		return err
+	}
 	if name, err := Normalize(account.Name); err == nil && name != account.Name {
-		if err := r.releaseName(ctx, account.Name, name); err != nil {
+		if err := r.release(ctx, name, account.Name); err != nil {
 			events.Log(ctx, r.log, "name_claim_left", "user_id", account.UserID, "error", err)
 		}
 	}
@@ -323,6 +358,9 @@ func (r *Registrar) Delete(ctx context.Context, account *Account) error {
 // and cannot claim it in between. If another account has claimed it, which no program of
 // this release lets happen, it stays the other's.
 func (r *Registrar) retireID(ctx context.Context, account *Account) error {
+	if err := r.registry.Claim(ctx, goneKey(account.UserID), deletedUser); err != nil {
+		return err
+	}
 	key := idKey(account.UserID)
 	if err := r.registry.Claim(ctx, key, account.Name); err != nil && !errors.Is(err, ErrExists) {
 		return err

@@ -110,7 +110,7 @@ func (r *Registrar) arrive(ctx context.Context, account *Account) (*Account, err
 		return account, nil
 	}
 	if name, err := Normalize(account.RenamedFrom); err == nil && name != account.RenamedFrom {
-		if err := r.releaseName(ctx, account.RenamedFrom, name); err != nil {
+		if err := r.release(ctx, name, account.RenamedFrom); err != nil {
 			return nil, err
 		}
 	}
@@ -248,7 +248,7 @@ func (r *Registrar) settle(ctx context.Context, copied *Account) error {
 		return err
 	}
 	if stale != "" {
-		if err := r.releaseName(ctx, stale, copied.Name); err != nil {
+		if err := r.release(ctx, copied.Name, stale); err != nil {
 			return err
 		}
 	}
@@ -258,14 +258,11 @@ func (r *Registrar) settle(ctx context.Context, copied *Account) error {
 	return nil
 }
 
-// passID makes the user ID lead to the account under the key to. It returns authn.ErrBusy if
-// the user is being deleted.
+// passID makes the user ID lead to the account under the key to. It claims nothing anew, so
+// that the ID of a deleted user stays nobody's: it returns authn.ErrBusy if the user is being
+// deleted.
 func (r *Registrar) passID(ctx context.Context, userID, from, to string) error {
-	key := idKey(userID)
-	if err := r.registry.Claim(ctx, key, from); err != nil && !errors.Is(err, ErrExists) {
-		return err
-	}
-	err := r.registry.PassClaim(ctx, key, from, to)
+	err := r.registry.PassClaim(ctx, idKey(userID), from, to)
 	if errors.Is(err, ErrChanged) {
 		return authn.ErrBusy
 	}

@@ -160,7 +160,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 	})
 
 	t.Run("who is added and deleted while another program adds the same user stays deleted", func(t *testing.T) {
-		for call := range 6 {
+		for call := range 7 {
 			other, slow := n.directory(store), n.account(t, fmt.Sprint("slow-", call), rand.Text())
 			same := n.account(t, slow.Name, slow.UserID)
 			d := n.directory(&hooked{Registry: store, before: once(call, func() {

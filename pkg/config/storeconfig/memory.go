@@ -32,6 +32,10 @@ func (m memory) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error
 	return m.users.All(ctx)
 }
 
+func (memory) Records(context.Context, ...Part) iter.Seq2[Record, error] {
+	return func(func(Record, error) bool) {}
+}
+
 func (memory) Local() bool                      { return true }
 func (memory) Check(context.Context) error      { return nil }
 func (memory) MakeTables(context.Context) error { return nil }

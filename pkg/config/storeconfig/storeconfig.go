@@ -63,6 +63,10 @@ type Stores interface {
 	// of the account and goes on.
 	AllUsers(context.Context) iter.Seq2[*accounts.Account, error]
 
+	// Records returns everything that is kept in these parts, as it is kept. It goes through all
+	// of it, and is for operators. The memory of a process shows nothing.
+	Records(ctx context.Context, parts ...Part) iter.Seq2[Record, error]
+
 	// Local reports whether the stores are certainly on this machine: in the memory
 	// of this process, in a file, or on a server at a loopback address.
 	Local() bool
