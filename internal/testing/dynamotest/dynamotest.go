@@ -106,7 +106,7 @@ func Tables(tb testing.TB, conditions ...string) map[string]string {
 	return names
 }
 
-// root returns the folder of go.mod. It searches from the working directory upwards,
+// root returns the folder of template.yaml. It searches from the working directory upwards,
 // because tests run in the folder of their package.
 func root(tb testing.TB) string {
 	tb.Helper()
@@ -115,12 +115,12 @@ func root(tb testing.TB) string {
 		tb.Fatal(err)
 	}
 	for {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+		if _, err := os.Stat(filepath.Join(folder, "template.yaml")); err == nil {
 			return folder
 		}
 		parent := filepath.Dir(folder)
 		if parent == folder {
-			tb.Fatal("no go.mod in the working directory or above")
+			tb.Fatal("no template.yaml in the working directory or above")
 		}
 		folder = parent
 	}
