@@ -67,24 +67,6 @@ func kept() (names []string) {
 	return names
 }
 
-// moment is a time, as a person gives it.
-type moment struct{ time.Time }
-
-// UnmarshalText implements [encoding.TextUnmarshaler].
-func (m *moment) UnmarshalText(text []byte) (err error) {
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if m.Time, err = time.Parse(layout, string(text)); err == nil {
-			return nil
-		}
-	}
-	ago, err := time.ParseDuration(string(text))
-	if err != nil || ago <= 0 {
-		return errors.New("must be a day such as 2026-11-27, a time such as 2026-11-27T12:30:00Z, or how long ago, such as 36h")
-	}
-	m.Time = time.Now().Add(-ago)
-	return nil
-}
-
 // Run implements the command.
 func (c *readAudit) Run(ctx context.Context, at address) error {
 	b, err := c.open(ctx, at)

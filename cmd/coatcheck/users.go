@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
@@ -126,7 +127,7 @@ func (c *listUsers) Run(ctx context.Context, at address) error {
 func (c *listUsers) filter(opened storeconfig.Stores) (choose *unused, err error) {
 	choose = &unused{since: c.UnusedSince.Time, unknown: c.Unknown}
 	if !choose.since.IsZero() {
-		choose.sessions, err = newSessions(opened)
+		choose.sessions, err = newSessions(opened, slog.Default())
 	}
 	return choose, err
 }
