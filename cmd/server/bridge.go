@@ -15,11 +15,12 @@ import (
 
 // openSessions returns the sessions in the store. If BRIDGE_TABLE is set, what ends is
 // sealed before it ends, and the records of the bridge are returned too.
-func openSessions(opened storeconfig.Stores, here site.Site, pages *signin.Pages) (*session.Manager, bridge.Store, error) {
+func openSessions(opened storeconfig.Stores, here site.Site, pages *signin.Pages, measured meter) (*session.Manager, bridge.Store, error) {
 	kept, err := opened.Sessions()
 	if err != nil {
 		return nil, nil, err
 	}
+	kept = measured.Store(kept)
 	if os.Getenv(config.BridgeTable) == "" {
 		if len(here.LegacyCookies) > 0 {
 			return nil, nil, fmt.Errorf("%s is set, and %s is not; set both, or neither", signinconfig.LegacyCookies, config.BridgeTable)

@@ -38,6 +38,8 @@ func main() {
 	flag.BoolVar(&o.tables, "tables", false, "make the SQL tables that are missing, and update those of an older release")
 	flag.BoolVar(&o.demo, "demo", false, "make the user alice, whose password is public, unless she is there; only on localhost,\nin a store on this machine. In memory she always is")
 	flag.BoolVar(&o.anyone, "anyone-may-be-alice", false, "make her also where others reach the server; for a container whose port stays on this machine")
+	flag.StringVar(&o.metrics, "metrics", fromEnv("METRICS_ADDR", ""), "`host:port` for those who run the server: /metrics, /healthz and /readyz, which only they should reach;\nalso METRICS_ADDR (default nowhere)")
+	flag.DurationVar(&o.drain, "drain", 0, "how `long` to go on after a signal to end, while /readyz says no: so long that load balancers notice")
 	whileFile := flag.String("while", "", "end when this `FILE` is removed, or the process that started this one ends: make run does")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -71,11 +73,17 @@ func fromEnv(name, otherwise string) string {
 
 // options are the flags, and whether users may sign in with a password.
 type options struct {
-	addr, store                            string
+	addr, store, metrics                   string
 	https, tables, demo, anyone, passwords bool
+	drain                                  time.Duration
 }
 
 func run(ctx context.Context, o options) error {
+	measured, err := newMeter(o.metrics)
+	if err != nil {
+		return err
+	}
+	slog.SetDefault(measured.Tee(slog.Default())) // all parts below log by it
 	here, err := signinconfig.Site()
 	if err != nil {
 		return err
@@ -100,7 +108,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer opened.Close()
-	sessions, records, err := openSessions(opened, here, pages)
+	sessions, records, err := openSessions(opened, here, pages, measured)
 	if err != nil {
 		return err
 	}
@@ -125,11 +133,15 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listen(o.addr)
+	listener, err := listen(o.addr, "ADDR")
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
+	watched, err := openWatch(o.metrics, measured.Handler(), opened.Check)
+	if err != nil {
+		return err
+	}
 	others := demo.CheckListener(listener.Addr(), here.Origin, len(proxies)+len(here.ProxySecrets) > 0)
 	alice, err := prepare(ctx, o, opened, directory, hasher, others)
 	if err != nil {
@@ -142,10 +154,12 @@ func run(ctx context.Context, o options) error {
 	if o.https {
 		listener = withHTTPS(listener)
 	}
-	handler := pages.Handler(append(passwordRoutes(sessions, authenticator, o.passwords), provider, signin.Profile(sessions), convert,
-		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Preferences(sessions, directory, bcp47.Canonical), signin.Whoami(sessions))...)
+	routes := append(passwordRoutes(sessions, authenticator, o.passwords), provider, signin.Profile(sessions), convert,
+		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Preferences(sessions, directory, bcp47.Canonical), signin.Whoami(sessions))
+	handler := measured.Requests(proxies.Handler(pages.Handler(measured.Routes(routes)...)))
 	announce(listener.Addr(), o, alice)
-	return serve(ctx, listener, proxies.Handler(handler))
+	defer watched.serve()()
+	return serve(watched.until(ctx, o.drain), listener, handler)
 }
 
 // withHTTPS lets the listener take https too.
@@ -157,10 +171,11 @@ func withHTTPS(listener net.Listener) net.Listener {
 	return selfsigned.Listener(listener, certificate)
 }
 
-func listen(addr string) (net.Listener, error) {
+// listen listens at the address, which the variable names.
+func listen(addr, variable string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is taken by another program; choose another address with ADDR=host:port", addr)
+		return nil, fmt.Errorf("%s is taken by another program; choose another address with %s=host:port", addr, variable)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", addr, err)

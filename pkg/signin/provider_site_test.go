@@ -187,8 +187,8 @@ func TestPreferencesOfASession(t *testing.T) {
 func TestProviderEvents(t *testing.T) {
 	const who = "ip=192.0.2.1 provider=Example ID session_id=<id> user_id=otto-id"
 	callback := func(code string) *http.Request { return get("/sso/callback?code=" + code) }
-	fail := func(level, event, rest string) []string {
-		return []string{level + " " + event + " " + rest + "method=GET path=/sso/callback"}
+	fail := func(level, event, rest, reason string) []string {
+		return []string{level + " " + event + " " + rest + "method=GET path=/sso/callback reason=" + reason}
 	}
 	for name, tt := range map[string]struct {
 		req    *http.Request
@@ -196,16 +196,16 @@ func TestProviderEvents(t *testing.T) {
 		events []string
 	}{
 		"begin": {get("/sso"), authn.Trip{}, nil},
-		"sign-in": {callback("otto"), authn.Trip{}, []string{"INFO session_created session_id=<id> user_id=otto-id",
-			"INFO authn_login_success ip=192.0.2.1 provider=Example ID session_id=<id> user_agent= user_id=otto-id"}},
-		"again":      {callback("otto"), authn.Trip{UserID: "otto-id"}, []string{"INFO session_renewed session_id=<id> user_id=otto-id", "INFO authn_reauthentication_success " + who}},
-		"other user": {callback("alice"), authn.Trip{UserID: "otto-id"}, fail("WARN", "authz_fail", "ip=192.0.2.1 ")},
-		"untrusted":  {callback("untrusted"), authn.Trip{}, fail("WARN", "authn_login_fail", "error=the signature is wrong\nwhat the provider said cannot be trusted ip=192.0.2.1 ")},
-		"refused":    {callback("refused"), authn.Trip{}, fail("WARN", "authn_login_fail", "ip=192.0.2.1 ")},
+		"sign-in": {callback("otto"), authn.Trip{}, []string{"INFO session_created ip=192.0.2.1 session_id=<id> user_id=otto-id",
+			"INFO authn_login_success ip=192.0.2.1 provider=Example ID session_id=<id> user_id=otto-id"}},
+		"again":      {callback("otto"), authn.Trip{UserID: "otto-id"}, []string{"INFO session_renewed ip=192.0.2.1 session_id=<id> user_id=otto-id", "INFO authn_reauthentication_success " + who}},
+		"other user": {callback("alice"), authn.Trip{UserID: "otto-id"}, fail("WARN", "authz_fail", "ip=192.0.2.1 ", "other_user")},
+		"untrusted":  {callback("untrusted"), authn.Trip{}, fail("WARN", "authn_login_fail", "error=the signature is wrong\nwhat the provider said cannot be trusted ip=192.0.2.1 ", "untrusted")},
+		"refused":    {callback("refused"), authn.Trip{}, fail("WARN", "authn_login_fail", "ip=192.0.2.1 ", "refused")},
 		"cancelled":  {callback("cancelled"), authn.Trip{}, nil},
 		"stale":      {callback("stale"), authn.Trip{}, []string{"INFO input_validation_fail ip=192.0.2.1 method=GET path=/sso/callback status=400"}},
-		"away":       {callback("down"), authn.Trip{}, []string{"ERROR sys_failure error=connection refused method=GET path=/sso/callback status=503"}},
-		"notice":     {post("/sso/ended", asForm, "logout_token=user"), authn.Trip{}, []string{"INFO authn_ended_by_provider provider=Example ID session_id= user_id=-id"}},
+		"away":       {callback("down"), authn.Trip{}, []string{"ERROR sys_failure error=connection refused ip=192.0.2.1 method=GET path=/sso/callback status=503"}},
+		"notice":     {post("/sso/ended", asForm, "logout_token=user"), authn.Trip{}, []string{"INFO authn_ended_by_provider provider=Example ID user_id=-id"}},
 		"bad notice": {post("/sso/ended", asForm, "logout_token=bad"), authn.Trip{},
 			[]string{"WARN authn_notice_untrusted error=the token is expired\nwhat the provider said cannot be trusted ip=192.0.2.1 provider=Example ID"}},
 	} {
