@@ -71,11 +71,11 @@ WALKS := ^TestWalk
 # compiles only the packages in pkg and the programs that people run.
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-# make run compiles only the store that STORE names, because that takes half the time, and
-# the bridge only if LEGACY_COOKIES is set.
+# make run compiles only the store that STORE names, because that takes half the time, the
+# bridge only if LEGACY_COOKIES is set, and the metrics only if METRICS_ADDR is.
 STORE_KIND = $(or $(filter memory sqlite postgres redis dynamodb,$(patsubst postgresql,postgres,$(patsubst rediss,redis,$(firstword $(subst :, ,$(STORE)))))),memory)
-LEFT_OUT   = $(filter-out no$(STORE_KIND),nosqlite nopostgres noredis nodynamodb) $(if $(LEGACY_COOKIES),,nobridge)
-SERVER     = .cache/bin/server-$(STORE_KIND)$(if $(LEGACY_COOKIES),-bridge)
+LEFT_OUT   = $(filter-out no$(STORE_KIND),nosqlite nopostgres noredis nodynamodb) $(if $(LEGACY_COOKIES),,nobridge) $(if $(METRICS_ADDR),,nometrics)
+SERVER     = .cache/bin/server-$(STORE_KIND)$(if $(LEGACY_COOKIES),-bridge)$(if $(METRICS_ADDR),-metrics)
 # This file exists while make run serves. Each make has its own: the name contains the
 # process ID of make.
 RUNNING   := .cache/running-$(shell echo $$PPID)

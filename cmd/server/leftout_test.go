@@ -14,9 +14,10 @@ var tags = map[string]string{
 	"redis": "noredis", "rediss": "noredis", "dynamodb": "nodynamodb",
 }
 
-// without returns the build tags that leave out the bridge, and all stores except one.
+// without returns the build tags that leave out the bridge and the metrics, and all stores
+// except one.
 func without(kept string) string {
-	all := []string{"nobridge"}
+	all := []string{"nobridge", "nometrics"}
 	for scheme, tag := range tags {
 		if scheme != kept && tag != "no"+kept {
 			all = append(all, tag)
@@ -34,6 +35,7 @@ func TestLeftOutIsNotCompiled(t *testing.T) {
 		"postgres": {"github.com/jackc/"},
 		"redis":    {"github.com/redis/"},
 		"dynamodb": {"github.com/aws/"},
+		"metrics":  {"github.com/prometheus/", "google.golang.org/protobuf/"},
 		"a bridge": {"github.com/go-sql-driver/", "example.com/coatcheck/pkg/config/legacyconfig"},
 	}
 	for _, kept := range []string{"memory", "sqlite", "postgres", "redis", "dynamodb"} {
@@ -63,6 +65,11 @@ func TestLeftOutIsNamed(t *testing.T) {
 	cmd.Path = small
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "build tag nobridge; build it with: go build ./cmd/server") {
 		t.Errorf("without a bridge it says: %v, %s", err, out)
+	}
+	cmd = command(context.Background(), []string{"ADDR=localhost:0", "METRICS_ADDR=localhost:0"})
+	cmd.Path = small
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "build tag nometrics; build it with: go build ./cmd/server") {
+		t.Errorf("without metrics it says: %v, %s", err, out)
 	}
 	for scheme, tag := range tags {
 		cmd := command(context.Background(), []string{"ADDR=localhost:0", "STORE=" + scheme + "://x"})

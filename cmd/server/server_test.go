@@ -128,7 +128,7 @@ func TestHelp(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, part := range []string{"-addr", `(default "localhost:8080")`, "ADDR", "-https", "Safari", "-store", `(default "memory")`, "STORE", "dynamodb"} {
+	for _, part := range []string{"-addr", `(default "localhost:8080")`, "ADDR", "-https", "Safari", "-store", `(default "memory")`, "STORE", "dynamodb", "-metrics", "METRICS_ADDR", "-drain"} {
 		if !strings.Contains(string(out), part) {
 			t.Errorf("no %s in %s", part, out)
 		}
