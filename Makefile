@@ -164,9 +164,9 @@ lint: $(TRANSLATED) $(SCANNER)/installed ## Check Go, for each platform, and lin
 	CGO_ENABLED=0 GOOS=windows go build ./pkg/... ./cmd/server ./cmd/coatcheck
 	AWS_REGION=eu-west-1 $(TOOLS)/bin/sam validate --lint
 	AWS_REGION=eu-west-1 $(TOOLS)/bin/sam validate --lint --template-file examples/company/template.yaml
-	$(TOOLS)/bin/cfn-lint template.yaml examples/company/template.yaml examples/stack/*.yaml $(FRONT_DOORS)
+	$(TOOLS)/bin/cfn-lint template.yaml examples/company/template.yaml examples/stack/*.yaml docs/audit-mail.yaml $(FRONT_DOORS)
 	$(TOOLS)/bin/cfn-lint $(TRANSLATED) --ignore-checks W2001 # SAM has read Tracing already
-	$(SCANNER)/bin/checkov --config-file .ci/checkov.yaml --file $(TRANSLATED) $(filter-out %/rest.yaml,$(FRONT_DOORS))
+	$(SCANNER)/bin/checkov --config-file .ci/checkov.yaml --file $(TRANSLATED) docs/audit-mail.yaml $(filter-out %/rest.yaml,$(FRONT_DOORS))
 
 .PHONY: fmt
 fmt: ## Format the Go code
