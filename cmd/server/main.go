@@ -99,15 +99,19 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	pages, err := signin.NewPages(signin.Config{Site: here, Menu: menu(o.passwords)})
-	if err != nil {
-		return err
-	}
 	opened, err := storeconfig.Open(ctx, o.store)
 	if err != nil {
 		return err
 	}
 	defer opened.Close()
+	trail, err := openTrail(opened)
+	if err != nil {
+		return err
+	}
+	pages, err := signin.NewPages(signin.Config{Site: here, Menu: menu(o.passwords), Activity: trail != nil})
+	if err != nil {
+		return err
+	}
 	sessions, records, err := openSessions(opened, here, pages, measured)
 	if err != nil {
 		return err
@@ -154,9 +158,9 @@ func run(ctx context.Context, o options) error {
 	if o.https {
 		listener = withHTTPS(listener)
 	}
-	routes := append(passwordRoutes(sessions, authenticator, o.passwords), provider, signin.Profile(sessions), convert,
-		signin.Logout(sessions), signin.Sessions(sessions, window), signin.Preferences(sessions, directory, bcp47.Canonical), signin.Whoami(sessions))
-	handler := measured.Requests(proxies.Handler(pages.Handler(measured.Routes(routes)...)))
+	routes := append(passwordRoutes(sessions, authenticator, o.passwords), provider, signin.Profile(sessions), convert, signin.Logout(sessions),
+		signin.Sessions(sessions, window), signin.Preferences(sessions, directory, bcp47.Canonical), signin.Whoami(sessions), trail.routes(sessions))
+	handler := measured.Requests(proxies.Handler(trail.handler(pages.Handler(measured.Routes(routes)...))))
 	announce(listener.Addr(), o, alice)
 	defer watched.serve()()
 	return serve(watched.until(ctx, o.drain), listener, handler)
