@@ -78,6 +78,7 @@ func newShell(t *testing.T) *shell {
 		"USERS_TABLE":               tables["UsersTable"],
 		"ATTEMPTS_TABLE":            tables["AttemptsTable"],
 		"SESSIONS_TABLE":            tables["SessionsTable"],
+		"UNUSED_AUDIT_TABLE":        tables["AuditTable"], // see audited
 	}}
 	// The first write to a DynamoDB Local that has just started can take longer
 	// than the program waits for an answer. This client waits as long as it takes.
