@@ -24,7 +24,7 @@ type readAudit struct {
 	UserID string   `name:"user-id" placeholder:"ID" help:"User ID, in place of the name: a user who was deleted has no name any more."`
 	Event  []string `placeholder:"NAME" help:"Only events of this name, such as session_ended; repeat it for more."`
 	Actor  string   `placeholder:"TEXT" help:"Only what an operator did whose name or ARN has this text in it."`
-	Since  moment   `placeholder:"TIME" help:"Only what happened then or later: 2026-11-27, 2026-11-27T12:30:00Z, or 36h for the last 36 hours."`
+	Since  moment   `placeholder:"TIME" help:"Only what happened then or later: 2026-11-27, 2026-11-27T12:30:00Z, or 90d or 36h for how long ago."`
 	Until  moment   `placeholder:"TIME" help:"Only what happened before then, written in the same way."`
 	Limit  int      `default:"100" help:"How many entries at most, the newest."`
 	output

@@ -99,7 +99,7 @@ func TestOperationsAreEvents(t *testing.T) {
 				}
 			}
 			for _, args := range []string{"users set alice --display-name=A&", "users set alice --role=b", "users set alice --role=b --display-name=B", "users passwd alice",
-				"users disable alice", "users enable alice", "users unlock alice", "users unlock nobody", "sessions revoke alice", "users delete alice"} {
+				"users disable alice", "users enable alice", "users rename alice bert", "users rename bert alice", "users unlock alice", "users unlock nobody", "sessions revoke alice", "users delete alice"} {
 				if strings.Contains("users set alice --role=b, users passwd alice, sessions revoke alice, users delete alice", args) {
 					signIn()
 				}
@@ -115,6 +115,8 @@ func TestOperationsAreEvents(t *testing.T) {
 				`password_set`,
 				`user_updated before {"disabled":false} after {"disabled":true}`,
 				`user_updated before {"disabled":true} after {"disabled":false}`,
+				`user_renamed`,
+				`user_renamed`,
 				`user_unlocked`,
 				`session_ended revoked`,
 				`user_updated before {"disabled":false} after {"disabled":true}`,

@@ -27,18 +27,21 @@ run the command again. If somebody has the new name, nothing is changed.`
 }
 
 // Run implements the command.
-func (c *renameUser) Run(ctx context.Context, at address) error {
+func (c *renameUser) Run(ctx context.Context, at address) (err error) {
 	b, err := openSessions(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer b.close(&err)
 	limiter, err := openLimiter(b)
 	if err != nil {
 		return err
 	}
 	before, err := b.findForRename(ctx, c.Name, c.NewName)
 	if err != nil {
+		return err
+	}
+	if err := b.identify(ctx); err != nil {
 		return err
 	}
 	user, err := b.directory.Rename(ctx, before, c.NewName, b.along(limiter))
@@ -50,6 +53,7 @@ func (c *renameUser) Run(ctx context.Context, at address) error {
 	case err != nil:
 		return fmt.Errorf("user %q has one of the two names; run it again in 15 seconds: %w", before.Name, err)
 	}
+	b.tell(ctx, "user_renamed", user.UserID, "", "") // without the names, which the trail would keep longer than the user
 	return c.printResult(user, "Renamed the user with the ID %s: %q signs in as %q.", user.UserID, before.Name, user.Username)
 }
 
