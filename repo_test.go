@@ -319,7 +319,7 @@ func TestDependenciesPointInward(t *testing.T) {
 
 // TestFunctions tests that the folders and the template have the same functions.
 func TestFunctions(t *testing.T) {
-	template, err := samtemplate.Read("template.yaml", "HasBridge", "HasProvider")
+	template, err := samtemplate.Read("template.yaml", "HasBridge", "HasProvider", "HasCanary")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,10 @@ func TestRules(t *testing.T) {
 		{"a pipe", "", map[string]string{"AuditPipe": "true"}},
 		{"a pipe from nothing", "AuditPipe needs an AuditDays that is not 0", map[string]string{"AuditPipe": "true", "AuditDays": "0"}},
 		{"a pipe from a table of others", "AuditPipe reads the stream of the stack's own table: it needs an empty ExistingAuditTable", map[string]string{"AuditPipe": "true", "ExistingAuditTable": "restored"}},
+		{"a canary", "", map[string]string{"CanarySecretArn": "an ARN", "CanaryUserId": "canary"}},
+		{"a canary whom nobody knows", "CanarySecretArn needs CanaryUserId", map[string]string{"CanarySecretArn": "an ARN"}},
+		{"a canary without a password", "CanarySecretArn needs PasswordSignIn=true: the canary has a password",
+			with(whole, "PasswordSignIn", "false", "CanarySecretArn", "an ARN", "CanaryUserId", "canary")},
 		{"another login", "LegacyLoginURL needs LegacyLoginKey", map[string]string{"LegacyLoginURL": "https://www.example.com/internal"}},
 	} {
 		e := translate(t).evaluate(t, tt.parameters)
