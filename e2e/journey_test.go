@@ -25,7 +25,7 @@ func journeys(t *testing.T, browser context.Context, url string) {
 		walk func(t *testing.T, browser context.Context, url string)
 	}{
 		{"visit", visit}, {"keyboard", keyboard}, {"devices", devices}, {"back", back},
-		{"reauthenticate", reauthenticate}, {"preferences", preferences}, {"cross-site", crossSite}, {"smoke", smoke}, {"password", password},
+		{"reauthenticate", reauthenticate}, {"preferences", preferences}, {"activity", activity}, {"cross-site", crossSite}, {"smoke", smoke}, {"password", password},
 	} {
 		t.Run(journey.name, func(t *testing.T) { journey.walk(t, browser, url) })
 	}

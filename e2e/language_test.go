@@ -50,6 +50,8 @@ func (d *device) walk(language string) {
 
 	d.open("/sessions")
 	look("sessions")
+	d.open("/activity")
+	look("activity")
 	d.open("/nowhere")
 	look("problem")
 
