@@ -97,7 +97,7 @@ func (a alarm) rings(t *testing.T, values map[string]cloudwatch.Series) bool {
 
 // everything is a stack with all that parameters can add to it.
 var everything = map[string]string{"LegacyCookies": "session", "OidcIssuer": "https://id.example.com", "AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:alarms",
-	"CanaryUserId": "canary"}
+	"CanaryUserId": "canary", "StoreTimes": "true"}
 
 func alarms(t *testing.T, parameters map[string]string) map[string]alarm {
 	t.Helper()
@@ -248,6 +248,9 @@ func (e evaluation) checkMetric(where, namespace, name string, dimensions []dime
 		for _, d := range m.Dimensions {
 			own[m.MetricNamespace+" "+m.MetricName] = append(own[m.MetricNamespace+" "+m.MetricName], d.Key)
 		}
+	}
+	if e.parameters["StoreTimes"] == "true" { // pkg/storetimes writes it
+		own["Coatcheck/"+stackName+" StoreTime"] = []string{"Store"}
 	}
 	var names []string
 	for _, d := range dimensions {

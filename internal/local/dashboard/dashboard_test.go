@@ -33,7 +33,11 @@ func TestPicture(t *testing.T) {
 	}
 	values := map[string]string{}
 	for pair := range slices.Chunk(sub.Content[1].Content, 2) {
-		if choice := pair[1]; choice.Tag == "!If" && choice.Content[1].Tag == "!Sub" { // what is there by default
+		switch choice := pair[1]; {
+		case choice.Tag != "!If" || choice.Content[1].Tag != "!Sub": // a table, whose name it keeps
+		case choice.Content[0].Value == "HasStoreTimes": // not by default
+			values[pair[0].Value] = choice.Content[2].Value
+		default:
 			values[pair[0].Value] = choice.Content[1].Value
 		}
 	}
