@@ -61,8 +61,9 @@ type commands struct {
 	} `cmd:"" help:"Who may sign in."`
 
 	Sessions struct {
-		List   listSessions   `cmd:"" help:"List the live sessions of a user, oldest first."`
-		Revoke revokeSessions `cmd:"" help:"End one session of a user, or all of them."`
+		List      listSessions      `cmd:"" help:"List the live sessions of a user, oldest first."`
+		Revoke    revokeSessions    `cmd:"" help:"End one session of a user, or all of them."`
+		EndBefore endSessionsBefore `cmd:"" help:"End every session that began before a time, of all users."`
 	} `cmd:"" help:"Who is signed in."`
 
 	Migrate struct {

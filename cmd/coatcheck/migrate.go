@@ -34,24 +34,33 @@ func openBridge(s storeconfig.Stores) (bridge.Store, error) {
 // newSessions returns the sessions. While there is a bridge, whatever ends some of a user
 // seals the user first.
 func newSessions(s storeconfig.Stores, log *slog.Logger) (*session.Manager, error) {
-	logging := func(c *session.Config) { c.Logger = log }
 	kept, err := s.Sessions()
 	if err != nil {
 		return nil, err
 	}
+	seal, err := sealing(s)
+	if err != nil {
+		return nil, err
+	}
+	return config.EndingSessions(kept, nil, seal, func(c *session.Config) { c.Logger = log })
+}
+
+// sealing returns what has to be called before sessions of a user end. Without a bridge it
+// does nothing.
+func sealing(s storeconfig.Stores) (func(ctx context.Context, userID string, all bool) error, error) {
 	records, err := openBridge(s)
 	if err != nil {
 		return nil, err
 	}
 	if records == nil {
-		return config.Sessions(kept, nil, logging)
+		return func(context.Context, string, bool) error { return nil }, nil
 	}
 	cookies, err := site.ParseLegacyCookies(os.Getenv(signinconfig.LegacyCookies))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", signinconfig.LegacyCookies, err)
 	}
 	stateless := (&site.Site{LegacyCookies: cookies}).HasStateless()
-	return config.EndingSessions(kept, nil, bridge.BeforeEnding(records, stateless), logging)
+	return bridge.BeforeEnding(records, stateless), nil
 }
 
 type migrateStatus struct {

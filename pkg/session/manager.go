@@ -142,7 +142,7 @@ func (m *Manager) endReason(s *Session, now time.Time) string {
 func (m *Manager) absoluteEndReason(s *Session, now time.Time) string {
 	end := m.absoluteEnd(s)
 	switch {
-	case s.begunAt().Before(m.cfg.NotBefore):
+	case s.BegunBefore(m.cfg.NotBefore):
 		return "not_before"
 	case now.Before(end):
 		return ""

@@ -138,6 +138,11 @@ func (s *Session) begunAt() time.Time {
 	return s.AuthenticatedAt
 }
 
+// BegunBefore reports whether the lifetime of s began before t: whether [Config.NotBefore] ends
+// s if it is t. The lifetime begins with the last authentication, or, if that was at another
+// system, when s was made here.
+func (s *Session) BegunBefore(t time.Time) bool { return s.begunAt().Before(t) }
+
 // HasRole reports whether s has the role. Roles are compared byte by byte. A nil
 // session has no role.
 func (s *Session) HasRole(role string) bool { return s != nil && slices.Contains(s.Roles, role) }

@@ -92,6 +92,14 @@ func (d dynamo) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error
 	return dynamoaccounts.All(ctx, d.client, table)
 }
 
+func (d dynamo) AllSessions(ctx context.Context) iter.Seq2[*session.Session, error] {
+	table, err := config.Required(dynamoconfig.SessionsTable)
+	if err != nil {
+		return func(yield func(*session.Session, error) bool) { yield(nil, err) }
+	}
+	return dynamostore.All(ctx, d.client, table)
+}
+
 // Local is true only if the SDK, with all its configuration, calls a server on this
 // machine. Without an endpoint it calls AWS.
 func (d dynamo) Local() bool {

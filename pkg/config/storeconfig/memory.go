@@ -8,6 +8,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/audit/memaudit"
 	"example.com/coatcheck/pkg/bridge/membridge"
+	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/memstore"
 	"example.com/coatcheck/pkg/signin/oidc/memlinks"
 )
@@ -20,12 +21,13 @@ const Memory = "memory"
 
 type memory struct {
 	parts
-	users *memaccounts.Store
+	sessions *memstore.Store
+	users    *memaccounts.Store
 }
 
 func openMemory(context.Context, string) (Stores, error) {
-	users := memaccounts.New()
-	return memory{newParts(memstore.New(), users, memaccounts.NewAttempts(), membridge.New(), memlinks.New(), memaudit.New()), users}, nil
+	sessions, users := memstore.New(), memaccounts.New()
+	return memory{newParts(sessions, users, memaccounts.NewAttempts(), membridge.New(), memlinks.New(), memaudit.New()), sessions, users}, nil
 }
 
 func (m memory) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {
@@ -34,6 +36,10 @@ func (m memory) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error
 
 func (memory) Records(context.Context, ...Part) iter.Seq2[Record, error] {
 	return func(func(Record, error) bool) {}
+}
+
+func (m memory) AllSessions(ctx context.Context) iter.Seq2[*session.Session, error] {
+	return m.sessions.All(ctx)
 }
 
 func (memory) Local() bool                      { return true }

@@ -18,6 +18,7 @@ import (
 	"example.com/coatcheck/pkg/accounts/redisaccounts"
 	"example.com/coatcheck/pkg/audit/redisaudit"
 	"example.com/coatcheck/pkg/bridge/redisbridge"
+	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/redisstore"
 	"example.com/coatcheck/pkg/signin/oidc/redislinks"
 )
@@ -29,8 +30,9 @@ const redisPrefix = "coatcheck:"
 
 type redisStores struct {
 	parts
-	users  *redisaccounts.Store
-	client *redis.Client
+	sessions *redisstore.Store
+	users    *redisaccounts.Store
+	client   *redis.Client
 }
 
 func openRedis(_ context.Context, address string) (Stores, error) {
@@ -50,14 +52,18 @@ func openRedis(_ context.Context, address string) (Stores, error) {
 	options.ContextTimeoutEnabled = true // so that a call whose request is over gives its connection back at once
 	logging.Disable()                    // it would have lines for failed connections, with the address and not as JSON. Errors are returned anyway
 	client := redis.NewClient(options)
-	users := redisaccounts.New(client, redisPrefix)
-	all := newParts(redisstore.New(client, redisPrefix), users, redisaccounts.NewAttempts(client, redisPrefix), redisbridge.New(client, redisPrefix),
+	sessions, users := redisstore.New(client, redisPrefix), redisaccounts.New(client, redisPrefix)
+	all := newParts(sessions, users, redisaccounts.NewAttempts(client, redisPrefix), redisbridge.New(client, redisPrefix),
 		redislinks.New(client, redisPrefix), redisaudit.New(client, redisPrefix))
-	return redisStores{all, users, client}, nil
+	return redisStores{all, sessions, users, client}, nil
 }
 
 func (s redisStores) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {
 	return s.users.All(ctx)
+}
+
+func (s redisStores) AllSessions(ctx context.Context) iter.Seq2[*session.Session, error] {
+	return s.sessions.All(ctx)
 }
 
 func (s redisStores) Local() bool {

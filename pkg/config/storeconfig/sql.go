@@ -19,6 +19,7 @@ import (
 	"example.com/coatcheck/pkg/bridge/sqlbridge"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/config/oidcconfig"
+	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/sqlstore"
 	"example.com/coatcheck/pkg/signin/oidc/sqllinks"
 )
@@ -66,6 +67,10 @@ func connections() (int, error) {
 
 func (s *sqlStores) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {
 	return s.users.All(ctx)
+}
+
+func (s *sqlStores) AllSessions(ctx context.Context) iter.Seq2[*session.Session, error] {
+	return s.sessions.All(ctx)
 }
 
 func (s *sqlStores) Local() bool { return s.local }

@@ -67,6 +67,10 @@ type Stores interface {
 	// of it, and is for operators. The memory of a process shows nothing.
 	Records(ctx context.Context, parts ...Part) iter.Seq2[Record, error]
 
+	// AllSessions returns every session, dead ones too, in no order. For a damaged one it
+	// returns an error in place of the session and goes on. It needs the right to scan.
+	AllSessions(context.Context) iter.Seq2[*session.Session, error]
+
 	// Local reports whether the stores are certainly on this machine: in the memory
 	// of this process, in a file, or on a server at a loopback address.
 	Local() bool

@@ -1,6 +1,8 @@
 package dynamostore_test
 
 import (
+	"context"
+	"iter"
 	"reflect"
 	"slices"
 	"strings"
@@ -182,4 +184,14 @@ func TestMissingTable(t *testing.T) {
 func BenchmarkStore(b *testing.B) {
 	client := dynamotest.Client(b, dynamotest.Endpoint(b))
 	storetest.Benchmark(b, dynamostore.New(client, newTable(b, client)))
+}
+
+func TestAll(t *testing.T) {
+	t.Parallel()
+	r := newFixture(t)
+	storetest.RunAll(t, func(*testing.T) (session.Store, func(context.Context) iter.Seq2[*session.Session, error]) {
+		return r.Direct, func(ctx context.Context) iter.Seq2[*session.Session, error] {
+			return dynamostore.All(ctx, r.client, r.table)
+		}
+	})
 }

@@ -9,6 +9,7 @@ package memstore
 import (
 	"context"
 	"hash/maphash"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -159,6 +160,34 @@ func (m *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 		all[i] = s.Clone()
 	}
 	return all, nil
+}
+
+// All returns every session, dead ones too, in no order, as copies. It includes those that are
+// there from the beginning of the iteration to its end. It holds the sessions of one part of
+// the store at a time.
+func (m *Store) All(ctx context.Context) iter.Seq2[*session.Session, error] {
+	return func(yield func(*session.Session, error) bool) {
+		for i := range m.shards {
+			if err := ctx.Err(); err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, s := range m.shards[i].all() {
+				if !yield(s.Clone(), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (sh *shard) all() (all []*session.Session) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, byID := range sh.owners {
+		all = slices.AppendSeq(all, maps.Values(byID))
+	}
+	return all
 }
 
 // lock returns the owner's shard, locked.

@@ -1,6 +1,8 @@
 package memstore
 
 import (
+	"context"
+	"iter"
 	"runtime"
 	"strconv"
 	"sync"
@@ -219,4 +221,11 @@ func numbered(i, user int, born time.Time, life time.Duration) *session.Session 
 		ExpiresAt:  born.Add(life),
 		Version:    1,
 	}
+}
+
+func TestAll(t *testing.T) {
+	storetest.RunAll(t, func(*testing.T) (session.Store, func(context.Context) iter.Seq2[*session.Session, error]) {
+		m := New()
+		return m, m.All
+	})
 }

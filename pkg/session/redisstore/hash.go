@@ -73,6 +73,11 @@ func decode(key, id string, reply any) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decodeHash(h, id)
+}
+
+// decodeHash returns the session in the hash.
+func decodeHash(h *rediscall.Hash, id string) (*session.Session, error) {
 	if len(h.Fields) == 0 {
 		return nil, session.ErrNoSession
 	}

@@ -1,6 +1,8 @@
 package redisstore_test
 
 import (
+	"context"
+	"iter"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -23,4 +25,13 @@ func BenchmarkStore(b *testing.B) {
 	client := redis.NewClient(redistest.Options(b))
 	defer client.Close()
 	storetest.Benchmark(b, redisstore.New(client, redistest.Prefix(b)))
+}
+
+func TestAll(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *fixture) {
+		storetest.RunAll(t, func(*testing.T) (session.Store, func(context.Context) iter.Seq2[*session.Session, error]) {
+			return r.Direct, r.Direct.(*redisstore.Store).All
+		})
+	})
 }

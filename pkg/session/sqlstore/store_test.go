@@ -1,6 +1,8 @@
 package sqlstore_test
 
 import (
+	"context"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -155,3 +157,13 @@ func TestUnknownDialect(t *testing.T) {
 func BenchmarkPostgreSQL(b *testing.B) { storetest.Benchmark(b, newFixture(b, postgreSQL).store) }
 
 func BenchmarkSQLite(b *testing.B) { storetest.Benchmark(b, newFixture(b, sqlite).store) }
+
+func TestAll(t *testing.T) {
+	t.Parallel()
+	onEachServer(t, func(t *testing.T, s server) {
+		r := newFixture(t, s)
+		storetest.RunAll(t, func(*testing.T) (session.Store, func(context.Context) iter.Seq2[*session.Session, error]) {
+			return r.store, r.store.All
+		})
+	})
+}
