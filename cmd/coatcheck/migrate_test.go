@@ -192,6 +192,7 @@ func TestCommandsSeal(t *testing.T) {
 		args  []string
 	}{
 		"revoke":  {"", []string{"sessions", "revoke", "alice"}},
+		"before":  {"", []string{"sessions", "end-before", time.Now().Add(time.Minute).UTC().Format(time.RFC3339), "--yes"}},
 		"passwd":  {phrase, []string{"users", "passwd", "alice"}},
 		"disable": {"", []string{"users", "disable", "alice"}},
 		"delete":  {"", []string{"users", "delete", "alice"}},

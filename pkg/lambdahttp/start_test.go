@@ -85,6 +85,7 @@ func TestStart(t *testing.T) {
 	cancel()
 	function.Wait() // always an error: it was killed
 	for _, want := range []string{
+		`"level":"INFO","message":"sys_startup","init_ms":\d+}`,
 		`"message":"called","requestId":"BOOM"}`,
 		`"message":"sys_crash",.*"requestId":"BOOM"}`,
 		`"message":"called","requestId":"GET"}`,
@@ -92,6 +93,9 @@ func TestStart(t *testing.T) {
 		if !regexp.MustCompile(want).Match(log.Bytes()) { // the pattern's . does not match a line break
 			t.Errorf("the log has no line %s:\n%s", want, &log)
 		}
+	}
+	if n := strings.Count(log.String(), "sys_startup"); n != 1 {
+		t.Errorf("the log has sys_startup %d times for one process", n)
 	}
 }
 
