@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,10 +26,13 @@ func RunAll(t *testing.T, newStore func(t *testing.T) (session.Store, func(conte
 // checkAll makes more sessions than fit a page of any store, some of one user and some dead,
 // and looks for each of them.
 func checkAll(ctx context.Context, store session.Store, all func(context.Context) iter.Seq2[*session.Session, error]) error {
-	const total = 1100
+	const total, atATime = 600, 32
 	p := &checker{ctx: ctx, store: store}
 	made := map[string]*session.Session{}
 	var one *session.Session
+	var group sync.WaitGroup
+	var failed atomic.Pointer[error]
+	slots := make(chan struct{}, atATime)
 	for i := range total {
 		s := newSession()
 		if one != nil && i%2 == 0 {
@@ -36,8 +41,18 @@ func checkAll(ctx context.Context, store session.Store, all func(context.Context
 		if one = s; i%5 == 0 {
 			s.ExpiresAt = s.CreatedAt.Truncate(time.Second) // dead
 		}
-		p.create("Create", s.Clone(), nil)
 		made[s.ID] = s
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			if err := store.Create(ctx, s.Clone()); err != nil {
+				failed.CompareAndSwap(nil, &err)
+			}
+		})
+	}
+	group.Wait()
+	if err := failed.Load(); err != nil {
+		return fmt.Errorf("Create: %w", *err)
 	}
 	for s, err := range all(ctx) {
 		p.expect("an iteration", err, nil)

@@ -26,7 +26,7 @@ func TestBrokenAllIsCaught(t *testing.T) {
 				return func(yield func(*session.Session, error) bool) {
 					n := 0
 					for s, err := range store.All(ctx) {
-						if n++; n > 1000 || !yield(s, err) {
+						if n++; n > 500 || !yield(s, err) {
 							return
 						}
 					}
