@@ -196,7 +196,11 @@ type deleteUser struct {
 // Help implements [kong.HelpProvider].
 func (deleteUser) Help() string {
 	return `The user is disabled, every session ends, then the user is deleted. Where it is interrupted the user stays, but
-cannot sign in; run it again. With --json it prints the user as it was. A new user of the same name is another user.`
+cannot sign in; run it again. With --json it prints the user as it was. A new user of the same name is another user.
+
+In the store nothing stays of the user but a hash of the user ID, so that nobody else gets the same one; the audit trail, until
+its entries expire; and what names a session of the user by random IDs: links at a provider until they expire, and the records
+of a bridge until its table is deleted.`
 }
 
 // Run implements the command.
@@ -206,9 +210,16 @@ func (c *deleteUser) Run(ctx context.Context, at address) (err error) {
 		return err
 	}
 	defer b.close(&err)
+	limiter, err := openLimiter(b)
+	if err != nil {
+		return err
+	}
 	user, err := b.disable(ctx, c.Name, "deleted")
 	if err != nil {
 		return err
+	}
+	if err := limiter.Erase(ctx, user.Subject()); err != nil {
+		return fmt.Errorf("user %q is disabled and signed out; forgetting failed attempts, run it again: %w", user.Name, err)
 	}
 	if err := b.directory.Delete(ctx, user); err != nil {
 		return fmt.Errorf("user %q is disabled and signed out, but may not be deleted; run it again: %w", user.Name, err)

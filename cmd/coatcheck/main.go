@@ -55,6 +55,7 @@ type commands struct {
 		Enable  enableUser     `cmd:"" help:"Let a user sign in again."`
 		Unlock  unlockName     `cmd:"" help:"Forget failed attempts to sign in to a name."`
 		Rename  renameUser     `cmd:"" help:"Give a user another name."`
+		Export  exportUser     `cmd:"" help:"Write all that is kept of a user, as JSON."`
 		Delete  deleteUser     `cmd:"" help:"Delete a user."`
 		Import  importUsers    `cmd:"" help:"Add the users of another system, with the hashes they have there."`
 		Check   checkUsers     `cmd:"" help:"Claim the names and IDs of all users, and list the pairs that share a name."`

@@ -370,3 +370,34 @@ func (r *Registrar) retireID(ctx context.Context, account *Account) error {
 	}
 	return nil
 }
+
+// Claims returns the keys that are claimed for a stored account, each with its holder: its
+// user ID, and for an account from before the rule of [Normalize] its folded name. It is for
+// operators.
+func (r *Registrar) Claims(ctx context.Context, account *Account) (map[string]string, error) {
+	keys := []string{idKey(account.UserID), goneKey(account.UserID)}
+	if name, err := Normalize(account.Name); err == nil && name != account.Name {
+		keys = append(keys, name)
+		for n := 1; ; n++ {
+			holder, err := r.holder(ctx, nameKey(name, n))
+			if err != nil {
+				return nil, err
+			}
+			if holder == "" {
+				break
+			}
+			keys = append(keys, nameKey(name, n))
+		}
+	}
+	claims := map[string]string{}
+	for _, key := range keys {
+		holder, err := r.holder(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if holder == account.Name || holder == deletedUser {
+			claims[key] = holder
+		}
+	}
+	return claims, nil
+}
