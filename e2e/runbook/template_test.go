@@ -36,8 +36,8 @@ func readTemplate() (t template, err error) {
 	return t, json.Unmarshal(text, &t)
 }
 
-// resolve leaves only what CloudFormation would make with these parameters: the emulator
-// takes conditions for true when a stack changes.
+// resolve leaves only what CloudFormation would make with these parameters, and puts their
+// values there: the emulator takes conditions for true when a stack changes.
 func (t *template) resolve(parameters map[string]string) error {
 	values := map[string]any{}
 	for name, declared := range t.Parameters {
@@ -118,6 +118,12 @@ func (t *template) choose(part any, values map[string]any) (any, error) {
 			}
 			return t.choose(branches[2], values)
 		}
+		if name, ok := part["Ref"].(string); ok && values[name] != nil {
+			return t.typed(name, values[name]), nil
+		}
+		if text, ok := part["Fn::Sub"].(string); ok {
+			return map[string]any{"Fn::Sub": substitute(text, values)}, nil
+		}
 		kept := map[string]any{}
 		for name, p := range part {
 			value, err := t.choose(p, values)
@@ -185,6 +191,27 @@ func (t *template) value(part any, values map[string]any) (any, error) {
 		return fmt.Sprint(args[1]), nil // of a parameter that is a list: its text has the commas already
 	}
 	return nil, fmt.Errorf("in a condition, %s is not understood", function)
+}
+
+// typed returns the value of a parameter in the type that it has. Values take the place of
+// parameters, because the emulator notices only changes of a resource itself.
+func (t *template) typed(name string, value any) any {
+	switch text := fmt.Sprint(value); t.Parameters[name]["Type"] {
+	case "Number":
+		return json.Number(text)
+	case "CommaDelimitedList":
+		return strings.Split(text, ",")
+	default:
+		return text
+	}
+}
+
+// substitute puts the values of parameters into a text of Fn::Sub.
+func substitute(text string, values map[string]any) string {
+	for name, value := range values {
+		text = strings.ReplaceAll(text, "${"+name+"}", fmt.Sprint(value))
+	}
+	return text
 }
 
 // secrets makes a parameter of each secret, for the ARN of one that exists: the emulator
