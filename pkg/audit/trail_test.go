@@ -208,23 +208,23 @@ func TestMany(t *testing.T) {
 // most, and says what is lost.
 func TestFailure(t *testing.T) {
 	for name, tt := range map[string]struct {
-		writer recorder
+		writer *recorder
 		left   time.Duration // until the request's context ends; 0 means that it does not
 		waits  time.Duration
 		says   string
 	}{
-		"refused":          {recorder{err: errors.New("no such table")}, 0, 0, "no such table"},
-		"panic":            {recorder{panic: "no map"}, 0, 0, "panic: no map"},
-		"hangs":            {recorder{open: make(chan struct{})}, 0, 3 * time.Second, "context canceled"},
-		"hangs on Lambda":  {recorder{open: make(chan struct{})}, 2 * time.Second, 2 * time.Second, "context canceled"},
-		"comes after that": {recorder{open: make(chan struct{})}, time.Nanosecond, time.Nanosecond, "context canceled"},
+		"refused":          {&recorder{err: errors.New("no such table")}, 0, 0, "no such table"},
+		"panic":            {&recorder{panic: "no map"}, 0, 0, "panic: no map"},
+		"hangs":            {&recorder{open: make(chan struct{})}, 0, 3 * time.Second, "context canceled"},
+		"hangs on Lambda":  {&recorder{open: make(chan struct{})}, 2 * time.Second, 2 * time.Second, "context canceled"},
+		"comes after that": {&recorder{open: make(chan struct{})}, time.Nanosecond, time.Nanosecond, "context canceled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				if tt.writer.open != nil {
 					tt.writer.open = make(chan struct{})
 				}
-				f, ctx, began := newFixture(&tt.writer), t.Context(), time.Now()
+				f, ctx, began := newFixture(tt.writer), t.Context(), time.Now()
 				if tt.left > 0 {
 					var cancel context.CancelFunc
 					ctx, cancel = context.WithTimeout(ctx, tt.left)
