@@ -152,12 +152,12 @@ func TestFailOfAClientThatIsGone(t *testing.T) {
 		err   error
 		event string
 	}{
-		{cancelled, context.Canceled, "INFO client_gone error=context canceled method=GET path=/profile"},
-		{cancelled, fmt.Errorf("reading: %w", context.Canceled), "INFO client_gone error=reading: context canceled method=GET path=/profile"},
-		{cancelled, errDown, "INFO client_gone error=connection refused method=GET path=/profile"},
-		{cancelled, session.ErrInvalid, "ERROR sys_failure error=" + session.ErrInvalid.Error() + " method=GET path=/profile status=500"},
-		{late, context.DeadlineExceeded, "ERROR sys_failure error=context deadline exceeded method=GET path=/profile status=503"},
-		{t.Context(), context.Canceled, "ERROR sys_failure error=context canceled method=GET path=/profile status=503"}, // another call's
+		{cancelled, context.Canceled, "INFO client_gone error=context canceled ip=192.0.2.1 method=GET path=/profile"},
+		{cancelled, fmt.Errorf("reading: %w", context.Canceled), "INFO client_gone error=reading: context canceled ip=192.0.2.1 method=GET path=/profile"},
+		{cancelled, errDown, "INFO client_gone error=connection refused ip=192.0.2.1 method=GET path=/profile"},
+		{cancelled, session.ErrInvalid, "ERROR sys_failure error=" + session.ErrInvalid.Error() + " ip=192.0.2.1 method=GET path=/profile status=500"},
+		{late, context.DeadlineExceeded, "ERROR sys_failure error=context deadline exceeded ip=192.0.2.1 method=GET path=/profile status=503"},
+		{t.Context(), context.Canceled, "ERROR sys_failure error=context canceled ip=192.0.2.1 method=GET path=/profile status=503"}, // another call's
 	} {
 		r.pages.Fail(discard{}, get("/profile").WithContext(tt.ctx), tt.err)
 		if got := r.events(); !slices.Equal(got, []string{tt.event}) {

@@ -27,16 +27,16 @@ func TestFail(t *testing.T) {
 		event  string
 	}{
 		{session.ErrNoSession, 401, signInFirst, ""},
-		{session.ErrForbidden, 403, "Your account may not do this.", "WARN authz_fail ip=192.0.2.1 method=GET path=/profile"},
-		{authn.ErrRefused, 401, refused, "WARN authn_login_fail ip=192.0.2.1 method=GET path=/profile"},
-		{authn.ErrBusy, 503, "This account is being changed just now. Try again in a moment.", "INFO account_busy method=GET path=/profile"},
-		{session.ErrInvalid, 500, "Something went wrong on our side. Try again in a moment.", "ERROR sys_failure error=%s method=GET path=/profile status=500"},
-		{session.ErrTooLate, 500, "Something went wrong on our side. Try again in a moment.", "ERROR sys_failure error=%s method=GET path=/profile status=500"},
+		{session.ErrForbidden, 403, "Your account may not do this.", "WARN authz_fail ip=192.0.2.1 method=GET path=/profile reason=role"},
+		{authn.ErrRefused, 401, refused, "WARN authn_login_fail ip=192.0.2.1 method=GET path=/profile reason=refused"},
+		{authn.ErrBusy, 503, "This account is being changed just now. Try again in a moment.", "INFO account_busy ip=192.0.2.1 method=GET path=/profile"},
+		{session.ErrInvalid, 500, "Something went wrong on our side. Try again in a moment.", "ERROR sys_failure error=%s ip=192.0.2.1 method=GET path=/profile status=500"},
+		{session.ErrTooLate, 500, "Something went wrong on our side. Try again in a moment.", "ERROR sys_failure error=%s ip=192.0.2.1 method=GET path=/profile status=500"},
 		{session.ErrConflict, 409, conflict, ""},
 		{session.ErrTooManyCookies, 400, tooManyCookies, "INFO input_validation_fail ip=192.0.2.1 method=GET path=/profile status=400"},
-		{accounts.ErrNotFound, 503, outage, "ERROR sys_failure error=%s method=GET path=/profile status=503"},
-		{context.DeadlineExceeded, 503, outage, "ERROR sys_failure error=%s method=GET path=/profile status=503"},
-		{errors.New("table \"x\": access denied"), 503, outage, "ERROR sys_failure error=%s method=GET path=/profile status=503"},
+		{accounts.ErrNotFound, 503, outage, "ERROR sys_failure error=%s ip=192.0.2.1 method=GET path=/profile status=503"},
+		{context.DeadlineExceeded, 503, outage, "ERROR sys_failure error=%s ip=192.0.2.1 method=GET path=/profile status=503"},
+		{errors.New("table \"x\": access denied"), 503, outage, "ERROR sys_failure error=%s ip=192.0.2.1 method=GET path=/profile status=503"},
 	} {
 		for _, err := range []error{tt.err, fmt.Errorf("wrapped: %w", tt.err)} {
 			w := httptest.NewRecorder()

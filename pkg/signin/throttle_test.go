@@ -139,7 +139,7 @@ func TestDeviceCookie(t *testing.T) {
 	if device == "" || len(first.cookies()) != 2 {
 		t.Fatalf("cookies %q", first.cookies())
 	}
-	if events := r.events(); !slices.Contains(events, "WARN authn_login_new_device ip=192.0.2.1 session_id=<id> user_agent= user_id=alice-id") {
+	if events := r.events(); !slices.Contains(events, "WARN authn_login_new_device ip=192.0.2.1 session_id=<id> user_id=alice-id") {
 		t.Errorf("events %q", events)
 	}
 	for range 10 {
