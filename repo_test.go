@@ -249,6 +249,7 @@ var mayImport = []struct{ who, may string }{
 	{"internal/local/...", "internal/local/... cmd/server/demo internal/stores/loopback pkg/accounts pkg/accounts/... pkg/signin/site"},
 	{"internal/testing/...", "internal/testing/... internal/local/..."},
 	{"internal/testing/faults", "pkg/session"},
+	{"internal/testing/testenv", "internal/local/... pkg/events"},
 	{"functions/...", "pkg/..."},
 	{"example.org/...", "pkg/..."},
 	{"cmd/...", "pkg/... internal/local/... cmd/server/demo"},

@@ -13,6 +13,7 @@ import (
 
 	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/accounts"
 	hashes "example.com/coatcheck/pkg/accounts/password"
 )
@@ -484,6 +485,7 @@ func TestLogs(t *testing.T) {
 	events := map[string]bool{}
 	for id, l := range s.functions {
 		log := l.log.String()
+		testenv.CheckEvents(t, log)
 		for _, secret := range []string{"canary", password, cookie[strings.LastIndex(cookie, ".")+1:], "argon2"} {
 			if strings.Contains(log, secret) {
 				t.Errorf("the log of %s holds %q:\n%s", id, secret, log)
