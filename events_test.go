@@ -46,14 +46,14 @@ func eventsTable() string {
 // logging are the functions that log an event, by the end of their name, and which argument
 // is the event's name. What comes behind it are attributes.
 var logging = map[string]int{
-	"events.Log": 2, "logRequest": 1, "c.event": 1, // the last two call events.Log
+	"events.Log": 2, "logRequest": 1, "c.event": 1, "o.tell": 1, ".tell": 1, // all but the first call it
 	"m.log": 2, "m.warn": 1, // pkg/session, which imports nothing of ours
 	".Log": 2, ".LogAttrs": 2, ".DebugContext": 1, ".InfoContext": 1, ".WarnContext": 1, ".ErrorContext": 1, // of slog
 	"slog.Debug": 0, "slog.Info": 0, "slog.Warn": 0, "slog.Error": 0,
 }
 
 // wrappers are the functions of ours among these: they log what they are called with.
-var wrappers = []string{"Log", "logRequest", "event", "log", "warn"}
+var wrappers = []string{"Log", "logRequest", "event", "tell", "log", "warn"}
 
 // called is a call that logs: where, what, and the attributes of which the name is a literal.
 type called struct {
@@ -67,6 +67,9 @@ type called struct {
 func TestEventsInCode(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range loggedInCode(t) {
+		if c.name == "store_times" { // a line of metrics, which is no event
+			continue
+		}
 		kind, ok := events.Find(c.name)
 		if !ok {
 			t.Errorf("%s logs %q, which pkg/events does not know", c.at, c.name)
@@ -96,7 +99,7 @@ func TestEventsInCode(t *testing.T) {
 }
 
 // awaited are the kinds of parts that are not there yet.
-var awaited = []string{"audit_failed", "password_set", "sessions_ended_before", "sys_startup", "user_deleted", "user_exported", "user_renamed", "user_unlocked", "user_updated"}
+var awaited = []string{"sessions_ended_before", "user_exported"}
 
 // loggedInCode returns what the packages of the product log, without their tests.
 func loggedInCode(t *testing.T) (all []called) {
@@ -146,7 +149,7 @@ func logs(call *ast.CallExpr) (c called, ok bool) {
 	c.name, _ = literal(call.Args[at])
 	c.level = levelOf(call, at)
 	args := call.Args[at+1:]
-	if c.by == "m.log" || c.by == "m.warn" || c.by == "c.event" {
+	if c.by == "m.log" || c.by == "m.warn" || c.by == "c.event" || strings.HasSuffix(c.by, ".tell") {
 		args = args[1:] // whom the event is about
 	}
 	c.attributes = map[string]string{}

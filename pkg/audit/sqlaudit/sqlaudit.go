@@ -23,6 +23,7 @@ import (
 
 	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/pkg/audit"
+	"example.com/coatcheck/pkg/events"
 )
 
 // Store is an [audit.Store] in the table coatcheck_audit: see [Schema]. It removes expired
@@ -160,7 +161,7 @@ func (s *Store) sweep(ctx context.Context, conn *sql.Conn) {
 	_, err := conn.ExecContext(ctx, `DELETE FROM coatcheck_audit
 		WHERE (user_id, key) IN (SELECT user_id, key FROM coatcheck_audit WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, time.Now().Unix(), sweepRows)
 	if err != nil {
-		cmp.Or(s.Logger, slog.Default()).WarnContext(ctx, "expired entries of the audit trail not removed; a later call tries again", "error", err)
+		events.Log(ctx, cmp.Or(s.Logger, slog.Default()), "expired_rows_left", "table", "coatcheck_audit", "error", err)
 	}
 }
 
