@@ -22,10 +22,10 @@ type Entry struct {
 	At     time.Time // when it happened, in UTC, to the millisecond
 	ID     string    // 22 random characters (128 bits): nobody can guess the key of an entry, and write over it
 
-	Event     string // the name of its kind in package events
-	SessionID string // "" if it is about no session
-	IP        string // of the client; "" for work that no request asked for
-	UserAgent string
+	Event     string            // the name of its kind in package events
+	SessionID string            // "" if it is about no session
+	IP        string            // of the client; "" for work that no request asked for
+	UserAgent string            // of the client; "" as IP
 	Reason    string            // why a session ended, or something was refused
 	Actor     string            // the operator who did it; "" if the user did, or nobody
 	Details   map[string]string // the other attributes of the event, such as before and after

@@ -18,7 +18,7 @@ import (
 // Config says what a trail is like.
 type Config struct {
 	Retention time.Duration // how long an entry is kept; the default is 400 days
-	Logger    *slog.Logger  // gets audit_failed; the default is slog.Default()
+	Logger    *slog.Logger  // gets audit_failed; nil means the default logger
 }
 
 // Trail takes events and appends those that are kept. Make one with [NewTrail]. It is safe

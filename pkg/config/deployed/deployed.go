@@ -34,7 +34,7 @@ type Parts struct {
 	dynamoconfig.Parts
 	Site   site.Site     // of signinconfig.Site
 	Pages  *signin.Pages // of that site
-	Logger *slog.Logger  // for all that the function makes besides; nil means slog.Default()
+	Logger *slog.Logger  // for all that the function makes besides; nil means the default logger
 	trail  *audit.Trail  // nil if nothing is kept
 }
 
