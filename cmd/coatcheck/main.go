@@ -32,8 +32,8 @@ const description = `Adds, changes and imports users, shows and ends sessions, r
 The store is that of --store, else of the environment variable STORE, as for the server. The default is dynamodb, the deployed tables:
 they are named by USERS_TABLE, SESSIONS_TABLE and ATTEMPTS_TABLE. AWS is configured as for every
 other tool: AWS_REGION, AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and for a local DynamoDB
-AWS_ENDPOINT_URL_DYNAMODB. SESSION_IDLE_TIMEOUT, SESSION_LIFETIME, SESSION_PERSISTENT_IDLE_TIMEOUT and
-SESSION_PERSISTENT_LIFETIME, if the functions have them, decide which sessions are alive; PASSWORD_PEPPERS, if the
+AWS_ENDPOINT_URL_DYNAMODB. SESSION_IDLE_TIMEOUT, SESSION_LIFETIME, SESSION_PERSISTENT_IDLE_TIMEOUT,
+SESSION_PERSISTENT_LIFETIME and SESSIONS_NOT_BEFORE, if the functions have them, decide which sessions are alive; PASSWORD_PEPPERS, if the
 login function has it, goes into the hashes of new passwords. While sessions of another system come over, the commands that
 end sessions need BRIDGE_TABLE too, and LEGACY_COOKIES if the functions have it.
 
