@@ -26,7 +26,7 @@ func (m *moment) UnmarshalText(text []byte) error {
 		ago = time.Duration(min(max(n, 0), 36500)) * 24 * time.Hour
 	}
 	if err != nil || ago <= 0 {
-		return errors.New("this is no time; write it as 2026-01-31, 2026-01-31T12:00:00Z, or how long ago it was, as 90d or 36h")
+		return errors.New("must be a day such as 2026-11-27, a time such as 2026-11-27T12:30:00Z, or how long ago, such as 90d or 36h")
 	}
 	m.Time = time.Now().UTC().Add(-ago)
 	return nil

@@ -147,7 +147,7 @@ func TestUsersListUnused(t *testing.T) {
 			p.Errorf("with --unknown: %s", got)
 		}
 		for _, wrong := range []string{"yesterday", "0d", "-3h", "2026-13-01"} {
-			p.fails(2, "--unused-since: this is no time; write it as .*", "", "users", "list", "--unused-since="+wrong)
+			p.fails(2, "--unused-since: must be a day such as .*", "", "users", "list", "--unused-since="+wrong)
 		}
 	})
 }

@@ -93,7 +93,8 @@ func TestDamagedAccounts(t *testing.T) {
 		if got := accountstest.Get(f.T, f.users, "alice"); !reflect.DeepEqual(got, before) {
 			f.Errorf("got  %+v\nwant %+v", got, before)
 		}
-		check(f.T, f.users.Update(f.Context(), a, a.Revision))
+		check(f.T, f.client.Del(f.Context(), key).Err())
+		accountstest.Create(f.T, f.users, a)
 		intact, err := f.client.HGetAll(f.Context(), key).Result()
 		check(f.T, err)
 		damages := [][2]string{
