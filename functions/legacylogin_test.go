@@ -52,7 +52,7 @@ func TestLoginAsksElsewhere(t *testing.T) {
 			counted[call.Action]++
 		}
 	}
-	if counted["GetItem"] != 6 || counted["PutItem"] != 2 || len(counted) != 2 { // two of a login, one of the process, and three
+	if counted["GetItem"] != 7 || counted["PutItem"] != 2 || len(counted) != 2 { // two of a login, one of the process, and four
 		t.Errorf("the first sign-in makes the calls %v on the users", counted)
 	}
 	dora, err := users.Get(t.Context(), "dora")
