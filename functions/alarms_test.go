@@ -97,7 +97,7 @@ func (a alarm) rings(t *testing.T, values map[string]cloudwatch.Series) bool {
 
 // everything is a stack with all that parameters can add to it.
 var everything = map[string]string{"LegacyCookies": "session", "OidcIssuer": "https://id.example.com", "AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:alarms",
-	"CanaryUserId": "canary", "StoreTimes": "true"}
+	"CanaryUserId": "canary", "CanarySecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:canary", "StoreTimes": "true"}
 
 func alarms(t *testing.T, parameters map[string]string) map[string]alarm {
 	t.Helper()
@@ -273,8 +273,8 @@ func (e evaluation) checkMetric(where, namespace, name string, dimensions []dime
 	}
 }
 
-// What an alarm looks at is there. Each function has its errors and its throttles in one
-// alarm, and each table has an alarm for the calls that functions may make, no others.
+// What an alarm looks at is there. Each function of the API has its errors and its throttles in
+// one alarm, the canary its errors, and each table has an alarm for the calls that functions may make, no others.
 func TestAlarmsLookAtEverything(t *testing.T) {
 	stack, watched, calls := translate(t), map[string]int{}, map[samtemplate.Access]int{}
 	e := stack.evaluate(t, everything)
@@ -299,7 +299,7 @@ func TestAlarmsLookAtEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantWatched, wantCalls := map[string]int{}, map[samtemplate.Access]int{}
+	wantWatched, wantCalls := map[string]int{"CanaryFunction Errors": 1}, map[samtemplate.Access]int{}
 	for id, function := range template.Functions {
 		if id != "CallerFunction" { // an example
 			wantWatched[id+" Errors"], wantWatched[id+" Throttles"] = 1, 1

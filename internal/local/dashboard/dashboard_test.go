@@ -35,7 +35,7 @@ func TestPicture(t *testing.T) {
 	for pair := range slices.Chunk(sub.Content[1].Content, 2) {
 		switch choice := pair[1]; {
 		case choice.Tag != "!If" || choice.Content[1].Tag != "!Sub": // a table, whose name it keeps
-		case choice.Content[0].Value == "HasStoreTimes": // not by default
+		case choice.Content[0].Value == "HasStoreTimes", choice.Content[0].Value == "HasCanary": // not by default
 			values[pair[0].Value] = choice.Content[2].Value
 		default:
 			values[pair[0].Value] = choice.Content[1].Value
