@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -56,8 +57,26 @@ type clientKey struct{}
 // UserAgent it keeps the first 256 bytes, without control characters and what is no UTF-8.
 func WithClient(ctx context.Context, c Client) context.Context {
 	c.UserAgent = printable(c.UserAgent[:min(len(c.UserAgent), maxUserAgent)])
-	return context.WithValue(ctx, clientKey{}, c)
+	return &clientContext{ctx, c}
 }
+
+// clientContext is a context with a client. It takes one allocation, and context.WithValue
+// two: there is one for each request.
+type clientContext struct {
+	context.Context
+	client Client
+}
+
+// Value implements [context.Context].
+func (c *clientContext) Value(key any) any {
+	if key == (clientKey{}) {
+		return &c.client
+	}
+	return c.Context.Value(key)
+}
+
+// String keeps the client out of a log that prints the context.
+func (c *clientContext) String() string { return fmt.Sprintf("%v.WithClient", c.Context) }
 
 func printable(text string) string {
 	return strings.Map(func(c rune) rune {
@@ -71,8 +90,10 @@ func printable(text string) string {
 // ClientOf returns the client of the context, or the zero Client for work that no request
 // asked for.
 func ClientOf(ctx context.Context) Client {
-	c, _ := ctx.Value(clientKey{}).(Client)
-	return c
+	if c, ok := ctx.Value(clientKey{}).(*Client); ok {
+		return *c
+	}
+	return Client{}
 }
 
 // Log logs an event by l, at the level of its kind, with args as [slog.Logger.Log] takes

@@ -3,6 +3,7 @@ package events_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -75,5 +76,16 @@ func TestLog(t *testing.T) {
 	events.Log(ctx, slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})), "session_token_forged", "quiet", 1)
 	if text := log.String(); strings.Contains(text, "ip") || strings.Contains(text, "quiet") {
 		t.Errorf("got %s", text)
+	}
+}
+
+// TestClientIsNotPrinted: a context that is printed tells nobody's address.
+func TestClientIsNotPrinted(t *testing.T) {
+	ctx := events.WithClient(t.Context(), events.Client{IP: "192.0.2.1", UserAgent: "Firefox"})
+	if text := fmt.Sprint(ctx); strings.Contains(text, "192.0.2.1") || strings.Contains(text, "Firefox") {
+		t.Error(text)
+	}
+	if c := events.ClientOf(t.Context()); c != (events.Client{}) {
+		t.Errorf("a client that nobody has given: %+v", c)
 	}
 }
