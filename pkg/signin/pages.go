@@ -86,8 +86,8 @@ type Pages struct {
 	menu   []MenuItem
 	logger *slog.Logger
 
-	templates map[string]*template.Template // by the name of the page
-	policies  map[string]string             // the Content-Security-Policy of pages, if it is not policy
+	templates map[string]func() *template.Template // by the name of the page
+	policies  map[string]string                    // the Content-Security-Policy of pages, if it is not policy
 	policy    string
 }
 
@@ -230,7 +230,7 @@ func writePage(w http.ResponseWriter, r *http.Request, status int, name string, 
 		panic(fmt.Errorf("signin: there is no page %q", name))
 	}
 	var body bytes.Buffer
-	if err := template.Execute(&body, v); err != nil {
+	if err := template().Execute(&body, v); err != nil {
 		panic(fmt.Errorf("page %s: %w", name, err)) // an error in the template; recoverPanic answers it
 	}
 	h := w.Header()

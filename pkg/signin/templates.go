@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"example.com/coatcheck/pkg/signin/internal/markup"
@@ -29,16 +30,21 @@ const byteOrderMark = "\ufeff"
 // pageNames are the pages that our routes show.
 var pageNames = []string{"login", "profile", "sessions", "activity", "password", "reauthenticate", "redirect", "convert", "problem", "sso"}
 
-var pages = parseOwn()
+// pages are our own pages. Each is parsed when it is shown first: a function shows few of them,
+// and a cold start would wait for all.
+var pages = ownPages()
 
-// parseOwn parses our own pages.
-func parseOwn() map[string]*template.Template {
-	layout := template.Must(template.ParseFS(files, "pages/"+layoutFile, "pages/"+whoseFile))
-	parsed := map[string]*template.Template{}
+func ownPages() map[string]func() *template.Template {
+	layout := sync.OnceValue(func() *template.Template {
+		return template.Must(template.ParseFS(files, "pages/"+layoutFile, "pages/"+whoseFile))
+	})
+	own := map[string]func() *template.Template{}
 	for _, name := range pageNames {
-		parsed[name] = template.Must(template.Must(layout.Clone()).ParseFS(files, "pages/"+name+".html"))
+		own[name] = sync.OnceValue(func() *template.Template {
+			return template.Must(template.Must(layout().Clone()).ParseFS(files, "pages/"+name+".html"))
+		})
 	}
-	return parsed
+	return own
 }
 
 // readTemplates returns the texts of the files in [Config.Templates], by their names.
@@ -72,7 +78,7 @@ func readTemplates(templates fs.FS) (map[string]string, error) {
 }
 
 // parseWith parses our pages and those of one's own. A file in read replaces ours.
-func parseWith(read map[string]string) (map[string]*template.Template, error) {
+func parseWith(read map[string]string) (map[string]func() *template.Template, error) {
 	add := func(t *template.Template, file string) (*template.Template, error) {
 		text, ok := read[file]
 		if !ok {
@@ -91,7 +97,7 @@ func parseWith(read map[string]string) (map[string]*template.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	parsed := map[string]*template.Template{}
+	parsed := map[string]func() *template.Template{}
 	for _, name := range allNames(read) {
 		page, err := layout.Clone()
 		if err == nil {
@@ -103,7 +109,7 @@ func parseWith(read map[string]string) (map[string]*template.Template, error) {
 		if page.Lookup("main") == nil {
 			return nil, fmt.Errorf("%s.html has no {{define \"main\"}}…{{end}}, which the layout shows", name)
 		}
-		parsed[name] = page
+		parsed[name] = func() *template.Template { return page }
 	}
 	return parsed, nil
 }
@@ -210,7 +216,7 @@ var knownForms = []markup.Form{
 
 // checkTemplate looks at all that a page may show, whatever its data.
 func (p *Pages) checkTemplate(name string, problems *findings) markup.Needs {
-	t := p.templates[name]
+	t := p.templates[name]()
 	// The first execution escapes the templates. Whether it works is for the samples to show.
 	if unsafe := (*template.Error)(nil); errors.As(t.Execute(io.Discard, nil), &unsafe) {
 		problems.add(unsafe.Error(), " (the page "+name+")")
