@@ -110,6 +110,12 @@ func TestKeys(t *testing.T) {
 				f.Errorf("the key expires at %d, %v; want %d", int64(got/time.Second), err, last.Unix())
 			}
 		}
+		early := newEntry("u")
+		early.ExpiresAt = future.Add(-2 * time.Hour)
+		check(f.T, f.store.Append(ctx, early))
+		if got, err := f.client.ExpireTime(ctx, key).Result(); err != nil || int64(got/time.Second) != future.Unix() {
+			f.Errorf("after an entry that expires earlier the key expires at %d, %v; want %d", int64(got/time.Second), err, future.Unix())
+		}
 	})
 }
 
