@@ -78,7 +78,7 @@ func TestBridge(t *testing.T) {
 	if to := r.header.Get("Location"); to != "/convert?next=%2Fprofile" {
 		t.Fatalf("a browser with the monolith's cookie is sent to %q", to)
 	}
-	r = s.wantCost(t, navigate("/convert?next=%2Fprofile", legacy), convertCost)
+	r = s.wantCost(t, navigate("/convert?next=%2Fprofile", legacy), convertCost.ofTheDay())
 	wantStatus(t, r, http.StatusOK)
 	cleared := slices.ContainsFunc(r.header.Values("Set-Cookie"), func(line string) bool { return strings.HasPrefix(line, "session=; Path=/; Expires=") })
 	if r.header.Get("Refresh") != "0; url=/profile" || r.cookie() == "" || !cleared {

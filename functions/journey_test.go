@@ -49,7 +49,7 @@ func TestJourney(t *testing.T) {
 		t.Errorf("a failed sign-in sets %q", got)
 	}
 
-	r = s.wantCost(t, login(password), afterFailureCost)
+	r = s.wantCost(t, login(password), afterFailureCost.ofTheDay())
 	wantStatus(t, r, http.StatusOK)
 	if got := r.header.Values("Set-Cookie"); len(got) != 1 || !setCookie.MatchString(got[0]) {
 		t.Errorf("Set-Cookie: %q", got)
@@ -106,7 +106,7 @@ func TestNameOfTwoKeys(t *testing.T) {
 		if err := s.users(t).Create(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
-		r := s.wantCost(t, loginAs(name, password), signIn)
+		r := s.wantCost(t, loginAs(name, password), signIn.ofTheDay())
 		wantStatus(t, r, http.StatusOK)
 		wantStatus(t, s.wantCost(t, request{method: "POST", path: "/preferences", cookie: r.cookie(), contentType: "application/json", body: `{"theme":"dark"}`}, cost), http.StatusNoContent)
 		if got, err := s.users(t).Get(t.Context(), key); err != nil || got.Preferences["theme"] != "dark" {
@@ -133,7 +133,7 @@ func TestClaimsSignNobodyIn(t *testing.T) {
 // less. After a change of the password the device is a stranger.
 func TestSignInOnAKnownDevice(t *testing.T) {
 	s := newStack(t, map[string]string{"SESSION_KEYS": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
-	first := s.wantCost(t, login(password), signInCost)
+	first := s.wantCost(t, login(password), signInCost.ofTheDay())
 	wantStatus(t, first, http.StatusOK)
 	known := func(password string) request {
 		in := login(password)
@@ -169,7 +169,7 @@ func TestForeignHash(t *testing.T) {
 	s := newStack(t, map[string]string{"PASSWORD_PEPPERS": "2026:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
 	s.addForeignUser(t)
 	wantStatus(t, s.do(t, loginAs(foreignUser, password)), http.StatusUnauthorized)
-	first := budget{slices.Insert(slices.Clone(afterFailureCost.waves), 2, "UpdateItem"), afterFailureCost.read, afterFailureCost.write + 1}
+	first := budget{slices.Insert(slices.Clone(afterFailureCost.waves), 2, "UpdateItem"), afterFailureCost.read, afterFailureCost.write + 1}.ofTheDay()
 	wantStatus(t, s.wantCost(t, loginAs(foreignUser, foreignPassword), first), http.StatusOK)
 	wantStatus(t, s.wantCost(t, loginAs(foreignUser, foreignPassword), afterFailureCost), http.StatusOK)
 	account, err := s.users(t).Get(t.Context(), foreignUser)

@@ -76,7 +76,7 @@ func (b *backend) person(ctx context.Context, name, userID string) (*accounts.Ac
 
 // export collects all that is kept of a person.
 func (b *backend) export(ctx context.Context, account *accounts.Account) (map[string]any, error) {
-	document := map[string]any{"exported_at": time.Now().UTC().Truncate(time.Second), "user_id": account.UserID}
+	document := map[string]any{"exported_at": time.Now().UTC().Truncate(time.Second), "user_id": account.UserID, "owner": ownerOf(account)}
 	for name, collect := range map[string]func(context.Context, *accounts.Account) (any, error){
 		"account": b.exportAccount, "claims": b.exportClaims, "sessions": b.exportSessions,
 		"failed_attempts": b.exportAttempts, "audit": b.exportAudit, "records": b.exportRecords,
@@ -130,7 +130,11 @@ func (b *backend) exportAudit(ctx context.Context, account *accounts.Account) (a
 		return nil, err
 	}
 	entries, err := trail.List(ctx, account.UserID, "", math.MaxInt32)
-	return listOf(entries), err
+	all := listOf(entries)
+	for i, entry := range entries {
+		all[i]["key"] = entry.Key()
+	}
+	return all, err
 }
 
 // exportRecords returns the links at a provider and the records of a bridge that name the

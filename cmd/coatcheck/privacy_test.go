@@ -70,7 +70,7 @@ func (p *everywhere) keep(name string) *person {
 			p.Fatal(err)
 		}
 	}
-	p.ok(phrase, "users", "add", name, "--display-name", "display of "+name, "--role", "role-of-"+name)
+	p.ok(phrase, "users", "add", name, "--display-name", "display of "+name, "--role", "a-role")
 	a := p.user(name)
 	a.Preferences = map[string]string{"theme": "theme of " + name, "language": "language of " + name}
 	a.PasswordHash, a.ImportedHash, a.Origin, a.CredentialVersion = "$secret$", "$imported secret$", accounts.OriginImport, 2
@@ -153,6 +153,9 @@ func TestUsersExport(t *testing.T) {
 				continue
 			}
 			parts[record.Part]++
+			if about(record, "user_exported") && record.Part == storeconfig.Audit && record.Fields["members"] == "" {
+				continue // it came afterwards
+			}
 			for field, value := range record.Fields {
 				if slices.Contains(secretFields, field) {
 					if value != "" && strings.Contains(text, value) {
@@ -161,6 +164,9 @@ func TestUsersExport(t *testing.T) {
 					continue
 				}
 				for _, leaf := range stored(value) {
+					if field == "attempt" || strings.Contains(value, "user_exported") && laterThanExport(leaf, document) {
+						continue // a random number that says nothing of anybody; an entry that came afterwards
+					}
 					if !slices.ContainsFunc(spellings(leaf), func(s string) bool { return exported[s] }) {
 						p.Errorf("%s: %s has %q, which is not in the export", record.Part, field, leaf)
 					}
@@ -181,6 +187,18 @@ func TestUsersExport(t *testing.T) {
 		p.fails(2, "users export: give a name, or --user-id; .*", "", "users", "export")
 		p.fails(1, "there is no user .*", "", "users", "export", "nobody")
 	})
+}
+
+// laterThanExport reports whether the text is of the entry that the export itself made: its
+// name, its key, or when it expires.
+func laterThanExport(text string, document map[string]any) bool {
+	exported, _ := time.Parse(time.RFC3339, document["exported_at"].(string))
+	at, _, _ := strings.Cut(text, "#")
+	if made, err := time.Parse("2006-01-02T15:04:05.000Z", at); err == nil {
+		return !made.Before(exported)
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	return text == "user_exported" || err == nil && !time.Unix(n, 0).Before(exported.Add(399*24*time.Hour))
 }
 
 // leaves returns the texts, numbers and truth values in a document.
@@ -229,7 +247,12 @@ func stored(value string) (all []string) {
 
 // spellings returns how an export may write what a store has written.
 func spellings(value string) []string {
-	all := []string{value, strings.TrimPrefix(value, "coatcheck:")}
+	all := []string{value}
+	if key, ok := strings.CutPrefix(value, "coatcheck:"); ok { // of Redis: what it is about comes after what it is
+		_, name, _ := strings.Cut(key, ":")
+		owner, _, _ := strings.Cut(strings.Trim(key, "{}"), "}:")
+		all = append(all, name, owner)
+	}
 	if n, err := strconv.ParseInt(value, 10, 64); err == nil {
 		for _, at := range []time.Time{time.Unix(n, 0), time.UnixMilli(n)} {
 			all = append(all, at.UTC().Format(time.RFC3339Nano))
@@ -280,7 +303,7 @@ func TestUsersDeleteLeavesNothing(t *testing.T) {
 		if got := p.ok("", "users", "export", "--user-id", who.UserID); !strings.Contains(got, "user_deleted") {
 			p.Errorf("the trail of a deleted user: %s", got)
 		}
-		again := p.run("username,password_hash,user_id\nanother,!,"+who.UserID+"\n", "users", "import", "-")
+		again := p.run("name,password_hash,user_id\nanother,!,"+who.UserID+"\n", "users", "import", "-")
 		if again.code != 1 || !strings.Contains(again.stderr, "did before that user was deleted") {
 			p.Errorf("the same user ID again: %+v", again)
 		}
