@@ -107,7 +107,7 @@ func TestAttemptsOutage(t *testing.T) {
 			t.Fatalf("%d %v", r.status, r.header)
 		}
 	}
-	wantStatus(t, s.wantCost(t, login(password), signInCost), http.StatusOK)
+	wantStatus(t, s.wantCost(t, login(password), signInCost.ofTheDay()), http.StatusOK)
 	if log := s.functions["LoginFunction"].log.String(); strings.Contains(log, "successafterfail") {
 		t.Errorf("the outage counts as failures:\n%s", log)
 	}
