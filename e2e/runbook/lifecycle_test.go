@@ -128,7 +128,7 @@ func TestRestoreUsers(t *testing.T) {
 	s := deployed(t, nil)
 	p := s.procedure("Restore a table")
 	s.save(s.tables["UsersTable"])
-	if out, err := s.shell("go run ./cmd/coatcheck users delete alice --yes", "alice\n", "USERS_TABLE="+s.tables["UsersTable"], "SESSIONS_TABLE="+s.tables["SessionsTable"], "ATTEMPTS_TABLE="+s.tables["AttemptsTable"]); err != nil {
+	if out, err := s.shell("go run ./cmd/coatcheck users delete alice", "", "USERS_TABLE="+s.tables["UsersTable"], "SESSIONS_TABLE="+s.tables["SessionsTable"], "ATTEMPTS_TABLE="+s.tables["AttemptsTable"]); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if status := s.browser().login("alice", alicesPassword); status != http.StatusUnauthorized {

@@ -206,7 +206,6 @@ func TestCanaryByHand(t *testing.T) {
 func TestThrottled(t *testing.T) {
 	s := deployed(t, nil)
 	p := s.procedure("Functions are throttled")
-	p.run("get-account-settings", "")
 	p.run("LoginConcurrency=20", "")
 	if s.parameters["LoginConcurrency"] != "20" {
 		t.Errorf("deployed with %v", s.parameters)
