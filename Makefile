@@ -125,8 +125,9 @@ walks: ## Move the routes of three monoliths, and walk through make company, in 
 	cd e2e && go test -count=1 -timeout 30m -v -run '$(WALKS)' .
 
 .PHONY: runbooks
-runbooks: .cache/translated.json $(EMULATOR)/installed ## Run the commands of docs/operate.md and docs/deploy.md, beside functions and servers of two releases
+runbooks: .cache/translated.json $(EMULATOR)/installed ## Run the commands of docs/operate.md and docs/deploy.md, beside two earlier releases, and test what makes a release
 	cd e2e && go test -count=1 -timeout 20m -v ./runbook
+	go test -count=1 -timeout 15m -v ./.ci/release
 
 .PHONY: migration-demo
 migration-demo: ## Move the routes of a Flask monolith by hand, on http://localhost:8080; PORT moves it

@@ -136,7 +136,11 @@ var testName = regexp.MustCompile(`\b(Test|Fuzz|Benchmark)[A-Z]\w*`)
 // TestTestNames tests that every test that a document names exists.
 func TestTestNames(t *testing.T) {
 	defined := map[string]bool{}
-	for _, file := range files(t, "_test.go") {
+	scripts, err := filepath.Glob(".ci/*/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files(t, "_test.go"), scripts...) {
 		for _, match := range regexp.MustCompile(`(?m)^func (\w+)\(`).FindAllStringSubmatch(read(t, file), -1) {
 			defined[match[1]] = true
 		}

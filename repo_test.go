@@ -243,7 +243,7 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/config/dynamoconfig", "pkg/config pkg/events pkg/session pkg/session/dynamostore pkg/storetimes"},
 	{"pkg/config/signinconfig", "pkg/config pkg/events pkg/accounts pkg/accounts/legacylogin pkg/accounts/password pkg/accounts/throttle pkg/signin pkg/signin/site"},
 	{"pkg/config/deployed", "pkg/config pkg/config/... pkg/audit pkg/audit/... pkg/events pkg/accounts pkg/accounts/dynamoaccounts pkg/accounts/throttle pkg/session pkg/bridge pkg/bridge/dynamobridge pkg/signin pkg/signin/site"},
-	{"pkg/config/storeconfig", "pkg/audit pkg/audit/... pkg/config pkg/config/deployed pkg/config/dynamoconfig pkg/session pkg/session/... pkg/accounts pkg/accounts/... pkg/bridge pkg/bridge/... pkg/signin/oidc pkg/signin/oidc/... pkg/config/oidcconfig internal/stores/loopback internal/stores/sqldb"},
+	{"pkg/config/storeconfig", "pkg/audit pkg/audit/... pkg/config pkg/config/deployed pkg/config/dynamoconfig pkg/session pkg/session/... pkg/accounts pkg/accounts/... pkg/bridge pkg/bridge/... pkg/signin/oidc pkg/signin/oidc/... pkg/config/oidcconfig internal/stores/loopback internal/stores/rediscall internal/stores/sqldb"},
 	{"prove/...", ""},
 	{"internal/stores/...", ""},
 	{"internal/local/...", "internal/local/... cmd/server/demo internal/stores/loopback pkg/accounts pkg/accounts/... pkg/signin/site"},

@@ -22,8 +22,8 @@ import (
 // But the server limits the number of sessions of a user, so a login may end one. It
 // is best to have a separate user for the test.
 type Test struct {
-	URL                string // of the server: https, or http at localhost
-	Username, Password string
+	URL                string            // of the server: https, or http at localhost
+	Username, Password string            // of the user who walks
 	UserID             string            // if it is not "", the user must have it, and no roles
 	Step               func(name string) // called before each step; nil means that nobody is told
 

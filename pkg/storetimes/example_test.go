@@ -11,7 +11,8 @@ import (
 	"example.com/coatcheck/pkg/storetimes"
 )
 
-// A program measures the calls of its client in each request.
+// A program measures the calls of its client in each request. This is not run: it serves and
+// needs a DynamoDB.
 func Example() {
 	client := dynamodb.New(dynamodb.Options{Region: "eu-west-1"}, func(o *dynamodb.Options) {
 		o.APIOptions = append(o.APIOptions, storetimes.Measure)

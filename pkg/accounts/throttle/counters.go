@@ -4,9 +4,9 @@ import "context"
 
 // Failures are what is kept of failed attempts to sign in as a subject.
 type Failures struct {
-	By      string // "name", "device" or "user", as in [Stop]
-	Key     string // of the counter: a hash of the name, or of the user ID
-	Counter Counter
+	By      string  // "name", "device" or "user", as in [Stop]
+	Key     string  // of the counter: a hash of the name, or of the user ID
+	Counter Counter // as the store has it
 }
 
 // Kept returns the counters that there are of the subject, also those that have expired and

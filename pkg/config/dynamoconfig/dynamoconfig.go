@@ -46,7 +46,7 @@ type Parts struct {
 	Client   *dynamodb.Client   // as [Client] returns it
 	Store    *dynamostore.Store // the sessions in SESSIONS_TABLE
 	Sessions *session.Manager   // on Store, as [config.Sessions] returns it
-	Times    *storetimes.Times  // of the Client's calls, as STORE_TIMES says; it logs by slog.Default()
+	Times    *storetimes.Times  // of the Client's calls, as STORE_TIMES says, by the default logger
 }
 
 // Open makes the Parts from the environment variables. It makes no call yet. See

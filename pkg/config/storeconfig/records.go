@@ -12,7 +12,7 @@ import (
 
 // Record is one item, row or key as a store keeps it.
 type Record struct {
-	Part   Part
+	Part   Part              // of the store
 	Fields map[string]string // every field as text; a list or a map is JSON, what is no text base64
 }
 
