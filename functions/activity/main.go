@@ -30,5 +30,5 @@ func wire(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	dynamoconfig.WarmUp(env.Store.Check)
-	return env.Pages.Handler(env.Activity()), nil
+	return env.Handler(env.Activity()), nil
 }
