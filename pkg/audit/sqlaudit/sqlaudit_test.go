@@ -279,7 +279,7 @@ func TestRights(t *testing.T) {
 		_, err := store.List(ctx, "u", "", 10)
 		denied("List with INSERT", err)
 	})
-	if !strings.Contains(warnings.String(), "expired entries of the audit trail not removed") {
+	if !strings.Contains(warnings.String(), "msg=expired_rows_left table=coatcheck_audit") {
 		t.Errorf("without the right to remove, the log is %q", warnings.String())
 	}
 	as("SELECT", func() {
