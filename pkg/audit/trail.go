@@ -38,7 +38,7 @@ func NewTrail(w Writer, c Config) *Trail {
 }
 
 // Tee returns a logger that writes what l writes, and gives the events to the trail: those
-// that package events calls kept, if they have a user_id. In a request that [Trail.Handler]
+// that package events calls kept, if they have a user_id, also in a group. In a request that [Trail.Handler]
 // serves, the entry is appended beside what the request does next. Elsewhere the call that
 // logs waits until it is appended, for [Trail.Err] to tell.
 //
@@ -60,11 +60,13 @@ func (t *Trail) Err() error {
 
 func (t *Trail) take(ctx context.Context, e events.Event) {
 	kind, _ := events.Find(e.Name)
-	userID := value(e, "user_id")
-	if !kind.Kept || userID == "" {
+	if !kind.Kept {
 		return
 	}
-	entry := t.newEntry(ctx, e, userID)
+	entry := t.newEntry(ctx, e)
+	if entry.UserID == "" {
+		return
+	}
 	if r, ok := ctx.Value(requestKey{t}).(*request); ok && r.append(entry) {
 		return
 	}
@@ -79,20 +81,20 @@ func (t *Trail) take(ctx context.Context, e events.Event) {
 }
 
 // newEntry returns the entry of an event.
-func (t *Trail) newEntry(ctx context.Context, e events.Event, userID string) Entry {
+func (t *Trail) newEntry(ctx context.Context, e events.Event) Entry {
 	client := events.ClientOf(ctx)
 	at := e.Time
 	if at.IsZero() {
 		at = time.Now()
 	}
 	at = at.UTC().Truncate(time.Millisecond)
-	entry := Entry{UserID: userID, At: at, ID: newID(), Event: e.Name, IP: client.IP, UserAgent: client.UserAgent, ExpiresAt: at.Add(t.config.Retention).Truncate(time.Second)}
+	entry := Entry{At: at, ID: newID(), Event: e.Name, IP: client.IP, UserAgent: client.UserAgent, ExpiresAt: at.Add(t.config.Retention).Truncate(time.Second)}
 	fields := map[string]*string{
 		"user_id": &entry.UserID, "session_id": &entry.SessionID, "ip": &entry.IP, "user_agent": &entry.UserAgent,
 		"reason": &entry.Reason, "actor": &entry.Actor,
 	}
-	for _, a := range e.Attrs {
-		text := value(e, a.Key)
+	for _, a := range flat(e.Attrs) {
+		text := textOf(a.Value)
 		if field, known := fields[a.Key]; known {
 			*field = text
 		} else if text != "" {
@@ -111,13 +113,26 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
+// flat returns the attributes as if none was in a group. No event that is kept has a group of
+// its own, so each is one that a program has given its logger by WithGroup. The attributes of
+// the event come last, after those that a logger got by With.
+func flat(attrs []slog.Attr) (all []slog.Attr) {
+	for _, a := range attrs {
+		if a.Value.Kind() == slog.KindGroup {
+			all = append(all, flat(a.Value.Group())...)
+		} else {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
 // maxValue is how many bytes of a value an entry keeps. No value that comes from outside is
 // longer; with it, an entry has a few KB at most.
 const maxValue = 1024
 
-// value returns an attribute of the event as text that every store takes, "" if there is none.
-func value(e events.Event, name string) string {
-	v := e.Value(name)
+// textOf returns a value as text that every store takes, "" if it is nil.
+func textOf(v slog.Value) string {
 	if v.Equal(slog.Value{}) {
 		return ""
 	}

@@ -144,6 +144,21 @@ func TestEntry(t *testing.T) {
 	}
 }
 
+// A logger that a program has given attributes and groups keeps the same: an attribute of the
+// event counts, and not one of the logger that has its name.
+func TestEntryOfALoggerWithGroups(t *testing.T) {
+	f := newFixture(&recorder{})
+	logger := f.events.With("service", "shop", "user_id", "the service").WithGroup("coatcheck").With("reason", "none", "zone", nil).WithGroup("session")
+	logger.InfoContext(t.Context(), "session_ended", "user_id", "u1", "session_id", "s1", "reason", "logout")
+	if len(f.entries) != 1 {
+		t.Fatalf("%d entries", len(f.entries))
+	}
+	e := f.entries[0]
+	if e.UserID != "u1" || e.SessionID != "s1" || e.Reason != "logout" || !reflect.DeepEqual(e.Details, map[string]string{"service": "shop"}) {
+		t.Errorf("got %+v", e)
+	}
+}
+
 func TestParseKey(t *testing.T) {
 	for _, bad := range []string{
 		"", "#", "2026-11-27T12:30:45.678Z", "2026-11-27T12:30:45.678Z#short", "2026-11-27T12:30:45Z#AAAAAAAAAAAAAAAAAAAAAA",
