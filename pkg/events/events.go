@@ -5,7 +5,10 @@
 // Every part of Coatcheck logs its events by a logger that the program may pass, and names
 // them as OWASP's Logging Vocabulary Cheat Sheet does where it has a name, such as
 // authn_login_success. Give all parts the logger of [Tee], or make it the default one, by
-// [slog.SetDefault], before the parts are made.
+// [slog.SetDefault], before the parts are made. Do not make the default one of a logger that
+// writes by package log, as the one that Go begins with: SetDefault has package log write to
+// the default logger, and so the first line would wait for itself for ever. Take one of
+// [slog.NewJSONHandler] or the like.
 //
 // This package may still change in ways that break programs.
 package events
