@@ -139,7 +139,8 @@ func TestDeviceCookie(t *testing.T) {
 	if device == "" || len(first.cookies()) != 2 {
 		t.Fatalf("cookies %q", first.cookies())
 	}
-	if events := r.events(); !slices.Contains(events, "WARN authn_login_new_device ip=192.0.2.1 session_id=<id> user_id=alice-id") {
+	if events := r.events(); !slices.Contains(events, "WARN authn_login_new_device ip=192.0.2.1 session_id=<id> user_id=alice-id") ||
+		!slices.Contains(events, "INFO authn_login_success failures=0 ip=192.0.2.1 new_device=true session_id=<id> user_id=alice-id") {
 		t.Errorf("events %q", events)
 	}
 	for range 10 {
@@ -153,7 +154,7 @@ func TestDeviceCookie(t *testing.T) {
 	if resp.status != 200 || len(resp.cookies()) != 1 {
 		t.Errorf("the known device: %d with %q", resp.status, resp.cookies())
 	}
-	if events := strings.Join(r.events(), "\n"); strings.Contains(events, "new_device") || strings.Contains(events, device[14:]) {
+	if events := strings.Join(r.events(), "\n"); strings.Contains(events, "authn_login_new_device") || !strings.Contains(events, " new_device=false ") || strings.Contains(events, device[14:]) {
 		t.Errorf("events %s", events)
 	}
 	for _, cookies := range []string{device + "; " + device, device + "; " + device + "; " + device} {
