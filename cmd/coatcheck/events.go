@@ -117,21 +117,33 @@ func (o *operations) tell(ctx context.Context, event, userID, before, after stri
 	events.Log(ctx, o.log, event, args...)
 }
 
-// updated tells what was set of a user: the facts with these names. It does so also if they
-// were the same before, because an earlier run may have set them and lost the answer.
+// updated tells what was set of a user: the facts with these names, and of a display name only
+// that it was. It does so also if they were the same before, because an earlier run may have set
+// them and lost the answer.
 func (o *operations) updated(ctx context.Context, before, after *accounts.Account, names ...string) {
-	o.tell(ctx, "user_updated", before.UserID, facts(before, names...), facts(after, names...))
+	was, is := facts(before, names...), known(after, names...)
+	if slices.Contains(names, "display_name") {
+		is["display_name"] = "set"
+	}
+	o.tell(ctx, "user_updated", before.UserID, was, inJSON(is))
 }
 
-// facts returns as JSON what operators set of a user: of display_name, roles, disabled and
-// imported_hash, whether one is there, those that are named. Names to sign in with are not
-// among them, because the trail is kept longer than the user.
+// facts returns as JSON what is known of a user, and "" if that is nothing.
 func facts(a *accounts.Account, names ...string) string {
-	all := map[string]any{
-		"display_name": a.DisplayName, "roles": append([]string{}, a.Roles...), "disabled": a.Disabled, "imported_hash": a.ImportedHash != "",
+	all := known(a, names...)
+	if len(all) == 0 {
+		return ""
 	}
-	maps.DeleteFunc(all, func(name string, _ any) bool { return !slices.Contains(names, name) })
 	return inJSON(all)
+}
+
+// known returns what operators set of a user: of roles, disabled and imported_hash, whether
+// one is there, those that are named. Names to sign in with and display names are not among
+// them, because the trail is kept longer than the user.
+func known(a *accounts.Account, names ...string) map[string]any {
+	all := map[string]any{"roles": append([]string{}, a.Roles...), "disabled": a.Disabled, "imported_hash": a.ImportedHash != ""}
+	maps.DeleteFunc(all, func(name string, _ any) bool { return !slices.Contains(names, name) })
+	return all
 }
 
 func inJSON(document any) string {

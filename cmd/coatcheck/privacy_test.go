@@ -273,11 +273,16 @@ func spellings(value string) []string {
 func TestUsersDeleteLeavesNothing(t *testing.T) {
 	everyKept(t, func(p *everywhere) {
 		who, other := p.keep("alice@example.com"), p.keep("bob@example.org")
+		p.ok("", "users", "set", "alice@example.com", "--display-name=Alice Liddell")
+		p.ok("", "users", "set", "alice@example.com", "--display-name=Mrs Liddell", "--role=a-role")
 		p.ok("", "users", "delete", "alice@example.com")
 		left := map[storeconfig.Part]int{}
 		for record, err := range p.Records(p.Context(), storeconfig.Parts...) {
 			if err != nil {
 				p.Fatal(err)
+			}
+			if about(record, "Liddell") {
+				p.Errorf("%s has a display name: %q", record.Part, record.Fields)
 			}
 			if !who.mentions(record) && !about(record, "alice") {
 				continue
