@@ -230,7 +230,7 @@ func TestOldTablesAreUpdated(t *testing.T) {
 			exec(`DELETE FROM coatcheck_users WHERE claimed_by IS NOT NULL`)
 			exec(`ALTER TABLE coatcheck_users DROP COLUMN claimed_by`)
 			exec(`ALTER TABLE coatcheck_users DROP COLUMN credential_version`)
-			for _, column := range []string{"origin", "imported_hash", "closed"} {
+			for _, column := range []string{"origin", "imported_hash", "closed", "created_at", "last_used_at", "renamed_to", "renamed_from"} {
 				exec(`ALTER TABLE coatcheck_users DROP COLUMN ` + column)
 			}
 			exec(`ALTER TABLE coatcheck_attempts DROP COLUMN attempt`)
