@@ -112,7 +112,7 @@ func TestThrottledNames(t *testing.T) {
 		r.put(t, "disabled", plain.Hash(phrase), true)
 		for _, name := range []string{"alice", "nobody", "disabled"} {
 			for range 10 {
-				if _, err := r.signIn(t, name, "wrong"); err != authn.ErrRefused {
+				if _, err := r.signIn(t, name, "wrong"); !errors.Is(err, authn.ErrRefused) {
 					t.Fatal(err)
 				}
 			}
@@ -137,11 +137,11 @@ func TestSpellingsShareACounter(t *testing.T) {
 	r := newAuthenticatorFixture(t, throttle.Config{})
 	for i := range 10 {
 		spelling := []string{"ALICE", " alice", "Alice", "ａｌｉｃｅ"}[i%4]
-		if _, err := r.signIn(t, spelling, "wrong"); err != authn.ErrRefused {
+		if _, err := r.signIn(t, spelling, "wrong"); !errors.Is(err, authn.ErrRefused) {
 			t.Fatalf("%q: %v", spelling, err)
 		}
 	}
-	if _, err := r.signIn(t, "alice", "wrong"); err == authn.ErrRefused {
+	if _, err := r.signIn(t, "alice", "wrong"); errors.Is(err, authn.ErrRefused) {
 		t.Error("an eleventh attempt is let through")
 	}
 }
@@ -277,7 +277,7 @@ func TestMemoryOfHashesAtOnce(t *testing.T) {
 						name := fmt.Sprint(kind, i)
 						wg.Go(func() {
 							address := fmt.Sprintf("192.0.2.%d", clients.Add(1))
-							if _, err := r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: name, Address: address}); err != authn.ErrRefused {
+							if _, err := r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: name, Address: address}); !errors.Is(err, authn.ErrRefused) {
 								t.Errorf("%s: %v", name, err)
 							}
 						})
@@ -313,7 +313,7 @@ func TestMemoryOfHashesAtOnce(t *testing.T) {
 func TestChangesSucceedOrWithdraw(t *testing.T) {
 	r := newAuthenticatorFixture(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
-	if _, err := r.signIn(t, "alice", "wrong"); err != authn.ErrRefused {
+	if _, err := r.signIn(t, "alice", "wrong"); !errors.Is(err, authn.ErrRefused) {
 		t.Fatal(err)
 	}
 	working, down := r.store.Registry, errors.New("down")
@@ -443,7 +443,7 @@ func TestSignedInUser(t *testing.T) {
 			t.Errorf("%d reads and %d counts, want 1 and 1", r.store.gets-gets, r.counters.counts.Load()-counts)
 		}
 		for i := range 9 { // the right password was not reported as a success
-			if err := again(fmt.Sprintf("198.51.100.%d", i), "wrong"); err != authn.ErrRefused {
+			if err := again(fmt.Sprintf("198.51.100.%d", i), "wrong"); !errors.Is(err, authn.ErrRefused) {
 				t.Fatal(err)
 			}
 		}
@@ -474,13 +474,13 @@ func TestOddNamesAndPasswords(t *testing.T) {
 		if _, err := r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: test.name, Password: test.pw, Address: address}); err != nil {
 			t.Errorf("%q: %v", test.name, err)
 		}
-		if _, err := r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: test.name, Password: test.wrong, Address: address}); err != authn.ErrRefused {
+		if _, err := r.authenticator.Authenticate(t.Context(), authn.Attempt{Username: test.name, Password: test.wrong, Address: address}); !errors.Is(err, authn.ErrRefused) {
 			t.Errorf("%q with another password: %v", test.name, err)
 		}
 	}
 	counts := r.counters.counts.Load()
 	for _, name := range []string{strings.Repeat("n", 255), "a\x00", "a\nb", "a\x7f", "a\u0085b", "a\xff", "", " "} {
-		if _, err := r.signIn(t, name, phrase); err != authn.ErrRefused || r.counters.counts.Load() != counts {
+		if _, err := r.signIn(t, name, phrase); !errors.Is(err, authn.ErrRefused) || r.counters.counts.Load() != counts {
 			t.Errorf("%.10q: %v with %d counts, want ErrRefused and none", name, err, r.counters.counts.Load()-counts)
 		}
 	}

@@ -99,7 +99,7 @@ func (r *changeFixture) wantPassword(pw string) {
 	r.t.Helper()
 	for _, candidate := range []string{phrase, newPhrase} {
 		err := r.signIn(candidate)
-		if candidate == pw && err != nil || candidate != pw && err != authn.ErrRefused {
+		if candidate == pw && err != nil || candidate != pw && !errors.Is(err, authn.ErrRefused) {
 			r.t.Errorf("sign-in with %q: %v", candidate, err)
 		}
 	}
@@ -124,7 +124,7 @@ func TestChangePassword(t *testing.T) {
 	if during.Version != before.Version+1 || during.PasswordHash != before.PasswordHash || !during.FrozenUntil.After(time.Now()) {
 		t.Errorf("frozen as %+v", during)
 	}
-	if want := []error{authn.ErrBusy, authn.ErrRefused, authn.ErrBusy}; !slices.Equal(refused, want) {
+	if want := []error{authn.ErrBusy, authn.ErrRefused, authn.ErrBusy}; !slices.EqualFunc(refused, want, errors.Is) {
 		t.Errorf("sign-ins with the right and the wrong password, and a second change, while it is frozen: %v; want %v", refused, want)
 	}
 	after := r.alice()
@@ -239,7 +239,7 @@ func TestSignInCrossesAChange(t *testing.T) {
 		if err := r.change(func(ctx context.Context) error { during = early.Confirm(ctx); return nil }); err != nil {
 			t.Fatal(err)
 		}
-		if after := early.Confirm(t.Context()); at == "during" && during != authn.ErrRefused || at == "after" && after != authn.ErrRefused {
+		if after := early.Confirm(t.Context()); at == "during" && !errors.Is(during, authn.ErrRefused) || at == "after" && !errors.Is(after, authn.ErrRefused) {
 			t.Errorf("the re-check %s the change = %v, %v; want ErrRefused", at, during, after)
 		}
 	}
@@ -372,10 +372,10 @@ func TestSetDisabled(t *testing.T) {
 			t.Errorf("SetDisabled = %+v, %v; want version %d", a, err, version)
 		}
 	}
-	if err := proof.Confirm(t.Context()); err != authn.ErrRefused {
+	if err := proof.Confirm(t.Context()); !errors.Is(err, authn.ErrRefused) {
 		t.Errorf("the re-check = %v, want ErrRefused", err)
 	}
-	if err := r.signIn(phrase); err != authn.ErrRefused {
+	if err := r.signIn(phrase); !errors.Is(err, authn.ErrRefused) {
 		t.Errorf("sign-in = %v, want ErrRefused", err)
 	}
 	if a, err := r.SetDisabled(t.Context(), r.alice(), false); err != nil || a.CredentialVersion != 2 {

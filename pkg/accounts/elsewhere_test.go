@@ -76,7 +76,7 @@ func TestFirstSignInFromElsewhere(t *testing.T) {
 	wantIdentified(t, r.Registrar, "017", nil)
 	other.users["ALICE "] = accounts.Person{}
 	for pw, want := range map[string]error{weak: nil, "hunter3": authn.ErrRefused} {
-		if _, err := r.signIn(t, "alice", pw); err != want {
+		if _, err := r.signIn(t, "alice", pw); !errors.Is(err, want) {
 			t.Errorf("a later sign-in with %q: %v, want %v", pw, err, want)
 		}
 	}
@@ -128,7 +128,7 @@ func TestYesThatDoesNotCount(t *testing.T) {
 	for _, name := range []string{"nobody", "alicé", "alice", "gone", "mallory", "no id", "bad id", "roles", "display", "no name"} {
 		hashes, counts := r.checked.Load(), r.counters.counts.Load()
 		proof, err := r.signIn(t, name, weak)
-		if proof != nil || err != authn.ErrRefused {
+		if proof != nil || !errors.Is(err, authn.ErrRefused) {
 			t.Errorf("%s: %v, %v; want ErrRefused", name, proof, err)
 		}
 		if h, c := r.checked.Load()-hashes, r.counters.counts.Load()-counts; h != 1 || c != 2 {
@@ -233,7 +233,7 @@ func TestFirstSignInsAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := r.signIn(t, "alice", weak); err != authn.ErrRefused {
+	if _, err := r.signIn(t, "alice", weak); !errors.Is(err, authn.ErrRefused) {
 		t.Errorf("who lost with another password: %v, want ErrRefused", err)
 	}
 }

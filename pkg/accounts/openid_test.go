@@ -49,7 +49,7 @@ func TestStoredOpenID(t *testing.T) {
 	id := oidc.UserID("https://issuer.example.com", "alice")
 	accountstest.Create(t, store, &accounts.Account{Name: "alice", Username: "alice", UserID: id, PasswordHash: plain.Hash(phrase), Version: 1, Revision: "r"})
 	accountstest.Claim(t, store, "\x01id/"+id, "alice")
-	if _, err := authenticate(t.Context(), d, "alice", phrase); !errors.Is(err, authn.ErrRefused) || !strings.Contains(log.String(), "user ID of somebody who signs in at an OpenID provider") || !strings.Contains(log.String(), id) {
+	if _, err := authenticate(t.Context(), d, "alice", phrase); !errors.Is(err, authn.ErrRefused) || !strings.Contains(log.String(), "msg=account_unusable") || !strings.Contains(log.String(), "reason=openid_id") || !strings.Contains(log.String(), id) {
 		t.Errorf("a sign-in = %v, with the log %q", err, &log)
 	}
 	log.Reset()

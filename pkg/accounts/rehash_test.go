@@ -42,7 +42,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 	c := newCountingDirectory(t)
 	before := c.put(t, "alice", foreignHash, false)
 	for _, pw := range []string{"wrong", ""} {
-		if _, err := authenticate(t.Context(), c.Registrar, "alice", pw); err != authn.ErrRefused {
+		if _, err := authenticate(t.Context(), c.Registrar, "alice", pw); !errors.Is(err, authn.ErrRefused) {
 			t.Errorf("Authenticate with %q = %v, want ErrRefused", pw, err)
 		}
 	}
@@ -79,7 +79,7 @@ func TestForeignHashIsReplaced(t *testing.T) {
 func TestDisabledAccountKeepsItsHash(t *testing.T) {
 	c := newCountingDirectory(t)
 	c.put(t, "alice", foreignHash, true)
-	if _, err := authenticate(t.Context(), c.Registrar, "alice", foreignPhrase); err != authn.ErrRefused || c.store.updates != 0 {
+	if _, err := authenticate(t.Context(), c.Registrar, "alice", foreignPhrase); !errors.Is(err, authn.ErrRefused) || c.store.updates != 0 {
 		t.Errorf("Authenticate = %v with %d hashes stored; want ErrRefused and none", err, c.store.updates)
 	}
 }
@@ -135,7 +135,7 @@ func TestRehashAndPasswordChange(t *testing.T) {
 	if got := accountstest.Get(t, memory, "alice"); got.PasswordHash != "changed" {
 		t.Errorf("the new password's hash was replaced by %.12s…", got.PasswordHash)
 	}
-	if err := directory.Recheck(t.Context(), account); err != authn.ErrRefused {
+	if err := directory.Recheck(t.Context(), account); !errors.Is(err, authn.ErrRefused) {
 		t.Errorf("Recheck = %v, want ErrRefused", err)
 	}
 }
@@ -172,7 +172,7 @@ func TestMissingPepper(t *testing.T) {
 		}
 	}
 	c.hashes = 0
-	if _, err := authenticate(t.Context(), c.Registrar, "nobody", phrase); err != authn.ErrRefused || c.hashes != 1 {
+	if _, err := authenticate(t.Context(), c.Registrar, "nobody", phrase); !errors.Is(err, authn.ErrRefused) || c.hashes != 1 {
 		t.Errorf("an unknown name: %v with %d hashes; want ErrRefused and one", err, c.hashes)
 	}
 }
