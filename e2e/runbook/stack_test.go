@@ -45,6 +45,7 @@ type stack struct {
 	secrets    map[string]string                            // the ARNs by logical ID
 	tables     map[string]string                            // the names by logical ID
 	removed    map[string]string                            // what the emulator does not make, with the reason
+	retained   map[string]resource                          // what CloudFormation would keep when the stack lets go of it
 	saved      map[string][]map[string]types.AttributeValue // items by the name of the table
 	running    []*process
 	handler    http.Handler
@@ -62,7 +63,7 @@ func newStack(t testing.TB) *stack {
 	s := &stack{
 		TB: t, name: strings.ToLower(t.Name()), moto: startMoto(t), programs: t.TempDir(),
 		parameters: map[string]string{}, secrets: map[string]string{}, tables: map[string]string{},
-		saved: map[string][]map[string]types.AttributeValue{},
+		retained: map[string]resource{}, saved: map[string][]map[string]types.AttributeValue{},
 	}
 	s.proxy = dynamotest.NewProxy(t)
 	s.database = s.proxy.URL
@@ -205,6 +206,7 @@ func (s *stack) put(t template, parameters map[string]string) error {
 		return err
 	}
 	s.removed = t.leaveOut(kinds)
+	released := s.retain(t)
 	command := "create-stack"
 	if s.made != nil {
 		command = "update-stack"
@@ -222,7 +224,24 @@ func (s *stack) put(t template, parameters map[string]string) error {
 		"--template-body", "file://"+filepath.Join(folder, "template"), "--parameters", "file://"+filepath.Join(folder, "parameters")); err != nil {
 		return err
 	}
-	return s.checkMade(t)
+	return s.checkMade(t, released)
+}
+
+// retain puts what the stack lets go of and CloudFormation would keep back into the template:
+// the emulator would delete it. It returns the logical IDs of that.
+func (s *stack) retain(t template) (released []string) {
+	for id, r := range s.retained {
+		if _, ok := t.Resources[id]; !ok {
+			t.Resources[id] = r
+			released = append(released, id)
+		}
+	}
+	for id, r := range t.Resources {
+		if r.DeletionPolicy == "Retain" {
+			s.retained[id] = r
+		}
+	}
+	return released
 }
 
 // upload puts a package where the translation says that the functions' code is.
@@ -257,8 +276,9 @@ func (s *stack) resources() (map[string]string, error) {
 	return ids, nil
 }
 
-// checkMade reports a resource that the emulator was given and did not make.
-func (s *stack) checkMade(t template) error {
+// checkMade reports a resource that the emulator was given and did not make. Those that the
+// stack has let go of are no longer its own.
+func (s *stack) checkMade(t template, released []string) error {
 	made, err := s.resources()
 	if err != nil {
 		return err
@@ -268,6 +288,9 @@ func (s *stack) checkMade(t template) error {
 		if _, ok := made[id]; !ok && s.removed[id] == "" {
 			err = errors.Join(err, fmt.Errorf("the emulator did not make %s, a %s", id, r.Type))
 		}
+	}
+	for _, id := range released {
+		delete(s.made, id)
 	}
 	return err
 }

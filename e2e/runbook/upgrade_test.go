@@ -96,7 +96,8 @@ func coatcheck(t *testing.T, folder string, variables map[string]string, input s
 }
 
 // upgradeServer tries two servers on one SQLite database. The older one has made its tables,
-// and goes on when the newer one has changed them.
+// goes on when the newer one has changed them, and can be started on them, so that there is a
+// way back.
 func upgradeServer(t *testing.T, folder string) {
 	store := "sqlite:" + filepath.Join(t.TempDir(), "coatcheck.db")
 	older := serve(t, folder, store, tablesFlag(t, folder)...)
@@ -105,6 +106,10 @@ func upgradeServer(t *testing.T, folder string) {
 	for _, pair := range []pair{{t, older, newer}, {t, newer, older}} {
 		password = pair.journeys(demo.Username, password)
 		pair.throttle("somebody-" + pair.first[len(pair.first)-4:])
+	}
+	back := serve(t, folder, store)
+	for _, pair := range []pair{{t, back, newer}, {t, newer, back}} {
+		password = pair.journeys(demo.Username, password)
 	}
 }
 

@@ -27,6 +27,10 @@ type Schema struct {
 	// migrations, and each is applied once, in the order of their names. The name
 	// begins with the number of the version, and at its end the file writes this
 	// number into Versions. A file that was released never changes.
+	//
+	// A migration with which programs of the version before go on writes its number
+	// negative, so that they can also be started: a program refuses a largest number
+	// that it does not know.
 	Files fs.FS
 }
 
@@ -87,7 +91,7 @@ func (d *Database) Migrate(ctx context.Context, s Schema) error {
 
 // migrate applies the missing migrations, inside a transaction.
 func (d *Database) migrate(ctx context.Context, conn *sql.Conn, s Schema) error {
-	version, err := d.version(ctx, conn, s)
+	version, _, err := d.version(ctx, conn, s)
 	if err != nil {
 		return err
 	}
@@ -102,20 +106,21 @@ func (d *Database) migrate(ctx context.Context, conn *sql.Conn, s Schema) error 
 	return nil
 }
 
-// version returns the version of the tables. It is 0 if there are none, or if they are
-// older than their versions.
-func (d *Database) version(ctx context.Context, conn *sql.Conn, s Schema) (version int, err error) {
+// version returns the version of the tables, and the oldest version that a program must know
+// to use them. Both are 0 if there are none, or if they are older than their versions.
+func (d *Database) version(ctx context.Context, conn *sql.Conn, s Schema) (version, oldest int, err error) {
 	var exists bool
 	err = conn.QueryRowContext(ctx, fmt.Sprintf(d.dialect.differences().exists, s.Versions)).Scan(&exists)
 	if err != nil || !exists {
-		return 0, err
+		return 0, 0, err
 	}
-	err = conn.QueryRowContext(ctx, `SELECT COALESCE(max(version), 0) FROM `+s.Versions).Scan(&version)
-	return version, err
+	err = conn.QueryRowContext(ctx, `SELECT COALESCE(max(abs(version)), 0), COALESCE(max(version), 0) FROM `+s.Versions).Scan(&version, &oldest)
+	return version, oldest, err
 }
 
-// Check returns nil if the tables have the version that this release needs, and
-// otherwise an error that wraps [ErrOlder] or [ErrNewer].
+// Check returns nil if this release can use the tables: they have its version, or a newer
+// one with which it goes on. Otherwise it returns an error that wraps [ErrOlder] or
+// [ErrNewer].
 func (d *Database) Check(ctx context.Context, s Schema) error {
 	if err := d.connect(ctx); err != nil {
 		return err
@@ -125,15 +130,15 @@ func (d *Database) Check(ctx context.Context, s Schema) error {
 		return err
 	}
 	defer conn.Close()
-	have, err := d.version(ctx, conn, s)
+	have, oldest, err := d.version(ctx, conn, s)
 	if err != nil {
 		return err
 	}
 	switch need := len(s.migrations(d.dialect)); {
 	case have < need:
 		return fmt.Errorf("%w: %s says version %d, and this program needs %d", ErrOlder, s.Versions, have, need)
-	case have > need:
-		return fmt.Errorf("%w: %s says version %d, and this program knows %d", ErrNewer, s.Versions, have, need)
+	case oldest > need:
+		return fmt.Errorf("%w: %s says version %d, and this program knows %d", ErrNewer, s.Versions, oldest, need)
 	}
 	return nil
 }

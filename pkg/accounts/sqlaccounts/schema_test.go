@@ -100,7 +100,7 @@ func TestMigrateOldTables(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := versions(t, db); !slices.Equal(got, []int{1, 2, 3, 4, 5}) {
+			if got := versions(t, db); !slices.Equal(got, []int{-5, 1, 2, 3, 4}) {
 				t.Errorf("applied %v", got)
 			}
 			wantOldRows(t, db)
@@ -165,7 +165,7 @@ func TestMigrateAtOnce(t *testing.T) {
 			}
 			close(start)
 			programs.Wait()
-			if got := versions(t, db); !slices.Equal(got, []int{1, 2, 3, 4, 5}) {
+			if got := versions(t, db); !slices.Equal(got, []int{-5, 1, 2, 3, 4}) {
 				t.Errorf("applied %v", got)
 			}
 			wantOldRows(t, db)
@@ -216,10 +216,14 @@ func TestCheck(t *testing.T) {
 				t.Fatal(err)
 			}
 			check("the tables of this release", nil, "")
-			if _, err := db.Exec(`INSERT INTO coatcheck_accounts_schema (version) VALUES (6)`); err != nil {
+			if _, err := db.Exec(`INSERT INTO coatcheck_accounts_schema (version) VALUES (-6)`); err != nil {
 				t.Fatal(err)
 			}
-			check("newer tables", sqldb.ErrNewer, "version 6, and this program knows 5")
+			check("newer tables with which this release goes on", nil, "")
+			if _, err := db.Exec(`INSERT INTO coatcheck_accounts_schema (version) VALUES (7)`); err != nil {
+				t.Fatal(err)
+			}
+			check("newer tables", sqldb.ErrNewer, "version 7, and this program knows 5")
 			if err := Migrate(t.Context(), db); err != nil {
 				t.Errorf("Migrate on newer tables: %v", err)
 			}

@@ -6,4 +6,5 @@ ALTER TABLE coatcheck_users ADD COLUMN last_used_at bigint NOT NULL DEFAULT 0;
 ALTER TABLE coatcheck_users ADD COLUMN renamed_to text NOT NULL DEFAULT '';
 ALTER TABLE coatcheck_users ADD COLUMN renamed_from text NOT NULL DEFAULT '';
 
-INSERT INTO coatcheck_accounts_schema (version) VALUES (5);
+-- Negative: a program that knows only version 4 may still be started.
+INSERT INTO coatcheck_accounts_schema (version) VALUES (-5);
