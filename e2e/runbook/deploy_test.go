@@ -30,7 +30,33 @@ func TestDeploy(t *testing.T) {
 	if !strings.Contains(out, "Added user") {
 		t.Errorf("the commands print:\n%s", out)
 	}
+	s.addCanary(first)
 	t.Logf("moto did not make:\n%s", list(s.removed))
+}
+
+// addCanary runs the commands that turn the canary on, with the variables that the first
+// commands of docs/deploy.md set, and tests that the stack has it.
+func (s *stack) addCanary(first string) {
+	s.Helper()
+	var variables string
+	for line := range strings.Lines(first) {
+		if strings.HasPrefix(line, "output()") || strings.HasPrefix(line, "export ") {
+			variables += line
+		}
+	}
+	if out, err := s.shell(variables+find(s, "docs/deploy.md", "A canary").blocks[0], ""); err != nil {
+		s.Fatalf("%v\n%s", err, out)
+	}
+	all, err := s.aws("dynamodb", "scan", "--table-name", s.tables["UsersTable"], "--output", "text", "--query", "Items[].user_id.S")
+	if err != nil {
+		s.Fatal(err)
+	}
+	if id := s.parameters["CanaryUserId"]; id == "" || !slices.Contains(strings.Fields(all), id) {
+		s.Errorf("deployed with the user ID %q, and the table has %q", id, all)
+	}
+	if s.made["CanaryFunction"] == "" {
+		s.Error("the stack has no canary")
+	}
 }
 
 // everyOption has a value for each parameter that turns something on.

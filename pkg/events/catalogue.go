@@ -49,7 +49,7 @@ const (
 var kinds = []Kind{
 	info("account_busy", request, "Two changes of one account met. The client was asked to try again."),
 	failure("account_unusable", "user_id error"+client, "Nobody can sign in to an account. password_hash: its hash cannot be read; set a new password. openid_id: its user ID is that of somebody who signs in at an OpenID provider; give its user another one.").reasons("openid_id password_hash"),
-	failure("audit_failed", "event user_id session_id error", "The audit trail could not be written. The request went on, and this line is all that is left of the event."),
+	failure("audit_failed", "event user_id session_id error", "The audit trail could not be written. The request went on, and the event is in the log alone."),
 	info("authn_ended_by_provider", "user_id session_id provider", "The OpenID provider has ended a session there, or all of a user, and so they ended here.").kept(),
 	warn("authn_login_fail", request+"error provider", "A sign-in, or the password that a signed-in user gave again, was refused. unknown: nobody has the name. malformed: nobody can have it. changed: the account was changed meanwhile. unusable: account_unusable or user_not_created says why. untrusted, not_asked, ended_there: what came back from the OpenID provider does not count. refused: nothing more is known.").reasons("changed disabled ended_there malformed not_asked password refused unknown untrusted unusable"),
 	warn("authn_login_lock", "by key failures user_id"+client, "So many attempts have failed in a row that no more are looked at. by: of one name, of the known devices of one user, or of one user who is signed in.").kept(),
