@@ -3,6 +3,7 @@ package coatcheck_test
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -47,10 +48,27 @@ func TestCapacity(t *testing.T) {
 	} {
 		rows = append(rows, " "+number(math.Round(limit.has/limit.needs/magnitude(limit.has/limit.needs))*magnitude(limit.has/limit.needs))+" users")
 	}
+	flood := 100 / secondsALogin
+	perLogin := 0.20e-6 + secondsALogin*0.0000133334
+	rows = append(rows, fmt.Sprintf("at 100 functions, %.0f logins a second, which are %.2f dollars a minute", math.Round(flood/10)*10, flood*60*perLogin))
+	wantAscending(t, page)
 	for _, want := range rows {
 		if !strings.Contains(page, want) {
 			t.Errorf("docs/capacity.md does not have %q", want)
 		}
+	}
+}
+
+// wantAscending reports an error unless the limits are in the order in which they bite.
+func wantAscending(t *testing.T, page string) {
+	t.Helper()
+	last := 0
+	for _, match := range regexp.MustCompile(`\| ([0-9,]+) users \|`).FindAllStringSubmatch(page, -1) {
+		users, err := strconv.Atoi(strings.ReplaceAll(match[1], ",", ""))
+		if err != nil || users < last {
+			t.Errorf("docs/capacity.md: the limit at %s users is after the one at %d: %v", match[1], last, err)
+		}
+		last = users
 	}
 }
 
