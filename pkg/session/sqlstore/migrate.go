@@ -14,8 +14,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return methodError("Migrate", s.db.Migrate(ctx, schema))
 }
 
-// Check returns an error if the table is missing, or if its version is not the one
-// that this release needs. Call it at the start of a program that does not call
+// Check returns an error if the table is missing, or if its version is not one
+// that this release can use. Call it at the start of a program that does not call
 // Migrate.
 func (s *Store) Check(ctx context.Context) error {
 	return methodError("Check", s.db.Check(ctx, schema))

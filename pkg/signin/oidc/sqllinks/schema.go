@@ -27,8 +27,8 @@ func Migrate(ctx context.Context, db *sqldb.Database) error {
 	return tableError(db.Migrate(ctx, schema))
 }
 
-// Check returns an error if the table is missing, or if its version is not the one that
-// this release needs. Call it at the start of a program that does not call [Migrate].
+// Check returns an error if the table is missing, or if its version is not one that
+// this release can use. Call it at the start of a program that does not call [Migrate].
 func Check(ctx context.Context, db *sqldb.Database) error {
 	return tableError(db.Check(ctx, schema))
 }
