@@ -126,7 +126,7 @@ walks: ## Move the routes of three monoliths, and walk through make company, in 
 
 .PHONY: runbooks
 runbooks: .cache/translated.json $(EMULATOR)/installed ## Run the commands of docs/operate.md and docs/deploy.md, beside two earlier releases, and test what makes a release
-	cd e2e && go test -count=1 -timeout 20m -v ./runbook
+	cd e2e && go test -count=1 -timeout 40m -v ./runbook
 	go test -count=1 -timeout 15m -v ./.ci/release
 
 .PHONY: migration-demo
