@@ -142,7 +142,7 @@ func (c *readAudit) entries(ctx context.Context, trail audit.Store) iter.Seq2[au
 	}
 	return func(yield func(audit.Entry, error) bool) {
 		before := ""
-		if !c.Until.IsZero() {
+		if c.Until.Year() < 9999 && !c.Until.IsZero() { // later there are no keys, and nothing has happened
 			before = audit.Entry{At: c.Until.Add(time.Millisecond)}.Key() // less than the key of every entry of that time
 		}
 		for {

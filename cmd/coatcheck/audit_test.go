@@ -70,6 +70,8 @@ func TestAuditFilters(t *testing.T) {
 		"alice --until=2026-11-26T14:00:00Z":                        "0",
 		"alice --until=2026-11-26T15:00:00+01:00":                   "0",
 		"--until=2026-11-26":                                        "",
+		"--until=9999-12-31T23:59:59.999Z":                          "43210",
+		"alice --until=9999-12-31T23:59:59.999Z":                    "420",
 		"--since=2026-11-26 --limit=1":                              "4",
 	} {
 		var got string
@@ -115,7 +117,7 @@ func TestAuditRefuses(t *testing.T) {
 		"--event=authn_login_fail":              "audit: --event: the trail keeps no event of that name; .*" + help, // which is in the log alone
 		"--limit=0":                             "audit: --limit is 0; it must be a number from 1 on" + help,
 		"--limit=x":                             "--limit: expected a valid 64 bit int" + help,
-		"--since=yesterday":                     "--since: this is no time; .*" + help,
+		"--since=yesterday":                     "--since: must be a day such as 2026-11-27, a time such as .*" + help,
 		"--since=2026-11-27 --until=2026-11-27": "audit: --since is not before --until, so nothing can be between them" + help,
 		"alice --user-id=x":                     "audit: give a name or --user-id, not both" + help,
 		"--reason=logout":                       "unknown flag --reason.*" + help,

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/coatcheck/pkg/audit"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/events"
 	"example.com/coatcheck/pkg/session"
@@ -58,7 +59,7 @@ func (c *endSessionsBefore) Run(ctx context.Context, at address) (err error) {
 	}}
 	e.run(b.because(ctx, "not_before"), b, before)
 	if n := e.ended.Load(); n > 0 {
-		events.Log(context.WithoutCancel(ctx), b.log, "sessions_ended_before", "actor", b.actor, "before", c.Time, "count", n)
+		events.Log(context.WithoutCancel(ctx), b.log, "sessions_ended_before", "user_id", audit.Everybody, "actor", b.actor, "before", c.Time, "count", n)
 	}
 	return e.report(ctx, before)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 // TestEndBefore: on every store, the sessions end that began before the cut-off and are alive,
 // and no others, whoever has them. Without --yes none does.
 func TestEndBefore(t *testing.T) {
-	shells := map[string]*shell{"DynamoDB": newShell(t)}
+	shells := map[string]*shell{"DynamoDB": newShell(t).audited()}
 	for name, address := range storeAddresses(t) {
 		sh, _ := openShell(t, address)
 		sh.ok("", "tables", "create")
@@ -84,6 +85,10 @@ func endsBefore(t *testing.T, sh *shell) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		ended(true)
+	}
+	wantTold := []string{"sessions_ended_before before " + at} // once: the second run has ended nothing
+	if got := sh.told(me(t), "--event=sessions_ended_before"); !slices.Equal(got, wantTold) {
+		t.Errorf("the trail has %q, want %q", got, wantTold)
 	}
 }
 

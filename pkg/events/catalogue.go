@@ -99,7 +99,7 @@ var kinds = []Kind{
 	warn("session_touch_failed", signedIn+"error", "The idle timeout of a session was not extended. The request went on."),
 	failure("session_unavailable", "method path error"+client, "The store failed and the request was answered 503, in a program without an ErrorHandler of its own. The product says sys_failure instead."),
 	warn("session_value_left_out", signedIn+"source key", "A value of another system's session was too large for the session here."),
-	info("sessions_ended_before", "actor before count", "An operator has ended every session from before a time. Each has a session_ended too."),
+	info("sessions_ended_before", "user_id actor before count", "An operator has ended every session from before a time. Each has a session_ended too. It is about everybody, and so its user_id is that of no user.").kept(),
 	failure("sys_crash", request+"status panic stack", "A handler has panicked. The client got a 500."),
 	failure("sys_failure", request+"status error", "A request was answered with a status from 500 up, usually because a store is away."),
 	info("sys_startup", "init_ms", "A program is ready. init_ms: how long that took, in milliseconds."),
