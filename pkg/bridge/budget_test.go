@@ -80,8 +80,9 @@ func TestCalls(t *testing.T) {
 		good          bool
 	}{
 		// the seal, the window and whose the ID is; the account; the link; the session; the
-		// account, the seal and the link again, beside the sessions of the user
-		{"a conversion", convert("mono=row"), []string{"GetItem GetItem GetItem", "GetItem", "PutItem", "PutItem", "GetItem GetItem GetItem Query"}, 8, 2, true},
+		// account, the seal and the link again, beside the sessions of the user, and beside the
+		// write that the user was here on that day
+		{"a conversion", convert("mono=row"), []string{"GetItem GetItem GetItem", "GetItem", "PutItem", "PutItem", "GetItem GetItem GetItem Query UpdateItem"}, 8, 3, true},
 		{"a cookie that proves nothing", convert("mono=forged"), nil, 0, 0, false},
 		{"no cookie", convert("session=row"), nil, 0, 0, false},
 		{"one that was converted before", convert("mono=row"), nil, 0, 0, false}, // its row is gone
