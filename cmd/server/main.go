@@ -142,7 +142,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer listener.Close()
-	watched, err := openWatch(o.metrics, measured.Handler(), opened.Check)
+	watched, err := openWatch(o.metrics, measured.Handler(), opened)
 	if err != nil {
 		return err
 	}

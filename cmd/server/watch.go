@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"example.com/coatcheck/pkg/config/storeconfig"
 )
 
 // readyTimeout is how long a store may take to say that it is ready. Who asks usually waits
@@ -18,13 +20,13 @@ const readyTimeout = 2 * time.Second
 type watch struct {
 	listener net.Listener // nil if nobody watches
 	metrics  http.Handler
-	ready    func(context.Context) error // the error says in one line what to do, and no secret
-	leaving  atomic.Bool                 // whether the server is about to end
+	stores   storeconfig.Stores
+	leaving  atomic.Bool // whether the server is about to end
 }
 
 // openWatch listens at the address, or nowhere if it is "".
-func openWatch(addr string, metrics http.Handler, ready func(context.Context) error) (*watch, error) {
-	w := &watch{metrics: metrics, ready: ready}
+func openWatch(addr string, metrics http.Handler, stores storeconfig.Stores) (*watch, error) {
+	w := &watch{metrics: metrics, stores: stores}
 	if addr == "" {
 		return w, nil
 	}
@@ -66,7 +68,7 @@ func (w *watch) handler() http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 		defer cancel()
-		if err := w.ready(ctx); err != nil {
+		if err := storeconfig.Ready(ctx, w.stores); err != nil {
 			say(rw, http.StatusServiceUnavailable, err.Error())
 			return
 		}

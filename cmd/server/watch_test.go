@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"io"
 	"net/http"
 	"net/url"
@@ -127,6 +128,34 @@ func TestReady(t *testing.T) {
 	}
 	proxy.FailAll(postgrestest.None)
 	await(t, at+"/readyz", http.StatusOK)
+}
+
+// TestReadyOnNewerTables: a server that runs goes on, and stays ready, when a newer release
+// updates the SQL tables: otherwise a balancer would send requests to none.
+func TestReadyOnNewerTables(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "coatcheck.db")
+	_, at := watched(t, []string{"STORE=sqlite:" + file}, "-tables")
+	await(t, at+"/readyz", http.StatusOK)
+	db, err := sql.Open("sqlite", "file:"+file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, part := range []string{"sessions", "accounts", "audit"} {
+		if _, err := db.ExecContext(t.Context(), "INSERT INTO coatcheck_"+part+"_schema (version) VALUES (99)"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if status, text := ask(t, at+"/readyz"); status != http.StatusOK {
+		t.Errorf("on newer tables: %d %q", status, text)
+	}
+	if _, err := db.ExecContext(t.Context(), "DELETE FROM coatcheck_sessions_schema"); err != nil {
+		t.Fatal(err)
+	}
+	if status, text := ask(t, at+"/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(text, "tables create") {
+		t.Errorf("without tables: %d %q", status, text)
+	}
 }
 
 // TestRollingRestart: two servers share a store, and a balancer sends requests to one that is

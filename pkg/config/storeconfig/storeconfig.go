@@ -193,6 +193,16 @@ func Prepare(ctx context.Context, s Stores, makeTables bool) error {
 	return err
 }
 
+// Ready returns an error if the stores cannot be used now: one line that says what to do. It
+// is for a program that runs, which Prepare has let start. Such a program goes on while a
+// newer release updates the SQL tables, so newer tables are no error.
+func Ready(ctx context.Context, s Stores) error {
+	if err := s.Check(ctx); !errors.Is(err, sqldb.ErrNewer) {
+		return err
+	}
+	return nil
+}
+
 func check(ctx context.Context, s Stores) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
