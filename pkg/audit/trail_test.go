@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +67,13 @@ func (w *recorder) all() []audit.Entry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.entries
+}
+
+// underWay returns how many calls wait.
+func (w *recorder) underWay() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
 }
 
 // fixture is a trail and the logger that gives it its events.
@@ -174,25 +182,25 @@ func TestParseKey(t *testing.T) {
 func TestHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(&recorder{open: make(chan struct{})})
-		var answered, went bool
+		var answered, went atomic.Bool // synctest.Wait alone does not satisfy the race detector
 		ctx, hangUp := context.WithCancel(t.Context())
 		go func() {
 			f.serve(ctx, func(_ http.ResponseWriter, r *http.Request) {
 				f.signIn(r.Context(), "u1")
-				went = true
+				went.Store(true)
 			})
-			answered = true
+			answered.Store(true)
 		}()
 		synctest.Wait()
-		if !went || answered || f.now != 1 {
-			t.Errorf("the request went on: %v; the answer was sent: %v; writes under way: %d", went, answered, f.now)
+		if !went.Load() || answered.Load() || f.underWay() != 1 {
+			t.Errorf("the request went on: %v; the answer was sent: %v; writes under way: %d", went.Load(), answered.Load(), f.underWay())
 		}
 		hangUp() // the client waits no longer
 		time.Sleep(2 * time.Second)
 		close(f.open)
 		synctest.Wait()
-		if !answered || len(f.entries) != 1 || f.Err() != nil || f.log.Len() > 0 {
-			t.Errorf("the answer was sent: %v; %d entries; %v; log %s", answered, len(f.entries), f.Err(), f.log)
+		if !answered.Load() || len(f.all()) != 1 || f.Err() != nil || f.log.Len() > 0 {
+			t.Errorf("the answer was sent: %v; %d entries; %v; log %s", answered.Load(), len(f.all()), f.Err(), f.log)
 		}
 	})
 }
@@ -217,6 +225,49 @@ func TestMany(t *testing.T) {
 			t.Errorf("%d entries, %d at once; want 500 and 16", len(f.entries), f.most)
 		}
 	})
+}
+
+// In a request that lasts, entries are written however many were before, and none waits for
+// the end of the request.
+func TestManyAfterEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(&recorder{})
+		f.serve(t.Context(), func(_ http.ResponseWriter, r *http.Request) {
+			for n := range 40 {
+				f.signIn(r.Context(), "u1")
+				synctest.Wait()
+				if got := len(f.all()); got != n+1 {
+					t.Fatalf("%d entries, want %d", got, n+1)
+				}
+			}
+		})
+	})
+}
+
+// An entry is kept as long as the Config says. What goes wrong is in the default logger if it
+// names none, and a record without a time happened now.
+func TestConfig(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	w := &recorder{}
+	trail := audit.NewTrail(w, audit.Config{Retention: 30 * 24 * time.Hour})
+	began := time.Now().Truncate(time.Millisecond)
+	record := slog.NewRecord(time.Time{}, slog.LevelInfo, "authn_login_success", 0)
+	record.Add("user_id", "u1")
+	logger := trail.Tee(slog.New(slog.DiscardHandler))
+	if err := logger.Handler().Handle(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.entries) != 1 || w.entries[0].At.Before(began) || !w.entries[0].ExpiresAt.Equal(w.entries[0].At.Add(30*24*time.Hour).Truncate(time.Second)) {
+		t.Errorf("kept %+v", w.entries)
+	}
+	w.err = errors.New("no such table")
+	logger.Info("authn_login_success", "user_id", "u1")
+	if !strings.Contains(log.String(), "msg=audit_failed") {
+		t.Errorf("the log is %s", &log)
+	}
 }
 
 // A trail that fails in any way leaves the answer as it is, delays it by three seconds at
