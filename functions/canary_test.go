@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -33,6 +34,12 @@ func TestCanaryFunction(t *testing.T) {
 		t.Error("without the parameter there is a canary")
 	}
 
+	role := roleOfTheCanary(t).Policies
+	const rights = `[{"PolicyDocument":{"Statement":[{"Action":["secretsmanager:GetSecretValue","secretsmanager:PutSecretValue","secretsmanager:UpdateSecretVersionStage"],"Effect":"Allow","Resource":"the ARN"}]},"PolicyName":"CanaryFunctionRolePolicy0"}]`
+	if got := compact(t, role); got != rights {
+		t.Errorf("its role allows %s, want %s", got, rights)
+	}
+
 	folder := filepath.Join(binaries, "canary")
 	if err := buildFunction("CanaryFunction", runtime.GOOS, runtime.GOARCH, folder); err != nil {
 		t.Fatal(err)
@@ -57,6 +64,17 @@ func TestCanaryFunction(t *testing.T) {
 		t.Errorf("it has called %q", asked)
 	}
 	inspectZip(t)
+}
+
+// roleOfTheCanary returns the role of the canary's function.
+func roleOfTheCanary(t *testing.T) (role struct{ Policies json.RawMessage }) {
+	t.Helper()
+	e := translate(t).evaluate(t, map[string]string{"CanarySecretArn": "the ARN", "CanaryUserId": "canary-id"})
+	text := resourcesOf[json.RawMessage](e, "AWS::IAM::Role")["CanaryFunctionRole"]
+	if err := json.Unmarshal(text, &role); err != nil {
+		t.Fatal(err)
+	}
+	return role
 }
 
 // inspectZip compares the size of the canary's package, which has no DynamoDB in it, with

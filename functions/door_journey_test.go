@@ -187,6 +187,7 @@ func (s *stack) reset(t *testing.T, account *accounts.Account) {
 	s.proxy.Take()
 	s.empty(t, "SessionsTable")
 	s.empty(t, "AttemptsTable")
+	s.empty(t, "AuditTable")
 	users := s.users(t)
 	now, err := users.Get(t.Context(), username)
 	if err != nil {

@@ -155,7 +155,7 @@ func compact(t *testing.T, text json.RawMessage) string {
 	return string(again)
 }
 
-// What happens to a table: users are kept whatever happens to the stack, every table can
+// What happens to a table: users and the audit trail are kept whatever happens to the stack, every table can
 // be restored to any point in time, and each is encrypted.
 func TestTables(t *testing.T) {
 	type table struct {
@@ -179,6 +179,7 @@ func TestTables(t *testing.T) {
 		"AttemptsTable": {"Delete", false},
 		"BridgeTable":   {"Retain", true},
 		"LinksTable":    {"Delete", false},
+		"AuditTable":    {"Retain", true},
 	} {
 		resource, properties := stack.Resources[id], tables[id]
 		if resource.DeletionPolicy != kept.policy || resource.UpdateReplacePolicy != kept.policy {

@@ -17,7 +17,7 @@ func (e evaluation) substitute(v any) any {
 			case "Ref":
 				return e.named(argument.(string))
 			case "Fn::GetAtt":
-				return argument.([]any)[0]
+				return e.named(argument.([]any)[0].(string))
 			case "Fn::Sub":
 				return e.sub(argument)
 			}

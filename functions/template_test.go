@@ -40,24 +40,30 @@ func TestRules(t *testing.T) {
 		{"a canary whom nobody knows", "CanarySecretArn needs CanaryUserId", map[string]string{"CanarySecretArn": "an ARN"}},
 		{"a canary without a password", "CanarySecretArn needs PasswordSignIn=true: the canary has a password",
 			with(whole, "PasswordSignIn", "false", "CanarySecretArn", "an ARN", "CanaryUserId", "canary")},
+		{"a canary with one session", "CanarySecretArn needs a MaxSessions of 2 or more: the canary signs in on two devices",
+			map[string]string{"CanarySecretArn": "an ARN", "CanaryUserId": "canary", "MaxSessions": "1"}},
 		{"another login", "LegacyLoginURL needs LegacyLoginKey", map[string]string{"LegacyLoginURL": "https://www.example.com/internal"}},
 	} {
 		e := translate(t).evaluate(t, tt.parameters)
-		var said []string
-		for _, r := range e.stack.Rules {
-			if !e.value(decoded(t, r.RuleCondition)).(bool) {
-				continue
-			}
-			for _, a := range r.Assertions {
-				if !e.value(decoded(t, a.Assert)).(bool) {
-					said = append(said, a.AssertDescription)
-				}
-			}
-		}
-		if got := strings.Join(said, "; "); got != tt.says {
+		if got := strings.Join(e.refusals(), "; "); got != tt.says {
 			t.Errorf("%s: %q, want %q", tt.what, got, tt.says)
 		}
 	}
+}
+
+// refusals returns what CloudFormation says by the rules before it deploys.
+func (e evaluation) refusals() (said []string) {
+	for _, r := range e.stack.Rules {
+		if !e.value(decoded(e.t, r.RuleCondition)).(bool) {
+			continue
+		}
+		for _, a := range r.Assertions {
+			if !e.value(decoded(e.t, a.Assert)).(bool) {
+				said = append(said, a.AssertDescription)
+			}
+		}
+	}
+	return said
 }
 
 // with returns the parameters with others: pairs of a name and a value.
