@@ -56,6 +56,9 @@ func TestMail(t *testing.T) {
 	if err := yaml.Load(text, &template); err != nil {
 		t.Fatal(err)
 	}
+	if right := "Action: kms:Decrypt\n                  Resource: !Ref KmsKeyArn\n"; strings.Count(string(text), right) != 1 {
+		t.Errorf("where a key of one's own encrypts the table of users, the function cannot read it: there is no %q", right)
+	}
 	p, rule := readPipe(t), template.Resources.Rule.Properties.EventPattern
 	if to := p.TargetParameters.EventBridgeEventBusParameters; !slices.Equal(rule.Source, []string{to.Source}) || !slices.Equal(rule.DetailType, []string{to.DetailType}) {
 		t.Errorf("the rule wants %+v, the pipe sends %+v", rule, to)
