@@ -151,10 +151,18 @@ func (s *stack) metricSteps(t *testing.T) []happening {
 			s.moveBack(t, "AttemptsTable", "last_at", 2*60*60*1000)
 			wrong(http.StatusUnauthorized)()
 		}, want: map[string]int{"SignInsRefused": 1, "NamesLocked": 1}},
-		{what: "the canary's sign-in and logout", do: func() {
+		{what: "the canary's sign-in, logout and wrong password", do: func() {
 			canary := do(http.StatusOK, loginAs(foreignUser, foreignPassword))
 			do(http.StatusNoContent, request{method: "POST", path: "/logout", cookie: canary.cookie()})
+			do(http.StatusUnauthorized, loginAs(foreignUser, "wrong"))
 		}, want: map[string]int{}},
+		{what: "a browser whose name looks like an event", do: func() {
+			in := profile(cookie)
+			in.headers = http.Header{"User-Agent": {`","message":"authn_login_lock","user_agent":"`}}
+			do(http.StatusOK, in)
+			in.cookie = cookie + "; " + strings.Replace(cookie, ".", ".x", 1) // so that its name is logged
+			do(http.StatusUnauthorized, in)
+		}, want: map[string]int{"CookiesRefused session_cookies_differ": 1}},
 		{what: "a profile", do: get(http.StatusOK), want: map[string]int{}},
 		{what: "a touch that fails", do: func() {
 			s.moveBack(t, "SessionsTable", "last_seen_at", 4*60)
