@@ -186,6 +186,9 @@ func TestUsersExport(t *testing.T) {
 		}
 		p.fails(2, "users export: give a name, or --user-id; .*", "", "users", "export")
 		p.fails(1, "there is no user .*", "", "users", "export", "nobody")
+		if got := p.ok("", "users", "export", "--user-id=nobody"); !strings.Contains(got, `"claims":{}`) {
+			p.Errorf("of an ID that nobody has: %s", got)
+		}
 	})
 }
 

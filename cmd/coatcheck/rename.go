@@ -19,8 +19,9 @@ type renameUser struct {
 
 // Help implements [kong.HelpProvider].
 func (renameUser) Help() string {
-	return `The user ID, the password, roles, preferences and known devices stay. The sessions go on, and show the new name. The
-failures of the old name count for the new one, so that a locked user stays locked. The old name is free afterwards.
+	return `The user ID, the password, roles, preferences and known devices stay; so does the display name, unless it is the old
+name. The sessions go on, and show the new name. The failures of the old name count for the new one, so that a locked user stays
+locked. The old name is free afterwards.
 
 The user cannot sign in meanwhile. An interruption leaves that so for 15 seconds, and the user with one of the two names; then
 run the command again. If somebody has the new name, nothing is changed.`
@@ -28,6 +29,9 @@ run the command again. If somebody has the new name, nothing is changed.`
 
 // Run implements the command.
 func (c *renameUser) Run(ctx context.Context, at address) (err error) {
+	if _, err := accounts.Normalize(c.NewName); err != nil {
+		return fmt.Errorf("the new name: %w", err)
+	}
 	b, err := openSessions(ctx, at)
 	if err != nil {
 		return err
@@ -46,6 +50,8 @@ func (c *renameUser) Run(ctx context.Context, at address) (err error) {
 	}
 	user, err := b.directory.Rename(ctx, before, c.NewName, b.along(limiter))
 	switch {
+	case errors.Is(err, accounts.ErrUnchecked):
+		return err
 	case errors.Is(err, accounts.ErrExists):
 		return fmt.Errorf("%w, so nothing is changed; choose another name", err)
 	case errors.Is(err, authn.ErrBusy):
@@ -109,7 +115,7 @@ func (b *backend) renameLive(ctx context.Context, user *accounts.Account) error 
 	live, err := b.sessions.List(ctx, user.UserID)
 	for _, s := range live {
 		if err == nil && s.Values[authn.ValueUsername] != user.Username {
-			err = b.sessions.Update(ctx, s, func(s *session.Session) { s.Values[authn.ValueUsername] = user.Username })
+			err = b.sessions.Update(ctx, s, func(s *session.Session) { rename(s.Values, user.Username) })
 		}
 		if errors.Is(err, session.ErrNoSession) { // it has ended meanwhile
 			err = nil
@@ -119,4 +125,13 @@ func (b *backend) renameLive(ctx context.Context, user *accounts.Account) error 
 		return fmt.Errorf("some sessions may show the old name: %w", err)
 	}
 	return nil
+}
+
+// rename gives what a session shows of its user another name: the display name too if that is
+// the name.
+func rename(values map[string]string, username string) {
+	if values[authn.ValueDisplayName] == values[authn.ValueUsername] {
+		values[authn.ValueDisplayName] = username
+	}
+	values[authn.ValueUsername] = username
 }

@@ -30,7 +30,7 @@ func TestUsersRename(t *testing.T) {
 			p.Fatal(err)
 		}
 		w := httptest.NewRecorder()
-		made, err := sessions.Create(w, httptest.NewRequest("POST", "/login", nil), session.User{ID: before.UserID, Values: map[string]string{authn.ValueUsername: "Old@Example.com", "cart": "7"}})
+		made, err := sessions.Create(w, httptest.NewRequest("POST", "/login", nil), session.User{ID: before.UserID, Values: map[string]string{authn.ValueUsername: "Old@Example.com", authn.ValueDisplayName: "Old@Example.com", "cart": "7"}})
 		if err != nil {
 			p.Fatal(err)
 		}
@@ -39,6 +39,7 @@ func TestUsersRename(t *testing.T) {
 		if got := p.user("old@example.com"); got.Revision != before.Revision {
 			p.Errorf("a name that is taken left %+v", got)
 		}
+		p.fails(1, `the new name: the user name contains a control character`, "", "users", "rename", "old@example.com", "new\x1b")
 		want := "Renamed the user with the ID " + before.UserID + `: "old@example.com" signs in as "New@Example.com".` + "\n"
 		if got := p.ok("", "users", "rename", "OLD@example.com", " New@Example.com"); got != want {
 			p.Errorf("got %q, want %q", got, want)
@@ -52,7 +53,7 @@ func TestUsersRename(t *testing.T) {
 		r := httptest.NewRequest("GET", "/profile", nil)
 		r.AddCookie(w.Result().Cookies()[0])
 		s, err := sessions.Load(r)
-		if err != nil || s.ID != made.ID || s.Values[authn.ValueUsername] != "New@Example.com" || s.Values["cart"] != "7" {
+		if err != nil || s.ID != made.ID || s.Values[authn.ValueUsername] != "New@Example.com" || s.Values[authn.ValueDisplayName] != "New@Example.com" || s.Values["cart"] != "7" {
 			p.Errorf("the session is %+v, %v", s, err)
 		}
 		stops, err := limiter.Stops(t.Context(), after.Subject(), throttle.Subject{Name: "old@example.com", Owner: before.Subject().Owner})
@@ -63,6 +64,9 @@ func TestUsersRename(t *testing.T) {
 			p.Error("a known device is a stranger")
 		}
 		p.ok(phrase, "users", "add", "old@example.com")
+		if got := p.ok("", "users", "rename", "taken@example.com", "free@example.com", "--json"); strings.Contains(got, "taken@") {
+			p.Errorf("the old name is left as the display name: %s", got)
+		}
 		if again := p.ok("", "users", "rename", "new@example.com", "NEW@example.com", "--json"); !strings.Contains(again, `"username":"NEW@example.com"`) {
 			p.Errorf("another spelling: %s", again)
 		}

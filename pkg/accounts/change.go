@@ -79,10 +79,15 @@ func (d *Directory) freeze(ctx context.Context, account *Account) (*Account, err
 		if now.Version != account.Version || now.frozen() {
 			return authn.ErrBusy
 		}
-		now.FrozenUntil = time.Now().UTC().Truncate(time.Second).Add(lease)
-		now.Version++
+		now.freeze()
 		return nil
 	})
+}
+
+// freeze sets the account frozen for the time of the lease.
+func (a *Account) freeze() {
+	a.FrozenUntil = now().Add(lease)
+	a.Version++
 }
 
 // thaw ends the freeze that this change made, and makes the change in the same write. The

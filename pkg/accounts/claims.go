@@ -356,7 +356,8 @@ func (r *Registrar) Delete(ctx context.Context, account *Account) error {
 // retireID marks the user ID as that of a deleted user. It first claims the ID for the
 // account if nobody has it, so that a check that goes on at the same time finds it taken
 // and cannot claim it in between. If another account has claimed it, which no program of
-// this release lets happen, it stays the other's.
+// this release lets happen, it stays the other's. If it leads to another name because the user
+// has got that one meanwhile, retireID returns ErrChanged.
 func (r *Registrar) retireID(ctx context.Context, account *Account) error {
 	if err := r.registry.Claim(ctx, goneKey(account.UserID), deletedUser); err != nil {
 		return err
@@ -365,10 +366,14 @@ func (r *Registrar) retireID(ctx context.Context, account *Account) error {
 	if err := r.registry.Claim(ctx, key, account.Name); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
-	if err := r.registry.PassClaim(ctx, key, account.Name, deletedUser); err != nil && !errors.Is(err, ErrChanged) {
+	if err := r.registry.PassClaim(ctx, key, account.Name, deletedUser); !errors.Is(err, ErrChanged) {
 		return err
 	}
-	return nil
+	_, err := r.registry.Get(ctx, account.Name)
+	if errors.Is(err, ErrNotFound) {
+		return ErrChanged
+	}
+	return err
 }
 
 // Claims returns the keys that are claimed for a stored account, each with its holder: its
@@ -395,7 +400,7 @@ func (r *Registrar) Claims(ctx context.Context, account *Account) (map[string]st
 		if err != nil {
 			return nil, err
 		}
-		if holder == account.Name || holder == deletedUser {
+		if holder != "" && (holder == account.Name || holder == deletedUser) {
 			claims[key] = holder
 		}
 	}

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,8 @@ type Along struct {
 }
 
 // Rename gives the user of account another name, and returns the changed account. The user
-// ID and all other fields stay. The account must be as the caller has just read it.
+// ID and all other fields stay, but a display name that is the old name becomes the new one. The
+// account must be as the caller has just read it.
 //
 // An account is stored under its name, and no store can move one under another in one write.
 // So the order of the writes makes the change safe. First the account is frozen, as in
@@ -79,7 +81,7 @@ func (r *Registrar) Rename(ctx context.Context, account *Account, username strin
 		from.Name = account.RenamedFrom
 	case account.Name == to:
 		account, err = r.modify(ctx, account, func(now *Account) error {
-			now.Username = visible(username)
+			now.spell(visible(username))
 			return nil
 		})
 	default:
@@ -170,19 +172,27 @@ func isCopy(stored, account *Account) bool {
 	return stored.UserID == account.UserID && stored.RenamedFrom == account.Name && stored.moving()
 }
 
-// leave freezes the account, and writes down where it goes.
+// leave freezes the account, and writes down where it goes. What a change to a third name has
+// left there is removed after the freeze, so that nothing is taken from a change that goes on.
 func (r *Registrar) leave(ctx context.Context, account *Account, to string) (*Account, error) {
-	if account.RenamedTo != "" && account.RenamedTo != to {
-		if err := r.dropCopy(ctx, account); err != nil {
-			return nil, err
-		}
-	}
-	return r.modify(ctx, account, func(now *Account) error {
+	leaving, err := r.modify(ctx, account, func(now *Account) error {
 		if now.Version != account.Version || now.frozen() {
 			return authn.ErrBusy
 		}
-		now.FrozenUntil = time.Now().UTC().Truncate(time.Second).Add(lease)
-		now.Version++
+		now.freeze()
+		now.RenamedTo = cmp.Or(now.RenamedTo, to)
+		return nil
+	})
+	if err != nil || leaving.RenamedTo == to {
+		return leaving, err
+	}
+	if err := r.dropCopy(ctx, leaving); err != nil {
+		return nil, err
+	}
+	return r.modify(ctx, leaving, func(now *Account) error {
+		if now.Version != leaving.Version {
+			return authn.ErrBusy
+		}
 		now.RenamedTo = to
 		return nil
 	})
@@ -235,9 +245,19 @@ func (r *Registrar) carry(ctx context.Context, leaving *Account, username string
 // copyTo returns the account as it is stored under the new name.
 func copyTo(leaving *Account, username string) *Account {
 	c := leaving.Clone()
-	c.Name, c.Username, c.Revision = leaving.RenamedTo, username, randomID()
+	c.spell(username)
+	c.Name, c.Revision = leaving.RenamedTo, randomID()
 	c.RenamedTo, c.RenamedFrom, c.FrozenUntil = "", leaving.Name, untilMoved
 	return c
+}
+
+// spell sets the name as it was typed. A display name that is the name, as it is if nobody has
+// given one, stays so.
+func (a *Account) spell(username string) {
+	if a.DisplayName == a.Username {
+		a.DisplayName = username
+	}
+	a.Username = username
 }
 
 // settle stores the account under the new name. A claim of that name whose account is gone
@@ -270,14 +290,31 @@ func (r *Registrar) passID(ctx context.Context, userID, from, to string) error {
 }
 
 // stay undoes what was written of a change that cannot be made: the user keeps the old name.
+// It freezes the account again first, because another change may have begun when the lease was
+// over: then that one tidies up.
 func (r *Registrar) stay(ctx context.Context, leaving *Account) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
 	defer cancel()
-	if err := r.dropCopy(ctx, leaving); err != nil {
+	held, err := r.modify(ctx, leaving, func(now *Account) error {
+		if now.Version != leaving.Version && now.frozen() {
+			return authn.ErrBusy
+		}
+		now.freeze()
+		return nil
+	})
+	switch {
+	case errors.Is(err, authn.ErrBusy):
+		return nil
+	case errors.Is(err, ErrNotFound):
+		return r.dropLeft(ctx, leaving)
+	case err != nil:
 		return err
 	}
-	_, err := r.modify(ctx, leaving, func(now *Account) error {
-		if now.Version == leaving.Version {
+	if err := r.dropCopy(ctx, held); err != nil {
+		return err
+	}
+	_, err = r.modify(ctx, held, func(now *Account) error {
+		if now.Version == held.Version {
 			now.FrozenUntil = time.Time{}
 			now.Version++
 		}
@@ -285,9 +322,19 @@ func (r *Registrar) stay(ctx context.Context, leaving *Account) error {
 		return nil
 	})
 	if errors.Is(err, ErrNotFound) {
-		return nil // the user was deleted
+		return nil
 	}
 	return err
+}
+
+// dropLeft removes what is left under the new name of a user who was deleted. If the user ID
+// leads there, another change has finished what this one began, and it is the user's account.
+func (r *Registrar) dropLeft(ctx context.Context, gone *Account) error {
+	holder, err := r.holder(ctx, idKey(gone.UserID))
+	if err != nil || holder == gone.RenamedTo {
+		return err
+	}
+	return r.dropCopy(ctx, gone)
 }
 
 // dropCopy makes the user ID lead to the account itself again, and removes the one under the

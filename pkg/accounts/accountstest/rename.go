@@ -37,12 +37,15 @@ func runRenames(t *testing.T, n *names) {
 
 	t.Run("another spelling of the name", func(t *testing.T) {
 		before := n.renamable(t, "spelled@example.com")
+		before.DisplayName = before.Username // as if nobody has given one
+		want(t, n.store.Update(t.Context(), before, "spelled"), nil)
+		before.Revision = "spelled"
 		after, err := n.directory(n.store).Rename(t.Context(), before, "Spelled@Example.com", nothingAlong)
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := before.Clone()
-		want.Username, want.Revision = "Spelled@Example.com", after.Revision
+		want.Username, want.DisplayName, want.Revision = "Spelled@Example.com", "Spelled@Example.com", after.Revision
 		wantAccount(t, n.store, want)
 	})
 
@@ -88,7 +91,7 @@ func runRenames(t *testing.T, n *names) {
 				before := n.renamable(t, fmt.Sprint(what, "-", call))
 				h := &hooked{Registry: n.store, before: once(call, func() { do(n, t, before, before.Name+"-new") })}
 				_, err := n.directory(h).Rename(t.Context(), before, before.Name+"-new", nothingAlong)
-				if err != nil && !errors.Is(err, authn.ErrBusy) && !errors.Is(err, accounts.ErrNotFound) {
+				if err != nil && !errors.Is(err, authn.ErrBusy) && !errors.Is(err, accounts.ErrNotFound) && !errors.Is(err, accounts.ErrExists) {
 					t.Errorf("%s before call %d: %v", what, call, err)
 				}
 				if h.calls <= call {
@@ -120,6 +123,27 @@ func runRenames(t *testing.T, n *names) {
 			n.remove(t, before, before.Name+"-new")
 			if found := n.users(t, before.UserID); len(found) != 0 {
 				t.Errorf("cut before call %d, and there is %+v", call, found)
+			}
+		}
+	})
+
+	t.Run("a user who gets another name meanwhile is not taken for deleted", func(t *testing.T) {
+		for call := range renameCalls {
+			before := n.renamable(t, fmt.Sprint("deleted-", call))
+			h := &hooked{Registry: n.store, before: once(call, func() {
+				if a, err := n.directory(n.store).FindID(t.Context(), before.UserID); err == nil {
+					n.directory(n.store).Rename(t.Context(), a, before.Name+"-new", nothingAlong)
+				}
+			})}
+			err := n.directory(h).Delete(t.Context(), before)
+			if found := n.users(t, before.UserID); err == nil && len(found) != 0 {
+				t.Errorf("renamed before call %d: deleted, and there is %+v", call, found)
+			}
+			if h.calls <= call {
+				break // nothing was done
+			}
+			if call == renameCalls-1 {
+				t.Fatal("a deletion makes more calls than are tried here")
 			}
 		}
 	})
@@ -176,6 +200,28 @@ var meanwhile = map[string]func(n *names, t *testing.T, before *accounts.Account
 		}
 		want(t, err, nil)
 	},
+	"another new name": func(n *names, t *testing.T, before *accounts.Account, to string) { n.renameToo(t, before, to+"er") },
+	"the same new name, when the lease is over": func(n *names, t *testing.T, before *accounts.Account, to string) {
+		n.leaseEnds(t, before.Name)
+		n.renameToo(t, before, to)
+	},
+	"another one, when the lease is over": func(n *names, t *testing.T, before *accounts.Account, to string) {
+		n.leaseEnds(t, before.Name)
+		n.renameToo(t, before, to+"er")
+	},
+}
+
+// renameToo gives the user another name, while somebody else does, or finds the account busy.
+func (n *names) renameToo(t *testing.T, before *accounts.Account, to string) {
+	t.Helper()
+	d := n.directory(n.store)
+	a, err := d.FindID(t.Context(), before.UserID)
+	if err == nil {
+		_, err = d.Rename(t.Context(), a, to, nothingAlong)
+	}
+	if err != nil && !errors.Is(err, authn.ErrBusy) {
+		t.Errorf("%q at the same time: %v", to, err)
+	}
 }
 
 // cutRenames cuts a change of a name before each of its calls, and loses the answer of each.
