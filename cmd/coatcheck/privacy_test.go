@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -319,6 +320,30 @@ func TestUsersDeleteLeavesNothing(t *testing.T) {
 			p.Error("another user was changed")
 		}
 	})
+}
+
+// TestSQLiteFileForgets: of a deleted user nothing is left in the file of SQLite, also where
+// nothing is stored any more.
+func TestSQLiteFileForgets(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.db")
+	sh := &shell{t, map[string]string{"HOME": t.TempDir(), "STORE": "sqlite:" + file}}
+	sh.ok("", "tables", "create")
+	sh.ok(phrase, "users", "add", "alice@example.com", "--display-name=Alice Liddell")
+	wantInFile := func(want bool) {
+		t.Helper()
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"alice@example.com", "Alice Liddell", "$argon2id$"} {
+			if strings.Contains(string(content), text) != want {
+				t.Errorf("the file has %q: %v, want %v", text, !want, want)
+			}
+		}
+	}
+	wantInFile(true)
+	sh.ok("", "users", "delete", "alice@example.com")
+	wantInFile(false)
 }
 
 // TestPrivacyPage: docs/privacy.md names every field that a store keeps, in the part where it

@@ -37,7 +37,8 @@ func openSQLite(_ context.Context, address string) (Stores, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store sqlite:PATH: %w", err)
 	}
-	dsn := url.URL{Scheme: "file", Path: absolute, RawQuery: "mode=rw&_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate"}
+	// secure_delete: of somebody who is deleted, nothing is left in parts of the file that are free.
+	dsn := url.URL{Scheme: "file", Path: absolute, RawQuery: "mode=rw&_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_pragma=secure_delete(1)"}
 	pool, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, fmt.Errorf("store sqlite:PATH: %w", err)
