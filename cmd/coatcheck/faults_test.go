@@ -200,7 +200,7 @@ func TestOrderOfWrites(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"disable alice", "UpdateItem Query DeleteItem"},
 		{"set alice --role=other", "UpdateItem Query DeleteItem"},
-		{"delete alice", "UpdateItem Query DeleteItem PutItem UpdateItem DeleteItem"},
+		{"delete alice", "UpdateItem Query DeleteItem BatchGetItem PutItem PutItem UpdateItem DeleteItem DeleteItem"},
 		{"passwd alice", "UpdateItem Query DeleteItem UpdateItem"},
 		{"set alice --display-name=A", "UpdateItem"},
 		{"enable alice", "UpdateItem"},
