@@ -259,7 +259,14 @@ func (n *names) cutRenames(t *testing.T) {
 			continue // it was complete
 		}
 		if err == nil {
-			_, err = d.Rename(t.Context(), again, to, nothingAlong)
+			along := nothingAlong
+			along.After = func(_ context.Context, from, _ *accounts.Account) error {
+				if from.Name != before.Name {
+					t.Errorf("cut at call %d, lost %v; again: what goes along goes from %q, want %q", i/2, lost, from.Name, before.Name)
+				}
+				return nil
+			}
+			_, err = d.Rename(t.Context(), again, to, along)
 		}
 		if err != nil {
 			t.Errorf("cut at call %d, lost %v; again: %v", i/2, lost, err)
