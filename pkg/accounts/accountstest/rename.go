@@ -83,6 +83,15 @@ func runRenames(t *testing.T, n *names) {
 		wantHolder(t, n.store, "renamedss", "")
 	})
 
+	t.Run("a name that is claimed for an account that is gone", func(t *testing.T) {
+		Claim(t, n.store, "staless", "staleß")
+		before := n.renamable(t, "before stale")
+		if _, err := n.directory(n.store).Rename(t.Context(), before, "staless", nothingAlong); err != nil {
+			t.Fatal(err)
+		}
+		n.wantRenamed(t, before, "staless")
+	})
+
 	t.Run("wherever it is cut, one name is the user's, and again it finishes", func(t *testing.T) { n.cutRenames(t) })
 
 	t.Run("whatever happens meanwhile is kept", func(t *testing.T) {
