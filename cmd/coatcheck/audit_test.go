@@ -107,6 +107,18 @@ func TestAuditShows(t *testing.T) {
 	}
 }
 
+// TestAuditDays: what an operator does is kept as long as AUDIT_DAYS says.
+func TestAuditDays(t *testing.T) {
+	sh, _ := auditedShell(t)
+	sh.with("AUDIT_DAYS", "30").ok(phrase, "users", "add", "carol")
+	e := sh.documents(sh.ok("", "audit", "carol", "--json"))[0]
+	at, errAt := time.Parse(time.RFC3339, e["at"].(string))
+	expires, errExpires := time.Parse(time.RFC3339, e["expires_at"].(string))
+	if errAt != nil || errExpires != nil || !expires.Equal(at.AddDate(0, 0, 30).Truncate(time.Second)) {
+		t.Errorf("the entry of %s expires at %s, want 30 days later", e["at"], e["expires_at"])
+	}
+}
+
 // TestAuditRefuses: what is asked wrongly is told in one line, and so is a trail that is not
 // there.
 func TestAuditRefuses(t *testing.T) {
