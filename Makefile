@@ -110,7 +110,7 @@ local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT
 .PHONY: test
 test: $(TRANSLATED) ## Run every test; it fetches the servers that this machine has not
 	@$(if $(RACE),,echo "No C compiler is there, so the tests run without the race detector.")
-	go run ./internal/testing/dynamotest/share sh -ec 'go test $(DETECTOR) -count=1 -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(SLOWEST) ./... ./.ci/release; \
+	go run ./internal/testing/dynamotest/share sh -ec 'go test $(DETECTOR) -count=1 -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(SLOWEST) ./...; \
 		export GOFLAGS="$$GOFLAGS $(DETECTOR)"; for module in $(filter-out %/company,$(EXAMPLES)); do go test -C $$module -count=1 ./...; done'
 	GOFLAGS="$$GOFLAGS $(DETECTOR)" go run ./internal/testing/company go test -C examples/company -count=1 ./...
 	cd bench && go test -run '^$$' -bench . -benchtime 1x ./...

@@ -397,7 +397,7 @@ func TestProviderParametersNeverStopAFunction(t *testing.T) {
 // the idle timeout, and with a ladder that is as long as the template accepts.
 func TestEdgesOfParameters(t *testing.T) {
 	s := newStack(t, map[string]string{
-		"SESSION_LIFETIME": "15m", "SESSION_PERSISTENT_LIFETIME": "10s", "ATTEMPTS_LADDER": "1,1s,9999h59m,9999", "ATTEMPTS_PER_NETWORK": "999999,9999h59m", "PUBLIC_ORIGIN": "https://app.example.com:443",
+		"SESSION_LIFETIME": "15m", "SESSION_PERSISTENT_LIFETIME": "10s", "ATTEMPTS_LADDER": "1,9999h59m,9999h59m,9999", "ATTEMPTS_PER_NETWORK": "999999,9999h59m", "PUBLIC_ORIGIN": "https://app.example.com:443",
 	})
 	wantStatus(t, s.do(t, login("not the password, surely")), http.StatusUnauthorized)
 	wantStatus(t, s.do(t, login(password)), http.StatusTooManyRequests)
