@@ -19,7 +19,7 @@ func TestIdleMonth(t *testing.T) {
 	}
 	_, section, _ := strings.Cut(string(text), "\n## An idle month\n")
 	section, _, _ = strings.Cut(section, "\n## ")
-	rows := regexp.MustCompile("(?m)^\\| [^|]+ \\| ([^|]*)\\| ([^|]+) \\| ([^|]+) \\| ([^|]+) \\| ([^|]+) \\| ([^|]+) \\|$").FindAllStringSubmatch(section, -1)
+	rows := regexp.MustCompile(`(?m)^\| [^|]+ \| ([^|]*)\| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$`).FindAllStringSubmatch(section, -1)
 	checked := 0
 	for _, row := range rows {
 		if !strings.Contains(row[6], ".") {

@@ -98,7 +98,7 @@ func main() {
 	var c commands
 	parser := kong.Must(&c, kong.Name("coatcheck"), kong.Description(description), kong.BindTo(ctx, new(context.Context)),
 		kong.Vars{"store": "Where sessions and users are kept: sqlite:PATH, postgres://…, redis://… or dynamodb. Also STORE."})
-	call, err := parser.Parse(likeTheServer(os.Args[1:]))
+	call, err := parser.Parse(withUserIDs(likeTheServer(os.Args[1:])))
 	if err != nil {
 		exit(2, misuse(err)+"; see: "+parsedCommand(err)+" --help")
 	}
@@ -124,6 +124,23 @@ func misuse(err error) string {
 		text = unknownFlag.ReplaceAllString(text, "unknown flag$1")
 	}
 	return wrongValue.ReplaceAllString(text, "")
+}
+
+// withUserIDs lets a user ID be what comes after --user-id, also if it begins with -, as one of
+// 64 does: kong would take it for a flag.
+func withUserIDs(args []string) (joined []string) {
+	for i := 0; i < len(args); i++ {
+		if args[i] == "--" {
+			return append(joined, args[i:]...)
+		}
+		if args[i] == "--user-id" && i+1 < len(args) {
+			joined = append(joined, args[i]+"="+args[i+1])
+			i++
+			continue
+		}
+		joined = append(joined, args[i])
+	}
+	return joined
 }
 
 // likeTheServer lets -store be written as the server has it, with one dash.

@@ -52,7 +52,7 @@ func checkAll(ctx context.Context, store session.Store, all func(context.Context
 	}
 	group.Wait()
 	if err := failed.Load(); err != nil {
-		return fmt.Errorf("Create: %w", *err)
+		return fmt.Errorf("after Create: %w", *err)
 	}
 	for s, err := range all(ctx) {
 		p.expect("an iteration", err, nil)
