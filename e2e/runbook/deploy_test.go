@@ -151,11 +151,3 @@ func TestLeaveOut(t *testing.T) {
 		t.Errorf("the table depends on %v", small.Resources["Table"].DependsOn)
 	}
 }
-
-// wantStatus reports an error unless the status is that.
-func wantStatus(t testing.TB, got *http.Response, want int) {
-	t.Helper()
-	if got.StatusCode != want {
-		t.Errorf("%s %s: status %d, want %d", got.Request.Method, got.Request.URL.Path, got.StatusCode, want)
-	}
-}
