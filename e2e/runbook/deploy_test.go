@@ -2,7 +2,6 @@ package runbook_test
 
 import (
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
