@@ -117,7 +117,7 @@ func TestAway(t *testing.T) {
 	s.proxy.FailAll(dynamotest.None)
 	alice.wantProfile(http.StatusOK)
 	p.next = 0
-	if out := p.run("describe-table", ""); strings.Count(out, "ACTIVE") != 3 {
+	if out := p.run("describe-table", ""); strings.Count(out, "ACTIVE") != 4 {
 		t.Errorf("the command prints:\n%s", out)
 	}
 	p.smoke()
