@@ -1,8 +1,10 @@
 package main
 
 import (
+	"maps"
 	"testing"
 
+	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/config/storeconfig"
@@ -20,8 +22,19 @@ type everywhere struct {
 
 // everyPlace runs the test on each kind of store that the commands can use.
 func everyPlace(t *testing.T, test func(p *everywhere)) {
+	everyPlaceWith(t, nil, nil, test)
+}
+
+// everyPlaceWith does the same with more variables, and on DynamoDB with the tables besides
+// whose conditions these are, as the variables name them.
+func everyPlaceWith(t *testing.T, more, tables map[string]string, test func(p *everywhere), conditions ...string) {
 	t.Run("DynamoDB", func(t *testing.T) {
 		sh := newShell(t)
+		maps.Copy(sh.env, more)
+		made := dynamotest.Tables(t, conditions...)
+		for variable, id := range tables {
+			sh.env[variable] = made[id]
+		}
 		for name, value := range sh.env {
 			t.Setenv(name, value)
 		}
@@ -34,6 +47,7 @@ func everyPlace(t *testing.T, test func(p *everywhere)) {
 	for name, address := range storeAddresses(t) {
 		t.Run(name, func(t *testing.T) {
 			sh, opened := openShell(t, address)
+			maps.Copy(sh.env, more)
 			sh.ok("", "tables", "create")
 			test(newPlace(sh, opened))
 		})

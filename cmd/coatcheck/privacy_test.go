@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/audit"
 	"example.com/coatcheck/pkg/bridge"
@@ -24,35 +23,12 @@ import (
 // everyKept runs the test on each kind of store, with a bridge, an OpenID provider and an
 // audit trail.
 func everyKept(t *testing.T, test func(p *everywhere)) {
-	t.Setenv("OIDC_ISSUER", "https://id.example.com")
-	t.Setenv("BRIDGE_TABLE", "any")
 	more := map[string]string{"OIDC_ISSUER": "https://id.example.com", "BRIDGE_TABLE": "any"}
-	t.Run("DynamoDB", func(t *testing.T) {
-		sh := newShell(t)
-		tables := dynamotest.Tables(t, "OwnBridgeTable", "OwnLinksTable")
-		for variable, id := range map[string]string{"BRIDGE_TABLE": "BridgeTable", "OIDC_TABLE": "LinksTable", "AUDIT_TABLE": "AuditTable"} {
-			sh.env[variable] = tables[id]
-		}
-		sh.env["OIDC_ISSUER"] = more["OIDC_ISSUER"]
-		for name, value := range sh.env {
-			t.Setenv(name, value)
-		}
-		opened, err := storeconfig.Open(t.Context(), storeconfig.DynamoDB)
-		if err != nil {
-			t.Fatal(err)
-		}
-		test(newPlace(sh, opened))
-	})
-	for name, address := range storeAddresses(t) {
-		t.Run(name, func(t *testing.T) {
-			sh, opened := openShell(t, address)
-			for name, value := range more {
-				sh.env[name] = value
-			}
-			sh.ok("", "tables", "create")
-			test(newPlace(sh, opened))
-		})
+	for name, value := range more {
+		t.Setenv(name, value)
 	}
+	tables := map[string]string{"BRIDGE_TABLE": "BridgeTable", "OIDC_TABLE": "LinksTable", "AUDIT_TABLE": "AuditTable"}
+	everyPlaceWith(t, more, tables, test, "OwnBridgeTable", "OwnLinksTable")
 }
 
 // person is somebody of whom every field of every part has a value of its own.
