@@ -52,8 +52,11 @@ SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 # other libraries, the tests of the middleware, and programs that import it. They are separate modules, so that a program
 # which imports the product does not get the dependencies of these tests and benchmarks. The
 # examples have paths of their own, so that they can import no more than anybody can.
-MODULES := . e2e bench middleware examples/company examples/lambda examples/monolith/nethttp examples/restapi examples/stack
+MODULES := . e2e bench pkg/session/storetest/history prove/histories middleware examples/company examples/lambda examples/monolith/nethttp examples/restapi examples/stack
 EXAMPLES := $(filter examples/%,$(MODULES))
+# The histories of calls to a store, for everybody's stores, and those of our stores. They are
+# modules of their own, because only they need the checker.
+HISTORIES := pkg/session/storetest/history prove/histories
 
 # The templates of other front doors than template.yaml's HTTP API.
 FRONT_DOORS := $(wildcard docs/front-doors/*.yaml)
@@ -111,7 +114,7 @@ local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT
 test: $(TRANSLATED) ## Run every test; it fetches the servers that this machine has not
 	@$(if $(RACE),,echo "No C compiler is there, so the tests run without the race detector.")
 	go run ./internal/testing/dynamotest/share sh -ec 'go test $(DETECTOR) -count=1 -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(SLOWEST) ./...; \
-		export GOFLAGS="$$GOFLAGS $(DETECTOR)"; for module in $(filter-out %/company,$(EXAMPLES)); do go test -C $$module -count=1 ./...; done'
+		export GOFLAGS="$$GOFLAGS $(DETECTOR)"; for module in $(HISTORIES) $(filter-out %/company,$(EXAMPLES)); do go test -C $$module -count=1 ./...; done'
 	GOFLAGS="$$GOFLAGS $(DETECTOR)" go run ./internal/testing/company go test -C examples/company -count=1 ./...
 	cd bench && go test -run '^$$' -bench . -benchtime 1x ./...
 	cd e2e && go vet ./... # make e2e runs it
@@ -208,8 +211,18 @@ races: ## Race conversions, logouts, revocations and crashes, 100,000 rounds in 
 	COATCHECK_TEST_RACES=50 go test -count=1 -timeout 60m -run TestRaces ./pkg/bridge
 
 .PHONY: prove
-prove: ## Explore every order in which sessions can move from a monolith, with and without each rule
+prove: ## Explore every order of requests in both models, and check histories on every store for MINUTES, with SEED
+	go run ./prove/session
 	go run ./prove/migration
+	cd prove/histories && go test -count=1 .
+
+.PHONY: mutations
+mutations: ## Break each guarantee once, and see its test fail; MINUTES limits it to a share
+	go run ./mutations
+
+.PHONY: contract
+contract: ## Send what docs/openapi.yaml allows, and more, to the server, for MINUTES; needs Python 3
+	cd e2e && go test -count=1 -timeout 30m -v ./contract
 
 .PHONY: api
 api: ## Write what each public package exports to api/, for whoever reviews the change

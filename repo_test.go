@@ -37,7 +37,7 @@ func (p pkg) public() bool {
 
 // modules returns the folders of the modules of the repository.
 func modules() (folders []string, err error) {
-	for _, pattern := range []string{"go.mod", "*/go.mod", "examples/*/go.mod", "examples/*/*/go.mod"} {
+	for _, pattern := range []string{"go.mod", "*/go.mod", "prove/*/go.mod", "examples/*/go.mod", "examples/*/*/go.mod", "pkg/*/*/*/go.mod"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			return nil, err
@@ -244,7 +244,10 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/config/signinconfig", "pkg/config pkg/events pkg/accounts pkg/accounts/legacylogin pkg/accounts/password pkg/accounts/throttle pkg/signin pkg/signin/site"},
 	{"pkg/config/deployed", "pkg/config pkg/config/... pkg/audit pkg/audit/... pkg/events pkg/accounts pkg/accounts/dynamoaccounts pkg/accounts/throttle pkg/session pkg/bridge pkg/bridge/dynamobridge pkg/signin pkg/signin/site"},
 	{"pkg/config/storeconfig", "pkg/audit pkg/audit/... pkg/config pkg/config/deployed pkg/config/dynamoconfig pkg/session pkg/session/... pkg/accounts pkg/accounts/... pkg/bridge pkg/bridge/... pkg/signin/oidc pkg/signin/oidc/... pkg/config/oidcconfig internal/stores/loopback internal/stores/rediscall internal/stores/sqldb"},
+	{"pkg/session/storetest/history", "pkg/session"},
 	{"prove/...", ""},
+	{"prove/histories", "pkg/session pkg/session/..."},
+	{"mutations", ""},
 	{"internal/stores/...", ""},
 	{"internal/local/...", "internal/local/... cmd/server/demo internal/stores/loopback pkg/accounts pkg/accounts/... pkg/signin/site"},
 	{"internal/testing/...", "internal/testing/... internal/local/..."},
