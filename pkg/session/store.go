@@ -72,18 +72,20 @@ type Store interface {
 }
 
 // CreateLister is a [Store] that can create a session and list those of its owner in one
-// step. [Manager.Create] uses it if [Config.MaxSessions] limits the sessions of a user: the
-// login is then one round trip shorter. Its results are the same with a Store that cannot.
-// A Store that wraps another must pass the method on, or each login calls Create and List.
+// round trip. [Manager.Create] uses it if [Config.MaxSessions] limits the sessions of a
+// user. What a login does is the same with a Store that cannot: it calls Create and List.
+// A Store that wraps another passes the method on, or each login is a round trip longer.
 type CreateLister interface {
 	Store
 
-	// CreateAndList is Create, and then List of the owner of s, in one atomic step: of
-	// several at once for the same owner, each returns what the ones before it have
-	// created, so that the last one returns all. Like Create it must be sent only once.
+	// CreateAndList is Create, and then List of the owner of s. It lists when s is stored,
+	// not before: so of several calls at once for one owner, the last to store its session
+	// returns those of all. Like Create it must be sent only once.
 	//
-	// If s is stored, CreateAndList returns the sessions, s among them, and as its error
-	// that of List: it names the damaged ones. If s is not stored, or nobody knows, it
+	// If s is stored, CreateAndList returns the sessions, s among them even if another call
+	// has ended it since, and as its error that of List, which names the damaged ones. It
+	// may also return no sessions and no error, if they are many or it cannot list them:
+	// then s is stored, and the caller calls List. If s is not stored, or nobody knows, it
 	// returns no sessions and the error of Create.
 	CreateAndList(ctx context.Context, s *Session) ([]*Session, error)
 }
