@@ -12,8 +12,11 @@ import (
 )
 
 // Nodes returns a client for each node that has keys: the primaries of a Redis Cluster,
-// else the one server.
+// else the one server. A client that may read from copies is refused.
 func Nodes(ctx context.Context, client redis.UniversalClient) ([]redis.UniversalClient, error) {
+	if err := Refuse(client); err != nil {
+		return nil, err
+	}
 	cluster, ok := client.(*redis.ClusterClient)
 	if !ok {
 		return []redis.UniversalClient{client}, nil

@@ -14,13 +14,13 @@ import (
 	"testing"
 )
 
-// Proxy is a proxy between go-redis and its servers. It records every call of a script,
-// and can make such calls fail. It passes other commands on unchanged. A client uses
+// Proxy is a proxy between go-redis and its servers. It records every call of a script
+// and every HGETALL, and can make such calls fail. It passes other commands on unchanged. A client uses
 // the proxy with this option:
 //
 //	options.Dialer = proxy.Dial
 //
-// The server carries out every script that reaches it.
+// The server carries out every call that reaches it.
 type Proxy struct {
 	tb   testing.TB
 	hung atomic.Int32
@@ -35,9 +35,9 @@ type Proxy struct {
 	held      []heldCall
 }
 
-// Call is one call of a script by a client: an EVALSHA or EVAL.
+// Call is one call by a client.
 type Call struct {
-	Command string // "evalsha" or "eval"
+	Command string // "evalsha", "eval" or "hgetall"
 	Fault   Fault
 }
 
@@ -205,10 +205,10 @@ func commandName(command []byte) string {
 	return strings.ToLower(string(parts[2]))
 }
 
-// record adds a script call to the list, and returns its fault and the function to run
+// record adds a call to the list, and returns its fault and the function to run
 // when it fails.
 func (p *Proxy) record(name string) (fault Fault, between func()) {
-	if name != "evalsha" && name != "eval" {
+	if name != "evalsha" && name != "eval" && name != "hgetall" {
 		return None, func() {}
 	}
 	p.mu.Lock()

@@ -70,16 +70,12 @@ func (a *Attempts) Clear(ctx context.Context, key string) error {
 	return err
 }
 
-// Get implements [throttle.Store] by one script for each key, because the keys can be
+// Get implements [throttle.Store] by one read for each key, because the keys can be
 // on different nodes.
 func (a *Attempts) Get(ctx context.Context, keys []string) (map[string]throttle.Counter, error) {
 	found := map[string]throttle.Counter{}
 	for _, key := range keys {
-		reply, _, err := rediscall.Run(ctx, a.client, getScript, []string{a.key(key)})
-		if err != nil {
-			return nil, err
-		}
-		hash, err := rediscall.NewHash(a.key(key), reply)
+		hash, err := rediscall.ReadHash(ctx, a.client, a.key(key))
 		if err == nil && len(hash.Fields) > 0 {
 			found[key], _, err = decodeCounter(hash)
 		}

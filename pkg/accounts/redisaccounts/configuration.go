@@ -13,7 +13,8 @@ import (
 
 // CheckConfiguration returns an error if Redis would lose accounts or counters in
 // normal operation: unless maxmemory-policy is noeviction, a full server removes them,
-// and unless appendonly is yes, a restart undoes all writes since the last snapshot.
+// and unless appendonly is yes, a restart undoes all writes since the last snapshot. A
+// server that is a replica is refused too: it does not know yet what was changed last.
 // The error is one line that says what to set.
 //
 // It asks by INFO, which is allowed on servers that forbid CONFIG. If the server does
@@ -43,6 +44,9 @@ func CheckConfiguration(ctx context.Context, client redis.UniversalClient) error
 
 // checkSettings checks the answer of INFO.
 func checkSettings(info string) error {
+	if strings.Contains(info, "\nrole:slave\r\n") {
+		return errors.New("the Redis server is a replica (INFO tells role:slave): give the address of the primary, and leave ReplicaOnly out")
+	}
 	var wrong []string
 	for _, want := range []struct{ field, value, setting string }{
 		{"maxmemory_policy", "noeviction", "maxmemory-policy noeviction"},

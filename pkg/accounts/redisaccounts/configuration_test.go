@@ -69,6 +69,17 @@ func TestCheckConfigurationUntold(t *testing.T) {
 	wantOneLine(t, checkSettings("# Memory\r\nmaxmemory_policy:noeviction\r\n"), "INFO does not tell aof_enabled")
 }
 
+// A replica is refused, and what has become a primary is not.
+func TestCheckConfigurationOfAReplica(t *testing.T) {
+	t.Parallel()
+	f, _ := newOwnServer(t)
+	check(t, f.client.ConfigSet(t.Context(), "maxmemory-policy", "noeviction").Err())
+	check(t, f.client.ReplicaOf(t.Context(), "127.0.0.1", "1").Err())
+	wantOneLine(t, CheckConfiguration(t.Context(), f.client), "is a replica")
+	check(t, f.client.ReplicaOf(t.Context(), "no", "one").Err())
+	check(t, CheckConfiguration(t.Context(), f.client))
+}
+
 // One primary of a Redis Cluster with other settings is enough for a refusal.
 //
 // This test is not parallel, because the tests share the cluster.

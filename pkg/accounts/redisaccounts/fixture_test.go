@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { redistest.Main(m) }
 
 // scripts has all scripts, so that a fixture can load them and each call is one EVALSHA.
 var scripts = []*redis.Script{
-	getScript, createScript, updateScript, setScript, deleteScript, claimScript, passScript,
+	createScript, updateScript, setScript, deleteScript, claimScript, passScript,
 	countScript, withdrawScript, keepScript, clearScript,
 }
 

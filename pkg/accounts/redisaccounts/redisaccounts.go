@@ -36,7 +36,7 @@
 // # The client
 //
 // It may be any client that package redisstore may have, with any options. Every call
-// of a [Store] and of [Attempts] is one script. An ACL must allow, on the prefix,
+// of a [Store] and of [Attempts] is one script or one HGETALL. An ACL must allow, on the prefix,
 // EVALSHA, EVAL, EXISTS, HSET, HGET, HMGET, HGETALL, HKEYS, HDEL, HINCRBY, PEXPIREAT,
 // PERSIST and DEL; and beside the prefix INFO for [CheckConfiguration], and SCAN for
 // [Store.All].
@@ -103,11 +103,7 @@ func (s *Store) Get(ctx context.Context, name string) (*accounts.Account, error)
 
 // hash reads the hash of an account or of a claim.
 func (s *Store) hash(ctx context.Context, name string) (*rediscall.Hash, error) {
-	reply, _, err := s.run(ctx, getScript, name)
-	if err != nil {
-		return nil, err
-	}
-	return rediscall.NewHash(s.key(name), reply)
+	return rediscall.ReadHash(ctx, s.client, s.key(name))
 }
 
 // Create implements [accounts.Registry].

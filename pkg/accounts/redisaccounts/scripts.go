@@ -14,11 +14,6 @@ import "github.com/redis/go-redis/v9"
 const applied = int64(1)
 
 var (
-	// It reads an account or a counter.
-	getScript = redis.NewScript(`
-return redis.call('HGETALL', KEYS[1])
-`)
-
 	// ARGV: all fields and values.
 	createScript = redis.NewScript(`
 if redis.call('EXISTS', KEYS[1]) == 1 then

@@ -19,7 +19,7 @@
 // # The client
 //
 // It may be any client that package redisstore may have, with any options. Every call of a
-// [Store] but Links is one script. An ACL must allow, on the prefix, EVALSHA, EVAL, EXISTS,
+// [Store] but Links is one script or one HGETALL. An ACL must allow, on the prefix, EVALSHA, EVAL, EXISTS,
 // HSET, HGET, HGETALL, GET, SET and DEL; and beside the prefix SCAN for [Store.Links].
 //
 // # What Redis does not promise
@@ -87,6 +87,15 @@ func (s *Store) hash(ctx context.Context, script *redis.Script, key string, args
 	return rediscall.NewHash(key, reply)
 }
 
+// read reads the hash at the key.
+func (s *Store) read(ctx context.Context, key string) (*rediscall.Hash, error) {
+	hash, err := rediscall.ReadHash(ctx, s.client, key)
+	if err != nil {
+		return nil, fmt.Errorf("redis key %q: %w", key, err)
+	}
+	return hash, nil
+}
+
 // PutLink implements [bridge.Store].
 func (s *Store) PutLink(ctx context.Context, l bridge.Link) (bridge.Link, error) {
 	fields := linkFields(l)
@@ -107,7 +116,7 @@ func linkFields(l bridge.Link) []any {
 
 // GetLink implements [bridge.Store].
 func (s *Store) GetLink(ctx context.Context, id string) (bridge.Link, error) {
-	return s.link(s.hash(ctx, getScript, s.linkKey(id)))
+	return s.link(s.read(ctx, s.linkKey(id)))
 }
 
 // DeleteLink implements [bridge.Store].
@@ -155,7 +164,7 @@ func (s *Store) OpenWindow(ctx context.Context, endsAt time.Time) (bridge.Window
 
 // GetWindow implements [bridge.Store].
 func (s *Store) GetWindow(ctx context.Context) (bridge.Window, error) {
-	return window(s.hash(ctx, getScript, s.windowKey()))
+	return window(s.read(ctx, s.windowKey()))
 }
 
 // CloseWindow implements [bridge.Store].

@@ -53,7 +53,7 @@ func newFixture(t *testing.T, proxy *redistest.Proxy, through, direct redis.Univ
 		through.Close()
 		direct.Close()
 	})
-	for _, script := range []*redis.Script{getScript, putScript, endScript, deleteScript, sealScript, getSealScript, openScript, closeScript} {
+	for _, script := range []*redis.Script{putScript, endScript, deleteScript, sealScript, getSealScript, openScript, closeScript} {
 		check(t, script.Load(t.Context(), direct).Err()) // so that each call is one EVALSHA
 	}
 	prefix := redistest.Prefix(t)

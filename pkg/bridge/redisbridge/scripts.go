@@ -5,11 +5,6 @@ import "github.com/redis/go-redis/v9"
 // Each script has one key, so that links and seals are spread over the nodes of a Redis
 // Cluster. A script is carried out as a whole or not at all.
 var (
-	// It reads a link or the window.
-	getScript = redis.NewScript(`
-return redis.call('HGETALL', KEYS[1])
-`)
-
 	// ARGV: fields and values of a link. It returns what is stored then.
 	putScript = redis.NewScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then

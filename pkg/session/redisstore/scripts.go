@@ -51,11 +51,6 @@ end
 return put(ARGV[1], unpack(ARGV, 2))
 `)
 
-	// KEYS: session.
-	getScript = redis.NewScript(`
-return redis.call('HGETALL', KEYS[1])
-`)
-
 	// KEYS: session, index. ARGV: now, version, expires_at or an empty string,
 	// fields and values. Versions are compared as text, because a Lua number holds
 	// 53 bits.

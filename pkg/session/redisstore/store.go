@@ -28,10 +28,14 @@
 // # The client
 //
 // The caller opens the client, with any timeouts; its MaxRetries does not matter.
-// Every call is a script. So every call is atomic, and go-redis sends it to a
-// primary. ReadOnly, RouteByLatency, RouteRandomly and ReplicaOnly must still not be
-// set: with them a primary that was demoted continues to answer. A redis.Ring must
-// not be used, because it treats a server that is down as one that holds nothing.
+// Every call is a script or an HGETALL, so every call is atomic. It goes to a primary.
+// With ReadOnly, RouteByLatency, RouteRandomly or ReplicaOnly a read could come from a
+// replica, which does not know yet what was ended, and with ClientSideCache from this
+// process; a redis.Ring treats a server that is down as one that holds nothing. Every
+// call of a client that shows one of them is an error. What wraps a client must not
+// send reads elsewhere either. A redis.Client does not show that its address is that of
+// a replica, or that FailoverOptions had ReplicaOnly: redisaccounts.CheckConfiguration
+// asks the server.
 //
 // An ACL must allow, on the prefix, EVALSHA, EVAL, EXISTS, HSET, HMGET, HGETALL,
 // PEXPIREAT, ZADD, ZRANGE, ZREM and DEL. Redis 5.0 has all of them, and passed
@@ -126,14 +130,14 @@ func (s *Store) Create(ctx context.Context, sess *session.Session) error {
 	return withKey(keys, err)
 }
 
-// Get implements [session.Store].
+// Get implements [session.Store]: one HGETALL.
 func (s *Store) Get(ctx context.Context, key session.Key) (*session.Session, error) {
-	keys := s.keys(key)[:1]
-	reply, _, err := s.run(ctx, getScript, keys)
+	keys := s.keys(key)
+	hash, err := rediscall.ReadHash(ctx, s.client, keys[0])
 	if err != nil {
-		return nil, err
+		return nil, withKey(keys, err)
 	}
-	return decode(keys[0], key.ID, reply)
+	return decodeHash(hash, key.ID)
 }
 
 // Update implements [session.Store].

@@ -15,7 +15,7 @@
 // # The client
 //
 // It may be any client that package redisstore may have, with any options. Every call is one
-// script. An ACL must allow, on the prefix, EVALSHA, EVAL, HSET, HGETALL, DEL and EXPIREAT.
+// script or one HGETALL. An ACL must allow, on the prefix, EVALSHA, EVAL, HSET, HGETALL, DEL and EXPIREAT.
 //
 // # What Redis does not promise
 //
@@ -80,7 +80,12 @@ func (s *Store) End(ctx context.Context, id string, at, expiresAt time.Time) (oi
 
 // Ended implements [oidc.Store].
 func (s *Store) Ended(ctx context.Context, id string) (oidc.Link, time.Time, error) {
-	found, err := s.run(ctx, getScript, id, time.Now())
+	key := s.prefix + id
+	h, err := rediscall.ReadHash(ctx, s.client, key)
+	if err != nil {
+		return oidc.Link{}, time.Time{}, fmt.Errorf("redis key %q: %w", key, err)
+	}
+	found, err := read(h, id, time.Now())
 	return found.link, found.endedAt, err
 }
 
@@ -102,6 +107,11 @@ func (s *Store) run(ctx context.Context, script *redis.Script, id string, now ti
 	if err != nil {
 		return record{}, err
 	}
+	return read(h, id, now)
+}
+
+// read returns what has not expired of the hash of the ID.
+func read(h *rediscall.Hash, id string, now time.Time) (record, error) {
 	r := record{
 		link:   link(h, id, now, "session_owner", "session_id", "linked_until"),
 		before: link(h, id, now, "before_owner", "before_id", "before_until"),
