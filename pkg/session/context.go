@@ -132,7 +132,7 @@ func (q *request) check(r *http.Request, f func(*Session) error) error {
 	var s *Session
 	if !known {
 		var err error
-		if s, err = q.manager.read(r.Context(), c, clientOf(r)); err != nil && !errors.Is(err, ErrNoSession) {
+		if s, err = q.manager.read(visit{request: r}, c); err != nil && !errors.Is(err, ErrNoSession) {
 			return err
 		}
 	}

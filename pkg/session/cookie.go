@@ -15,46 +15,50 @@ const maxCookies = 4
 // have planted one of them, and their order means nothing (RFC 6265bis, section 5.8.3). It
 // also logs a token that none of our keys has signed. It is called once for a request.
 func (m *Manager) presented(r *http.Request) credential {
-	values := cookieValues(r.Header["Cookie"], m.cfg.CookieName)
+	var room [maxCookies + 1]string // on the stack
+	values := appendCookies(room[:0], r.Header["Cookie"], m.cfg.CookieName)
 	if len(values) > 1 {
 		m.cfg.Logger.WarnContext(r.Context(), "session_cookies_differ", clientArgs(r)...)
 	}
 	if len(values) != 1 {
 		return credential{}
 	}
-	c, ok := m.parseToken(values[0])
-	if !ok && m.isForged(values[0]) {
+	c, ok := parseToken(values[0])
+	if ok && m.madeHere(c) {
+		return c.credential()
+	}
+	if ok && len(m.signers) > 0 { // without keys nobody can say that it is forged
 		m.cfg.Logger.InfoContext(r.Context(), "session_token_forged", clientArgs(r)...)
 	}
-	return c
+	return credential{}
 }
 
 // allPresented returns the credentials in all cookies of our name, whatever their
 // MAC. Only a logout may use it, because a logout does nothing but what the holder of
 // the secret wants.
 func (m *Manager) allPresented(r *http.Request) ([]credential, error) {
-	values := cookieValues(r.Header["Cookie"], m.cfg.CookieName)
+	values := appendCookies(nil, r.Header["Cookie"], m.cfg.CookieName)
 	if len(values) > maxCookies {
 		return nil, ErrTooManyCookies
 	}
 	var all []credential
 	for _, value := range values {
-		if c, ok := parseShape(value); ok {
-			all = append(all, c)
+		if c, ok := parseToken(value); ok {
+			all = append(all, c.credential())
 		}
 	}
 	return all, nil
 }
 
-// cookieValues returns the different values of the cookies called name, at most one
-// more than maxCookies. Some ways into Lambda send each cookie twice, so equal ones
+// appendCookies appends to values those of the cookies called name that differ, until there
+// is one more than maxCookies. Some ways into Lambda send each cookie twice, so equal ones
 // are one cookie.
 //
 // It does not use [http.Request.CookiesNamed], which drops cookies that it finds
 // malformed, so that a second one can hide, and which unquotes values. Names are
 // compared byte by byte, and only SP and HTAB are trimmed. Servers that fold case or
 // trim Unicode spaces accept similar names as a __Host- cookie.
-func cookieValues(headers []string, name string) (values []string) {
+func appendCookies(values, headers []string, name string) []string {
 	for _, header := range headers {
 		for part := range strings.SplitSeq(header, ";") {
 			k, v, ok := strings.Cut(strings.Trim(part, " \t"), "=")

@@ -119,11 +119,8 @@ func defaultErrorHandler(logger *slog.Logger) func(http.ResponseWriter, *http.Re
 	}
 }
 
-// clientOf returns a function that returns the address and the browser of r's client,
-// whatever the session.
-func clientOf(r *http.Request) func(*Session) (ip, userAgent string) {
-	return func(*Session) (string, string) { return clientIP(r), userAgent(r) }
-}
+// clientOf returns the address and the browser of r's client.
+func clientOf(r *http.Request) (ip, browser string) { return clientIP(r), userAgent(r) }
 
 // clientIP returns the peer's address without the port. It ignores forwarding
 // headers, because anyone can send them.

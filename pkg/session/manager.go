@@ -13,8 +13,9 @@ import (
 // Manager applies the rules of login sessions on top of a [Store]. Make one when the
 // program starts, and share it; it is safe for concurrent use.
 type Manager struct {
-	store Store
-	cfg   Config
+	store   Store
+	cfg     Config
+	signers []*signer // one for each of Config.SigningKeys
 }
 
 // touchTimeout is how much of a request's time a touch may take. A touch must not
@@ -31,7 +32,11 @@ func New(store Store, cfg Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{store: store, cfg: cfg}, nil
+	m := &Manager{store: store, cfg: cfg}
+	for _, key := range cfg.SigningKeys {
+		m.signers = append(m.signers, newSigner(key))
+	}
+	return m, nil
 }
 
 // OffersPersistent reports whether [Config.PersistentIdleTimeout] and
@@ -62,7 +67,7 @@ func (m *Manager) limits(persistent bool) (idle, lifetime time.Duration) {
 func (m *Manager) Load(r *http.Request) (*Session, error) {
 	q := innermost(r.Context()).find(m, r)
 	if q == nil {
-		return m.read(WithClient(r.Context(), r), m.presented(r), clientOf(r))
+		return m.read(visit{request: r}, m.presented(r))
 	}
 	var s *Session
 	err := q.check(r, func(known *Session) error {
@@ -80,48 +85,67 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 // of such a request say nothing about the user. So LoadForwarded compares neither with the
 // session's, and a touch leaves both as they are. It reads the store at each call.
 func (m *Manager) LoadForwarded(r *http.Request) (*Session, error) {
-	return m.read(r.Context(), m.presented(r), (*Session).LastClient)
+	return m.read(visit{request: r, forwarded: true}, m.presented(r))
 }
 
-// read returns the live session that c proves, or ErrNoSession. The zero credential
-// proves none, and costs no call. A touch notes what client returns for the session.
-func (m *Manager) read(ctx context.Context, c credential, client func(*Session) (ip, userAgent string)) (*Session, error) {
+// visit is a request that uses a session.
+type visit struct {
+	request   *http.Request
+	forwarded bool // by a server, which asks for a client of its own
+}
+
+// client returns the address and the browser of the client that uses s.
+func (v visit) client(s *Session) (ip, userAgent string) {
+	if v.forwarded {
+		return s.LastClient()
+	}
+	return clientOf(v.request)
+}
+
+// context returns the context for what few visits do: log an event, and touch.
+func (v visit) context() context.Context {
+	if v.forwarded {
+		return v.request.Context()
+	}
+	return WithClient(v.request.Context(), v.request)
+}
+
+// read returns the live session that c proves, or ErrNoSession, and touches it if that is
+// due. The zero credential proves none, and costs no call.
+func (m *Manager) read(v visit, c credential) (*Session, error) {
 	if c == (credential{}) {
 		return nil, ErrNoSession
 	}
-	s, err := m.store.Get(ctx, c.key)
+	s, err := m.store.Get(v.request.Context(), c.key)
 	if err != nil {
 		return nil, err
 	}
 	if subtle.ConstantTimeCompare(s.Secret[:], c.secret[:]) == 0 {
 		if subtle.ConstantTimeCompare(s.PreviousSecret[:], c.secret[:]) == 1 {
-			m.log(ctx, slog.LevelWarn, "authn_token_reuse", s)
+			m.log(v.context(), slog.LevelWarn, "authn_token_reuse", s)
 		}
 		return nil, ErrNoSession
 	}
 	now := time.Now()
-	if err := m.checkAlive(ctx, s, now); err != nil {
-		return nil, err
+	if reason := m.endReason(s, now); reason != "" {
+		return nil, m.expired(v.context(), s, reason)
 	}
-	ip, userAgent := client(s)
-	if err := m.touch(ctx, s, now, ip, userAgent); err != nil {
-		return nil, err
+	if m.touchDue(s, now) {
+		if err := m.touch(v, s, now); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }
 
-// checkAlive returns ErrNoSession if s is dead at now, by the stored expiry or by the
-// current limits.
-func (m *Manager) checkAlive(ctx context.Context, s *Session, now time.Time) error {
-	reason := m.endReason(s, now)
-	if reason == "" {
-		return nil
-	}
+// expired logs why s is dead, and returns ErrNoSession.
+func (m *Manager) expired(ctx context.Context, s *Session, reason string) error {
 	m.log(ctx, slog.LevelInfo, "session_expired", s, "reason", reason)
 	return ErrNoSession
 }
 
-// endReason returns the reason why s is dead at now, or "" if s is alive.
+// endReason returns the reason why s is dead at now, by the stored expiry or by the current
+// limits, or "" if s is alive.
 func (m *Manager) endReason(s *Session, now time.Time) string {
 	if reason := m.absoluteEndReason(s, now); reason != "" {
 		return reason
@@ -178,29 +202,32 @@ func earlier(a, b time.Time) time.Time {
 // touchInterval is the time between two touches of a session that is in use.
 func (m *Manager) touchInterval() time.Duration { return m.cfg.IdleTimeout / 10 }
 
-// touch extends the idle timeout if that is due, and keeps the client's address and
-// browser. A touch is due after a tenth of IdleTimeout, also for a persistent session.
-// So a list of sessions tells the same of both, and a persistent session that is in use
-// also lives in a process without the limits for it.
-//
-// touch never writes an earlier expiry than it has read. A store ignores a touch with an
-// earlier expiry, because it looks like a late write. After the configured timeouts were
-// shortened, LastSeenAt would then no longer change.
+// touchDue reports whether a use of s at now extends its idle timeout. That is due after a
+// tenth of IdleTimeout, also for a persistent session. So a list of sessions tells the same
+// of both, and a persistent session that is in use also lives in a process without the
+// limits for it.
 //
 // A touch that comes after the session's end would bring the session back when other
 // requests have been told already that it has ended. The store cannot notice that,
 // because it reads no clock. So in the last second no touch is sent: one that is sent
 // before has given up by the end.
-func (m *Manager) touch(ctx context.Context, s *Session, now time.Time, ip, userAgent string) error {
-	seen, deadline := now.UTC().Truncate(time.Second), now.Add(touchTimeout)
-	if seen.Sub(s.LastSeenAt) < m.touchInterval() || m.endReason(s, deadline.Add(-1)) != "" {
-		return nil
-	}
+func (m *Manager) touchDue(s *Session, now time.Time) bool {
+	return now.Truncate(time.Second).Sub(s.LastSeenAt) >= m.touchInterval() && m.endReason(s, now.Add(touchTimeout-1)) == ""
+}
+
+// touch extends the idle timeout, and keeps the client's address and browser.
+//
+// touch never writes an earlier expiry than it has read. A store ignores a touch with an
+// earlier expiry, because it looks like a late write. After the configured timeouts were
+// shortened, LastSeenAt would then no longer change.
+func (m *Manager) touch(v visit, s *Session, now time.Time) error {
+	ctx, seen := v.context(), now.UTC().Truncate(time.Second)
+	ip, userAgent := v.client(s)
 	expires := slices.MaxFunc([]time.Time{s.ExpiresAt, m.expiry(s, seen)}, time.Time.Compare)
 	next := *s
 	next.LastSeenAt, next.ExpiresAt = seen, expires
 	next.setLastClient(ip, userAgent)
-	touchCtx, cancel := context.WithDeadline(ctx, deadline)
+	touchCtx, cancel := context.WithDeadline(ctx, now.Add(touchTimeout))
 	defer cancel()
 	err := m.store.Touch(touchCtx, s.Key(), seen, expires, next.LastIP, next.LastUserAgent)
 	switch {

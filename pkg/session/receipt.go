@@ -1,10 +1,8 @@
 package session
 
 import (
-	"crypto/hmac"
 	"encoding/base64"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +14,7 @@ const receiptTimeout = time.Minute
 // HasCookie reports whether r has a cookie of our name, whatever it is worth. A
 // browser that sends one keeps our cookies.
 func (m *Manager) HasCookie(r *http.Request) bool {
-	return len(cookieValues(r.Header["Cookie"], m.cfg.CookieName)) > 0
+	return len(appendCookies(nil, r.Header["Cookie"], m.cfg.CookieName)) > 0
 }
 
 // Receipt returns a text that stands for s, to be sent back by the browser that has just
@@ -31,10 +29,10 @@ func (m *Manager) HasCookie(r *http.Request) bool {
 func (m *Manager) Receipt(s *Session) string {
 	key := s.Key()
 	text := strings.Join([]string{key.Owner, key.ID, base64.RawURLEncoding.EncodeToString(s.Secret[:]), strconv.FormatInt(s.CreatedAt.Unix(), 10)}, ".")
-	if len(m.cfg.SigningKeys) == 0 {
+	if len(m.signers) == 0 {
 		return text
 	}
-	return text + "." + receiptMAC(m.cfg.SigningKeys[0], text)
+	return text + "." + m.signers[0].mac(receiptPrefix+text)
 }
 
 // Redeem finds out whether the browser keeps the cookie that [Manager.Create] has set.
@@ -84,18 +82,16 @@ func (m *Manager) parseReceipt(receipt string) (credential, bool) {
 // receiptText returns the receipt without its MAC. It reports whether the MAC is by one
 // of our keys, or there is none and we have no keys.
 func (m *Manager) receiptText(receipt string) (string, bool) {
-	if len(m.cfg.SigningKeys) == 0 {
+	if len(m.signers) == 0 {
 		return receipt, true
 	}
 	end := strings.LastIndexByte(receipt, '.')
 	if end < 0 {
 		return "", false
 	}
-	text, sum := receipt[:end], receipt[end+1:]
-	return text, slices.ContainsFunc(m.cfg.SigningKeys, func(key []byte) bool {
-		return hmac.Equal([]byte(receiptMAC(key, text)), []byte(sum))
-	})
+	text, mac := receipt[:end], receipt[end+1:]
+	return text, m.signedHere(receiptPrefix+text, mac)
 }
 
-// receiptMAC differs from the MAC of a token for the same text and key.
-func receiptMAC(key []byte, text string) string { return mac(key, "receipt "+text) }
+// receiptPrefix makes the MAC of a receipt differ from that of a token with the same text.
+const receiptPrefix = "receipt "

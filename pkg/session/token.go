@@ -1,12 +1,10 @@
 package session
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"slices"
-	"strings"
 )
 
 // The lengths in characters of a token, <owner>.<id>.<secret>, and of its parts.
@@ -49,72 +47,76 @@ func randomText(bytes int) string {
 // token returns the value of the cookie for the session at key.
 func (m *Manager) token(key Key, secret string) string {
 	text := key.Owner + "." + key.ID + "." + secret
-	if len(m.cfg.SigningKeys) == 0 {
+	if len(m.signers) == 0 {
 		return text
 	}
-	return text + "." + mac(m.cfg.SigningKeys[0], text)
+	return text + "." + m.signers[0].mac(text)
 }
 
-// isForged reports whether s has the shape of a token, and none of our keys has signed it.
-// Without keys nobody can say so.
-func (m *Manager) isForged(s string) bool {
-	_, ok := parseShape(s)
-	return ok && len(m.cfg.SigningKeys) > 0 && !m.madeHere(s)
+// claim is a text that has the shape of a token, in its parts.
+type claim struct {
+	signed            string // what a MAC is made of: the other three with their dots
+	owner, id, secret string
+	mac               string // empty if there is none
 }
 
-// madeHere reports whether s, which has the shape of a token, has a MAC by one of our
-// keys, or has none if we have no keys.
-func (m *Manager) madeHere(s string) bool {
-	if len(m.cfg.SigningKeys) == 0 || len(s) != signedLength {
-		return len(m.cfg.SigningKeys) == 0 && len(s) == tokenLength
-	}
-	return slices.ContainsFunc(m.cfg.SigningKeys, func(key []byte) bool {
-		return hmac.Equal([]byte(mac(key, s[:tokenLength])), []byte(s[tokenLength+1:]))
-	})
+// credential returns what c claims.
+func (c claim) credential() credential {
+	return credential{Key{c.owner, c.id}, sha256.Sum256([]byte(c.secret))}
 }
 
-// parseToken accepts exactly what token makes, so there is one spelling for each
-// token.
-func (m *Manager) parseToken(s string) (credential, bool) {
-	c, ok := parseShape(s)
-	if !ok || !m.madeHere(s) {
-		return credential{}, false
-	}
-	return c, true
-}
-
-// parseShape accepts what token makes in any process, whatever its keys.
-func parseShape(s string) (credential, bool) {
+// parseToken accepts what token makes in any process, whatever its keys, and nothing else.
+// So there is one spelling for each token.
+func parseToken(s string) (c claim, ok bool) {
 	text := s
-	if len(s) == signedLength && s[tokenLength] == '.' && canonical(s[tokenLength+1:], idLength) {
-		text = s[:tokenLength]
+	if len(s) == signedLength && s[tokenLength] == '.' {
+		if text, c.mac = s[:tokenLength], s[tokenLength+1:]; !canonical(c.mac, idLength) {
+			return claim{}, false
+		}
 	}
-	if len(text) != tokenLength {
-		return credential{}, false
+	if len(text) != tokenLength || text[idLength] != '.' || text[2*idLength+1] != '.' {
+		return claim{}, false
 	}
-	owner, rest, _ := strings.Cut(text, ".")
-	id, secret, _ := strings.Cut(rest, ".")
-	if !canonical(owner, idLength) || !canonical(id, idLength) || !canonical(secret, secretLength) {
-		return credential{}, false
-	}
-	return credential{Key{owner, id}, sha256.Sum256([]byte(secret))}, true
+	c.signed, c.owner, c.id, c.secret = text, text[:idLength], text[idLength+1:2*idLength+1], text[2*idLength+2:]
+	return c, canonical(c.owner, idLength) && canonical(c.id, idLength) && canonical(c.secret, secretLength)
 }
+
+// madeHere reports whether c has a MAC by one of our keys, or has none if we have no keys.
+func (m *Manager) madeHere(c claim) bool {
+	if len(m.signers) == 0 || c.mac == "" {
+		return len(m.signers) == 0 && c.mac == ""
+	}
+	return m.signedHere(c.signed, c.mac)
+}
+
+// signedHere reports whether mac is that of text by one of our keys.
+func (m *Manager) signedHere(text, mac string) bool {
+	return slices.ContainsFunc(m.signers, func(s *signer) bool { return s.signed(text, mac) })
+}
+
+// base64url has the value of each character of base64url, and notBase64url for all others.
+var base64url = func() (values [256]byte) {
+	for c := range values {
+		values[c] = notBase64url
+	}
+	for value, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
+		values[c] = byte(value)
+	}
+	return values
+}()
+
+const notBase64url = 64
 
 // canonical reports whether s is base64url of the given length in the one spelling
-// that an encoder makes. Strict refuses stray bits in the last character. Decode
-// checks the alphabet but skips line breaks, so the number of decoded bytes is
-// compared too.
+// that an encoder makes: without stray bits in the last character.
 func canonical(s string, length int) bool {
 	if len(s) != length {
 		return false
 	}
-	var buf [32]byte
-	n, err := base64.RawURLEncoding.Strict().Decode(buf[:], []byte(s))
-	return err == nil && n == base64.RawURLEncoding.DecodedLen(length)
-}
-
-func mac(key []byte, text string) string {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(text))
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+	var all byte
+	for _, c := range []byte(s) {
+		all |= base64url[c]
+	}
+	stray := byte(1)<<(length*6%8) - 1 // those that fill no byte
+	return all < notBase64url && base64url[s[length-1]]&stray == 0
 }

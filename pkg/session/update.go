@@ -134,8 +134,8 @@ func (m *Manager) swap(ctx context.Context, q *request, s *Session, change func(
 		if base, err = m.store.Get(ctx, s.Key()); err != nil {
 			return err
 		}
-		if err := m.checkAlive(ctx, base, time.Now()); err != nil {
-			return err
+		if reason := m.endReason(base, time.Now()); reason != "" {
+			return m.expired(ctx, base, reason)
 		}
 		if base.Secret != s.Secret {
 			return ErrConflict
