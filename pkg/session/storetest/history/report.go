@@ -1,0 +1,138 @@
+package history
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// String tells what is wrong, with the calls in the order in which they began.
+func (v *violation) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", v.what)
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "  from–to\tbrowser\tcall\tanswer")
+	for _, s := range v.steps {
+		a, got := s.Input.(action), s.Output.(answer)
+		to := fmt.Sprint(s.Return)
+		if s.Return == never {
+			to = ""
+		}
+		fmt.Fprintf(w, "  %d–%s\t%d\t%v\t%s\n", s.Call, to, s.ClientId, a, got.of(a))
+	}
+	w.Flush()
+	return b.String()
+}
+
+// picture draws the violation into a file of the folder, and returns a sentence about it.
+func (v *violation) picture(folder string) string {
+	path, err := v.draw(folder)
+	if err != nil {
+		return fmt.Sprintf("There is no picture: %v", err)
+	}
+	return "The picture, for a browser: " + path
+}
+
+func (v *violation) draw(folder string) (path string, err error) {
+	if folder == "" {
+		folder, err = os.MkdirTemp("", "history")
+	} else {
+		err = os.MkdirAll(folder, 0o700)
+	}
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(folder, fmt.Sprintf("violation-%d.html", v.plan.seed))
+	_, info := porcupine.CheckOperationsVerbose(v.model, inLanes(v.steps), checkTimeout)
+	return path, porcupine.VisualizePath(v.model, info, path)
+}
+
+// inLanes gives each browser as many lines of the picture as it needs: what one call does is
+// often several steps at once.
+func inLanes(steps []porcupine.Operation) []porcupine.Operation {
+	type lane struct {
+		browser int
+		until   int64
+	}
+	var lanes []lane
+	steps = slices.Clone(steps)
+	slices.SortStableFunc(steps, func(a, b porcupine.Operation) int {
+		return cmp.Or(cmp.Compare(a.ClientId, b.ClientId), cmp.Compare(a.Call, b.Call))
+	})
+	for i, s := range steps {
+		n := slices.IndexFunc(lanes, func(l lane) bool { return l.browser == s.ClientId && l.until < s.Call })
+		if n < 0 {
+			n, lanes = len(lanes), append(lanes, lane{browser: s.ClientId})
+		}
+		lanes[n].until = s.Return
+		steps[i].ClientId = n
+	}
+	return steps
+}
+
+func (k key) compare(other key) int {
+	return cmp.Or(cmp.Compare(k.user, other.user), cmp.Compare(k.id, other.id))
+}
+
+func (k key) String() string { return fmt.Sprintf("session %d of user %d", k.id, k.user) }
+
+// String tells what the call was.
+func (a action) String() string {
+	var cutOff string
+	if a.notBefore > 0 {
+		cutOff = fmt.Sprintf(", not if proved before %d", a.notBefore)
+	}
+	switch a.verb {
+	case create:
+		return fmt.Sprintf("create with secret %d and data %d, at %d", a.newSecret, a.data, a.at)
+	case load:
+		return fmt.Sprintf("load by secret %d%s", a.secret, cutOff)
+	case list:
+		return "list" + cutOff
+	case touch:
+		return fmt.Sprintf("touch at %d", a.at)
+	case update:
+		return fmt.Sprintf("update by secret %d, from data %d to %d", a.secret, a.prior, a.data)
+	case renew:
+		return fmt.Sprintf("renew secret %d to %d", a.secret, a.newSecret)
+	case reauthenticate:
+		return fmt.Sprintf("reauthenticate secret %d to %d, at %d", a.secret, a.newSecret, a.at)
+	case destroy:
+		return fmt.Sprintf("log out by secret %d", a.secret)
+	}
+	return string(a.verb)
+}
+
+// of tells what the answer to the call was.
+func (got answer) of(a action) string {
+	switch got.outcome {
+	case noSession:
+		return "no session"
+	case conflict:
+		return "conflict"
+	case unknown:
+		return "an outage"
+	}
+	switch a.verb {
+	case load:
+		return fmt.Sprintf("data %d, proved at %d", got.saw.data, got.saw.proved)
+	case list:
+		return fmt.Sprintf("data %d, proved at %d, seen at %d, ends after %d, browser %d", got.saw.data, got.saw.proved, got.saw.seen, got.saw.ends, got.saw.browser)
+	}
+	return "done"
+}
+
+// String tells what the model knows of a session.
+func (p page) String() string {
+	if p.life != alive {
+		return []string{absent: "no session", ended: "ended"}[p.life]
+	}
+	return fmt.Sprintf("secret %d, before %d; data %d; proved at %d, seen at %d, ends after %d, browser %d",
+		p.secret, p.previous, p.data, p.proved, p.seen, p.ends, p.browser)
+}
