@@ -1,175 +1,137 @@
-// Package bench_test compares the speed of the product with other libraries for the same
-// purpose. It is a separate module, so that the product does not depend on them.
 package bench_test
 
 import (
-	"context"
-	"crypto/rand"
-	"errors"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/alexedwards/scs/v2"
 	"github.com/alexedwards/scs/v2/memstore"
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/gorilla/sessions"
 
 	"example.com/coatcheck/pkg/session"
 	ours "example.com/coatcheck/pkg/session/memstore"
 )
 
-const (
-	host  = "https://app.example.com"
-	users = 10_000 // each with one session
-)
-
-// library is one way to find out who sends a request.
-type library struct {
-	name string
-
-	// signIn starts a session for the user and sets its cookie.
-	signIn func(w http.ResponseWriter, r *http.Request, user string) error
-
-	// check is a handler that finds out who sends the request. It answers 401 if nobody
-	// is signed in.
-	check http.Handler
-}
-
-// values is the data in each session, in addition to the user.
-var values = map[string]string{"username": "alice", "display_name": "Alice", "theme": "dark", "language": "en", "team": "blue"}
-
-// BenchmarkCheck measures a request to a handler that only finds out who sends it. There
-// are 10,000 sessions in memory.
-func BenchmarkCheck(b *testing.B) {
-	for _, open := range []func() (library, error){coatcheck, scsLibrary, gorilla, jwtLibrary} {
-		library, err := open()
-		if err != nil {
-			b.Fatal(err)
+// checkTable is the request that every page makes: who is it? All sessions are in memory.
+var checkTable = table{
+	name:    "check",
+	modules: []string{"github.com/alexedwards/scs/v2", "github.com/gorilla/sessions", "github.com/golang-jwt/jwt/v5"},
+	measure: func(t *testing.T) grid {
+		g := grid{head: []string{"", "valid", "CPU ns", "bytes", "allocations", "no cookie", "CPU ns", "allocations", "forged", "CPU ns", "allocations"}}
+		libraries := []library{
+			coatcheck(t, "Coatcheck", ours.New(), nil),
+			coatcheck(t, "Coatcheck, signed", ours.New(), signedBy("a")),
+			coatcheck(t, "Coatcheck, signed, two keys", ours.New(), signedBy("a", "b")),
+			jwtLibrary(),
+			scsLibrary("scs", memstore.NewWithCleanupInterval(0), 0),
+			scsLibrary("scs with an idle timeout", memstore.NewWithCleanupInterval(0), 30*time.Minute),
+			gorilla("gorilla CookieStore", sessions.NewCookieStore(signingKey("k"))),
+			{name: "(a handler that checks nothing)", read: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusNoContent)
+			})},
 		}
-		b.Run(library.name, func(b *testing.B) { library.measure(b) })
-	}
-}
-
-func (l library) measure(b *testing.B) {
-	var request *http.Request
-	for user := range users {
-		w := httptest.NewRecorder()
-		if err := l.signIn(w, httptest.NewRequest("POST", host+"/login", nil), strconv.Itoa(user)); err != nil {
-			b.Fatal(err)
+		var cases []func(n int)
+		for _, l := range libraries {
+			cases = append(cases, l.checks(t)...)
 		}
-		if user == users/2 {
-			request = httptest.NewRequest("GET", host+"/profile", nil)
-			for _, cookie := range w.Result().Cookies() {
-				request.AddCookie(cookie)
-			}
-		}
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		w := httptest.NewRecorder()
-		l.check.ServeHTTP(w, request)
-		if w.Code != http.StatusNoContent {
-			b.Fatalf("status %d", w.Code)
-		}
-	}
-}
-
-// answer writes 204 if there is a user, and 401 otherwise.
-func answer(w http.ResponseWriter, user string) {
-	if user == "" {
-		w.WriteHeader(http.StatusUnauthorized)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
-func coatcheck() (library, error) {
-	manager, err := session.New(ours.New(), session.Config{Logger: slog.New(slog.DiscardHandler)})
-	return library{
-		name: "coatcheck",
-		signIn: func(w http.ResponseWriter, r *http.Request, user string) error {
-			_, err := manager.Create(w, r, session.User{ID: user, Values: values})
-			return err
-		},
-		check: manager.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			answer(w, session.FromContext(r.Context()).UserID)
-		})),
-	}, err
-}
-
-func scsLibrary() (library, error) {
-	manager := scs.New()
-	manager.Store = memstore.NewWithCleanupInterval(0)
-	return library{
-		name: "scs",
-		signIn: func(w http.ResponseWriter, r *http.Request, user string) error {
-			manager.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				manager.Put(r.Context(), "user", user)
-				for key, value := range values {
-					manager.Put(r.Context(), key, value)
+		measured := inTurn(cases)
+		for i, l := range libraries {
+			row := []string{l.name}
+			for kind := range 3 {
+				s := measured[3*i+kind]
+				row = append(row, times(s.ratio(measured[kind], cpu)), number(s.quiet(cpu)))
+				if kind == 0 {
+					row = append(row, number(s.median(heap)))
 				}
-			})).ServeHTTP(w, r)
-			return nil
-		},
-		check: manager.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			answer(w, manager.GetString(r.Context(), "user"))
-		})),
-	}, nil
+				row = append(row, number(s.median(allocs)))
+			}
+			g.add(row...)
+		}
+		return g
+	},
 }
 
-func gorilla() (library, error) {
-	store := sessions.NewCookieStore([]byte(strings.Repeat("k", 32)))
-	return library{
-		name: "gorilla, cookie store",
-		signIn: func(w http.ResponseWriter, r *http.Request, user string) error {
-			s, err := store.New(r, "session")
-			s.Values["user"] = user
-			for key, value := range values {
-				s.Values[key] = value
-			}
-			return errors.Join(err, s.Save(r, w))
-		},
-		check: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s, _ := store.Get(r.WithContext(context.WithoutCancel(r.Context())), "session")
-			user, _ := s.Values["user"].(string)
-			answer(w, user)
-		}),
-	}, nil
+// users is how many have a session.
+func users() int {
+	if trying() {
+		return 10
+	}
+	return 10_000
 }
 
-// jwtLibrary stores nothing: a token that it signed is valid until it expires.
-func jwtLibrary() (library, error) {
-	key := make([]byte, 32)
-	rand.Read(key)
-	return library{
-		name: "jwt, HS256",
-		signIn: func(w http.ResponseWriter, _ *http.Request, user string) error {
-			claims := jwt.MapClaims{"sub": user, "exp": time.Now().Add(time.Hour).Unix()}
-			for key, value := range values {
-				claims[key] = value
+func signedBy(letters ...string) func(*session.Config) {
+	return func(c *session.Config) {
+		for _, letter := range letters {
+			c.SigningKeys = append(c.SigningKeys, signingKey(letter))
+		}
+	}
+}
+
+// checks returns requests to l with a valid cookie, without one, and with a forged one.
+func (l library) checks(t *testing.T) []func(n int) {
+	if l.login == nil {
+		return []func(n int){l.check(t, newRequest(""), 204), l.check(t, newRequest(""), 204), l.check(t, newRequest(""), 204)}
+	}
+	var cookies []*http.Cookie
+	for user := range users() {
+		cookies = l.signIn(t, strconv.Itoa(user))
+	}
+	forged := *cookies[0]
+	forged.Value = forge(forged.Value)
+	return []func(n int){
+		l.check(t, newRequest("", cookies...), http.StatusNoContent),
+		l.check(t, newRequest(""), http.StatusUnauthorized),
+		l.check(t, newRequest("", &forged), http.StatusUnauthorized),
+	}
+}
+
+// forge changes a character near the end, which belongs to what proves the cookie.
+func forge(value string) string {
+	i := len(value) - 6
+	other := "A"
+	if value[i] == 'A' {
+		other = "B"
+	}
+	return value[:i] + other + value[i+1:]
+}
+
+// check returns a func that sends the request n times to l.read. Each is a copy of its own,
+// because some libraries keep what they have read in the context of the request.
+func (l library) check(t *testing.T, request *http.Request, want int) func(n int) {
+	return func(n int) {
+		w := &writer{header: http.Header{}}
+		for range n {
+			r := *request
+			w.reset()
+			l.read.ServeHTTP(w, &r)
+			if w.status != want {
+				t.Fatalf("%s answered %d, want %d", l.name, w.status, want)
 			}
-			token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(key)
-			http.SetCookie(w, &http.Cookie{Name: "token", Value: token, Path: "/"})
-			return err
-		},
-		check: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			cookie, err := r.Cookie("token")
-			if err != nil {
-				answer(w, "")
-				return
-			}
-			token, err := jwt.Parse(cookie.Value, func(*jwt.Token) (any, error) { return key, nil }, jwt.WithValidMethods([]string{"HS256"}))
-			if err != nil {
-				answer(w, "")
-				return
-			}
-			user, _ := token.Claims.GetSubject()
-			answer(w, user)
-		}),
-	}, nil
+		}
+	}
+}
+
+// writer is a ResponseWriter that keeps the status and drops the body.
+type writer struct {
+	header http.Header
+	status int
+}
+
+func (w *writer) reset() {
+	clear(w.header)
+	w.status = 0
+}
+
+func (w *writer) Header() http.Header { return w.header }
+
+func (w *writer) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+}
+
+func (w *writer) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return len(b), nil
 }
