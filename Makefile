@@ -116,7 +116,7 @@ test: $(TRANSLATED) ## Run every test; it fetches the servers that this machine 
 	go run ./internal/testing/dynamotest/share sh -ec 'go test $(DETECTOR) -count=1 -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(SLOWEST) ./...; \
 		export GOFLAGS="$$GOFLAGS $(DETECTOR)"; for module in $(HISTORIES) $(filter-out %/company,$(EXAMPLES)); do go test -C $$module -count=1 ./...; done'
 	GOFLAGS="$$GOFLAGS $(DETECTOR)" go run ./internal/testing/company go test -C examples/company -count=1 ./...
-	cd bench && go test -run '^$$' -bench . -benchtime 1x ./...
+	cd bench && go test $(DETECTOR) -count=1 ./... # tries each case of make bench once
 	cd e2e && go vet ./... # make e2e runs it
 
 .PHONY: e2e
@@ -178,9 +178,12 @@ fmt: ## Format the Go code
 	gofmt -w .ci
 
 .PHONY: bench
-bench: ## Run every benchmark, also beside other libraries and in Chromium
+bench: ## Measure the product beside other libraries, and write docs/performance.md; TABLE=check measures one table alone
+	cd bench && go test -count=1 -timeout 60m -v -run '^TestTables$$$(if $(TABLE),/^$(TABLE)$$)' . -rounds 8 $(if $(TREE),-modfile ../$(BENCH_OF_TREE),-write)
+
+.PHONY: benchmarks
+benchmarks: ## Run the benchmarks that stand beside the code, and those in Chromium
 	go test -run '^$$' -bench . -benchmem ./...
-	cd bench && go test -run '^$$' -bench . -benchmem ./...
 	cd e2e && go test -run '^$$' -bench . -benchtime 5x .
 
 .PHONY: fuzz

@@ -13,7 +13,7 @@ import (
 // measures nothing: make test does that.
 var (
 	rounds = flag.Int("rounds", 0, "how often each case is measured; 0 tries each once")
-	slice  = flag.Duration("slice", 50*time.Millisecond, "how much processor time a case gets in each round")
+	slice  = flag.Duration("slice", 10*time.Millisecond, "how much processor time a case in this process gets in a turn")
 )
 
 // trying reports whether the cases are only tried.
@@ -54,16 +54,20 @@ func processorTime() time.Duration {
 // A samples has the cost of an operation in each round.
 type samples []cost
 
-// inTurn measures the cases in turn, as many rounds as the flag says: what disturbs the machine
-// for some seconds disturbs all of them. Each case does as many operations as fit into a slice.
-// A round before the first one is not counted.
+// turns is how many turns of cases in this process are in a round. Such turns can be short, and
+// short ones are disturbed alike.
+const turns = 5
+
+// inTurn measures the cases in turn: what disturbs the machine for a while disturbs all of them.
+// Each case does as many operations as fit into a slice. To find their number, it does some that
+// are not counted.
 func inTurn(cases []func(n int)) []samples {
 	counts := make([]int, len(cases))
 	for i, do := range cases {
 		counts[i] = fitting(do)
 	}
 	all := make([]samples, len(cases))
-	for range max(*rounds, 1) {
+	for range max(turns**rounds, 1) {
 		for i, do := range cases {
 			all[i] = append(all[i], measure(counts[i], do))
 		}
@@ -71,7 +75,7 @@ func inTurn(cases []func(n int)) []samples {
 	return all
 }
 
-// fitting returns how many operations take a slice. It does some to find out.
+// fitting returns how many operations take a slice.
 func fitting(do func(n int)) int {
 	if trying() {
 		return 1

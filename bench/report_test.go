@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -50,9 +51,7 @@ type grid struct {
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
 
-var tables = []table{
-	checkTable,
-}
+var tables = slices.Concat([]table{checkTable}, storeTables)
 
 // TestTables measures each table and prints it; with the flag write it writes it into the
 // document. Without the flag rounds it only tries every case.
