@@ -51,7 +51,7 @@ type grid struct {
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
 
-var tables = slices.Concat([]table{checkTable}, storeTables)
+var tables = slices.Concat([]table{checkTable}, storeTables, serversTables, []table{initTable, adapterTable}, growthTables, []table{costTable})
 
 // TestTables measures each table and prints it; with the flag write it writes it into the
 // document. Without the flag rounds it only tries every case.
@@ -163,16 +163,16 @@ func goList(t *testing.T, args ...string) string {
 // go.mod has been told to replace it by another.
 func tree(t *testing.T) string { return goList(t, "-f", "{{.Dir}}", "example.com/coatcheck") }
 
-// npmVersion returns the version of a package in express/package.json.
+// npmVersion returns the version of a package in expressserver/package.json.
 func npmVersion(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("express", "package.json"))
+	text, err := os.ReadFile(filepath.Join("expressserver", "package.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	match := regexp.MustCompile(`"` + name + `": "([^"]+)"`).FindSubmatch(text)
 	if match == nil {
-		t.Fatalf("express/package.json does not name %s", name)
+		t.Fatalf("expressserver/package.json does not name %s", name)
 	}
 	return string(match[1])
 }

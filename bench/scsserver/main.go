@@ -1,0 +1,92 @@
+// Command scsserver is a small server with sessions by scs in memory: what somebody writes who wants
+// no more than a login and a profile. The benchmarks compare cmd/server with it. Everybody may
+// sign in as anybody, so it is for nothing else.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+)
+
+// page shows what is in a session. Its style is as long as the variable STYLE says.
+const page = `<!doctype html>
+<html lang="{{.language}}">
+<head><meta charset="utf-8"><title>Profile of {{.display_name}}</title><style>STYLE</style></head>
+<body><header><a href="/profile">Profile</a> <a href="/sessions">Devices</a></header>
+<main><h1>{{.display_name}}</h1>
+<dl><dt>User name</dt><dd>{{.username}}</dd><dt>User ID</dt><dd>{{.user_id}}</dd><dt>Theme</dt><dd>{{.theme}}</dd>
+<dt>Language</dt><dd>{{.language}}</dd><dt>Team</dt><dd>{{.team}}</dd></dl>
+<form method="post" action="/logout"><button>Sign out</button></form></main></body>
+</html>
+`
+
+// values is the data in each session.
+var values = map[string]string{"user_id": "u1", "username": "alice", "display_name": "Alice", "theme": "dark", "language": "en", "team": "blue"}
+
+func main() {
+	if err := serve(); err != nil {
+		fmt.Fprintln(os.Stderr, "scsserver:", err)
+		os.Exit(1)
+	}
+}
+
+func serve() error {
+	length, err := strconv.Atoi(os.Getenv("STYLE"))
+	if err != nil {
+		return fmt.Errorf("STYLE is not a number of bytes: %w", err)
+	}
+	idle, err := time.ParseDuration(os.Getenv("IDLE"))
+	if err != nil {
+		return fmt.Errorf("IDLE is not a time such as 30m or 0s: %w", err)
+	}
+	listener, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("scs is at http://%s\n", listener.Addr())
+	sessions := scs.New()
+	sessions.IdleTimeout = idle
+	profile := template.Must(template.New("profile").Parse(strings.Replace(page, "STYLE", strings.Repeat("a{}", length/3), 1)))
+	return http.Serve(listener, sessions.LoadAndSave(routes(sessions, profile)))
+}
+
+func routes(sessions *scs.SessionManager, profile *template.Template) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		if err := sessions.RenewToken(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		for name, value := range values {
+			sessions.Put(r.Context(), name, value)
+		}
+	})
+	mux.HandleFunc("GET /profile", func(w http.ResponseWriter, r *http.Request) {
+		if !sessions.Exists(r.Context(), "user_id") {
+			http.Error(w, "sign in first", http.StatusUnauthorized)
+			return
+		}
+		known := map[string]string{}
+		for name := range values {
+			known[name] = sessions.GetString(r.Context(), name)
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		if strings.Contains(r.Header.Get("Accept"), "text/html") {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			profile.Execute(w, known)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(known)
+	})
+	return mux
+}
