@@ -13,8 +13,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -91,13 +91,31 @@ func (l lambdaRuntime) start(t *testing.T, binary string) (took cost, peak float
 		t.Errorf("%s does not ask for an event", binary)
 	}
 	took.wall = float64(time.Since(began))
+	peak = peakMemory(t, function.Process.Pid)
 	function.Process.Kill()
 	function.Wait() // always an error: it was killed
 	took.cpu = float64(function.ProcessState.UserTime() + function.ProcessState.SystemTime())
-	if used, ok := function.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		peak = float64(used.Maxrss) * 1024
-	}
 	return took, peak
+}
+
+var peakLine = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+
+// peakMemory returns how many bytes a process has had at the most.
+func peakMemory(t *testing.T, pid int) float64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	match := peakLine.FindSubmatch(status)
+	if match == nil {
+		t.Fatalf("process %d does not say how much memory it has had: %s", pid, status)
+	}
+	kilobytes, err := strconv.ParseFloat(string(match[1]), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kilobytes * 1024
 }
 
 // withoutWarmUp returns a file for go build's flag -overlay, with which WarmUp makes no call.

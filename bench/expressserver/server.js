@@ -1,23 +1,16 @@
 // The server of scsserver/main.go once more, with Express and express-session, in memory.
 const crypto = require('node:crypto')
+const fs = require('node:fs')
 const express = require('express')
 const session = require('express-session')
 
-const values = { user_id: 'u1', username: 'alice', display_name: 'Alice', theme: 'dark', language: 'en', team: 'blue' }
-const style = 'a{}'.repeat(Number(process.env.STYLE) / 3)
+const values = { user_id: 'u1', username: 'alice', display_name: 'Alice', role: 'member', theme: 'dark', language: 'en' }
 const escaped = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 const text = (value) => String(value).replace(/[&<>"']/g, (c) => escaped[c])
 
-const page = (s) => `<!doctype html>
-<html lang="${text(s.language)}">
-<head><meta charset="utf-8"><title>Profile of ${text(s.display_name)}</title><style>${style}</style></head>
-<body><header><a href="/profile">Profile</a> <a href="/sessions">Devices</a></header>
-<main><h1>${text(s.display_name)}</h1>
-<dl><dt>User name</dt><dd>${text(s.username)}</dd><dt>User ID</dt><dd>${text(s.user_id)}</dd><dt>Theme</dt><dd>${text(s.theme)}</dd>
-<dt>Language</dt><dd>${text(s.language)}</dd><dt>Team</dt><dd>${text(s.team)}</dd></dl>
-<form method="post" action="/logout"><button>Sign out</button></form></main></body>
-</html>
-`
+// page is the template in the file PAGE, in pieces: every second one is the name of a value.
+const pieces = fs.readFileSync(process.env.PAGE, 'utf8').split(/\{\{\.(\w+)\}\}/)
+const page = (s) => pieces.map((piece, i) => i % 2 ? text(s[piece]) : piece).join('')
 
 const app = express()
 app.use(session({ secret: crypto.randomBytes(32).toString('hex'), resave: false, saveUninitialized: false }))

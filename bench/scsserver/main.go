@@ -1,5 +1,6 @@
 // Command scsserver is a small server with sessions by scs in memory: what somebody writes who wants
-// no more than a login and a profile. The benchmarks compare cmd/server with it. Everybody may
+// no more than a login and a profile, as JSON and as the page in the file PAGE. IDLE is the idle
+// timeout, 0s for none. The benchmarks compare cmd/server with it. Everybody may
 // sign in as anybody, so it is for nothing else.
 package main
 
@@ -10,27 +11,14 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 )
 
-// page shows what is in a session. Its style is as long as the variable STYLE says.
-const page = `<!doctype html>
-<html lang="{{.language}}">
-<head><meta charset="utf-8"><title>Profile of {{.display_name}}</title><style>STYLE</style></head>
-<body><header><a href="/profile">Profile</a> <a href="/sessions">Devices</a></header>
-<main><h1>{{.display_name}}</h1>
-<dl><dt>User name</dt><dd>{{.username}}</dd><dt>User ID</dt><dd>{{.user_id}}</dd><dt>Theme</dt><dd>{{.theme}}</dd>
-<dt>Language</dt><dd>{{.language}}</dd><dt>Team</dt><dd>{{.team}}</dd></dl>
-<form method="post" action="/logout"><button>Sign out</button></form></main></body>
-</html>
-`
-
 // values is the data in each session.
-var values = map[string]string{"user_id": "u1", "username": "alice", "display_name": "Alice", "theme": "dark", "language": "en", "team": "blue"}
+var values = map[string]string{"user_id": "u1", "username": "alice", "display_name": "Alice", "role": "member", "theme": "dark", "language": "en"}
 
 func main() {
 	if err := serve(); err != nil {
@@ -40,9 +28,9 @@ func main() {
 }
 
 func serve() error {
-	length, err := strconv.Atoi(os.Getenv("STYLE"))
+	profile, err := template.ParseFiles(os.Getenv("PAGE"))
 	if err != nil {
-		return fmt.Errorf("STYLE is not a number of bytes: %w", err)
+		return fmt.Errorf("PAGE is not the file of a template: %w", err)
 	}
 	idle, err := time.ParseDuration(os.Getenv("IDLE"))
 	if err != nil {
@@ -55,7 +43,6 @@ func serve() error {
 	fmt.Printf("scs is at http://%s\n", listener.Addr())
 	sessions := scs.New()
 	sessions.IdleTimeout = idle
-	profile := template.Must(template.New("profile").Parse(strings.Replace(page, "STYLE", strings.Repeat("a{}", length/3), 1)))
 	return http.Serve(listener, sessions.LoadAndSave(routes(sessions, profile)))
 }
 
