@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -51,6 +52,7 @@ type fixture struct {
 	limiter  *throttle.Limiter
 	trail    *memaudit.Store
 	log      syncBuffer
+	answers  answered // to requests of send, as docs/openapi.yaml names them
 	secrets  []string // the secrets of all tokens in requests and answers; none may be logged
 	id       string   // replaces {id} in a route; "" means an ID of no session
 	language string   // the Accept-Language of requests that have none
@@ -181,12 +183,28 @@ func (r *fixture) send(transport func(*testing.T, http.Handler, *http.Request) r
 		req.Header.Set("Accept-Language", r.language)
 	}
 	r.startOver()
+	sent := bodyOf(r.t, req)
 	resp := transport(r.t, r.handler, req)
 	r.remember(resp.cookies())
+	r.keepsContract(req, sent, resp)
 	if got := resp.header.Get("WWW-Authenticate"); (got == session.Challenge) != (resp.status == http.StatusUnauthorized) {
 		r.t.Errorf("%s %s: status %d with WWW-Authenticate %q", req.Method, req.URL, resp.status, got)
 	}
 	return resp
+}
+
+// bodyOf returns the body of a request that is not sent yet.
+func bodyOf(t *testing.T, req *http.Request) []byte {
+	t.Helper()
+	if req.Body == nil {
+		return nil
+	}
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	return body
 }
 
 var tokenShape = regexp.MustCompile(`[\w-]{22}\.[\w-]{22}\.([\w-]{43})`)

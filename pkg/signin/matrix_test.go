@@ -316,17 +316,30 @@ func disableAfterCreate(r *fixture) string {
 // transports are the servers in front of the routes.
 var transports = map[string]func(*testing.T, http.Handler, *http.Request) response{"net/http": directly, "Lambda": behindGateway}
 
-// TestMatrix compares every complete answer, on both servers.
+// TestMatrix compares every complete answer, on both servers. Then every answer that
+// docs/openapi.yaml has was seen.
 func TestMatrix(t *testing.T) {
+	var all answered
+	inBubble := func(t *testing.T, check func(*fixture)) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newFixture(t)
+			check(r)
+			all.merge(&r.answers)
+		})
+	}
 	for _, x := range rows() {
 		for server := range transports {
 			for _, reader := range []string{"page", "program"} {
-				x.run(t, reader, server, func(t *testing.T, check func(*fixture)) {
-					synctest.Test(t, func(t *testing.T) { check(newFixture(t)) })
-				})
+				x.run(t, reader, server, inBubble)
 			}
 		}
 	}
+	t.Run("contract", func(t *testing.T) {
+		for _, send := range []func(*fixture){(*fixture).frame, (*fixture).configured, (*fixture).throttled} {
+			inBubble(t, send)
+		}
+		compareAnswers(t, &all)
+	})
 }
 
 // run sends the row's request as one kind of reader: a "page" for a browser, or a
