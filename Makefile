@@ -37,6 +37,8 @@ CFN_LINT    := 1.58.0
 CHECKOV     := 3.3.29
 MOTO        := 5.2.5
 AWS_CLI     := 1.46.3
+SCHEMATHESIS := 4.32.5
+OPENAPI_SPEC := 0.9.0
 
 # A Python environment with the SAM CLI, SAM's translator and cfn-lint. Its name contains
 # the versions, so that another version gets a new environment.
@@ -46,6 +48,8 @@ TOOLS := .cache/sam-$(SAM_CLI)-cfn-lint-$(CFN_LINT)
 SCANNER := .cache/checkov-$(CHECKOV)
 # moto emulates AWS's control plane for make runbooks, and the command aws calls it.
 EMULATOR := .cache/moto-$(MOTO)-awscli-$(AWS_CLI)
+# schemathesis makes the requests of make contract.
+CONTRACT := .cache/schemathesis-$(SCHEMATHESIS)-validator-$(OPENAPI_SPEC)
 SAM   := $(or $(shell command -v sam),$(TOOLS)/bin/sam)
 
 # The Go modules: the product, its tests in a browser, its benchmarks that compare it with
@@ -235,8 +239,11 @@ mutations: ## Break each guarantee once, and see its test fail; MINUTES limits i
 	go run ./mutations
 
 .PHONY: contract
-contract: ## Send what docs/openapi.yaml allows, and more, to the server, for MINUTES; needs Python 3
-	cd e2e && go test -count=1 -timeout 30m -v ./contract
+contract: export CONTRACT_PYTHON = $(CURDIR)/$(CONTRACT)/bin
+contract: export MINUTES := $(MINUTES)
+contract: export SEED := $(SEED)
+contract: $(CONTRACT)/installed ## Send what docs/openapi.yaml allows, and more, to the server, for MINUTES, with SEED; needs Python 3
+	cd e2e && go test -count=1 -timeout 0 -v ./contract
 
 .PHONY: api
 api: ## Write what each public package exports to api/, for whoever reviews the change
@@ -294,6 +301,12 @@ $(EMULATOR)/installed:
 	rm -rf .cache/moto-*
 	python3 -m venv --clear $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check 'moto[server]==$(MOTO)' awscli==$(AWS_CLI)
+	touch $@
+
+$(CONTRACT)/installed:
+	rm -rf .cache/schemathesis-*
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check schemathesis==$(SCHEMATHESIS) openapi-spec-validator==$(OPENAPI_SPEC)
 	touch $@
 
 $(SCANNER)/installed:

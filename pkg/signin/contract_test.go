@@ -66,7 +66,7 @@ func (a *answered) merge(b *answered) {
 func (r *fixture) keepsContract(req *http.Request, sent []byte, resp response) {
 	r.t.Helper()
 	op, err := contract().Find(req.Method, req.URL.Path)
-	if err != nil {
+	if err != nil || r.ownAnswers {
 		return
 	}
 	if err := op.CheckAnswer(resp.status, resp.header, []byte(resp.body), req.Method == http.MethodHead); err != nil {

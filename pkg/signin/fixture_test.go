@@ -43,19 +43,20 @@ const (
 // fixture is the whole product on stores that record every call and can be made to
 // fail. At the end of every test its log is checked.
 type fixture struct {
-	pages    *Pages
-	t        *testing.T
-	handler  http.Handler
-	stores   stores // the stores themselves, without the recording of calls
-	sessions *session.Manager
-	accounts *accountStore
-	limiter  *throttle.Limiter
-	trail    *memaudit.Store
-	log      syncBuffer
-	answers  answered // to requests of send, as docs/openapi.yaml names them
-	secrets  []string // the secrets of all tokens in requests and answers; none may be logged
-	id       string   // replaces {id} in a route; "" means an ID of no session
-	language string   // the Accept-Language of requests that have none
+	pages      *Pages
+	t          *testing.T
+	handler    http.Handler
+	stores     stores // the stores themselves, without the recording of calls
+	sessions   *session.Manager
+	accounts   *accountStore
+	limiter    *throttle.Limiter
+	trail      *memaudit.Store
+	log        syncBuffer
+	ownAnswers bool     // a part of the program's own answers, as no document of ours says
+	answers    answered // to requests of send, as docs/openapi.yaml names them
+	secrets    []string // the secrets of all tokens in requests and answers; none may be logged
+	id         string   // replaces {id} in a route; "" means an ID of no session
+	language   string   // the Accept-Language of requests that have none
 	clock
 	callRecorder
 }

@@ -128,6 +128,7 @@ func TestValuesThatFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newFixture(t)
+			r.ownAnswers = name == "an answer of one's own"
 			before := r.signIn()
 			r.add(func(*http.Request, authn.User) (map[string]string, error) { return tt.values, tt.err })
 			resp := r.do(with(post("/login", asJSON, rightJSON), "Cookie", before))
