@@ -13,41 +13,13 @@
 package main
 
 import (
-	"fmt"
 	"os"
-	"strings"
+
+	"example.com/coatcheck/prove/explore"
 )
 
 func main() {
-	surprises := 0
-	for _, s := range scenarios() {
-		r := explore(s.model)
-		surprise := !s.expects(r)
-		if surprise {
-			surprises++
-		}
-		fmt.Println(describe(s, r, surprise))
-	}
-	if surprises > 0 {
-		fmt.Fprintf(os.Stderr, "%d scenarios ended otherwise than expected\n", surprises)
+	if explore.All(os.Stdout, scenarios()) > 0 {
 		os.Exit(1)
 	}
-}
-
-// expects reports whether the exploration ended as the scenario says.
-func (s scenario) expects(r result) bool {
-	return strings.HasPrefix(r.problem, s.problem) && (r.problem == "") == (s.problem == "")
-}
-
-// describe returns what people read about a scenario.
-func describe(s scenario, r result, surprise bool) string {
-	verdict := "holds"
-	if r.problem != "" {
-		verdict = "goes wrong: " + r.problem
-	}
-	if surprise {
-		verdict += " (not expected)"
-	}
-	lines := append([]string{fmt.Sprintf("%s: %s; %d states", s.title, verdict, r.states)}, r.trace...)
-	return strings.Join(lines, "\n    ")
 }

@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"example.com/coatcheck/prove/explore"
+)
 
 type kind int
 
@@ -109,6 +113,12 @@ func (m *model) refusedBySeal(s *state, cookie int) bool {
 	return c.stamp == 0 || c.stamp <= end
 }
 
+// Rules implements [explore.Model].
+func (m *model) Rules() any { return m.rules }
+
+// step is one thing that can happen.
+type step = explore.Step[state]
+
 // stepper collects what can happen next.
 type stepper struct {
 	m    *model
@@ -129,7 +139,7 @@ func (c *stepper) can(f func(n *state, q *process), label string, args ...any) {
 		q.earlier |= c.succeeded(&n)
 		q.at, q.version, q.pending, q.rounds = 9, 0, 0, 0 // so that states which differ in nothing else are one
 	}
-	c.list = append(c.list, step{n, fmt.Sprintf("%d %s: ", c.p, names[c.m.actions[c.p].kind]) + fmt.Sprintf(label, args...)})
+	c.list = append(c.list, step{To: n, Label: fmt.Sprintf("%d %s: ", c.p, names[c.m.actions[c.p].kind]) + fmt.Sprintf(label, args...)})
 }
 
 // succeeded returns the other processes that have succeeded, as bits.
@@ -169,8 +179,8 @@ func goTo(at uint8) func(*state, *process) {
 	return func(_ *state, q *process) { q.at = at }
 }
 
-// steps returns what can happen in the state.
-func (m *model) steps(s *state) []step {
+// Steps implements [explore.Model].
+func (m *model) Steps(s *state) []step {
 	c := &stepper{m: m, s: s}
 	c.lateWrites()
 	c.linksGrowOld()
@@ -214,7 +224,7 @@ func (c *stepper) lateWrites() {
 		if link := &arrived.links[w.target%maxLegacy]; w.kind == lateLink && link.nonce == 0 {
 			link.nonce = w.nonce
 		}
-		c.list = append(c.list, step{dropped, "a late write never arrives"}, step{arrived, "a late write arrives"})
+		c.list = append(c.list, step{To: dropped, Label: "a late write never arrives"}, step{To: arrived, Label: "a late write arrives"})
 	}
 }
 
@@ -223,7 +233,7 @@ func (c *stepper) linksGrowOld() {
 		if link.nonce != 0 && !link.old {
 			n := *c.s
 			n.links[l].old = true
-			c.list = append(c.list, step{n, "ten seconds pass"})
+			c.list = append(c.list, step{To: n, Label: "ten seconds pass"})
 		}
 	}
 }

@@ -10,6 +10,14 @@ const (
 	unfinished = "a process cannot go on: "
 )
 
+// Problem implements [explore.Model].
+func (m *model) Problem(s *state, last bool) string {
+	if problem := m.problem(s); problem != "" || !last {
+		return problem
+	}
+	return m.problemAtEnd(s)
+}
+
 // problem returns what is wrong in the state, or "".
 func (m *model) problem(s *state) string {
 	if m.rowOpens {

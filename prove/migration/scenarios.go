@@ -1,14 +1,13 @@
 package main
 
-import "slices"
+import (
+	"slices"
+
+	"example.com/coatcheck/prove/explore"
+)
 
 // scenario is a model and what is expected of it.
-type scenario struct {
-	title   string
-	problem string // how the problem begins that is to be found; "" if the rules hold
-	large   bool   // explored by the program, and not by the tests
-	model   *model
-}
+type scenario = explore.Scenario[state]
 
 // by returns a conversion by the browser of somebody.
 func by(who, device uint8, cookie int, after ...int) action {
@@ -78,20 +77,20 @@ func once() []scenario {
 		return rows(by(user, 1, 0), does(importUser, 0), by(user, 1, 0, 1)).from(func(s *state) { s.unknown = true }).succeeds(2)
 	}
 	return []scenario{
-		{title: "Rows: two requests of one browser at once, and one later, with faults", model: rows(twoAtOnce...).faults()},
-		{title: "Rows: user and thief with one session, with faults", model: rows(userAndThief...).faults()},
-		{title: "Stamped: user and thief with copies of one cookie, with faults", model: stamped(userAndThief...).faults()},
-		{title: "Without waiting: two requests of one browser at once", problem: stranded, model: rows(by(user, 1, 0), by(user, 1, 0)).without(rules{noWaiting: true})},
-		{title: "Without waiting: a crash, and the browser comes again", problem: stranded, model: crash},
-		{title: "Without the link: user and thief", problem: twoHolders, model: rows(by(user, 1, 0), by(thief, 2, 1)).without(rules{noLink: true})},
-		{title: "Without a stamp, stateless: user and thief; this is not repaired", problem: twoHolders, model: stateless(by(user, 1, 0), by(thief, 2, 1))},
-		{title: "An image on another site leads to /convert, and then the user comes", model: image(rules{})},
-		{title: "Any GET converts: the same", problem: stranded, model: image(rules{anyGet: true})},
-		{title: "A sign-in of long ago", model: old(rules{})},
-		{title: "The lifetime counts from the sign-in: the same", problem: stranded, model: old(rules{lifetimeFromSignIn: true})},
-		{title: "A user who is not imported yet, and then is", model: notYet()},
-		{title: "Link before account: a user who is not imported yet, and then is", problem: stranded, model: notYet().without(rules{linkBeforeAccount: true})},
-		{title: "Takes back any link", problem: twoHolders, model: rows(by(user, 1, 0), by(thief, 2, 1), by(user, 1, 0)).faults().without(rules{takesBackAnyLink: true})},
+		{Title: "Rows: two requests of one browser at once, and one later, with faults", Model: rows(twoAtOnce...).faults()},
+		{Title: "Rows: user and thief with one session, with faults", Model: rows(userAndThief...).faults()},
+		{Title: "Stamped: user and thief with copies of one cookie, with faults", Model: stamped(userAndThief...).faults()},
+		{Title: "Without waiting: two requests of one browser at once", Problem: stranded, Model: rows(by(user, 1, 0), by(user, 1, 0)).without(rules{noWaiting: true})},
+		{Title: "Without waiting: a crash, and the browser comes again", Problem: stranded, Model: crash},
+		{Title: "Without the link: user and thief", Problem: twoHolders, Model: rows(by(user, 1, 0), by(thief, 2, 1)).without(rules{noLink: true})},
+		{Title: "Without a stamp, stateless: user and thief; this is not repaired", Problem: twoHolders, Model: stateless(by(user, 1, 0), by(thief, 2, 1))},
+		{Title: "An image on another site leads to /convert, and then the user comes", Model: image(rules{})},
+		{Title: "Any GET converts: the same", Problem: stranded, Model: image(rules{anyGet: true})},
+		{Title: "A sign-in of long ago", Model: old(rules{})},
+		{Title: "The lifetime counts from the sign-in: the same", Problem: stranded, Model: old(rules{lifetimeFromSignIn: true})},
+		{Title: "A user who is not imported yet, and then is", Model: notYet()},
+		{Title: "Link before account: a user who is not imported yet, and then is", Problem: stranded, Model: notYet().without(rules{linkBeforeAccount: true})},
+		{Title: "Takes back any link", Problem: twoHolders, Model: rows(by(user, 1, 0), by(thief, 2, 1), by(user, 1, 0)).faults().without(rules{takesBackAnyLink: true})},
 	}
 }
 
@@ -120,24 +119,24 @@ func logouts() []scenario {
 	rowRetried := rows(mortal(by(user, 1, 0)), by(user, 1, 0, 0), logsOut(1), logsOut(0)).faults()
 	rowRetried.rowOpens = true
 	return []scenario{
-		{title: "Stateless: a logout that crashes, and again", model: retried(rules{})},
-		{title: "Seal after the delete: a logout that crashes, and again", problem: endedLives, model: retried(rules{sealAfterwards: true})},
-		{title: "No seal: a logout, and the thief's copy", problem: endedLives, model: retried(rules{noSeal: true})},
-		{title: "Stateless: the monolith signs the thief's copy again after the logout", model: resigned(rules{})},
-		{title: "Seal by the signature's time: the same", problem: endedLives, model: resigned(rules{sealBySignature: true})},
-		{title: "The monolith's clock is ahead", model: ahead(rules{})},
-		{title: "No leeway: the monolith's clock is ahead", problem: endedLives, model: ahead(rules{noLeeway: true})},
-		{title: "Stamped: a logout, and a new sign-in at the monolith", model: stamped(again...).succeeds(3)},
-		{title: "No stamp: the same; this is not repaired", problem: stranded, model: stateless(again...).succeeds(3)},
-		{title: "A logout with a forged token, and the user converts", model: rows(does(logoutForged), by(user, 1, 0, 0)).succeeds(1)},
-		{title: "A logout does not prove: the same", problem: stranded, model: rows(does(logoutForged), by(user, 1, 0, 0)).without(rules{logoutDoesNotProve: true}).succeeds(1)},
-		{title: "Logout with the monolith's cookie alone, with faults", model: rows(mortal(with(logoutByTheirs, 0)), with(logoutByTheirs, 0, 0), by(thief, 2, 1, 1), by(thief, 2, 1)).faults()},
-		{title: "Stateless: logout with the monolith's cookie alone, with faults", model: late(stateless(mortal(with(logoutByTheirs, 0)), with(logoutByTheirs, 0, 0), by(thief, 2, 1, 1))).faults()},
-		{title: "Logout keeps the monolith's session: the same", problem: endedLives, model: rows(with(logoutByTheirs, 0), by(thief, 2, 1, 0)).without(rules{keepsTheirs: true})},
-		{title: "Logout leaves the session that the link names", problem: endedLives, model: rows(by(thief, 2, 1), with(logoutByTheirs, 0)).without(rules{endLeavesSession: true})},
-		{title: "The link is not read again: logout with the monolith's cookie during a conversion", problem: endedLives, model: rows(with(logoutByTheirs, 0), by(thief, 2, 1)).without(rules{noConfirmOfLink: true})},
-		{title: "Rows: the row cannot be deleted, with faults", model: rowRetried},
-		{title: "The row may stay: a logout", problem: endedLives, model: rowLeft(rules{rowMayStay: true})},
+		{Title: "Stateless: a logout that crashes, and again", Model: retried(rules{})},
+		{Title: "Seal after the delete: a logout that crashes, and again", Problem: endedLives, Model: retried(rules{sealAfterwards: true})},
+		{Title: "No seal: a logout, and the thief's copy", Problem: endedLives, Model: retried(rules{noSeal: true})},
+		{Title: "Stateless: the monolith signs the thief's copy again after the logout", Model: resigned(rules{})},
+		{Title: "Seal by the signature's time: the same", Problem: endedLives, Model: resigned(rules{sealBySignature: true})},
+		{Title: "The monolith's clock is ahead", Model: ahead(rules{})},
+		{Title: "No leeway: the monolith's clock is ahead", Problem: endedLives, Model: ahead(rules{noLeeway: true})},
+		{Title: "Stamped: a logout, and a new sign-in at the monolith", Model: stamped(again...).succeeds(3)},
+		{Title: "No stamp: the same; this is not repaired", Problem: stranded, Model: stateless(again...).succeeds(3)},
+		{Title: "A logout with a forged token, and the user converts", Model: rows(does(logoutForged), by(user, 1, 0, 0)).succeeds(1)},
+		{Title: "A logout does not prove: the same", Problem: stranded, Model: rows(does(logoutForged), by(user, 1, 0, 0)).without(rules{logoutDoesNotProve: true}).succeeds(1)},
+		{Title: "Logout with the monolith's cookie alone, with faults", Model: rows(mortal(with(logoutByTheirs, 0)), with(logoutByTheirs, 0, 0), by(thief, 2, 1, 1), by(thief, 2, 1)).faults()},
+		{Title: "Stateless: logout with the monolith's cookie alone, with faults", Model: late(stateless(mortal(with(logoutByTheirs, 0)), with(logoutByTheirs, 0, 0), by(thief, 2, 1, 1))).faults()},
+		{Title: "Logout keeps the monolith's session: the same", Problem: endedLives, Model: rows(with(logoutByTheirs, 0), by(thief, 2, 1, 0)).without(rules{keepsTheirs: true})},
+		{Title: "Logout leaves the session that the link names", Problem: endedLives, Model: rows(by(thief, 2, 1), with(logoutByTheirs, 0)).without(rules{endLeavesSession: true})},
+		{Title: "The link is not read again: logout with the monolith's cookie during a conversion", Problem: endedLives, Model: rows(with(logoutByTheirs, 0), by(thief, 2, 1)).without(rules{noConfirmOfLink: true})},
+		{Title: "Rows: the row cannot be deleted, with faults", Model: rowRetried},
+		{Title: "The row may stay: a logout", Problem: endedLives, Model: rowLeft(rules{rowMayStay: true})},
 	}
 }
 
@@ -163,17 +162,17 @@ func endings() []scenario {
 	faulty := enabled(rules{})
 	faulty.actions[2].after = nil
 	return []scenario{
-		{title: "Revoke-all, two conversions and a logout, with faults", model: rows(does(revokeAll), by(thief, 2, 2), mortal(by(user, 1, 0)), logsOut(2)).faults()},
-		{title: "No confirm: revoke-all during a conversion", problem: endedLives, model: everywhere(rules{noConfirm: true})},
-		{title: "Seal after the deletes: the same", problem: endedLives, model: everywhere(rules{sealAfterwards: true})},
-		{title: "Seal for stateless sources only: revoke-all, then another device's row", problem: endedLives, model: everywhere(rules{sealOnlyStateless: true})},
-		{title: "No seal: the same", problem: endedLives, model: everywhere(rules{noSeal: true})},
-		{title: "A new password, three conversions, with faults", model: rows(mortal(does(changePassword)), by(thief, 2, 2), mortal(by(user, 1, 0)), by(thief, 2, 2, 0)).faults()},
-		{title: "Stamped: a new password and two conversions, with faults", model: stamped(mortal(does(changePassword)), by(thief, 2, 2), by(user, 1, 0)).faults()},
-		{title: "Never closed: a new password, then another device's row", problem: endedLives, model: crashing(rules{neverClosed: true})},
-		{title: "Closed after the new hash: a crash in between", problem: endedLives, model: crashing(rules{closedAfterwards: true})},
-		{title: "Disabled and enabled, and a conversion, with faults", model: faulty.faults()},
-		{title: "Never closed: disabled and enabled, then another device's row", problem: endedLives, model: enabled(rules{neverClosed: true})},
+		{Title: "Revoke-all, two conversions and a logout, with faults", Model: rows(does(revokeAll), by(thief, 2, 2), mortal(by(user, 1, 0)), logsOut(2)).faults()},
+		{Title: "No confirm: revoke-all during a conversion", Problem: endedLives, Model: everywhere(rules{noConfirm: true})},
+		{Title: "Seal after the deletes: the same", Problem: endedLives, Model: everywhere(rules{sealAfterwards: true})},
+		{Title: "Seal for stateless sources only: revoke-all, then another device's row", Problem: endedLives, Model: everywhere(rules{sealOnlyStateless: true})},
+		{Title: "No seal: the same", Problem: endedLives, Model: everywhere(rules{noSeal: true})},
+		{Title: "A new password, three conversions, with faults", Model: rows(mortal(does(changePassword)), by(thief, 2, 2), mortal(by(user, 1, 0)), by(thief, 2, 2, 0)).faults()},
+		{Title: "Stamped: a new password and two conversions, with faults", Model: stamped(mortal(does(changePassword)), by(thief, 2, 2), by(user, 1, 0)).faults()},
+		{Title: "Never closed: a new password, then another device's row", Problem: endedLives, Model: crashing(rules{neverClosed: true})},
+		{Title: "Closed after the new hash: a crash in between", Problem: endedLives, Model: crashing(rules{closedAfterwards: true})},
+		{Title: "Disabled and enabled, and a conversion, with faults", Model: faulty.faults()},
+		{Title: "Never closed: disabled and enabled, then another device's row", Problem: endedLives, Model: enabled(rules{neverClosed: true})},
 	}
 }
 
@@ -185,9 +184,9 @@ func bindings() []scenario {
 		return m
 	}
 	return []scenario{
-		{title: "The password changes at the monolith: the thief's cookie, and the user's new one", model: changed(rules{}).succeeds(3)},
-		{title: "Bound to the imported hash: the thief's cookie", problem: endedLives, model: changed(rules{boundToImported: true})},
-		{title: "Bound to the imported hash: the user's new cookie", problem: stranded, model: func() *model {
+		{Title: "The password changes at the monolith: the thief's cookie, and the user's new one", Model: changed(rules{}).succeeds(3)},
+		{Title: "Bound to the imported hash: the thief's cookie", Problem: endedLives, Model: changed(rules{boundToImported: true})},
+		{Title: "Bound to the imported hash: the user's new cookie", Problem: stranded, Model: func() *model {
 			m := rows(with(changeTheirs, 0), with(signIn, 2, 0), by(user, 1, 2, 1)).without(rules{boundToImported: true}).succeeds(2)
 			m.binds = true
 			return m
@@ -203,8 +202,8 @@ func openings() []scenario {
 		return m.from(stampAll(1))
 	}
 	return []scenario{
-		{title: "Closed, a logout that does not seal, and convert starts again", model: reopened(rules{})},
-		{title: "It may open again: the same", problem: endedLives, model: reopened(rules{reopens: true})},
+		{Title: "Closed, a logout that does not seal, and convert starts again", Model: reopened(rules{})},
+		{Title: "It may open again: the same", Problem: endedLives, Model: reopened(rules{reopens: true})},
 	}
 }
 
@@ -214,11 +213,11 @@ func whole() []scenario {
 		return rows(mortal(by(user, 1, 0)), by(thief, 2, 1), logsOut(0), does(revokeAll), by(user, 1, 0, 0)).faults().without(r)
 	}
 	return []scenario{
-		{title: "Rows: convert, thief, logout, revoke-all, again, with faults", large: true, model: all(rules{})},
-		{title: "The link stays after a failure: the same; it costs a password and nothing else", large: true, model: all(rules{keepsLink: true})},
-		{title: "No confirm: the same", problem: endedLives, model: all(rules{noConfirm: true})},
-		{title: "Without waiting: the same", problem: stranded, model: all(rules{noWaiting: true})},
-		{title: "Stamped: convert, thief, logout, a new password, another device, with faults", large: true,
-			model: stamped(mortal(by(user, 1, 0)), by(thief, 2, 1), logsOut(0), mortal(does(changePassword)), by(user, 2, 2)).faults()},
+		{Title: "Rows: convert, thief, logout, revoke-all, again, with faults", Large: true, Model: all(rules{})},
+		{Title: "The link stays after a failure: the same; it costs a password and nothing else", Large: true, Model: all(rules{keepsLink: true})},
+		{Title: "No confirm: the same", Problem: endedLives, Model: all(rules{noConfirm: true})},
+		{Title: "Without waiting: the same", Problem: stranded, Model: all(rules{noWaiting: true})},
+		{Title: "Stamped: convert, thief, logout, a new password, another device, with faults", Large: true,
+			Model: stamped(mortal(by(user, 1, 0)), by(thief, 2, 1), logsOut(0), mortal(does(changePassword)), by(user, 2, 2)).faults()},
 	}
 }

@@ -90,7 +90,8 @@ type state struct {
 	crashes, lost, delayed uint8
 }
 
-func (m *model) first() state {
+// First implements [explore.Model].
+func (m *model) First() state {
 	s := state{version: 1, clock: 3, password: 1}
 	for i := range s.rows {
 		s.rows[i] = true
