@@ -97,46 +97,65 @@ func (m *Manager) Create(w http.ResponseWriter, r *http.Request, u User) (*Sessi
 	}
 	r, seen := m.enter(r)
 	ctx := r.Context()
-	s, token, err := m.insert(ctx, r, u)
+	made, err := m.insert(ctx, r, u)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.confirmAndReplace(ctx, s, seen.replaced(r), u.Confirm); err != nil {
+	s := made.Session
+	if err := m.confirmAndReplace(ctx, made, seen.replaced(r), u.Confirm); err != nil {
 		m.discard(ctx, s)
 		return nil, err
 	}
-	m.setCookie(w, s, token, s.LastSeenAt)
+	m.setCookie(w, s, made.token, s.LastSeenAt)
 	seen.set(s.Clone())
 	m.log(ctx, slog.LevelInfo, "session_created", s)
 	return s, nil
 }
 
+// inserted is a session that was just stored, and what the store has said about the others of
+// its owner: nothing if it has no sessions. The error is that of the list alone.
+type inserted struct {
+	*Session
+	token   string
+	all     []*Session
+	listErr error
+}
+
 // insert stores a new session. If the answer to a write is lost, insert does not
 // send that write again but tries a new key. The lost write may arrive late and make
 // a session, but nobody holds a token for that session.
-func (m *Manager) insert(ctx context.Context, r *http.Request, u User) (*Session, string, error) {
+func (m *Manager) insert(ctx context.Context, r *http.Request, u User) (inserted, error) {
 	for try := 1; ; try++ {
 		secret, hash := newSecret()
 		s := m.newSession(r, u, hash)
 		if !s.ExpiresAt.After(s.CreatedAt) { // only EndsAt can be that early
-			return nil, "", fmt.Errorf("%w: what it would continue ended at %v", ErrNoSession, s.EndsAt)
+			return inserted{}, fmt.Errorf("%w: what it would continue ended at %v", ErrNoSession, s.EndsAt)
 		}
 		if u.Announce != nil {
 			if err := u.Announce(ctx, s.Key()); err != nil {
-				return nil, "", err
+				return inserted{}, err
 			}
 		}
-		err := m.store.Create(ctx, s)
-		if err == nil {
-			return s, m.token(s.Key(), secret), nil
+		all, err := m.create(ctx, s)
+		if err == nil || len(all) > 0 {
+			return inserted{s, m.token(s.Key(), secret), all, err}, nil
 		}
 		if !errors.Is(err, ErrConflict) {
 			m.discard(ctx, s)
 		}
 		if try == createTries || u.Announce != nil || ctx.Err() != nil {
-			return nil, "", err
+			return inserted{}, err
 		}
 	}
+}
+
+// create stores s by the results of [CreateLister.CreateAndList]. It lists only if that is
+// needed for the limit, and adds no call.
+func (m *Manager) create(ctx context.Context, s *Session) ([]*Session, error) {
+	if store, can := m.store.(CreateLister); can && m.cfg.MaxSessions > 0 {
+		return store.CreateAndList(ctx, s)
+	}
+	return nil, m.store.Create(ctx, s)
 }
 
 func (m *Manager) newSession(r *http.Request, u User, secret [32]byte) *Session {
@@ -168,13 +187,12 @@ func (m *Manager) newSession(r *http.Request, u User, secret [32]byte) *Session 
 // confirmAndReplace calls confirm and ends the sessions that give way to s: the one
 // that the request came with, and then, when nothing can fail any more, the oldest
 // beyond the limit. In this order a login that is refused, or that fails in an outage,
-// ends no earlier session. The list for the limit is read while confirm runs and adds
-// no round trip.
-func (m *Manager) confirmAndReplace(ctx context.Context, s *Session, presented credential, confirm func(context.Context) error) error {
-	var all []*Session
-	var listErr error
+// ends no earlier session. If the list for the limit did not come with s, it is read while
+// confirm runs.
+func (m *Manager) confirmAndReplace(ctx context.Context, made inserted, presented credential, confirm func(context.Context) error) error {
+	s, all, listErr := made.Session, made.all, made.listErr
 	var list sync.WaitGroup
-	if m.cfg.MaxSessions > 0 {
+	if m.cfg.MaxSessions > 0 && len(all) == 0 {
 		list.Go(func() { all, listErr = m.listForLimit(ctx, s.Key().Owner) })
 	}
 	var err error
@@ -207,7 +225,7 @@ func (m *Manager) listForLimit(ctx context.Context, owner string) ([]*Session, e
 }
 
 // surplus returns the oldest of the user's live sessions beyond the limit. They were
-// listed after s was stored, so that of many logins at once, the last to store sees
+// listed when s was stored or later, so that of many logins at once, the last to store sees
 // all sessions. The session that the request came with ends anyway and is not among
 // them. The new session s counts, and is ended too if it is not among the youngest:
 // otherwise one session too many would be left when logins overtake each other.

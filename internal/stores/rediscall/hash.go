@@ -30,8 +30,12 @@ func NewHash(key string, reply any) (*Hash, error) {
 	return h, nil
 }
 
-// Strings reads an array of strings, which is the answer of a script for the key.
+// Strings reads an array of strings, which is the answer of a script for the key. An answer
+// among others may be an error.
 func Strings(key string, reply any) ([]string, error) {
+	if err, failed := reply.(error); failed {
+		return nil, fmt.Errorf("redis key %q: %w", key, err)
+	}
 	array, ok := reply.([]any)
 	if !ok {
 		return nil, fmt.Errorf("redis key %q: the server answered with %T, want an array", key, reply)

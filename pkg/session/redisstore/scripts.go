@@ -7,6 +7,10 @@ import "github.com/redis/go-redis/v9"
 // it answers TRYAGAIN. If a script computed its keys itself, the missing ones would
 // look like removed sessions.
 //
+// Only createListScript computes keys, from the index, in the slot of those that it names:
+// one round trip cannot do otherwise. It is exact too. The key of a new session is one that
+// the server does not have, so while its slot moves, the script is never run.
+//
 // If the condition of a script fails, the script returns what is stored, and Go
 // finds the reason. The session may be gone, dead, newer or damaged, or this call
 // may have written it before.
@@ -17,6 +21,9 @@ import "github.com/redis/go-redis/v9"
 
 // applied is what a script returns when it has written its values.
 const applied = int64(1)
+
+// taken is what a script returns when there is a session under the key that it should make.
+const taken = int64(0)
 
 // put stores fields of a session that ends at expires. Redis may keep the session
 // for an hour more, and the index as long as the last session in it. The index is
@@ -49,6 +56,33 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 	return 0
 end
 return put(ARGV[1], unpack(ARGV, 2))
+`)
+
+	// KEYS: session, index. ARGV: expires_at, all fields and values. It returns the
+	// owner's other sessions, each as its ID and its fields, or an error in place of
+	// these; or 1 if they are so many that listing them would hold up other calls.
+	createListScript = redis.NewScript(put + `
+if redis.call('EXISTS', KEYS[1]) == 1 then
+	return 0
+end
+put(ARGV[1], unpack(ARGV, 2))
+local ids = redis.call('ZRANGE', KEYS[2], 0, -1)
+if #ids > 501 then
+	return 1
+end
+local created, others = string.sub(KEYS[1], #KEYS[2] + 2), {}
+for _, id in ipairs(ids) do
+	if id ~= created then
+		local fields = redis.pcall('HGETALL', KEYS[2] .. ':' .. id)
+		if #fields == 0 and not fields.err then
+			redis.pcall('ZREM', KEYS[2], id)
+		else
+			others[#others + 1] = id
+			others[#others + 1] = fields
+		end
+	end
+end
+return others
 `)
 
 	// KEYS: session, index. ARGV: now, version, expires_at or an empty string,

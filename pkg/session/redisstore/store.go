@@ -96,7 +96,7 @@ type Store struct {
 	prefix string
 }
 
-var _ session.Store = (*Store)(nil)
+var _ session.CreateLister = (*Store)(nil)
 
 // New returns a Store whose keys begin with the prefix, for example "coatcheck:".
 // The prefix must not contain braces, and no other program's keys may begin with it.
@@ -118,16 +118,43 @@ func withKey(keys []string, err error) error {
 
 // Create implements [session.Store]; it is sent once.
 func (s *Store) Create(ctx context.Context, sess *session.Session) error {
+	_, err := s.create(ctx, createScript, sess)
+	return err
+}
+
+// CreateAndList implements [session.CreateLister]: one script, sent once. It lists up to 500
+// other sessions.
+func (s *Store) CreateAndList(ctx context.Context, sess *session.Session) ([]*session.Session, error) {
+	reply, err := s.create(ctx, createListScript, sess)
+	others, listed := reply.([]any)
+	if err != nil || !listed {
+		return nil, err
+	}
+	all, damaged := []*session.Session{sess.Clone()}, []error(nil)
+	for pair := range slices.Chunk(others, 2) {
+		id, _ := pair[0].(string)
+		other, err := decode(s.keys(session.Key{Owner: sess.Key().Owner, ID: id})[0], id, pair[1])
+		if err != nil {
+			damaged = append(damaged, err)
+			continue
+		}
+		all = append(all, other)
+	}
+	return all, errors.Join(damaged...)
+}
+
+// create runs a script that stores a session. Unless the key is taken, it returns the answer.
+func (s *Store) create(ctx context.Context, script *redis.Script, sess *session.Session) (reply any, err error) {
 	args, err := createArgs(sess)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	keys := s.keys(sess.Key())
-	reply, err := rediscall.RunOnce(ctx, s.client, createScript, keys, args...)
-	if err == nil && reply != applied {
-		return session.ErrConflict
+	reply, err = rediscall.RunOnce(ctx, s.client, script, keys, args...)
+	if err == nil && reply == taken {
+		return nil, session.ErrConflict
 	}
-	return withKey(keys, err)
+	return reply, withKey(keys, err)
 }
 
 // Get implements [session.Store]: one HGETALL.
