@@ -93,19 +93,32 @@ var (
 		return err
 	}, nothing, session.ErrNoSession}
 
-	// Create is the only Call for a session that is not stored yet.
+	// Create and CreateAndList are the only Calls for a session that is not stored yet.
 	Create = Call{"Create", func(ctx context.Context, store session.Store, s *session.Session) error {
 		return store.Create(ctx, s)
+	}, unchanged, session.ErrConflict}
+
+	// CreateAndList is only for a [session.CreateLister].
+	CreateAndList = Call{"CreateAndList", func(ctx context.Context, store session.Store, s *session.Session) error {
+		got, err := store.(session.CreateLister).CreateAndList(ctx, s)
+		if err == nil && len(got) > 0 && !reflect.DeepEqual(got, []*session.Session{s}) {
+			return fmt.Errorf("createAndList returned %+v, want %+v alone", got, s)
+		}
+		if err != nil && len(got) > 0 {
+			return fmt.Errorf("createAndList returned sessions and %w", err)
+		}
+		return err
 	}, unchanged, session.ErrConflict}
 
 	// Repeatable are the calls that may be sent more than once.
 	Repeatable = []Call{Get, List, Update, Touch, Logout, Revoke}
 
-	// All are the calls of Repeatable, and Create before them.
+	// All are the calls that every store has: those of Repeatable, and Create before them.
 	All = append([]Call{Create}, Repeatable...)
 )
 
-func (c Call) creates() bool { return c.Method == Create.Method }
+// Creates reports whether the call is for a session that is not stored yet.
+func (c Call) Creates() bool { return c.Method == Create.Method || c.Method == CreateAndList.Method }
 
 func unchanged(s *session.Session) *session.Session { return s }
 

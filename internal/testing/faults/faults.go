@@ -76,9 +76,20 @@ type Fixture struct {
 // Open returns a Fixture with data that no other test uses.
 type Open func(*testing.T) *Fixture
 
+// Calls returns the calls that the Store has.
+func (b *Fixture) Calls() []Call {
+	if _, can := b.Store.(session.CreateLister); can {
+		return append([]Call{CreateAndList}, All...)
+	}
+	return All
+}
+
+// login returns the call by which a Manager with a limit for sessions stores a new one.
+func (b *Fixture) login() Call { return b.Calls()[0] }
+
 // triesOf returns how often c is sent if no try is answered.
 func (b *Fixture) triesOf(c Call) int {
-	if c.creates() {
+	if c.Creates() {
 		return 1
 	}
 	return b.Tries
@@ -95,7 +106,7 @@ func (b *Fixture) Created() *session.Session {
 // Subject returns a session for the call: a new one for Create, else a stored one.
 func (b *Fixture) Subject(c Call) *session.Session {
 	b.Helper()
-	if c.creates() {
+	if c.Creates() {
 		return NewSession()
 	}
 	return b.Created()
@@ -150,7 +161,7 @@ func (b *Fixture) Left(c Call, s *session.Session) {
 // Untouched fails the test if the call for s was carried out.
 func (b *Fixture) Untouched(c Call, s *session.Session) {
 	b.Helper()
-	if c.creates() {
+	if c.Creates() {
 		b.Gone(s)
 		return
 	}

@@ -15,7 +15,7 @@ import (
 // about the session. A later call must find what was carried out.
 func LostAnswers(t *testing.T, open Open) {
 	t.Parallel()
-	for _, c := range All {
+	for _, c := range open(t).Calls() {
 		t.Run(c.Method, func(t *testing.T) {
 			t.Parallel()
 			b := open(t)
@@ -84,25 +84,34 @@ func (b *Fixture) loseAnswers(c Call, faults []Fault) {
 }
 
 // CreateIsSentOnce tests that each of the stores, which use the proxy of the Fixture,
-// sends Create only once, whatever the fault is. A second try could restore a session
+// sends Create and CreateAndList only once, whatever the fault is. A second try could restore a session
 // that was revoked after the first try.
 func CreateIsSentOnce(b *Fixture, stores ...session.Store) {
 	b.Helper()
 	for i, store := range stores {
 		for _, fault := range []Fault{Lost, Refused, Late} {
-			s := NewSession()
-			b.connect(store)
-			b.Inject(Create, fault)
-			Want(b, store.Create(b.Context(), s), ErrOutage)
-			if sent := b.Sent(Create); sent != 1 {
-				b.Errorf("store %d, fault %v: sent %d times", i, fault, sent)
-			}
-			if fault == Lost {
-				b.Holds(s)
-			} else {
-				b.Gone(s)
+			for _, c := range b.Calls() {
+				if c.Creates() {
+					b.connect(store)
+					b.createOnce(fmt.Sprintf("store %d, fault %v", i, fault), c, store, fault)
+				}
 			}
 		}
+	}
+}
+
+func (b *Fixture) createOnce(when string, c Call, store session.Store, fault Fault) {
+	b.Helper()
+	s := NewSession()
+	b.Inject(c, fault)
+	Want(b, c.Do(b.Context(), store, s), ErrOutage)
+	if sent := b.Sent(c); sent != 1 {
+		b.Errorf("%s: %s was sent %d times", when, c.Method, sent)
+	}
+	if fault == Lost {
+		b.Holds(s)
+	} else {
+		b.Gone(s)
 	}
 }
 
@@ -236,12 +245,12 @@ func (b *Fixture) renewTwice(s *session.Session) *session.Session {
 // timeout.
 func Outage(t *testing.T, open Open) {
 	t.Parallel()
-	for _, c := range All {
+	for _, c := range open(t).Calls() {
 		t.Run(c.Method, func(t *testing.T) {
 			t.Parallel()
 			b := open(t)
 			b.testOutage(c, b.Subject(c), func(s *session.Session) { b.Untouched(c, s) })
-			if c.creates() { // also for a session that is stored already
+			if c.Creates() { // also for a session that is stored already
 				b.testOutage(c, b.Created(), b.Holds)
 			}
 		})

@@ -45,6 +45,19 @@ func TestMovingSlot(t *testing.T) {
 				want(t, err, errOutage)
 			}
 		}
+		created := s.Clone()
+		created.ID = faults.ID()
+		all, err = r.Store.(session.CreateLister).CreateAndList(t.Context(), created)
+		if err == nil && len(all) != 3 || err != nil && len(all) > 0 {
+			t.Errorf("%s, CreateAndList beside two sessions returned %d and %v", when, len(all), err)
+		}
+		if err != nil {
+			want(t, err, errOutage)
+			_, err = r.Store.Get(t.Context(), created.Key())
+			want(t, err, session.ErrNoSession)
+			return
+		}
+		want(t, revoke.Do(t.Context(), r.Store, created), nil)
 	}
 	m.begin()
 	for _, key := range []string{r.key(s), r.index(s), r.key(sibling)} {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"example.com/coatcheck/internal/testing/faults"
 	"example.com/coatcheck/pkg/session"
 )
@@ -116,6 +118,43 @@ func TestListBesideDamage(t *testing.T) {
 	}
 }
 
+// CreateAndList stores its session beside damaged ones and beside a key that holds something
+// else. It returns the session and the healthy ones, and names the others in its error. What
+// Redis has removed is no longer in the index.
+func TestCreateAndListBesideDamage(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *fixture) {
+		healthy := r.Created()
+		sibling := func() *session.Session {
+			s := healthy.Clone()
+			s.ID = faults.ID()
+			return s
+		}
+		damaged, foreign, removed, created := sibling(), sibling(), sibling(), sibling()
+		for _, s := range []*session.Session{damaged, foreign, removed} {
+			want(t, r.Direct.Create(t.Context(), s), nil)
+		}
+		r.damage(damaged, damage{field: "version", value: "x"})
+		want(t, r.client.Del(t.Context(), r.key(removed)).Err(), nil)
+		want(t, r.client.Del(t.Context(), r.key(foreign)).Err(), nil)
+		want(t, r.client.Set(t.Context(), r.key(foreign), "text", 0).Err(), nil)
+		all, err := r.Store.(session.CreateLister).CreateAndList(t.Context(), created)
+		if want(t, err, errOutage); len(all) != 2 || all[0].ID != created.ID || all[1].ID != healthy.ID {
+			t.Errorf("CreateAndList returned %v, want the new session and the healthy one", all)
+		}
+		for _, key := range []string{r.key(damaged) + `": field "version"`, r.key(foreign) + `": WRONGTYPE`} {
+			if !strings.Contains(err.Error(), key) {
+				t.Errorf("%v; want %s in it", err, key)
+			}
+		}
+		_, err = r.client.ZScore(t.Context(), r.index(healthy), removed.ID).Result()
+		if want(t, err, redis.Nil); len(r.proxy.Take()) != 1 {
+			t.Error("that was not one call")
+		}
+		want(t, get.Do(t.Context(), r.Store, created), nil)
+	})
+}
+
 // If expires_at is a value that PEXPIREAT would refuse, Update and Touch change nothing.
 func TestDamagedTimes(t *testing.T) {
 	t.Parallel()
@@ -156,7 +195,7 @@ func TestForeignKeys(t *testing.T) {
 		spoil(r.key(s))
 		wantKeyNamed(t, c.Do(t.Context(), r.Store, s), r.index(s))
 	}
-	for _, c := range faults.All {
+	for _, c := range r.Calls() {
 		s := r.Subject(c)
 		spoil(r.index(s))
 		if c.Method == get.Method {

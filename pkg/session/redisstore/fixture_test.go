@@ -18,7 +18,8 @@ var (
 	now, newSession = faults.Now, faults.NewSession
 	want, errOutage = faults.Want, faults.ErrOutage
 
-	create, get, list             = faults.Create, faults.Get, faults.List
+	create, createAndList         = faults.Create, faults.CreateAndList
+	get, list                     = faults.Get, faults.List
 	update, touch, logout, revoke = faults.Update, faults.Touch, faults.Logout, faults.Revoke
 )
 

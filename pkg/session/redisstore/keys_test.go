@@ -260,11 +260,23 @@ func TestUnknownFields(t *testing.T) {
 	})
 }
 
-// Every call takes one round trip, for one script, except List. List takes two. With
-// more than 500 sessions it takes one more, and without sessions it takes only one.
+// Every call takes one round trip, for one script or one HGETALL, except List. List takes
+// two. With more than 500 sessions it takes one more, and without sessions it takes only one.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
+		site := faults.NewSite(r.Fixture, session.Config{})
+		for range 12 { // the last two are one too many
+			r.proxy.Take()
+			site.Login("u1")
+		}
+		if calls := r.proxy.Take(); len(calls) != 2 {
+			t.Errorf("a login that ends the oldest of eleven sessions took %d round trips, want 2", len(calls))
+		}
+		site.Login("u2")
+		if calls := r.proxy.Take(); len(calls) != 1 {
+			t.Errorf("a login took %d round trips, want 1", len(calls))
+		}
 		trips := func(what string, n int) {
 			if got := len(r.proxy.Take()); got != n {
 				t.Errorf("%s took %d round trips, want %d", what, got, n)
@@ -290,6 +302,23 @@ func TestRoundTrips(t *testing.T) {
 			if len(all) != n.sessions {
 				t.Errorf("List returned %d sessions of %d", len(all), n.sessions)
 			}
+			if n.sessions == 1 {
+				continue
+			}
+			listed := n.sessions + 1 // with the new one
+			if n.sessions == 501 {
+				listed = 0 // they are left to List
+			}
+			another := s.Clone()
+			another.ID = faults.ID()
+			all, err = r.Store.(session.CreateLister).CreateAndList(t.Context(), another)
+			want(t, err, nil)
+			trips("CreateAndList", 1)
+			if len(all) != listed {
+				t.Errorf("CreateAndList beside %d sessions returned %d, want %d", n.sessions, len(all), listed)
+			}
+			r.Holds(another)
+			want(t, revoke.Do(t.Context(), r.Direct, another), nil)
 		}
 		want(t, logout.Do(t.Context(), r.Store, faults.Updated(s)), nil)
 		trips("Delete", 1)

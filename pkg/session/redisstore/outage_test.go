@@ -21,7 +21,7 @@ func TestContext(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, r *fixture) {
 		r.InjectAll(faults.Hanging)
-		for _, c := range faults.All {
+		for _, c := range r.Calls() {
 			s := r.Created()
 			ctx, cancel := context.WithCancel(t.Context())
 			r.Between(cancel)
@@ -74,7 +74,7 @@ func TestAbandonedCall(t *testing.T) {
 	hook := slow{make(chan struct{}), make(chan struct{}), make(chan string)}
 	client.AddHook(hook)
 	store := redisstore.New(client, "p:")
-	for _, c := range faults.All {
+	for _, c := range append([]faults.Call{createAndList}, faults.All...) {
 		s := newSession()
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
@@ -102,7 +102,7 @@ func TestRestart(t *testing.T) {
 	want(t, logout.Do(t.Context(), r.Direct, ended), nil)
 
 	server.Kill()
-	for _, c := range faults.All {
+	for _, c := range r.Calls() {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		want(t, c.Do(ctx, r.Store, kept), errOutage)
 		cancel()
@@ -125,7 +125,7 @@ func TestForgottenScripts(t *testing.T) {
 	t.Parallel()
 	r, _ := newOwnServerFixture(t)
 	forget := func() { want(t, r.client.ScriptFlush(t.Context()).Err(), nil) }
-	for _, c := range faults.All {
+	for _, c := range r.Calls() {
 		s := r.Subject(c)
 		forget()
 		want(t, c.Do(t.Context(), r.Store, s), nil)
@@ -192,9 +192,9 @@ func TestReplica(t *testing.T) {
 	r, _ := newOwnServerFixture(t)
 	s := r.Created()
 	want(t, r.client.ReplicaOf(t.Context(), "127.0.0.1", "1").Err(), nil)
-	for _, c := range []faults.Call{create, update, touch, logout, revoke} {
+	for _, c := range []faults.Call{create, createAndList, update, touch, logout, revoke} {
 		subject := s
-		if c.Method == create.Method {
+		if c.Creates() {
 			subject = newSession()
 		}
 		want(t, c.Do(t.Context(), r.Store, subject), errOutage)
@@ -218,7 +218,7 @@ func TestPermissions(t *testing.T) {
 		if flush {
 			want(t, r.client.ScriptFlush(t.Context()).Err(), nil)
 		}
-		for _, c := range faults.All {
+		for _, c := range r.Calls() {
 			s := r.Subject(c)
 			want(t, c.Do(t.Context(), redisstore.New(client, r.prefix), s), nil)
 			r.Left(c, s)
@@ -237,7 +237,7 @@ func TestNoServer(t *testing.T) {
 	client := redis.NewClient(options)
 	defer client.Close()
 	s := newSession()
-	for _, c := range faults.All {
+	for _, c := range append([]faults.Call{createAndList}, faults.All...) {
 		err := c.Do(t.Context(), redisstore.New(client, "p:"), s)
 		if want(t, err, errOutage); !strings.Contains(err.Error(), "p:{"+s.Key().Owner+"}") {
 			t.Errorf("%s: %v; want the key in it", c.Method, err)
