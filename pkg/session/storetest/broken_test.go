@@ -129,6 +129,9 @@ func brokenStores() map[string][]session.Store {
 		stores[outage] = append(stores[outage], cancelled{newMapStore(), method, session.ErrNoSession})
 		stores[outage] = append(stores[outage], cancelled{newMapStore(), method, session.ErrConflict})
 	}
+	for rule, broken := range brokenListers() {
+		stores[rule] = append(stores[rule], broken...)
+	}
 	return stores
 }
 

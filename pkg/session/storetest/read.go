@@ -124,6 +124,13 @@ func listIsComplete(p *checker) error {
 			p.wantEqual("List of 1,000 sessions", found[s.ID], s)
 		}
 	}
+	if p.err == nil {
+		found, err := p.createAndList(sibling(sessions[0]))
+		p.expect("CreateAndList of one more session", err, nil)
+		if p.err == nil && len(found) != total+1 {
+			p.failf("CreateAndList returned %d sessions of a user who then has %d", len(found), total+1)
+		}
+	}
 	return p.err
 }
 
@@ -199,6 +206,11 @@ func aCancelledContextIsAnOutage(p *checker) error {
 	outage("List", err)
 	outage("Create", p.store.Create(ctx, other.Clone()))
 	outage("Create of a taken key", p.store.Create(ctx, s.Clone()))
+	if all, err := p.createOrList(ctx, other.Clone()); len(all) > 0 {
+		p.failf("CreateAndList with a cancelled context returned sessions")
+	} else {
+		outage("CreateAndList", err)
+	}
 	outage("Update", p.store.Update(ctx, changed(s), later, newVersion()))
 	outage("Touch", p.store.Touch(ctx, s.Key(), later, s.ExpiresAt.Add(time.Minute), lastIP, lastUserAgent))
 	_, err = p.store.Delete(ctx, s.Key(), nil, later)

@@ -5,6 +5,8 @@
 //		storetest.Run(t, func(t *testing.T) session.Store { return open(t) })
 //	}
 //
+// A store that is a [session.CreateLister] is tested as one too.
+//
 // It does not test outages, or answers that are lost on the way. That needs a server
 // that can be made to fail, which only the tests of the store itself have.
 package storetest
@@ -65,6 +67,10 @@ func contract() []rule {
 		{"any number of roles is kept", "Roles come back as they were, all of them and in order.", anyNumberOfRolesIsKept},
 		{"create refuses a taken key", "Create: ErrConflict if the key is taken.", createRefusesATakenKey},
 		{"one of many creates wins", "Create: ErrConflict if the key is taken, also by a Create at the same time.", oneOfManyCreatesWins},
+
+		{"create and list returns all", "CreateAndList: if s is stored, the sessions of its owner, dead ones too, s among them.", createAndListReturnsAll},
+		{"create and list refuses a taken key", "CreateAndList: if s is not stored, no sessions and the error of Create.", createAndListRefusesATakenKey},
+		{"create and list sees others at once", "CreateAndList lists when s is stored, so of several at once the last returns those of all.", createAndListSeesOthersAtOnce},
 
 		{"a missing session is ErrNoSession", "ErrNoSession if there is none; for List, none is not an error.", aMissingSessionIsErrNoSession},
 		{"keys are compared exactly", "A Key addresses one session, byte by byte, and List the sessions of one owner.", keysAreComparedExactly},

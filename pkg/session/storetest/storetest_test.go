@@ -18,6 +18,8 @@ import (
 func TestCorrectStoresPass(t *testing.T) {
 	Run(t, func(*testing.T) session.Store { return newMapStore() })
 	Run(t, func(*testing.T) session.Store { return memstore.New() })
+	Run(t, func(*testing.T) session.Store { return listing{newMapStore()} })
+	Run(t, func(*testing.T) session.Store { return leaving{newMapStore()} })
 }
 
 func TestOneStoreForAllRules(t *testing.T) {
