@@ -156,6 +156,16 @@ func (s store) Create(ctx context.Context, made *session.Session) (err error) {
 	return s.Store.Create(ctx, made)
 }
 
+// CreateAndList is measured under its own name if the store has it, else as a Create.
+func (s store) CreateAndList(ctx context.Context, made *session.Session) (_ []*session.Session, err error) {
+	lister, can := s.Store.(session.CreateLister)
+	if !can {
+		return nil, s.Create(ctx, made)
+	}
+	defer s.took("CreateAndList", time.Now(), &err)
+	return lister.CreateAndList(ctx, made)
+}
+
 func (s store) Get(ctx context.Context, key session.Key) (_ *session.Session, err error) {
 	defer s.took("Get", time.Now(), &err)
 	return s.Store.Get(ctx, key)

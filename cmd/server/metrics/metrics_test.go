@@ -117,6 +117,30 @@ func (downStore) Get(context.Context, session.Key) (*session.Session, error) {
 	return nil, errors.New("connection refused")
 }
 
+// listing is a store that creates and lists in one call.
+type listing struct{ session.Store }
+
+func (s listing) CreateAndList(ctx context.Context, made *session.Session) ([]*session.Session, error) {
+	return []*session.Session{made}, s.Create(ctx, made)
+}
+
+// TestLoginInOneCall: what is measured still makes a login in one call.
+func TestLoginInOneCall(t *testing.T) {
+	m := metrics.New()
+	sessions, err := session.New(m.Store(listing{memstore.New()}), session.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sessions.Create(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/login", nil), session.User{ID: "u1"}); err != nil {
+		t.Fatal(err)
+	}
+	text := scrape(t, m)
+	wantLines(t, text, `coatcheck_session_store_duration_seconds_count{call="CreateAndList",failed="false"} 1`)
+	if strings.Contains(text, `call="List"`) || strings.Contains(text, `call="Create"`) {
+		t.Errorf("the login made other calls:\n%s", text)
+	}
+}
+
 // TestStore: calls are counted by their method. That there is no session is no failure.
 func TestStore(t *testing.T) {
 	m := metrics.New()
