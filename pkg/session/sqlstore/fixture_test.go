@@ -21,7 +21,8 @@ var (
 	now, newSession = faults.Now, faults.NewSession
 	want, errOutage = faults.Want, faults.ErrOutage
 
-	create, get, list             = faults.Create, faults.Get, faults.List
+	create, createAndList         = faults.Create, faults.CreateAndList
+	get, list                     = faults.Get, faults.List
 	update, touch, logout, revoke = faults.Update, faults.Touch, faults.Logout, faults.Revoke
 )
 
@@ -123,7 +124,7 @@ func open(t *testing.T) *faults.Fixture { return newProxied(t).Fixture }
 
 // kinds maps each method to the first word of its statement.
 var kinds = map[string]string{
-	"Create": "INSERT", "Get": "SELECT", "List": "SELECT", "Update": "UPDATE", "Touch": "UPDATE",
+	"Create": "INSERT", "CreateAndList": "CALL", "Get": "SELECT", "List": "SELECT", "Update": "UPDATE", "Touch": "UPDATE",
 	"Delete with a secret": "DELETE", "Delete": "DELETE",
 }
 

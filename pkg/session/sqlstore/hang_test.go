@@ -17,7 +17,7 @@ func TestDeadlineBehindACallThatHangs(t *testing.T) {
 	s := p.Created()
 	want(t, get.Do(t.Context(), p.store, s), nil) // opens the connection
 	p.InjectAll(faults.Hanging)
-	for _, c := range faults.All {
+	for _, c := range p.Calls() {
 		hung, waits := p.Hung(), p.db.Stats().WaitCount
 		holder, passHolder := startCall(t, p, c)
 		waitFor(t, "hangs", func() bool { return p.Hung() > hung })

@@ -19,14 +19,14 @@ func TestRestart(t *testing.T) {
 	r := newFixture(t, server{"PostgreSQL", postgreSQL.dialect, postgreSQL.driver, func(testing.TB) string { return dsn }})
 	s := r.Created()
 	stop()
-	for _, c := range faults.All {
+	for _, c := range r.Calls() {
 		want(t, c.Do(t.Context(), r.store, s), errOutage)
 	}
 	_, err := r.store.DeleteExpired(t.Context(), now, 1)
 	want(t, err, errOutage)
 	start()
 	r.Holds(s)
-	for _, c := range faults.All {
+	for _, c := range r.Calls() {
 		s := r.Subject(c)
 		want(t, c.Do(t.Context(), r.store, s), nil)
 		r.Left(c, s)
@@ -39,7 +39,7 @@ func TestReopen(t *testing.T) {
 	r := newFixture(t, sqlite)
 	s := r.Created()
 	want(t, r.db.Close(), nil)
-	for _, c := range faults.All {
+	for _, c := range r.Calls() {
 		want(t, c.Do(t.Context(), r.store, s), errOutage)
 	}
 	r = r.another()
@@ -90,11 +90,11 @@ func TestDeadlineWithoutAConnection(t *testing.T) {
 		s := r.Created()
 		r.db.SetMaxOpenConns(1)
 		other := r.begin()
-		for _, c := range faults.All {
+		for _, c := range r.Calls() {
 			wantCallTimesOut(t, c, r, s)
 		}
 		other.end(true)
-		for _, c := range faults.All { // a call needs one connection only
+		for _, c := range r.Calls() { // a call needs one connection only
 			s := r.Subject(c)
 			want(t, c.Do(t.Context(), r.store, s), nil)
 			want(t, c.Do(t.Context(), r.store, s), c.Again)

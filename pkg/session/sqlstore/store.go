@@ -55,6 +55,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/pkg/session"
 )
@@ -70,16 +72,17 @@ import (
 type Store struct {
 	db         *sqldb.Database
 	skipLocked string // makes a SELECT lock its rows and skip rows that are locked already
+	procedures bool   // whether the dialect has them
 }
 
-var _ session.Store = (*Store)(nil)
+var _ session.CreateLister = (*Store)(nil)
 
 // New returns a Store on db, a database of the given dialect. New does not call the
 // database. It panics if the dialect is not one of this package's.
 func New(db *sql.DB, dialect Dialect) *Store {
 	s := &Store{db: sqldb.New(db, sqldb.Dialect(dialect))}
 	if dialect == PostgreSQL {
-		s.skipLocked = "FOR UPDATE SKIP LOCKED"
+		s.skipLocked, s.procedures = "FOR UPDATE SKIP LOCKED", true
 	}
 	return s
 }
@@ -100,22 +103,81 @@ func (s *Store) Database() *Database { return s.db }
 
 // Create implements [session.Store]: one INSERT, sent once.
 func (s *Store) Create(ctx context.Context, sess *session.Session) error {
+	_, err := s.create(ctx, "Create", sess, insert)
+	return err
+}
+
+// create stores a session by a statement, which may return others of its owner, or nil.
+func (s *Store) create(ctx context.Context, method string, sess *session.Session, statement func(context.Context, *sql.Conn, []any) ([]row, error)) (others []row, err error) {
+	args, err := createArgs(sess)
+	if err != nil {
+		return nil, methodError(method, err)
+	}
+	err = s.write(ctx, method, func(conn *sql.Conn) error {
+		others, err = statement(ctx, conn, args)
+		return err
+	})
+	return others, err
+}
+
+// insert stores a new row.
+func insert(ctx context.Context, conn *sql.Conn, args []any) ([]row, error) {
 	const insert = `INSERT INTO coatcheck_sessions (owner, ` + columns + `)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 		ON CONFLICT (owner, id) DO NOTHING`
-	roles, values, err := encode(sess)
-	if err != nil {
-		return methodError("Create", err)
+	created, err := affected(conn.ExecContext(ctx, insert, args...))
+	if err == nil && created == 0 {
+		return nil, session.ErrConflict
 	}
-	return s.write(ctx, "Create", func(conn *sql.Conn) error {
-		created, err := affected(conn.ExecContext(ctx, insert, sess.Key().Owner, sess.ID, sess.Secret[:], sess.PreviousSecret[:],
-			sess.UserID, roles, values, sess.CreatedAt.UnixMilli(), sess.AuthenticatedAt.Unix(), sess.LastSeenAt.Unix(), sess.ExpiresAt.Unix(),
-			sess.Version, sess.IP, sess.UserAgent, sess.LastIP, sess.LastUserAgent, sess.Persistent, endsAt(sess)))
-		if err == nil && created == 0 {
-			return session.ErrConflict
+	return nil, err
+}
+
+// CreateAndList implements [session.CreateLister]. On PostgreSQL it is one CALL, sent once, of
+// a procedure that [Store.Migrate] makes; if there is none yet, it is an INSERT after that. It
+// lists up to 500 other sessions. On SQLite it is one INSERT: a List costs no round trip.
+func (s *Store) CreateAndList(ctx context.Context, sess *session.Session) ([]*session.Session, error) {
+	statement := insert
+	if s.procedures {
+		statement = insertAndList
+	}
+	others, err := s.create(ctx, "CreateAndList", sess, statement)
+	if err != nil || others == nil {
+		return nil, err
+	}
+	all, damaged := []*session.Session{sess.Clone()}, []error(nil)
+	for _, r := range others {
+		other, err := r.session(sess.Key().Owner)
+		if err != nil {
+			damaged = append(damaged, err)
+			continue
 		}
-		return err
-	})
+		all = append(all, other)
+	}
+	return all, methodError("CreateAndList", errors.Join(damaged...))
+}
+
+// insertAndList stores a new row and returns the owner's other rows, or nil if they are many
+// or the tables are those of the release before, which have no procedure.
+func insertAndList(ctx context.Context, conn *sql.Conn, args []any) (others []row, err error) {
+	const (
+		call              = `CALL coatcheck_sessions_create($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, NULL)`
+		undefinedFunction = "42883" // an error code of PostgreSQL: nothing was executed
+	)
+	var answer sql.NullString
+	err = conn.QueryRowContext(ctx, call, args...).Scan(&answer)
+	var coded interface{ SQLState() string } // both pgx and pq have it
+	switch {
+	case errors.As(err, &coded) && coded.SQLState() == undefinedFunction:
+		return insert(ctx, conn, args)
+	case err != nil:
+		return nil, err
+	case !answer.Valid:
+		return nil, session.ErrConflict
+	}
+	if err := json.Unmarshal([]byte(answer.String), &others); err != nil || len(others) > 500 {
+		return nil, err
+	}
+	return others, nil
 }
 
 // Get implements [session.Store]: one SELECT.

@@ -33,7 +33,7 @@ func TestStatements(t *testing.T) {
 			t.Errorf("%s sent %v, want %v", what, got, want)
 		}
 	}
-	for _, c := range faults.All {
+	for _, c := range p.Calls() {
 		want(t, c.Do(t.Context(), p.store, p.Subject(c)), nil)
 		sent(c.Method, kinds[c.Method])
 	}
@@ -121,7 +121,7 @@ func TestMissingTable(t *testing.T) {
 	onEachServer(t, func(t *testing.T, server server) {
 		r := empty(t, server)
 		errs := map[string]error{}
-		for _, c := range faults.All {
+		for _, c := range r.Calls() {
 			errs[c.Method] = c.Do(t.Context(), r.store, newSession())
 		}
 		_, errs["DeleteExpired"] = r.store.DeleteExpired(t.Context(), now, 1)
