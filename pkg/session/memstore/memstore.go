@@ -10,8 +10,6 @@ import (
 	"context"
 	"hash/maphash"
 	"iter"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -34,13 +32,12 @@ type Store struct {
 }
 
 // shard holds all sessions of some owners, so that List is exact and takes only one
-// lock. A stored session never changes: a write replaces it. So the lock protects
-// only pointers, and copies for callers are made without it.
+// lock. Sessions for callers are made of copies of the records, without the lock.
 type shard struct {
-	mu      sync.Mutex
-	owners  map[string]map[string]*session.Session // by Key.Owner, then Key.ID
-	size    int                                    // sessions in owners
-	sweepAt int                                    // size at which Create sweeps
+	mu       sync.Mutex
+	sessions map[session.Key]*record
+	owners   map[string]*record // by Key.Owner; the youngest of the owner's
+	sweepAt  int                // how many sessions there are when Create sweeps
 }
 
 // New returns an empty Store.
@@ -57,16 +54,17 @@ func (m *Store) Create(ctx context.Context, s *session.Session) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	key, s := s.Key(), s.Clone()
+	key := s.Key()
+	r := newRecord(key, s)
 	sh := m.lock(key.Owner)
 	defer sh.mu.Unlock()
-	if sh.owners[key.Owner][key.ID] != nil {
+	if sh.sessions[key] != nil {
 		return session.ErrConflict
 	}
-	if sh.size >= sh.sweepAt {
+	if len(sh.sessions) >= sh.sweepAt {
 		sh.sweep(s.CreatedAt)
 	}
-	sh.add(key, s)
+	sh.add(r)
 	return nil
 }
 
@@ -76,12 +74,14 @@ func (m *Store) Get(ctx context.Context, key session.Key) (*session.Session, err
 		return nil, err
 	}
 	sh := m.lock(key.Owner)
-	s := sh.owners[key.Owner][key.ID]
-	sh.mu.Unlock()
-	if s == nil {
+	found := sh.sessions[key]
+	if found == nil {
+		sh.mu.Unlock()
 		return nil, session.ErrNoSession
 	}
-	return s.Clone(), nil
+	r := *found
+	sh.mu.Unlock()
+	return r.session(), nil
 }
 
 // Update implements [session.Store].
@@ -89,25 +89,24 @@ func (m *Store) Update(ctx context.Context, s *session.Session, now time.Time, n
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	key, roles, values := s.Key(), slices.Clone(s.Roles), maps.Clone(s.Values)
+	key, userData := s.Key(), packUserData(s.Roles, s.Values)
 	sh := m.lock(key.Owner)
 	defer sh.mu.Unlock()
-	next, ok := sh.alive(key, now)
+	r := sh.alive(key, now)
 	switch {
-	case !ok:
+	case r == nil:
 		return session.ErrNoSession
-	case next.Version == newVersion:
+	case r.version == newVersion:
 		return nil
-	case next.Version != s.Version:
+	case r.version != s.Version:
 		return session.ErrConflict
 	}
-	next.Roles, next.Values = roles, values
-	next.Secret, next.PreviousSecret = s.Secret, s.PreviousSecret
-	next.Version = newVersion
+	r.setUserData(userData)
+	r.secret, r.previousSecret = s.Secret, s.PreviousSecret
+	r.version = newVersion
 	if !s.ExpiresAt.IsZero() {
-		next.AuthenticatedAt, next.EndsAt, next.ExpiresAt = s.AuthenticatedAt, s.EndsAt, s.ExpiresAt
+		r.authenticated, r.ends, r.expires = s.AuthenticatedAt.UnixMilli(), s.EndsAt.UnixMilli(), s.ExpiresAt.UnixMilli()
 	}
-	sh.owners[key.Owner][key.ID] = &next
 	return nil
 }
 
@@ -118,14 +117,13 @@ func (m *Store) Touch(ctx context.Context, key session.Key, now, expires time.Ti
 	}
 	sh := m.lock(key.Owner)
 	defer sh.mu.Unlock()
-	next, ok := sh.alive(key, now)
-	if !ok {
+	r := sh.alive(key, now)
+	if r == nil {
 		return session.ErrNoSession
 	}
-	if next.LastSeenAt.Before(now) && !next.ExpiresAt.After(expires) {
-		next.LastSeenAt, next.ExpiresAt = now, expires
-		next.LastIP, next.LastUserAgent = ip, userAgent
-		sh.owners[key.Owner][key.ID] = &next
+	if seen, ends := now.UnixMilli(), expires.UnixMilli(); r.lastSeen < seen && r.expires <= ends {
+		r.lastSeen, r.expires = seen, ends
+		r.setLastClient(ip, userAgent)
 	}
 	return nil
 }
@@ -137,15 +135,15 @@ func (m *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, n
 	}
 	sh := m.lock(key.Owner)
 	defer sh.mu.Unlock()
-	s := sh.owners[key.Owner][key.ID]
-	if s == nil || secret != nil && *secret != s.Secret && *secret != s.PreviousSecret {
+	r := sh.sessions[key]
+	if r == nil || secret != nil && *secret != r.secret && *secret != r.previousSecret {
 		return "", session.ErrNoSession
 	}
-	sh.remove(key)
-	if !s.ExpiresAt.After(now) {
+	sh.remove(r)
+	if r.deadAt(now) {
 		return "", session.ErrNoSession
 	}
-	return s.UserID, nil
+	return r.userID(), nil
 }
 
 // List implements [session.Store].
@@ -153,13 +151,27 @@ func (m *Store) List(ctx context.Context, owner string) ([]*session.Session, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	sh := m.lock(owner)
-	all := slices.Collect(maps.Values(sh.owners[owner]))
-	sh.mu.Unlock()
-	for i, s := range all {
-		all[i] = s.Clone()
+	records := m.of(owner)
+	all := make([]*session.Session, len(records))
+	for i := range records {
+		all[i] = records[i].session()
 	}
 	return all, nil
+}
+
+// of returns copies of the owner's records.
+func (m *Store) of(owner string) []record {
+	sh := m.lock(owner)
+	defer sh.mu.Unlock()
+	n := 0
+	for r := sh.owners[owner]; r != nil; r = r.next {
+		n++
+	}
+	records := make([]record, 0, n)
+	for r := sh.owners[owner]; r != nil; r = r.next {
+		records = append(records, *r)
+	}
+	return records
 }
 
 // All returns every session, dead ones too, in no order, as copies. It includes those that are
@@ -172,8 +184,8 @@ func (m *Store) All(ctx context.Context) iter.Seq2[*session.Session, error] {
 				yield(nil, err)
 				return
 			}
-			for _, s := range m.shards[i].all() {
-				if !yield(s.Clone(), nil) {
+			for _, r := range m.shards[i].all() {
+				if !yield(r.session(), nil) {
 					return
 				}
 			}
@@ -181,11 +193,12 @@ func (m *Store) All(ctx context.Context) iter.Seq2[*session.Session, error] {
 	}
 }
 
-func (sh *shard) all() (all []*session.Session) {
+func (sh *shard) all() []record {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	for _, byID := range sh.owners {
-		all = slices.AppendSeq(all, maps.Values(byID))
+	all := make([]record, 0, len(sh.sessions))
+	for _, r := range sh.sessions {
+		all = append(all, *r)
 	}
 	return all
 }
@@ -197,48 +210,55 @@ func (m *Store) lock(owner string) *shard {
 	return sh
 }
 
-// alive returns a copy of the session, which the caller changes and stores in its
-// place. The copy shares Roles and Values with the stored session.
-func (sh *shard) alive(key session.Key, now time.Time) (session.Session, bool) {
-	s := sh.owners[key.Owner][key.ID]
-	if s == nil || !s.ExpiresAt.After(now) {
-		return session.Session{}, false
+// alive returns the session if it is there and not dead at now, for a write to change.
+func (sh *shard) alive(key session.Key, now time.Time) *record {
+	r := sh.sessions[key]
+	if r == nil || r.deadAt(now) {
+		return nil
 	}
-	return *s, true
+	return r
 }
 
-func (sh *shard) add(key session.Key, s *session.Session) {
-	if sh.owners[key.Owner] == nil {
-		sh.owners[key.Owner] = make(map[string]*session.Session)
+// add puts r in front of the other sessions of its owner.
+func (sh *shard) add(r *record) {
+	key := r.key()
+	r.prev, r.next = nil, sh.owners[key.Owner]
+	if r.next != nil {
+		r.next.prev = r
 	}
-	sh.owners[key.Owner][key.ID] = s
-	sh.size++
+	sh.owners[key.Owner], sh.sessions[key] = r, r
 }
 
-func (sh *shard) remove(key session.Key) {
-	delete(sh.owners[key.Owner], key.ID)
-	if len(sh.owners[key.Owner]) == 0 {
+func (sh *shard) remove(r *record) {
+	key := r.key()
+	delete(sh.sessions, key)
+	if r.next != nil {
+		r.next.prev = r.prev
+	}
+	switch {
+	case r.prev != nil:
+		r.prev.next = r.next
+	case r.next != nil:
+		sh.owners[key.Owner] = r.next
+	default:
 		delete(sh.owners, key.Owner)
 	}
-	sh.size--
 }
 
 // sweep removes what is dead at now. It moves the live sessions to new maps, because
 // a map does not shrink when entries are deleted and stays slow to iterate over.
 func (sh *shard) sweep(now time.Time) {
-	old := sh.owners
+	old := sh.sessions
 	sh.reset()
-	for owner, byID := range old {
-		for id, s := range byID {
-			if s.ExpiresAt.After(now) {
-				sh.add(session.Key{Owner: owner, ID: id}, s)
-			}
+	for _, r := range old {
+		if !r.deadAt(now) {
+			sh.add(r)
 		}
 	}
-	sh.sweepAt = max(minSweep, 2*sh.size)
+	sh.sweepAt = max(minSweep, 2*len(sh.sessions))
 }
 
 func (sh *shard) reset() {
-	sh.owners = make(map[string]map[string]*session.Session)
-	sh.size, sh.sweepAt = 0, minSweep
+	sh.sessions, sh.owners = make(map[session.Key]*record), make(map[string]*record)
+	sh.sweepAt = minSweep
 }

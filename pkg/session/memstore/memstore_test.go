@@ -129,8 +129,8 @@ func TestDeleteFreesTheOwner(t *testing.T) {
 		remove(t, m, s)
 	}
 	for i := range m.shards {
-		if sh := &m.shards[i]; len(sh.owners) != 0 || sh.size != 0 {
-			t.Fatalf("an empty store holds %d owners and counts %d sessions", len(sh.owners), sh.size)
+		if sh := &m.shards[i]; len(sh.owners) != 0 || len(sh.sessions) != 0 {
+			t.Fatalf("an empty store holds %d owners and %d sessions", len(sh.owners), len(sh.sessions))
 		}
 	}
 }
@@ -148,7 +148,7 @@ func TestOwnersShareShards(t *testing.T) {
 		}
 	}
 	for i := range m.shards {
-		if size := m.shards[i].size; size == 0 || size > 1000 {
+		if size := len(m.shards[i].sessions); size == 0 || size > 1000 {
 			t.Errorf("shard %d holds %d of %d sessions", i, size, users)
 		}
 	}
@@ -193,9 +193,7 @@ func remove(t *testing.T, m *Store, s *session.Session) {
 func (m *Store) len() (n int) {
 	for i := range m.shards {
 		m.shards[i].mu.Lock()
-		for _, byID := range m.shards[i].owners {
-			n += len(byID)
-		}
+		n += len(m.shards[i].sessions)
 		m.shards[i].mu.Unlock()
 	}
 	return n
