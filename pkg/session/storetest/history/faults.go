@@ -195,7 +195,7 @@ func (f *faulty) Delete(ctx context.Context, k session.Key, secret *[32]byte, _ 
 // The faults that a call of the store may meet.
 var (
 	reading    = []fault{refused}
-	sentOnce       = []fault{refused, lost, late}
+	sentOnce   = []fault{refused, lost, late}
 	repeatable = []fault{refused, lost, late, doubled}
 )
 
