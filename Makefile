@@ -229,10 +229,10 @@ races: ## Race conversions, logouts, revocations and crashes, 100,000 rounds in 
 	COATCHECK_TEST_RACES=50 go test -count=1 -timeout 60m -run TestRaces ./pkg/bridge
 
 .PHONY: prove
-prove: ## Explore every order of requests in both models, and check histories on every store for MINUTES, with SEED
+prove: ## Explore every order of requests in both models, and check histories on every store for MINUTES (5), with SEED
 	go run ./prove/session
 	go run ./prove/migration
-	cd prove/histories && go test -count=1 .
+	cd prove/histories && COATCHECK_PROVE_MINUTES=$(or $(MINUTES),5) COATCHECK_PROVE_SEED=$(SEED) go test -count=1 -v -parallel 6 -timeout 0 .
 
 .PHONY: mutations
 mutations: ## Break each guarantee once, and see its test fail; MINUTES limits it to a share
