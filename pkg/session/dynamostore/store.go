@@ -154,7 +154,10 @@ func (s *Store) Touch(ctx context.Context, key session.Key, now, expires time.Ti
 
 // Delete implements [session.Store]: one DeleteItem.
 func (s *Store) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (userID string, err error) {
-	in := &dynamodb.DeleteItemInput{TableName: &s.table, Key: itemKey(key), ReturnValues: types.ReturnValueAllOld}
+	in := &dynamodb.DeleteItemInput{
+		TableName: &s.table, Key: itemKey(key), ReturnValues: types.ReturnValueAllOld,
+		ConditionExpression: aws.String("attribute_exists(id)"), // without it DynamoDB Local returns the item to several at once
+	}
 	if secret != nil {
 		in.ConditionExpression = aws.String("secret = :secret OR previous_secret = :secret")
 		in.ExpressionAttributeValues = attributes{":secret": binary(*secret)}

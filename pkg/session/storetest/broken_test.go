@@ -108,6 +108,7 @@ func brokenStores() map[string][]session.Store {
 			&staleList{mapStore: newMapStore()},
 		},
 		"delete refuses a wrong secret": {trustingDelete{newMapStore()}, carelessDelete{newMapStore()}, zeroDelete{newMapStore()}, deadWithoutSecretDelete{newMapStore()}},
+		"one of many deletes removes":   {racyDelete{newMapStore()}},
 		"delete removes the dead":       {deadAsLiveDelete{newMapStore()}, deadKeepingDelete{newMapStore()}},
 		"delete wins every race":        {racy{newMapStore(), "Touch"}, racy{newMapStore(), "Update"}},
 	}
@@ -181,6 +182,19 @@ func (st racy) apart(ctx context.Context, method string, key session.Key, write 
 	time.Sleep(time.Millisecond)
 	st.put(aside.m[key])
 	return nil
+}
+
+// racyDelete tells everybody who saw the session that they have removed it.
+type racyDelete struct{ *mapStore }
+
+func (st racyDelete) Delete(ctx context.Context, key session.Key, secret *[32]byte, now time.Time) (string, error) {
+	s, err := st.Get(ctx, key)
+	saw := err == nil && s.ExpiresAt.After(now) && (secret == nil || *secret == s.Secret || *secret == s.PreviousSecret)
+	time.Sleep(time.Millisecond)
+	if userID, err := st.mapStore.Delete(ctx, key, secret, now); !saw {
+		return userID, err
+	}
+	return s.UserID, nil
 }
 
 // cancelled returns err if the context is cancelled, in one method. If err is nil, the

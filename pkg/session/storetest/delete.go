@@ -40,6 +40,36 @@ func deleteNamesTheUser(p *checker) error {
 	return p.err
 }
 
+// oneOfManyDeletesRemoves counts the Deletes that name the user. One that does not has been
+// sent twice by the driver, and cannot know whether it was the first.
+func oneOfManyDeletesRemoves(p *checker) error {
+	for what, secret := range map[string]func(*session.Session) *[32]byte{
+		"a secret":  func(s *session.Session) *[32]byte { return &s.Secret },
+		"no secret": func(*session.Session) *[32]byte { return nil },
+	} {
+		s := p.created()
+		names := make([]string, parallelCalls)
+		errs := inParallel(parallelCalls, func(i int) (err error) {
+			names[i], err = p.store.Delete(p.ctx, s.Key(), secret(s), s.LastSeenAt)
+			return err
+		})
+		removed := 0
+		for i, err := range errs {
+			if names[i] != "" {
+				removed++
+			}
+			if err != nil {
+				p.expect("Delete that removed nothing", err, session.ErrNoSession)
+			}
+		}
+		if removed > 1 {
+			p.failf("%d of %d Deletes with %s at the same time removed one session", removed, parallelCalls, what)
+		}
+		p.wantGone("after the Deletes", s.Key())
+	}
+	return p.err
+}
+
 func deleteRefusesAWrongSecret(p *checker) error {
 	s := p.created()
 	random, oneBit := newSecret(), s.Secret

@@ -103,6 +103,7 @@ func contract() []rule {
 		{"delete takes the right secret", "Delete removes the session if the secret is its Secret or PreviousSecret; nil means unconditionally.", deleteTakesTheRightSecret},
 		{"delete names the user", "Delete returns the UserID of the session that it removed.", deleteNamesTheUser},
 		{"delete refuses a wrong secret", "Delete: ErrNoSession if nothing was removed.", deleteRefusesAWrongSecret},
+		{"one of many deletes removes", "Delete: ErrNoSession if it removed nothing, which is so for all but one of those at once.", oneOfManyDeletesRemoves},
 		{"delete removes the dead", "Delete: ErrNoSession if what was removed was dead at now.", deleteRemovesTheDead},
 		{"delete wins every race", "A session that is gone is never brought back, by no write under way at the time either.", deleteWinsEveryRace},
 		{"revoke-all ends all", "List returns everything written before the call, and nothing brings back what Delete removed.", revokeAllEndsAll},

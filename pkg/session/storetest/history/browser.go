@@ -136,7 +136,7 @@ func (v *visit) loggedIn(made *login, sent sent, got outcome) {
 			ret = never
 		}
 		made.made = append(made.made, stored{sent.session.id, sent.at, sent.call, ret})
-	case revoke:
+	case revoke, revokeAll:
 		if !made.has(sent.session.id) {
 			made.ended = append(made.ended, sent.session.id)
 		}
@@ -300,7 +300,11 @@ func (v *visit) revoke() {
 		k.user = 1 + v.rng.IntN(len(v.userIDs))
 	}
 	got := v.time(func() error { return v.sessions.Revoke(v.ctx, v.userIDs[k.user-1], v.rec.name(k.id)) })
-	v.add(action{verb: revoke, session: k}, answer{outcome: got})
+	a := action{verb: revoke, session: k}
+	if sent := v.trace.all(); len(sent) > 0 {
+		a.verb = sent[0].verb // what the store knows of it
+	}
+	v.add(a, answer{outcome: got})
 }
 
 // revokeAll ends all sessions of a user, or all but the browser's.

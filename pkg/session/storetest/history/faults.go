@@ -84,6 +84,19 @@ func (t *trace) note(s sent) {
 	t.sent = append(t.sent, s)
 }
 
+// unsure notes of the last revocation of the session that the store cannot tell whether this
+// call has ended it: a driver has sent it twice, so somebody else may have been first.
+func (t *trace) unsure(session key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := len(t.sent) - 1; i >= 0; i-- {
+		if t.sent[i].session == session && t.sent[i].verb == revoke {
+			t.sent[i].verb = revokeAll
+			return
+		}
+	}
+}
+
 // all returns the calls of the store so far.
 func (t *trace) all() []sent {
 	t.mu.Lock()
@@ -187,9 +200,13 @@ func (f *faulty) Delete(ctx context.Context, k session.Key, secret *[32]byte, _ 
 		note.verb, note.secret = destroy, f.rec.secret(*secret)
 	}
 	now := f.rec.time(f.rec.tick())
-	return send(ctx, f, note, repeatable, func(ctx context.Context) (string, error) {
+	userID, err := send(ctx, f, note, repeatable, func(ctx context.Context) (string, error) {
 		return f.store.Delete(ctx, k, secret, now)
 	})
+	if err == nil && userID == "" {
+		traceOf(ctx).unsure(note.session)
+	}
+	return userID, err
 }
 
 // The faults that a call of the store may meet.
@@ -267,5 +284,24 @@ func (f *faulty) deliverAll() {
 	f.wg.Wait()
 }
 
-// withLists returns the store, with CreateAndList if the real one has it.
-func withLists(f *faulty) session.Store { return f }
+// withLists returns f, with CreateAndList if the real store has it.
+func withLists(f *faulty) session.Store {
+	if real, ok := f.store.(session.CreateLister); ok {
+		return listing{f, real}
+	}
+	return f
+}
+
+// listing is a faulty store that can create and list in one step.
+type listing struct {
+	*faulty
+	real session.CreateLister
+}
+
+// CreateAndList implements [session.CreateLister].
+func (l listing) CreateAndList(ctx context.Context, s *session.Session) ([]*session.Session, error) {
+	s, note := l.stamped(s)
+	return send(ctx, l.faulty, note, sentOnce, func(ctx context.Context) ([]*session.Session, error) {
+		return l.real.CreateAndList(ctx, s)
+	})
+}

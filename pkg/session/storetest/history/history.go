@@ -79,7 +79,7 @@ func Run(t *testing.T, open func(t testing.TB) session.Store, c Config) {
 	case err != nil:
 		t.Errorf("%v, with seed %d: %v", total, c.Seed, err)
 	case found != nil:
-		found = minimised(t.Context(), store, found)
+		found = minimised(t.Context(), store, found, mostReruns)
 		t.Errorf("%v, with seed %d: %v\n%s", total, c.Seed, found, found.picture(c.Pictures))
 	default:
 		t.Logf("%v, with seed %d: every one has an order", total, c.Seed)

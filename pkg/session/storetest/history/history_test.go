@@ -8,5 +8,5 @@ import (
 )
 
 func TestMemory(t *testing.T) {
-	Run(t, func(testing.TB) session.Store { return memstore.New() }, Config{Histories: 300})
+	Run(t, func(testing.TB) session.Store { return memstore.New() }, Config{Histories: 100})
 }

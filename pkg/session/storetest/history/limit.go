@@ -57,45 +57,51 @@ func (r *run) checkLimit(all map[key][]porcupine.Operation) *violation {
 
 // checkList counts, in a list, the sessions of logins that were over before it.
 func (r *run) checkList(s sweep) *violation {
-	over := slices.DeleteFunc(slices.Clone(r.rec.logins), func(l login) bool { return l.user != s.session.user || l.ret > s.call })
+	over := r.loginsBefore(s.session.user, s.call)
 	kept := 0
 	for _, l := range over {
-		_, shown := s.shown[l.id]
-		if shown && (l.clean || slices.ContainsFunc(over, func(after login) bool { return after.clean && after.call > l.ret })) {
+		_, there := s.shown[l.id]
+		if there && (l.clean || slices.ContainsFunc(over, func(later login) bool { return later.clean && later.call > l.ret })) {
 			kept++
 		}
 	}
 	if kept <= r.maxSessions {
 		return nil
 	}
-	return r.overLimit(s.session.user, s.browser, s.call, s.ret,
-		fmt.Sprintf("a list of user %d at %d–%d shows %d sessions of logins that were over, and the limit is %d", s.session.user, s.call, s.ret, kept, r.maxSessions))
+	return r.overLimit(s.session.user, porcupine.Operation{
+		ClientId: s.browser, Call: s.call, Return: s.ret, Output: answer{},
+		Input: action{verb: verb(fmt.Sprintf("list with %d sessions of logins that were over", kept))},
+	})
+}
+
+// loginsBefore returns the logins of the user that were over at that moment.
+func (r *run) loginsBefore(user int, moment int64) []login {
+	return slices.DeleteFunc(slices.Clone(r.rec.logins), func(l login) bool { return l.user != user || l.ret > moment })
 }
 
 // checkEnded checks that there were enough younger sessions when a login ended one for the
 // limit.
 func (r *run) checkEnded(l login, id int, all map[key][]porcupine.Operation) *violation {
-	at, younger := 0, 0
+	var made []stored
 	for _, other := range r.rec.logins {
-		for _, s := range other.made {
-			if s.id == id {
-				at = s.at
-			}
+		if other.user == l.user {
+			made = append(made, other.made...)
 		}
 	}
-	for _, other := range r.rec.logins {
-		for _, s := range other.made {
-			if other.user == l.user && s.at > at && s.call < l.ret && !s.endedBefore(all[key{l.user, s.id}], l.call) {
-				younger++
-			}
+	ended := made[slices.IndexFunc(made, func(s stored) bool { return s.id == id })]
+	younger := 0
+	for _, s := range made {
+		if s.at > ended.at && s.call < l.ret && !s.endedBefore(all[key{l.user, s.id}], l.call) {
+			younger++
 		}
 	}
 	if r.maxSessions > 0 && younger >= r.maxSessions {
 		return nil
 	}
-	return r.overLimit(l.user, l.browser, l.call, l.ret,
-		fmt.Sprintf("a login of user %d at %d–%d ended session %d for the limit of %d, and only %d younger ones can have been there",
-			l.user, l.call, l.ret, id, r.maxSessions, younger))
+	return r.overLimit(l.user, porcupine.Operation{
+		ClientId: l.browser, Call: l.call, Return: l.ret, Output: answer{},
+		Input: action{verb: verb(fmt.Sprintf("login that ended session %d, and at most %d younger ones were there", id, younger))},
+	})
 }
 
 // endedBefore reports whether the session had certainly ended at that moment.
@@ -106,28 +112,25 @@ func (s stored) endedBefore(steps []porcupine.Operation, moment int64) bool {
 	})
 }
 
-// beyondLimit is what is wrong in the picture of a limit that did not hold.
-const beyondLimit verb = "beyond the limit"
-
-// limitModel draws it.
+// limitModel draws a violation of the limit: logins, and then what is wrong.
 var limitModel = porcupine.Model{
-	Init: func() any { return 0 },
-	Step: func(n, input, _ any) (bool, any) { return input.(action).verb != beyondLimit, n.(int) + 1 },
-	DescribeOperation: func(input, output any) string {
-		a := input.(action)
-		return a.String() + ": " + output.(answer).of(a)
-	},
-	DescribeState: func(n any) string { return fmt.Sprint(n, " calls") },
+	Init:              func() any { return 0 },
+	Step:              func(n, input, _ any) (bool, any) { return input.(action).verb == signIn, n.(int) + 1 },
+	DescribeOperation: model.DescribeOperation,
+	DescribeState:     func(n any) string { return fmt.Sprint(n, " logins") },
 }
 
-// overLimit returns a violation with the logins of a user until that moment, and what is wrong.
-func (r *run) overLimit(user, browser int, call, ret int64, what string) *violation {
-	v := &violation{plan: r.plan, what: what, model: limitModel}
+// overLimit returns a violation with the user's logins, and the call that shows it.
+func (r *run) overLimit(user int, shows porcupine.Operation) *violation {
+	v := &violation{plan: r.plan, model: limitModel}
+	v.what = fmt.Sprintf("user %d may have %d sessions, and these calls left another number", user, r.maxSessions)
 	for _, l := range r.rec.logins {
-		if l.user == user && l.call < ret {
-			v.add(porcupine.Operation{ClientId: l.browser, Call: l.call, Return: l.ret, Input: action{verb: signIn, session: key{user, l.id}}, Output: answer{}})
+		if l.user == user && l.call < shows.Return {
+			v.steps = append(v.steps, porcupine.Operation{
+				ClientId: l.browser, Call: l.call, Return: l.ret, Output: answer{}, Input: action{verb: signIn, session: key{user, l.id}},
+			})
 		}
 	}
-	v.add(porcupine.Operation{ClientId: browser, Call: ret, Return: ret + 1, Input: action{verb: beyondLimit, session: key{user: user}}, Output: answer{}})
+	v.steps = append(v.steps, shows)
 	return v
 }

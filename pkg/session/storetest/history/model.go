@@ -50,7 +50,7 @@ const (
 	reauthenticate verb = "reauthenticate"
 	destroy        verb = "destroy"    // by a secret
 	revoke         verb = "revoke"     // by the ID
-	revokeAll      verb = "revoke all" // its part for this session
+	revokeAll      verb = "revoke all" // its part for this session, or a revocation that may have come second
 )
 
 // answer is what the caller was told, with what it saw of the session.
@@ -121,7 +121,7 @@ func (p page) next(a action, got answer) (page, bool) {
 		}
 		return p, true
 
-	case revoke: // done is said once; a driver that sends the call twice may find nothing
+	case revoke: // done is said once, but a driver that sends the call twice may find nothing
 		if p.life != alive {
 			return p, told != done
 		}

@@ -82,50 +82,59 @@ func (k key) compare(other key) int {
 
 func (k key) String() string { return fmt.Sprintf("session %d of user %d", k.id, k.user) }
 
-// String tells what the call was.
+// String tells what the call was. What was made the same everywhere is left out.
 func (a action) String() string {
-	var cutOff string
-	if a.notBefore > 0 {
-		cutOff = fmt.Sprintf(", not if proved before %d", a.notBefore)
-	}
 	switch a.verb {
 	case create:
-		return fmt.Sprintf("create with secret %d and data %d, at %d", a.newSecret, a.data, a.at)
-	case load:
-		return fmt.Sprintf("load by secret %d%s", a.secret, cutOff)
-	case list:
-		return "list" + cutOff
+		return "create" + with(", secret", a.newSecret) + with(", data", a.data) + with(", at", a.at)
+	case load, list:
+		return string(a.verb) + with(" by secret", a.secret) + with(", not if proved before", a.notBefore)
 	case touch:
-		return fmt.Sprintf("touch at %d", a.at)
+		return string(a.verb) + with(" at", a.at)
 	case update:
-		return fmt.Sprintf("update by secret %d, from data %d to %d", a.secret, a.prior, a.data)
-	case renew:
-		return fmt.Sprintf("renew secret %d to %d", a.secret, a.newSecret)
-	case reauthenticate:
-		return fmt.Sprintf("reauthenticate secret %d to %d, at %d", a.secret, a.newSecret, a.at)
+		return fmt.Sprintf("update by secret %d%s%s", a.secret, with(", from data", a.prior), with(" to", a.data))
+	case renew, reauthenticate:
+		return fmt.Sprintf("%s secret %d%s%s", a.verb, a.secret, with(" to", a.newSecret), with(", at", a.at))
+	case signIn:
+		return "login" + with(", session", a.session.id)
 	case destroy:
-		return fmt.Sprintf("log out by secret %d", a.secret)
+		return "log out" + with(" by secret", a.secret)
 	}
 	return string(a.verb)
+}
+
+// with returns the words with the number, or nothing if that is 0.
+func with(words string, n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(words, " ", n)
 }
 
 // of tells what the answer to the call was.
 func (got answer) of(a action) string {
 	switch got.outcome {
 	case noSession:
+		if a.verb == list {
+			return "not there"
+		}
 		return "no session"
 	case conflict:
 		return "conflict"
 	case unknown:
-		return "an outage"
+		return "nobody knows"
 	}
-	switch a.verb {
-	case load:
-		return fmt.Sprintf("data %d, proved at %d", got.saw.data, got.saw.proved)
-	case list:
-		return fmt.Sprintf("data %d, proved at %d, seen at %d, ends after %d, browser %d", got.saw.data, got.saw.proved, got.saw.seen, got.saw.ends, got.saw.browser)
+	if a.verb != load && a.verb != list {
+		return "done"
 	}
-	return "done"
+	if a.verb == list {
+		return "there" + got.saw.contents()
+	}
+	return "accepted" + got.saw.contents()
+}
+
+func (p page) contents() string {
+	return with(", data", p.data) + with(", proved at", p.proved) + with(", seen at", p.seen) + with(", ends after", p.ends) + with(", browser", p.browser)
 }
 
 // String tells what the model knows of a session.
@@ -133,6 +142,5 @@ func (p page) String() string {
 	if p.life != alive {
 		return []string{absent: "no session", ended: "ended"}[p.life]
 	}
-	return fmt.Sprintf("secret %d, before %d; data %d; proved at %d, seen at %d, ends after %d, browser %d",
-		p.secret, p.previous, p.data, p.proved, p.seen, p.ends, p.browser)
+	return fmt.Sprint("secret ", p.secret, with(", before", p.previous), p.contents())
 }

@@ -111,19 +111,25 @@ type violation struct {
 	steps []porcupine.Operation
 }
 
-func (v *violation) add(step porcupine.Operation) { v.steps = append(v.steps, step) }
-
 // check returns what is wrong with the history, or nil. Its error says that the checker found
 // no answer.
 func (r *run) check() (*violation, error) {
 	all := r.rec.bySession()
 	for _, k := range slices.SortedFunc(maps.Keys(all), key.compare) {
-		switch porcupine.CheckOperationsTimeout(model, all[k], checkTimeout) {
-		case porcupine.Illegal:
-			return &violation{r.plan, "no order of these calls gives these answers for " + k.String(), model, all[k]}, nil
-		case porcupine.Unknown:
-			return nil, fmt.Errorf("the checker found no answer for %v in %v, with %d calls: nobody knows whether this history is right", k, checkTimeout, len(all[k]))
+		if v, err := r.judge(k, all[k], porcupine.CheckOperationsTimeout(model, all[k], checkTimeout)); v != nil || err != nil {
+			return v, err
 		}
 	}
 	return r.checkLimit(all), nil
+}
+
+// judge returns what the checker's result for one session means.
+func (r *run) judge(k key, steps []porcupine.Operation, result porcupine.CheckResult) (*violation, error) {
+	switch result {
+	case porcupine.Ok:
+		return nil, nil
+	case porcupine.Illegal:
+		return &violation{r.plan, "no order of these calls gives these answers for " + k.String(), model, steps}, nil
+	}
+	return nil, fmt.Errorf("the checker found no answer for %v in %v, with %d calls: nobody knows whether this history is right", k, checkTimeout, len(steps))
 }

@@ -119,8 +119,9 @@ const (
 
 // minimised looks for a shorter violation of the same store: it leaves out browsers, calls and
 // faults of the plan as long as a run is still wrong, and returns the shortest that it has seen.
-func minimised(ctx context.Context, store session.Store, v *violation) *violation {
-	best, left := v.shorter(), mostReruns
+// It makes that many runs at most.
+func minimised(ctx context.Context, store session.Store, v *violation, left int) *violation {
+	best := v.shorter()
 	wrongAgain := func(p plan) bool {
 		for n := 0; n < reruns && left > 0; n++ {
 			left--
