@@ -247,11 +247,12 @@ func (m *Manager) surplus(all []*Session, s *Session) ([]*Session, error) {
 	return surplus, nil
 }
 
-// discard tries to delete a session whose token was given to nobody.
+// discard tries to delete a session whose token was given to nobody. It proves it by its secret,
+// because nobody knows what is under the key if the answer to the write was lost.
 func (m *Manager) discard(ctx context.Context, s *Session) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
 	defer cancel()
-	if _, err := m.store.Delete(ctx, s.Key(), nil, time.Now()); err != nil && !errors.Is(err, ErrNoSession) {
+	if _, err := m.store.Delete(ctx, s.Key(), &s.Secret, time.Now()); err != nil && !errors.Is(err, ErrNoSession) {
 		m.log(ctx, slog.LevelWarn, "session_discard_failed", s, "error", err)
 	}
 }

@@ -399,6 +399,23 @@ func TestCreateGivesUp(t *testing.T) {
 	})
 }
 
+// If the answer to Create is lost, nobody knows whose session is under the key.
+func TestDiscardTakesBackItsOwn(t *testing.T) {
+	r := newFixture(t, session.Config{})
+	other, _ := r.login("u1")
+	announce := func(ctx context.Context, key session.Key) error { // another login draws the same ID
+		other = other.Clone()
+		other.ID = key.ID
+		return r.store.Store.Create(ctx, other)
+	}
+	r.store.before["Create"] = fails
+	_, err := r.Create(httptest.NewRecorder(), r.request(), session.User{ID: "u1", Announce: announce})
+	want(t, err, errOutage)
+	if r.stored(other) == nil {
+		t.Error("the session of another login is gone")
+	}
+}
+
 // A key that is taken belongs to another session, so Create must not delete it.
 func TestCreateLeavesATakenKeyAlone(t *testing.T) {
 	r := newFixture(t, session.Config{})

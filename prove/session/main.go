@@ -1,5 +1,71 @@
-// Command session explores how requests, crashes, lost answers and late writes of one user's
-// sessions can cross. It is a model of the rules of package session, and no part of it.
+// Command session explores how the requests of one user's sessions can cross: logins, renewals,
+// touches, updates, logouts, "end all sessions", changes of the password and conversions, with
+// crashes, lost answers and late writes. It is a model of the rules of package session and of
+// what package accounts does with it, and no part of them. For each scenario it prints whether
+// the rules hold, and for each rule that is taken out the shortest way in which something goes
+// wrong.
+//
+// What must never happen:
+//
+//   - a session lives that was ended, or that was made with an old password;
+//   - an answer is not true: somebody is told to be signed in, or not to be, and it is not so;
+//   - two people have one session, or a token opens that a renewal has replaced;
+//   - what was confirmed is lost: a session that nobody has ended, a change, a touch;
+//   - the limit leaves too many sessions, or a failed login leaves one that nobody holds.
+//
+// "go run ./prove/session" explores everything. The tests explore all but the largest. With
+// -table it prints the tables of docs/proof.md.
 package main
 
-func main() {}
+import (
+	"flag"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+
+	"example.com/coatcheck/prove/explore"
+)
+
+func main() {
+	tables := flag.Bool("table", false, "print the tables of docs/proof.md")
+	flag.Parse()
+	if *tables {
+		fmt.Print(table(true))
+		return
+	}
+	if explore.All(os.Stdout, scenarios()) > 0 {
+		os.Exit(1)
+	}
+}
+
+// table returns two tables: the scenarios with all rules, and what each rule prevents.
+func table(large bool) string {
+	var hold, rules strings.Builder
+	for _, s := range scenarios() {
+		if s.Large && !large {
+			continue
+		}
+		r := explore.Explore(s.Model)
+		if out := s.TakenOut(); len(out) == 0 {
+			fmt.Fprintf(&hold, "| %s | %d | %s |\n", s.Title, r.States, verdict(r))
+		} else {
+			fmt.Fprintf(&rules, "| %s | %s: %s | %s |\n", tag(out[0], "rule"), s.Title, verdict(r), "`"+strings.ReplaceAll(tag(out[0], "tests"), " ", "`, `")+"`")
+		}
+	}
+	return "| with all rules | states | |\n|---|---:|---|\n" + hold.String() +
+		"\n| rule | without it | tests of the code |\n|---|---|---|\n" + rules.String()
+}
+
+func verdict(r explore.Result) string {
+	if r.Problem == "" {
+		return "holds"
+	}
+	return fmt.Sprintf("%s (%d steps)", r.Problem, len(r.Trace))
+}
+
+// tag returns what the tag of the rule says.
+func tag(rule, key string) string {
+	field, _ := reflect.TypeFor[rules]().FieldByName(rule)
+	return field.Tag.Get(key)
+}
