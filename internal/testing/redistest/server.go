@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"example.com/coatcheck/internal/local/childprocess"
 )
@@ -48,6 +49,16 @@ func start(args ...string) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Open starts a server for a program that is no test, and turns off the log of go-redis, as Main
+// does. The caller calls stop when it is done.
+func Open() (s *Server, stop func(), err error) {
+	logging.Disable()
+	if s, err = start(); err != nil {
+		return nil, nil, err
+	}
+	return s, s.discard, nil
 }
 
 // Options returns options for a client of the server.
