@@ -196,6 +196,10 @@ $(OTHER_TREE):
 	cp bench/go.mod $@
 	GOFLAGS= go mod edit -replace example.com/coatcheck=$(abspath $(TREE)) $@
 
+.PHONY: race
+race: ## Let a logout cross another request, RACES times in each case, in our library and others
+	cd bench && go run ./race -races $(or $(RACES),5000)
+
 .PHONY: benchmarks
 benchmarks: ## Run the benchmarks that stand beside the code, and those in Chromium
 	go test -run '^$$' -bench . -benchmem ./...

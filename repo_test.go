@@ -248,6 +248,7 @@ var mayImport = []struct{ who, may string }{
 	{"prove/...", "prove/explore"},
 	{"prove/explore", ""},
 	{"prove/histories", "pkg/session pkg/session/..."},
+	{"bench/race", "pkg/session pkg/session/... internal/testing/redistest internal/local/..."},
 	{"mutations", ""},
 	{"internal/stores/...", ""},
 	{"internal/local/...", "internal/local/... cmd/server/demo internal/stores/loopback pkg/accounts pkg/accounts/... pkg/signin/site"},
