@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 
 	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/internal/testing/dynamotest"
+	"example.com/coatcheck/internal/testing/openapi"
 	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/dynamoaccounts"
@@ -343,7 +345,27 @@ func (s *stack) send(t testing.TB, in request) reply {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keepsContract(t, r, response, body)
 	return reply{response.StatusCode, response.Header, string(body), s.proxy.Take()}
+}
+
+var contract = sync.OnceValues(func() (*openapi.Document, error) { return openapi.Read("../docs/openapi.yaml") })
+
+// keepsContract fails the test unless docs/openapi.yaml has the answer of a function. The API
+// has answers of its own, by which no Cache-Control comes.
+func keepsContract(t testing.TB, r *http.Request, response *http.Response, body []byte) {
+	t.Helper()
+	d, err := contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, err := d.Find(r.Method, r.URL.Path)
+	if err != nil || response.Header.Get("Cache-Control") == "" {
+		return
+	}
+	if err := op.CheckAnswer(response.StatusCode, response.Header, body, r.Method == http.MethodHead); err != nil {
+		t.Errorf("docs/openapi.yaml: %v", err)
+	}
 }
 
 // cookie returns the Cookie header that a browser would send after this reply.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/coatcheck/internal/testing/openapi"
 	"example.com/coatcheck/internal/testing/postgrestest"
 	"example.com/coatcheck/internal/testing/testenv"
 )
@@ -39,6 +40,18 @@ func ask(t *testing.T, address string) (status int, text string) {
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	d, err := openapi.Read("../../docs/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range d.Operations("operators") {
+		if op.Path != resp.Request.URL.Path {
+			continue
+		}
+		if err := op.CheckAnswer(resp.StatusCode, resp.Header, body, false); err != nil {
+			t.Errorf("docs/openapi.yaml: %v", err)
+		}
 	}
 	return resp.StatusCode, string(body)
 }

@@ -25,6 +25,7 @@ USERS = int(os.environ["CONTRACT_USERS"])
 SESSION = "__Host-SESSIONID"
 
 numbers = itertools.count()
+counters = {}  # of cases without inputs, by their operation
 passwords = {}  # of users who have changed it
 signed_in = {}  # the user and the ID of each session, by its token
 report = open(os.environ["CONTRACT_REPORT"], "a", buffering=1)
@@ -109,25 +110,28 @@ def true_body(case, name):
 
 
 def chance_of(case):
-    """A number that the inputs of a case decide. Of a case without any, it is another each time."""
-    inputs = repr((case.path_parameters, case.query, case.body, case.media_type))
+    """A number that the inputs of a case decide. Those without any count 0, 1, 2 and so on."""
     if not case.path_parameters and not case.query and case.media_type is None:
-        inputs += str(next(numbers))
-    return zlib.crc32((case.operation.label + inputs).encode())
+        return next(counters.setdefault(case.operation.label, itertools.count()))
+    return zlib.crc32(repr((case.operation.label, case.path_parameters, case.query, case.body, case.media_type)).encode())
+
+
+def is_positive(case):
+    """Whether the case is one that the document allows, of a method that it has."""
+    return case.meta is not None and case.meta.generation.mode.is_positive and case.method.upper() == case.operation.method.upper()
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
     kwargs["allow_redirects"] = False
-    chance = chance_of(case)
+    chance = chance_of(case) if is_positive(case) else zlib.crc32(repr(case.query).encode())
     name, own = signed_in.get(case.cookies.get(SESSION), (None, None))
     # A browser without a session is led on by a 303, which no check takes for a refusal.
     asks_for_page = chance % 2 and (name or not wants_session(case.operation))
     if not any(header.lower() == "accept" for header in case.headers):
         case.headers["Accept"] = "text/html,*/*;q=0.8" if asks_for_page else "application/json"
-    if case.meta is None or not case.meta.generation.mode.is_positive or case.method.upper() != case.operation.method.upper():
-        return
-    make_true(case, name, own, chance // 2)
+    if is_positive(case):
+        make_true(case, name, own, chance // 2)
 
 
 def make_true(case, name, own, chance):
@@ -157,3 +161,8 @@ def after_call(context, case, response):
     kind = response.headers.get("content-type", [""])[0].split(";")[0]
     answer = {"operation": f"{sent.method} {case.operation.path}", "answer": f"{response.status_code} {kind}".strip()}
     report.write(json.dumps(answer) + "\n")
+
+
+@schemathesis.deserializer("text/html")
+def page(context, response):
+    return response.text
