@@ -159,8 +159,7 @@ def after_call(context, case, response):
         fields = json.loads(text) if text.startswith("{") else dict(parse_qsl(text))
         passwords[signed_in[case.cookies[SESSION]][0]] = fields["new_password"]
     kind = response.headers.get("content-type", [""])[0].split(";")[0]
-    answer = {"operation": f"{sent.method} {case.operation.path}", "answer": f"{response.status_code} {kind}".strip()}
-    report.write(json.dumps(answer) + "\n")
+    report.write(f"{sent.method} {case.operation.path} {response.status_code} {kind}".strip() + "\n")
 
 
 @schemathesis.deserializer("text/html")
