@@ -205,9 +205,11 @@ func same(want, got any) bool {
 // Open returns the places of all objects in answers that may have fields that the document does
 // not name. There should be none: a test could not see a new field.
 func (d *Document) Open() (all []string) {
-	for name, r := range d.Components.Responses {
-		for kind, content := range r.Content {
-			all = append(all, d.open(name+" "+kind, content.Schema)...)
+	for _, op := range d.Operations() {
+		for status, r := range op.Responses {
+			for kind, content := range d.response(r).Content {
+				all = append(all, d.open(op.Method+" "+op.Path+" "+status+" "+kind, content.Schema)...)
+			}
 		}
 	}
 	slices.Sort(all)
