@@ -144,7 +144,7 @@ def make_true(case, name, own, chance):
             case.cookies["session"] = flask(new_user("moved"))
             if chance % 4 > 1:
                 case.headers.update({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"})
-        case "POST /logout" | "POST /sessions/revoke-all" if chance % 4 == 0:
+        case "POST /logout" | "POST /sessions/revoke-all" if chance % 4 == 1:
             case.cookies["session"] = flask(new_user("moved"))
         case "GET /sso/callback" if chance % 4:
             case.query, cookies = travel("/sso", {}) if chance % 4 == 1 else travel_again()
