@@ -1,7 +1,9 @@
 package signin
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -78,6 +80,20 @@ func (r *fixture) keepsContract(req *http.Request, sent []byte, resp response) {
 		}
 	}
 	r.answers.add(op, openapi.Answer(resp.status, resp.header))
+}
+
+// bodyOf returns the body of a request that is not sent yet.
+func bodyOf(t *testing.T, req *http.Request) []byte {
+	t.Helper()
+	if req.Body == nil {
+		return nil
+	}
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	return body
 }
 
 // TestContractHasEveryRoute compares the routes of this package with the document, both ways.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -192,20 +191,6 @@ func (r *fixture) send(transport func(*testing.T, http.Handler, *http.Request) r
 		r.t.Errorf("%s %s: status %d with WWW-Authenticate %q", req.Method, req.URL, resp.status, got)
 	}
 	return resp
-}
-
-// bodyOf returns the body of a request that is not sent yet.
-func bodyOf(t *testing.T, req *http.Request) []byte {
-	t.Helper()
-	if req.Body == nil {
-		return nil
-	}
-	body, err := io.ReadAll(req.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Body = io.NopCloser(bytes.NewReader(body))
-	return body
 }
 
 var tokenShape = regexp.MustCompile(`[\w-]{22}\.[\w-]{22}\.([\w-]{43})`)
