@@ -30,7 +30,7 @@ func TestDeployedBinaries(t *testing.T) {
 	for id := range readTemplate(t).Functions {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
-			folder := filepath.Join(binaries, "arm64", id)
+			folder := filepath.Join(binaries(), "arm64", id)
 			if err := buildFunction(id, "linux", "arm64", folder); err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +107,7 @@ var openIDCode = []string{"example.com/coatcheck/pkg/signin/oidc.", "github.com/
 // The programs that do need foreignCode and openIDCode, server and coatcheck, contain all of
 // it. So the names in both are still right.
 func TestOthersHaveForeignCode(t *testing.T) {
-	folder := filepath.Join(binaries, "others")
+	folder := filepath.Join(binaries(), "others")
 	if out, err := exec.Command("go", "build", "-ldflags=-s", "-o", folder+string(os.PathSeparator), "../cmd/server", "../cmd/coatcheck").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

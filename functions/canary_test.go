@@ -40,7 +40,7 @@ func TestCanaryFunction(t *testing.T) {
 		t.Errorf("its role allows %s, want %s", got, rights)
 	}
 
-	folder := filepath.Join(binaries, "canary")
+	folder := filepath.Join(binaries(), "canary")
 	if err := buildFunction("CanaryFunction", runtime.GOOS, runtime.GOARCH, folder); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func roleOfTheCanary(t *testing.T) (role struct{ Policies json.RawMessage }) {
 // inspectZip compares the size of the canary's package, which has no DynamoDB in it, with
 // that of the other functions.
 func inspectZip(t *testing.T) {
-	folder := filepath.Join(binaries, "arm64", "CanaryFunction")
+	folder := filepath.Join(binaries(), "arm64", "CanaryFunction")
 	if err := buildFunction("CanaryFunction", "linux", "arm64", folder); err != nil {
 		t.Fatal(err)
 	}

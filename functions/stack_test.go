@@ -37,35 +37,38 @@ const (
 	foreignHash     = "pbkdf2_sha1$1000$seasaltseasalt12345678$xiQTl0PdSFq19F/GDZWOB3d94AE="
 )
 
-// binaries is the folder of the built functions, for example profile/bootstrap.
-var binaries string
+func TestMain(m *testing.M) { dynamotest.Main(m) }
 
-func TestMain(m *testing.M) {
-	if err := build(); err != nil {
+// binaries returns the folder of the built functions, for example profile/bootstrap. The
+// first call builds them, because many tests only read the template.
+var binaries = sync.OnceValue(func() string {
+	folder, err := build()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	dynamotest.Main(m)
-}
+	return folder
+})
 
 // build builds the functions as they are deployed, except that it builds them for this
 // machine. Those of the last run stay, so that what has not changed is not linked again.
-func build() (err error) {
-	if binaries, _, err = testenv.Kept("../.cache/tested/functions"); err != nil { // until this process ends
-		return err
+func build() (folder string, err error) {
+	if folder, _, err = testenv.Kept("../.cache/tested/functions"); err != nil { // until this process ends
+		return "", err
 	}
 	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"), hasBridge, hasProvider)
 	if err != nil {
-		return err
+		return "", err
 	}
 	errs := make(chan error, len(template.Functions))
 	for id, function := range template.Functions {
-		go func() { errs <- buildFunction(id, runtime.GOOS, runtime.GOARCH, filepath.Dir(binary(function))) }()
+		to := filepath.Join(folder, filepath.Base(function.Folder))
+		go func() { errs <- buildFunction(id, runtime.GOOS, runtime.GOARCH, to) }()
 	}
 	for range template.Functions {
 		err = errors.Join(err, <-errs)
 	}
-	return err
+	return folder, err
 }
 
 // buildFunction does what sam build does for a function: it calls the Makefile.
@@ -79,7 +82,7 @@ func buildFunction(id, goos, arch, folder string) error {
 
 // binary returns the path of a function's program.
 func binary(function samtemplate.Function) string {
-	return filepath.Join(binaries, filepath.Base(function.Folder), "bootstrap")
+	return filepath.Join(binaries(), filepath.Base(function.Folder), "bootstrap")
 }
 
 // stack is a running copy of template.yaml: its functions behind a gateway, and its

@@ -319,3 +319,13 @@ func TestImported(t *testing.T) {
 		t.Errorf("many roles: %v", err)
 	}
 }
+
+// A stored hash that cannot be read costs as much as one that can: the hash of no account is
+// computed in its place.
+func TestDamagedHashCostsAHash(t *testing.T) {
+	r := newAuthenticatorFixture(t, throttle.Config{})
+	r.put(t, "alice", "$argon2id$damaged", false)
+	if _, err := r.signIn(t, "alice", phrase); !errors.Is(err, authn.ErrRefused) || r.checked.Load() != 2 {
+		t.Errorf("%v after %d hashes were looked at, want 2: the damaged one, and one that can be computed", err, r.checked.Load())
+	}
+}

@@ -374,3 +374,23 @@ func TestParallelGuesses(t *testing.T) {
 		t.Errorf("%d attempts went on, want 10", admitted.Load())
 	}
 }
+
+// A key of a counter tells neither a name nor a user ID: an unknown name may be a password
+// that was typed into the wrong field.
+func TestKeysTellNoName(t *testing.T) {
+	r := newFixture(t, throttle.Config{DeviceKeys: [][]byte{key}})
+	signedIn := alice
+	signedIn.UserID = "alice-id"
+	for _, a := range []throttle.Attempt{alice, r.device(alice), signedIn} {
+		r.fail(a, 1)
+	}
+	kept, err := r.Kept(t.Context(), throttle.Subject{Name: "alice", Owner: r.owners["alice"]})
+	if err != nil || len(kept) != 3 {
+		t.Fatalf("%v counters, %v", kept, err)
+	}
+	for _, failures := range kept {
+		if strings.Contains(failures.Key, "alice") {
+			t.Errorf("the key of the %s is %s", failures.By, failures.Key)
+		}
+	}
+}
