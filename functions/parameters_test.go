@@ -211,7 +211,9 @@ func TestParametersNeverStopAFunction(t *testing.T) {
 	// different endpoint, and for nothing else.
 	const endpoint = "AWS_ENDPOINT_URL_DYNAMODB"
 	slices.Sort(all[endpoint])
-	t.Setenv("AWS_REGION", "eu-west-1") // Lambda sets it
+	for name, value := range map[string]string{"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"} {
+		t.Setenv(name, value) // Lambda sets it
+	}
 	for _, value := range slices.Compact(all[endpoint]) {
 		t.Setenv(endpoint, value)
 		if _, err := dynamoconfig.Client(t.Context()); err != nil {

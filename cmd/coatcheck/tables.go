@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/coatcheck/internal/local/samtemplate"
@@ -89,7 +90,11 @@ func (c *createTables) createInDynamoDB(ctx context.Context) error {
 // AWS.
 func localDynamoDB(ctx context.Context) (*dynamodb.Client, error) {
 	const variable = "AWS_ENDPOINT_URL_DYNAMODB"
-	client, err := dynamoconfig.Client(ctx)
+	cfg, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("AWS configuration: %w", err)
+	}
+	client, err := dynamoconfig.NewClient(cfg)
 	if err != nil {
 		return nil, err
 	}

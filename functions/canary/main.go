@@ -3,33 +3,32 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"example.com/coatcheck/pkg/canary"
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/lambdaconfig"
 	"example.com/coatcheck/pkg/lambdahttp"
 )
 
 func main() {
 	slog.SetDefault(lambdacontext.NewLogger())
-	c, err := wire(context.Background())
+	c, err := wire()
 	if err != nil {
 		config.Exit(err)
 	}
 	lambdahttp.StartScheduled(c.Run)
 }
 
-func wire(ctx context.Context) (*canary.Canary, error) {
+func wire() (*canary.Canary, error) {
 	url, noURL := config.Required("CANARY_URL")
 	userID, noUser := config.Required("CANARY_USER_ID")
 	secret, noSecret := config.Required("CANARY_SECRET")
-	sdk, err := awsconfig.LoadDefaultConfig(ctx)
+	sdk, err := lambdaconfig.AWS()
 	if err := errors.Join(noURL, noUser, noSecret, err); err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ func complete(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
 		"SESSIONS_TABLE": "sessions", "USERS_TABLE": "users", "ATTEMPTS_TABLE": "attempts", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "",
-		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_PROFILE": "",
+		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"SESSION_KEYS": key, "SESSION_IDLE_TIMEOUT": "20m", "SESSION_LIFETIME": "8h",
 		"SESSION_PERSISTENT_IDLE_TIMEOUT": "168h", "SESSION_PERSISTENT_LIFETIME": "720h", "PUBLIC_ORIGIN": "https://shop.example",
 	} {

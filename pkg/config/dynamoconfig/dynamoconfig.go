@@ -1,4 +1,4 @@
-// Package dynamoconfig makes the sessions of a program that keeps them in DynamoDB, from
+// Package dynamoconfig makes the sessions of a Lambda function that keeps them in DynamoDB, from
 // environment variables: the client, the table, and the call that warms up. It does for
 // this one store what package config does for all. The Lambda functions of this module
 // use it, and a function of yours begins in the same way:
@@ -16,25 +16,25 @@ package dynamoconfig
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"time"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/coatcheck/pkg/config"
+	"example.com/coatcheck/pkg/config/lambdaconfig"
 	"example.com/coatcheck/pkg/session"
 	"example.com/coatcheck/pkg/session/dynamostore"
 	"example.com/coatcheck/pkg/storetimes"
 )
 
 // SessionsTable is the variable with the name of the table of sessions, which
-// [dynamostore.CreateTableInput] defines. The client reads the SDK's own variables:
-// AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB and others.
+// [dynamostore.CreateTableInput] defines. For the client there are AWS's own variables: see
+// [lambdaconfig.AWS].
 const SessionsTable = "SESSIONS_TABLE"
 
 // StoreTimes is the variable with the namespace of CloudWatch for the metric StoreTime, such as
@@ -72,17 +72,23 @@ func OpenStore(ctx context.Context) (p Parts, err error) {
 	return p, nil
 }
 
-// Client returns a client with the SDK's usual configuration and
-// [dynamostore.ClientOptions]. It refuses an endpoint that has a user, a password or a
-// query, because calls are signed already. Its errors, which end in logs, quote no
-// address of DynamoDB.
-func Client(ctx context.Context) (*dynamodb.Client, error) {
-	cfg, err := awsconfig.LoadDefaultConfig(ctx)
+// Client returns the client of a Lambda function, as [NewClient] makes it of what
+// [lambdaconfig.AWS] reads. It makes no call yet.
+func Client(context.Context) (*dynamodb.Client, error) {
+	cfg, err := lambdaconfig.AWS()
 	if err != nil {
-		return nil, fmt.Errorf("AWS configuration: %w", err)
+		return nil, err
 	}
+	return NewClient(cfg)
+}
+
+// NewClient returns a client with [dynamostore.ClientOptions]. A program outside Lambda calls it
+// with what the SDK's config.LoadDefaultConfig returns. NewClient refuses an endpoint that has
+// a user, a password or a query, because calls are signed already. Its errors, and those of
+// the client's calls, which end in logs, quote no address of DynamoDB.
+func NewClient(cfg aws.Config) (*dynamodb.Client, error) {
 	if cfg.Region == "" {
-		return nil, fmt.Errorf("AWS_REGION is not set")
+		return nil, errors.New("AWS_REGION is not set")
 	}
 	client := dynamodb.NewFromConfig(cfg, dynamostore.ClientOptions, func(o *dynamodb.Options) {
 		o.HTTPClient = quietClient{o.HTTPClient}

@@ -19,7 +19,7 @@ func complete(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
 		"SESSIONS_TABLE": "sessions", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "",
-		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_PROFILE": "",
+		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"PUBLIC_ORIGIN": "null", "BRAND_COLORS": "blue", "ATTEMPTS_LADDER": "10", "PASSWORD_PEPPERS": "2025",
 	} {
 		t.Setenv(name, value)
@@ -78,9 +78,8 @@ func TestWarmUp(t *testing.T) {
 }
 
 func TestClientNeedsARegion(t *testing.T) {
+	complete(t)
 	t.Setenv("AWS_REGION", "")
-	t.Setenv("AWS_DEFAULT_REGION", "")
-	t.Setenv("AWS_CONFIG_FILE", "/dev/null")
 	if _, err := dynamoconfig.Client(t.Context()); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
 		t.Fatalf("error %v does not name AWS_REGION", err)
 	}

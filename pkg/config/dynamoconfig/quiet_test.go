@@ -30,8 +30,6 @@ func TestErrorsTellNoAddress(t *testing.T) {
 	} {
 		complete(t)
 		t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
-		t.Setenv("AWS_ACCESS_KEY_ID", "test")
-		t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
 		client, err := dynamoconfig.Client(t.Context())
 		if err != nil {
 			t.Fatal(err)

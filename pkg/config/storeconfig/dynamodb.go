@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -39,7 +40,11 @@ type dynamo struct {
 }
 
 func openDynamoDB(ctx context.Context, _ string) (Stores, error) {
-	client, err := dynamoconfig.Client(ctx)
+	cfg, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("AWS configuration: %w", err)
+	}
+	client, err := dynamoconfig.NewClient(cfg)
 	if err != nil {
 		return nil, err
 	}
