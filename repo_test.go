@@ -212,23 +212,23 @@ func TestMainsOnlyWire(t *testing.T) {
 var mayImport = []struct{ who, may string }{
 	{"pkg/session", ""},
 	{"pkg/session/...", "pkg/session internal/stores/..."},
-	{"pkg/clientip", ""},
+	{"pkg/clientip", "internal/lazily"},
 	{"pkg/storetimes", ""},
 	{"pkg/events", ""},
 	{"pkg/audit", "pkg/events"},
 	{"pkg/audit/...", "pkg/audit pkg/events internal/stores/..."},
 	{"pkg/lambdahttp", "pkg/clientip pkg/events"},
 	{"pkg/lambdahttp/...", "pkg/clientip pkg/events pkg/lambdahttp pkg/session"},
-	{"pkg/signin", "pkg/audit pkg/clientip pkg/events pkg/session pkg/signin/..."},
-	{"pkg/signin/...", "pkg/session"},
+	{"pkg/signin", "pkg/audit pkg/clientip pkg/events pkg/session pkg/signin/... internal/lazily"},
+	{"pkg/signin/...", "pkg/session internal/lazily"},
 	{"pkg/signin/oidc", "pkg/events pkg/session pkg/signin/authn"},
 	{"pkg/signin/oidc/...", "pkg/events pkg/session pkg/signin/oidc internal/stores/..."},
-	{"pkg/signin/site", "pkg/clientip"},
+	{"pkg/signin/site", "pkg/clientip internal/lazily"},
 	{"pkg/accounts", "pkg/accounts/password pkg/accounts/throttle pkg/events pkg/signin/authn"},
 	{"pkg/accounts/...", "pkg/accounts pkg/accounts/throttle pkg/events internal/stores/..."},
-	{"pkg/accounts/password", "pkg/signin/authn"},
+	{"pkg/accounts/password", "pkg/signin/authn internal/lazily"},
 	{"pkg/accounts/throttle", "pkg/clientip pkg/events pkg/signin/authn"},
-	{"pkg/accounts/legacylogin", "pkg/accounts pkg/signin/authn"},
+	{"pkg/accounts/legacylogin", "pkg/accounts pkg/signin/authn internal/lazily"},
 	{"pkg/accounts/accountstest", "pkg/accounts pkg/accounts/password pkg/accounts/throttle pkg/signin/authn"},
 	{"pkg/legacy", ""},
 	{"pkg/legacy/...", "pkg/legacy"},
@@ -237,20 +237,21 @@ var mayImport = []struct{ who, may string }{
 	{"pkg/smoketest", "pkg/signin/site"},
 	{"pkg/canary", "pkg/events pkg/smoketest"},
 	{"pkg/config", "pkg/clientip pkg/events pkg/session"},
-	{"pkg/config/legacyconfig", "pkg/config pkg/bridge pkg/legacy pkg/legacy/..."},
+	{"pkg/config/legacyconfig", "pkg/config pkg/bridge pkg/legacy pkg/legacy/... internal/lazily"},
 	{"pkg/config/bridgeconfig", "pkg/config pkg/config/legacyconfig pkg/config/signinconfig pkg/bridge pkg/legacy pkg/session pkg/signin/authn pkg/signin/site"},
 	{"pkg/config/oidcconfig", "pkg/config pkg/signin/oidc"},
 	{"pkg/config/lambdaconfig", "internal/stores/loopback"},
 	{"pkg/config/dynamoconfig", "pkg/config pkg/config/lambdaconfig pkg/events pkg/session pkg/session/dynamostore pkg/storetimes"},
-	{"pkg/config/signinconfig", "pkg/config pkg/events pkg/accounts pkg/accounts/legacylogin pkg/accounts/password pkg/accounts/throttle pkg/signin pkg/signin/site"},
+	{"pkg/config/signinconfig", "pkg/config pkg/events pkg/accounts pkg/accounts/legacylogin pkg/accounts/password pkg/accounts/throttle pkg/signin pkg/signin/site internal/lazily"},
 	{"pkg/config/deployed", "pkg/config pkg/config/... pkg/audit pkg/audit/... pkg/events pkg/accounts pkg/accounts/dynamoaccounts pkg/accounts/throttle pkg/session pkg/bridge pkg/bridge/dynamobridge pkg/signin pkg/signin/site"},
-	{"pkg/config/storeconfig", "pkg/audit pkg/audit/... pkg/config pkg/config/deployed pkg/config/dynamoconfig pkg/session pkg/session/... pkg/accounts pkg/accounts/... pkg/bridge pkg/bridge/... pkg/signin/oidc pkg/signin/oidc/... pkg/config/oidcconfig internal/stores/loopback internal/stores/rediscall internal/stores/sqldb"},
+	{"pkg/config/storeconfig", "pkg/audit pkg/audit/... pkg/config pkg/config/deployed pkg/config/dynamoconfig pkg/session pkg/session/... pkg/accounts pkg/accounts/... pkg/bridge pkg/bridge/... pkg/signin/oidc pkg/signin/oidc/... pkg/config/oidcconfig internal/stores/loopback internal/stores/rediscall internal/stores/sqldb internal/lazily"},
 	{"pkg/session/storetest/history", "pkg/session"},
 	{"prove/...", "prove/explore"},
 	{"prove/explore", ""},
 	{"prove/histories", "pkg/session pkg/session/..."},
 	{"bench/race", "pkg/session pkg/session/... internal/testing/redistest internal/local/..."},
 	{"mutations", ""},
+	{"internal/lazily", ""},
 	{"internal/stores/...", ""},
 	{"internal/local/...", "internal/local/... cmd/server/demo internal/stores/loopback pkg/accounts pkg/accounts/... pkg/signin/site"},
 	{"internal/testing/...", "internal/testing/... internal/local/..."},
@@ -261,6 +262,44 @@ var mayImport = []struct{ who, may string }{
 	{"cmd/...", "pkg/... internal/local/... cmd/server/demo"},
 	{"cmd/server", "pkg/... cmd/server/..."},
 	{"cmd/server/...", "pkg/..."},
+}
+
+// TestNothingIsCompiledAtStart: no package compiles a regular expression before main begins,
+// because each cold start of a function would wait for it.
+func TestNothingIsCompiledAtStart(t *testing.T) {
+	for _, p := range packages(t) {
+		if !strings.HasPrefix(p.ImportPath, "pkg/") && !strings.HasPrefix(p.ImportPath, "internal/stores/") {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, compiled := range compiledAtStart(parsed) {
+				t.Errorf("%s/%s compiles %s at the start; write lazily.Regexp", p.ImportPath, name, compiled)
+			}
+		}
+	}
+}
+
+// compiledAtStart returns the variables of a file that hold a regular expression. What stands in
+// a function is compiled when that is called.
+func compiledAtStart(file *ast.File) (names []string) {
+	for _, declared := range file.Decls {
+		variables, ok := declared.(*ast.GenDecl)
+		if !ok || variables.Tok != token.VAR {
+			continue
+		}
+		ast.Inspect(variables, func(n ast.Node) bool {
+			if call, ok := n.(*ast.SelectorExpr); ok && strings.HasPrefix(call.Sel.Name, "MustCompile") {
+				names = append(names, call.Sel.Name)
+			}
+			_, function := n.(*ast.FuncLit)
+			return !function
+		})
+	}
+	return names
 }
 
 // matches reports whether the pattern matches a package.

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"regexp"
 	"strings"
 )
 
@@ -18,9 +17,15 @@ import (
 // one network.
 const Unknown = "unknown"
 
-// port matches a port, or the name that a proxy gives instead of it (RFC 7239, section
-// 6).
-var port = regexp.MustCompile(`^([0-9]{1,5}|_[0-9A-Za-z._-]+)$`)
+// isPort reports whether text is a port, or the name that a proxy gives instead of it (RFC 7239,
+// section 6).
+func isPort(text string) bool {
+	const digits, more = "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-"
+	if name, ok := strings.CutPrefix(text, "_"); ok {
+		return name != "" && strings.Trim(name, digits+more) == ""
+	}
+	return text != "" && len(text) <= 5 && strings.Trim(text, digits) == ""
+}
 
 // Parse parses an IP address, with or without a port, brackets and a zone. It leaves
 // the zone out, and it returns an IPv4 address in IPv6 as the IPv4 address, because
@@ -28,7 +33,7 @@ var port = regexp.MustCompile(`^([0-9]{1,5}|_[0-9A-Za-z._-]+)$`)
 // address.
 func Parse(text string) (netip.Addr, bool) {
 	host := text
-	if before, after, err := net.SplitHostPort(text); err == nil && port.MatchString(after) {
+	if before, after, err := net.SplitHostPort(text); err == nil && isPort(after) {
 		host = before
 	} else if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
 		host = text[1 : len(text)-1]

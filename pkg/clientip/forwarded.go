@@ -1,8 +1,9 @@
 package clientip
 
 import (
-	"regexp"
 	"strings"
+
+	"example.com/coatcheck/internal/lazily"
 )
 
 // listed returns the hops of one line of X-Forwarded-For.
@@ -20,10 +21,10 @@ func listed(line string) (hops []string) {
 // The delimiter is a semicolon before the next parameter of a hop, a comma before the
 // next hop, or the end of the line. Unlike the RFC it allows a colon in a value that
 // is not quoted, because some proxies write a port so.
-var parameter = regexp.MustCompile(`^[ \t]*(?:([^\s",;=]+)=(?:([^\s",;]+)|"((?:[^"\\]|\\.)*)"))?[ \t]*(;|,|$)`)
+var parameter = lazily.Regexp(`^[ \t]*(?:([^\s",;=]+)=(?:([^\s",;]+)|"((?:[^"\\]|\\.)*)"))?[ \t]*(;|,|$)`)
 
 // escape matches an escaped character of a quoted string.
-var escape = regexp.MustCompile(`\\(.)`)
+var escape = lazily.Regexp(`\\(.)`)
 
 // forwarded returns the hops of one line of Forwarded. A hop is the value of "for", and
 // empty if there is none. If the line is malformed, nobody knows where a hop ends, so
@@ -33,7 +34,7 @@ func forwarded(line string) (hops []string) {
 	for more := true; more; {
 		node, parameters, named := "", 0, 0
 		for delimiter := ";"; delimiter == ";"; {
-			m := parameter.FindStringSubmatch(line)
+			m := parameter().FindStringSubmatch(line)
 			if m == nil {
 				return malformed
 			}
@@ -41,7 +42,7 @@ func forwarded(line string) (hops []string) {
 				parameters++
 			}
 			if strings.EqualFold(m[1], "for") {
-				node, named = m[2]+escape.ReplaceAllString(m[3], "$1"), named+1
+				node, named = m[2]+escape().ReplaceAllString(m[3], "$1"), named+1
 			}
 			line, delimiter = line[len(m[0]):], m[4]
 			more = delimiter != ""

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -108,7 +108,12 @@ const (
 	retryAfter   = "5"                  // seconds
 )
 
-var hostCookieName = regexp.MustCompile("^__Host-[0-9A-Za-z!#$%&'*+.^_`|~-]+$")
+// isHostCookieName reports whether the name is one of a cookie that only the host itself can set.
+func isHostCookieName(name string) bool {
+	const token = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&'*+-.^_`|~" // RFC 9110, section 5.6.2
+	rest, ok := strings.CutPrefix(name, "__Host-")
+	return ok && rest != "" && strings.Trim(rest, token) == ""
+}
 
 // withDefaults returns c with defaults filled in, or an error that names the
 // field and the value that New cannot accept.
@@ -121,7 +126,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.ErrorHandler == nil {
 		c.ErrorHandler = defaultErrorHandler(c.Logger)
 	}
-	if !hostCookieName.MatchString(c.CookieName) {
+	if !isHostCookieName(c.CookieName) {
 		return c, fmt.Errorf("session: Config.CookieName is %q; it must be a cookie name that begins with __Host-", c.CookieName)
 	}
 	if err := cmp.Or(checkTimeout("Lifetime", c.Lifetime), checkTimeout("IdleTimeout", c.IdleTimeout)); err != nil {

@@ -7,13 +7,14 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
+
+	"example.com/coatcheck/internal/lazily"
 )
 
 // Fields reads the body: a form, or a JSON object whose values are strings, in UTF-8. The
@@ -107,12 +108,12 @@ func decode(r *http.Request) (got map[string]string, form bool, err error) {
 var utf8Names = []string{"", "utf-8", "utf8", "us-ascii", "ascii"}
 
 // emptyCharset matches a charset without a name, which mime does not parse.
-var emptyCharset = regexp.MustCompile(`(?i);\s*charset=\s*(;|$)`)
+var emptyCharset = lazily.Regexp(`(?i);\s*charset=\s*(;|$)`)
 
 // bodyType returns the media type that the header Content-Type names. It refuses every
 // charset but UTF-8.
 func bodyType(header string) (string, error) {
-	kind, params, err := mime.ParseMediaType(emptyCharset.ReplaceAllString(header, "$1"))
+	kind, params, err := mime.ParseMediaType(emptyCharset().ReplaceAllString(header, "$1"))
 	if err != nil {
 		return "", errOtherType
 	}

@@ -3,12 +3,11 @@ package signin
 import (
 	"fmt"
 	"html/template"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"text/template/parse"
 
+	"example.com/coatcheck/internal/lazily"
 	"example.com/coatcheck/pkg/signin/internal/markup"
 	"example.com/coatcheck/pkg/signin/texts"
 )
@@ -188,7 +187,7 @@ func isT(n parse.Node) bool {
 }
 
 // missingArgument matches what a page would show of an argument that a text does not get.
-var missingArgument = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{[a-z_]+\}`) })
+var missingArgument = lazily.Regexp(`\{[a-z_]+\}`)
 
 // missingTexts says which texts the catalogue does not have, and which arguments a text does
 // not get.

@@ -20,11 +20,12 @@ import (
 	"maps"
 	"net/http"
 	"path"
-	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
+
+	"example.com/coatcheck/internal/lazily"
 )
 
 // requestTimeout is how long a route may work on a request after the whole request has
@@ -111,13 +112,13 @@ func muxOf(all []Routes) *http.ServeMux {
 }
 
 // registeredAt matches where a route was registered: ServeMux sees only register.
-var registeredAt = regexp.MustCompile(` \(registered at [^)]*\)`)
+var registeredAt = lazily.Regexp(` \(registered at [^)]*\)`)
 
 // register adds a route, and panics with a text for people if that is not possible.
 func register(mux *http.ServeMux, pattern string, handler http.HandlerFunc) {
 	defer func() {
 		if p := recover(); p != nil {
-			why := registeredAt.ReplaceAllString(fmt.Sprint(p), "")
+			why := registeredAt().ReplaceAllString(fmt.Sprint(p), "")
 			panic(fmt.Sprintf("signin: the route %q cannot be added: %s. Each request must have one best route: give this one another path, or leave the other out", pattern, why))
 		}
 	}()

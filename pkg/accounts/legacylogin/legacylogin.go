@@ -29,13 +29,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"example.com/coatcheck/internal/lazily"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/signin/authn"
 )
@@ -152,11 +152,11 @@ func read(body io.Reader) (who accounts.Person, err error) {
 }
 
 // plainInteger is a whole number in the only spelling that every program writes.
-var plainInteger = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
+var plainInteger = lazily.Regexp(`^(0|-?[1-9][0-9]*)$`)
 
 // userID returns a text byte for byte, and a whole number in its digits.
 func userID(value jsontext.Value) (id string, ok bool) {
-	if plainInteger.Match(value) {
+	if plainInteger().Match(value) {
 		return string(value), true
 	}
 	err := json.Unmarshal(value, &id)

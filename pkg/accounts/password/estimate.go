@@ -3,12 +3,13 @@ package password
 import (
 	_ "embed"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"example.com/coatcheck/internal/lazily"
 )
 
 // kind is what a part of a password is made of.
@@ -61,7 +62,7 @@ func beginning(text string) string {
 // digits, as in "p a s s".
 func joined(text string) string {
 	var b strings.Builder
-	parts := lettersOrNot.FindAllString(text, -1)
+	parts := lettersOrNot().FindAllString(text, -1)
 	for i, part := range parts {
 		between := i > 0 && i < len(parts)-1 && utf8.RuneCountInString(parts[i-1]) == 1 && utf8.RuneCountInString(parts[i+1]) == 1
 		if first, _ := utf8.DecodeRuneInString(part); !between || unicode.IsLetter(first) || unicode.IsNumber(first) {
@@ -71,7 +72,7 @@ func joined(text string) string {
 	return b.String()
 }
 
-var lettersOrNot = regexp.MustCompile(`[\pL\pN]+|[^\pL\pN]+`)
+var lettersOrNot = lazily.Regexp(`[\pL\pN]+|[^\pL\pN]+`)
 
 // single returns the text without repetitions if each character is written twice, or
 // three times and so on, as in "ppaassss". Otherwise it returns the text.
@@ -276,13 +277,13 @@ func (e *estimator) capitals(start, end int) float64 {
 }
 
 // dates matches years, and dates with and without separators.
-var dates = regexp.MustCompile(`^(?:(?:19|20)\d\d[-/._ ]?[01]?\d[-/._ ]?[0-3]?\d|[0-3]?\d[-/._ ]?[01]?\d[-/._ ]?(?:19|20)?\d\d)`)
+var dates = lazily.Regexp(`^(?:(?:19|20)\d\d[-/._ ]?[01]?\d[-/._ ]?[0-3]?\d|[0-3]?\d[-/._ ]?[01]?\d[-/._ ]?(?:19|20)?\d\d)`)
 
 func (e *estimator) addDate(start int) {
 	if c := e.text[start]; c < '0' || c > '9' {
 		return
 	}
-	if found := dates.FindString(e.text[start:]); len(found) >= 6 {
+	if found := dates().FindString(e.text[start:]); len(found) >= 6 {
 		e.add(start, start+len(found), 4.3, word) // a day of the last 50 years
 	}
 	if end := start + 4; end <= len(e.text) {

@@ -76,11 +76,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"example.com/coatcheck/internal/lazily"
 	"example.com/coatcheck/pkg/bridge"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/legacy"
@@ -286,7 +286,7 @@ func (e *entry) field(name string, value json.RawMessage) error {
 }
 
 // cookieName is what the name of a cookie looks like (RFC 6265, section 4.1.1).
-var cookieName = regexp.MustCompile("\\A[0-9A-Za-z!#$%&'*+.^_`|~-]+\\z")
+var cookieName = lazily.Regexp("\\A[0-9A-Za-z!#$%&'*+.^_`|~-]+\\z")
 
 // source opens the source, and what tells its users' passwords.
 func (e *entry) source(k kind) (bridge.Source, error) {
@@ -295,7 +295,7 @@ func (e *entry) source(k kind) (bridge.Source, error) {
 		return bridge.Source{}, err
 	}
 	for _, name := range reader.Cookies() {
-		if !cookieName.MatchString(name) {
+		if !cookieName().MatchString(name) {
 			return bridge.Source{}, fmt.Errorf("no cookie can have the name %q", name)
 		}
 	}

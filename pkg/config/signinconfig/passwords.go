@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 
+	"example.com/coatcheck/internal/lazily"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/config"
@@ -63,7 +63,7 @@ func Hasher() (password.Hasher, error) {
 
 // pepperID matches the characters that the PHC string format allows in a keyid,
 // without its punctuation.
-var pepperID = regexp.MustCompile(`^[0-9A-Za-z]{1,11}$`)
+var pepperID = lazily.Regexp(`^[0-9A-Za-z]{1,11}$`)
 
 // peppers reads a list of peppers. Its error never quotes value, because it contains
 // secrets.
@@ -75,7 +75,7 @@ func peppers(value string) ([]password.Pepper, error) {
 	for i, text := range strings.Split(value, ",") {
 		id, encoded, _ := strings.Cut(strings.TrimSpace(text), ":")
 		keys, err := config.ParseKeys(PasswordPeppers, encoded)
-		if err != nil || !pepperID.MatchString(id) {
+		if err != nil || !pepperID().MatchString(id) {
 			return nil, fmt.Errorf("%s: entry %d is not id:key, with an id of 1 to 11 letters and digits and a key of standard base64 of at least 32 bytes; make a key with: openssl rand -base64 32", PasswordPeppers, i+1)
 		}
 		all = append(all, password.Pepper{ID: id, Key: keys[0]})

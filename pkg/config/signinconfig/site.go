@@ -10,9 +10,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
 
+	"example.com/coatcheck/internal/lazily"
 	"example.com/coatcheck/pkg/config"
 	"example.com/coatcheck/pkg/signin"
 	"example.com/coatcheck/pkg/signin/site"
@@ -130,7 +130,7 @@ func read[T any](variable string, parse func(string) (T, error)) (T, error) {
 
 // browserOrigin matches an origin as browsers write it (RFC 6454, section 6.2).
 // Origins are compared byte by byte, so another spelling would never be equal.
-var browserOrigin = regexp.MustCompile(`^https?://[a-z0-9.-]+(:[0-9]+)?$`)
+var browserOrigin = lazily.Regexp(`^https?://[a-z0-9.-]+(:[0-9]+)?$`)
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
@@ -142,7 +142,7 @@ func origin() (string, error) {
 		return "", nil
 	}
 	u, err := url.Parse(value)
-	if err != nil || !browserOrigin.MatchString(value) {
+	if err != nil || !browserOrigin().MatchString(value) {
 		return "", fmt.Errorf("%s is %q; it must be an origin as browsers write it, such as https://example.org: lower case, no path", PublicOrigin, value)
 	}
 	return strings.TrimSuffix(value, ":"+defaultPorts[u.Scheme]), nil

@@ -16,10 +16,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"regexp"
 	"strings"
 	"time"
 
+	"example.com/coatcheck/internal/lazily"
 	"example.com/coatcheck/internal/stores/sqldb"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/throttle"
@@ -167,7 +167,7 @@ func Open(ctx context.Context, address string) (Stores, error) {
 	if tag, ok := tags[scheme]; ok {
 		return nil, fmt.Errorf("store %q was left out of this program by the build tag %s; build it without this tag", scheme, tag)
 	}
-	if !schemeShape.MatchString(scheme) {
+	if !schemeShape().MatchString(scheme) {
 		return nil, fmt.Errorf("the store's address has no scheme; use %s. It is not shown, since it may hold a password", Addresses)
 	}
 	return nil, fmt.Errorf("store %q is not known; use %s", scheme, Addresses)
@@ -175,7 +175,7 @@ func Open(ctx context.Context, address string) (Stores, error) {
 
 // schemeShape matches what can be a scheme. Other text may be a whole address in a form
 // that we do not know, such as "host=db password=secret".
-var schemeShape = regexp.MustCompile(`^[a-z][a-z0-9+-]*$`)
+var schemeShape = lazily.Regexp(`^[a-z][a-z0-9+-]*$`)
 
 // checkTimeout bounds the wait for a server that does not answer.
 const checkTimeout = 10 * time.Second

@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
+
+	"example.com/coatcheck/internal/lazily"
 )
 
 // Accent is the color of what shall be seen first: one on light pages, one on dark ones.
@@ -29,7 +30,7 @@ var (
 	darkScheme  = scheme{"dark", "#14161a", "#1d2026", "#14161a", "lighter"}
 )
 
-var accent = regexp.MustCompile(`^(#[0-9A-Fa-f]{6}),(#[0-9A-Fa-f]{6})$`)
+var accent = lazily.Regexp(`^(#[0-9A-Fa-f]{6}),(#[0-9A-Fa-f]{6})$`)
 
 // ParseAccent reads two colors, the accent on light pages and that on dark ones, such as
 // "#0b5394,#9fc5e8". An empty text is the zero Accent. Text in these colors and on them
@@ -39,7 +40,7 @@ func ParseAccent(text string) (Accent, error) {
 	if text == "" {
 		return Accent{}, nil
 	}
-	match := accent.FindStringSubmatch(text)
+	match := accent().FindStringSubmatch(text)
 	if match == nil {
 		return Accent{}, fmt.Errorf("%q must be two colors, for light pages and for dark ones, such as #0b5394,#9fc5e8", text)
 	}

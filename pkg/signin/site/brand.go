@@ -2,10 +2,11 @@ package site
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"example.com/coatcheck/internal/lazily"
 )
 
 // DefaultName is the name of a site that has no other.
@@ -50,11 +51,11 @@ func ParseName(text string) (string, error) {
 
 // linkName matches a name of a link. What it leaves out separates links, or is shown
 // nowhere.
-var linkName = regexp.MustCompile(`^[^=,\x00-\x1f\x7f-\x9f]{1,40}$`)
+var linkName = lazily.Regexp(`^[^=,\x00-\x1f\x7f-\x9f]{1,40}$`)
 
 // linkURL matches an https URL, or a path on the site itself. Both are spelt plainly, so
 // that no browser takes them for anything else: "//" and "/\" would lead to another host.
-var linkURL = regexp.MustCompile(`^(https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[1-9][0-9]{0,4})?(/` + urlRest + `)?|/(` + urlCharacter + urlRest + `)?)$`)
+var linkURL = lazily.Regexp(`^(https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[1-9][0-9]{0,4})?(/` + urlRest + `)?|/(` + urlCharacter + urlRest + `)?)$`)
 
 const (
 	urlCharacter = `([A-Za-z0-9._~&+;=:@?#-]|%[0-9A-Fa-f]{2})`
@@ -70,9 +71,9 @@ func ParseLinks(text string) (links []Link, err error) {
 	for _, entry := range strings.Split(text, ",") {
 		name, url, ok := strings.Cut(strings.Trim(entry, " "), "=")
 		switch {
-		case !ok || !linkName.MatchString(name) || !utf8.ValidString(name):
+		case !ok || !linkName().MatchString(name) || !utf8.ValidString(name):
 			return nil, fmt.Errorf("%q must be such as Imprint=https://example.org/imprint, the name at most 40 characters; between two links stands a comma", entry)
-		case !linkURL.MatchString(url):
+		case !linkURL().MatchString(url):
 			return nil, fmt.Errorf("%q leads to %q; write an https:// URL or a path such as /help, and %%XX for characters other than A-Z a-z 0-9 . _ ~ & + ; = : @ / ? # -", name, url)
 		}
 		links = append(links, Link{name, url})

@@ -3,10 +3,11 @@ package site
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"example.com/coatcheck/internal/lazily"
 )
 
 // LegacyCookie is a cookie of a monolith whose sessions move to this site. Only its
@@ -30,9 +31,9 @@ type LegacyCookie struct {
 // Names of cookies are tokens (RFC 6265, section 4.1.1). Paths and domains are spelt
 // plainly, so that the header that clears a cookie cannot say anything else.
 var (
-	legacyName   = regexp.MustCompile("^[0-9A-Za-z!#$%&'*+.^_`|~-]{1,64}$")
-	legacyPath   = regexp.MustCompile(`^/[0-9A-Za-z._~/%-]*$`)
-	legacyDomain = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+	legacyName   = lazily.Regexp("^[0-9A-Za-z!#$%&'*+.^_`|~-]{1,64}$")
+	legacyPath   = lazily.Regexp(`^/[0-9A-Za-z._~/%-]*$`)
+	legacyDomain = lazily.Regexp(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 )
 
 // ownNames are the cookies of the product itself. It would sign everybody out if it took
@@ -64,7 +65,7 @@ func ParseLegacyCookies(text string) (cookies []LegacyCookie, err error) {
 func parseLegacyCookie(entry string) (c LegacyCookie, err error) {
 	parts := strings.Split(entry, ";")
 	c = LegacyCookie{Name: strings.TrimSpace(parts[0]), Path: "/"}
-	if !legacyName.MatchString(c.Name) {
+	if !legacyName().MatchString(c.Name) {
 		return c, fmt.Errorf("%q is no name of a cookie; write such as session, or session;Path=/shop;Domain=example.org;Stateless, and a comma between two cookies", c.Name)
 	}
 	if c.isOwn() {
@@ -89,13 +90,13 @@ func (c *LegacyCookie) set(attribute string) (kind string, err error) {
 	name, value, _ := strings.Cut(attribute, "=")
 	switch {
 	case strings.EqualFold(name, "Path"):
-		if !legacyPath.MatchString(value) {
+		if !legacyPath().MatchString(value) {
 			return "", fmt.Errorf("the Path is %q; it must begin with / and have no other characters than A-Z a-z 0-9 . _ ~ / %% -", value)
 		}
 		c.Path = value
 		return "Path", nil
 	case strings.EqualFold(name, "Domain"):
-		if c.Domain = strings.TrimPrefix(value, "."); !legacyDomain.MatchString(c.Domain) {
+		if c.Domain = strings.TrimPrefix(value, "."); !legacyDomain().MatchString(c.Domain) {
 			return "", fmt.Errorf("the Domain is %q; it must be a host name such as example.org, in lower case", value)
 		}
 		return "Domain", nil

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
+
+	"example.com/coatcheck/internal/lazily"
 )
 
 // MaxLogo is the maximum size of a logo in bytes. A function has 4 KB for all its
@@ -34,10 +35,10 @@ var (
 	// logoValue matches numbers, colors, paths and transformations. It allows no quote,
 	// bracket, ampersand, colon or backslash, so a value cannot end early, name a scheme
 	// or hide a character.
-	logoValue = regexp.MustCompile(`^[A-Za-z0-9 \t\r\n.,#%()+-]*$`)
-	logoID    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
-	logoURL   = regexp.MustCompile(`^url\(#([A-Za-z][A-Za-z0-9_-]*)\)$`)
-	logoBox   = regexp.MustCompile(`^(-?[0-9.]+[ ,]+){2}[0-9.]*[1-9][0-9.]*[ ,]+[0-9.]*[1-9][0-9.]*$`)
+	logoValue = lazily.Regexp(`^[A-Za-z0-9 \t\r\n.,#%()+-]*$`)
+	logoID    = lazily.Regexp(`^[A-Za-z][A-Za-z0-9_-]*$`)
+	logoURL   = lazily.Regexp(`^url\(#([A-Za-z][A-Za-z0-9_-]*)\)$`)
+	logoBox   = lazily.Regexp(`^(-?[0-9.]+[ ,]+){2}[0-9.]*[1-9][0-9.]*[ ,]+[0-9.]*[1-9][0-9.]*$`)
 )
 
 const svgNamespace = "http://www.w3.org/2000/svg"
@@ -131,17 +132,17 @@ func writeStart(out *strings.Builder, start xml.StartElement) error {
 
 // logoAttribute returns the value that the page gets.
 func logoAttribute(key, value string) (string, error) {
-	reference := logoURL.FindStringSubmatch(value)
+	reference := logoURL().FindStringSubmatch(value)
 	switch {
 	case key == "xmlns" && value == svgNamespace:
 		return value, nil
-	case key == "id" && logoID.MatchString(value):
+	case key == "id" && logoID().MatchString(value):
 		return "logo-" + value, nil
 	case reference != nil:
 		return "url(#logo-" + reference[1] + ")", nil
-	case key == "viewBox" && !logoBox.MatchString(value):
+	case key == "viewBox" && !logoBox().MatchString(value):
 		return "", fmt.Errorf("%q must be four numbers such as 0 0 32 32", value)
-	case key == "xmlns", key == "id", !logoValue.MatchString(value), strings.Contains(strings.ToLower(value), "url"):
+	case key == "xmlns", key == "id", !logoValue().MatchString(value), strings.Contains(strings.ToLower(value), "url"):
 		return "", fmt.Errorf("%q is not allowed in a logo; write numbers, colors, paths, or url(#…) for a gradient of the logo itself", value)
 	}
 	return value, nil

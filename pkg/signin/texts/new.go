@@ -9,9 +9,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/go-json-experiment/json"
+
+	"example.com/coatcheck/internal/lazily"
 )
 
 // New returns the catalogue of a site that offers the languages with these BCP 47 tags, such
@@ -132,7 +133,7 @@ type entry struct {
 }
 
 // placeholder is compiled when it is needed: most programs have the texts of Default.
-var placeholder = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{[a-z_]+\}`) })
+var placeholder = lazily.Regexp(`\{[a-z_]+\}`)
 
 // placeholders returns the arguments that a text names, each once, sorted.
 func placeholders(text string) []string {

@@ -2,10 +2,10 @@ package markup
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
+
+	"example.com/coatcheck/internal/lazily"
 )
 
 // Needs is what the Content-Security-Policy must allow a page, beside its forms.
@@ -98,17 +98,11 @@ func (c *checker) link(tag *Tag) {
 	}
 }
 
-// lazily returns a regular expression that is made when it is first needed: most programs
-// have no templates to check.
-func lazily(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
-}
-
 var (
-	cssImport = lazily(`(?i)@import\b`)
-	cssFont   = lazily(`(?is)@font-face\s*\{[^}]*\}`)
-	cssURL    = lazily(`(?is)\burl\(\s*(?:"([^"]*)"|'([^']*)'|([^)"'\s]*))|\bimage-set\(\s*(?:"([^"]*)"|'([^']*)')`)
-	scheme    = lazily(`^[A-Za-z][A-Za-z0-9+.-]*:`)
+	cssImport = lazily.Regexp(`(?i)@import\b`)
+	cssFont   = lazily.Regexp(`(?is)@font-face\s*\{[^}]*\}`)
+	cssURL    = lazily.Regexp(`(?is)\burl\(\s*(?:"([^"]*)"|'([^']*)'|([^)"'\s]*))|\bimage-set\(\s*(?:"([^"]*)"|'([^']*)')`)
+	scheme    = lazily.Regexp(`^[A-Za-z][A-Za-z0-9+.-]*:`)
 )
 
 // style looks at the text of a style element. The policy allows it by its hash, so it must
