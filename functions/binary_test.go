@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	maxSize        = 12_900_000 // bytes of a function's binary
-	maxProfileSize = 12_800_000 // profile answers the most requests
-	maxZip         = 4_100_000  // bytes of profile's package, which stands for the others
+	maxSize        = 11_100_000 // bytes of a function's binary
+	maxProfileSize = 10_200_000 // profile answers the most requests
+	maxZip         = 3_600_000  // bytes of profile's package, which stands for the others
 
 	// convert has the drivers of every store that a monolith may keep its sessions in.
-	maxConvertSize = 26_100_000
-	maxConvertZip  = 8_300_000
+	maxConvertSize = 24_400_000
+	maxConvertZip  = 7_800_000
 
 	// callback has an OpenID client, and no password hashes.
-	maxCallbackZip = 4_400_000
+	maxCallbackZip = 3_850_000
 )
 
 // TestDeployedBinaries inspects the functions as sam build makes them for Lambda. They

@@ -17,6 +17,9 @@ func WantsPage(r *http.Request) bool {
 	html, json := 0.0, 0.0
 	for _, header := range r.Header.Values("Accept") {
 		for item := range strings.SplitSeq(header, ",") {
+			if name, _, _ := strings.Cut(item, ";"); !strings.ContainsAny(name, "hHjJ") { // as in html and json; parsing takes long
+				continue
+			}
 			kind, params, err := mime.ParseMediaType(item)
 			if err != nil {
 				continue

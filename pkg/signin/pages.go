@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"example.com/coatcheck/pkg/clientip"
@@ -86,7 +87,8 @@ type Pages struct {
 	menu   []MenuItem
 	logger *slog.Logger
 
-	templates map[string]func() *template.Template // by the name of the page
+	templates map[string]func() *template.Template // by the name of the page; each call returns another one, which nobody has executed
+	ready     sync.Map                             // by pageIn: the functions that return pages as fold makes them
 	policies  map[string]string                    // the Content-Security-Policy of pages, if it is not policy
 	policy    string
 }
@@ -170,8 +172,8 @@ type view struct {
 }
 
 // viewOf returns the view of a page that answers r.
-func (p *Pages) viewOf(r *http.Request, shown Page) view {
-	v := view{Page: shown, Language: languageOf(r), Look: &p.look}
+func (p *Pages) viewOf(r *http.Request, shown Page) *view {
+	v := &view{Page: shown, Language: languageOf(r), Look: &p.look}
 	s := session.FromContext(r.Context())
 	if s == nil {
 		v.Here = ""
@@ -183,21 +185,21 @@ func (p *Pages) viewOf(r *http.Request, shown Page) view {
 }
 
 // T returns the text with the key: see [texts.Language.HTML].
-func (v view) T(key string, args ...any) template.HTML { return v.Language.HTML(key, args...) }
+func (v *view) T(key string, args ...any) template.HTML { return v.Language.HTML(key, args...) }
 
 // Time returns an element with the day and the time of t.
-func (v view) Time(t time.Time) template.HTML {
+func (v *view) Time(t time.Time) template.HTML {
 	return template.HTML(`<time datetime="` + t.UTC().Format(time.RFC3339) + `">` + template.HTMLEscapeString(v.Language.Date(t)) + `</time>`)
 }
 
 // Ago returns in words how long ago t was.
-func (v view) Ago(t time.Time) string { return v.Language.Ago(time.Since(t)) }
+func (v *view) Ago(t time.Time) string { return v.Language.Ago(time.Since(t)) }
 
 // Device describes the sender of a User-Agent header in words.
-func (v view) Device(userAgent string) string { return describe(v.Language, userAgent) }
+func (v *view) Device(userAgent string) string { return describe(v.Language, userAgent) }
 
 // DeviceInText does the same for the middle of a sentence.
-func (v view) DeviceInText(userAgent string) string { return describeInText(v.Language, userAgent) }
+func (v *view) DeviceInText(userAgent string) string { return describeInText(v.Language, userAgent) }
 
 // choice is a value that a form offers, and the key of its text.
 type choice struct{ Value, Key string }
@@ -220,17 +222,38 @@ func (p *Pages) Write(w http.ResponseWriter, r *http.Request, status int, name s
 	writePage(w, p.admit(r), status, name, shown)
 }
 
+// bodies are buffers for pages, so that each page need not let one grow.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// pageIn names a page in a language.
+type pageIn struct {
+	name     string
+	language *texts.Language
+}
+
+// template returns the page of that name in the language. It is made when it is shown first: a
+// function shows few pages, in few languages, and a cold start would wait for all.
+func (p *Pages) template(name string, l *texts.Language) *template.Template {
+	made, ok := p.ready.Load(pageIn{name, l})
+	if !ok {
+		parsed, ok := p.templates[name]
+		if !ok {
+			panic(fmt.Errorf("signin: there is no page %q", name))
+		}
+		made, _ = p.ready.LoadOrStore(pageIn{name, l}, sync.OnceValue(func() *template.Template { return fold(parsed(), l, &p.look) }))
+	}
+	return made.(func() *template.Template)()
+}
+
 // writePage does what Write does, for the Pages of the request. There is no Vary header: it
 // is for caches, and no cache may store what we send.
 func writePage(w http.ResponseWriter, r *http.Request, status int, name string, shown Page) {
 	p := pagesOf(r.Context())
 	v := p.viewOf(r, shown)
-	template, ok := p.templates[name]
-	if !ok {
-		panic(fmt.Errorf("signin: there is no page %q", name))
-	}
-	var body bytes.Buffer
-	if err := template().Execute(&body, v); err != nil {
+	body := bodies.Get().(*bytes.Buffer)
+	defer bodies.Put(body)
+	body.Reset()
+	if err := p.template(name, v.Language).Execute(body, v); err != nil {
 		panic(fmt.Errorf("page %s: %w", name, err)) // an error in the template; recoverPanic answers it
 	}
 	h := w.Header()

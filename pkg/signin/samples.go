@@ -41,7 +41,7 @@ func (p *Pages) trySamples(name string, own []any, needs *markup.Needs) (problem
 // for a style, and gets one for images and fonts of the site.
 func (p *Pages) try(name string, v view, needs *markup.Needs) (problem string) {
 	var page strings.Builder
-	if err := p.templates[name]().Execute(&page, v); err != nil {
+	if err := p.template(name, v.Language).Execute(&page, &v); err != nil {
 		return err.Error()
 	}
 	shown, problems := markup.Check(page.String(), nil)

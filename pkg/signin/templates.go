@@ -30,8 +30,7 @@ const byteOrderMark = "\ufeff"
 // pageNames are the pages that our routes show.
 var pageNames = []string{"login", "profile", "sessions", "activity", "password", "reauthenticate", "redirect", "convert", "problem", "sso"}
 
-// pages are our own pages. Each is parsed when it is shown first: a function shows few of them,
-// and a cold start would wait for all.
+// pages are our own pages.
 var pages = ownPages()
 
 func ownPages() map[string]func() *template.Template {
@@ -40,9 +39,9 @@ func ownPages() map[string]func() *template.Template {
 	})
 	own := map[string]func() *template.Template{}
 	for _, name := range pageNames {
-		own[name] = sync.OnceValue(func() *template.Template {
+		own[name] = func() *template.Template {
 			return template.Must(template.Must(layout().Clone()).ParseFS(files, "pages/"+name+".html"))
-		})
+		}
 	}
 	return own
 }
@@ -109,7 +108,7 @@ func parseWith(read map[string]string) (map[string]func() *template.Template, er
 		if page.Lookup("main") == nil {
 			return nil, fmt.Errorf("%s.html has no {{define \"main\"}}…{{end}}, which the layout shows", name)
 		}
-		parsed[name] = func() *template.Template { return page }
+		parsed[name] = func() *template.Template { return template.Must(page.Clone()) } // an error would mean that it was executed
 	}
 	return parsed, nil
 }

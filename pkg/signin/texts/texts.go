@@ -103,15 +103,23 @@ func (m Message) String() string {
 // then takes the text whose key ends with the form of that number, such as .one or .other.
 // Text panics if the key is not in the catalogue, because that is a mistake in the program.
 func (l *Language) Text(key string, args ...any) string {
-	return fill(l.find(key, args), args, func(value any) string { return fmt.Sprint(value) })
+	return fill(l.find(key, args), args, func(value any) string {
+		if text, ok := value.(string); ok {
+			return text
+		}
+		return fmt.Sprint(value)
+	})
 }
 
 // HTML does the same as Text and returns HTML. It escapes the text and the values,
 // except those that are [template.HTML].
 func (l *Language) HTML(key string, args ...any) template.HTML {
 	return template.HTML(fill(template.HTMLEscapeString(l.find(key, args)), args, func(value any) string {
-		if html, ok := value.(template.HTML); ok {
-			return string(html)
+		switch value := value.(type) {
+		case template.HTML:
+			return string(value)
+		case string:
+			return template.HTMLEscapeString(value)
 		}
 		return template.HTMLEscaper(value)
 	}))
@@ -157,10 +165,36 @@ func (l *Language) all() map[string]string {
 	return texts
 }
 
+// fill replaces the names of arguments in a text, each in braces, by what show makes of their
+// values. What stands in braces and is no argument stays as it is.
 func fill(text string, args []any, show func(any) string) string {
-	pairs := make([]string, 0, len(args))
-	for i := 0; i+1 < len(args); i += 2 {
-		pairs = append(pairs, fmt.Sprintf("{%s}", args[i]), show(args[i+1]))
+	if len(args) == 0 {
+		return text
 	}
-	return strings.NewReplacer(pairs...).Replace(text)
+	var filled strings.Builder
+	for {
+		before, after, found := strings.Cut(text, "{")
+		filled.WriteString(before)
+		if !found {
+			return filled.String()
+		}
+		name, rest, closed := strings.Cut(after, "}")
+		if i := argument(args, name); closed && i >= 0 {
+			filled.WriteString(show(args[i]))
+			text = rest
+			continue
+		}
+		filled.WriteByte('{')
+		text = after
+	}
+}
+
+// argument returns where the value of the argument with that name is, or -1.
+func argument(args []any, name string) int {
+	for i := 0; i+1 < len(args); i += 2 {
+		if args[i] == name {
+			return i + 1
+		}
+	}
+	return -1
 }

@@ -17,7 +17,14 @@ func (l *Language) Date(t time.Time) string {
 }
 
 func (l *Language) month(m time.Month) string {
-	return strings.Fields(l.Text("date.months"))[m-time.January]
+	n := time.January
+	for name := range strings.FieldsSeq(l.Text("date.months")) {
+		if n == m {
+			return name
+		}
+		n++
+	}
+	panic("texts: " + l.Tag + " has no name of " + m.String()) // New has refused such a language
 }
 
 // Ago returns in words how long ago something was, in the largest unit that fits.
