@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/alexedwards/scs/v2/memstore"
@@ -16,15 +17,17 @@ import (
 
 // growthTables are what becomes of the figures when there are more sessions.
 var growthTables = []table{
-	{name: "memory", modules: []string{"github.com/alexedwards/scs/v2"}, measure: memory},
 	{name: "growth", modules: []string{"github.com/alexedwards/scs/v2"}, measure: growth},
 	{name: "list", measure: list},
 }
 
-// inMemory returns libraries that keep sessions in memory.
-var inMemory = []func(t *testing.T) library{
-	func(t *testing.T) library { return coatcheck(t, "Coatcheck", ours.New(), nil) },
-	func(*testing.T) library { return scsLibrary("scs", memstore.NewWithCleanupInterval(0), 0) },
+// inMemory are the libraries that keep sessions in memory.
+var inMemory = []struct {
+	name string
+	open func(t *testing.T) library
+}{
+	{"Coatcheck", func(t *testing.T) library { return coatcheck(t, "Coatcheck", ours.New(), nil) }},
+	{"scs", func(*testing.T) library { return scsLibrary("scs", memstore.NewWithCleanupInterval(0), 0) }},
 }
 
 // sizes returns numbers of sessions, or small ones if the cases are only tried.
@@ -37,29 +40,70 @@ func sizes(all ...int) []int {
 	return all
 }
 
-// memory is what a session takes of it, and what a full collection of all takes.
-func memory(t *testing.T) grid {
-	g := grid{head: []string{"", "memory", "bytes a session", "a full collection", "CPU ms"}}
-	for _, size := range sizes(10_000, 100_000, 1_000_000) {
-		var bytes, collections []samples
-		for _, open := range inMemory {
-			before := liveBytes()
-			l := open(t)
-			fill(t, l, size)
-			bytes = append(bytes, samples{{bytes: float64(liveBytes()-before) / float64(size)}})
-			var s samples
-			for range max(1, *rounds) {
-				s = append(s, measure(1, func(int) { runtime.GC() }))
-			}
-			collections = append(collections, s)
-			runtime.KeepAlive(l)
-		}
-		for i, name := range []string{"Coatcheck", "scs"} {
-			g.add(count(size)+" sessions: "+name, times(bytes[i].ratio(bytes[0], heap)), number(bytes[i].median(heap)),
-				times(collections[i].quiet(cpu)/collections[0].quiet(cpu)), number(collections[i].quiet(cpu)/1e6))
+// growth is what a session takes of the memory, what a full collection of all sessions takes, and a
+// check among them, by a thousand users in turn.
+func growth(t *testing.T) grid {
+	g := grid{head: []string{"", "memory", "bytes a session", "a full collection", "CPU ms", "a check", "CPU ns"}, plot: &plot{
+		file: "check-growth.svg", title: "A check among more sessions", across: "sessions in memory", up: "CPU nanoseconds a check",
+	}}
+	var all [][]stage
+	for _, library := range inMemory {
+		all = append(all, grow(t, library.open))
+		runtime.GC()
+	}
+	for i := range all[0] {
+		for j, library := range inMemory {
+			s, base := all[j][i], all[0][i]
+			g.add(count(s.size)+" sessions: "+library.name, times(s.bytes/base.bytes), number(s.bytes),
+				times(s.collection/base.collection), number(s.collection/1e6), times(s.ratio), number(s.check))
 		}
 	}
+	for j, library := range inMemory {
+		line := line{name: library.name}
+		for _, s := range all[j] {
+			line.points = append(line.points, [2]float64{float64(s.size), s.check})
+		}
+		g.plot.lines = append(g.plot.lines, line)
+	}
 	return g
+}
+
+// stage is what was measured when a library had so many sessions.
+type stage struct {
+	size              int
+	bytes             float64 // a session
+	collection, check float64 // CPU nanoseconds
+	ratio             float64 // of the check to one among the fewest sessions
+}
+
+// grow signs in more and more users. Each check takes turns with one of another store of the same
+// library, which has as many sessions as the first stage.
+func grow(t *testing.T, open func(t *testing.T) library) (stages []stage) {
+	all := sizes(1_000, 10_000, 100_000, 1_000_000)
+	few := open(t)
+	fewest := few.checkAll(t, fill(t, few, 0, all[0]))
+	before := liveBytes()
+	l, last := open(t), 0
+	var cookies []string
+	for _, size := range all {
+		cookies = append(cookies, fill(t, l, last, size)...)
+		last = size
+		held := before
+		for _, cookie := range cookies {
+			held += int64(len(cookie)) + 16 // a string's own
+		}
+		s := stage{size: size, bytes: float64(liveBytes()-held) / float64(size)}
+		var collections samples
+		for range max(1, *rounds) {
+			collections = append(collections, measure(1, func(int) { runtime.GC() }))
+		}
+		s.collection = collections.quiet(cpu)
+		checks := inTurn([]func(n int){fewest, l.checkAll(t, cookies)})
+		s.check, s.ratio = checks[1].quiet(cpu), checks[1].ratio(checks[0], cpu)
+		stages = append(stages, s)
+	}
+	runtime.KeepAlive(l)
+	return stages
 }
 
 // liveBytes returns how much of the heap is in use after a collection.
@@ -71,13 +115,13 @@ func liveBytes() int64 {
 	return int64(now.HeapAlloc)
 }
 
-// fill signs in so many users, and returns the requests of a thousand of them.
-func fill(t *testing.T, l library, size int) (requests []*http.Request) {
+// fill signs in the users from one number to another, and returns the cookies of a thousand of them.
+func fill(t *testing.T, l library, from, to int) (cookies []string) {
 	t.Helper()
-	kept := max(1, size/1000)
+	kept := max(1, (to-from)/1000)
 	w := &writer{header: http.Header{}}
 	login := newRequest("")
-	for user := range size {
+	for user := from; user < to; user++ {
 		w.reset()
 		login.Header.Set("User", strconv.Itoa(user))
 		r := *login
@@ -86,39 +130,19 @@ func fill(t *testing.T, l library, size int) (requests []*http.Request) {
 			t.Fatalf("%s: login %d answered %d", l.name, user, w.status)
 		}
 		if user%kept == 0 {
-			requests = append(requests, newRequest("", (&http.Response{Header: w.header}).Cookies()...))
+			cookie, _, _ := strings.Cut(w.header.Get("Set-Cookie"), ";")
+			cookies = append(cookies, strings.Clone(cookie))
 		}
 	}
-	return requests
+	return cookies
 }
 
-// growth is a check among so many sessions, by a thousand of the users in turn.
-func growth(t *testing.T) grid {
-	g := grid{head: []string{"", "CPU", "CPU ns"}, plot: &plot{
-		file: "check-growth.svg", title: "A check among more sessions", across: "sessions in memory", up: "CPU nanoseconds a check",
-	}}
-	all := sizes(1_000, 100_000, 1_000_000)
-	for _, open := range inMemory {
-		var cases []func(n int)
-		var name string
-		for _, size := range all {
-			l := open(t)
-			cases, name = append(cases, l.checkAll(t, fill(t, l, size))), l.name
-		}
-		measured, line := inTurn(cases), line{name: name}
-		for i, s := range measured {
-			g.add(count(all[i])+" sessions: "+name, times(s.ratio(measured[0], cpu)), number(s.quiet(cpu)))
-			line.points = append(line.points, [2]float64{float64(all[i]), s.quiet(cpu)})
-		}
-		g.plot.lines = append(g.plot.lines, line)
-	}
-	return g
-}
-
-// checkAll returns a func that sends n of the requests, in turn.
-func (l library) checkAll(t *testing.T, requests []*http.Request) func(n int) {
+// checkAll returns a func that sends n requests with the cookies, in turn.
+func (l library) checkAll(t *testing.T, cookies []string) func(n int) {
 	var checks []func(n int)
-	for _, r := range requests {
+	for _, cookie := range cookies {
+		r := newRequest("")
+		r.Header.Set("Cookie", cookie)
 		checks = append(checks, l.check(t, r, http.StatusNoContent))
 	}
 	next := 0
