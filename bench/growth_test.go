@@ -2,7 +2,6 @@ package bench_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -30,14 +29,21 @@ var inMemory = []struct {
 	{"scs", func(*testing.T) library { return scsLibrary("scs", memstore.NewWithCleanupInterval(0), 0) }},
 }
 
-// sizes returns numbers of sessions, or small ones if the cases are only tried.
-func sizes(all ...int) []int {
-	if trying() {
-		for i := range all {
-			all[i] = (i + 1) * 10
+// size is a number of sessions. A case that is only tried has fewer than it says.
+type size struct {
+	says string
+	n    int
+}
+
+func sizes(all ...int) (sizes []size) {
+	for i, n := range all {
+		s := size{number(float64(n)) + " sessions", n}
+		if trying() {
+			s.n = 10 * (i + 1)
 		}
+		sizes = append(sizes, s)
 	}
-	return all
+	return sizes
 }
 
 // growth is what a session takes of the memory, what a full collection of all sessions takes, and a
@@ -54,14 +60,14 @@ func growth(t *testing.T) grid {
 	for i := range all[0] {
 		for j, library := range inMemory {
 			s, base := all[j][i], all[0][i]
-			g.add(count(s.size)+" sessions: "+library.name, times(s.bytes/base.bytes), number(s.bytes),
+			g.add(s.size.says+": "+library.name, times(s.bytes/base.bytes), number(s.bytes),
 				times(s.collection/base.collection), number(s.collection/1e6), times(s.ratio), number(s.check))
 		}
 	}
 	for j, library := range inMemory {
 		line := line{name: library.name}
 		for _, s := range all[j] {
-			line.points = append(line.points, [2]float64{float64(s.size), s.check})
+			line.points = append(line.points, [2]float64{float64(s.size.n), s.check})
 		}
 		g.plot.lines = append(g.plot.lines, line)
 	}
@@ -70,7 +76,7 @@ func growth(t *testing.T) grid {
 
 // stage is what was measured when a library had so many sessions.
 type stage struct {
-	size              int
+	size              size
 	bytes             float64 // a session
 	collection, check float64 // CPU nanoseconds
 	ratio             float64 // of the check to one among the fewest sessions
@@ -81,18 +87,18 @@ type stage struct {
 func grow(t *testing.T, open func(t *testing.T) library) (stages []stage) {
 	all := sizes(1_000, 10_000, 100_000, 1_000_000)
 	few := open(t)
-	fewest := few.checkAll(t, fill(t, few, 0, all[0]))
+	fewest := few.checkAll(t, fill(t, few, 0, all[0].n))
 	before := liveBytes()
 	l, last := open(t), 0
 	var cookies []string
 	for _, size := range all {
-		cookies = append(cookies, fill(t, l, last, size)...)
-		last = size
+		cookies = append(cookies, fill(t, l, last, size.n)...)
+		last = size.n
 		held := before
 		for _, cookie := range cookies {
 			held += int64(len(cookie)) + 16 // a string's own
 		}
-		s := stage{size: size, bytes: float64(liveBytes()-held) / float64(size)}
+		s := stage{size: size, bytes: float64(liveBytes()-held) / float64(size.n)}
 		var collections samples
 		for range max(1, *rounds) {
 			collections = append(collections, measure(1, func(int) { runtime.GC() }))
@@ -163,14 +169,14 @@ func list(t *testing.T) grid {
 	all := sizes(10, 100, 1_000)
 	var cases []func(n int)
 	for _, size := range all {
-		user := fmt.Sprint("user of ", size)
-		for range size {
+		user := "user of " + size.says
+		for range size.n {
 			l.signIn(t, user)
 		}
 		cases = append(cases, func(n int) {
 			for range n {
-				if found, err := l.list(context.Background(), user); err != nil || found != size {
-					t.Fatalf("%d sessions listed, %v; want %d", found, err, size)
+				if found, err := l.list(context.Background(), user); err != nil || found != size.n {
+					t.Fatalf("%d sessions listed, %v; want %d", found, err, size.n)
 				}
 			}
 		})
@@ -178,14 +184,12 @@ func list(t *testing.T) grid {
 	measured, line := inTurn(cases), line{name: "Coatcheck"}
 	for i, size := range all {
 		for j := range measured[i] {
-			measured[i][j] = measured[i][j].each(size)
+			measured[i][j] = measured[i][j].each(size.n)
 		}
 		s := measured[i]
-		g.add(count(size)+" sessions", times(s.ratio(measured[0], cpu)), number(s.quiet(cpu)), number(s.quiet(cpu)*float64(size)/1000), number(s.median(heap)))
-		line.points = append(line.points, [2]float64{float64(size), s.quiet(cpu)})
+		g.add(size.says, times(s.ratio(measured[0], cpu)), number(s.quiet(cpu)), number(s.quiet(cpu)*float64(size.n)/1000), number(s.median(heap)))
+		line.points = append(line.points, [2]float64{float64(size.n), s.quiet(cpu)})
 	}
 	g.plot.lines = append(g.plot.lines, line)
 	return g
 }
-
-func count(n int) string { return number(float64(n)) }
