@@ -38,6 +38,7 @@ type table struct {
 	name    string
 	modules []string // other people's, whose versions stand below the table
 	npm     []string // packages, the same
+	paper   bool     // nothing is measured, but computed
 	measure func(t *testing.T) grid
 }
 
@@ -127,8 +128,10 @@ func (g grid) markdown() string {
 // below returns the line below the table: how, when, where and with which versions it was measured.
 func (table table) below(t *testing.T, g grid) string {
 	t.Helper()
-	parts := []string{"`make bench TABLE=" + table.name + "`", time.Now().UTC().Format("2 January 2006"),
-		fmt.Sprintf("%d rounds", *rounds), machine(t), "Go " + strings.TrimPrefix(runtime.Version(), "go")}
+	parts := []string{"`make bench TABLE=" + table.name + "`", time.Now().UTC().Format("2 January 2006")}
+	if !table.paper {
+		parts = append(parts, fmt.Sprintf("%d rounds", *rounds), machine(t), "Go "+strings.TrimPrefix(runtime.Version(), "go"))
+	}
 	for _, module := range table.modules {
 		parts = append(parts, strings.TrimPrefix(module, "github.com/")+" "+goList(t, "-f", "{{.Version}}", module))
 	}
@@ -138,7 +141,7 @@ func (table table) below(t *testing.T, g grid) string {
 	return "<sub>" + strings.Join(append(parts, g.more...), "; ") + ".</sub>\n"
 }
 
-// machine describes the processors and the load that others put on them.
+// machine describes the processors.
 func machine(t *testing.T) string {
 	t.Helper()
 	info, _ := os.ReadFile("/proc/cpuinfo") // Linux has it
