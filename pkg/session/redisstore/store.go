@@ -87,8 +87,8 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// Store is a [session.Store] in Redis. A call is one round trip, and List is two. If
-// no answer comes, every call except Create is sent again, three times in all. A
+// Store is a [session.CreateLister] in Redis. A call is one round trip, and List is two. If
+// no answer comes, every call except Create and CreateAndList is sent again, three times in all. A
 // call ends when its context ends, whatever the options of the client are. Redis may
 // still carry out a write after that.
 type Store struct {

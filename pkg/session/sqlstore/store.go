@@ -24,6 +24,10 @@
 //	db.SetMaxIdleConns(10)
 //	db.SetConnMaxIdleTime(5 * time.Minute)
 //
+// A login is one statement too, a CALL. The user who calls it needs EXECUTE, which everybody
+// has unless it was revoked from PUBLIC, and no rights beyond those on the table. The
+// procedure commits by itself, so a connection must not be inside a transaction.
+//
 // If the primary loses data, the sessions in that data are lost too. A crash can
 // undo a logout if synchronous_commit is off. A failover can undo a logout if the
 // replica is asynchronous. Behind PgBouncer before 1.21 in its transaction mode, add
@@ -61,7 +65,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// Store is a [session.Store] on one table. It starts no goroutine and closes
+// Store is a [session.CreateLister] on one table. It starts no goroutine and closes
 // nothing.
 //
 // Every write is sent once, whatever error the driver returns, because it uses a
