@@ -36,6 +36,11 @@ type redisStores struct {
 }
 
 func openRedis(_ context.Context, address string) (Stores, error) {
+	for _, option := range []string{"read_only", "replica_only", "route_by_latency", "route_randomly"} {
+		if strings.Contains(address, option+"=") {
+			return nil, fmt.Errorf("the address of Redis has the option %s, by which reads could come from a replica, which does not know yet what was ended; leave it out", option)
+		}
+	}
 	options, err := redis.ParseURL(address)
 	if err != nil || ambiguous(address) { // the error would quote the address
 		return nil, errors.New("the address of Redis cannot be read; write it as redis://host:6379 or redis://user:password@host:6379/0, " +
