@@ -34,6 +34,8 @@ var broken = []struct {
 	{"touch moves back", "A late Touch moves the time back.", newBackwards, 20, 9},
 	{"update undoes a touch", "Update writes the times that it has read.", newUndoing, 32, 9},
 	{"conflict that was a success", "Update answers a retry that meets its own write with a conflict.", newForgetfulOfItself, 8, 8},
+	{"lists before it creates", "CreateAndList is two steps, and the list is the first.", newListingFirst, 24, 5},
+	{"lists only what is old", "CreateAndList leaves out the session that was made before.", newListingOld, 15, 5},
 	{"whose session", "Delete finds a session by its ID alone.", newOwnerless, 34, 8},
 }
 
@@ -368,4 +370,38 @@ func (o *ownerless) Delete(ctx context.Context, k session.Key, secret *[32]byte,
 		k.Owner = strings.Clone(owner.(string))
 	}
 	return o.under.Delete(ctx, k, secret, now)
+}
+
+// listingFirst creates and lists, but the other way round.
+type listingFirst struct{ *under }
+
+func newListingFirst() session.Store { return listingFirst{newUnder()} }
+
+func (l listingFirst) CreateAndList(ctx context.Context, s *session.Session) ([]*session.Session, error) {
+	all, err := l.List(ctx, s.Key().Owner)
+	if err != nil {
+		return nil, err
+	}
+	runtime.Gosched()
+	return append(all, s), l.Create(ctx, s)
+}
+
+// listingOld lists with an index that is one session behind.
+type listingOld struct {
+	*under
+	last string
+}
+
+func newListingOld() session.Store { return &listingOld{under: newUnder()} }
+
+func (l *listingOld) CreateAndList(ctx context.Context, s *session.Session) ([]*session.Session, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.Create(ctx, s); err != nil {
+		return nil, err
+	}
+	all, err := l.List(ctx, s.Key().Owner)
+	all = slices.DeleteFunc(all, func(s *session.Session) bool { return s.ID == l.last })
+	l.last = s.ID
+	return all, err
 }
