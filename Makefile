@@ -198,8 +198,8 @@ $(OTHER_TREE):
 	GOFLAGS= go mod edit -replace example.com/coatcheck=$(abspath $(TREE)) $@
 
 .PHONY: race
-race: ## Let a logout cross another request, RACES times in each case, in our library and others
-	cd bench && go run ./race -races $(or $(RACES),5000)
+race: ## Let a logout cross another request, at most RACES times in each case, in our library and others
+	cd bench && go run ./race -races $(or $(RACES),10000)
 
 .PHONY: benchmarks
 benchmarks: ## Run the benchmarks that stand beside the code, and those in Chromium

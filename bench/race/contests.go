@@ -12,6 +12,8 @@ type surroundings struct {
 	ctx   context.Context
 	redis string        // the address
 	work  time.Duration // of a request, after it has read the session
+	races int           // of each contest, if it can have them by the limit
+	limit time.Duration
 }
 
 // contest is one library in one configuration, and one request that the logout crosses.

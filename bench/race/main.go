@@ -20,37 +20,39 @@ import (
 )
 
 func main() {
-	races := flag.Int("races", 5000, "how many races each case runs")
-	work := flag.Duration("work", 2*time.Millisecond, "how long a request works after it has read the session")
+	around := surroundings{ctx: context.Background()}
+	flag.IntVar(&around.races, "races", 10_000, "how many races each case runs")
+	flag.DurationVar(&around.limit, "limit", 20*time.Second, "how long each case begins new races")
+	flag.DurationVar(&around.work, "work", 2*time.Millisecond, "how long a request works after it has read the session")
 	only := flag.String("only", "", "run the cases whose names this regular expression matches")
 	flag.Parse()
-	if err := run(context.Background(), *races, *work, *only); err != nil {
+	if err := run(around, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "race:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, races int, work time.Duration, only string) error {
+func run(around surroundings, only string) error {
 	chosen, err := regexp.Compile(only)
 	if err != nil {
 		return fmt.Errorf("-only: %w", err)
 	}
-	redis, stop, err := redistest.Open()
+	server, stop, err := redistest.Open()
 	if err != nil {
 		return err
 	}
 	defer stop()
-	around := surroundings{ctx: ctx, redis: redis.Options().Addr, work: work}
+	around.redis = server.Options().Addr
 	if err := around.printVersions(); err != nil {
 		return err
 	}
 	fmt.Print("| library | store | the request | races | signed in again | per million |\n|---|---|---|---:|---:|---:|\n")
-	var ours int
+	ours := 0
 	for _, c := range contests() {
 		if !chosen.MatchString(c.name()) {
 			continue
 		}
-		again, err := c.run(around, races)
+		races, again, err := c.run(around)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name(), err)
 		}

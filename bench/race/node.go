@@ -29,7 +29,7 @@ func onNode(script string, onRedis bool, setting string) func(surroundings) (str
 			return "", nil, err
 		}
 		cmd := exec.Command("node", filepath.Join(project, script))
-		cmd.Env = append(os.Environ(), "NODE_PATH="+packages, "NODE_ENV=production", "PREFIX="+script+":",
+		cmd.Env = append(os.Environ(), "NODE_PATH="+packages, "NO_DEPRECATION=express-session", "PREFIX="+script+":",
 			fmt.Sprint("WORK=", around.work.Milliseconds()), setting)
 		if onRedis {
 			cmd.Env = append(cmd.Env, "REDIS=redis://"+around.redis)

@@ -11,33 +11,35 @@ import (
 
 const (
 	atOnce = 16   // races at a time
-	batch  = 1000 // sessions that are made before their races begin
+	batch  = 250 // sessions that are made before their races begin
 )
 
 // aging is how old a session is before its race where its life is to be extended: a touch of
 // Coatcheck is due after a tenth of the idle timeout, here a second.
 const aging = 1100 * time.Millisecond
 
-// run lets the races run, and returns after how many the old cookie was signed in.
-func (c contest) run(around surroundings, races int) (again int, err error) {
+// run lets the races run, and returns how many there were, and after how many the old cookie was
+// signed in.
+func (c contest) run(around surroundings) (races, again int, err error) {
 	url, closeServer, err := c.open(around)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer closeServer()
 	p := newPeer(url)
 	if err := p.works(c.path); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	begun := func() { time.Sleep(rand.N(2 * around.work)) }
-	for left := races; left > 0; left -= batch {
-		more, err := p.races(c, min(left, batch), begun)
+	for end := time.Now().Add(around.limit); races < around.races && time.Now().Before(end); {
+		n := min(batch, around.races-races)
+		more, err := p.races(c, n, begun)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
-		again += more
+		races, again = races+n, again+more
 	}
-	return again, nil
+	return races, again, nil
 }
 
 // works returns an error if the server does not do alone what the races ask of it.

@@ -38,12 +38,16 @@ async function main() {
     }
   }
   const auth = betterAuth(options)
-  const signUp = () => ({ ...user, email: `${crypto.randomUUID()}@example.com` })
 
-  // Each race has a user of its own, as other libraries have no list of one user's sessions that
-  // all the races would share.
+  // A hundred users take turns: the memory adapter looks through all users at each call, and the
+  // sessions of one user have a list that each sign-in writes anew.
+  const users = Array.from({ length: 100 }, (_, i) => ({ ...user, email: `alice-${i}@example.com` }))
+  for (const body of users) await auth.api.signUpEmail({ body })
+  let turn = 0
+  const next = ({ email, password }) => auth.api.signInEmail({ body: { email, password }, asResponse: true })
+
   const routes = {
-    '/login': () => auth.api.signUpEmail({ body: signUp(), asResponse: true }),
+    '/login': () => next(users[turn++ % users.length]),
     '/logout': (headers) => auth.api.signOut({ headers, asResponse: true }),
     '/plain': async (headers) => {
       const session = await auth.api.getSession({ headers })
