@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	atOnce = 16   // races at a time
+	atOnce = 16  // races at a time
 	batch  = 250 // sessions that are made before their races begin
 )
 
