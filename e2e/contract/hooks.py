@@ -104,6 +104,8 @@ def true_body(case, name):
             return {"password": password}
         case "POST /password":
             return {"current_password": password, "new_password": base64.b32encode(os.urandom(20)).decode()}
+        case "POST /preferences":
+            return {"theme": "dark", "language": "de-AT"}
         case "POST /sso/ended":
             return dict(parse_qsl(requests.get(PROVIDER + "/notice", timeout=60).text))
     return None
