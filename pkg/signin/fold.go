@@ -8,23 +8,19 @@ import (
 	"io"
 	"slices"
 	"text/template/parse"
-
-	"example.com/coatcheck/pkg/signin/texts"
 )
 
-// always are the parts of a view that are the same in every answer in one language, whoever asks.
-var always = []string{"T", "Language", "Look"}
-
-// fold makes a parsed page ready to be shown in one language. html/template escapes it, and then
-// each part that is the same in every answer, such as {{$.T "login.title"}} or the style sheet, is
-// executed once and replaced by what it prints. So what an answer shows is what it would show
-// without fold, and is escaped in the same way, but most of it is text already.
-func fold(page *template.Template, l *texts.Language, look *look) *template.Template {
+// fold makes a parsed page ready to be shown. html/template escapes it, and then each part that
+// depends on nothing but the parts of the view that are always the same, such as
+// {{$.T "login.title"}}, the style sheet or the menu, is executed once and replaced by what it
+// prints. So an answer shows what it would show without fold, escaped in the same way, but
+// most of it is text already. fixed has the parts of the view that always names.
+func fold(page *template.Template, fixed *view, always []string) *template.Template {
 	// The first execution escapes the templates, whatever its data.
 	if unsafe := (*template.Error)(nil); errors.As(page.Execute(io.Discard, nil), &unsafe) {
 		panic(fmt.Errorf("signin: %w", unsafe)) // NewPages has refused such a template
 	}
-	f := folder{page: page, fixed: &view{Language: l, Look: look}, getsView: map[string]bool{}}
+	f := folder{page: page, fixed: fixed, always: always, getsView: map[string]bool{}}
 	f.mark(page.Name(), true)
 	for name, all := range f.getsView {
 		if all && !f.redefined {
@@ -38,6 +34,7 @@ func fold(page *template.Template, l *texts.Language, look *look) *template.Temp
 type folder struct {
 	page      *template.Template
 	fixed     *view           // has what is always the same
+	always    []string        // the names of its fields and methods
 	getsView  map[string]bool // the templates that are called, and whether each call gives them the view
 	redefined bool            // whether a template gives $ another meaning
 }
@@ -142,7 +139,7 @@ func (f *folder) text(n parse.Node, dot bool) ([]byte, bool) {
 	if dot {
 		meaning = page
 	}
-	if !fixedNode(n, meaning) {
+	if !f.fixedNode(n, meaning) {
 		return nil, false
 	}
 	root := f.page.Tree.Root
@@ -164,47 +161,47 @@ const (
 )
 
 // fixedNode reports whether a node always prints the same.
-func fixedNode(n parse.Node, dot meaning) bool {
+func (f *folder) fixedNode(n parse.Node, dot meaning) bool {
 	if b := branchOf(n); b != nil {
 		inner := fixed
 		if b.NodeType == parse.NodeIf {
 			inner = dot
 		}
-		return fixedPipe(b.Pipe, dot) && fixedList(b.List, inner) && fixedList(b.ElseList, dot)
+		return f.fixedPipe(b.Pipe, dot) && f.fixedList(b.List, inner) && f.fixedList(b.ElseList, dot)
 	}
 	switch n := n.(type) {
 	case *parse.TextNode:
 		return true
 	case *parse.ActionNode:
-		return fixedPipe(n.Pipe, dot)
+		return f.fixedPipe(n.Pipe, dot)
 	}
 	return false
 }
 
-func fixedList(l *parse.ListNode, dot meaning) bool {
-	return l == nil || !slices.ContainsFunc(l.Nodes, func(n parse.Node) bool { return !fixedNode(n, dot) })
+func (f *folder) fixedList(l *parse.ListNode, dot meaning) bool {
+	return l == nil || !slices.ContainsFunc(l.Nodes, func(n parse.Node) bool { return !f.fixedNode(n, dot) })
 }
 
-func fixedPipe(p *parse.PipeNode, dot meaning) bool {
+func (f *folder) fixedPipe(p *parse.PipeNode, dot meaning) bool {
 	return len(p.Decl) == 0 && !slices.ContainsFunc(p.Cmds, func(c *parse.CommandNode) bool {
-		return slices.ContainsFunc(c.Args, func(n parse.Node) bool { return !fixedArg(n, dot) })
+		return slices.ContainsFunc(c.Args, func(n parse.Node) bool { return !f.fixedArg(n, dot) })
 	})
 }
 
 // fixedArg reports whether a part of a command is always the same. An identifier is a function of
 // html/template, and each of these depends on its arguments alone.
-func fixedArg(n parse.Node, dot meaning) bool {
+func (f *folder) fixedArg(n parse.Node, dot meaning) bool {
 	switch n := n.(type) {
 	case *parse.StringNode, *parse.NumberNode, *parse.BoolNode, *parse.IdentifierNode:
 		return true
 	case *parse.DotNode:
 		return dot == fixed
 	case *parse.FieldNode:
-		return dot == fixed || dot == page && slices.Contains(always, n.Ident[0])
+		return dot == fixed || dot == page && slices.Contains(f.always, n.Ident[0])
 	case *parse.VariableNode:
-		return n.Ident[0] == "$" && len(n.Ident) > 1 && slices.Contains(always, n.Ident[1])
+		return n.Ident[0] == "$" && len(n.Ident) > 1 && slices.Contains(f.always, n.Ident[1])
 	case *parse.PipeNode:
-		return fixedPipe(n, dot)
+		return f.fixedPipe(n, dot)
 	}
 	return false
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -88,7 +89,7 @@ type Pages struct {
 	logger *slog.Logger
 
 	templates map[string]func() *template.Template // by the name of the page; each call returns another one, which nobody has executed
-	ready     sync.Map                             // by pageIn: the functions that return pages as fold makes them
+	ready     sync.Map                             // by pageIn: functions that return what fold makes of the templates
 	policies  map[string]string                    // the Content-Security-Policy of pages, if it is not policy
 	policy    string
 }
@@ -164,23 +165,22 @@ type Page struct {
 // view is what a template shows: the layout that all pages share, and in Data the data
 // of the single page. Its methods write in the language of the page.
 type view struct {
-	Page
-	Theme    string     // light or dark; anything else follows the system
-	Menu     []MenuItem // for signed-in users
-	Language *texts.Language
-	Look     *look
+	Title, Here string // as in Page
+	Data        any
+	Theme       string     // light or dark; anything else follows the system
+	Menu        []MenuItem // for signed-in users
+	Language    *texts.Language
+	Look        *look
 }
 
 // viewOf returns the view of a page that answers r.
 func (p *Pages) viewOf(r *http.Request, shown Page) *view {
-	v := &view{Page: shown, Language: languageOf(r), Look: &p.look}
-	s := session.FromContext(r.Context())
-	if s == nil {
-		v.Here = ""
-		return v
+	v := &view{Title: shown.Title, Data: shown.Data, Language: languageOf(r), Look: &p.look}
+	if s := session.FromContext(r.Context()); s != nil {
+		v.Here = shown.Here
+		v.Theme = s.Values[authn.ValueTheme]
+		v.Menu = p.menuOf(s)
 	}
-	v.Theme = s.Values[authn.ValueTheme]
-	v.Menu = p.menuOf(s)
 	return v
 }
 
@@ -225,22 +225,30 @@ func (p *Pages) Write(w http.ResponseWriter, r *http.Request, status int, name s
 // bodies are buffers for pages, so that each page need not let one grow.
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// pageIn names a page in a language.
+// pageIn names a page as fold makes it: all that decides what every answer with it shows.
 type pageIn struct {
-	name     string
-	language *texts.Language
+	name        string
+	language    *texts.Language
+	title, here string
+	entries     int // of the menu: users without a password have one less
 }
 
-// template returns the page of that name in the language. It is made when it is shown first: a
+// template returns the page of that name, for views like v. It is made when it is shown first: a
 // function shows few pages, in few languages, and a cold start would wait for all.
-func (p *Pages) template(name string, l *texts.Language) *template.Template {
-	made, ok := p.ready.Load(pageIn{name, l})
+func (p *Pages) template(name string, v *view) *template.Template {
+	key := pageIn{name, v.Language, v.Title, v.Here, len(v.Menu)}
+	always := []string{"T", "Language", "Look", "Title", "Menu", "Here"}
+	if v.Here != "" && !slices.ContainsFunc(v.Menu, func(m MenuItem) bool { return m.Path == v.Here }) {
+		key.here, always = "another", always[:5] // there may be as many as there are paths
+	}
+	made, ok := p.ready.Load(key)
 	if !ok {
 		parsed, ok := p.templates[name]
 		if !ok {
 			panic(fmt.Errorf("signin: there is no page %q", name))
 		}
-		made, _ = p.ready.LoadOrStore(pageIn{name, l}, sync.OnceValue(func() *template.Template { return fold(parsed(), l, &p.look) }))
+		fixed := &view{Title: v.Title, Here: v.Here, Menu: v.Menu, Language: v.Language, Look: v.Look}
+		made, _ = p.ready.LoadOrStore(key, sync.OnceValue(func() *template.Template { return fold(parsed(), fixed, always) }))
 	}
 	return made.(func() *template.Template)()
 }
@@ -253,7 +261,7 @@ func writePage(w http.ResponseWriter, r *http.Request, status int, name string, 
 	body := bodies.Get().(*bytes.Buffer)
 	defer bodies.Put(body)
 	body.Reset()
-	if err := p.template(name, v.Language).Execute(body, v); err != nil {
+	if err := p.template(name, v).Execute(body, v); err != nil {
 		panic(fmt.Errorf("page %s: %w", name, err)) // an error in the template; recoverPanic answers it
 	}
 	h := w.Header()

@@ -31,7 +31,12 @@ type profile struct {
 
 // profilePage is the data of the page.
 type profilePage struct {
-	profile
+	UserID, Username, DisplayName string
+	Roles                         []string
+	Preferences                   map[string]string
+	SignedInAt                    *time.Time
+	ExpiresAt                     time.Time
+
 	IP        string // the address at the sign-in
 	Themes    []choice
 	Languages []*texts.Language
@@ -49,7 +54,8 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 	}
 	languages := pagesOf(r.Context()).texts
 	writePage(w, r, http.StatusOK, "profile", Page{"menu.profile", homePath, profilePage{
-		p, s.IP, themes, languages.Languages(), languages.Find(s.Values[authn.ValueLanguage]), r.URL.RequestURI() == onlySession && !hasPassword(s),
+		p.UserID, p.Username, p.DisplayName, p.Roles, p.Preferences, p.SignedInAt, p.ExpiresAt,
+		s.IP, themes, languages.Languages(), languages.Find(s.Values[authn.ValueLanguage]), r.URL.RequestURI() == onlySession && !hasPassword(s),
 	}})
 }
 

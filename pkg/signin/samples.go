@@ -22,7 +22,7 @@ func (p *Pages) trySamples(name string, own []any, needs *markup.Needs) (problem
 	}
 	for n, l := range p.texts.Languages() {
 		for i, d := range data {
-			visitor := view{Page: Page{Title: "problem.title", Data: d}, Language: l, Look: &p.look}
+			visitor := view{Title: "problem.title", Data: d, Language: l, Look: &p.look}
 			user := visitor
 			user.Here, user.Theme, user.Menu = homePath, "dark", p.menu
 			problem = p.try(name, user, needs)
@@ -41,7 +41,7 @@ func (p *Pages) trySamples(name string, own []any, needs *markup.Needs) (problem
 // for a style, and gets one for images and fonts of the site.
 func (p *Pages) try(name string, v view, needs *markup.Needs) (problem string) {
 	var page strings.Builder
-	if err := p.template(name, v.Language).Execute(&page, &v); err != nil {
+	if err := p.template(name, &v).Execute(&page, &v); err != nil {
 		return err.Error()
 	}
 	shown, problems := markup.Check(page.String(), nil)
@@ -70,10 +70,12 @@ func (p *Pages) samplesOf(name string) []any {
 			loginForm{Next: homePath, Notice: "login.no_cookie", OffersStay: true, Provider: "Example"},
 		}
 	case "profile":
-		alice := profile{UserID: "1", Username: "alice", DisplayName: "Alice", Roles: []string{"member", "admin"}, Preferences: map[string]string{"theme": "dark", "language": "de"}, SignedInAt: &at, ExpiresAt: at}
 		return []any{
-			profilePage{profile: alice, IP: "192.0.2.1", Themes: themes, Languages: p.texts.Languages(), Preferred: p.texts.Languages()[0]},
-			profilePage{profile: profile{Username: "bob", Preferences: map[string]string{}, ExpiresAt: at}, Themes: themes, Languages: p.texts.Languages(), OnlySession: true},
+			profilePage{
+				UserID: "1", Username: "alice", DisplayName: "Alice", Roles: []string{"member", "admin"}, Preferences: map[string]string{"theme": "dark", "language": "de"},
+				SignedInAt: &at, ExpiresAt: at, IP: "192.0.2.1", Themes: themes, Languages: p.texts.Languages(), Preferred: p.texts.Languages()[0],
+			},
+			profilePage{Username: "bob", Preferences: map[string]string{}, ExpiresAt: at, Themes: themes, Languages: p.texts.Languages(), OnlySession: true},
 		}
 	case "sessions":
 		this := sessionInfo{ID: "1", CreatedAt: at, LastSeenAt: at, IP: "192.0.2.1", UserAgent: firefox, LastIP: "192.0.2.1", LastUserAgent: firefox, Current: true}
