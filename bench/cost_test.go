@@ -2,6 +2,8 @@ package bench_test
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 )
 
@@ -60,4 +62,20 @@ func dollars(n float64) string {
 		return fmt.Sprintf("%.2f", n)
 	}
 	return number(n)
+}
+
+// TestPrices tests that other documents have the same prices and the same assumptions.
+func TestPrices(t *testing.T) {
+	for file, want := range map[string]string{
+		"../docs/costs.md":    fmt.Sprintf("%v and %v for a million units", readPrice, writePrice),
+		"../docs/capacity.md": fmt.Sprintf("makes 50\nrequests that check the session, of which %.0f touch it; every second one signs in, and every fourth one signs out", touchedShare*50),
+	} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s does not say %q", file, want)
+		}
+	}
 }
