@@ -100,7 +100,7 @@ func grow(t *testing.T, open func(t *testing.T) library) (stages []stage) {
 		}
 		s := stage{size: size, bytes: float64(liveBytes()-held) / float64(size.n)}
 		var collections samples
-		for range max(1, *rounds) {
+		for range min(3, max(1, *rounds)) { // a large one takes seconds
 			collections = append(collections, measure(1, func(int) { runtime.GC() }))
 		}
 		s.collection = collections.quiet(cpu)
