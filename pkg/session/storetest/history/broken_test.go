@@ -34,8 +34,8 @@ var broken = []struct {
 	{"touch moves back", "A late Touch moves the time back.", newBackwards, 20, 9},
 	{"update undoes a touch", "Update writes the times that it has read.", newUndoing, 32, 9},
 	{"conflict that was a success", "Update answers a retry that meets its own write with a conflict.", newForgetfulOfItself, 8, 8},
-	{"lists before it creates", "CreateAndList is two steps, and the list is the first.", newListingFirst, 24, 5},
-	{"lists only what is old", "CreateAndList leaves out the session that was made before.", newListingOld, 15, 5},
+	{"lists before it creates", "CreateAndList is two steps, and the list is the first.", newListingFirst, 24, 12},
+	{"lists only what is old", "CreateAndList leaves out the session that was made before.", newListingOld, 15, 12},
 	{"whose session", "Delete finds a session by its ID alone.", newOwnerless, 34, 8},
 }
 

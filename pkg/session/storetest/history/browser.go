@@ -141,8 +141,8 @@ func (v *visit) loggedIn(made *login, sent sent, got outcome) {
 			made.ended = append(made.ended, sent.session.id)
 		}
 	case destroy:
-		if got == done {
-			return // recorded as what a login promises
+		if got == done && !made.has(sent.session.id) {
+			return // the session that the browser had: recorded as what a login promises
 		}
 	default:
 		made.clean = made.clean && sent.outcome != unknown

@@ -24,7 +24,7 @@ func TestShorterIsSound(t *testing.T) {
 			for _, s := range steps {
 				less = append(less, until(steps, s.Call), until(steps, s.Return))
 			}
-			less = append(less, blinded(steps, toTimes), blinded(steps, toData), blinded(blinded(steps, toTimes), toData))
+			less = append(less, steps, blinded(steps, toTimes), blinded(steps, toData), blinded(blinded(steps, toTimes), toData))
 			for _, steps := range less {
 				less = append(less, slices.DeleteFunc(slices.Clone(steps), looks))
 			}
