@@ -1,7 +1,7 @@
 """Signs in for each case, and gives some cases what cannot be made up: passwords that are
 right, sessions that exist, the monolith's cookies, the ways to a provider and back.
 
-A case gets these by what it holds, and not by chance: so a case that fails fails again.
+A case gets these by its turn, and not by chance: the same inputs have the same turn.
 """
 
 import base64
@@ -25,7 +25,8 @@ USERS = int(os.environ["CONTRACT_USERS"])
 SESSION = "__Host-SESSIONID"
 
 numbers = itertools.count()
-counters = {}  # of cases without inputs, by their operation
+counters = {}  # of cases, by their operation
+taken = {}  # the turn of a case, by its inputs
 passwords = {}  # of users who have changed it
 signed_in = {}  # the user and the ID of each session, by its token
 report = open(os.environ["CONTRACT_REPORT"], "a", buffering=1)
@@ -111,11 +112,15 @@ def true_body(case, name):
     return None
 
 
-def chance_of(case):
-    """A number that the inputs of a case decide. Those without any count 0, 1, 2 and so on."""
+def turn_of(case):
+    """Counts the cases of an operation from 0. One with the same inputs as before has its turn again."""
+    turns = counters.setdefault(case.operation.label, itertools.count())
     if not case.path_parameters and not case.query and case.media_type is None:
-        return next(counters.setdefault(case.operation.label, itertools.count()))
-    return zlib.crc32(repr((case.operation.label, case.path_parameters, case.query, case.body, case.media_type)).encode())
+        return next(turns)
+    inputs = repr((case.operation.label, case.path_parameters, case.query, case.body, case.media_type))
+    if inputs not in taken:
+        taken[inputs] = next(turns)
+    return taken[inputs]
 
 
 def is_positive(case):
@@ -126,30 +131,32 @@ def is_positive(case):
 @schemathesis.hook
 def before_call(context, case, kwargs):
     kwargs["allow_redirects"] = False
-    chance = chance_of(case) if is_positive(case) else zlib.crc32(repr(case.query).encode())
+    turn = turn_of(case) if is_positive(case) else zlib.crc32(repr(case.query).encode())
     name, own = signed_in.get(case.cookies.get(SESSION), (None, None))
     # A browser without a session is led on by a 303, which no check takes for a refusal.
-    asks_for_page = chance % 2 and (name or not wants_session(case.operation))
+    asks_for_page = turn % 2 and (name or not wants_session(case.operation))
     if not any(header.lower() == "accept" for header in case.headers):
         case.headers["Accept"] = "text/html,*/*;q=0.8" if asks_for_page else "application/json"
     if is_positive(case):
-        make_true(case, name, own, chance // 2)
+        make_true(case, name, own, turn // 2)
 
 
-def make_true(case, name, own, chance):
-    if chance % 2 == 0 and (body := true_body(case, name)):
+def make_true(case, name, own, turn):
+    """Makes most cases succeed: each operation's first two, a program's and a page's, do."""
+    if turn % 2 == 0 and (body := true_body(case, name)):
         case.body = body
+    kind = turn % 4
     match case.operation.label:
-        case "POST /sessions/{id}/revoke" if name and chance % 4:
-            case.path_parameters["id"] = own if chance % 4 == 1 else sign_in(name)[1]
-        case "GET /convert" | "POST /convert" | "POST /convert/end" if chance % 4:
+        case "POST /sessions/{id}/revoke" if name and kind != 3:
+            case.path_parameters["id"] = own if kind == 1 else sign_in(name)[1]
+        case "GET /convert" | "POST /convert" | "POST /convert/end" if kind != 3:
             case.cookies["session"] = flask(new_user("moved"))
-            if chance % 4 > 1:
+            if kind != 2:
                 case.headers.update({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"})
-        case "POST /logout" | "POST /sessions/revoke-all" if chance % 4 == 1:
+        case "POST /logout" | "POST /sessions/revoke-all" if kind == 1:
             case.cookies["session"] = flask(new_user("moved"))
-        case "GET /sso/callback" if chance % 4:
-            case.query, cookies = travel("/sso", {}) if chance % 4 == 1 else travel_again()
+        case "GET /sso/callback" if kind != 3:
+            case.query, cookies = travel("/sso", {}) if kind == 0 else travel_again()
             case.cookies.update(cookies)
 
 
