@@ -31,7 +31,7 @@ var broken = []struct {
 	{"index behind", "List reads an index that learns of a session one write later.", newIndexed, 1, 5},
 	{"any secret ends it", "Delete compares no secret.", newTrusting, 11, 8},
 	{"old secret is good", "Update keeps the secret.", newKeeping, 7, 5},
-	{"touch moves back", "A late Touch moves the time back.", newBackwards, 20, 9},
+	{"touch moves back", "A late Touch moves the time back.", newBackwards, 20, 12},
 	{"update undoes a touch", "Update writes the times that it has read.", newUndoing, 32, 9},
 	{"conflict that was a success", "Update answers a retry that meets its own write with a conflict.", newForgetfulOfItself, 8, 8},
 	{"lists before it creates", "CreateAndList is two steps, and the list is the first.", newListingFirst, 24, 12},
@@ -48,7 +48,7 @@ func TestBrokenStoresAreCaught(t *testing.T) {
 			if err != nil || found == nil {
 				t.Fatalf("%v: %v, and no violation; %s", total, err, b.says)
 			}
-			found = minimised(t.Context(), store, found, 150)
+			found = minimised(t.Context(), store, found, 60)
 			t.Logf("%v; %s\n%v", total, b.says, found)
 			if len(found.steps) > b.most {
 				t.Errorf("the shortest history has %d calls, want at most %d", len(found.steps), b.most)
@@ -98,7 +98,6 @@ func (u *under) put(ctx context.Context, s *session.Session) error {
 
 // change changes a session in one step.
 func (u *under) change(ctx context.Context, k session.Key, change func(*session.Session)) error {
-	time.Sleep(20 * time.Microsecond) // calls cross on their way
 	u.whole.Lock()
 	defer u.whole.Unlock()
 	s, err := u.Store.Get(ctx, k)
@@ -301,11 +300,17 @@ func (u keeping) Update(ctx context.Context, s *session.Session, now time.Time, 
 	return u.Store.Update(ctx, s, now, version)
 }
 
-type backwards struct{ *under }
+type backwards struct {
+	*under
+	touches atomic.Int64
+}
 
-func newBackwards() session.Store { return backwards{newUnder()} }
+func newBackwards() session.Store { return &backwards{under: newUnder()} }
 
-func (u backwards) Touch(ctx context.Context, k session.Key, now, expires time.Time, ip, agent string) error {
+func (u *backwards) Touch(ctx context.Context, k session.Key, now, expires time.Time, ip, agent string) error {
+	if u.touches.Add(1)%2 == 0 { // the way of this one is long
+		time.Sleep(200 * time.Microsecond)
+	}
 	return u.change(ctx, k, func(s *session.Session) {
 		s.LastSeenAt, s.ExpiresAt, s.LastIP, s.LastUserAgent = now, expires, ip, agent
 	})
