@@ -38,7 +38,7 @@ type rules struct {
 	// What a change of the account does.
 	noFreeze              bool `rule:"A change of password freezes the account first" tests:"TestSignInCrossesAChange"`
 	hashFirst             bool `rule:"A change of password stores the new hash last" tests:"TestCrashes"`
-	thawsBlindly          bool `rule:"A change of password stores the new hash only if the account is as it has frozen it" tests:"TestExpiredFreeze TestTwoChanges"`
+	thawsBlindly          bool `rule:"A change of password stores the new hash only if the account is as it has frozen it" tests:"TestChangeCrossesOtherWrites"`
 	leaseKeepsVersion     bool `rule:"Who clears the freeze of a dead process makes a new version" tests:"TestExpiredFreeze"`
 	changesWithoutSession bool `rule:"A change of password needs its session to the end" tests:"TestSessionsCannotBeEnded"`
 	disablesLast          bool `rule:"An account is disabled before its sessions end" tests:"TestChangesInterrupted"`
