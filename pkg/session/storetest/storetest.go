@@ -8,7 +8,9 @@
 // A store that is a [session.CreateLister] is tested as one too.
 //
 // It does not test outages, or answers that are lost on the way. That needs a server
-// that can be made to fail, which only the tests of the store itself have.
+// that can be made to fail, which only the tests of the store itself have. Package history,
+// in the folder below and a module of its own, makes calls cross, and loses answers before
+// they reach the Manager.
 package storetest
 
 import (
