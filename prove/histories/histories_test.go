@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 // TestHistories makes few histories, or as many as fit into COATCHECK_PROVE_MINUTES, with
 // the seed COATCHECK_PROVE_SEED. All stores take part at the same time.
 func TestHistories(t *testing.T) {
-	c := history.Config{Histories: 20, Duration: minutes(t), Seed: seed(t)}
+	c := history.Config{Histories: 10, Duration: minutes(t), Seed: seed(t)}
 	for name, open := range map[string]func(testing.TB) session.Store{
 		"memory":   func(testing.TB) session.Store { return memstore.New() },
 		"DynamoDB": openDynamoDB,
