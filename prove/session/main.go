@@ -28,10 +28,10 @@ import (
 )
 
 func main() {
-	tables := flag.Bool("table", false, "print the tables of docs/proof.md")
+	asTables := flag.Bool("table", false, "print the tables of docs/proof.md")
 	flag.Parse()
-	if *tables {
-		fmt.Print(table(true))
+	if *asTables {
+		fmt.Print(tables())
 		return
 	}
 	if explore.All(os.Stdout, scenarios()) > 0 {
@@ -39,22 +39,28 @@ func main() {
 	}
 }
 
-// table returns two tables: the scenarios with all rules, and what each rule prevents.
-func table(large bool) string {
-	var hold, rules strings.Builder
+// tables returns two tables: the scenarios with all rules, and what each rule prevents.
+func tables() string {
+	var hold, broken strings.Builder
 	for _, s := range scenarios() {
-		if s.Large && !large {
-			continue
+		table := &hold
+		if len(s.TakenOut()) > 0 {
+			table = &broken
 		}
-		r := explore.Explore(s.Model)
-		if out := s.TakenOut(); len(out) == 0 {
-			fmt.Fprintf(&hold, "| %s | %d | %s |\n", s.Title, r.States, verdict(r))
-		} else {
-			fmt.Fprintf(&rules, "| %s | %s: %s | %s |\n", tag(out[0], "rule"), s.Title, verdict(r), "`"+strings.ReplaceAll(tag(out[0], "tests"), " ", "`, `")+"`")
-		}
+		table.WriteString(row(s, explore.Explore(s.Model)))
 	}
 	return "| with all rules | states | |\n|---|---:|---|\n" + hold.String() +
-		"\n| rule | without it | tests of the code |\n|---|---|---|\n" + rules.String()
+		"\n| rule | without it | tests of the code |\n|---|---|---|\n" + broken.String()
+}
+
+// row returns the row of a scenario.
+func row(s scenario, r explore.Result) string {
+	out := s.TakenOut()
+	if len(out) == 0 {
+		return fmt.Sprintf("| %s | %d | %s |\n", s.Title, r.States, verdict(r))
+	}
+	tests := "`" + strings.ReplaceAll(tag(out[0], "tests"), " ", "`, `") + "`"
+	return fmt.Sprintf("| %s | %s: %s | %s |\n", tag(out[0], "rule"), s.Title, verdict(r), tests)
 }
 
 func verdict(r explore.Result) string {

@@ -75,7 +75,7 @@ func endings() []scenario {
 	return []scenario{
 		{Title: "A logout, a renewal and an update, with faults", Model: with(does(logout, 0), does(renew, 0), does(change, 0)).faults()},
 		{Title: "A logout, and two requests, with faults", Model: with(does(logout, 0), does(request, 0), does(request, 0)).faults()},
-		{Title: "Revoke-all, a login and a renewal, with faults", Model: with(does(revokeAll, 0), mortal(does(login, 0)), does(renew, 0)).faults()},
+		{Title: "Revoke-all, a login and a renewal, with faults", Large: true, Model: with(does(revokeAll, 0), mortal(does(login, 0)), does(renew, 0)).faults()},
 		{Title: "A forged logout, and an update", Model: with(does(forgery, 0), does(change, 0)).faults()},
 		{Title: "Two renewals after another during a logout; this is not repaired", Problem: endedLives,
 			Model: with(does(logout, 0), does(renew, 0), by(renew, 1))},
