@@ -173,6 +173,7 @@ lint: $(TRANSLATED) $(SCANNER)/installed ## Check Go, for each platform, and lin
 		(set -x; cd $$module && CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./...) || exit 1; \
 	done; done
 	CGO_ENABLED=0 GOOS=windows go build ./pkg/... ./cmd/server ./cmd/coatcheck
+	go run ./mutations -check
 	AWS_REGION=eu-west-1 $(TOOLS)/bin/sam validate --lint
 	AWS_REGION=eu-west-1 $(TOOLS)/bin/sam validate --lint --template-file examples/company/template.yaml
 	$(TOOLS)/bin/cfn-lint template.yaml examples/company/template.yaml examples/stack/*.yaml docs/audit-mail.yaml $(FRONT_DOORS)
@@ -242,8 +243,8 @@ prove: ## Explore every order of requests in both models, and check histories on
 	cd prove/histories && COATCHECK_PROVE_MINUTES=$(or $(MINUTES),5) COATCHECK_PROVE_SEED=$(SEED) go test -count=1 -v -parallel 6 -timeout 0 .
 
 .PHONY: mutations
-mutations: ## Break each guarantee once, and see its test fail; MINUTES limits it to a share
-	go run ./mutations
+mutations: $(TRANSLATED) ## Break each guarantee once, and see its test fail; MINUTES limits it to a share
+	go run ./internal/testing/dynamotest/share go run ./mutations $(if $(MINUTES),-minutes $(MINUTES))
 
 .PHONY: contract
 contract: export CONTRACT_PYTHON = $(CURDIR)/$(CONTRACT)/bin

@@ -60,14 +60,16 @@ const (
 	noType   = "--- a/door/door.go\n+++ b/door/door.go\n@@ -9 +9 @@\n-\treturn key == \"right\"\n+\treturn key\n"
 )
 
-// repository writes the module and one mutation, and returns the module's folder.
-func repository(t *testing.T, patch string) string {
+// repository writes the module and its mutations, and returns the module's folder.
+func repository(t *testing.T, patches map[string]string) string {
 	t.Helper()
 	folder := t.TempDir()
 	for name, text := range files {
 		write(t, filepath.Join(folder, name), text)
 	}
-	write(t, filepath.Join(folder, "mutations/door/one.patch"), patch)
+	for name, text := range patches {
+		write(t, filepath.Join(folder, "mutations/door", name+".patch"), text)
+	}
 	return folder
 }
 
@@ -82,47 +84,71 @@ func write(t *testing.T, path, text string) {
 }
 
 // TestRun: a mutation is killed by a test that fails with it and passes without it, and by
-// nothing else.
+// nothing else. What it breaks is in no file of the repository afterwards.
 func TestRun(t *testing.T) {
-	for name, tt := range map[string]struct {
+	cases := map[string]struct {
 		patch string
-		fails string // what the run's error says; "" if there is none
-		found bool   // check finds it too
+		says  string // what is printed about it
+		found bool   // check finds what is wrong too
 	}{
-		"killed":                {"Any key opens.\ntest: ./door TestKey\n" + anyKey, "", false},
-		"killed by a part":      {"Any key opens.\ntest: ./door TestKey/wrong\n" + anyKey, "", false},
-		"killed in a copy":      {"The rules say open.\ntest: ./door TestRules\n" + unlocked, "", false},
-		"survived":              {"A long key opens.\ntest: ./door TestKey\n" + longKey, "SURVIVED: A long key opens.", false},
-		"another part":          {"Any key opens.\ntest: ./door TestKey/right\n" + anyKey, "SURVIVED", false},
-		"survived in a copy":    {"The rules say open.\ntest: ./door TestKey\n" + unlocked, "SURVIVED", false},
-		"does not apply":        {"Any key opens.\ntest: ./door TestKey\n" + noKey, "does not apply", true},
-		"does not compile":      {"Any key opens.\ntest: ./door TestKey\n" + noType, "do not build", true},
-		"no such test":          {"Any key opens.\ntest: ./door TestDoor\n" + anyKey, "TestDoor does not run", true},
-		"no such part":          {"Any key opens.\ntest: ./door TestKey/left\n" + anyKey, "TestKey/left does not run", false},
-		"fails always":          {"Any key opens.\ntest: ./door TestBroken\n" + anyKey, "fails without the mutation", false},
-		"of no package":         {"Any key opens.\ntest: ./window TestKey\n" + anyKey, "do not build", true},
-		"no test line":          {"Any key opens.\n" + anyKey, "the second line is", true},
-		"no diff":               {"Any key opens.\ntest: ./door TestKey\n", "there is no diff", true},
-		"changes nothing":       {"Any key opens.\ntest: ./door TestKey\n" + strings.ReplaceAll(anyKey, "return true", "return key == \"right\""), "changes nothing", true},
-		"of Go and other files": {"Any key opens.\ntest: ./door TestKey\n" + anyKey + unlocked, "changes Go files and others", true},
+		"killed":             {"Any key opens.\ntest: ./door TestKey\n" + anyKey, "killed by TestKey in", false},
+		"killed-by-a-part":   {"Any key opens.\ntest: ./door TestKey/wrong\n" + anyKey, "killed by TestKey/wrong in", false},
+		"killed-in-a-copy":   {"The rules say open.\ntest: ./door TestRules\n" + unlocked, "killed by TestRules in", false},
+		"survived":           {"A long key opens.\ntest: ./door TestKey\n" + longKey, "SURVIVED: A long key opens.", false},
+		"survived-in-a-copy": {"The rules say open.\ntest: ./door TestKey\n" + unlocked, "SURVIVED: The rules say open.", false},
+		"another-part":       {"Any key opens.\ntest: ./door TestKey/right\n" + anyKey, "SURVIVED: Any key opens.", false},
+		"does-not-apply":     {"Any key opens.\ntest: ./door TestKey\n" + noKey, "does not apply", true},
+		"does-not-compile":   {"Any key opens.\ntest: ./door TestKey\n" + noType, "do not build", true},
+		"no-such-test":       {"Any key opens.\ntest: ./door TestDoor\n" + anyKey, "TestDoor does not run", true},
+		"no-such-part":       {"Any key opens.\ntest: ./door TestKey/left\n" + anyKey, "TestKey/left does not run", false},
+		"fails-always":       {"Any key opens.\ntest: ./door TestBroken\n" + anyKey, "TestBroken fails without the mutation", false},
+		"changes-nothing":    {"Any key opens.\ntest: ./door TestKey\n" + strings.ReplaceAll(anyKey, "return true", `return key == "right"`), "changes nothing", true},
+	}
+	patches := map[string]string{}
+	for name, tt := range cases {
+		patches[name] = tt.patch
+	}
+	folder := repository(t, patches)
+	var out bytes.Buffer
+	failed := runSome(t.Context(), folder, nil, 0, &out)
+	found := checkAll(folder, &out)
+	for name, tt := range cases {
+		_, about, _ := strings.Cut("\n"+out.String(), "\ndoor/"+name+" ")
+		about, _, _ = strings.Cut(about, "\ndoor/")
+		killed := strings.HasPrefix(tt.says, "killed")
+		if !strings.Contains(about, tt.says) || strings.Contains(failed.Error()+",", "door/"+name+",") == killed {
+			t.Errorf("%s: %q, want %q; the run ends with %v", name, about, tt.says, failed)
+		}
+		if strings.Contains(found.Error(), "door/"+name+".patch") != tt.found {
+			t.Errorf("%s: the check says %v", name, found)
+		}
+	}
+	for name, text := range files {
+		if now, err := os.ReadFile(filepath.Join(folder, name)); err != nil || string(now) != text {
+			t.Errorf("%s has changed: %v", name, err)
+		}
+	}
+}
+
+// TestLoad: a patch that cannot be read is an error that names it, and nothing runs.
+func TestLoad(t *testing.T) {
+	for says, patch := range map[string]string{
+		"the second line is":          "Any key opens.\n" + anyKey,
+		"there is no diff":            "Any key opens.\ntest: ./door TestKey\n",
+		"changes Go files and others": "Any key opens.\ntest: ./door TestKey\n" + anyKey + unlocked,
+		"the diff begins with":        "Any key opens.\ntest: ./door TestKey\nopen\n",
+		"nothing is changed in":       "Any key opens.\ntest: ./door TestKey\n--- a/x.go\n+++ b/x.go\n",
+		"is in no hunk":               "Any key opens.\ntest: ./door TestKey\n--- a/x.go\n+++ b/x.go\n+x\n",
+		"begins with neither":         "Any key opens.\ntest: ./door TestKey\n" + anyKey + "?\n",
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			folder := repository(t, tt.patch)
-			var out bytes.Buffer
-			err := runSome(t.Context(), folder, nil, 0, &out)
-			if (err == nil) != (tt.fails == "") || err != nil && !strings.Contains(err.Error()+out.String(), tt.fails) {
-				t.Errorf("%v\n%s\nwant an error with %q", err, &out, tt.fails)
-			}
-			if err := checkAll(folder, &out); (err != nil) != tt.found {
-				t.Errorf("check: %v, want an error: %v", err, tt.found)
-			}
-			for name, text := range files {
-				if now, err := os.ReadFile(filepath.Join(folder, name)); err != nil || string(now) != text {
-					t.Errorf("%s has changed: %v", name, err)
-				}
-			}
-		})
+		var out bytes.Buffer
+		err := runSome(t.Context(), repository(t, map[string]string{"one": patch}), nil, 0, &out)
+		if err == nil || !strings.Contains(err.Error(), "mutations/door/one.patch: ") || !strings.Contains(err.Error(), says) || out.Len() > 0 {
+			t.Errorf("%v, want an error with %q\n%s", err, says, &out)
+		}
+	}
+	if err := runSome(t.Context(), t.TempDir(), nil, 0, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "there is no patch") {
+		t.Errorf("without patches: %v", err)
 	}
 }
 
@@ -183,7 +209,7 @@ func TestBegin(t *testing.T) {
 // TestMinutes: a run whose time is over begins no mutation any more, and says how many it
 // has run of how many.
 func TestMinutes(t *testing.T) {
-	folder := repository(t, "A long key opens.\ntest: ./door TestKey\n"+longKey)
+	folder := repository(t, map[string]string{"one": "A long key opens.\ntest: ./door TestKey\n" + longKey})
 	var out bytes.Buffer
 	if err := runSome(t.Context(), folder, nil, time.Nanosecond, &out); err != nil {
 		t.Error(err)
