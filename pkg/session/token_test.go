@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -275,5 +276,20 @@ func TestSigningKeysRotate(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Every character of a secret is random: in 64 tokens, none has the same in all.
+func TestSecretsAreRandomThroughout(t *testing.T) {
+	r := newFixture(t, session.Config{MaxSessions: -1})
+	var secrets []string
+	for range 64 {
+		_, token := r.login("u1")
+		secrets = append(secrets, token[strings.LastIndexByte(token, '.')+1:])
+	}
+	for i := range secrets[0] {
+		if !slices.ContainsFunc(secrets, func(s string) bool { return s[i] != secrets[0][i] }) {
+			t.Errorf("character %d of each secret is %q", i+1, secrets[0][i])
+		}
 	}
 }
