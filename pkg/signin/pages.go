@@ -90,6 +90,7 @@ type Pages struct {
 
 	templates map[string]func() *template.Template // by the name of the page; each call returns another one, which nobody has executed
 	ready     sync.Map                             // by pageIn: functions that return what fold makes of the templates
+	lists     sync.Map                             // by optionsOf: lists as HTML
 	policies  map[string]string                    // the Content-Security-Policy of pages, if it is not policy
 	policy    string
 }

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"html/template"
 	"net/http"
 	"time"
 
@@ -42,6 +43,9 @@ type profilePage struct {
 	Languages []*texts.Language
 	Preferred *texts.Language // nil if the browser decides
 
+	// What a list of each consists of.
+	ThemeOptions, LanguageOptions template.HTML
+
 	OnlySession bool // whether preferences that were just set end with the session
 }
 
@@ -52,10 +56,13 @@ func showProfile(w http.ResponseWriter, r *http.Request) {
 		WriteJSON(w, http.StatusOK, p)
 		return
 	}
-	languages := pagesOf(r.Context()).texts
+	pages := pagesOf(r.Context())
+	preferred := pages.texts.Find(s.Values[authn.ValueLanguage])
 	writePage(w, r, http.StatusOK, "profile", Page{"menu.profile", homePath, profilePage{
 		p.UserID, p.Username, p.DisplayName, p.Roles, p.Preferences, p.SignedInAt, p.ExpiresAt,
-		s.IP, themes, languages.Languages(), languages.Find(s.Values[authn.ValueLanguage]), r.URL.RequestURI() == onlySession && !hasPassword(s),
+		s.IP, themes, pages.texts.Languages(), preferred,
+		pages.themeOptions(languageOf(r), s.Values[authn.ValueTheme]), pages.languageOptions(preferred),
+		r.URL.RequestURI() == onlySession && !hasPassword(s),
 	}})
 }
 

@@ -60,6 +60,7 @@ func (p *Pages) try(name string, v view, needs *markup.Needs) (problem string) {
 // samplesOf returns data of one of our pages, in each of its states. It returns nil for a
 // page of somebody's own.
 func (p *Pages) samplesOf(name string) []any {
+	first := p.texts.Languages()[0]
 	at := time.Date(2026, time.February, 1, 9, 30, 0, 0, time.UTC)
 	const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 	switch name {
@@ -73,9 +74,11 @@ func (p *Pages) samplesOf(name string) []any {
 		return []any{
 			profilePage{
 				UserID: "1", Username: "alice", DisplayName: "Alice", Roles: []string{"member", "admin"}, Preferences: map[string]string{"theme": "dark", "language": "de"},
-				SignedInAt: &at, ExpiresAt: at, IP: "192.0.2.1", Themes: themes, Languages: p.texts.Languages(), Preferred: p.texts.Languages()[0],
+				SignedInAt: &at, ExpiresAt: at, IP: "192.0.2.1", Themes: themes, Languages: p.texts.Languages(), Preferred: first,
+				ThemeOptions: p.themeOptions(first, "dark"), LanguageOptions: p.languageOptions(first),
 			},
-			profilePage{Username: "bob", Preferences: map[string]string{}, ExpiresAt: at, Themes: themes, Languages: p.texts.Languages(), OnlySession: true},
+			profilePage{Username: "bob", Preferences: map[string]string{}, ExpiresAt: at, Themes: themes, Languages: p.texts.Languages(),
+				ThemeOptions: p.themeOptions(first, system), LanguageOptions: p.languageOptions(nil), OnlySession: true},
 		}
 	case "sessions":
 		this := sessionInfo{ID: "1", CreatedAt: at, LastSeenAt: at, IP: "192.0.2.1", UserAgent: firefox, LastIP: "192.0.2.1", LastUserAgent: firefox, Current: true}
