@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"iter"
 	"net"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -36,10 +38,8 @@ type redisStores struct {
 }
 
 func openRedis(_ context.Context, address string) (Stores, error) {
-	for _, option := range []string{"read_only", "replica_only", "route_by_latency", "route_randomly"} {
-		if strings.Contains(address, option+"=") {
-			return nil, fmt.Errorf("the address of Redis has the option %s, by which reads could come from a replica, which does not know yet what was ended; leave it out", option)
-		}
+	if option := replicaOption(address); option != "" && !ambiguous(address) {
+		return nil, fmt.Errorf("the address of Redis has the option %s, by which reads could come from a replica, which does not know yet what was ended; leave it out", option)
 	}
 	options, err := redis.ParseURL(address)
 	if err != nil || ambiguous(address) { // the error would quote the address
@@ -61,6 +61,20 @@ func openRedis(_ context.Context, address string) (Stores, error) {
 	all := newParts(sessions, users, redisaccounts.NewAttempts(client, redisPrefix), redisbridge.New(client, redisPrefix),
 		redislinks.New(client, redisPrefix), redisaudit.New(client, redisPrefix))
 	return redisStores{all, sessions, users, client}, nil
+}
+
+// replicaOption returns the first option of the address by which replicas would be read, or "".
+func replicaOption(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	options := []string{"read_only", "replica_only", "route_by_latency", "route_randomly"}
+	i := slices.IndexFunc(options, u.Query().Has)
+	if i < 0 {
+		return ""
+	}
+	return options[i]
 }
 
 func (s redisStores) AllUsers(ctx context.Context) iter.Seq2[*accounts.Account, error] {

@@ -17,3 +17,26 @@ func TestReplicasOfRedis(t *testing.T) {
 		}
 	}
 }
+
+// TestReplicaOptionInAPassword: only an option is refused, not a password that reads like one.
+func TestReplicaOptionInAPassword(t *testing.T) {
+	for address, option := range map[string]string{
+		"redis://user:read_only=true@127.0.0.1:1/0":                   "",
+		"redis://user:p%3Fread_only=true@127.0.0.1:1/0":               "",
+		"redis://user:p%3Fread_only=true@127.0.0.1:1/0?pool_size=2":   "",
+		"redis://user:p@127.0.0.1:1/0?client_name=route_randomly=":    "",
+		"redis://user:p@127.0.0.1:1/0?pool_size=2&route_randomly=1":   "route_randomly",
+		"redis://user:p@127.0.0.1:1/0?read%5Fonly":                    "read_only",
+		"redis://user:replica_only=1@127.0.0.1:1/0?route_by_latency=": "route_by_latency",
+	} {
+		stores, err := Open(t.Context(), address)
+		switch {
+		case option == "" && err != nil:
+			t.Errorf("%s: %v", address, err)
+		case option == "":
+			stores.Close()
+		case err == nil || !strings.Contains(err.Error(), "option "+option):
+			t.Errorf("%s: error %v, want that %s is refused", address, err, option)
+		}
+	}
+}
