@@ -44,12 +44,13 @@ func TestUpdateChangesRolesAndValuesOnly(t *testing.T) {
 	s, _ := r.login("u1")
 	before := r.stored(s)
 	want(t, r.Update(t.Context(), s, func(s *session.Session) {
-		*s = session.Session{ID: "other", UserID: "u2", ExpiresAt: time.Now().AddDate(1, 0, 0), Version: 1, Roles: []string{"new"}}
+		*s = session.Session{ID: "other", UserID: "u2", ExpiresAt: time.Now().AddDate(1, 0, 0), Version: 1,
+			Roles: []string{"new"}, Values: map[string]string{}}
 	}), nil)
 	if s.Version == before.Version || s.Version <= 0 {
 		t.Errorf("version went from %d to %d, want a new positive one", before.Version, s.Version)
 	}
-	before.Version, before.Roles, before.Values = s.Version, []string{"new"}, nil
+	before.Version, before.Roles, before.Values = s.Version, []string{"new"}, map[string]string{}
 	for name, got := range map[string]*session.Session{"caller's": s, "stored": r.stored(s)} {
 		if !reflect.DeepEqual(got, before) {
 			t.Errorf("the %s session is\n%+v\nwant\n%+v", name, got, before)
