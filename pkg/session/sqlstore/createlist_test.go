@@ -83,18 +83,61 @@ func TestCreateAndListWithoutTheProcedure(t *testing.T) {
 	t.Parallel()
 	p := newProxied(t)
 	p.exec("DROP PROCEDURE coatcheck_sessions_create")
+	p.wantCreatedByInsert()
+}
+
+// wantCreatedByInsert reports an error unless CreateAndList stores sessions, and leaves the list
+// to its caller.
+func (p *proxied) wantCreatedByInsert() {
+	p.Helper()
 	p.proxy.Take()
 	s := newSession()
-	all, err := p.store.CreateAndList(t.Context(), s)
-	if want(t, err, nil); len(all) != 0 {
-		t.Errorf("%d sessions, want that the list is left to List", len(all))
+	all, err := p.store.CreateAndList(p.Context(), s)
+	if want(p, err, nil); len(all) != 0 {
+		p.Errorf("%d sessions, want that the list is left to List", len(all))
 	}
 	if got := p.proxy.Take(); !slices.Contains(got, "INSERT") {
-		t.Errorf("it sent %v", got)
+		p.Errorf("it sent %v", got)
 	}
 	p.Holds(s)
-	_, err = p.store.CreateAndList(t.Context(), s)
-	want(t, err, session.ErrConflict)
+	_, err = p.store.CreateAndList(p.Context(), s)
+	want(p, err, session.ErrConflict)
+}
+
+// limitedRole makes a role that may use the table and nothing else, until the test ends.
+func (r *fixture) limitedRole() (role string) {
+	r.Helper()
+	var schema string
+	want(r, r.db.QueryRow("SELECT current_schema()").Scan(&schema), nil)
+	role = strings.ToLower(schema + "_user")
+	r.exec("CREATE ROLE " + role)
+	r.exec("GRANT USAGE ON SCHEMA " + schema + " TO " + role)
+	r.exec("GRANT SELECT, INSERT, UPDATE, DELETE ON coatcheck_sessions TO " + role)
+	r.Cleanup(func() {
+		_, err := r.db.Exec("RESET ROLE; DROP OWNED BY " + role + "; DROP ROLE " + role)
+		want(r, err, nil)
+	})
+	return role
+}
+
+// Where nobody may call a procedure unless it was granted, a login still works; who may not
+// insert is told so.
+func TestCreateAndListWithoutExecute(t *testing.T) {
+	t.Parallel()
+	p := newProxied(t)
+	role := p.limitedRole()
+	p.exec("REVOKE EXECUTE ON PROCEDURE coatcheck_sessions_create FROM PUBLIC")
+	p.db.SetMaxOpenConns(1)
+	p.exec("SET ROLE " + role)
+	p.wantCreatedByInsert()
+	for _, change := range []string{"GRANT EXECUTE ON PROCEDURE coatcheck_sessions_create TO ", "REVOKE INSERT ON coatcheck_sessions FROM "} {
+		p.exec("RESET ROLE; " + change + role + "; SET ROLE " + role)
+		var wrong error
+		if strings.HasPrefix(change, "REVOKE") {
+			wrong = errOutage
+		}
+		want(t, createAndList.Do(t.Context(), p.store, newSession()), wrong)
+	}
 }
 
 // The procedure also works under another default isolation, and for a user who may do no more
@@ -102,12 +145,7 @@ func TestCreateAndListWithoutTheProcedure(t *testing.T) {
 func TestCreateAndListForAnyUser(t *testing.T) {
 	t.Parallel()
 	r := newFixture(t, postgreSQL)
-	var schema string
-	want(t, r.db.QueryRow("SELECT current_schema()").Scan(&schema), nil)
-	role := strings.ToLower(schema + "_user")
-	r.exec("CREATE ROLE " + role)
-	r.exec("GRANT USAGE ON SCHEMA " + schema + " TO " + role)
-	r.exec("GRANT SELECT, INSERT, UPDATE, DELETE ON coatcheck_sessions TO " + role)
+	role := r.limitedRole()
 	r.db.SetMaxOpenConns(1)
 	for _, set := range []string{"SET ROLE " + role, "SET default_transaction_isolation = 'serializable'"} {
 		r.exec(set)
@@ -115,7 +153,4 @@ func TestCreateAndListForAnyUser(t *testing.T) {
 		want(t, createAndList.Do(t.Context(), r.store, s), nil)
 		want(t, get.Do(t.Context(), r.store, s), nil)
 	}
-	r.exec("RESET ROLE")
-	r.exec("DROP OWNED BY " + role)
-	r.exec("DROP ROLE " + role)
 }

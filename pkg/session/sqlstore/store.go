@@ -25,8 +25,9 @@
 //	db.SetConnMaxIdleTime(5 * time.Minute)
 //
 // A login is one statement too, a CALL. The user who calls it needs EXECUTE, which everybody
-// has unless it was revoked from PUBLIC, and no rights beyond those on the table. The
-// procedure commits by itself, so a connection must not be inside a transaction.
+// has unless it was revoked from PUBLIC, and no rights beyond those on the table. Without
+// EXECUTE a login is an INSERT and a SELECT after the CALL that was refused. The procedure
+// commits by itself, so a connection must not be inside a transaction.
 //
 // If the primary loses data, the sessions in that data are lost too. A crash can
 // undo a logout if synchronous_commit is off. A failover can undo a logout if the
@@ -57,6 +58,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -137,8 +139,8 @@ func insert(ctx context.Context, conn *sql.Conn, args []any) ([]row, error) {
 }
 
 // CreateAndList implements [session.CreateLister]. On PostgreSQL it is one CALL, sent once, of
-// a procedure that [Store.Migrate] makes; if there is none yet, it is an INSERT after that. It
-// lists up to 500 other sessions. On SQLite it is one INSERT: a List costs no round trip.
+// a procedure that [Store.Migrate] makes; if there is none yet, or the user may not call it, it
+// is an INSERT after that. It lists up to 500 other sessions. On SQLite it is one INSERT: a List costs no round trip.
 func (s *Store) CreateAndList(ctx context.Context, sess *session.Session) ([]*session.Session, error) {
 	statement := insert
 	if s.procedures {
@@ -160,18 +162,20 @@ func (s *Store) CreateAndList(ctx context.Context, sess *session.Session) ([]*se
 	return all, methodError("CreateAndList", errors.Join(damaged...))
 }
 
-// insertAndList stores a new row and returns the owner's other rows, or nil if they are many
-// or the tables are those of the release before, which have no procedure.
+// insertAndList stores a new row and returns the owner's other rows, or nil if they are many,
+// or if there is no procedure, as in the tables of the release before, or none for this user.
 func insertAndList(ctx context.Context, conn *sql.Conn, args []any) (others []row, err error) {
 	const (
-		call              = `CALL coatcheck_sessions_create($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, NULL)`
-		undefinedFunction = "42883" // an error code of PostgreSQL: nothing was executed
+		call = `CALL coatcheck_sessions_create($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, NULL)`
+
+		// Error codes of PostgreSQL. Nothing was stored. Who may not insert is told so again.
+		undefinedFunction, insufficientPrivilege = "42883", "42501"
 	)
 	var answer sql.NullString
 	err = conn.QueryRowContext(ctx, call, args...).Scan(&answer)
 	var coded interface{ SQLState() string } // both pgx and pq have it
 	switch {
-	case errors.As(err, &coded) && coded.SQLState() == undefinedFunction:
+	case errors.As(err, &coded) && slices.Contains([]string{undefinedFunction, insufficientPrivilege}, coded.SQLState()):
 		return insert(ctx, conn, args)
 	case err != nil:
 		return nil, err
