@@ -74,7 +74,9 @@ type Store interface {
 // CreateLister is a [Store] that can create a session and list those of its owner in one
 // round trip. [Manager.Create] uses it if [Config.MaxSessions] limits the sessions of a
 // user. What a login does is the same with a Store that cannot: it calls Create and List.
-// A Store that wraps another passes the method on, or each login is a round trip longer.
+// A Store that wraps another passes the method on, or each login is a round trip longer. One
+// that embeds another by its type, not as a Store, has the method already: if it has a Create
+// of its own, it needs a CreateAndList of its own too, or a login goes past it.
 type CreateLister interface {
 	Store
 
