@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"example.com/coatcheck/internal/testing/testenv"
@@ -352,6 +354,30 @@ func TestHang(t *testing.T) {
 	}
 	if n := f.rows(); n != 1 {
 		t.Errorf("%d rows, want 1", n)
+	}
+}
+
+// TestCancelRequestsDoNotHang tests that a driver's cancel request for a connection that breaks
+// is not taken for a connection. It comes at any time, and a test would wait for the wrong one.
+func TestCancelRequestsDoNotHang(t *testing.T) {
+	f := newFixture(t)
+	f.FailAll(Hang)
+	config, err := pgconn.ParseConfig(f.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial(pgconn.NetworkAddress(config.Host, config.Port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.Write([]byte{0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 0, 1, 0, 0, 0, 1}) // 80877102, a process and its key
+	conn.(*net.UnixConn).CloseWrite()
+	if _, err := io.ReadAll(conn); err != nil { // until the proxy closes it
+		t.Fatal(err)
+	}
+	if n := f.Hung(); n != 0 {
+		t.Errorf("%d connections hang, want none", n)
 	}
 }
 

@@ -164,6 +164,10 @@ func (p *Proxy) serve(client net.Conn) {
 		}
 		client.Close()
 	}()
+	startup, err := readStartup(client)
+	if err != nil || isCancel(startup) { // a driver sends a cancel request for each connection that breaks
+		return
+	}
 	switch p.next("") {
 	case Refuse:
 		return
@@ -178,6 +182,7 @@ func (p *Proxy) serve(client net.Conn) {
 	}
 	r := &relay{p: p, client: client, server: server, answered: make(chan string, 1), statements: map[string]string{}}
 	go r.answers()
+	server.Write(startup)
 	if held := r.requests(); !held {
 		server.Close()
 	}
@@ -201,11 +206,6 @@ type relay struct {
 // returns when the client disconnects, or when a fault ends the connection. It reports
 // whether the last batch was kept for Deliver.
 func (r *relay) requests() (held bool) {
-	startup, err := readStartup(r.client)
-	if err != nil || isCancel(startup) { // a driver sends a cancel request for each connection that breaks
-		return false
-	}
-	r.server.Write(startup)
 	for {
 		message, err := readMessage(r.client)
 		if err != nil {
