@@ -111,15 +111,19 @@ func newVisitors(prefix string, n int) *visitors {
 	return v
 }
 
-// all sends one request for each user, and keeps the cookies of the answers.
+// all sends one request for each user, and keeps the cookies of the answers. The context of a
+// request can end, as that of every request of a server: to watch it while a store is asked is a
+// part of the cost.
 func (v *visitors) all(t *testing.T, what string, handler http.Handler, workers int) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(v.names); i = int(next.Add(1)) - 1 {
+				ctx, cancel := context.WithCancel(t.Context())
 				w := httptest.NewRecorder()
-				handler.ServeHTTP(w, newRequest(v.names[i], v.cookies[i]...))
+				handler.ServeHTTP(w, newRequest(v.names[i], v.cookies[i]...).WithContext(ctx))
+				cancel()
 				if w.Code != http.StatusNoContent {
 					t.Errorf("%s: answered %d", what, w.Code)
 					return
