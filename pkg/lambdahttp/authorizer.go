@@ -159,14 +159,14 @@ func parseQuestion(payload []byte) (question, error) {
 		return question{}, errors.New("the event comes from an authorizer of type TOKEN, which gets no cookies: make it one of type REQUEST")
 	case err != nil:
 		return question{}, err
-	case e.Type != "REQUEST":
+	case e.asks != "REQUEST":
 		return question{}, errors.New("the event is a request and not the question of an API to its authorizer, whose type is REQUEST: is the authorizer used as the function behind a route?")
 	}
 	switch e.kind {
 	case httpAPI:
 		return question{event: e}, nil
 	case httpAPI1, restAPI:
-		return question{e, e.MethodARN}, checkARN(e.MethodARN)
+		return question{e, e.methodARN}, checkARN(e.methodARN)
 	}
 	return question{}, errors.New("only API Gateway has authorizers")
 }
@@ -230,7 +230,7 @@ func Authorized(ctx context.Context) (caller map[string]string) {
 // said returns the values of the Lambda authorizer. In events of payload format 1.0 they
 // stand beside those of other authorizers, which are objects (claims) and lists (scopes).
 func (e *event) said() map[string]jsontext.Value {
-	from := e.RequestContext.Authorizer
+	from := []byte(e.context.authorizer)
 	switch {
 	case len(from) == 0:
 		return nil

@@ -1,11 +1,9 @@
 package lambdahttp
 
 import (
-	"errors"
+	"net/http"
 	"net/url"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // field is the name and one value of a header or of a parameter of the query.
@@ -15,92 +13,60 @@ type field struct{ name, value string }
 // whose members are texts, lists of texts, or null. They are nil if there is no object.
 type fields []field
 
-var errFields = errors.New("neither a text nor a list of texts")
-
-// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
-func (f *fields) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	switch dec.PeekKind() {
-	case '{':
-		*f = make(fields, 0, 16)
-	case 'n':
-		return dec.SkipValue()
-	default:
-		return errFields
+// fields takes the next value.
+func (w *walker) fields() fields {
+	if w.kind() != '{' {
+		w.begins('{')
+		return nil
 	}
-	dec.ReadToken() // the brace
-	for dec.PeekKind() == '"' {
-		name, err := dec.ReadValue()
-		if err != nil {
-			return err
+	all := make(fields, 0, 20)
+	for name := range w.members() {
+		if w.kind() != '[' {
+			all = w.field(all, name)
+			continue
 		}
-		if err := f.read(unquote(name), dec); err != nil {
-			return err
+		for range w.elements() {
+			all = w.field(all, name)
 		}
 	}
-	_, err := dec.ReadToken() // the other brace
-	return err
+	return all
 }
 
-// usual has the names of headers that most requests have, by their JSON. They need no memory
-// of their own in each invocation.
+// field takes the next value, and appends it with the name unless it is null.
+func (w *walker) field(all fields, name string) fields {
+	if !w.begins('"') {
+		return all
+	}
+	return append(all, field{name, w.string()})
+}
+
+// usual has the canonical names of headers that most requests have, as front doors spell them.
+// They need no memory of their own in each invocation.
 var usual = func() map[string]string {
 	names := map[string]string{}
 	for _, name := range []string{"Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Content-Length",
 		"Content-Type", "Cookie", "Host", "Origin", "Referer", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "User-Agent",
 		"X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto"} {
-		names[`"`+name+`"`] = name
-		name = strings.ToLower(name)
-		names[`"`+name+`"`] = name
+		names[name], names[strings.ToLower(name)] = name, name
 	}
 	return names
 }()
 
-// unquote returns the text of a JSON string that a decoder has read.
-func unquote(value jsontext.Value) string {
-	if name, ok := usual[string(value)]; ok {
+// canonical is [http.CanonicalHeaderKey].
+func canonical(name string) string {
+	if name, ok := usual[name]; ok {
 		return name
 	}
-	name, _ := jsontext.AppendUnquote(nil, value)
-	return string(name)
-}
-
-// read reads what the member with this name has.
-func (f *fields) read(name string, dec *jsontext.Decoder) error {
-	isList := dec.PeekKind() == '['
-	if isList {
-		dec.ReadToken() // the bracket
-	}
-	for {
-		switch dec.PeekKind() {
-		case '"':
-			value, err := dec.ReadToken()
-			if err != nil {
-				return err
-			}
-			*f = append(*f, field{name, value.String()})
-		case 'n': // or what only begins like null
-			if err := dec.SkipValue(); err != nil {
-				return err
-			}
-		case ']': // it cannot be the end of another list
-			_, err := dec.ReadToken()
-			return err
-		default:
-			return errFields
-		}
-		if !isList {
-			return nil
-		}
-	}
+	return http.CanonicalHeaderKey(name)
 }
 
 // query returns the query of an event that has it in parts. A load balancer leaves the parts
 // as they were sent, and API Gateway has decoded them. To encode what is still encoded would
 // make %2525 of %25.
 func (e *event) query() string {
-	all := e.MultiValueQuery
+	all := e.multiValueQuery
 	if len(all) == 0 {
-		all = e.Query
+		all = e.parameters
 	}
 	var query strings.Builder
 	for i, f := range all {

@@ -27,23 +27,23 @@ const (
 // recognised by what only one kind has. What a request needs besides may be missing, since
 // such an event is a malformed request.
 func (e *event) findKind() kind {
-	c := &e.RequestContext
-	started := e.HTTPMethod != "" || e.Path != ""
+	c := &e.context
+	started := e.httpMethod != "" || e.path != ""
 	switch {
-	case c.ConnectionID != "": // a WebSocket, which otherwise looks like a REST API
+	case c.connectionID != "": // a WebSocket, which otherwise looks like a REST API
 		return 0
-	case c.ELB != nil && e.MultiValueHeaders != nil:
+	case c.hasELB && e.multiValueHeaders != nil:
 		return loadBalancerMulti
-	case c.ELB != nil:
+	case c.hasELB:
 		return loadBalancer
-	case e.Version == "2.0" && (c.HTTP.Method != "" || e.RawPath != ""):
-		if strings.Contains(c.DomainName, ".lambda-url.") && strings.HasSuffix(c.DomainName, ".on.aws") {
+	case e.version == "2.0" && (c.method != "" || e.rawPath != ""):
+		if strings.Contains(c.domainName, ".lambda-url.") && strings.HasSuffix(c.domainName, ".on.aws") {
 			return functionURL
 		}
 		return httpAPI
-	case e.Version == "1.0" && started:
+	case e.version == "1.0" && started:
 		return httpAPI1
-	case e.Version == "" && started && c.Identity != nil:
+	case e.version == "" && started && c.hasIdentity:
 		return restAPI
 	}
 	return 0
@@ -53,7 +53,7 @@ func (e *event) findKind() kind {
 // API asks its authorizer looks like one, but nothing may be done for it.
 func parseRequest(payload []byte) (*event, error) {
 	e, err := parse(payload)
-	if err == nil && e.Type != "" {
+	if err == nil && e.asks != "" {
 		return nil, noRequest(payload)
 	}
 	return e, err
@@ -72,18 +72,12 @@ var errMalformed = errors.New("the event is malformed: a member has the wrong ty
 func malformed(payload []byte) (*event, error) {
 	o := objectOf(payload)
 	c := o.object("requestContext")
-	e := event{err: errMalformed, payload: payload, Version: o.text("version"), Type: o.text("type"),
-		RawPath: o.text("rawPath"), HTTPMethod: o.text("httpMethod"), Path: o.text("path")}
-	e.RequestContext.ConnectionID, e.RequestContext.DomainName = c.text("connectionId"), c.text("domainName")
-	e.RequestContext.HTTP.Method = c.object("http").text("method")
-	if c["identity"] != nil {
-		e.RequestContext.Identity = &identity{}
-	}
-	if c["elb"] != nil {
-		e.RequestContext.ELB = &struct{}{}
-	}
+	e := event{err: errMalformed, payload: payload, version: o.text("version"), asks: o.text("type"),
+		rawPath: o.text("rawPath"), httpMethod: o.text("httpMethod"), path: o.text("path")}
+	e.context = eventContext{connectionID: c.text("connectionId"), domainName: c.text("domainName"), method: c.object("http").text("method"),
+		hasIdentity: c["identity"] != nil, hasELB: c["elb"] != nil}
 	if o["multiValueHeaders"] != nil {
-		e.MultiValueHeaders = fields{}
+		e.multiValueHeaders = fields{}
 	}
 	if e.kind = e.findKind(); e.kind == 0 {
 		return nil, noRequest(payload)

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"example.com/coatcheck/pkg/clientip"
@@ -28,54 +27,142 @@ type event struct {
 	payload []byte
 	err     error // why there is no request in it
 
-	Version         string         `json:"version"`
-	Type            string         `json:"type"`      // only in an API's question to its authorizer
-	MethodARN       string         `json:"methodArn"` // the same
-	RawPath         string         `json:"rawPath"`
-	RawQueryString  string         `json:"rawQueryString"`
-	Cookies         []string       `json:"cookies"`
-	Headers         fields         `json:"headers"`
-	Body            string         `json:"body"`
-	IsBase64Encoded bool           `json:"isBase64Encoded"`
-	RequestContext  requestContext `json:"requestContext"`
+	version         string
+	asks            string // the type of an API's question to its authorizer, which alone has one
+	methodARN       string // the same
+	rawPath         string
+	rawQueryString  string
+	cookies         []string
+	headers         fields
+	text            string // of the body
+	isBase64Encoded bool
+	context         eventContext
 
 	// These are not in the events of payload format 2.0.
-	HTTPMethod        string `json:"httpMethod"`
-	Path              string `json:"path"`
-	MultiValueHeaders fields `json:"multiValueHeaders"`
-	Query             fields `json:"queryStringParameters"`
-	MultiValueQuery   fields `json:"multiValueQueryStringParameters"`
+	httpMethod        string
+	path              string
+	multiValueHeaders fields
+	parameters        fields // of the query
+	multiValueQuery   fields
 }
 
-type requestContext struct {
-	DomainName   string `json:"domainName"`
-	Stage        string `json:"stage"`
-	ConnectionID string `json:"connectionId"`
-	HTTP         struct {
-		Method   string `json:"method"`
-		SourceIP string `json:"sourceIp"`
-	} `json:"http"`
-	Identity   *identity      `json:"identity"`
-	ELB        *struct{}      `json:"elb"`
-	Authorizer jsontext.Value `json:"authorizer"`
-}
-
-type identity struct {
-	SourceIP string `json:"sourceIp"`
+// eventContext has parts of the event's requestContext.
+type eventContext struct {
+	domainName   string
+	stage        string
+	connectionID string
+	method       string // those of http, which only payload format 2.0 has
+	sourceIP     string
+	hasIdentity  bool
+	identityIP   string
+	hasELB       bool
+	authorizer   string // in JSON
 }
 
 // parse reads an event. Its errors and those of [event.request] quote nothing that could be
 // secret, since clients and logs see them. For this reason they never include the JSON
 // decoder's error.
 func parse(payload []byte) (*event, error) {
+	if !jsontext.Value(payload).IsValid() {
+		return malformed(payload)
+	}
 	e := event{payload: payload}
-	if json.Unmarshal(payload, &e) != nil {
+	w := walker{text: string(payload)}
+	if e.read(&w); w.wrong {
 		return malformed(payload)
 	}
 	if e.kind = e.findKind(); e.kind == 0 {
 		return nil, noRequest(payload)
 	}
 	return &e, nil
+}
+
+// read reads an event from its JSON.
+func (e *event) read(w *walker) {
+	for name := range w.members() {
+		switch name {
+		case "version":
+			e.version = w.textOrNull()
+		case "type":
+			e.asks = w.textOrNull()
+		case "methodArn":
+			e.methodARN = w.textOrNull()
+		case "rawPath":
+			e.rawPath = w.textOrNull()
+		case "rawQueryString":
+			e.rawQueryString = w.textOrNull()
+		case "cookies":
+			for range w.elements() {
+				e.cookies = append(e.cookies, w.textOrNull())
+			}
+		case "headers":
+			e.headers = w.fields()
+		case "body":
+			e.text = w.textOrNull()
+		case "isBase64Encoded":
+			e.isBase64Encoded = w.trueOrFalse()
+		case "requestContext":
+			e.context.read(w)
+		case "httpMethod":
+			e.httpMethod = w.textOrNull()
+		case "path":
+			e.path = w.textOrNull()
+		case "multiValueHeaders":
+			e.multiValueHeaders = w.fields()
+		case "queryStringParameters":
+			e.parameters = w.fields()
+		case "multiValueQueryStringParameters":
+			e.multiValueQuery = w.fields()
+		default:
+			w.value()
+		}
+	}
+}
+
+func (c *eventContext) read(w *walker) {
+	for name := range w.members() {
+		switch name {
+		case "domainName":
+			c.domainName = w.textOrNull()
+		case "stage":
+			c.stage = w.textOrNull()
+		case "connectionId":
+			c.connectionID = w.textOrNull()
+		case "http":
+			c.readHTTP(w)
+		case "identity":
+			c.hasIdentity = w.kind() == '{'
+			for name := range w.members() {
+				if name == "sourceIp" {
+					c.identityIP = w.textOrNull()
+				} else {
+					w.value()
+				}
+			}
+		case "elb":
+			c.hasELB = w.begins('{')
+			if c.hasELB {
+				w.value()
+			}
+		case "authorizer":
+			c.authorizer = w.value()
+		default:
+			w.value()
+		}
+	}
+}
+
+func (c *eventContext) readHTTP(w *walker) {
+	for name := range w.members() {
+		switch name {
+		case "method":
+			c.method = w.textOrNull()
+		case "sourceIp":
+			c.sourceIP = w.textOrNull()
+		default:
+			w.value()
+		}
+	}
 }
 
 // request makes the request of an event.
@@ -99,39 +186,43 @@ func (e *event) request(ctx context.Context) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &http.Request{
-		Method: method, URL: target, RequestURI: target.RequestURI(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: header, Host: e.RequestContext.DomainName, RemoteAddr: clientip.RemoteAddr(e.client(header)),
-		Body: body, ContentLength: length,
-	}
+	r := noRequestYet.WithContext(requestCtx{ctx, e})
+	r.Method, r.URL, r.RequestURI, r.Header, r.Host = method, target, target.RequestURI(), header, e.context.domainName
+	r.RemoteAddr, r.Body, r.ContentLength = clientip.RemoteAddr(e.client(header)), body, length
 	if hosts := header["Host"]; len(hosts) > 0 {
 		r.Host = hosts[0]
 		delete(header, "Host") // as net/http does
 	}
-	return r.WithContext(requestCtx{ctx, e}), nil
+	return r, nil
 }
 
+// noRequestYet is what all requests have in common. It is copied with the context of each.
+var noRequestYet = http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+
 func (e *event) method() (string, error) {
-	method := e.HTTPMethod
+	method := e.httpMethod
 	if e.kind == httpAPI || e.kind == functionURL {
-		method = e.RequestContext.HTTP.Method
+		method = e.context.method
 	}
-	if method == "" || strings.Trim(method, letters+"0123456789!#$%&'*+-.^_`|~") != "" { // RFC 9110, section 5.6.2
+	if method == "" || strings.Trim(method, token) != "" {
 		return "", fmt.Errorf("the event's method %q is not a method", method)
 	}
 	return method, nil
 }
+
+// token has the characters of a method and of the name of a header (RFC 9110, section 5.6.2).
+const token = letters + "0123456789!#$%&'*+-.^_`|~"
 
 // client returns the client's address as the front door has seen it. A load balancer
 // appends it to X-Forwarded-For; what stands before it is what the client says.
 func (e *event) client(header http.Header) string {
 	switch {
 	case e.kind == httpAPI || e.kind == functionURL:
-		return e.RequestContext.HTTP.SourceIP
+		return e.context.sourceIP
 	case e.kind == loadBalancer || e.kind == loadBalancerMulti:
 		return last(header["X-Forwarded-For"])
-	case e.RequestContext.Identity != nil:
-		return e.RequestContext.Identity.SourceIP
+	case e.context.hasIdentity:
+		return e.context.identityIP
 	}
 	return ""
 }
@@ -149,9 +240,9 @@ func last(lines []string) string {
 // decoded the path, so it must not be decoded again: %252e would become a dot behind the
 // back of the gateway, which has chosen the route. The others have not decoded it.
 func (e *event) target() (*url.URL, error) {
-	path, query, encoded := e.RawPath, e.RawQueryString, e.kind == functionURL
+	path, query, encoded := e.rawPath, e.rawQueryString, e.kind == functionURL
 	if e.kind != httpAPI && e.kind != functionURL {
-		path, query, encoded = e.Path, e.query(), e.kind != httpAPI1
+		path, query, encoded = e.path, e.query(), e.kind != httpAPI1
 	}
 	u := &url.URL{Path: e.withoutStage(path), RawQuery: query}
 	var err error
@@ -177,12 +268,12 @@ func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 // with the mapping instead. If that were taken for a stage, a client could reach a path by
 // another route than the one that the gateway protects.
 func (e *event) withoutStage(path string) string {
-	c := &e.RequestContext
+	c := &e.context
 	switch {
-	case c.Stage == "" || c.Stage == "$default":
+	case c.stage == "" || c.stage == "$default":
 		return path
-	case e.kind == httpAPI, e.kind == httpAPI1 && strings.Contains(c.DomainName, ".execute-api."):
-		rest, ok := strings.CutPrefix(path, "/"+c.Stage)
+	case e.kind == httpAPI, e.kind == httpAPI1 && strings.Contains(c.domainName, ".execute-api."):
+		rest, ok := strings.CutPrefix(path, "/"+c.stage)
 		if ok && rest == "" {
 			return "/"
 		}
@@ -196,14 +287,14 @@ func (e *event) withoutStage(path string) string {
 // header keeps every value. Names that differ only in case become one header. There is one
 // Cookie header at most.
 func (e *event) header() (http.Header, error) {
-	all := e.MultiValueHeaders
+	all := e.multiValueHeaders
 	if len(all) == 0 {
-		all = e.Headers
+		all = e.headers
 	}
 	h := make(http.Header, len(all)+1)
 	values := make([]string, len(all)+1) // of most headers there is one value, so their memory is one piece
 	for i, f := range all {
-		name := http.CanonicalHeaderKey(f.name)
+		name := canonical(f.name)
 		if h[name] != nil {
 			h[name] = append(h[name], f.value)
 			continue
@@ -211,8 +302,8 @@ func (e *event) header() (http.Header, error) {
 		values[i] = f.value
 		h[name] = values[i : i+1 : i+1]
 	}
-	if lines := h["Cookie"]; len(e.Cookies) > 0 || len(lines) > 1 {
-		values[len(all)] = joinCookies(e.Cookies, lines)
+	if lines := h["Cookie"]; len(e.cookies) > 0 || len(lines) > 1 {
+		values[len(all)] = joinCookies(e.cookies, lines)
 		h["Cookie"] = values[len(all):]
 	}
 	switch hosts := h["Host"]; {
@@ -227,12 +318,12 @@ func (e *event) header() (http.Header, error) {
 // body returns the body and its length.
 func (e *event) body() (io.ReadCloser, int64, error) {
 	switch {
-	case e.Body == "":
+	case e.text == "":
 		return http.NoBody, 0, nil
-	case !e.IsBase64Encoded:
-		return io.NopCloser(strings.NewReader(e.Body)), int64(len(e.Body)), nil
+	case !e.isBase64Encoded:
+		return io.NopCloser(strings.NewReader(e.text)), int64(len(e.text)), nil
 	}
-	body, err := base64.StdEncoding.DecodeString(e.Body)
+	body, err := base64.StdEncoding.DecodeString(e.text)
 	if err != nil {
 		return nil, 0, errors.New("the event's body is not base64, though isBase64Encoded is true")
 	}

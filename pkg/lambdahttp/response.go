@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -245,20 +244,19 @@ var newlines = strings.NewReplacer("\n", " ", "\r", " ")
 // itself, and a client that expects chunks cannot read it.
 func tidy(ctx context.Context, log *slog.Logger, h http.Header) {
 	for name, values := range h {
-		for i, value := range values {
-			values[i] = strings.Trim(newlines.Replace(value), " \t")
-		}
-		valid := slices.DeleteFunc(values, func(value string) bool {
-			bad := !utf8.ValidString(value) || strings.ContainsFunc(value, func(c rune) bool { return c != '\t' && unicode.IsControl(c) })
-			if bad {
+		valid := values[:0]
+		for _, value := range values {
+			value, ok := tidyValue(value)
+			if !ok {
 				events.Log(ctx, log, "response_header_dropped", "header", name, "reason", "value")
+				continue
 			}
-			return bad
-		})
+			valid = append(valid, value)
+		}
 		h[name] = valid
-		canonical := http.CanonicalHeaderKey(name)
+		canonical := canonical(name)
 		switch {
-		case name == "" || strings.ContainsFunc(name, isNoToken):
+		case name == "" || strings.Trim(name, token) != "":
 			events.Log(ctx, log, "response_header_dropped", "header", name, "reason", "name")
 			delete(h, name)
 		case len(valid) == 0, canonical == "Transfer-Encoding", canonical == "Trailer":
@@ -270,10 +268,23 @@ func tidy(ctx context.Context, log *slog.Logger, h http.Header) {
 	}
 }
 
-// isNoToken reports whether a header's name must not contain the character (RFC 9110,
-// section 5.6.2).
-func isNoToken(c rune) bool {
-	return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)
+// tidyValue returns a value without line breaks, and whether a header may have it.
+func tidyValue(value string) (tidied string, ok bool) {
+	if isPlain(value) {
+		return value, true
+	}
+	value = strings.Trim(newlines.Replace(value), " \t")
+	return value, utf8.ValidString(value) && !strings.ContainsFunc(value, func(c rune) bool { return c != '\t' && unicode.IsControl(c) })
+}
+
+// isPlain reports whether a value is visible ASCII, with spaces only inside, as most are.
+func isPlain(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c < ' ' || c > '~' || c == ' ' && (i == 0 || i == len(value)-1) {
+			return false
+		}
+	}
+	return true
 }
 
 // appendName appends a member's name, after a comma if it is not the first member.
