@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"strings"
 	"text/template/parse"
 )
 
@@ -40,11 +41,15 @@ type folder struct {
 }
 
 // mark notes what the template with the name is called with, and so on for those that it calls.
+// A template that is called inside of an attribute or a style has a copy there, whose name
+// html/template makes of the name and this sign, and which nobody else can look up. The copy is
+// not folded, but it calls what the template calls.
 func (f *folder) mark(name string, view bool) {
+	name, _, _ = strings.Cut(name, "$htmltemplate_")
 	if before, known := f.getsView[name]; known && (before == view || !before) {
 		return
 	}
-	t := f.page.Lookup(name) // html/template has templates that only it can look up; they are not folded
+	t := f.page.Lookup(name)
 	if t == nil || t.Tree == nil {
 		return
 	}

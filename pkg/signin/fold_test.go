@@ -2,10 +2,14 @@ package signin
 
 import (
 	"bytes"
+	"fmt"
 	"html/template"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"example.com/coatcheck/pkg/signin/site"
 	"example.com/coatcheck/pkg/signin/texts"
@@ -80,17 +84,18 @@ func TestFoldedTemplatesAreTheSame(t *testing.T) {
 		`{{with .Data}}{{.}}{{$.T "own.odd"}}{{template "sub" .}}{{end}}{{template "sub" $}}`:                                              ".Data",
 		`{{if .Data}}{{.T "own.odd"}}{{else}}{{.T "own.odd"}}{{end}}{{if .Language.RightToLeft}}no{{else}}yes{{end}}`:                      ".Data",
 		`{{range .Menu}}{{if eq .Path "/sessions"}}{{break}}{{end}}{{.Path}}{{end}}{{with $ := .Theme}}{{$}}{{end}}{{.T "own.odd"}}`:       "$",
+		`{{template "sub" .}}<p title="{{template "wrap" .}}">`:                                                                            "",
 		`{{template "sub" .}}<p title="{{template "attr" .}}">{{/* nothing */}}{{- .T "own.odd" -}} {{not .Look.Links}}{{len .Look.Name}}`: "",
 	} {
-		own := `{{define "sub"}}{{.}}{{end}}{{define "attr"}}{{.T "own.odd"}}{{end}}{{define "main"}}` + text + `{{end}}`
-		own = strings.Replace(own, `{{define "sub"}}{{.}}`, `{{define "sub"}}{{with .}}sub{{end}}`, 1)
+		own := `{{define "sub"}}{{.}}{{end}}{{define "attr"}}{{.T "own.odd"}}{{end}}{{define "wrap"}}">{{template "sub" .Data}}<i title="{{end}}{{define "main"}}` + text + `{{end}}`
+		own = strings.Replace(own, `{{define "sub"}}{{.}}`, `{{define "sub"}}{{if .}}{{$.T "own.odd"}}{{end}}`, 1)
 		parsed, err := parseWith(map[string]string{"own.html": own})
 		if err != nil {
 			t.Fatal(err)
 		}
 		p := &Pages{texts: catalogue, look: look{Name: "<Shop>"}, menu: ownMenu(true), templates: parsed}
 		for _, l := range catalogue.Languages() {
-			for _, data := range []any{nil, "<script>", template.HTML("<b>")} {
+			for _, data := range []any{nil, speaker("<script>")} {
 				v := &view{Title: "menu.devices", Here: devicesPath, Data: data, Theme: `"<i>`, Menu: p.menu, Language: l, Look: &p.look}
 				sameFolded(t, p, "own", v)
 				folded := p.template("own", v).Lookup("main").Tree.Root.String()
@@ -127,5 +132,52 @@ func TestFewPagesAreKept(t *testing.T) {
 	}
 	if len(kept) != 1 {
 		t.Errorf("%d are kept", len(kept))
+	}
+}
+
+// speaker is data with a method that is called like one of the view.
+type speaker string
+
+// T returns something else than the view's method.
+func (s speaker) T(string) string { return "said by " + string(s) }
+
+// Users who see the same page at the same time, also as the first who see it, each see what is
+// theirs and nothing of another's, whatever is text already.
+func TestNobodySeesWhatIsAnothers(t *testing.T) {
+	p := pagesFor(t, site.Site{})
+	user := func(n int) *view {
+		name := fmt.Sprintf("user-%c<b>&", 'a'+n)
+		l := p.texts.Languages()[n%len(p.texts.Languages())]
+		page := profilePage{UserID: name, Username: name, DisplayName: name, Roles: []string{name}, Preferences: map[string]string{"theme": "dark"},
+			IP: name, Themes: []choice{{"dark", "theme.dark"}}, Languages: p.texts.Languages(), ExpiresAt: time.Unix(int64(n)<<28, 0)}
+		return &view{Title: "menu.profile", Here: []string{homePath, "/an" + name}[n/5%2], Data: page, Theme: "theme-" + name, Menu: p.menu[:3-n/10%2], Language: l, Look: &p.look}
+	}
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for n := range 20 {
+		wg.Go(func() {
+			v := user(n)
+			<-start
+			for range 3 {
+				sameFolded(t, p, "profile", v)
+				var page bytes.Buffer
+				p.template("profile", v).Execute(&page, v)
+				for _, found := range regexp.MustCompile("user-.").FindAllString(page.String(), -1) {
+					if found != v.Data.(profilePage).UserID[:len(found)] {
+						t.Errorf("%s sees %s", v.Data.(profilePage).UserID, found)
+					}
+				}
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
+	for key, page := range p.ready.Range {
+		tree := page.(func() *template.Template)()
+		for _, part := range tree.Templates() {
+			if part.Tree != nil && strings.Contains(part.Tree.Root.String(), "user-") {
+				t.Errorf("%v keeps what is a user's: %s", key, part.Tree.Root)
+			}
+		}
 	}
 }
