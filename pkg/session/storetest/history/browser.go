@@ -102,7 +102,8 @@ func (v *visit) login() {
 	user := v.rng.IntN(len(v.userIDs))
 	roles, values := userData(v.data)
 	u := session.User{ID: v.userIDs[user], Roles: roles, Values: values}
-	if v.rng.IntN(10) == 0 {
+	refused := v.rng.IntN(10) == 0
+	if refused {
 		u.Confirm = func(context.Context) error { return errNotConfirmed }
 	}
 	w, replaced := writer{http.Header{}}, v.cookie
@@ -122,7 +123,18 @@ func (v *visit) login() {
 			v.add(action{verb: destroy, session: replaced.session, secret: replaced.secret}, answer{})
 		}
 	}
+	if (refused || got != done) && made.clean {
+		v.leavesNothing(made)
+	}
 	v.rec.addLogin(made)
+}
+
+// leavesNothing records that no session of a login is there when the login is over: it was
+// refused, or has failed, and took back what it had stored.
+func (v *visit) leavesNothing(made login) {
+	for _, s := range made.made {
+		v.add(action{verb: revokeAll, session: key{made.user, s.id}}, answer{})
+	}
 }
 
 // loggedIn records one call of the store that was a part of a login. Of a login that failed,

@@ -123,6 +123,7 @@ type faulty struct {
 
 	mu   sync.Mutex
 	kept []func() // late calls
+	told answers
 	wg   sync.WaitGroup
 }
 
@@ -222,9 +223,13 @@ func send[T any](ctx context.Context, f *faulty, note sent, faults []fault, call
 	f.deliverOne(t)
 	t.pause()
 	note.call = f.rec.now()
-	got, err := meet(ctx, f, t.draw(faults...), call)
+	what := t.draw(faults...)
+	got, err := meet(ctx, f, what, call)
 	note.ret, note.outcome = f.rec.now(), outcomeOf(err)
 	t.note(note)
+	if what == none && ctx.Err() == nil {
+		f.answered(note.verb, err)
+	}
 	t.pause()
 	return got, err
 }
@@ -251,6 +256,12 @@ func meet[T any](ctx context.Context, f *faulty, what fault, call func(context.C
 		return got, second
 	}
 	return call(ctx)
+}
+
+func (f *faulty) answered(v verb, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.told.add(v, err)
 }
 
 func (f *faulty) keep(call func()) {

@@ -34,6 +34,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -42,7 +43,7 @@ import (
 	"example.com/coatcheck/pkg/session"
 )
 
-// Config says how long a run is. The zero Config makes no history.
+// Config says how long a run is. Histories or Duration has to be set.
 type Config struct {
 	// Seed decides which calls are made and which faults they meet. How calls cross is
 	// chance, so the same seed may find a violation once and not again. 0, the default,
@@ -63,8 +64,10 @@ type Config struct {
 
 // Run makes histories on the store that open returns, one after another, and fails t at the
 // first one that has no order. It prints the shortest one that it can find, and where its
-// picture is. It also fails t if the checker gives no answer in a minute, because then nobody
-// knows. If all is right, it logs how many histories and calls were checked.
+// picture is. It also fails t if nobody knows whether all is right: if the checker gives no
+// answer in a minute, if c makes no history, or if a store that met no fault has not answered one
+// call of a kind, such as any Create. If all is right, it logs how many histories and calls were
+// checked.
 //
 // Every history has users of its own, with random IDs, so the store may have other sessions.
 // The sessions are not deleted; if that matters, open cleans up with [testing.TB.Cleanup].
@@ -91,8 +94,35 @@ type total struct{ histories, calls int }
 
 func (t total) String() string { return fmt.Sprintf("%d histories of %d calls", t.histories, t.calls) }
 
+// answers tell of each kind of call to the store, when it met no fault, whether one was answered:
+// if none was, they have the outage of the last.
+type answers map[verb]error
+
+func (a answers) add(v verb, err error) {
+	if before, known := a[v]; known && before == nil {
+		return
+	}
+	if a[v] = nil; outcomeOf(err) == unknown {
+		a[v] = err
+	}
+}
+
+// check returns an error if no call of a kind was answered. Outages contradict no history.
+func (a answers) check() error {
+	for v, err := range a {
+		if err != nil {
+			return fmt.Errorf("the store has answered no %s, also without a fault, so nothing is known of that: %w", v, err)
+		}
+	}
+	return nil
+}
+
 // search makes histories until one is wrong, or as many as c says.
 func search(ctx context.Context, store session.Store, c Config) (t total, found *violation, err error) {
+	if c.Histories <= 0 && c.Duration <= 0 {
+		return t, nil, errors.New("nothing would be checked; set Config.Histories or Config.Duration")
+	}
+	told := answers{}
 	seeds := rand.New(rand.NewPCG(c.Seed, 0))
 	for begin := time.Now(); t.histories < c.Histories || time.Since(begin) < c.Duration; {
 		r, err := newRun(ctx, store, newPlan(seeds.Uint64()))
@@ -104,8 +134,11 @@ func search(ctx context.Context, store session.Store, c Config) (t total, found 
 		if found, err := r.check(); found != nil || err != nil {
 			return t, found, err
 		}
+		for v, err := range r.store.told {
+			told.add(v, err)
+		}
 	}
-	return t, nil, nil
+	return t, nil, told.check()
 }
 
 // makeOne makes one history.

@@ -80,7 +80,7 @@ func (r *run) loginsBefore(user int, moment int64) []login {
 }
 
 // checkEnded checks that there were enough younger sessions when a login ended one for the
-// limit.
+// limit, and that this was one of the same user.
 func (r *run) checkEnded(l login, id int, all map[key][]porcupine.Operation) *violation {
 	var made []stored
 	for _, other := range r.rec.logins {
@@ -88,10 +88,9 @@ func (r *run) checkEnded(l login, id int, all map[key][]porcupine.Operation) *vi
 			made = append(made, other.made...)
 		}
 	}
-	ended := made[slices.IndexFunc(made, func(s stored) bool { return s.id == id })]
-	younger := 0
+	younger, ended := 0, slices.IndexFunc(made, func(s stored) bool { return s.id == id })
 	for _, s := range made {
-		if s.at > ended.at && s.call < l.ret && !s.endedBefore(all[key{l.user, s.id}], l.call) {
+		if ended >= 0 && s.at > made[ended].at && s.call < l.ret && !s.endedBefore(all[key{l.user, s.id}], l.call) {
 			younger++
 		}
 	}
@@ -100,7 +99,7 @@ func (r *run) checkEnded(l login, id int, all map[key][]porcupine.Operation) *vi
 	}
 	return r.overLimit(l.user, porcupine.Operation{
 		ClientId: l.browser, Call: l.call, Return: l.ret, Output: answer{},
-		Input: action{verb: verb(fmt.Sprintf("login that ended session %d, and at most %d younger ones were there", id, younger))},
+		Input: action{verb: verb(fmt.Sprintf("login that ended session %d, and at most %d younger ones of this user were there", id, younger))},
 	})
 }
 

@@ -31,6 +31,7 @@ func TestLimit(t *testing.T) {
 		{"the oldest ended", 1, []login{made(1, 1, 2, true), made(2, 3, 4, true, 1)}, shows(9, 2), true},
 		{"ended without need", 2, []login{made(1, 1, 2, true), made(2, 3, 4, true, 1)}, shows(9, 2), false},
 		{"a younger one ended", 1, []login{made(1, 1, 8, true), made(2, 3, 4, true), made(3, 5, 6, true, 2)}, shows(9, 3), true},
+		{"another user's ended", 1, []login{made(1, 1, 2, true), made(2, 3, 4, true, 9)}, shows(9, 1), false},
 		{"ended without a limit", -1, []login{made(1, 1, 2, true), made(2, 3, 4, true, 1)}, shows(9, 2), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

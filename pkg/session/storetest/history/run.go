@@ -36,7 +36,7 @@ const cookieName = "__Host-SESSIONID"
 // newRun prepares a run, with users that no other run has.
 func newRun(ctx context.Context, store session.Store, p plan) (*run, error) {
 	r := &run{plan: p, ctx: ctx, rec: newRecorder()}
-	r.store = &faulty{store: store, rec: r.rec}
+	r.store = &faulty{store: store, rec: r.rec, told: answers{}}
 	for range p.users {
 		id := rand.Text()
 		r.userIDs = append(r.userIDs, id)
