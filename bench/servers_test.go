@@ -67,16 +67,25 @@ func profiles(t *testing.T, accept string) grid {
 	return g
 }
 
-// samePage returns the file of a template that makes our page of the profile for our peers. Three
-// values are from the session; everything else is fixed for them.
+// samePage returns the file of a template that makes our page of the profile for our peers. What
+// the user and the session decide are values for them too, except which theme and which language
+// are selected; everything else is fixed for them.
 func samePage(t *testing.T, ours server) string {
 	t.Helper()
 	_, page := ours.send(t, "GET", "/profile", "text/html")
-	for value, action := range map[string]string{", Alice!": ", {{.display_name}}!", ">alice<": ">{{.username}}<", ">member<": ">{{.role}}<"} {
-		if !bytes.Contains(page, []byte(value)) {
-			t.Fatalf("the profile does not show %q", value)
+	for _, value := range []struct{ shown, as string }{
+		{", Alice!", ", {{.display_name}}!"},
+		{">alice<", ">{{.username}}<"},
+		{">member<", ">{{.role}}<"},
+		{"from 127.0.0.1", "from {{.ip}}"},
+		{`<time datetime="[^"]*">[^<]*</time> from`, `<time datetime="{{.signed_in}}">{{.signed_in_text}}</time> from`},
+		{`<time datetime="[^"]*">\d[^<]*</time>`, `<time datetime="{{.ends}}">{{.ends_text}}</time>`},
+	} {
+		shown := regexp.MustCompile(value.shown)
+		if found := shown.FindAll(page, -1); len(found) != 1 {
+			t.Fatalf("the profile shows %s %d times, want once", value.shown, len(found))
 		}
-		page = bytes.ReplaceAll(page, []byte(value), []byte(action))
+		page = shown.ReplaceAllLiteral(page, []byte(value.as))
 	}
 	file := filepath.Join(t.TempDir(), "page.html")
 	if err := os.WriteFile(file, page, 0o644); err != nil {

@@ -17,7 +17,7 @@ app.use(session({ secret: crypto.randomBytes(32).toString('hex'), resave: false,
 app.post('/login', (req, res, next) => {
   req.session.regenerate((err) => {
     if (err) return next(err)
-    Object.assign(req.session, values)
+    Object.assign(req.session, values, { ip: req.socket.remoteAddress, signed_in: new Date().toISOString() })
     res.end()
   })
 })
@@ -26,7 +26,12 @@ app.get('/profile', (req, res) => {
   const known = {}
   for (const name of Object.keys(values)) known[name] = req.session[name]
   res.set('Cache-Control', 'no-store')
-  if ((req.get('Accept') || '').includes('text/html')) return res.type('html').send(page(known))
+  const show = () => {
+    const ends = new Date(Date.now() + 30 * 60 * 1000)
+    return page({ ...known, ip: req.session.ip, signed_in: req.session.signed_in, signed_in_text: new Date(req.session.signed_in).toUTCString(),
+      ends: ends.toISOString(), ends_text: ends.toUTCString() })
+  }
+  if ((req.get('Accept') || '').includes('text/html')) return res.type('html').send(show())
   res.json(known)
 })
 const server = app.listen(0, 'localhost', () => console.log(`express is at http://localhost:${server.address().port}`))

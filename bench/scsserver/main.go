@@ -17,6 +17,9 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
+// idleTimeout is when the page says that the session ends.
+const idleTimeout = 30 * time.Minute
+
 // values is the data in each session.
 var values = map[string]string{"user_id": "u1", "username": "alice", "display_name": "Alice", "role": "member", "theme": "dark", "language": "en"}
 
@@ -56,6 +59,8 @@ func routes(sessions *scs.SessionManager, profile *template.Template) http.Handl
 		for name, value := range values {
 			sessions.Put(r.Context(), name, value)
 		}
+		sessions.Put(r.Context(), "ip", r.RemoteAddr[:strings.LastIndexByte(r.RemoteAddr, ':')])
+		sessions.Put(r.Context(), "signed_in", time.Now().UTC().Format(time.RFC3339))
 	})
 	mux.HandleFunc("GET /profile", func(w http.ResponseWriter, r *http.Request) {
 		if !sessions.Exists(r.Context(), "user_id") {
@@ -69,6 +74,13 @@ func routes(sessions *scs.SessionManager, profile *template.Template) http.Handl
 		w.Header().Set("Cache-Control", "no-store")
 		if strings.Contains(r.Header.Get("Accept"), "text/html") {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			known["ip"] = sessions.GetString(r.Context(), "ip")
+			known["signed_in"] = sessions.GetString(r.Context(), "signed_in")
+			known["ends"] = time.Now().Add(idleTimeout).UTC().Format(time.RFC3339)
+			for _, name := range []string{"signed_in", "ends"} {
+				at, _ := time.Parse(time.RFC3339, known[name])
+				known[name+"_text"] = at.Format("2 January 2006, 15:04 UTC")
+			}
 			profile.Execute(w, known)
 			return
 		}
