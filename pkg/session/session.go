@@ -132,8 +132,8 @@ func (s *Session) Key() Key { return Key{Owner: owner(s.UserID), ID: s.ID} }
 // begunAt returns when the lifetime of s began: with the last authentication, or, if that
 // was before s was made, at another system, when s was made.
 func (s *Session) begunAt() time.Time {
-	if created := s.CreatedAt.Truncate(time.Second); created.After(s.AuthenticatedAt) {
-		return created
+	if s.CreatedAt.Unix() > s.AuthenticatedAt.Unix() {
+		return s.CreatedAt.Truncate(time.Second)
 	}
 	return s.AuthenticatedAt
 }
