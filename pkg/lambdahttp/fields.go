@@ -19,25 +19,27 @@ func (w *walker) fields() fields {
 		w.begins('{')
 		return nil
 	}
-	all := make(fields, 0, 20)
+	if w.found == nil {
+		w.found = make(fields, 0, min(len(w.text)/64, 64)) // about as many as the event has, in one piece
+	}
+	before := len(w.found)
 	for name := range w.members() {
 		if w.kind() != '[' {
-			all = w.field(all, name)
+			w.field(name)
 			continue
 		}
 		for range w.elements() {
-			all = w.field(all, name)
+			w.field(name)
 		}
 	}
-	return all
+	return w.found[before:len(w.found):len(w.found)]
 }
 
-// field takes the next value, and appends it with the name unless it is null.
-func (w *walker) field(all fields, name string) fields {
-	if !w.begins('"') {
-		return all
+// field takes the next value, which counts unless it is null.
+func (w *walker) field(name string) {
+	if w.begins('"') {
+		w.found = append(w.found, field{name, w.string()})
 	}
-	return append(all, field{name, w.string()})
 }
 
 // usual has the canonical names of headers that most requests have, as front doors spell them.

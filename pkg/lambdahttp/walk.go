@@ -12,7 +12,8 @@ import (
 type walker struct {
 	text  string
 	at    int
-	wrong bool // whether a member had another type than was asked for
+	wrong bool   // whether a member had another type than was asked for
+	found fields // of all members that have some
 }
 
 // kind returns the first character of the next value, or what closes an object or a list.

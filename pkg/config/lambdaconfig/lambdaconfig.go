@@ -39,7 +39,8 @@ import (
 //     environment could expire
 //   - AWS_ENDPOINT_URL, that of one service such as AWS_ENDPOINT_URL_DYNAMODB, and
 //     AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
-//   - AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, AWS_CA_BUNDLE and AWS_MAX_ATTEMPTS
+//   - AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT and AWS_CA_BUNDLE
+//   - AWS_MAX_ATTEMPTS and AWS_RETRY_MODE
 //
 // The error names the variable that is missing or malformed, and quotes no key.
 func AWS() (aws.Config, error) {
@@ -48,11 +49,12 @@ func AWS() (aws.Config, error) {
 		return cfg, errors.New("AWS_REGION is not set; Lambda sets it")
 	}
 	var endpoints endpoints
-	var noKeys, noFile, noNumber error
+	var noKeys, noFile, noNumber, noMode error
 	cfg.Credentials, noKeys = credentials()
 	cfg.HTTPClient, noFile = client(os.Getenv("AWS_CA_BUNDLE"))
 	cfg.RetryMaxAttempts, noNumber = attempts(os.Getenv("AWS_MAX_ATTEMPTS"))
-	if err := errors.Join(noKeys, noFile, noNumber, endpoints.read()); err != nil {
+	cfg.RetryMode, noMode = retryMode(os.Getenv("AWS_RETRY_MODE"))
+	if err := errors.Join(noKeys, noFile, noNumber, noMode, endpoints.read()); err != nil {
 		return cfg, err
 	}
 	if url := os.Getenv("AWS_ENDPOINT_URL"); url != "" && !endpoints.ignored {
@@ -140,6 +142,19 @@ func attempts(text string) (int, error) {
 		return 0, fmt.Errorf("AWS_MAX_ATTEMPTS is %q, which is no whole number from 1; write such as 3", text)
 	}
 	return n, nil
+}
+
+// retryMode returns how calls are sent again, and "", for which the SDK takes its own mode, if
+// none is set.
+func retryMode(text string) (aws.RetryMode, error) {
+	if text == "" {
+		return "", nil
+	}
+	mode, err := aws.ParseRetryMode(text)
+	if err != nil {
+		return "", fmt.Errorf("AWS_RETRY_MODE is %q; write standard or adaptive", text)
+	}
+	return mode, nil
 }
 
 // endpoints says at which address a service is called. Clients ask it by the methods below.

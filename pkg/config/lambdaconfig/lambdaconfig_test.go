@@ -2,6 +2,7 @@ package lambdaconfig_test
 
 import (
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -47,7 +48,7 @@ func TestLikeTheSDK(t *testing.T) {
 		"AWS_ENDPOINT_URL=http://localhost:1 AWS_ENDPOINT_URL_DYNAMODB=http://localhost:2 AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true",
 		"AWS_ENDPOINT_URL_DYNAMODB=http://localhost:2 AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=FALSE",
 		"AWS_USE_FIPS_ENDPOINT=true", "AWS_USE_DUALSTACK_ENDPOINT=True", "AWS_USE_FIPS_ENDPOINT=false AWS_USE_DUALSTACK_ENDPOINT=false",
-		"AWS_MAX_ATTEMPTS=7", "AWS_MAX_ATTEMPTS=",
+		"AWS_MAX_ATTEMPTS=7", "AWS_MAX_ATTEMPTS=", "AWS_RETRY_MODE=adaptive", "AWS_RETRY_MODE=standard AWS_MAX_ATTEMPTS=2", "AWS_RETRY_MODE=",
 	} {
 		t.Run(variables, func(t *testing.T) {
 			complete(t, strings.Fields(variables)...)
@@ -71,6 +72,7 @@ type client struct {
 	region, dynamodb, secrets, id, secret, token string
 	fips, dualStack                              bool
 	attempts                                     int
+	mode                                         string
 }
 
 func describe(t *testing.T, cfg aws.Config) client {
@@ -82,7 +84,7 @@ func describe(t *testing.T, cfg aws.Config) client {
 	}
 	return client{
 		d.Region, aws.ToString(d.BaseEndpoint), aws.ToString(s.BaseEndpoint), keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken,
-		d.EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled, d.EndpointOptions.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled, d.Retryer.MaxAttempts(),
+		d.EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled, d.EndpointOptions.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled, d.Retryer.MaxAttempts(), fmt.Sprintf("%s %T", d.RetryMode, d.Retryer),
 	}
 }
 
@@ -176,7 +178,7 @@ func TestErrors(t *testing.T) {
 		{"AWS_USE_FIPS_ENDPOINT=yes", "AWS_USE_FIPS_ENDPOINT"},
 		{"AWS_USE_DUALSTACK_ENDPOINT=1", "AWS_USE_DUALSTACK_ENDPOINT"},
 		{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=no", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"},
-		{"AWS_MAX_ATTEMPTS=many", "AWS_MAX_ATTEMPTS"}, {"AWS_MAX_ATTEMPTS=0", "AWS_MAX_ATTEMPTS"},
+		{"AWS_MAX_ATTEMPTS=many", "AWS_MAX_ATTEMPTS"}, {"AWS_MAX_ATTEMPTS=0", "AWS_MAX_ATTEMPTS"}, {"AWS_RETRY_MODE=legacy", "AWS_RETRY_MODE"},
 		{"AWS_CA_BUNDLE=/nowhere", "AWS_CA_BUNDLE"}, {"AWS_CA_BUNDLE=" + empty, "AWS_CA_BUNDLE"},
 	} {
 		complete(t, strings.Fields(tt.variables)...)
