@@ -84,6 +84,8 @@
 // Headers: names have the canonical spelling, whatever the event has. Names that differ only
 // in their case become one header. If a client sends a header twice, its values arrive as the
 // table says. Where that matters, the handler must refuse both two lines and a comma.
+// Values share the memory of the event: who keeps one for longer than the request should
+// clone it ([strings.Clone]), or all of the event is kept.
 //
 // Cookies: there is one Cookie header at most. A cookie that several places of the event have
 // is there once. Two values for one name both stay, because the handler must see that there

@@ -184,7 +184,7 @@ func (w *streamWriter) send(p []byte) (int, error) {
 
 // prelude returns the part of a stream before the body, which begins with start.
 func (w *responseWriter) prelude(ctx context.Context, start []byte) []byte {
-	return append(w.appendHead(ctx, nil, functionURL, start), "}\x00\x00\x00\x00\x00\x00\x00\x00"...)
+	return append(w.appendHead(ctx, make([]byte, 0, 1024+len(start)), functionURL, start), "}\x00\x00\x00\x00\x00\x00\x00\x00"...)
 }
 
 // sendTo sends a whole response as a stream.
