@@ -84,6 +84,8 @@ func TestFoldedTemplatesAreTheSame(t *testing.T) {
 		`{{with .Data}}{{.}}{{$.T "own.odd"}}{{template "sub" .}}{{end}}{{template "sub" $}}`:                                              ".Data",
 		`{{if .Data}}{{.T "own.odd"}}{{else}}{{.T "own.odd"}}{{end}}{{if .Language.RightToLeft}}no{{else}}yes{{end}}`:                      ".Data",
 		`{{range .Menu}}{{if eq .Path "/sessions"}}{{break}}{{end}}{{.Path}}{{end}}{{with $ := .Theme}}{{$}}{{end}}{{.T "own.odd"}}`:       "$",
+		`{{$.Theme}}{{$.T "own.with" "name" $.Theme}}{{with .Look.Name}}{{.}}{{$.Data}}{{end}}{{if $.Theme}}{{$.T "own.odd"}}{{end}}`:      "$.Data",
+		`<p title="{{$.Data}}" class="{{.Data}}">{{.Data | print | printf "%s %s" $.Theme}}{{(.T "own.odd")}}`:                             "$.Data",
 		`{{template "sub" .}}<p title="{{template "wrap" .}}">`:                                                                            "",
 		`{{template "sub" .}}<p title="{{template "attr" .}}">{{/* nothing */}}{{- .T "own.odd" -}} {{not .Look.Links}}{{len .Look.Name}}`: "",
 	} {
