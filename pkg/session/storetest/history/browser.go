@@ -129,11 +129,12 @@ func (v *visit) login() {
 	v.rec.addLogin(made)
 }
 
-// leavesNothing records that no session of a login is there when the login is over: it was
-// refused, or has failed, and took back what it had stored.
+// leavesNothing records that no session of a login is there after the login: it was refused, or
+// has failed, and took back what it had stored.
 func (v *visit) leavesNothing(made login) {
+	after := v.rec.now()
 	for _, s := range made.made {
-		v.add(action{verb: revokeAll, session: key{made.user, s.id}}, answer{})
+		v.rec.add(v.number, action{verb: revokeAll, session: key{made.user, s.id}}, after, after, answer{})
 	}
 }
 
