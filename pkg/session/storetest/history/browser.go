@@ -112,7 +112,7 @@ func (v *visit) login() {
 		s, err = v.sessions.Create(w, v.request(replaced), u)
 		return err
 	})
-	made := login{user: user + 1, browser: v.number, call: v.call, ret: v.ret, clean: got == done}
+	made := login{user: user + 1, browser: v.number, call: v.call, ret: v.ret, clean: true}
 	for _, sent := range v.trace.all() {
 		v.loggedIn(&made, sent, got)
 	}
@@ -126,6 +126,7 @@ func (v *visit) login() {
 	if (refused || got != done) && made.clean {
 		v.leavesNothing(made)
 	}
+	made.clean = made.clean && got == done
 	v.rec.addLogin(made)
 }
 
