@@ -57,3 +57,21 @@ func TestOneAnswerIsEnough(t *testing.T) {
 		}
 	}
 }
+
+// TestFailedLoginLeavesNothing: a session that is there after a login that has failed is a violation.
+func TestFailedLoginLeavesNothing(t *testing.T) {
+	for _, failed := range []bool{false, true} {
+		r, err := newRun(t.Context(), newUnder(), plan{users: 1, maxSessions: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.rec.add(1, action{verb: create, session: key{1, 1}, newSecret: 1}, r.rec.now(), r.rec.now(), answer{})
+		if v := (&visit{browser: &browser{run: r}}); failed {
+			v.leavesNothing(login{user: 1, made: []stored{{id: 1}}})
+		}
+		r.rec.add(1, action{verb: list, session: key{1, 1}}, r.rec.now(), r.rec.now(), answer{})
+		if found, err := r.check(); err != nil || (found != nil) != failed {
+			t.Errorf("the login has failed: %v; found %v, %v", failed, found, err)
+		}
+	}
+}
