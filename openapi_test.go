@@ -62,7 +62,7 @@ func TestContractHasEveryRouteOfPrograms(t *testing.T) {
 		documented = append(documented, op.Method+" "+op.Path)
 	}
 	slices.Sort(documented)
-	served := found(t, `"((?:[A-Z]+ )?/[a-z0-9{}/.-]*)"(?:, (?:func|w\.)|: func)`, "functions/*/*.go", "cmd/server/*.go")
+	served := found(t, `(?:\.Handle(?:Func)?\(|Routes\{|\n\t+)"((?:[A-Z]+ )?/[^\s"]*)"`, "functions/*/*.go", "cmd/server/*.go")
 	if !slices.Equal(served, documented) {
 		t.Errorf("the programs serve %q, and docs/openapi.yaml has %q", served, documented)
 	}

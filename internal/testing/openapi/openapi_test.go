@@ -142,10 +142,12 @@ func TestCheckRequest(t *testing.T) {
 	}
 }
 
-// TestReadRefuses: a keyword that this package does not check is an error, as a pattern is that
-// Go does not have.
+// TestReadRefuses: a keyword or a method that this package does not check is an error, as a pattern
+// is that Go does not have.
 func TestReadRefuses(t *testing.T) {
-	for old, wrong := range map[string]string{"minLength: 2": "multipleOf: 2", `pattern: '^"'`: `pattern: '(?=a)'`, "minimum: 0": "minimum: none"} {
+	for old, wrong := range map[string]string{
+		"minLength: 2": "multipleOf: 2", `pattern: '^"'`: `pattern: '(?=a)'`, "minimum: 0": "minimum: none", "    post:": "    delete:",
+	} {
 		if _, err := reading(t, strings.Replace(small, old, wrong, 1)); err == nil {
 			t.Errorf("%s was read", wrong)
 		}
