@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -168,6 +169,24 @@ func TestAlarmsRing(t *testing.T) {
 			if !a.rings(t, map[string]cloudwatch.Series{m.Id: most}) || a.rings(t, map[string]cloudwatch.Series{m.Id: less}) {
 				t.Errorf("%s does not ring for %v of %s, or rings for less", id, enough, m.Id)
 			}
+		}
+	}
+}
+
+// An alarm rings when its text says so: for that many calls, or for answers that slow. One
+// whose text names no number rings for the first.
+func TestAlarmsRingWhenTheySaySo(t *testing.T) {
+	said := regexp.MustCompile(`(\d+) (requests|invocations|calls|ms|seconds)\b`)
+	for id, a := range alarms(t, everything) {
+		want := 1.0
+		if parts := said.FindStringSubmatch(a.AlarmDescription); parts != nil {
+			want, _ = strconv.ParseFloat(parts[1], 64)
+			if parts[2] == "seconds" {
+				want *= 1000
+			}
+		}
+		if a.Threshold != want {
+			t.Errorf("%s rings for %v, and says %q", id, a.Threshold, a.AlarmDescription)
 		}
 	}
 }

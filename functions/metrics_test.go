@@ -212,6 +212,25 @@ func (s *stack) metricSteps(t *testing.T) []happening {
 	}
 }
 
+// What the canary does is counted nowhere, apart from the entries that the audit trail did not
+// take, and from cold starts, which are nobody's. The same of somebody else is counted.
+func TestCanaryIsNotCounted(t *testing.T) {
+	always := []string{"AuditFailures", "ColdStarts"}
+	for id, f := range metricFilters(t, "canary") {
+		p, err := cloudwatch.ParsePattern(f.FilterPattern)
+		if err != nil {
+			t.Fatalf("%s: %v", id, err)
+		}
+		for _, name := range regexp.MustCompile(`\$\.message = "(\w+)"`).FindAllStringSubmatch(f.FilterPattern, -1) {
+			for user, want := range map[string]bool{"canary": slices.Contains(always, f.MetricTransformations[0].MetricName), "canary2": true} {
+				if got, err := p.Match(fmt.Sprintf(`{"message": %q, "user_id": %q}`, name[1], user)); err != nil || got != want {
+					t.Errorf("%s counts %s of %s: %v, %v; want %v", id, name[1], user, got, err, want)
+				}
+			}
+		}
+	}
+}
+
 // Each filter is for one metric of the stack's own namespace, and none has a default value,
 // which would be paid for all the time. The events in its pattern are in the catalogue, and
 // have the fields that it reads.

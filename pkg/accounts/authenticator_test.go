@@ -174,7 +174,8 @@ func TestEveryAttemptCostsTheSame(t *testing.T) {
 }
 
 // While attempts cannot be counted, no password is checked. If the account store fails
-// after an attempt was counted, the attempt does not count as a failure.
+// after an attempt was counted, or the hash cannot be checked, the attempt does not count as
+// a failure.
 func TestAuthenticatorInAnOutage(t *testing.T) {
 	r := newAuthenticatorFixture(t, throttle.Config{})
 	r.put(t, "alice", plain.Hash(phrase), false)
@@ -192,6 +193,13 @@ func TestAuthenticatorInAnOutage(t *testing.T) {
 		}
 	}
 	r.store.Registry = working
+	r.SetVerify(func(string, string) (bool, error) { return false, errors.New("the pepper is missing") })
+	for range 30 {
+		if _, err := r.signIn(t, "alice", phrase); err == nil || errors.Is(err, authn.ErrRefused) {
+			t.Errorf("with a hash that cannot be checked: %v, want an outage", err)
+		}
+	}
+	r.SetVerify(plain.Verify)
 	proof, err := r.signIn(t, "alice", phrase)
 	if err != nil || proof.Failures() != 0 {
 		t.Fatalf("after the outage: %+v, %v; want no failures", proof, err)

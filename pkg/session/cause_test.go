@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"example.com/coatcheck/pkg/session"
 )
@@ -50,24 +52,28 @@ func TestCause(t *testing.T) {
 
 // TestCauseOfOthers: a cause is not that of a logout or a login, which have their own.
 func TestCauseOfOthers(t *testing.T) {
-	r := newFixture(t, session.Config{MaxSessions: 1})
-	_, token := r.login("u1")
-	r.log.reset()
-	caused := func(cookies ...string) *http.Request {
-		req := r.request(cookies...)
-		return req.WithContext(session.WithCause(req.Context(), session.Cause{Reason: "disabled", Actor: "ops"}))
-	}
-	_, err := r.Create(httptest.NewRecorder(), caused(cookie(token)), session.User{ID: "u1"})
-	want(t, err, nil)
-	w := httptest.NewRecorder()
-	_, err = r.Create(w, caused(), session.User{ID: "u1"})
-	want(t, err, nil)
-	want(t, r.Destroy(httptest.NewRecorder(), caused(cookie(tokenIn(t, w)))), nil)
-	for i, reason := range []string{"replaced", "", "limit", "", "logout"} {
-		if line := r.log.lines[i]; reason != "" && !strings.Contains(line, "reason="+reason) || strings.Contains(line, "ops") {
-			t.Errorf("line %d is %s, want the reason %q", i, line, reason)
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t, session.Config{MaxSessions: 1})
+		_, token := r.login("u1")
+		time.Sleep(time.Millisecond) // of sessions of one millisecond, their IDs say which is older
+		r.log.reset()
+		caused := func(cookies ...string) *http.Request {
+			req := r.request(cookies...)
+			return req.WithContext(session.WithCause(req.Context(), session.Cause{Reason: "disabled", Actor: "ops"}))
 		}
-	}
+		_, err := r.Create(httptest.NewRecorder(), caused(cookie(token)), session.User{ID: "u1"})
+		want(t, err, nil)
+		time.Sleep(time.Millisecond)
+		w := httptest.NewRecorder()
+		_, err = r.Create(w, caused(), session.User{ID: "u1"})
+		want(t, err, nil)
+		want(t, r.Destroy(httptest.NewRecorder(), caused(cookie(tokenIn(t, w)))), nil)
+		for i, reason := range []string{"replaced", "", "limit", "", "logout"} {
+			if line := r.log.lines[i]; reason != "" && !strings.Contains(line, "reason="+reason) || strings.Contains(line, "ops") {
+				t.Errorf("line %d is %s, want the reason %q", i, line, reason)
+			}
+		}
+	})
 }
 
 // TestWithClient: what a request asks for is logged with its client, without that

@@ -73,7 +73,31 @@ func TestLateTouchBringsNothingBack(t *testing.T) {
 	}
 }
 
-// The same holds for an idle timeout that was shortened, and is not the stored end.
+// The store hears until when a touch may be carried out: for a second from the time that it
+// writes, however much time its request has.
+func TestTouchGivesUpAfterASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t, session.Config{})
+		_, token := r.login("u1")
+		time.Sleep(idle / 2)
+		end := time.Now().Add(time.Second)
+		r.store.before["Touch"] = func(ctx context.Context) error {
+			if got, ok := ctx.Deadline(); !ok || !got.Equal(end) {
+				t.Errorf("the touch gives up at %v, %v; want %v", got, ok, end)
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		r.store.count()
+		r.wantAlive(token) // the request itself goes on
+		if n := r.store.count("Touch"); n != 1 || !time.Now().Equal(end) {
+			t.Errorf("%d touches until %v, want one until %v", n, time.Now(), end)
+		}
+	})
+}
+
+// A touch in the last second is not sent under an idle timeout that was shortened either,
+// and is not the stored end.
 func TestLateTouchUnderAShorterTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, session.Config{})
