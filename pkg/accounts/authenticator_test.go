@@ -16,6 +16,7 @@ import (
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
+	"example.com/coatcheck/pkg/accounts/password"
 	"example.com/coatcheck/pkg/accounts/throttle"
 	"example.com/coatcheck/pkg/signin/authn"
 )
@@ -193,7 +194,7 @@ func TestAuthenticatorInAnOutage(t *testing.T) {
 		}
 	}
 	r.store.Registry = working
-	r.SetVerify(func(string, string) (bool, error) { return false, errors.New("the pepper is missing") })
+	r.SetVerify(func(string, string) (bool, error) { return false, password.ErrNoPepper })
 	for range 30 {
 		if _, err := r.signIn(t, "alice", phrase); err == nil || errors.Is(err, authn.ErrRefused) {
 			t.Errorf("with a hash that cannot be checked: %v, want an outage", err)
