@@ -183,3 +183,17 @@ func TestNobodySeesWhatIsAnothers(t *testing.T) {
 		}
 	}
 }
+
+// A page that shows its path and its title shows those of each answer.
+func TestFoldedForEachPathAndTitle(t *testing.T) {
+	parsed, err := parseWith(map[string]string{"own.html": `{{define "main"}}{{$.Here}} {{.Title}} {{$.T $.Title}}{{end}}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Pages{texts: texts.Default, look: look{Name: "Shop"}, menu: ownMenu(true), templates: parsed}
+	for _, here := range []string{"/orders/1", "/orders/2", devicesPath, homePath, ""} {
+		for _, title := range []string{"menu.devices", "menu.profile"} {
+			sameFolded(t, p, "own", &view{Title: title, Here: here, Menu: p.menu, Language: p.texts.English(), Look: &p.look})
+		}
+	}
+}
