@@ -32,7 +32,7 @@ type rules struct {
 	discardsByKey  bool `rule:"What a login takes back it proves by its secret" tests:"TestDiscardTakesBackItsOwn"`
 	noConfirm      bool `rule:"A login reads the account a second time" tests:"TestConfirm TestLoginCrossesAPasswordChange"`
 	confirmsFirst  bool `rule:"A login reads the account again after its session is stored" tests:"TestConfirm"`
-	listsFirst     bool `rule:"For the limit a login lists after its session is stored" tests:"TestStore TestMaxSessions"`
+	listsFirst     bool `rule:"For the limit a login lists after its session is stored" tests:"TestStore TestLoginStoredLateIsEnded"`
 	sparesOwn      bool `rule:"The limit counts the login's own session" tests:"TestLoginStoredLateIsEnded"`
 
 	// What a change of the account does.

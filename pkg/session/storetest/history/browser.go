@@ -113,6 +113,9 @@ func (v *visit) login() {
 		return err
 	})
 	made := login{user: user + 1, browser: v.number, call: v.call, ret: v.ret, clean: true}
+	if replaced != nil {
+		made.presented = replaced.session.id
+	}
 	for _, sent := range v.trace.all() {
 		v.loggedIn(&made, sent, got)
 	}

@@ -10,6 +10,7 @@ import (
 // login is what a login did to the number of its user's sessions.
 type login struct {
 	user, id  int // of the session that it made; 0 if it failed
+	presented int // the session that it came with, which it ends if the cookie proves it
 	call, ret int64
 	browser   int
 	clean     bool // every call to the store was answered
@@ -55,13 +56,15 @@ func (r *run) checkLimit(all map[key][]porcupine.Operation) *violation {
 	return nil
 }
 
-// checkList counts, in a list, the sessions of logins that were over before it.
+// checkList counts, in a list, the sessions of logins that were over before it. It leaves out those
+// with which a login came: the limit does not count them, because they end, and whether they do is
+// for the model to say. If such a session is renewed twice meanwhile, it stays.
 func (r *run) checkList(s sweep) *violation {
 	over := r.loginsBefore(s.session.user, s.call)
 	kept := 0
 	for _, l := range over {
 		_, there := s.shown[l.id]
-		if there && (l.clean || slices.ContainsFunc(over, func(later login) bool { return later.clean && later.call > l.ret })) {
+		if there && !r.presented(l.id) && (l.clean || slices.ContainsFunc(over, func(later login) bool { return later.clean && later.call > l.ret })) {
 			kept++
 		}
 	}
@@ -72,6 +75,11 @@ func (r *run) checkList(s sweep) *violation {
 		ClientId: s.browser, Call: s.call, Return: s.ret, Output: answer{},
 		Input: action{verb: verb(fmt.Sprintf("list with %d sessions of logins that were over", kept))},
 	})
+}
+
+// presented reports whether a login came with the session.
+func (r *run) presented(id int) bool {
+	return slices.ContainsFunc(r.rec.logins, func(l login) bool { return l.presented == id })
 }
 
 // loginsBefore returns the logins of the user that were over at that moment.

@@ -21,6 +21,7 @@ func TestLimit(t *testing.T) {
 		list   sweep
 		may    bool
 	}{
+		{"one more, with which a login came", 1, []login{made(1, 1, 2, true), {user: 1, id: 2, presented: 1, call: 3, ret: 4, clean: true}}, shows(9, 1, 2), true},
 		{"as many as allowed", 2, []login{made(1, 1, 2, true), made(2, 3, 4, true)}, shows(9, 1, 2), true},
 		{"one more", 2, []login{made(1, 1, 2, true), made(2, 3, 4, true), made(3, 5, 6, true)}, shows(9, 1, 2, 3), false},
 		{"one more, of logins that crossed", 2, []login{made(1, 1, 6, true), made(2, 2, 5, true), made(3, 3, 4, true)}, shows(9, 1, 2, 3), false},
