@@ -267,7 +267,8 @@ func (j *journey) sessions(cookie, other string) {
 		j.t.Errorf("sessions: %s, %v", r.body, err)
 	}
 	j.take("revoke", request{method: "POST", path: "/sessions/" + idOf(other) + "/revoke", cookie: cookie}, loadCost.and(oneEnd), http.StatusNoContent)
-	j.take("revoke again", request{method: "POST", path: "/sessions/" + idOf(other) + "/revoke", cookie: cookie}, budget{[]string{"GetItem", "DeleteItem"}, 1, 1}, http.StatusNotFound)
+	// DynamoDB Local does not say what a Delete costs whose condition fails; AWS counts one unit.
+	j.take("revoke again", request{method: "POST", path: "/sessions/" + idOf(other) + "/revoke", cookie: cookie}, budget{[]string{"GetItem", "DeleteItem"}, 1, 0}, http.StatusNotFound)
 	j.take("revoked", profile(other), loadCost, http.StatusUnauthorized)
 }
 
