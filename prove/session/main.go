@@ -13,6 +13,9 @@
 //   - what was confirmed is lost: a session that nobody has ended, a change, a touch;
 //   - the limit leaves too many sessions, or a failed login leaves one that nobody holds.
 //
+// Begin with rules.go, which states each rule, and state.go; then read store.go, what a store does,
+// actions.go and login.go, what requests do, step by step, and problems.go, what must never be.
+//
 // "go run ./prove/session" explores everything. The tests explore all but the largest. With
 // -table it prints the tables of docs/proof.md.
 package main
