@@ -231,6 +231,26 @@ func TestCanaryIsNotCounted(t *testing.T) {
 	}
 }
 
+// A metric of several events counts all of them.
+func TestEventsOfEachMetric(t *testing.T) {
+	want := map[string][]string{
+		"SessionsEnded":  {"session_ended", "session_expired"},
+		"CookiesRefused": {"authn_token_reuse", "session_cookies_differ", "session_token_forged"},
+		"Outages":        {"session_unavailable", "sys_crash", "sys_failure"},
+	}
+	for id, f := range metricFilters(t, "") {
+		var counted []string
+		for _, parts := range regexp.MustCompile(`\$\.message = "(\w+)"`).FindAllStringSubmatch(f.FilterPattern, -1) {
+			counted = append(counted, parts[1])
+		}
+		slices.Sort(counted)
+		name := f.MetricTransformations[0].MetricName
+		if events, several := want[name]; several && !slices.Equal(counted, events) || !several && len(counted) != 1 {
+			t.Errorf("%s counts %q as %s, want %q, or one event", id, counted, name, events)
+		}
+	}
+}
+
 // Each filter is for one metric of the stack's own namespace, and none has a default value,
 // which would be paid for all the time. The events in its pattern are in the catalogue, and
 // have the fields that it reads.

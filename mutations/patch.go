@@ -115,6 +115,9 @@ func parseDiff(lines []string) (files []diff, err error) {
 	for _, line := range lines {
 		switch {
 		case strings.HasPrefix(line, "--- a/"):
+			if file := line[len("--- a/"):]; slices.ContainsFunc(files, func(d diff) bool { return d.file == file }) {
+				return nil, fmt.Errorf("%s is changed twice; want one diff with two hunks", file)
+			}
 			files = append(files, diff{file: strings.TrimPrefix(line, "--- a/")})
 			continue
 		case strings.HasPrefix(line, "+++ b/") && len(files) > 0 && line[len("+++ b/"):] == files[len(files)-1].file:

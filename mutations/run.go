@@ -227,6 +227,7 @@ func (r *runner) test(ctx context.Context, program, folder, name string, env ...
 	}
 	cmd := exec.CommandContext(ctx, program, "-test.count=1", "-test.v", "-test.timeout="+testTimeout.String(), "-test.run="+pattern)
 	cmd.Dir, cmd.Env = folder, append(os.Environ(), env...)
+	cmd.WaitDelay = 10 * time.Second // for what a test that has died leaves running, with its output
 	text, err := cmd.CombinedOutput()
 	out := string(text)
 	switch {

@@ -133,13 +133,14 @@ func TestRun(t *testing.T) {
 // TestLoad: a patch that cannot be read is an error that names it, and nothing runs.
 func TestLoad(t *testing.T) {
 	for says, patch := range map[string]string{
-		"the second line is":          "Any key opens.\n" + anyKey,
-		"there is no diff":            "Any key opens.\ntest: ./door TestKey\n",
-		"changes Go files and others": "Any key opens.\ntest: ./door TestKey\n" + anyKey + unlocked,
-		"the diff begins with":        "Any key opens.\ntest: ./door TestKey\nopen\n",
-		"nothing is changed in":       "Any key opens.\ntest: ./door TestKey\n--- a/x.go\n+++ b/x.go\n",
-		"is in no hunk":               "Any key opens.\ntest: ./door TestKey\n--- a/x.go\n+++ b/x.go\n+x\n",
-		"begins with neither":         "Any key opens.\ntest: ./door TestKey\n" + anyKey + "?\n",
+		"the second line is":            "Any key opens.\n" + anyKey,
+		"there is no diff":              "Any key opens.\ntest: ./door TestKey\n",
+		"changes Go files and others":   "Any key opens.\ntest: ./door TestKey\n" + anyKey + unlocked,
+		"the diff begins with":          "Any key opens.\ntest: ./door TestKey\nopen\n",
+		"door/door.go is changed twice": "Any key opens.\ntest: ./door TestKey\n" + anyKey + longKey,
+		"nothing is changed in":         "Any key opens.\ntest: ./door TestKey\n--- a/x.go\n+++ b/x.go\n",
+		"is in no hunk":                 "Any key opens.\ntest: ./door TestKey\n--- a/x.go\n+++ b/x.go\n+x\n",
+		"begins with neither":           "Any key opens.\ntest: ./door TestKey\n" + anyKey + "?\n",
 	} {
 		var out bytes.Buffer
 		err := runSome(t.Context(), repository(t, map[string]string{"one": patch}), nil, 0, &out)
