@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"example.com/coatcheck/internal/testing/openapi"
@@ -82,17 +83,17 @@ func (r *fixture) keepsContract(req *http.Request, sent []byte, resp response) {
 	r.answers.add(op, openapi.Answer(resp.status, resp.header))
 }
 
-// bodyOf returns the body of a request that is not sent yet.
-func bodyOf(t *testing.T, req *http.Request) []byte {
-	t.Helper()
+// bodyOf returns the body of a request that is not sent yet. If it breaks off, the request's
+// will do so too.
+func bodyOf(req *http.Request) []byte {
 	if req.Body == nil {
 		return nil
 	}
 	body, err := io.ReadAll(req.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
 	req.Body = io.NopCloser(bytes.NewReader(body))
+	if err != nil {
+		req.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), iotest.ErrReader(err)))
+	}
 	return body
 }
 

@@ -183,7 +183,7 @@ func (r *fixture) send(transport func(*testing.T, http.Handler, *http.Request) r
 		req.Header.Set("Accept-Language", r.language)
 	}
 	r.startOver()
-	sent := bodyOf(r.t, req)
+	sent := bodyOf(req)
 	resp := transport(r.t, r.handler, req)
 	r.remember(resp.cookies())
 	r.keepsContract(req, sent, resp)

@@ -4,6 +4,7 @@ package openapi
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"mime"
@@ -189,7 +190,7 @@ func (op *Operation) CheckRequest(contentType string, body []byte) error {
 		return nil
 	}
 	kind, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) { // a parameter does not matter
 		return err
 	}
 	content, known := op.RequestBody.Content[kind]

@@ -366,7 +366,8 @@ func TestCancelRequestsDoNotHang(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.Dial(pgconn.NetworkAddress(config.Host, config.Port))
+	network, address := pgconn.NetworkAddress(config.Host, config.Port)
+	conn, err := net.Dial(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
