@@ -130,3 +130,15 @@ func TestNewInAnOutage(t *testing.T) {
 		})
 	}
 }
+
+// TestEarlierEnd: an end that is set earlier later on refuses from then on, although the
+// stored one has not come.
+func TestEarlierEnd(t *testing.T) {
+	f := newFixture(t)
+	f.config.EndsAt = time.Now()
+	b, err := bridge.New(t.Context(), f.config)
+	f.ok(err)
+	f.Bridge = b
+	f.want(authn.ErrNoClaim, "mono=s1")
+	f.wantUntouched()
+}
