@@ -145,6 +145,15 @@ func TestAlarmsLeadToTheRunbook(t *testing.T) {
 	}
 }
 
+// Who wants alarms without a dashboard gets all of them.
+func TestAlarmsWithoutADashboard(t *testing.T) {
+	only := maps.Clone(everything)
+	only["Monitoring"] = "alarms"
+	if got, want := slices.Sorted(maps.Keys(alarms(t, only))), slices.Sorted(maps.Keys(alarms(t, everything))); !slices.Equal(got, want) {
+		t.Errorf("without a dashboard the alarms are %q, want %q", got, want)
+	}
+}
+
 // Without traffic no alarm rings. Each rings for as much as its threshold in each of its
 // metrics alone, and not for less. None asks CloudWatch for more than it takes.
 func TestAlarmsRing(t *testing.T) {

@@ -281,4 +281,7 @@ func TestPipeMayDoLittle(t *testing.T) {
 	if !slices.Equal(actions, want) || strings.Contains(string(role), `"Resource":"*"`) {
 		t.Errorf("the role allows %v, want %v: %s", actions, want, role)
 	}
+	if !strings.Contains(string(role), `"Action":"events:PutEvents","Condition":{"StringEquals":{"events:source":"coatcheck"}}`) {
+		t.Errorf("the pipe may send events in the name of others: %s", role)
+	}
 }
