@@ -188,6 +188,9 @@ func TestAccepted(t *testing.T) {
 		"a second monolith's":   {config: withSecond, cookies: "other=o1", userID: "2:u1"},
 		"the other is nobody's": {config: withSecond, cookies: "mono=s1; other=nobody", userID: "1:u1"},
 		"the other is bad":      {config: withSecond, cookies: "mono=s1; other=o2", userID: "1:u1"},
+		"the other has expired": {config: withSecond, cookies: "mono=s1; other=o1", userID: "1:u1", given: func(f *fixture) {
+			f.config.Sources[1].Source.(*monolith).signIn("o1", legacy.Claim{UserID: "u1", Identity: "o1", ExpiresAt: time.Now()})
+		}},
 		"expires next second": {given: func(f *fixture) {
 			f.change("s1", func(c *legacy.Claim) { c.ExpiresAt = time.Now().Add(time.Second) })
 		}},
