@@ -164,7 +164,7 @@ func (r *runner) tryCopy(ctx context.Context, m mutation, files map[string]strin
 // verdict says what the outcome of the mutation's test means.
 func (m mutation) verdict(passed bool, err error) error {
 	if err == nil && passed {
-		return fmt.Errorf("SURVIVED: %s\n  %s %s passes with %s.", m.sentence, m.pkg, m.test, m.path)
+		return fmt.Errorf("SURVIVED: %s\n  %s %s passes with %s", m.sentence, m.pkg, m.test, m.path)
 	}
 	return err
 }

@@ -22,7 +22,8 @@ func TestRegexp(t *testing.T) {
 		}
 	}()
 	fine := lazily.Regexp(`a`)
-	if fine() != fine() {
+	first := fine()
+	if fine() != first {
 		t.Error("it is compiled twice")
 	}
 	malformed()

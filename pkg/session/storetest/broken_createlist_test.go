@@ -89,7 +89,7 @@ func (st forgetfulLister) CreateAndList(ctx context.Context, s *session.Session)
 type sharingLister struct{ *mapStore }
 
 func (st sharingLister) CreateAndList(ctx context.Context, s *session.Session) ([]*session.Session, error) {
-	all, err := listing{st.mapStore}.CreateAndList(ctx, s)
+	all, err := listing(st).CreateAndList(ctx, s)
 	for i := range all {
 		all[i] = st.m[all[i].Key()]
 	}
@@ -100,7 +100,7 @@ func (st sharingLister) CreateAndList(ctx context.Context, s *session.Session) (
 type heedlessLister struct{ *mapStore }
 
 func (st heedlessLister) CreateAndList(ctx context.Context, s *session.Session) ([]*session.Session, error) {
-	return listing{st.mapStore}.CreateAndList(context.WithoutCancel(ctx), s)
+	return listing(st).CreateAndList(context.WithoutCancel(ctx), s)
 }
 
 // brokenListers are CreateListers with one mistake, by the rules that must find it.
