@@ -76,17 +76,19 @@ func TestFoldedTemplatesAreTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, kept := range map[string]string{
-		`{{.T "own.odd"}}<p title="{{.T "own.odd"}}" class={{$.T "own.odd"}} data-a='{{.T "own.odd"}}'>`:                                   "",
-		`<a href="{{.T "own.odd"}}">{{.T "own.odd" | print | printf "%s!"}}</a><a href="/?q={{.T "own.odd"}}">`:                            "",
-		`<textarea>{{.T "own.odd"}}</textarea>{{with .Look.Name}}{{.}}{{$.T "own.odd"}}{{end}}`:                                            "",
-		`{{range .Menu}}<a href="{{.Path}}">{{$.T .Text}}</a>{{else}}none{{end}}{{range $i, $m := .Menu}}{{$i}}{{$m.Path}}{{end}}`:         "$m",
-		`{{.T "own.with" "name" .Theme}}{{.T "own.with" "name" (.T "own.odd")}}{{with $x := .T "own.odd"}}{{$x}}{{end}}`:                   ".Theme",
-		`{{with .Data}}{{.}}{{$.T "own.odd"}}{{template "sub" .}}{{end}}{{template "sub" $}}`:                                              ".Data",
-		`{{if .Data}}{{.T "own.odd"}}{{else}}{{.T "own.odd"}}{{end}}{{if .Language.RightToLeft}}no{{else}}yes{{end}}`:                      ".Data",
-		`{{range .Menu}}{{if eq .Path "/sessions"}}{{break}}{{end}}{{.Path}}{{end}}{{with $ := .Theme}}{{$}}{{end}}{{.T "own.odd"}}`:       "$",
-		`{{$.Theme}}{{$.T "own.with" "name" $.Theme}}{{with .Look.Name}}{{.}}{{$.Data}}{{end}}{{if $.Theme}}{{$.T "own.odd"}}{{end}}`:      "$.Data",
-		`<p title="{{$.Data}}" class="{{.Data}}">{{.Data | print | printf "%s %s" $.Theme}}{{(.T "own.odd")}}`:                             "$.Data",
-		`{{template "sub" .}}<p title="{{template "wrap" .}}">`:                                                                            "",
+		`{{.T "own.odd"}}<p title="{{.T "own.odd"}}" class={{$.T "own.odd"}} data-a='{{.T "own.odd"}}'>`:                              "",
+		`<a href="{{.T "own.odd"}}">{{.T "own.odd" | print | printf "%s!"}}</a><a href="/?q={{.T "own.odd"}}">`:                       "",
+		`<textarea>{{.T "own.odd"}}</textarea>{{with .Look.Name}}{{.}}{{$.T "own.odd"}}{{end}}`:                                       "",
+		`{{range .Menu}}<a href="{{.Path}}">{{$.T .Text}}</a>{{else}}none{{end}}{{range $i, $m := .Menu}}{{$i}}{{$m.Path}}{{end}}`:    "$m",
+		`{{.T "own.with" "name" .Theme}}{{.T "own.with" "name" (.T "own.odd")}}{{with $x := .T "own.odd"}}{{$x}}{{end}}`:              ".Theme",
+		`{{with .Data}}{{.}}{{$.T "own.odd"}}{{template "sub" .}}{{end}}{{template "sub" $}}`:                                         ".Data",
+		`{{if .Data}}{{.T "own.odd"}}{{else}}{{.T "own.odd"}}{{end}}{{if .Language.RightToLeft}}no{{else}}yes{{end}}`:                 ".Data",
+		`{{range .Menu}}{{if eq .Path "/sessions"}}{{break}}{{end}}{{.Path}}{{end}}{{with $ := .Theme}}{{$}}{{end}}{{.T "own.odd"}}`:  "$",
+		`{{$.Theme}}{{$.T "own.with" "name" $.Theme}}{{with .Look.Name}}{{.}}{{$.Data}}{{end}}{{if $.Theme}}{{$.T "own.odd"}}{{end}}`: "$.Data",
+		`<p title="{{$.Data}}" class="{{.Data}}">{{.Data | print | printf "%s %s" $.Theme}}{{(.T "own.odd")}}`:                        "$.Data",
+		`{{with .Data}}{{.T "own.odd"}}{{end}}`:                 ".T",
+		`{{with $ := .Data}}{{$.T "own.odd"}}{{end}}`:           "$.T",
+		`{{template "sub" .}}<p title="{{template "wrap" .}}">`: "",
 		`{{template "sub" .}}<p title="{{template "attr" .}}">{{/* nothing */}}{{- .T "own.odd" -}} {{not .Look.Links}}{{len .Look.Name}}`: "",
 	} {
 		own := `{{define "sub"}}{{.}}{{end}}{{define "attr"}}{{.T "own.odd"}}{{end}}{{define "wrap"}}">{{template "sub" .Data}}<i title="{{end}}{{define "main"}}` + text + `{{end}}`
