@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"example.com/coatcheck/pkg/config"
@@ -19,11 +20,12 @@ type evaluation struct {
 	stack      translated
 	parameters map[string]string
 	used       map[string]bool // the parameters that were looked at
+	held       map[string]bool // whether the conditions hold that were looked at
 }
 
 // evaluate starts with the defaults of the parameters, and those that are given.
 func (stack translated) evaluate(t *testing.T, parameters map[string]string) evaluation {
-	e := evaluation{t, stack, map[string]string{}, map[string]bool{}}
+	e := evaluation{t, stack, map[string]string{}, map[string]bool{}, map[string]bool{"": true}}
 	for name, p := range stack.Parameters {
 		if p.Default != nil {
 			e.parameters[name] = fmt.Sprint(p.Default)
@@ -44,14 +46,29 @@ func (e evaluation) text(value json.RawMessage) string {
 
 // holds reports whether a condition holds. The empty name is that of no condition.
 func (e evaluation) holds(condition string) bool {
-	return condition == "" || e.value(decoded(e.t, e.stack.Conditions[condition])).(bool)
+	holds, known := e.held[condition]
+	if !known {
+		holds = e.value(decoded(e.t, e.stack.Conditions[condition])).(bool)
+		e.held[condition] = holds
+	}
+	return holds
 }
 
-func decoded(t *testing.T, value json.RawMessage) (out any) {
+// decodedBefore has what decoded has returned. Nobody may change it.
+var decodedBefore sync.Map
+
+// decoded returns what the JSON says. Parts of a template are decoded once, however often they
+// are evaluated.
+func decoded(t *testing.T, value json.RawMessage) any {
 	t.Helper()
+	if before, ok := decodedBefore.Load(string(value)); ok {
+		return before
+	}
+	var out any
 	if err := json.Unmarshal(value, &out); err != nil {
 		t.Fatalf("%s: %v", value, err)
 	}
+	decodedBefore.Store(string(value), out)
 	return out
 }
 
@@ -142,7 +159,10 @@ func (e evaluation) decide(v any) any {
 	return v
 }
 
-func isNoValue(v any) bool { return reflect.DeepEqual(v, map[string]any{"Ref": "AWS::NoValue"}) }
+func isNoValue(v any) bool {
+	reference, ok := v.(map[string]any)
+	return ok && len(reference) == 1 && reference["Ref"] == "AWS::NoValue"
+}
 
 // Every output that other stacks may need is exported under its name, and every function
 // for other front doors.

@@ -3,6 +3,7 @@ package functions_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,6 +30,8 @@ type lambda struct {
 	ready   chan struct{} // closed when the function first asks for an event
 	once    sync.Once
 	exited  chan struct{}
+	wake    func() error // starts the process if it does not run, and waits until it is ready
+	begun   atomic.Bool
 	cmd     *exec.Cmd
 	log     testenv.LogFile
 	name    string // of the function's folder: "login"
@@ -44,31 +47,36 @@ type answer struct{ path, body string }
 // start runs the binary with the given environment and the variables of Lambda itself.
 func start(t testing.TB, binary string, environment map[string]string) *lambda {
 	t.Helper()
+	l := prepare(t, binary, environment)
+	if err := l.begin(); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// prepare does the same, but for the start. The first event starts the process, as that of
+// Lambda does.
+func prepare(t testing.TB, binary string, environment map[string]string) *lambda {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
 	l := &lambda{
 		events: make(chan string), answers: make(chan answer, 1),
 		ready: make(chan struct{}), exited: make(chan struct{}), log: testenv.NewLogFile(t),
-		name: filepath.Base(filepath.Dir(binary)),
+		name: filepath.Base(filepath.Dir(binary)), cmd: exec.CommandContext(ctx, binary),
 	}
 	l.timeout.Store(int64(testTimeout))
+	l.wake = sync.OnceValue(func() error { return errors.Join(l.begin(), l.untilReady()) })
 	server := httptest.NewServer(l)
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, binary)
-	cmd.Stdout, cmd.Stderr = l.log.File, l.log.File
-	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(server.URL, "http://"), "AWS_LAMBDA_LOG_FORMAT=JSON"}
+	l.cmd.Stdout, l.cmd.Stderr = l.log.File, l.log.File
+	l.cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(server.URL, "http://"), "AWS_LAMBDA_LOG_FORMAT=JSON"}
 	for name, value := range environment {
-		cmd.Env = append(cmd.Env, name+"="+value)
+		l.cmd.Env = append(l.cmd.Env, name+"="+value)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	l.cmd = cmd
-	go func() {
-		cmd.Wait()
-		close(l.exited)
-	}()
 	t.Cleanup(func() {
 		cancel()
-		<-l.exited
+		if l.begun.Load() {
+			<-l.exited
+		}
 		server.Close()
 		l.log.Close()
 		checkLog(t, l.log.String())
@@ -77,6 +85,22 @@ func start(t testing.TB, binary string, environment map[string]string) *lambda {
 		}
 	})
 	return l
+}
+
+// begin starts the process, unless it has begun.
+func (l *lambda) begin() error {
+	if l.begun.Swap(true) {
+		return nil
+	}
+	if err := l.cmd.Start(); err != nil {
+		close(l.exited)
+		return err
+	}
+	go func() {
+		l.cmd.Wait()
+		close(l.exited)
+	}()
+	return nil
 }
 
 // secret matches what no log may contain: a cookie, a token, a hash, a password.
@@ -92,12 +116,20 @@ func checkLog(t testing.TB, log string) {
 
 func (l *lambda) waitUntilReady(t testing.TB) {
 	t.Helper()
+	if err := l.wake(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// untilReady waits until the function asks for an event.
+func (l *lambda) untilReady() error {
 	select {
 	case <-l.ready:
+		return nil
 	case <-l.exited:
-		t.Fatalf("the function ended at its start:\n%s", l.log.String())
+		return fmt.Errorf("the function ended at its start:\n%s", l.log.String())
 	case <-time.After(testTimeout):
-		t.Fatalf("the function did not ask for an event in %v:\n%s", testTimeout, l.log.String())
+		return fmt.Errorf("the function did not ask for an event in %v:\n%s", testTimeout, l.log.String())
 	}
 }
 
@@ -137,6 +169,9 @@ func decode(body string, response any) error {
 // send sends one event and returns the answer. If the invocation fails, this is the error
 // and its text.
 func (l *lambda) send(event string) (string, error) {
+	if err := l.wake(); err != nil {
+		return "", err
+	}
 	select {
 	case l.events <- event:
 	case <-l.exited:

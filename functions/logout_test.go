@@ -14,7 +14,7 @@ func TestLogoutEndsWhateverIsPresented(t *testing.T) {
 	const oldKey, newKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "HxITFBUWFxgZGhscHR4AAQIDBAUGBwgJCgsMDQ4PEBE="
 	s := newStack(t, map[string]string{"SESSION_KEYS": newKey + "," + oldKey})
 	logout := "LogoutFunction"
-	old := start(t, binary(s.template.Functions[logout]), s.environment(s.template.Functions[logout], map[string]string{"SESSION_KEYS": oldKey}))
+	old := s.prepare(t, s.template.Functions[logout], map[string]string{"SESSION_KEYS": oldKey})
 	old.waitUntilReady(t)
 	s.replace(logout, old)
 	oneWave := func(n int) budget {

@@ -143,7 +143,7 @@ func (s *stack) metricSteps(t *testing.T) []happening {
 	get := func(status int) func() { return func() { do(status, profile(cookie)) } }
 	sessions, made := s.tables["SessionsTable"], map[string]int{"SignIns": 1, "SessionsCreated": 1}
 	return []happening{
-		{what: "a cold start of each function", do: func() {}, want: map[string]int{"ColdStarts": len(s.functions)}},
+		{what: "a cold start of each function", do: func() { s.startAll(t) }, want: map[string]int{"ColdStarts": len(s.functions)}},
 		{what: "a sign-in", do: signIn, want: made},
 		{what: "a wrong password", do: wrong(http.StatusUnauthorized), want: map[string]int{"SignInsRefused": 1}},
 		{what: "one too early", do: wrong(http.StatusTooManyRequests), want: map[string]int{"SignInsThrottled": 1}},

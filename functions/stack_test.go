@@ -150,13 +150,13 @@ func (s *stack) again(t testing.TB, settings map[string]string) *stack {
 	return &other
 }
 
-// start starts the functions and the gateway before them.
+// start starts the gateway before the functions. Each of these starts with its first event.
 func (s *stack) start(t testing.TB, settings map[string]string) {
 	t.Helper()
 	s.trail = s.tables["AuditTable"] != "" && settings["AUDIT_DAYS"] != "0"
 	g := &gateway{t: t, door: httpAPI2, routes: map[string]*lambda{}, authorizers: map[string]*lambda{}}
 	for id, function := range s.template.Functions {
-		l := start(t, binary(function), s.environment(function, settings))
+		l := s.prepare(t, function, settings)
 		s.functions[id] = l
 		for _, route := range function.Routes {
 			if g.routes[route] != nil {
@@ -170,22 +170,37 @@ func (s *stack) start(t testing.TB, settings map[string]string) {
 			g.authorizers[route] = s.functions[authorizer]
 		}
 	}
-	for _, l := range s.functions {
-		l.waitUntilReady(t)
-	}
 	s.gateway = g
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
 	s.url = server.URL
 }
 
+// prepare prepares a function. The calls of its start are no part of what a test looks at, and
+// do not fail.
+func (s *stack) prepare(t testing.TB, function samtemplate.Function, settings map[string]string) *lambda {
+	t.Helper()
+	l := prepare(t, binary(function), s.environment(function, settings))
+	wake := l.wake
+	l.wake = sync.OnceValue(func() (err error) {
+		s.proxy.Aside(func() { err = wake() })
+		return err
+	})
+	return l
+}
+
+// startAll starts the functions that have not started yet.
+func (s *stack) startAll(t testing.TB) {
+	t.Helper()
+	for _, l := range s.functions {
+		l.waitUntilReady(t)
+	}
+}
+
 // restartBridge starts the function of /convert anew: the window opens again.
 func (s *stack) restartBridge(t testing.TB) {
 	t.Helper()
-	function := s.template.Functions["ConvertFunction"]
-	l := start(t, binary(function), s.environment(function, nil))
-	l.waitUntilReady(t)
-	s.replace("ConvertFunction", l)
+	s.replace("ConvertFunction", s.prepare(t, s.template.Functions["ConvertFunction"], nil))
 }
 
 // behind returns the same stack behind another door.

@@ -31,6 +31,7 @@ type Proxy struct {
 	faults map[string][]Fault // for the next calls of an action
 	always Fault              // for all other calls
 	held   []*http.Request
+	asides int // how many calls of Aside have not returned
 
 	expecting   bool          // true between Expect and Take
 	waves       []*wave       // the waves that are not answered yet
@@ -109,6 +110,19 @@ func (p *Proxy) Pause(n int) (resume func()) {
 	}
 }
 
+// Aside calls f. The calls that arrive until f returns are not recorded, and meet no fault.
+func (p *Proxy) Aside(f func()) {
+	p.setAside(1)
+	defer p.setAside(-1)
+	f()
+}
+
+func (p *Proxy) setAside(more int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asides += more
+}
+
 // Take returns the calls since the last Take, in the order of their arrival. It also
 // ends [Proxy.Expect]: if an expected call has not come, the test fails.
 func (p *Proxy) Take() []Call {
@@ -134,11 +148,11 @@ func (p *Proxy) Deliver() []int {
 	p.mu.Unlock()
 	var statuses []int
 	for _, r := range held {
-		status, _, _, err := send(r)
+		got, err := send(r)
 		if err != nil {
 			p.tb.Fatalf("delivering a call that was held: %v", err)
 		}
-		statuses = append(statuses, status)
+		statuses = append(statuses, got.status)
 	}
 	return statuses
 }
@@ -153,8 +167,12 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		p.tb.Errorf("dynamotest: %v", err)
 	}
-	p.record(call)
+	recorded := p.record(call)
 	out := p.upstreamRequest(r, body)
+	if !recorded {
+		pass(w, p.sendUpstream(out))
+		return
+	}
 	switch call.Fault {
 	case None, LoseAnswer:
 		p.forward(w, out, call)
@@ -206,25 +224,39 @@ func (p *Proxy) forward(w http.ResponseWriter, out *http.Request, call *Call) {
 		wave = p.awaitWave(call)
 	}
 	p.wait()
-	status, header, answer, err := send(out)
-	if err != nil {
-		p.tb.Errorf("dynamotest: %v", err)
-		panic(http.ErrAbortHandler)
-	}
-	p.end(call, status, answer)
+	got := p.sendUpstream(out)
+	p.end(call, got.status, got.body)
 	p.awaitAnswers(wave)
 	if call.Fault == LoseAnswer {
 		panic(http.ErrAbortHandler)
 	}
-	maps.Copy(w.Header(), header)
-	w.WriteHeader(status)
-	w.Write(answer)
+	pass(w, got)
 }
 
-// record adds the call to the list and sets its fault.
-func (p *Proxy) record(call *Call) {
+// sendUpstream returns DynamoDB's answer.
+func (p *Proxy) sendUpstream(r *http.Request) answer {
+	got, err := send(r)
+	if err != nil {
+		p.tb.Errorf("dynamotest: %v", err)
+		panic(http.ErrAbortHandler)
+	}
+	return got
+}
+
+// pass passes an answer on to the sender of the call.
+func pass(w http.ResponseWriter, a answer) {
+	maps.Copy(w.Header(), a.header)
+	w.WriteHeader(a.status)
+	w.Write(a.body)
+}
+
+// record adds the call to the list and sets its fault, unless the call is aside.
+func (p *Proxy) record(call *Call) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.asides > 0 {
+		return false
+	}
 	call.Fault = p.always
 	keys := []string{call.Action}
 	for _, use := range call.Uses {
@@ -236,6 +268,7 @@ func (p *Proxy) record(call *Call) {
 		}
 	}
 	p.calls = append(p.calls, call)
+	return true
 }
 
 // end completes the call in the list. It must run before the sender gets the answer.
@@ -254,13 +287,20 @@ func (p *Proxy) hold(r *http.Request) {
 	p.held = append(p.held, r)
 }
 
+// answer is a whole response of DynamoDB.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
 // send sends a request and reads the whole response.
-func send(r *http.Request) (status int, header http.Header, answer []byte, err error) {
+func send(r *http.Request) (answer, error) {
 	response, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
-		return 0, nil, nil, err
+		return answer{}, err
 	}
 	defer response.Body.Close()
-	answer, err = io.ReadAll(response.Body)
-	return response.StatusCode, response.Header, answer, err
+	body, err := io.ReadAll(response.Body)
+	return answer{response.StatusCode, response.Header, body}, err
 }
