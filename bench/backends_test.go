@@ -132,7 +132,7 @@ func openDynamoDB(t *testing.T, through func(network, address string) string) []
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := dynamotest.Tables(t)["SessionsTable"]
+	table := dynamotest.Table(t, "SessionsTable")
 	ours := dynamotest.Client(t, "http://"+through("tcp", endpoint.Host))
 	theirs := dynamoStore{dynamotest.Client(t, "http://"+through("tcp", endpoint.Host)), newTokenTable(t)}
 	return append(both(t, dynamostore.New(ours, table)),

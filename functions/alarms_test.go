@@ -14,6 +14,7 @@ import (
 
 	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/internal/testing/cloudwatch"
+	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
 type dimension struct{ Name, Value string }
@@ -323,10 +324,7 @@ func TestAlarmsLookAtEverything(t *testing.T) {
 			}
 		}
 	}
-	template, err := samtemplate.Read("../template.yaml", hasBridge, hasProvider, "HasLegacyLogin")
-	if err != nil {
-		t.Fatal(err)
-	}
+	template := dynamotest.Template(t, hasBridge, hasProvider, "HasLegacyLogin")
 	wantWatched, wantCalls := map[string]int{"CanaryFunction Errors": 1}, map[samtemplate.Access]int{}
 	for id, function := range template.Functions {
 		if id != "CallerFunction" { // an example

@@ -7,12 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/session"
@@ -92,10 +90,7 @@ func (m *managed) round(t *testing.T, exited chan struct{}, events []invocation)
 // have it.
 func TestManagedInstances(t *testing.T) {
 	t.Parallel()
-	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	template := dynamotest.Template(t)
 	s := &stack{template: template, tables: dynamotest.Tables(t), proxy: dynamotest.NewProxy(t)}
 	tokens := s.sessions(t, atOnce)
 

@@ -10,17 +10,14 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/coatcheck/internal/local/samtemplate"
+	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
 // The canary's function gets its own secret, and nothing else of the product: no table, no
 // key, no brand. A run that fails is an invocation that fails, which Lambda counts, and a
 // line that says where.
 func TestCanaryFunction(t *testing.T) {
-	template, err := samtemplate.Read("../template.yaml", "HasCanary")
-	if err != nil {
-		t.Fatal(err)
-	}
+	template := dynamotest.Template(t, "HasCanary")
 	function := template.Functions["CanaryFunction"]
 	if len(function.Access) > 0 || len(function.Routes) > 0 {
 		t.Errorf("it may %v, and has the routes %v", function.Access, function.Routes)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -404,9 +403,5 @@ func TestLogs(t *testing.T) {
 // readTemplate returns the template with everything in it that a condition may add.
 func readTemplate(t *testing.T) *samtemplate.Template {
 	t.Helper()
-	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"), hasBridge, hasProvider)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return template
+	return dynamotest.Template(t, hasBridge, hasProvider)
 }

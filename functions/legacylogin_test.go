@@ -5,12 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"example.com/coatcheck/internal/local/samtemplate"
 	"example.com/coatcheck/internal/testing/dynamotest"
 )
 
@@ -71,10 +69,7 @@ func TestLoginAsksElsewhere(t *testing.T) {
 	next.cookie = again.cookie()
 	made := sign(next, http.StatusOK)
 	sign(request{method: "POST", path: "/reauthenticate", cookie: made.cookie(), contentType: "application/json", body: `{"password":"` + foreignPassword + `"}`}, http.StatusNoContent)
-	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"), "HasLegacyLogin")
-	if err != nil {
-		t.Fatal(err)
-	}
+	template := dynamotest.Template(t, "HasLegacyLogin")
 	if got, want := dynamotest.Uses(uses, s.tables), template.Functions["LoginFunction"].Access; !slices.Equal(got, want) {
 		t.Errorf("login calls %v; template.yaml allows %v", got, want)
 	}

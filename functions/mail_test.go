@@ -75,7 +75,7 @@ func TestMail(t *testing.T) {
 		io.WriteString(w, `{"MessageId":"1"}`)
 	}))
 	defer ses.Close()
-	users := dynamotest.Tables(t)["UsersTable"]
+	users := dynamotest.Table(t, "UsersTable")
 	client := dynamotest.Client(t, dynamotest.Endpoint(t))
 	registrar := accounts.NewRegistrar(dynamoaccounts.New(client, users), accounts.Config{})
 	if err := registrar.Prepare(t.Context(), dynamoaccounts.All(t.Context(), client, users)); err != nil {

@@ -15,7 +15,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"example.com/coatcheck/internal/local/samtemplate"
+	"example.com/coatcheck/internal/testing/dynamotest"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"
 	"example.com/coatcheck/pkg/bridge/membridge"
@@ -326,10 +326,7 @@ func TestParameterPatterns(t *testing.T) {
 // counted.
 func TestVariablesFit(t *testing.T) {
 	parameters, variables := parameterVariables(t)
-	template, err := samtemplate.Read("../template.yaml", hasBridge, hasProvider)
-	if err != nil {
-		t.Fatal(err)
-	}
+	template := dynamotest.Template(t, hasBridge, hasProvider)
 	if most := parameters["BrandLogo"].MaxLength; most != site.MaxLogo {
 		t.Errorf("the template accepts a logo of %d bytes, the functions one of %d", most, site.MaxLogo)
 	}

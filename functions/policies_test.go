@@ -95,10 +95,7 @@ func TestPoliciesOfTheTrail(t *testing.T) {
 			t.Errorf("%s may do with the trail %v, without an answer: %v; AUDIT_TABLE %q", id, may, function.Silent, function.Environment["AUDIT_TABLE"])
 		}
 	}
-	off, err := samtemplate.Read("../template.yaml", hasBridge, hasProvider, "NoAudit")
-	if err != nil {
-		t.Fatal(err)
-	}
+	off := dynamotest.Template(t, hasBridge, hasProvider, "NoAudit")
 	for id, function := range off.Functions {
 		for _, access := range function.Access {
 			if access.Table == put.Table {
@@ -155,10 +152,7 @@ func TestPoliciesOfTheBridge(t *testing.T) {
 	idle()
 	use("SessionsFunction", request{method: "GET", path: "/sessions", cookie: r.cookie()})
 	use("SessionsFunction", request{method: "POST", path: "/sessions/revoke-all", cookie: r.cookie()})
-	without, err := samtemplate.Read("../template.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	without := dynamotest.Template(t)
 	for id, function := range s.template.Functions {
 		if got := dynamotest.Uses(uses[id], s.tables); len(got) > 0 && !slices.Equal(got, function.Access) {
 			t.Errorf("%s calls %v; template.yaml allows %v", id, got, function.Access)
@@ -171,10 +165,7 @@ func TestPoliciesOfTheBridge(t *testing.T) {
 
 // Without a bridge the functions may do what they could before there were bridges.
 func TestPoliciesWithoutABridge(t *testing.T) {
-	template, err := samtemplate.Read("../template.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	template := dynamotest.Template(t)
 	for id, want := range map[string][]string{
 		"LogoutFunction":   {"PutItem AuditTable", "DeleteItem SessionsTable"},
 		"SessionsFunction": {"PutItem AuditTable", "DeleteItem SessionsTable", "GetItem SessionsTable", "Query SessionsTable", "UpdateItem SessionsTable"},

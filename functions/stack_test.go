@@ -118,13 +118,9 @@ func newStack(t testing.TB, settings map[string]string) *stack {
 // newStackWith does the same for the template in which these conditions hold.
 func newStackWith(t testing.TB, settings map[string]string, conditions ...string) *stack {
 	t.Helper()
-	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"), conditions...)
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := &stack{
 		functions: map[string]*lambda{},
-		template:  template,
+		template:  dynamotest.Template(t, conditions...),
 		tables:    dynamotest.Tables(t, conditions...),
 		proxy:     dynamotest.NewProxy(t),
 	}

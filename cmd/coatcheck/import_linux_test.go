@@ -79,7 +79,7 @@ func BenchmarkImport(b *testing.B) {
 			for b.Loop() {
 				cmd := exec.Command(binary, "users", "import", "-")
 				cmd.Env = []string{"HOME=" + b.TempDir(), "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
-					"AWS_ENDPOINT_URL_DYNAMODB=" + dynamotest.Endpoint(b), "USERS_TABLE=" + dynamotest.Tables(b)["UsersTable"]}
+					"AWS_ENDPOINT_URL_DYNAMODB=" + dynamotest.Endpoint(b), "USERS_TABLE=" + dynamotest.Table(b, "UsersTable")}
 				stdout, peak := runImport(b, cmd, func(stdin io.Writer) { io.WriteString(stdin, text) })
 				if stdout != counts(rows, rows, 0, 0) {
 					b.Fatal(stdout)

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	_ "example.com/coatcheck/internal/testing/cheaphash"
 	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/accountstest"

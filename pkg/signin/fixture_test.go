@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	_ "example.com/coatcheck/internal/testing/cheaphash"
 	"example.com/coatcheck/internal/testing/testenv"
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/memaccounts"

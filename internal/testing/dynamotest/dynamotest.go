@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -85,25 +86,55 @@ func Client(tb testing.TB, endpoint string) *dynamodb.Client {
 // them. With TTL, DynamoDB Local removes expired items within about ten seconds.
 func Tables(tb testing.TB, conditions ...string) map[string]string {
 	tb.Helper()
+	names := map[string]string{}
+	for id, table := range Template(tb, conditions...).Tables {
+		names[id] = create(tb, id, table)
+	}
+	return names
+}
+
+// Table does the same for the one table with the logical ID, and returns its name. The table
+// needs no condition.
+func Table(tb testing.TB, id string) string {
+	tb.Helper()
+	table, ok := Template(tb).Tables[id]
+	if !ok {
+		tb.Fatalf("template.yaml has no %s that needs no condition", id)
+	}
+	return create(tb, id, table)
+}
+
+func create(tb testing.TB, id string, table samtemplate.Table) string {
+	tb.Helper()
+	client, name := Client(tb, Endpoint(tb)), fmt.Sprintf("%s-%s", id, rand.Text())
+	if _, err := client.CreateTable(tb.Context(), table.CreateInput(name)); err != nil {
+		tb.Fatalf("creating %s: %v", id, err)
+	}
+	tb.Cleanup(func() {
+		if _, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
+			tb.Errorf("deleting %s: %v", id, err)
+		}
+	})
+	return name
+}
+
+// templates has what Template has returned, by its conditions.
+var templates sync.Map
+
+// Template returns template.yaml as it is if these conditions hold. It is read once; nobody
+// may change it.
+func Template(tb testing.TB, conditions ...string) *samtemplate.Template {
+	tb.Helper()
+	key := strings.Join(conditions, " ")
+	if before, ok := templates.Load(key); ok {
+		return before.(*samtemplate.Template)
+	}
 	template, err := samtemplate.Read(filepath.Join(root(tb), "template.yaml"), conditions...)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	client := Client(tb, Endpoint(tb))
-	names := map[string]string{}
-	for id, table := range template.Tables {
-		name := fmt.Sprintf("%s-%s", id, rand.Text())
-		if _, err := client.CreateTable(tb.Context(), table.CreateInput(name)); err != nil {
-			tb.Fatalf("creating %s: %v", id, err)
-		}
-		tb.Cleanup(func() {
-			if _, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
-				tb.Errorf("deleting %s: %v", id, err)
-			}
-		})
-		names[id] = name
-	}
-	return names
+	templates.Store(key, template)
+	return template
 }
 
 // root returns the folder of template.yaml. It searches from the working directory upwards,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -449,12 +448,8 @@ func TestTTL(t *testing.T) {
 	expired := key("expired")
 	expired["expires_at"] = &types.AttributeValueMemberN{Value: strconv.FormatInt(time.Now().Add(-time.Minute).Unix(), 10)}
 	client := Client(t, Endpoint(t))
-	with, without := Tables(t)["SessionsTable"], Tables(t)["SessionsTable"]
-	template, err := samtemplate.Read(filepath.Join(root(t), "template.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := client.UpdateTimeToLive(t.Context(), template.Tables["SessionsTable"].TTLInput(with)); err != nil {
+	with, without := Table(t, "SessionsTable"), Table(t, "SessionsTable")
+	if _, err := client.UpdateTimeToLive(t.Context(), Template(t).Tables["SessionsTable"].TTLInput(with)); err != nil {
 		t.Fatal(err)
 	}
 	for _, table := range []string{with, without} {

@@ -14,7 +14,7 @@ import (
 )
 
 func newAttempts(t *testing.T, endpoint string) *Attempts {
-	return NewAttempts(dynamotest.Client(t, endpoint), dynamotest.Tables(t)["AttemptsTable"])
+	return NewAttempts(dynamotest.Client(t, endpoint), dynamotest.Table(t, "AttemptsTable"))
 }
 
 func TestAttempts(t *testing.T) {
@@ -127,7 +127,7 @@ func TestAttemptsOutage(t *testing.T) {
 
 // A damaged counter admits no attempt. The error names the damaged field.
 func TestAttemptsReportDamage(t *testing.T) {
-	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)["AttemptsTable"]
+	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Table(t, "AttemptsTable")
 	store := NewAttempts(client, table)
 	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
 		"key": &types.AttributeValueMemberS{Value: "a"}, "failures": &types.AttributeValueMemberS{Value: "none"},

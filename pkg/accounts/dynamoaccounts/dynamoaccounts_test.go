@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	_ "example.com/coatcheck/internal/testing/cheaphash"
+
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -21,23 +23,23 @@ func TestMain(m *testing.M) { dynamotest.Main(m) }
 
 func TestStore(t *testing.T) {
 	accountstest.RunRegistry(t, func(t *testing.T) accounts.Registry {
-		return New(dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)["UsersTable"])
+		return New(dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Table(t, "UsersTable"))
 	})
 }
 
 func TestNames(t *testing.T) {
-	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)["UsersTable"]
+	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Table(t, "UsersTable")
 	accountstest.RunNames(t, New(client, table), func(ctx context.Context) iter.Seq2[*accounts.Account, error] { return All(ctx, client, table) })
 }
 
 func BenchmarkStore(b *testing.B) {
-	accountstest.Benchmark(b, New(dynamotest.Client(b, dynamotest.Endpoint(b)), dynamotest.Tables(b)["UsersTable"]))
+	accountstest.Benchmark(b, New(dynamotest.Client(b, dynamotest.Endpoint(b)), dynamotest.Table(b, "UsersTable")))
 }
 
 // behindProxy returns a store and the proxy that its calls go through.
 func behindProxy(t *testing.T) (*Store, *dynamotest.Proxy) {
 	proxy := dynamotest.NewProxy(t)
-	return New(dynamotest.Client(t, proxy.URL), dynamotest.Tables(t)["UsersTable"]), proxy
+	return New(dynamotest.Client(t, proxy.URL), dynamotest.Table(t, "UsersTable")), proxy
 }
 
 func TestCreateRecognisesItsOwnRetry(t *testing.T) {
@@ -172,7 +174,7 @@ func TestSetPreferencesCalls(t *testing.T) {
 
 // An item without preferences is complete, whoever wrote it.
 func TestSetPreferencesOfAnItemWithoutAny(t *testing.T) {
-	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)["UsersTable"]
+	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Table(t, "UsersTable")
 	store, alice := New(client, table), accountstest.Sample("alice")
 	item := encode(alice)
 	delete(item, "preferences")
@@ -225,7 +227,7 @@ func TestOutage(t *testing.T) {
 }
 
 func TestReportsDamage(t *testing.T) {
-	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)["UsersTable"]
+	client, table := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Table(t, "UsersTable")
 	store := New(client, table)
 	put := func(field string, value types.AttributeValue) {
 		item := encode(accountstest.Sample("alice"))

@@ -17,7 +17,7 @@ import (
 // A page has at most one megabyte, so five accounts of 380 KB need more than one.
 func TestAllReadsEveryPage(t *testing.T) {
 	proxy := dynamotest.NewProxy(t)
-	client, table := dynamotest.Client(t, proxy.URL), dynamotest.Tables(t)["UsersTable"]
+	client, table := dynamotest.Client(t, proxy.URL), dynamotest.Table(t, "UsersTable")
 	store := New(client, table)
 	want := map[string]*accounts.Account{}
 	for i := range 5 {
@@ -56,7 +56,7 @@ func TestAllReadsEveryPage(t *testing.T) {
 
 func TestAllGoesOnAfterADamagedItem(t *testing.T) {
 	proxy := dynamotest.NewProxy(t)
-	client, table := dynamotest.Client(t, proxy.URL), dynamotest.Tables(t)["UsersTable"]
+	client, table := dynamotest.Client(t, proxy.URL), dynamotest.Table(t, "UsersTable")
 	store := New(client, table)
 	for _, name := range []string{"a", "b", "c"} {
 		accountstest.Create(t, store, accountstest.Sample(name))

@@ -118,7 +118,7 @@ func TestDevisePepperIsForRubyOnly(t *testing.T) {
 
 func TestUnusablePasswordsCostAHash(t *testing.T) {
 	took := allocated(func() { plain.Verify("!IcSPZ7ZUiT67ZejiWGu8jCaPaw0N7ZqQeQOIqvOQ", phrase) })
-	if took < memory<<10 {
+	if took < uint64(memory)<<10 {
 		t.Errorf("Verify took %d bytes of memory, less than a hash takes", took)
 	}
 }

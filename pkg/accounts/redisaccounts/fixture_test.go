@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	_ "example.com/coatcheck/internal/testing/cheaphash"
+
 	"github.com/redis/go-redis/v9"
 
 	"example.com/coatcheck/internal/testing/redistest"

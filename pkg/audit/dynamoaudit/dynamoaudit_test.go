@@ -32,7 +32,7 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{T: t, proxy: dynamotest.NewProxy(t), client: dynamotest.Client(t, dynamotest.Endpoint(t)), table: dynamotest.Tables(t)["AuditTable"]}
+	f := &fixture{T: t, proxy: dynamotest.NewProxy(t), client: dynamotest.Client(t, dynamotest.Endpoint(t)), table: dynamotest.Table(t, "AuditTable")}
 	f.Store = dynamoaudit.New(dynamotest.Client(t, f.proxy.URL), f.table)
 	return f
 }
