@@ -258,6 +258,7 @@ var mayImport = []struct{ who, may string }{
 	{"internal/stores/...", ""},
 	{"internal/local/...", "internal/local/... cmd/server/demo internal/stores/loopback pkg/accounts pkg/accounts/... pkg/signin/site"},
 	{"internal/testing/...", "internal/testing/... internal/local/..."},
+	{"internal/testing/cheaphash", "pkg/accounts/password"},
 	{"internal/testing/faults", "pkg/session"},
 	{"internal/testing/testenv", "internal/local/... pkg/events"},
 	{"functions/...", "pkg/..."},

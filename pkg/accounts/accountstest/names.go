@@ -21,7 +21,7 @@ import (
 func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) iter.Seq2[*accounts.Account, error]) {
 	n := &names{store, all}
 
-	t.Run("the first account needs no check", func(t *testing.T) {
+	n.run(t, "the first account needs no check", func(t *testing.T) {
 		d := n.directory(store)
 		first := n.account(t, "first", rand.Text())
 		want(t, d.Add(t.Context(), first), accounts.ErrUnchecked)
@@ -34,7 +34,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 		want(t, n.directory(store).Prepare(t.Context(), all(t.Context())), accounts.ErrUnchecked)
 	})
 
-	t.Run("no account is added until the check has finished", func(t *testing.T) {
+	n.run(t, "no account is added until the check has finished", func(t *testing.T) {
 		n.earlier(t, "straße-0")
 		n.earlier(t, "bob-0")
 		tries := 0
@@ -52,7 +52,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 		want(t, n.directory(store).Add(t.Context(), n.account(t, "new-0", rand.Text())), nil)
 	})
 
-	t.Run("a check that could not read everything lets nobody be added", func(t *testing.T) {
+	n.run(t, "a check that could not read everything lets nobody be added", func(t *testing.T) {
 		want(t, store.PassClaim(t.Context(), "\x01checked", "1", ""), nil)
 		down := errors.New("down")
 		failed := 0
@@ -69,7 +69,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 		n.check(t, n.directory(store))
 	})
 
-	t.Run("a check is not complete while two accounts have one user ID, or after a check by a newer rule", func(t *testing.T) {
+	n.run(t, "a check is not complete while two accounts have one user ID, or after a check by a newer rule", func(t *testing.T) {
 		failures := func() (count int) {
 			for _, err := range n.directory(store).CheckNames(t.Context(), all(t.Context())) {
 				if err != nil {
@@ -101,7 +101,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 		n.check(t, n.directory(store))
 	})
 
-	t.Run("of spellings added at once one is added", func(t *testing.T) {
+	n.run(t, "of spellings added at once one is added", func(t *testing.T) {
 		spellings := []string{"straße-1", "STRASSE-1", "\u200bstrasse-1\t", "STRAẞE-1"}
 		together := barrier(len(spellings))
 		var added []string
@@ -126,7 +126,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 		}
 	})
 
-	t.Run("of two accounts with one user ID one is added", func(t *testing.T) {
+	n.run(t, "of two accounts with one user ID one is added", func(t *testing.T) {
 		id := rand.Text()
 		together := barrier(2)
 		errs := make([]error, 2)
@@ -143,7 +143,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 		want(t, errs[1], accounts.ErrIDTaken)
 	})
 
-	t.Run("the user ID of a deleted account is nobody's", func(t *testing.T) {
+	n.run(t, "the user ID of a deleted account is nobody's", func(t *testing.T) {
 		d, id := n.directory(store), rand.Text()
 		for _, made := range []*accounts.Account{n.account(t, "gone", id), n.earlier(t, "gone-Σς")} {
 			if made.Name == "gone" {
@@ -159,7 +159,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 		}
 	})
 
-	t.Run("who is added and deleted while another program adds the same user stays deleted", func(t *testing.T) {
+	n.run(t, "who is added and deleted while another program adds the same user stays deleted", func(t *testing.T) {
 		for call := range 7 {
 			other, slow := n.directory(store), n.account(t, fmt.Sprint("slow-", call), rand.Text())
 			same := n.account(t, slow.Name, slow.UserID)
@@ -178,7 +178,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 		}
 	})
 
-	t.Run("a pair from before stays a pair, and gets no third", func(t *testing.T) {
+	n.run(t, "a pair from before stays a pair, and gets no third", func(t *testing.T) {
 		for i, order := range [][]string{{"straße-2", "strasse-2"}, {"strasse-3", "straße-3"}, {"ς-4", "\u200bσ-4", "σ-4"}, {"σ-5", "\u200bσ-5", "ς-5"}} {
 			var members []*accounts.Account
 			for _, name := range order {
@@ -207,7 +207,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 		}
 	})
 
-	t.Run("a check that crosses a delete leaves no claim in the way, and the user ID nobody's", func(t *testing.T) {
+	n.run(t, "a check that crosses a delete leaves no claim in the way, and the user ID nobody's", func(t *testing.T) {
 		for i := range 14 {
 			call, letter := i/2, []string{"ß", "s"}[i%2] // a name whose key is another one today, and one whose key is not
 			name := fmt.Sprintf("cross%s-%d", letter, call)
@@ -223,7 +223,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 		}
 	})
 
-	t.Run("a deleted account leaves no claim of its name, and one that was left is in nobody's way", func(t *testing.T) {
+	n.run(t, "a deleted account leaves no claim of its name, and one that was left is in nobody's way", func(t *testing.T) {
 		a := n.earlier(t, "leftß")
 		n.check(t, n.directory(store))
 		wantHolder(t, store, "leftss", "leftß")
@@ -240,7 +240,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 		n.nameIsFree(t, heir)
 	})
 
-	t.Run("what was interrupted is finished by doing it again", func(t *testing.T) {
+	n.run(t, "what was interrupted is finished by doing it again", func(t *testing.T) {
 		crash := errors.New("crash")
 		for call := range 8 {
 			stop := func(at int) error {
@@ -273,6 +273,20 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 type names struct {
 	store accounts.Registry
 	all   func(context.Context) iter.Seq2[*accounts.Account, error]
+}
+
+// run runs a part of the tests, and takes its accounts out of the store, so that the checks of
+// the parts after it have nothing to do with them.
+func (n *names) run(t *testing.T, part string, test func(*testing.T)) {
+	t.Run(part, test)
+	for a, err := range n.all(t.Context()) {
+		if err == nil {
+			err = n.store.Delete(t.Context(), a)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // directory returns a directory of another process.

@@ -14,7 +14,7 @@ import (
 
 // runRenames tests what [accounts.Registrar.Rename] promises.
 func runRenames(t *testing.T, n *names) {
-	t.Run("a renamed user keeps everything but the name", func(t *testing.T) {
+	n.run(t, "a renamed user keeps everything but the name", func(t *testing.T) {
 		d := n.directory(n.store)
 		before := n.renamable(t, "before")
 		after, err := d.Rename(t.Context(), before, " After@Example.com", nothingAlong)
@@ -35,7 +35,7 @@ func runRenames(t *testing.T, n *names) {
 		n.delete(t, d, after)
 	})
 
-	t.Run("another spelling of the name", func(t *testing.T) {
+	n.run(t, "another spelling of the name", func(t *testing.T) {
 		before := n.renamable(t, "spelled@example.com")
 		before.DisplayName = before.Username // as if nobody has given one
 		want(t, n.store.Update(t.Context(), before, "spelled"), nil)
@@ -49,7 +49,7 @@ func runRenames(t *testing.T, n *names) {
 		wantAccount(t, n.store, want)
 	})
 
-	t.Run("a name that somebody has changes nothing", func(t *testing.T) {
+	n.run(t, "a name that somebody has changes nothing", func(t *testing.T) {
 		n.add(t, "somebody", rand.Text())
 		n.earlier(t, "claimß")
 		n.check(t, n.directory(n.store))
@@ -70,7 +70,7 @@ func runRenames(t *testing.T, n *names) {
 		n.wantNotRenamed(t, before, "changed")
 	})
 
-	t.Run("a user from before the rule of names", func(t *testing.T) {
+	n.run(t, "a user from before the rule of names", func(t *testing.T) {
 		before := n.earlier(t, "renamedß")
 		n.check(t, n.directory(n.store))
 		wantHolder(t, n.store, "renamedss", before.Name)
@@ -83,7 +83,7 @@ func runRenames(t *testing.T, n *names) {
 		wantHolder(t, n.store, "renamedss", "")
 	})
 
-	t.Run("a name that is claimed for an account that is gone", func(t *testing.T) {
+	n.run(t, "a name that is claimed for an account that is gone", func(t *testing.T) {
 		Claim(t, n.store, "staless", "staleß")
 		before := n.renamable(t, "before stale")
 		if _, err := n.directory(n.store).Rename(t.Context(), before, "staless", nothingAlong); err != nil {
@@ -92,9 +92,9 @@ func runRenames(t *testing.T, n *names) {
 		n.wantRenamed(t, before, "staless")
 	})
 
-	t.Run("wherever it is cut, one name is the user's, and again it finishes", func(t *testing.T) { n.cutRenames(t) })
+	n.run(t, "wherever it is cut, one name is the user's, and again it finishes", func(t *testing.T) { n.cutRenames(t) })
 
-	t.Run("whatever happens meanwhile is kept", func(t *testing.T) {
+	n.run(t, "whatever happens meanwhile is kept", func(t *testing.T) {
 		for what, do := range meanwhile {
 			for call := range renameCalls {
 				before := n.renamable(t, fmt.Sprint(what, "-", call))
@@ -125,7 +125,7 @@ func runRenames(t *testing.T, n *names) {
 		}
 	})
 
-	t.Run("a user who is deleted after a change that was cut is gone", func(t *testing.T) {
+	n.run(t, "a user who is deleted after a change that was cut is gone", func(t *testing.T) {
 		for call := range renameCalls {
 			before := n.renamable(t, fmt.Sprint("cut and deleted-", call))
 			n.directory(cut(n.store, call, false)).Rename(t.Context(), before, before.Name+"-new", nothingAlong)
@@ -136,7 +136,7 @@ func runRenames(t *testing.T, n *names) {
 		}
 	})
 
-	t.Run("a user who gets another name meanwhile is not taken for deleted", func(t *testing.T) {
+	n.run(t, "a user who gets another name meanwhile is not taken for deleted", func(t *testing.T) {
 		for call := range renameCalls {
 			before := n.renamable(t, fmt.Sprint("deleted-", call))
 			h := &hooked{Registry: n.store, before: once(call, func() {
@@ -157,7 +157,7 @@ func runRenames(t *testing.T, n *names) {
 		}
 	})
 
-	t.Run("after a change that was cut, another name can be chosen", func(t *testing.T) {
+	n.run(t, "after a change that was cut, another name can be chosen", func(t *testing.T) {
 		for call := range renameCalls {
 			before := n.renamable(t, fmt.Sprint("other-", call))
 			n.directory(cut(n.store, call, false)).Rename(t.Context(), before, before.Name+"-first", nothingAlong)
