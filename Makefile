@@ -18,14 +18,14 @@ FUZZTIME ?= 20s
 # The flag for the race detector, which needs a C compiler. Empty if there is none.
 RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/dev/null && echo -race)
 # The packages that the race detector does not watch, because they only compute, and with it
-# they take several times as long: cryptography, SQLite's own code, parsers. A package that other
-# packages use for synchronisation must not be here: the detector would not see the
+# they take several times as long: cryptography, SQLite's own code, parsers, encodings. A package
+# that other packages use for synchronisation must not be here: the detector would not see the
 # synchronisation, and would report races that do not exist. Nor may one that fills a map once,
-# as text/template does, or that has a copy of generic code of package sync, as encoding/json
-# does: the linker may give the copy to all.
+# as text/template does, or that has its own copy of generic code of sync or sync/atomic, as
+# encoding/json and go/parser do: the linker may use that copy for the whole program. regexp has
+# such a copy of sync.Pool's inner parts alone, of which the detector does not want to know.
 COMPUTING := golang.org/x/crypto/... crypto/sha1 crypto/md5 $(addprefix crypto/internal/fips140/,sha256 sha512 hmac pbkdf2 bigmod nistec/... edwards25519/...) \
-	math/big modernc.org/sqlite/lib go.yaml.in/yaml/... regexp encoding/base64 encoding/hex \
-	html/template text/template/parse go/ast go/parser go/scanner strconv unicode/...
+	modernc.org/sqlite/lib go.yaml.in/yaml/... regexp text/template/parse encoding/base64 encoding/hex
 UNWATCHED := $(COMPUTING:%=-gcflags=%=-race=false)
 # The flags of all tests that need them. The tests of the examples build programs with the
 # same flags, so that no package is compiled twice.

@@ -30,7 +30,7 @@ var bridgeVariables = map[string]string{
 	"CONVERT_ENABLED": "true",
 }
 
-// newBridge starts the functions of the template with a bridge, for a monolith in Flask.
+// newBridge prepares the functions of the template with a bridge, for a monolith in Flask.
 func newBridge(t testing.TB, settings map[string]string) *stack {
 	t.Helper()
 	return newStackWith(t, settings, hasBridge)
@@ -71,6 +71,7 @@ var convertCost = budget{[]string{"GetItem GetItem GetItem", "GetItem", "PutItem
 // of each step with the operation budget.
 func TestBridge(t *testing.T) {
 	s := newBridge(t, nil)
+	s.startAll(t)
 	legacy := s.legacy(1)
 
 	r := s.wantCost(t, navigate("/profile", legacy), budget{})

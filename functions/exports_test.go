@@ -20,7 +20,7 @@ type evaluation struct {
 	stack      translated
 	parameters map[string]string
 	used       map[string]bool // the parameters that were looked at
-	held       map[string]bool // whether the conditions hold that were looked at
+	held       map[string]bool // of each condition that was looked at, whether it holds
 }
 
 // evaluate starts with the defaults of the parameters, and those that are given.

@@ -372,6 +372,7 @@ func TestRoutes(t *testing.T) {
 // The log lines are JSON. They have the request ID and no secret.
 func TestLogs(t *testing.T) {
 	s := newStack(t, nil)
+	s.startAll(t)
 	s.do(t, login("a canary in a wrong password"))
 	cookie := s.signIn(t)
 	s.do(t, request{method: "GET", path: "/profile", cookie: cookie})

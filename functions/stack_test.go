@@ -108,8 +108,9 @@ func (s *stack) replace(id string, by *lambda) {
 	s.functions[id] = by
 }
 
-// newStack starts the functions with only the variables that the template declares for
-// them. Settings replaces the values of some of these.
+// newStack prepares the functions with only the variables that the template declares for
+// them. Settings replaces the values of some of these; then all functions start at once, so
+// that each of them is seen to take the values. Otherwise each starts with its first event.
 func newStack(t testing.TB, settings map[string]string) *stack {
 	t.Helper()
 	return newStackWith(t, settings)
@@ -137,7 +138,7 @@ func newStackWith(t testing.TB, settings map[string]string, conditions ...string
 	return s
 }
 
-// again starts all functions once more, on the same tables, with other settings.
+// again prepares all functions once more, on the same tables, with other settings.
 func (s *stack) again(t testing.TB, settings map[string]string) *stack {
 	t.Helper()
 	other := *s
@@ -146,7 +147,7 @@ func (s *stack) again(t testing.TB, settings map[string]string) *stack {
 	return &other
 }
 
-// start starts the gateway before the functions. Each of these starts with its first event.
+// start prepares the functions, and starts the gateway before them.
 func (s *stack) start(t testing.TB, settings map[string]string) {
 	t.Helper()
 	s.trail = s.tables["AuditTable"] != "" && settings["AUDIT_DAYS"] != "0"
@@ -166,14 +167,17 @@ func (s *stack) start(t testing.TB, settings map[string]string) {
 			g.authorizers[route] = s.functions[authorizer]
 		}
 	}
+	if len(settings) > 0 {
+		s.startAll(t)
+	}
 	s.gateway = g
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
 	s.url = server.URL
 }
 
-// prepare prepares a function. The calls of its start are no part of what a test looks at, and
-// do not fail.
+// prepare prepares a function. The proxy does not record the calls that it makes when it starts,
+// and they meet no fault. While it starts, no other function may make a call.
 func (s *stack) prepare(t testing.TB, function samtemplate.Function, settings map[string]string) *lambda {
 	t.Helper()
 	l := prepare(t, binary(function), s.environment(function, settings))
@@ -193,7 +197,7 @@ func (s *stack) startAll(t testing.TB) {
 	}
 }
 
-// restartBridge starts the function of /convert anew: the window opens again.
+// restartBridge prepares the function of /convert anew: with its next event the window opens again.
 func (s *stack) restartBridge(t testing.TB) {
 	t.Helper()
 	s.replace("ConvertFunction", s.prepare(t, s.template.Functions["ConvertFunction"], nil))

@@ -37,6 +37,7 @@ func TestStoreTimes(t *testing.T) {
 // Without the variable nothing is written.
 func TestStoreTimesAreOff(t *testing.T) {
 	s := newStack(t, nil)
+	s.startAll(t)
 	wantStatus(t, s.do(t, request{method: "GET", path: "/profile", cookie: s.signIn(t)}), http.StatusOK)
 	for id, function := range s.functions {
 		if lines := storeTimes(t, function.log.String()); len(lines) != 0 {

@@ -253,7 +253,7 @@ func TestMemoryOfHashesAtOnce(t *testing.T) {
 	const mib = 1 << 20
 	zeros := strings.Repeat("A", 22) + "$" + strings.Repeat("A", 43)
 	hashes := map[string]string{
-		"ours":    plain.DummyHash(),
+		"ours":    "$argon2id$v=19$m=19456,t=2,p=1$" + zeros,
 		"django":  "argon2$argon2id$v=19$m=102400,t=2,p=8$" + zeros,
 		"largest": "scrypt:131072:8:1$salt$" + strings.Repeat("0", 128),
 		"bcrypt":  "$2b$12$" + strings.Repeat(".", 53),
@@ -263,7 +263,7 @@ func TestMemoryOfHashesAtOnce(t *testing.T) {
 	}{{1, 128}, {2, 128}, {6, 128}, {32, 32 * 19}} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newAuthenticatorFixture(t, throttle.Config{})
-			r.SetProcessors(test.processors)
+			r.SetProcessors(test.processors, plain.Memory(hashes["ours"]))
 			var mu sync.Mutex
 			var now, most, count, atOnce int
 			running := map[string]int{}

@@ -26,10 +26,8 @@ func (r *Registrar) Checked() *Registrar {
 func (d *Directory) SetVerify(verify func(encoded, password string) (bool, error)) { d.verify = verify }
 
 // SetProcessors sets the number of processors for which the directory limits what it
-// computes at once.
-func (d *Directory) SetProcessors(n int) {
-	d.hashing = newHashing(n, d.hasher.Memory(d.dummy.PasswordHash))
-}
+// computes at once, and the bytes that a new hash needs.
+func (d *Directory) SetProcessors(n, fresh int) { d.hashing = newHashing(n, fresh) }
 
 // Prove checks the password of an account without counting the attempt.
 func (d *Directory) Prove(ctx context.Context, account *Account, pw string) (*Account, error) {

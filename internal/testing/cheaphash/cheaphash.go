@@ -1,10 +1,10 @@
 // Package cheaphash makes new password hashes cheap in the tests that import it: they take 64 KiB,
-// and not 19 MiB. It is for packages whose tests sign in hundreds of times, and say nothing of
-// what a hash costs. The tests of package password say that, and do not import it.
+// and not 19 MiB. It is for packages whose tests sign in hundreds of times, and do not test
+// what a hash costs. Those of package password test that, and do not import it.
 package cheaphash
 
 import (
-	_ "unsafe" // for go:linkname, because no other program may make hashes cheap
+	_ "unsafe" // for go:linkname, so that package password exports nothing that makes hashes cheap
 
 	_ "example.com/coatcheck/pkg/accounts/password" // whose variable exists then
 )

@@ -110,7 +110,8 @@ func (p *Proxy) Pause(n int) (resume func()) {
 	}
 }
 
-// Aside calls f. The calls that arrive until f returns are not recorded, and meet no fault.
+// Aside calls f. All calls that arrive until f returns are not recorded, and meet no fault,
+// whoever makes them.
 func (p *Proxy) Aside(f func()) {
 	p.setAside(1)
 	defer p.setAside(-1)

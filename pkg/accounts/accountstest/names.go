@@ -17,7 +17,7 @@ import (
 // RunNames tests on a store what [accounts.Directory] promises of names and user IDs: no
 // two accounts get one of them, whoever adds, checks and deletes at the same time, and
 // wherever one of these is interrupted. The store must be empty at the start; all lists
-// its accounts.
+// its accounts. RunNames deletes its accounts, and leaves claims.
 func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) iter.Seq2[*accounts.Account, error]) {
 	n := &names{store, all}
 
@@ -221,6 +221,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 			want(t, d.Delete(t.Context(), b), nil)
 			n.nameIsFree(t, b)
 		}
+		n.checkAlone(t)
 	})
 
 	n.run(t, "a deleted account leaves no claim of its name, and one that was left is in nobody's way", func(t *testing.T) {
@@ -264,6 +265,7 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 				t.Errorf("after a crash before call %d the account is %+v", call, got)
 			}
 		}
+		n.checkAlone(t)
 	})
 
 	runRenames(t, n)
@@ -279,13 +281,21 @@ type names struct {
 // the parts after it have nothing to do with them.
 func (n *names) run(t *testing.T, part string, test func(*testing.T)) {
 	t.Run(part, test)
+	var left []*accounts.Account
 	for a, err := range n.all(t.Context()) {
-		if err == nil {
-			err = n.store.Delete(t.Context(), a)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		want(t, err, nil)
+		left = append(left, a)
+	}
+	for _, a := range left {
+		want(t, n.store.Delete(t.Context(), a), nil)
+	}
+}
+
+// checkAlone is check, and reports pairs.
+func (n *names) checkAlone(t *testing.T) {
+	t.Helper()
+	if pairs := n.check(t, n.directory(n.store)); len(pairs) > 0 {
+		t.Errorf("there are the pairs %q", pairs)
 	}
 }
 

@@ -19,7 +19,8 @@ const (
 	keyLen  = 32
 )
 
-// memory is no constant because tests of other packages make it small. Nothing else changes it.
+// memory is no constant because internal/testing/cheaphash makes it small for tests. Nothing else
+// changes it.
 var memory uint32 = 19456 // KiB
 
 // phc holds the parts of an Argon2 hash.
