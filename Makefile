@@ -23,7 +23,7 @@ RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/de
 # synchronisation, and would report races that do not exist. Nor may one that fills a map once,
 # as text/template does, or that has its own copy of generic code of sync or sync/atomic, as
 # encoding/json and go/parser do: the linker may use that copy for the whole program. regexp has
-# such a copy of sync.Pool's inner parts alone, of which the detector does not want to know.
+# such a copy only of the inner parts of sync.Pool, which switches the detector off for them.
 COMPUTING := golang.org/x/crypto/... crypto/sha1 crypto/md5 $(addprefix crypto/internal/fips140/,sha256 sha512 hmac pbkdf2 bigmod nistec/... edwards25519/...) \
 	modernc.org/sqlite/lib go.yaml.in/yaml/... regexp text/template/parse encoding/base64 encoding/hex
 UNWATCHED := $(COMPUTING:%=-gcflags=%=-race=false)
