@@ -34,7 +34,7 @@ DETECTOR = $(if $(RACE),$(RACE) $(UNWATCHED))
 # The packages whose tests take longest. make test begins with them, so that none of them
 # runs alone at the end. It tests one package more at a time than there are processors,
 # because tests often wait for a server.
-SLOWEST := ./pkg/accounts ./functions ./cmd/coatcheck ./pkg/signin ./pkg/accounts/password ./cmd/server
+SLOWEST := ./functions ./cmd/coatcheck ./pkg/signin . ./cmd/server ./pkg/accounts ./pkg/accounts/password
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0

@@ -444,6 +444,25 @@ func TestTablesAreOwn(t *testing.T) {
 	}
 }
 
+// What is called aside reaches DynamoDB whatever fault there is for others, takes no fault from
+// them, and is in no list.
+func TestAside(t *testing.T) {
+	f := newFixture(t)
+	f.FailAll(Refuse)
+	f.Fail("PutItem", LoseAnswer)
+	f.Aside(func() {
+		if err := f.put(t.Context(), "aside"); err != nil {
+			t.Error(err)
+		}
+	})
+	if calls := f.Take(); len(calls) != 0 || !f.has("aside") {
+		t.Errorf("the calls are %+v; the item is there: %t", calls, f.has("aside"))
+	}
+	if err := f.put(t.Context(), "after", noRetry); err == nil || !f.has("after") {
+		t.Errorf("the next call has no lost answer: %v", err)
+	}
+}
+
 func TestTTL(t *testing.T) {
 	expired := key("expired")
 	expired["expires_at"] = &types.AttributeValueMemberN{Value: strconv.FormatInt(time.Now().Add(-time.Minute).Unix(), 10)}

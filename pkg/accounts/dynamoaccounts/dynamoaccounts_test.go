@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	_ "example.com/coatcheck/internal/testing/cheaphash"
-
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 

@@ -3,8 +3,6 @@ package memaccounts_test
 import (
 	"testing"
 
-	_ "example.com/coatcheck/internal/testing/cheaphash"
-
 	"example.com/coatcheck/pkg/accounts"
 	"example.com/coatcheck/pkg/accounts/accountstest"
 	"example.com/coatcheck/pkg/accounts/memaccounts"

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	_ "example.com/coatcheck/internal/testing/cheaphash"
-
 	"github.com/redis/go-redis/v9"
 
 	"example.com/coatcheck/internal/testing/redistest"

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	_ "example.com/coatcheck/internal/testing/cheaphash"
-
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
