@@ -123,7 +123,7 @@ local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT
 .PHONY: test
 test: $(TRANSLATED) ## Run every test; it fetches the servers that this machine has not
 	@$(if $(RACE),,echo "No C compiler is there, so the tests run without the race detector.")
-	go run ./internal/testing/dynamotest/share sh -ec 'go test $(DETECTOR) -count=1 -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(SLOWEST) ./...; \
+	go run ./internal/testing/share -postgres sh -ec 'go test $(DETECTOR) -count=1 -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(SLOWEST) ./...; \
 		export GOFLAGS="$$GOFLAGS $(DETECTOR)"; for module in $(HISTORIES) $(filter-out %/company,$(EXAMPLES)); do go test -C $$module -count=1 ./...; done'
 	GOFLAGS="$$GOFLAGS $(DETECTOR)" go run ./internal/testing/company go test -C examples/company -count=1 ./...
 	cd bench && go test $(DETECTOR) -count=1 ./... # tries each case of make bench once
@@ -247,7 +247,7 @@ prove: ## Explore every order of requests in both models, and check histories on
 
 .PHONY: mutations
 mutations: $(TRANSLATED) ## Break each guarantee once, and see its test fail; MINUTES limits it to a share
-	go run ./internal/testing/dynamotest/share go run ./mutations $(if $(MINUTES),-minutes $(MINUTES))
+	go run ./internal/testing/share go run ./mutations $(if $(MINUTES),-minutes $(MINUTES))
 
 .PHONY: contract
 contract: export CONTRACT_PYTHON = $(CURDIR)/$(CONTRACT)/bin

@@ -1,8 +1,10 @@
-// Package postgrestest provides PostgreSQL for tests. Each package under test has its
-// own server, and each test has its own schema. A [Proxy] makes statements fail.
+// Package postgrestest provides PostgreSQL for tests. make test starts one server for all
+// packages; otherwise each package has its own. Each test has its own schema. A [Proxy] makes
+// statements fail.
 package postgrestest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net/url"
@@ -19,6 +21,10 @@ import (
 // tests. The user of the DSN must be allowed to create schemas and roles. If the
 // variable is empty, the tests start a server themselves.
 const Variable = "COATCHECK_TEST_POSTGRES"
+
+// Shared is the environment variable with the DSN of the server that make test starts. A test
+// that stops a server does not use that one.
+const Shared = "COATCHECK_SHARED_POSTGRES"
 
 // timeout is a timeout that is much longer than anything here takes.
 const timeout = time.Minute
@@ -43,8 +49,8 @@ func Main(m interface{ Run() int }) {
 }
 
 // DSN returns the DSN of an empty schema that no other test uses. The schema is on the
-// server of [Variable], or on a server that the first call starts. It is dropped when
-// the test is done.
+// server of [Variable] or [Shared], or on a server that the first call starts. It is dropped
+// when the test is done.
 func DSN(tb testing.TB) string {
 	tb.Helper()
 	return newSchema(tb, shared(tb))
@@ -73,7 +79,7 @@ func Stoppable(tb testing.TB) (dsn string, stop, start func()) {
 
 func shared(tb testing.TB) string {
 	tb.Helper()
-	if dsn := os.Getenv(Variable); dsn != "" {
+	if dsn := cmp.Or(os.Getenv(Variable), os.Getenv(Shared)); dsn != "" {
 		return dsn
 	}
 	local.Lock()
