@@ -1,13 +1,17 @@
 package functions_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+
+	"example.com/coatcheck/internal/testing/testenv"
 )
 
 const firstKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -47,7 +51,29 @@ echo UPDATE_COMPLETE > status
 echo "${last#SessionKeysVersion=}" > deployed
 `
 
-// operator rotates keys with the script, on the stand-ins for aws and sam.
+// fakeGo stands for the command go. Instead of coatcheck's source it runs the program, which was
+// built from it: go itself takes longer to find that nothing has changed.
+const fakeGo = `#!/bin/sh
+case "$*" in
+"run ./cmd/coatcheck "*) shift 2; exec "$COATCHECK" "$@" ;;
+*) exit 1 ;;
+esac
+`
+
+// coatcheck returns the path of the program coatcheck. The first call builds it.
+var coatcheck = sync.OnceValues(func() (string, error) {
+	folder, _, err := testenv.Kept("../.cache/tested/rotation") // until this process ends
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(folder, "coatcheck")
+	if out, err := exec.Command("go", "build", "-o", program, "../cmd/coatcheck").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building coatcheck: %w\n%s", err, out)
+	}
+	return program, nil
+})
+
+// operator rotates keys with the script, on the stand-ins for aws, sam and go.
 type operator struct {
 	*testing.T
 	folder string
@@ -56,7 +82,7 @@ type operator struct {
 func newOperator(t *testing.T) operator {
 	o := operator{t, t.TempDir()}
 	for name, text := range map[string]string{
-		"aws": fakeAWS, "sam": fakeSAM, "secret": firstKey, "versions": firstVersion + "\n", "deployed": "\n", "status": "CREATE_COMPLETE\n", "sam.log": "", "fault": "",
+		"aws": fakeAWS, "sam": fakeSAM, "go": fakeGo, "secret": firstKey, "versions": firstVersion + "\n", "deployed": "\n", "status": "CREATE_COMPLETE\n", "sam.log": "", "fault": "",
 	} {
 		o.write(name, text)
 	}
@@ -72,8 +98,12 @@ func (o operator) write(file, text string) {
 
 // rotate runs the script, and returns what it printed and whether it succeeded.
 func (o operator) rotate(args ...string) (string, error) {
+	program, err := coatcheck()
+	if err != nil {
+		o.Fatal(err)
+	}
 	cmd := exec.CommandContext(o.Context(), "../.ci/rotate", args...)
-	cmd.Env = append(os.Environ(), "FOLDER="+o.folder, "PATH="+o.folder+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "FOLDER="+o.folder, "COATCHECK="+program, "PATH="+o.folder+string(os.PathListSeparator)+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	for key := range strings.SplitSeq(o.read("secret"), ",") {
 		if strings.Contains(string(out), key) {
@@ -125,9 +155,12 @@ func rotation(t *testing.T) []string {
 }
 
 // Each step builds what it deploys, and deploys the value that it stored. A step that is
-// refused stores and deploys nothing.
+// refused stores and deploys nothing. This test alone calls the real go.
 func TestRotateScript(t *testing.T) {
 	o := newOperator(t)
+	if err := os.Remove(filepath.Join(o.folder, "go")); err != nil {
+		t.Fatal(err)
+	}
 	if out, err := o.rotate("remove", o.names()[0]); err == nil || !strings.Contains(out, "signs") {
 		t.Errorf("removing the only key: %v\n%s", err, out)
 	}
