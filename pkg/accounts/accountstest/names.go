@@ -281,6 +281,12 @@ type names struct {
 // the parts after it have nothing to do with them.
 func (n *names) run(t *testing.T, part string, test func(*testing.T)) {
 	t.Run(part, test)
+	n.clear(t)
+}
+
+// clear deletes all accounts.
+func (n *names) clear(t *testing.T) {
+	t.Helper()
 	var left []*accounts.Account
 	for a, err := range n.all(t.Context()) {
 		want(t, err, nil)

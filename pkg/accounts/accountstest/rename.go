@@ -121,6 +121,7 @@ func runRenames(t *testing.T, n *names) {
 				case what == "a disable" && !found[0].Disabled:
 					t.Errorf("disabled before call %d, and the user is not (%v)", call, err)
 				}
+				n.clear(t)
 			}
 		}
 	})

@@ -15,7 +15,7 @@ import (
 
 func TestAttempts(t *testing.T) {
 	each(t, func(f *fixture) {
-		accountstest.RunAttempts(f.T, func(t *testing.T) throttle.Store { return NewAttempts(f.through, redistest.Prefix(t)) })
+		accountstest.RunAttempts(f.T, func(t *testing.T) throttle.Store { return NewAttempts(f.client, redistest.Prefix(t)) })
 	})
 }
 

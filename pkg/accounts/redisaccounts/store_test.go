@@ -19,12 +19,12 @@ import (
 
 func TestStore(t *testing.T) {
 	each(t, func(f *fixture) {
-		accountstest.RunRegistry(f.T, func(*testing.T) accounts.Registry { return f.users })
+		accountstest.RunRegistry(f.T, func(*testing.T) accounts.Registry { return f.direct })
 	})
 }
 
 func TestNames(t *testing.T) {
-	each(t, func(f *fixture) { accountstest.RunNames(f.T, f.users, f.users.All) })
+	each(t, func(f *fixture) { accountstest.RunNames(f.T, f.direct, f.direct.All) })
 }
 
 func BenchmarkStore(b *testing.B) {
