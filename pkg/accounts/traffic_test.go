@@ -26,7 +26,7 @@ import (
 
 // TestTraffic simulates several devices of one user at once. They sign in, send
 // requests, change and renew sessions, and log out. In every round all sessions are
-// ended, in every twentieth by a change of password.
+// ended, in every fifth by a change of password.
 //
 // A token that was issued before a round is never accepted after it. The same is true
 // for a token that was issued for the old password. A token that is issued while
@@ -45,7 +45,7 @@ func TestTraffic(t *testing.T) {
 	t.Run("DynamoDB", func(t *testing.T) {
 		t.Parallel()
 		client, tables := dynamotest.Client(t, dynamotest.Endpoint(t)), dynamotest.Tables(t)
-		newTraffic(t, dynamostore.New(client, tables["SessionsTable"]), dynamoaccounts.New(client, tables["UsersTable"]), time.Millisecond).run(400, 3)
+		newTraffic(t, dynamostore.New(client, tables["SessionsTable"]), dynamoaccounts.New(client, tables["UsersTable"]), time.Millisecond).run(150, 3)
 	})
 }
 
@@ -104,7 +104,7 @@ func (tr *traffic) run(rounds, devices int) {
 		for int(tr.logins.Load()) <= round && !tr.t.Failed() {
 			tr.wait() // so that there are sessions to end, however the machine schedules the goroutines
 		}
-		if round%20 == 19 {
+		if round%5 == 4 {
 			tr.changePassword(round)
 		} else {
 			tr.revokeAll()
