@@ -25,7 +25,7 @@ RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/de
 # encoding/json and go/parser do: the linker may use that copy for the whole program. regexp has
 # such a copy only of the inner parts of sync.Pool, which switches the detector off for them.
 COMPUTING := golang.org/x/crypto/... crypto/sha1 crypto/md5 $(addprefix crypto/internal/fips140/,sha256 sha512 hmac pbkdf2 bigmod nistec/... edwards25519/...) \
-	modernc.org/sqlite/lib go.yaml.in/yaml/... regexp text/template/parse encoding/base64 encoding/hex
+	modernc.org/sqlite/lib go.yaml.in/yaml/... regexp text/template/parse encoding/base64 encoding/hex compress/flate
 UNWATCHED := $(COMPUTING:%=-gcflags=%=-race=false)
 # The flags of all tests that need them. The tests of the examples build programs with the
 # same flags, so that no package is compiled twice.
@@ -120,14 +120,28 @@ local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT
 	go build -o .cache/bin/local ./cmd/local
 	.cache/bin/local -sam $(SAM)
 
+# The garbage collectors, those of the compilers too, use more memory and less of a processor's
+# time. And no process waits a second at its end, which it would with the race detector if some
+# of its goroutines have not ended.
+test: export GOGC := 400
+test: export GORACE := atexit_sleep_ms=0
+
 .PHONY: test
 test: $(TRANSLATED) ## Run every test; it fetches the servers that this machine has not
 	@$(if $(RACE),,echo "No C compiler is there, so the tests run without the race detector.")
-	go run ./internal/testing/share -postgres sh -ec 'go test $(DETECTOR) -count=1 -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(SLOWEST) ./...; \
-		export GOFLAGS="$$GOFLAGS $(DETECTOR)"; for module in $(HISTORIES) $(filter-out %/company,$(EXAMPLES)); do go test -C $$module -count=1 ./...; done'
-	GOFLAGS="$$GOFLAGS $(DETECTOR)" go run ./internal/testing/company go test -C examples/company -count=1 ./...
-	cd bench && go test $(DETECTOR) -count=1 ./... # tries each case of make bench once
+	go run ./internal/testing/share -postgres $(MAKE) --no-print-directory -kj2 test-product test-modules
 	cd e2e && go vet ./... # make e2e runs it
+
+# make test runs these two at once, because some packages at the end use one processor alone.
+# The tests that run make themselves must not take its flags.
+.PHONY: test-product test-modules
+test-product:
+	unset MAKEFLAGS; go test $(DETECTOR) -count=1 -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(SLOWEST) ./...
+test-modules:
+	unset MAKEFLAGS; export GOFLAGS="$$GOFLAGS $(DETECTOR)"; set -e; \
+		go run ./internal/testing/company go test -C examples/company -count=1 ./...; \
+		for module in $(HISTORIES) $(filter-out %/company,$(EXAMPLES)); do go test -C $$module -count=1 ./...; done
+	unset MAKEFLAGS; cd bench && go test $(DETECTOR) -count=1 ./... # tries each case of make bench once
 
 .PHONY: e2e
 e2e: ## Walk users through make run and make local in a browser; needs Docker and Chromium
