@@ -4,8 +4,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 )
+
+// held has the folders' locks, each an *os.File. The garbage collector closes a file to which
+// nothing refers, and that would end the lock of who never calls release.
+var held sync.Map
 
 // Kept makes the folder, if it is not there, and returns its absolute path. Tests keep
 // in it what they build, so that the next run does not compile and link it again: the go
@@ -28,5 +33,9 @@ func Kept(folder string) (path string, release func() error, err error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", nil, errors.Join(err, lock.Close())
 	}
-	return path, lock.Close, nil
+	held.Store(lock, nil)
+	return path, func() error {
+		held.Delete(lock)
+		return lock.Close()
+	}, nil
 }
