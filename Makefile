@@ -121,15 +121,19 @@ local: ## Serve the deployed shape on http://localhost:3000, in containers; PORT
 	.cache/bin/local -sam $(SAM)
 
 # The garbage collectors, those of the compilers too, use more memory and less of a processor's
-# time. And no process waits a second at its end, which it would with the race detector if some
-# of its goroutines have not ended.
-test: export GOGC := 400
-test: export GORACE := atexit_sleep_ms=0
+# time.
+test: export GOGC ?= 400
+# With the race detector a process waits a second at its end if some of its goroutines have not
+# ended. Only a race that such a goroutine makes in that second would be found by it.
+test: export GORACE := atexit_sleep_ms=0 $(GORACE)
+
+# Unlike $(MAKE) itself, it is not run by make --dry-run.
+SUBMAKE := $(MAKE)
 
 .PHONY: test
 test: $(TRANSLATED) ## Run every test; it fetches the servers that this machine has not
 	@$(if $(RACE),,echo "No C compiler is there, so the tests run without the race detector.")
-	go run ./internal/testing/share -postgres $(MAKE) --no-print-directory -kj2 test-product test-modules
+	go run ./internal/testing/share -postgres $(SUBMAKE) --no-print-directory -kj2 test-product test-modules
 	cd e2e && go vet ./... # make e2e runs it
 
 # make test runs these two at once, because some packages at the end use one processor alone.

@@ -399,7 +399,7 @@ func TestFunctions(t *testing.T) {
 // of this repository. The race detector needs a C compiler. Without one, make test must
 // not use it.
 func TestRaceDetectorWatchesUs(t *testing.T) {
-	plan, err := exec.CommandContext(t.Context(), "make", "--no-print-directory", "--dry-run", "test").Output()
+	plan, err := exec.CommandContext(t.Context(), "make", "--no-print-directory", "--dry-run", "test", "test-product", "test-modules").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -414,7 +414,7 @@ func TestRaceDetectorWatchesUs(t *testing.T) {
 		return
 	}
 	flags := regexp.MustCompile(`go test (-race(?: -gcflags=\S+)+) `).FindStringSubmatch(string(plan))
-	if flags == nil || !strings.Contains(string(plan), `GOFLAGS="$GOFLAGS `+flags[1]+`"`) {
+	if flags == nil || !strings.Contains(string(plan), " test-product test-modules\n") || !strings.Contains(string(plan), `GOFLAGS="$GOFLAGS `+flags[1]+`"`) {
 		t.Fatalf("make test runs %s", plan)
 	}
 	args := append([]string{"run"}, strings.Fields(flags[1])...)

@@ -45,7 +45,7 @@ func run(withPostgres bool, command []string) error {
 		defer server.Stop()
 		cmd.Env = append(cmd.Env, dynamotest.Variable+"="+server.Endpoint)
 	}
-	if withPostgres && os.Getenv(postgrestest.Variable) == "" {
+	if withPostgres && os.Getenv(postgrestest.Variable) == "" && os.Getenv(postgrestest.Shared) == "" {
 		server, err := postgrestest.Start(context.Background())
 		if err != nil {
 			return err
