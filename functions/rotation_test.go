@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"example.com/coatcheck/internal/testing/testenv"
 )
 
 const firstKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -62,11 +60,11 @@ esac
 
 // coatcheck returns the path of the program coatcheck. The first call builds it.
 var coatcheck = sync.OnceValues(func() (string, error) {
-	folder, _, err := testenv.Kept("../.cache/tested/rotation") // until this process ends
+	folder, err := kept()
 	if err != nil {
 		return "", err
 	}
-	program := filepath.Join(folder, "coatcheck")
+	program := filepath.Join(folder, "rotation", "coatcheck")
 	if out, err := exec.Command("go", "build", "-o", program, "../cmd/coatcheck").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building coatcheck: %w\n%s", err, out)
 	}

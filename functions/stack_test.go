@@ -50,10 +50,18 @@ var binaries = sync.OnceValue(func() string {
 	return folder
 })
 
+// kept returns the folder of what the last run has built, so that what has not changed is not
+// linked again. It is the only one of this package: two that hold one each, and wait for the
+// other, would wait for ever.
+var kept = sync.OnceValues(func() (string, error) {
+	folder, _, err := testenv.Kept("../.cache/tested/functions") // until this process ends
+	return folder, err
+})
+
 // build builds the functions as they are deployed, except that it builds them for this
-// machine. Those of the last run stay, so that what has not changed is not linked again.
+// machine.
 func build() (folder string, err error) {
-	if folder, _, err = testenv.Kept("../.cache/tested/functions"); err != nil { // until this process ends
+	if folder, err = kept(); err != nil {
 		return "", err
 	}
 	template, err := samtemplate.Read(filepath.Join("..", "template.yaml"), hasBridge, hasProvider)
