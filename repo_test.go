@@ -413,7 +413,7 @@ func TestRaceDetectorWatchesUs(t *testing.T) {
 		}
 		return
 	}
-	flags := regexp.MustCompile(`go test (-race(?: -gcflags=\S+)+) `).FindStringSubmatch(string(plan))
+	flags := regexp.MustCompile(`\.ci/test "(-race(?: -gcflags=\S+)+) `).FindStringSubmatch(string(plan))
 	if flags == nil || !strings.Contains(string(plan), " test-product test-modules\n") || !strings.Contains(string(plan), `GOFLAGS="$GOFLAGS `+flags[1]+`"`) {
 		t.Fatalf("make test runs %s", plan)
 	}
