@@ -49,7 +49,7 @@ func runImport(tb testing.TB, cmd *exec.Cmd, write func(io.Writer)) (stdout stri
 // makes one row of the last quarter, is told as what it is.
 func TestImportStreams(t *testing.T) {
 	sh := newShell(t)
-	const rows, bad = 1000, 999
+	const rows, bad = 100, 999
 	stdout, peak := runImport(t, sh.command("users", "import", "-"), func(stdin io.Writer) {
 		io.WriteString(stdin, someRows(rows))
 		for range bad {
@@ -97,10 +97,9 @@ func TestImportShowsProgress(t *testing.T) {
 	sh := newShell(t)
 	_, more, _ := strings.Cut(someRows(300), "\n")
 	text := someRows(300) + "bad,,x,,\n" + strings.ReplaceAll(more, "user", "more")
-	path := sh.file("users.csv", text)
-	screen := func(args ...string) *terminal {
+	screen := func(text string, args ...string) *terminal {
 		screen, tty := openTerminal(t)
-		cmd := sh.command(append([]string{"users", "import", path}, args...)...)
+		cmd := sh.command(append([]string{"users", "import", sh.file("users.csv", text)}, args...)...)
 		cmd.Stdout, cmd.Stderr = tty, tty
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		if cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
@@ -108,14 +107,14 @@ func TestImportShowsProgress(t *testing.T) {
 		}
 		return screen
 	}
-	bar := screen()
+	bar := screen(text)
 	bar.shows(strings.TrimSpace(counts(601, 600, 0, 1)) + "\r\ncoatcheck: 1 bad rows were left out")
 	for _, want := range []string{"Importing", "%", " \rcoatcheck: line 302: password hash: of no known scheme\r\n", " \rRows: 601."} {
 		if !strings.Contains(bar.shown(), want) {
 			t.Errorf("no %q on the screen: %q", want, bar.shown())
 		}
 	}
-	quiet := screen("--json")
+	quiet := screen(someRows(3)+"bad,,x,,\n", "--json")
 	quiet.shows(`"complete":true}` + "\r\ncoatcheck: 1 bad rows were left out")
 	if strings.Contains(quiet.shown(), "Importing") {
 		t.Errorf("with --json the screen shows %q", quiet.shown())

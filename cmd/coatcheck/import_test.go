@@ -248,7 +248,7 @@ func TestImportInterrupted(t *testing.T) {
 	sh, proxy := newShell(t), dynamotest.NewProxy(t)
 	const passes = 100            // a few for each user
 	resume := proxy.Pause(passes) // so that some writes are in progress when the signal comes
-	const rows = 1000
+	const rows = 300
 	text := someRows(rows)
 	cmd := sh.with("AWS_ENDPOINT_URL_DYNAMODB", proxy.URL).command("users", "import", "-")
 	stdin, err := cmd.StdinPipe()
