@@ -220,8 +220,9 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 			d := n.directory(&hooked{Registry: store, before: once(call, func() { n.check(t, n.directory(store)) })})
 			want(t, d.Delete(t.Context(), b), nil)
 			n.nameIsFree(t, b)
+			n.checkAlone(t)
+			n.clear(t) // so that the next crossing is at a call for its own account
 		}
-		n.checkAlone(t)
 	})
 
 	n.run(t, "a deleted account leaves no claim of its name, and one that was left is in nobody's way", func(t *testing.T) {
@@ -264,8 +265,9 @@ func RunNames(t *testing.T, store accounts.Registry, all func(context.Context) i
 			if got := Get(t, store, b.Name); got.UserID != b.UserID {
 				t.Errorf("after a crash before call %d the account is %+v", call, got)
 			}
+			n.checkAlone(t)
+			n.clear(t)
 		}
-		n.checkAlone(t)
 	})
 
 	runRenames(t, n)
