@@ -408,7 +408,7 @@ func TestRaceDetectorWatchesUs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := exec.LookPath(strings.TrimSpace(string(compiler))); err != nil {
-		if strings.Contains(string(plan), " -race ") {
+		if strings.Contains(string(plan), "-race ") {
 			t.Errorf("without a C compiler make test runs %s", plan)
 		}
 		return
